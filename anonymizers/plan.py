@@ -1,0 +1,104 @@
+"""The plan of one data set: which raw column becomes which stored columns, and how."""
+
+from dataclasses import dataclass
+
+from anonymizers.treatments import (
+    IdentityKind,
+    KeyScope,
+    TextFeature,
+    Treatment,
+    ValueType,
+)
+
+DUCKDB_TYPES = {
+    ValueType.VARCHAR: "varchar",
+    ValueType.BIGINT: "bigint",
+    ValueType.DOUBLE: "double",
+    ValueType.DECIMAL: "decimal(18,6)",
+    ValueType.BOOLEAN: "boolean",
+    ValueType.TIMESTAMP: "timestamp",
+    ValueType.JSON: "varchar",
+}
+_FEATURE_TYPES = {
+    TextFeature.LENGTH: "bigint",
+    TextFeature.SEGMENTS: "bigint",
+    TextFeature.LANGUAGE: "varchar",
+    TextFeature.HAS_LINK: "boolean",
+    TextFeature.IS_OPT_OUT: "boolean",
+}
+USER_AGENT_PARTS = ("browser", "os", "device")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """What becomes of one raw column.
+
+    Attributes:
+        raw: Name of the column in the parsed table.
+        output: Name, or prefix of the names, of the stored column(s).
+        type: Type of the raw column.
+        treatment: What is done to it.
+        identity: Token space of a pseudonym.
+        scope: Whose key makes the pseudonym.
+        features: What is measured of a text.
+        allow: Keys of a JSON object that may stay.
+    """
+
+    raw: str
+    output: str
+    type: ValueType
+    treatment: Treatment
+    identity: IdentityKind | None = None
+    scope: KeyScope = KeyScope.WORKSPACE
+    features: tuple[TextFeature, ...] = ()
+    allow: tuple[str, ...] = ()
+
+    def outputs(self) -> tuple[tuple[str, str], ...]:
+        """Name and DuckDB type of every stored column, in order."""
+        match self.treatment:
+            case Treatment.DROP:
+                return ()
+            case Treatment.KEEP:
+                return ((self.output, DUCKDB_TYPES[self.type]),)
+            case (
+                Treatment.PSEUDONYMIZE
+                | Treatment.GENERALIZE_IP
+                | Treatment.SCRUB_TEXT
+                | Treatment.SCRUB_URL
+                | Treatment.COUNTRY_FROM_PHONE
+                | Treatment.JSON_ALLOWLIST
+            ):
+                return ((self.output, "varchar"),)
+            case Treatment.REDUCE_USER_AGENT:
+                return tuple((f"{self.output}_{part}", "varchar") for part in USER_AGENT_PARTS)
+            case Treatment.DERIVE_TEXT_FEATURES:
+                return tuple((feature_name(self.output, f), _FEATURE_TYPES[f]) for f in self.features)
+
+
+def feature_name(prefix: str, feature: TextFeature) -> str:
+    """Stored name of a text feature: `body_length`, but `body_has_link` reads as it should."""
+    return f"{prefix}_{feature.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole plan of one data set.
+
+    Attributes:
+        source: Name of the contract.
+        columns: One entry per declared column, in declared order.
+        key_columns: Raw columns that identify a row; hashed into ``id_column``.
+        id_column: `event_id` of an event, `entity_id` of an entity.
+    """
+
+    source: str
+    columns: tuple[ColumnPlan, ...]
+    key_columns: tuple[str, ...]
+    id_column: str
+
+    def stored_columns(self) -> tuple[tuple[str, str], ...]:
+        """Name and DuckDB type of every column of the anonymized table, in order."""
+        own = tuple(pair for column in self.columns for pair in column.outputs())
+        names = {name for name, _ in own}
+        head = (("workspace_id", "varchar"), (self.id_column, "varchar"), ("received_at", "timestamp"))
+        return tuple(pair for pair in head if pair[0] not in names) + own

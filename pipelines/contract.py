@@ -1,0 +1,285 @@
+"""Contracts: the one declarative place of each data set, and the only reader of those files."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from typing import Self
+
+import yaml
+from fideslang.default_taxonomy import DEFAULT_TAXONOMY
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from anonymizers.plan import ColumnPlan, Plan
+from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
+from pipelines.errors import ContractError, UnknownContractError
+
+WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
+PLATFORM_WORKSPACE = "_platform"
+
+
+class Reader(StrEnum):
+    """Which parser turns the landed bytes into a table (`pipelines/sources`)."""
+
+    JSON = "json"
+    FORM = "form"
+    SMPP = "smpp"
+    ACCESS_LOG = "access_log"
+    ERROR_LOG = "error_log"
+    TABLE = "table"
+
+
+class Kind(StrEnum):
+    """Event: happens once, kept by day. Entity: latest state, kept by bucket or month."""
+
+    EVENT = "event"
+    ENTITY = "entity"
+
+
+class UnknownColumns(StrEnum):
+    """What an undeclared column does: quarantine the batch, or be dropped and counted."""
+
+    STOP = "stop"
+    DROP_AND_WARN = "drop_and_warn"
+
+
+class Format(StrEnum):
+    """How a value is written in the source, where its type alone does not say."""
+
+    ISO8601 = "iso8601"
+    UNIX_SECONDS = "unix_seconds"
+    RFC2822 = "rfc2822"
+    SMPP = "smpp"
+    SMPP_OR_RECEIVED = "smpp_or_received"
+    CLF = "clf"
+    NEGATIVE_AMOUNT = "negative_amount"
+
+
+class WorkspaceFrom(StrEnum):
+    """How a row finds its workspace."""
+
+    COLUMN = "column"
+    CHANNEL = "channel"
+    PLATFORM = "platform"
+
+
+class PolicyCategory(StrEnum):
+    """Data categories of the privacy policy; windows are in `policy.yml`."""
+
+    ACCOUNT = "account"
+    MESSAGE_LOG = "message_log"
+    CONTACT = "contact"
+    USAGE = "usage"
+    DEVICE = "device"
+    ERROR_LOG = "error_log"
+    FINANCIAL = "financial"
+    ANONYMOUS = "anonymous"
+
+
+class Subject(StrEnum):
+    """Whose data it is."""
+
+    CONTACT = "contact"
+    MEMBER = "member"
+    WORKSPACE = "workspace"
+    VISITOR = "visitor"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class WorkspaceRule(_Strict):
+    """How a row finds its workspace.
+
+    ``columns`` are the raw columns that name the workspace, or that name the channel; of a
+    channel the first one that resolves wins, then the channel of the envelope.
+    """
+
+    from_: WorkspaceFrom = Field(alias="from")
+    provider: str | None = None
+    columns: tuple[str, ...] = ()
+
+
+class Column(_Strict):
+    """One column as it lands and what becomes of it.
+
+    ``path`` is where the value stands in a record: dots descend, `[0]` takes the first of a list,
+    each leading `^` climbs one level above the record's row. Default: the column's own name.
+    """
+
+    path: str | None = None
+    type: ValueType
+    format: Format | None = None
+    required: bool = False
+    values: tuple[str, ...] = ()
+    pattern: str | None = None
+    treatment: Treatment
+    identity: IdentityKind | None = None
+    scope: KeyScope = KeyScope.WORKSPACE
+    as_: str | None = Field(default=None, alias="as", pattern=r"[a-z][a-z0-9_]*")
+    features: tuple[TextFeature, ...] = ()
+    allow: tuple[str, ...] = ()
+    category: str
+    description: str = Field(min_length=1)
+
+    @field_validator("category")
+    @classmethod
+    def _is_fideslang(cls, category: str) -> str:
+        if category not in _fideslang_keys():
+            raise ValueError("not a fideslang data category")
+        return category
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        re.compile(pattern or "")
+        return pattern
+
+    @model_validator(mode="after")
+    def _treatment_has_what_it_needs(self) -> Self:
+        needs = {
+            Treatment.PSEUDONYMIZE: bool(self.identity),
+            Treatment.DERIVE_TEXT_FEATURES: bool(self.features),
+            Treatment.JSON_ALLOWLIST: bool(self.allow),
+            # Free text that is merely kept would be stored as it came.
+            Treatment.KEEP: self.type not in (ValueType.VARCHAR, ValueType.JSON)
+            or bool(self.values or self.pattern),
+        }
+        if not needs.get(self.treatment, True):
+            raise ValueError(
+                "pseudonymize needs `identity`, derive_text_features `features`, json_allowlist `allow`, "
+                "and keep on text `values` or a `pattern`"
+            )
+        return self
+
+
+class Contract(_Strict):
+    """What one data set is, where it lands, and what becomes of each column."""
+
+    source: str = Field(pattern=r"^[a-z][a-z0-9]*__[a-z][a-z0-9_]*$")
+    description: str = Field(min_length=1)
+    owner: str
+    reader: Reader
+    landing: str
+    records: str | None = None
+    where: str | None = None
+    kind: Kind
+    primary_key: tuple[str, ...] = Field(min_length=1)
+    event_time: str | None = None
+    version: str | None = None
+    policy: PolicyCategory
+    subject: Subject
+    consent: str | None = None
+    lateness_days: int = Field(default=7, ge=1, le=30)
+    unknown: UnknownColumns = UnknownColumns.STOP
+    ignored: tuple[str, ...] = ()
+    workspace: WorkspaceRule
+    columns: dict[str, Column] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        named = {*self.primary_key, *self.workspace.columns, self.event_time, self.version, self.consent}
+        if unknown := sorted(n for n in named - {None, "received_at"} if n not in self.columns):
+            raise ValueError(f"undeclared column(s) named: {', '.join(unknown)}")
+        if self.kind is Kind.EVENT and not self.event_time:
+            raise ValueError("an event needs `event_time`")
+        if self.kind is Kind.ENTITY and not self.version:
+            raise ValueError("an entity needs `version`, the column that says which state is newer")
+        outputs = [name for name, _ in self.plan.stored_columns()]
+        if len(outputs) != len(set(outputs)):
+            raise ValueError("two columns are stored under one name")
+        return self
+
+    @property
+    def provider(self) -> str:
+        """First half of the name, e.g. `whatsapp`."""
+        return self.source.partition("__")[0]
+
+    @property
+    def entity(self) -> str:
+        """Second half of the name, e.g. `statuses`."""
+        return self.source.partition("__")[2]
+
+    @property
+    def feed(self) -> str:
+        """Directory it lands in below the inbox; contracts that land together share one batch."""
+        return self.landing.rpartition("/")[0]
+
+    @property
+    def plan(self) -> Plan:
+        """The anonymizer's view of the contract."""
+        return Plan(
+            source=self.source,
+            columns=tuple(
+                ColumnPlan(
+                    raw=name,
+                    output=column.as_ or name,
+                    type=column.type,
+                    treatment=column.treatment,
+                    identity=column.identity,
+                    scope=column.scope,
+                    features=column.features,
+                    allow=column.allow,
+                )
+                for name, column in self.columns.items()
+            ),
+            key_columns=self.primary_key,
+            id_column="event_id" if self.kind is Kind.EVENT else "entity_id",
+        )
+
+
+@cache
+def _fideslang_keys() -> frozenset[str]:
+    return frozenset(category.fides_key for category in DEFAULT_TAXONOMY.data_category or [])
+
+
+def parse_contract(text: str, *, name: str) -> Contract:
+    """Read one contract.
+
+    Args:
+        text: Content of the YAML file.
+        name: File name without its ending; must equal the contract's ``source``.
+
+    Raises:
+        ContractError: The text is not a complete, strict contract; names the fields, not their values.
+    """
+    try:
+        contract = Contract.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError:
+        raise ContractError(name, ["not valid YAML"]) from None
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc'])) or 'contract'}: {e['msg']}" for e in error.errors()]
+        raise ContractError(name, problems) from None
+    if contract.source != name:
+        raise ContractError(name, ["source: differs from the file name"])
+    return contract
+
+
+def load_contracts(directory: Traversable | None = None) -> Mapping[str, Contract]:
+    """All contracts by name, sorted; read from ``directory`` or from the package.
+
+    Raises:
+        ContractError: One of them is not a contract.
+    """
+    folder = directory or files("pipelines") / "contracts"
+    paths = sorted((p for p in folder.iterdir() if p.name.endswith(".yml")), key=lambda p: p.name)
+    return MappingProxyType(
+        {p.name[:-4]: parse_contract(p.read_text("utf-8"), name=p.name[:-4]) for p in paths}
+    )
+
+
+def contracts_of(source: str, contracts: Mapping[str, Contract]) -> tuple[Contract, ...]:
+    """The contracts a command's SOURCE means: a contract, a feed, a provider, or an entity of a feed.
+
+    Raises:
+        UnknownContractError: No contract has that name; lists the known ones.
+    """
+    for attribute in ("source", "feed", "provider", "entity"):
+        if found := tuple(c for c in contracts.values() if getattr(c, attribute) == source):
+            return found
+    feeds = sorted({c.feed for c in contracts.values()})
+    raise UnknownContractError(source, feeds)

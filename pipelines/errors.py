@@ -1,0 +1,32 @@
+"""Errors of the pipeline: place, reason, next step; never a value."""
+
+from collections.abc import Sequence
+
+
+class PipelineError(Exception):
+    """Base of every error a user of the pipeline can cause or mend."""
+
+
+class ContractError(PipelineError):
+    """A contract file does not load."""
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"pipelines/contracts/{name}.yml is not a valid contract:\n{listed}\n"
+            f"Mend the file, then run `wasms contract check {name}`."
+        )
+
+
+class UnknownContractError(PipelineError):
+    """A command names a source that no contract declares."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"No source of that name. Known: {', '.join(known)}.")
+
+
+class PolicyError(PipelineError):
+    """`policy.yml` does not load."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("pipelines/policy.yml is not a valid policy:\n  " + "\n  ".join(problems))
