@@ -1,0 +1,66 @@
+# Everything runs from .venv, which the first target that needs it makes: `make demo` on a fresh
+# clone is enough. Packages come from the index your pip is configured for, checked against hashes.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+# The lock is complete, so pip need not resolve (`--no-deps`), and nothing outside of it is fetched.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps
+EDITABLE := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test check sync docs format lock clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## Generate a world, run it from inbox to published marts, print the campaign funnel.
+	$(BIN)/wasms demo
+
+dev: $(RUNTIME) ## Open the Dagster UI on localhost.
+	$(BIN)/wasms dev
+
+test: $(DEV) ## Run all tests.
+	$(BIN)/pytest
+
+check: $(DEV) ## Check format, lint, types, import rules, SQL and that generated files are in step.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
+	$(BIN)/wasms sync --check
+
+sync: $(RUNTIME) ## Write what is generated from the contracts: dbt sources and docs pages.
+	$(BIN)/wasms sync
+
+docs: sync ## Write the generated pages and list what there is to read.
+	@ls docs/*.md
+
+format: $(DEV) ## Format Python and SQL, mend what the linters can mend.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --nocolor --disable-progress-bar dbt_project/models
+
+lock: $(DEV) ## Pin every package by version and hash again, from pyproject.toml.
+	$(LOCK) --output-file requirements/runtime.txt
+	$(LOCK) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+
+clean: ## Remove .venv and every cache; data in .wasms stays.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements/runtime.txt
+	$(EDITABLE)
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME) | $(BIN)/python
+	$(INSTALL) -r requirements/dev.txt
+	@touch $@
