@@ -1,0 +1,62 @@
+"""In-memory DuckDB connections that can read and write encrypted Parquet."""
+
+import base64
+from collections.abc import Iterable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import duckdb
+
+from warehouse.keyring import KeyStore, Purpose
+
+
+def connect(*, tmp: Path, memory_limit: str = "800MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database; what spills to ``tmp`` is encrypted under a key of its own."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "temp_directory": str(tmp),
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "allow_unsigned_extensions": False,
+            "autoinstall_known_extensions": False,
+        },
+    )
+    prepare(connection)
+    return connection
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the encryption library and set what every connection of this project has in common.
+
+    DuckDB writes encrypted files only with the OpenSSL of its signed httpfs extension, which comes
+    from a Python package: nothing is downloaded.
+    """
+    package = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    with as_file(package) as path:
+        connection.execute(f"load {quoted(str(path))}")
+    connection.execute("set temp_file_encryption = true")
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set preserve_insertion_order = true")
+    connection.execute("set enable_progress_bar = false")
+
+
+def add_parquet_keys(connection: duckdb.DuckDBPyConnection, keyring: KeyStore, names: Iterable[str]) -> None:
+    """Make Parquet keys known to a connection (and its cursors); they stay in its memory.
+
+    Raises:
+        KeyringError: One of them does not exist.
+    """
+    for name in sorted(set(names)):
+        key = base64.b64encode(keyring.find(Purpose.PARQUET, name)).decode()
+        connection.execute(f"pragma add_parquet_key({quoted(name)}, {quoted(key)})")
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,77 @@
+"""Errors of the warehouse: place, reason, next step; never a value."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+class WarehouseError(Exception):
+    """Base of every error of files, keys and time."""
+
+
+class ClockError(WarehouseError):
+    """The clock was asked to run backwards."""
+
+    def __init__(self, asked: datetime, reached: datetime) -> None:
+        super().__init__(
+            f"--as-of {asked:%Y-%m-%dT%H:%M:%SZ} is earlier than {reached:%Y-%m-%dT%H:%M:%SZ}, which this warehouse "
+            "has reached already: deletions would be undone. Use a later --as-of, or another --home for a replay."
+        )
+
+
+class ConflictError(WarehouseError):
+    """Another batch changed the same partitions while this one was being written."""
+
+    def __init__(self, partitions: Sequence[str]) -> None:
+        super().__init__(f"{len(partitions)} partition(s) were changed by another batch; read them again.")
+        self.partitions = tuple(partitions)
+
+
+class DuplicateBatchError(WarehouseError):
+    """The same file was committed before."""
+
+    def __init__(self) -> None:
+        super().__init__("A file of the same content was ingested before. Nothing was loaded.")
+
+
+class LockedError(WarehouseError):
+    """Somebody else is writing."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is being written by another process. Try again when it has finished.")
+
+
+class KeyringError(WarehouseError):
+    """A key is missing or cannot be unwrapped."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(
+            f"Key {what}: {reason}. Nothing was read or written with it. "
+            "Restore the key directory from its backup; without it the data it protects cannot be read."
+        )
+
+
+class ReconciliationError(WarehouseError):
+    """The counts of a batch do not add up."""
+
+    def __init__(self, source: str, read: int, accounted: int) -> None:
+        super().__init__(
+            f"{source}: {read} row(s) read but {accounted} accounted for (kept + duplicate + dropped + quarantined). "
+            "The batch was not committed and its file stays in the inbox. This is a defect: please report it."
+        )
+
+
+class StoreError(WarehouseError):
+    """A store file could not be read or written."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}. Nothing was committed.")
+
+
+class ShrinkError(WarehouseError):
+    """A full export would delete most of a table."""
+
+    def __init__(self, source: str, before: int, after: int) -> None:
+        super().__init__(
+            f"{source}: the full export holds {after} of {before} rows; absence would delete the rest. "
+            "Nothing was loaded. If this is meant, run again with --allow-shrink."
+        )

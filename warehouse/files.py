@@ -1,0 +1,48 @@
+"""Durable writes: a file is there whole, or it is not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make the names in a directory durable (a rename is not, until its directory is synced)."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_file(path: Path) -> None:
+    """Make the content of a closed file durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it becomes ``path``, durably and at once.
+
+    On an exception the temporary file is removed and ``path`` is as it was.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        fsync_file(temporary)
+        temporary.replace(path)
+        fsync_directory(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def unlink_durably(path: Path) -> None:
+    """Remove a file, whether or not it is still there, and make its absence durable."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        fsync_directory(path.parent)

@@ -1,0 +1,99 @@
+"""What makes removal physical: hidden files are unlinked, their keys destroyed, orphans swept."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from warehouse.files import unlink_durably
+from warehouse.home import Home
+from warehouse.keyring import KeyStore, Purpose
+from warehouse.ledger import Commit, Ledger, Part
+from warehouse.locks import leased_generations, writing_batches
+
+# A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
+LONGEST_LEASE = timedelta(minutes=15)
+
+_PART_NAME = re.compile(r"^\.?part-([A-Za-z0-9]+)-[0-9a-f]+\.parquet(\.tmp)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What was removed from disk: numbers of files and keys."""
+
+    files: int
+    keys: int
+    orphans: int
+
+
+def expired_parts(parts: list[Part], *, as_of: datetime) -> list[Part]:
+    """Parts of partitions whose oldest possible row reaches its window on the day of ``as_of``."""
+    return [
+        part
+        for part in parts
+        if part.event_date
+        and part.retention_days is not None
+        and part.event_date + timedelta(days=part.retention_days) <= as_of.date()
+    ]
+
+
+def expire(ledger: Ledger, *, as_of: datetime) -> list[Part]:
+    """Hide every partition that is past its window; `sweep` makes it physical. Returns its parts."""
+    due = expired_parts(ledger.live_parts(), as_of=as_of)
+    if due:
+        ledger.commit(
+            Commit(
+                batch_id="expire",
+                as_of=as_of,
+                snapshot=ledger.generation(),
+                removed=due,
+                removed_why=f"expired as of {as_of.date()}",
+            )
+        )
+    return due
+
+
+def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
+    """Unlink what is hidden and not read any more, destroy keys nothing on disk needs, remove orphans.
+
+    Safe to run at any time and again after a crash.
+    """
+    orphans = _orphans(home, ledger)
+    for path in orphans:
+        unlink_durably(home.data / path)
+    leased = leased_generations(home.locks)
+    # A file removed at generation g was visible up to g - 1: readers of g and later never saw it.
+    oldest_reader = min(leased, default=ledger.generation())
+    deadline = datetime.now(UTC).replace(tzinfo=None) - LONGEST_LEASE
+    doomed = ledger.removed_parts(before=oldest_reader, removed_before=deadline)
+    for part in doomed:
+        unlink_durably(home.data / part.path)
+        _remove_empty(home, part)
+    if doomed:
+        ledger.mark_unlinked(doomed)
+    # A writer may be about to use a key of which no committed file tells.
+    destroyed = 0
+    if doomed and not writing_batches(home.locks):
+        for name in sorted({part.key_name for part in doomed} - ledger.keys_in_use()):
+            keyring.destroy(Purpose.PARQUET, name)
+            ledger.mark_key_destroyed(name)
+            destroyed += 1
+    return Swept(files=len(doomed), keys=destroyed, orphans=len(orphans))
+
+
+def _orphans(home: Home, ledger: Ledger) -> list[str]:
+    on_disk = {
+        str(path.relative_to(home.data)): match.group(1)
+        for path in home.store.rglob("*.parquet*")
+        if (match := _PART_NAME.match(path.name))
+    }
+    # In this order: what is committed after the first look is found in the last.
+    writing = writing_batches(home.locks)
+    listed = ledger.known_paths()
+    return sorted(path for path, batch in on_disk.items() if batch not in writing and path not in listed)
+
+
+def _remove_empty(home: Home, part: Part) -> None:
+    directory = (home.data / part.path).parent
+    while directory != home.store and directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()
+        directory = directory.parent

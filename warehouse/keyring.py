@@ -1,0 +1,140 @@
+"""Keys: random, one per purpose and name, wrapped by a key that lies outside the data.
+
+One file per key, so that destroying a key is unlinking a file: nothing to rewrite, nothing left in
+free pages. Each key is wrapped with AES-256-GCM (Tink) and bound to its purpose and name, so that a
+wrapped key cannot be passed off as another.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import tink
+from tink import aead, json_proto_keyset_format, secret_key_access
+
+from warehouse.errors import KeyringError
+from warehouse.files import fsync_directory, unlink_durably
+
+KEY_BYTES = 32
+
+
+class Purpose(StrEnum):
+    """What a key is for; keys of two purposes are never the same."""
+
+    PSEUDONYM = "pseudonym"
+    SURROGATE = "surrogate"
+    PARQUET = "parquet"
+    DATABASE = "database"
+    LEDGER = "ledger"
+
+
+class KeyStore(Protocol):
+    """What the rest of the system needs of a key ring."""
+
+    def get(self, purpose: Purpose, name: str) -> bytes:
+        """The key, 32 bytes, made if there is none yet."""
+
+    def find(self, purpose: Purpose, name: str) -> bytes:
+        """The key, 32 bytes; KeyringError if there is none."""
+
+    def destroy(self, purpose: Purpose, name: str) -> None:
+        """Remove the key for ever."""
+
+
+class KeyRing:
+    """Wrapped keys in a directory of their own, files readable by their owner only.
+
+    The key encryption key is a Tink keyset in ``kek.json`` of the same directory. A KMS takes its
+    place by another ``KeyStore``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._aead: aead.Aead | None = None
+        self._unwrapped: dict[tuple[Purpose, str], bytes] = {}
+
+    def get(self, purpose: Purpose, name: str) -> bytes:
+        """The key, 32 bytes; made, wrapped and synced to disk if there is none yet."""
+        if (cached := self._unwrapped.get((purpose, name))) is not None:
+            return cached
+        path = self._path(purpose, name)
+        if not path.exists():
+            self._create(path, self._wrapper().encrypt(secrets.token_bytes(KEY_BYTES), _bound(purpose, name)))
+        return self.find(purpose, name)
+
+    def find(self, purpose: Purpose, name: str) -> bytes:
+        """The key, 32 bytes.
+
+        Raises:
+            KeyringError: It does not exist, or it cannot be unwrapped.
+        """
+        if (cached := self._unwrapped.get((purpose, name))) is not None:
+            return cached
+        try:
+            wrapped = self._path(purpose, name).read_bytes()
+        except FileNotFoundError:
+            raise KeyringError(f"{purpose} {name}", "it does not exist") from None
+        try:
+            key = self._wrapper().decrypt(wrapped, _bound(purpose, name))
+        except tink.TinkError:
+            raise KeyringError(f"{purpose} {name}", "it cannot be unwrapped") from None
+        self._unwrapped[purpose, name] = key
+        return key
+
+    def get_all(self, purpose: Purpose, names: Iterable[str]) -> dict[str, bytes]:
+        """Several keys by name, made where missing."""
+        return {name: self.get(purpose, name) for name in names}
+
+    def destroy(self, purpose: Purpose, name: str) -> None:
+        """Unlink the only wrapped copy, durably. What it encrypted cannot be read again."""
+        self._unwrapped.pop((purpose, name), None)
+        unlink_durably(self._path(purpose, name))
+
+    def _path(self, purpose: Purpose, name: str) -> Path:
+        # A digest, because names differ by case only on some file systems, and to fit any name.
+        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+        return self._directory / purpose.value / f"{digest}.key"
+
+    def _wrapper(self) -> aead.Aead:
+        if self._aead is None:
+            aead.register()
+            path = self._directory / "kek.json"
+            if not path.exists():
+                if any(self._directory.glob("*/*.key")):
+                    raise KeyringError("kek.json", "it is gone, but keys wrapped by it are still there")
+                handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+                text = json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
+                self._create(path, text.encode())
+            try:
+                handle = json_proto_keyset_format.parse(path.read_text("utf-8"), secret_key_access.TOKEN)
+                self._aead = handle.primitive(aead.Aead)
+            except (tink.TinkError, ValueError):
+                raise KeyringError("kek.json", "it is not a Tink keyset") from None
+        return self._aead
+
+    @staticmethod
+    def _create(path: Path, content: bytes) -> None:
+        """Write a file that must not exist yet; of two writers at once the first wins, whole."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return
+            fsync_directory(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _bound(purpose: Purpose, name: str) -> bytes:
+    return f"{purpose.value}\x1f{name}".encode()

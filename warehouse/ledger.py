@@ -1,0 +1,336 @@
+"""The ledger: which files are live, what each batch did. Its commit is the only commit.
+
+SQLite in WAL mode with full synchronisation, so that a commit is atomic across processes and
+survives a crash. It holds file names, counts and keyed hashes; never a row, never a value.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from warehouse.errors import ClockError, ConflictError, DuplicateBatchError, ReconciliationError
+
+_SCHEMA = """
+create table if not exists meta (name text primary key, value text not null) strict;
+create table if not exists batches (
+    batch_id text primary key, feed text not null, content_hash text not null, as_of text not null,
+    committed_at text not null, generation integer not null,
+    unique (feed, content_hash)
+) strict;
+create table if not exists counts (
+    batch_id text not null references batches (batch_id), source text not null,
+    outcome text not null, reason text not null, rows integer not null,
+    primary key (batch_id, source, outcome, reason)
+) strict;
+create table if not exists parts (
+    path text primary key, source text not null, partition text not null, key_name text not null,
+    event_date text, retention_days integer, rows integer not null, bytes integer not null,
+    columns text not null, batch_id text not null, added integer not null, removed integer, removed_at text, removed_why text,
+    unlinked_at text
+) strict;
+create index if not exists live_parts on parts (source, partition) where removed is null;
+create index if not exists parts_by_generation on parts (added);
+create table if not exists dirty_days (
+    source text not null, event_date text not null, generation integer not null,
+    primary key (source, event_date)
+) strict;
+create table if not exists destroyed_keys (key_name text not null, destroyed_at text not null) strict;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One store file.
+
+    Attributes:
+        path: Relative to the data directory.
+        partition: Hive path, e.g. `event_date=2026-03-01/retention_days=90`.
+        key_name: The Parquet key that encrypts it.
+        columns: Names of the columns in the file; older files may lack newer columns.
+    """
+
+    path: str
+    source: str
+    partition: str
+    key_name: str
+    rows: int
+    bytes: int
+    batch_id: str
+    columns: tuple[str, ...] = ()
+    event_date: date | None = None
+    retention_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows of a source met one outcome: kept, duplicate, dropped or quarantined."""
+
+    source: str
+    outcome: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One all-or-nothing change of the store.
+
+    Attributes:
+        rows_read: Rows by source; must equal the sum of its counts.
+        snapshot: Generation the writer looked at; newer parts in ``watched`` are a conflict.
+        watched: (source, prefix of partition) pairs the result depends on.
+    """
+
+    batch_id: str
+    as_of: datetime
+    snapshot: int
+    feed: str | None = None
+    content_hash: str | None = None
+    rows_read: Mapping[str, int] = field(default_factory=dict)
+    counts: Sequence[Count] = ()
+    added: Sequence[Part] = ()
+    removed: Sequence[Part] = ()
+    removed_why: str = ""
+    watched: frozenset[tuple[str, str]] = frozenset()
+
+
+class Ledger:
+    """Open handle on the ledger; one per thread, cheap to make."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = path
+        with closing(self._connect()) as connection:
+            connection.execute("pragma journal_mode = wal")
+            connection.executescript(_SCHEMA)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma secure_delete = on")
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with closing(self._connect()) as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
+
+    def _read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        with closing(self._connect()) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def advance_clock(self, as_of: datetime) -> None:
+        """Move the warehouse's clock forward to ``as_of`` (naive UTC).
+
+        Raises:
+            ClockError: It has reached a later day already. Within one day any order will do.
+        """
+        with self._writing() as connection:
+            row = connection.execute("select value from meta where name = 'as_of'").fetchone()
+            reached = datetime.fromisoformat(row["value"]) if row else None
+            if reached and as_of.date() < reached.date():
+                raise ClockError(as_of, reached)
+            if reached is None or as_of > reached:
+                connection.execute("replace into meta values ('as_of', ?)", (as_of.isoformat(),))
+
+    def clock(self) -> datetime | None:
+        """The latest ``as_of`` so far (naive UTC), or None in a new warehouse."""
+        rows = self._read("select value from meta where name = 'as_of'")
+        return datetime.fromisoformat(rows[0]["value"]) if rows else None
+
+    def generation(self) -> int:
+        """Number of the last commit; 0 in a new warehouse."""
+        rows = self._read("select value from meta where name = 'generation'")
+        return int(rows[0]["value"]) if rows else 0
+
+    def has_batch(self, feed: str, content_hash: str) -> bool:
+        """Whether a file of this content was committed for this feed."""
+        return bool(
+            self._read("select 1 from batches where feed = ? and content_hash = ?", feed, content_hash)
+        )
+
+    def live_parts(self, source: str | None = None, *, under: str = "") -> list[Part]:
+        """Live store files, of one source or all, whose partition starts with ``under``; by path."""
+        rows = self._read(
+            "select * from parts where removed is null and (? is null or source = ?) "
+            "and substr(partition, 1, length(?)) = ? order by path",
+            *(source, source, under, under),
+        )
+        return [_part(row) for row in rows]
+
+    def removed_parts(self, *, before: int, removed_before: datetime) -> list[Part]:
+        """Files hidden but not unlinked that no reader needs: hidden at generation ``before`` or
+        earlier, or longer ago than the longest lease."""
+        rows = self._read(
+            "select * from parts where removed is not null and unlinked_at is null "
+            "and (removed <= ? or removed_at < ?) order by path",
+            *(before, removed_before.isoformat()),
+        )
+        return [_part(row) for row in rows]
+
+    def commit(self, change: Commit) -> int:
+        """Apply one change, or nothing of it; return the new generation.
+
+        Raises:
+            DuplicateBatchError: The same content was committed for the feed before.
+            ConflictError: A watched partition got a part after ``snapshot``, or a part to be removed
+                is not live any more. Read again and retry.
+            ReconciliationError: The counts of a source do not add up to the rows read.
+        """
+        _reconcile(change)
+        now = _now()
+        with self._writing() as connection:
+            duplicate = connection.execute(
+                "select 1 from batches where feed = ? and content_hash = ?", (change.feed, change.content_hash)
+            ).fetchone()
+            if duplicate:
+                raise DuplicateBatchError
+            _check_conflicts(connection, change)
+            row = connection.execute("select value from meta where name = 'generation'").fetchone()
+            generation = int(row["value"]) + 1 if row else 1
+            connection.execute("replace into meta values ('generation', ?)", (str(generation),))
+            if change.feed is not None:
+                connection.execute(
+                    "insert into batches values (?, ?, ?, ?, ?, ?)",
+                    (change.batch_id, change.feed, change.content_hash, change.as_of.isoformat(), now, generation),
+                )
+                connection.executemany(
+                    "insert into counts values (?, ?, ?, ?, ?)",
+                    [(change.batch_id, c.source, c.outcome, c.reason, c.rows) for c in change.counts],
+                )
+            connection.executemany(
+                "insert into parts (path, source, partition, key_name, event_date, retention_days, rows, bytes, "
+                "columns, batch_id, added) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        p.path,
+                        p.source,
+                        p.partition,
+                        p.key_name,
+                        p.event_date and p.event_date.isoformat(),
+                        p.retention_days,
+                        p.rows,
+                        p.bytes,
+                        ",".join(p.columns),
+                        p.batch_id,
+                        generation,
+                    )
+                    for p in change.added
+                ],
+            )
+            connection.executemany(
+                "update parts set removed = ?, removed_at = ?, removed_why = ? where path = ?",
+                [(generation, now, change.removed_why, p.path) for p in change.removed],
+            )
+            if change.feed is not None:
+                connection.executemany(
+                    "replace into dirty_days values (?, ?, ?)",
+                    {(p.source, p.event_date.isoformat(), generation) for p in change.added if p.event_date},
+                )
+        return generation
+
+    def known_paths(self) -> frozenset[str]:
+        """Paths of all files that are live or wait for their removal."""
+        return frozenset(r["path"] for r in self._read("select path from parts where unlinked_at is null"))
+
+    def mark_unlinked(self, parts: Sequence[Part]) -> None:
+        """Record that the files of removed parts are gone from disk."""
+        with self._writing() as connection:
+            connection.executemany(
+                "update parts set unlinked_at = ? where path = ?", [(_now(), p.path) for p in parts]
+            )
+
+    def mark_key_destroyed(self, key_name: str) -> None:
+        """Record that a Parquet key was destroyed."""
+        with self._writing() as connection:
+            connection.execute("insert into destroyed_keys values (?, ?)", (key_name, _now()))
+
+    def keys_in_use(self) -> frozenset[str]:
+        """Names of the keys that a file on disk still needs."""
+        return frozenset(
+            r["key_name"] for r in self._read("select distinct key_name from parts where unlinked_at is null")
+        )
+
+    def dirty_days(self) -> list[tuple[str, date]]:
+        """(source, event day) pairs changed since they were last closed, oldest first."""
+        rows = self._read("select source, event_date from dirty_days order by event_date, source")
+        return [(r["source"], date.fromisoformat(r["event_date"])) for r in rows]
+
+    def clear_dirty_days(self, *, until: date, generation: int) -> None:
+        """Forget changes of days up to ``until`` that were seen at ``generation``."""
+        with self._writing() as connection:
+            connection.execute(
+                "delete from dirty_days where event_date <= ? and generation <= ?", (until.isoformat(), generation)
+            )
+
+    def counts(self, batch_ids: Sequence[str] | None = None) -> list[Count]:
+        """Rows by source, outcome and reason, of some batches or of all; in that order."""
+        marks = ",".join("?" * len(batch_ids or ()))
+        where = f"where batch_id in ({marks})" if batch_ids is not None else ""
+        rows = self._read(
+            f"select source, outcome, reason, sum(rows) as rows from counts {where} "
+            "group by source, outcome, reason order by source, outcome, reason",
+            *(batch_ids or ()),
+        )
+        return [Count(r["source"], r["outcome"], r["reason"], r["rows"]) for r in rows]
+
+    def live_days(self, source: str) -> list[tuple[date, int]]:
+        """(event day, rows) of one source, oldest first."""
+        rows = self._read(
+            "select event_date, sum(rows) as rows from parts "
+            "where source = ? and removed is null and event_date is not null group by event_date order by event_date",
+            source,
+        )
+        return [(date.fromisoformat(r["event_date"]), r["rows"]) for r in rows]
+
+
+def _reconcile(change: Commit) -> None:
+    for source, read in change.rows_read.items():
+        accounted = sum(count.rows for count in change.counts if count.source == source)
+        if accounted != read:
+            raise ReconciliationError(source, read, accounted)
+
+
+def _check_conflicts(connection: sqlite3.Connection, change: Commit) -> None:
+    newer = {
+        (row["source"], row["partition"])
+        for row in connection.execute("select source, partition from parts where added > ?", (change.snapshot,))
+    }
+    clashes = [f"{s}/{p}" for s, p in newer if any(s == ws and p.startswith(wp) for ws, wp in change.watched)]
+    for part in change.removed:
+        live = connection.execute(
+            "select 1 from parts where path = ? and removed is null", (part.path,)
+        ).fetchone()
+        if not live:
+            clashes.append(f"{part.source}/{part.partition}")
+    if clashes:
+        raise ConflictError(sorted(set(clashes)))
+
+
+def _part(row: sqlite3.Row) -> Part:
+    return Part(
+        path=row["path"],
+        source=row["source"],
+        partition=row["partition"],
+        key_name=row["key_name"],
+        rows=row["rows"],
+        bytes=row["bytes"],
+        batch_id=row["batch_id"],
+        columns=tuple(row["columns"].split(",")),
+        event_date=date.fromisoformat(row["event_date"]) if row["event_date"] else None,
+        retention_days=row["retention_days"],
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat()
