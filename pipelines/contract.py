@@ -15,10 +15,30 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from anonymizers.plan import ColumnPlan, Plan
 from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
+from pipelines import strict_yaml
 from pipelines.errors import ContractError, UnknownContractError
 
 WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
 PLATFORM_WORKSPACE = "_platform"
+
+# What names a person, or is nobody else's business, never stays as it came, whatever its type.
+_NEVER_KEPT = (
+    "user.biometric",
+    "user.contact.email",
+    "user.contact.phone_number",
+    "user.content.private",
+    "user.device.cookie_id",
+    "user.device.device_id",
+    "user.device.ip_address",
+    "user.government_id",
+    "user.health_and_medical",
+    "user.name",
+    "user.unique_id",
+)
+# A `pattern` that lets these through keeps free text under another name.
+_FREE_TEXT = ("two words", "someone@example.org", "+4930000000")
+# Added by the engine and the store: a column of that name would take their place.
+_RESERVED = frozenset({"entity_id", "event_date", "event_id", "received_at", "retention_days"})
 
 
 class Reader(StrEnum):
@@ -135,25 +155,42 @@ class Column(_Strict):
 
     @field_validator("pattern")
     @classmethod
-    def _compiles(cls, pattern: str | None) -> str | None:
-        re.compile(pattern or "")
+    def _is_narrow(cls, pattern: str | None) -> str | None:
+        try:
+            free = pattern is not None and any(re.fullmatch(pattern, text) for text in _FREE_TEXT)
+        except re.error:
+            raise ValueError("not a regular expression") from None
+        if free:
+            raise ValueError("lets free text, e-mail addresses or phone numbers through")
         return pattern
 
     @model_validator(mode="after")
-    def _treatment_has_what_it_needs(self) -> Self:
-        needs = {
-            Treatment.PSEUDONYMIZE: bool(self.identity),
-            Treatment.DERIVE_TEXT_FEATURES: bool(self.features),
-            Treatment.JSON_ALLOWLIST: bool(self.allow),
-            # Free text that is merely kept would be stored as it came.
-            Treatment.KEEP: self.type not in (ValueType.VARCHAR, ValueType.JSON)
-            or bool(self.values or self.pattern),
+    def _has_what_its_treatment_needs_and_no_more(self) -> Self:
+        is_text = self.type in (ValueType.VARCHAR, ValueType.JSON)
+        if not is_text and (self.values or self.pattern):
+            raise ValueError("`values` and `pattern` are for text")
+        belongs = {
+            "identity": (Treatment.PSEUDONYMIZE, self.identity is not None),
+            "features": (Treatment.DERIVE_TEXT_FEATURES, bool(self.features)),
+            "allow": (Treatment.JSON_ALLOWLIST, bool(self.allow)),
         }
-        if not needs.get(self.treatment, True):
+        for option, (treatment, given) in belongs.items():
+            if (self.treatment is treatment) != given:
+                raise ValueError(f"`{option}` goes with {treatment} and only with it")
+        if self.scope is not KeyScope.WORKSPACE and self.treatment is not Treatment.PSEUDONYMIZE:
+            raise ValueError("`scope` goes with pseudonymize only")
+        return self
+
+    @model_validator(mode="after")
+    def _may_stay_if_kept(self) -> Self:
+        if self.treatment is not Treatment.KEEP:
+            return self
+        if self.type in (ValueType.VARCHAR, ValueType.JSON) and not (self.values or self.pattern):
             raise ValueError(
-                "pseudonymize needs `identity`, derive_text_features `features`, json_allowlist `allow`, "
-                "and keep on text `values` or a `pattern`"
+                "keep on text needs `values` or a `pattern`: free text would be stored as it came"
             )
+        if any(self.category == key or self.category.startswith(f"{key}.") for key in _NEVER_KEPT):
+            raise ValueError("data of this category is never kept as it came")
         return self
 
 
@@ -164,7 +201,7 @@ class Contract(_Strict):
     description: str = Field(min_length=1)
     owner: str
     reader: Reader
-    landing: str
+    landing: str = Field(pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)?/[^/]+$")
     records: str | None = None
     where: str | None = None
     kind: Kind
@@ -181,17 +218,47 @@ class Contract(_Strict):
     columns: dict[str, Column] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _columns_have_names_of_their_own(self) -> Self:
+        if odd := sorted(n for n in self.columns if not re.fullmatch("[a-z][a-z0-9_]*", n)):
+            raise ValueError(f"{len(odd)} column name(s) are not lower-case words; name the origin by `path`")
+        outputs = [name for column in self.plan.columns for name, _ in column.outputs()]
+        if len(outputs) != len(set(outputs)):
+            raise ValueError("two columns are stored under one name")
+        if taken := sorted(_RESERVED & set(outputs)):
+            raise ValueError(f"the store gives these columns itself: {', '.join(taken)}")
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        named = {*self.primary_key, *self.workspace.columns, self.event_time, self.version, self.consent}
-        if unknown := sorted(n for n in named - {None, "received_at"} if n not in self.columns):
+        singles = (self.event_time, self.version, self.consent)
+        named = {*self.primary_key, *self.workspace.columns, *(name for name in singles if name)}
+        if unknown := sorted(named - {"received_at"} - set(self.columns)):
             raise ValueError(f"undeclared column(s) named: {', '.join(unknown)}")
         if self.kind is Kind.EVENT and not self.event_time:
             raise ValueError("an event needs `event_time`")
         if self.kind is Kind.ENTITY and not self.version:
             raise ValueError("an entity needs `version`, the column that says which state is newer")
-        outputs = [name for name, _ in self.plan.stored_columns()]
-        if len(outputs) != len(set(outputs)):
-            raise ValueError("two columns are stored under one name")
+        return self
+
+    @model_validator(mode="after")
+    def _named_columns_have_the_right_type(self) -> Self:
+        wanted = {
+            "event_time": (self.event_time, ValueType.TIMESTAMP),
+            "version": (self.version, ValueType.TIMESTAMP),
+            "consent": (self.consent, ValueType.BOOLEAN),
+        }
+        for role, (name, type_) in wanted.items():
+            if name in self.columns and self.columns[name].type is not type_:
+                raise ValueError(f"`{role}` names a column that is no {type_}")
+        return self
+
+    @model_validator(mode="after")
+    def _workspace_can_be_found(self) -> Self:
+        rule = self.workspace
+        if rule.from_ is WorkspaceFrom.COLUMN and not rule.columns:
+            raise ValueError("`workspace: {from: column}` needs `columns`")
+        if (rule.from_ is WorkspaceFrom.CHANNEL) != bool(rule.provider):
+            raise ValueError("`workspace.provider` goes with `from: channel` and only with it")
         return self
 
     @property
@@ -248,9 +315,9 @@ def parse_contract(text: str, *, name: str) -> Contract:
         ContractError: The text is not a complete, strict contract; names the fields, not their values.
     """
     try:
-        contract = Contract.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError:
-        raise ContractError(name, ["not valid YAML"]) from None
+        contract = Contract.model_validate(strict_yaml.load(text))
+    except yaml.YAMLError as error:
+        raise ContractError(name, [strict_yaml.place(error)]) from None
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'contract'}: {e['msg']}" for e in error.errors()]
         raise ContractError(name, problems) from None
@@ -270,6 +337,17 @@ def load_contracts(directory: Traversable | None = None) -> Mapping[str, Contrac
     return MappingProxyType(
         {p.name[:-4]: parse_contract(p.read_text("utf-8"), name=p.name[:-4]) for p in paths}
     )
+
+
+def contract_named(name: str, contracts: Mapping[str, Contract]) -> Contract:
+    """The one contract of that name.
+
+    Raises:
+        UnknownContractError: There is none; lists the known ones.
+    """
+    if name not in contracts:
+        raise UnknownContractError(name, list(contracts))
+    return contracts[name]
 
 
 def contracts_of(source: str, contracts: Mapping[str, Contract]) -> tuple[Contract, ...]:

@@ -19,10 +19,10 @@ class ContractError(PipelineError):
 
 
 class UnknownContractError(PipelineError):
-    """A command names a source that no contract declares."""
+    """A command names a contract that does not exist."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"No source of that name. Known: {', '.join(known)}.")
+        super().__init__(f"No contract named '{name}'. Known: {', '.join(known)}.")
 
 
 class PolicyError(PipelineError):
@@ -30,3 +30,10 @@ class PolicyError(PipelineError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("pipelines/policy.yml is not a valid policy:\n  " + "\n  ".join(problems))
+
+
+class MixedFeedsError(PipelineError):
+    """Files of several feeds were named as one."""
+
+    def __init__(self, feeds: Sequence[str]) -> None:
+        super().__init__(f"These sources land in different places: {', '.join(feeds)}. Name one of them.")

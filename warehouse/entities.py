@@ -16,7 +16,7 @@ from warehouse.connection import add_parquet_keys, connect, identifier, quoted
 from warehouse.errors import ShrinkError, StoreError
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
-from warehouse.ledger import Count, Ledger, Part
+from warehouse.ledger import Count, Ledger, Merge, Part
 from warehouse.store import write_part
 from warehouse.views import raw_scan
 
@@ -47,17 +47,6 @@ class EntitySet:
     def follows_deletions(self) -> bool:
         """Whether the source says what was deleted; then absence from a full export says it too."""
         return any(name == "deleted_at" for name, _ in self.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """Outcome of merging one export: the change to commit, and what became of its rows."""
-
-    added: tuple[Part, ...]
-    removed: tuple[Part, ...]
-    watched: frozenset[tuple[str, str]]
-    snapshot: int
-    counts: tuple[Count, ...]
 
 
 class EntityWriter:

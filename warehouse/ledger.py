@@ -75,6 +75,17 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Partitions rewritten whole: the change to commit, and what became of the rows merged in."""
+
+    added: tuple[Part, ...]
+    removed: tuple[Part, ...]
+    watched: frozenset[tuple[str, str]]
+    snapshot: int
+    counts: tuple[Count, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One all-or-nothing change of the store.
 
@@ -272,6 +283,16 @@ class Ledger:
             connection.execute(
                 "delete from dirty_days where event_date <= ? and generation <= ?", (until.isoformat(), generation)
             )
+
+    def built_until(self) -> date | None:
+        """The newest event day whose slice is in the cubes."""
+        rows = self._read("select value from meta where name = 'built_until'")
+        return date.fromisoformat(rows[0]["value"]) if rows else None
+
+    def set_built_until(self, day: date) -> None:
+        """Record that all slices up to ``day`` are in the cubes."""
+        with self._writing() as connection:
+            connection.execute("replace into meta values ('built_until', ?)", (day.isoformat(),))
 
     def counts(self, batch_ids: Sequence[str] | None = None) -> list[Count]:
         """Rows by source, outcome and reason, of some batches or of all; in that order."""

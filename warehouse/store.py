@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -20,7 +20,7 @@ from warehouse.errors import ConflictError, StoreError
 from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
 from warehouse.keyring import KeyStore, Purpose
-from warehouse.ledger import Commit, Count, Ledger, Part
+from warehouse.ledger import Commit, Count, Ledger, Merge, Part
 from warehouse.locks import writer_lease
 from warehouse.views import raw_scan
 
@@ -250,81 +250,44 @@ def commit_batch(
     content_hash: str,
     rows_read: Mapping[str, int],
     counts: Sequence[Count],
-    added: Sequence[Part] = (),
-    removed: Sequence[Part] = (),
+    uncounted: frozenset[str] = frozenset(),
+    merge: Merge | None = None,
 ) -> list[Count]:
     """Commit what a writer holds, with the rows counted elsewhere; return all counts.
 
     Optimistic: if another batch touched the same days meanwhile, compare with it and try again.
+
+    Args:
+        uncounted: Data sets whose rows stand for rows that are counted elsewhere.
+        merge: Rewritten entity partitions to commit with it.
+
+    Raises:
+        ConflictError: Another batch rewrote one of the merge's partitions; merge again.
     """
     while True:
         parts, own, watched, snapshot = writer.finish()
+        own = [count for count in own if count.source not in uncounted]
         change = Commit(
             batch_id=writer.batch_id,
             as_of=as_of,
-            snapshot=snapshot,
+            snapshot=min(snapshot, merge.snapshot) if merge else snapshot,
             feed=feed,
             content_hash=content_hash,
             rows_read=rows_read,
             counts=(*own, *counts),
-            added=(*parts, *added),
-            removed=removed,
+            added=(*parts, *(merge.added if merge else ())),
+            removed=merge.removed if merge else (),
             removed_why="replaced",
-            watched=watched,
+            watched=watched | (merge.watched if merge else frozenset()),
         )
         try:
             ledger.commit(change)
         except ConflictError:
-            if removed:
+            if merge:
                 raise
             writer.catch_up()
             continue
         return list(change.counts)
-
-
-def compact_day(home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, day: date, as_of: datetime) -> int:
-    """Rewrite each partition of a closed day as one part, in order of workspace; return parts replaced.
-
-    The same rows; if another batch adds to the day meanwhile, nothing is replaced and 0 returned.
-    """
-    snapshot = ledger.generation()
-    by_partition: dict[str, list[Part]] = defaultdict(list)
-    for part in ledger.live_parts(source, under=f"event_date={day}/"):
-        by_partition[part.partition].append(part)
-    batch_id = f"compact{secrets.token_hex(8)}"
-    added: list[Part] = []
-    removed: list[Part] = []
-    with writer_lease(home.locks, batch_id):
-        connection = connect(tmp=home.tmp, memory_limit="600MB")
-        try:
-            for parts in by_partition.values():
-                if len(parts) < 2:
-                    continue
-                add_parquet_keys(connection, keyring, (part.key_name for part in parts))
-                query = f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
-                template = replace(parts[0], rows=sum(p.rows for p in parts), batch_id=batch_id)
-                with _translated(source):
-                    added.append(write_part(connection, template, query, home=home, keyring=keyring))
-                removed.extend(parts)
-            if not removed:
-                return 0
-            ledger.commit(
-                Commit(
-                    batch_id=batch_id,
-                    as_of=as_of,
-                    snapshot=snapshot,
-                    added=added,
-                    removed=removed,
-                    removed_why="compacted",
-                )
-            )
-        except ConflictError:
-            for part in added:
-                (home.data / part.path).unlink(missing_ok=True)
-            return 0
-        finally:
-            connection.close()
-    return len(removed)
 
 
 @contextmanager

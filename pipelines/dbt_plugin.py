@@ -1,0 +1,74 @@
+"""What dbt-duckdb loads: attaches store and warehouse in process and defines `surrogate`."""
+
+import hashlib
+import hmac
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb import DuckDBPyConnection
+from duckdb.func import PythonUDFType
+from duckdb.sqltypes import VARCHAR
+
+from pipelines.contract import load_contracts
+from pipelines.dbt_staging import store_columns
+from warehouse.home import Home
+from warehouse.keyring import KeyRing, KeyStore, Purpose
+from warehouse.session import attach
+
+SURROGATE_HEX_DIGITS = 16
+
+
+class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
+    """Makes a connection that sees `memory.store.*` and `warehouse`; keys stay in this process's memory."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Take the home directory and the memory limit from the profile."""
+        self._home = Home(Path(plugin_config["home"]))
+        self._memory_limit = str(plugin_config["memory_limit"])
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Bound the memory; what does not fit spills encrypted (`warehouse.connection.prepare`)."""
+        self._home.tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config["memory_limit"] = self._memory_limit
+        config["temp_directory"] = str(self._home.tmp)
+        config["autoinstall_known_extensions"] = False
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Add keys, create the store's views, attach the warehouse file, define the function."""
+        keyring = KeyRing(self._home.keys)
+        schemas = {name: store_columns(contract) for name, contract in load_contracts().items()}
+        attach(conn, home=self._home, keyring=keyring, schemas=schemas)
+        register_surrogate(conn, keyring)
+
+
+def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> None:
+    """Define the SQL function `surrogate(workspace_id, kind, value)`; null where one of them is null.
+
+    The result stands for a workspace or campaign in published tables: HMAC-SHA-256 under a key of
+    the workspace that serves nothing else, so that it dies with the account.
+    """
+
+    @cache
+    def one(workspace_id: str | None, kind: str | None, value: str | None) -> str | None:
+        if workspace_id is None or kind is None or value is None:
+            return None
+        message = f"{kind}\x1f{value}".encode()
+        key = keyring.get(Purpose.SURROGATE, workspace_id)
+        return hmac.new(key, message, hashlib.sha256).hexdigest()[:SURROGATE_HEX_DIGITS]
+
+    def many(workspace_ids: pa.Array, kinds: pa.Array, values: pa.Array) -> pa.Array:
+        rows = zip(workspace_ids.to_pylist(), kinds.to_pylist(), values.to_pylist(), strict=True)
+        return pa.array([one(*row) for row in rows], pa.string())
+
+    connection.create_function(
+        "surrogate",
+        many,
+        [VARCHAR, VARCHAR, VARCHAR],
+        VARCHAR,
+        type=PythonUDFType.ARROW,
+        null_handling="special",
+    )

@@ -1,0 +1,58 @@
+"""What every command and asset works with: contracts, policy, keys, ledger, one home."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from anonymizers.text import TextScrubber
+from pipelines.contract import Contract, Kind, load_contracts
+from pipelines.policy import Policy, load_policy
+from warehouse.home import Home
+from warehouse.keyring import KeyRing
+from warehouse.ledger import Ledger
+from warehouse.views import Schema, with_partition_columns
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The parts of one warehouse, put together once per process."""
+
+    home: Home
+    contracts: Mapping[str, Contract]
+    policy: Policy
+    keyring: KeyRing
+    ledger: Ledger
+
+    @cached_property
+    def text(self) -> TextScrubber:
+        """The free-text scrubber; loads its language model at the first text."""
+        from anonymizers.text.presidio import PresidioScrubber
+
+        return PresidioScrubber()
+
+    @property
+    def schemas(self) -> dict[str, Schema]:
+        """Data set → columns of its view, partition columns included."""
+        return {name: view_schema(contract) for name, contract in self.contracts.items()}
+
+
+def view_schema(contract: Contract) -> Schema:
+    """Columns of the store view of one contract."""
+    columns = contract.plan.stored_columns()
+    return with_partition_columns(columns) if contract.kind is Kind.EVENT else columns
+
+
+def open_runtime(home: Home) -> Runtime:
+    """Open a warehouse; makes its directories and ledger where there are none.
+
+    Raises:
+        ContractError, PolicyError: A declaration does not load.
+    """
+    home.create()
+    return Runtime(
+        home=home,
+        contracts=load_contracts(),
+        policy=load_policy(),
+        keyring=KeyRing(home.keys),
+        ledger=Ledger(home.ledger_path),
+    )

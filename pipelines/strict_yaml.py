@@ -1,0 +1,35 @@
+"""YAML as the project's own files are written: a key that is given twice is an error."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+
+class DuplicateKeyError(yaml.YAMLError):
+    """A mapping names one key twice; plain YAML would silently keep the last."""
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            raise DuplicateKeyError
+        return mapping
+
+
+def load(text: str) -> object:
+    """Read one document of plain data.
+
+    Raises:
+        yaml.YAMLError: It is not YAML, holds anything but plain data, or names a key twice.
+    """
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+
+
+def place(error: yaml.YAMLError) -> str:
+    """What is wrong and where, without quoting the text."""
+    if isinstance(error, DuplicateKeyError):
+        return "a key is given twice"
+    mark = getattr(error, "problem_mark", None)
+    return "not valid YAML" if mark is None else f"not valid YAML (line {mark.line + 1})"

@@ -1,0 +1,37 @@
+"""Reading the store without the warehouse file: a few columns of one data set, as a table."""
+
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.connection import add_parquet_keys, connect, identifier
+from warehouse.errors import StoreError
+from warehouse.home import Home
+from warehouse.keyring import KeyStore
+from warehouse.ledger import Ledger
+from warehouse.locks import reader_lease
+from warehouse.views import Schema, create_views
+
+
+def read_columns(
+    home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, schema: Schema, columns: Sequence[str]
+) -> pa.Table:
+    """All living rows of a data set, the given columns, in no order.
+
+    Raises:
+        KeyringError: A key is missing.
+        StoreError: A file could not be read.
+    """
+    with reader_lease(home.locks, ledger.generation()):
+        connection = connect(tmp=home.tmp, memory_limit="400MB")
+        try:
+            parts = ledger.live_parts(source)
+            add_parquet_keys(connection, keyring, (part.key_name for part in parts))
+            create_views(connection, parts, data=home.data, schemas={source: schema})
+            names = ", ".join(identifier(column) for column in columns)
+            return connection.execute(f"select {names} from memory.store.{identifier(source)}").to_arrow_table()
+        except duckdb.Error as error:
+            raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
+        finally:
+            connection.close()
