@@ -186,9 +186,7 @@ class Column(_Strict):
         if self.treatment is not Treatment.KEEP:
             return self
         if self.type in (ValueType.VARCHAR, ValueType.JSON) and not (self.values or self.pattern):
-            raise ValueError(
-                "keep on text needs `values` or a `pattern`: free text would be stored as it came"
-            )
+            raise ValueError("keep on text needs `values` or a `pattern`, or free text would stay")
         if any(self.category == key or self.category.startswith(f"{key}.") for key in _NEVER_KEPT):
             raise ValueError("data of this category is never kept as it came")
         return self
