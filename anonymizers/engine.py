@@ -1,0 +1,196 @@
+"""The engine: raw rows in, rows without direct identifiers out, or an error and nothing."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import assert_never
+
+import polars as pl
+import pyarrow as pa
+
+from anonymizers import tokens
+from anonymizers.errors import (
+    ColumnTypeError,
+    MissingColumnsError,
+    MissingKeyError,
+    TreatmentError,
+    UndeclaredColumnsError,
+)
+from anonymizers.identity import normalise
+from anonymizers.json_allowlist import allowlisted
+from anonymizers.network import generalize_ip
+from anonymizers.phone import countries, normalise_phones
+from anonymizers.plan import ColumnPlan, Plan, feature_name
+from anonymizers.text.features import derive
+from anonymizers.text.scrubber import REDACTED, TextScrubber, scrubbed
+from anonymizers.treatments import KeyScope, Treatment, ValueType
+from anonymizers.url import scrubbed_urls
+from anonymizers.user_agent import families
+
+WORKSPACE_COLUMN = "_workspace_id"
+RECEIVED_COLUMN = "_received_at"
+
+_ARROW_TYPES: dict[ValueType, pa.DataType] = {
+    ValueType.VARCHAR: pa.string(),
+    ValueType.BIGINT: pa.int64(),
+    ValueType.DOUBLE: pa.float64(),
+    ValueType.DECIMAL: pa.decimal128(18, 6),
+    ValueType.BOOLEAN: pa.bool_(),
+    ValueType.TIMESTAMP: pa.timestamp("us"),
+    ValueType.JSON: pa.string(),
+}
+_STORED_TYPES: dict[str, pa.DataType] = {
+    "varchar": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "decimal(18,6)": pa.decimal128(18, 6),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+}
+_SCRUBBED = (Treatment.SCRUB_TEXT, Treatment.SCRUB_URL, Treatment.JSON_ALLOWLIST)
+
+
+def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: TextScrubber) -> pa.Table:
+    """Treat every column of a batch by its plan.
+
+    Args:
+        rows: The raw columns of ``plan``, each of its declared type, and `_workspace_id` (resolved) and
+            `_received_at` (UTC).
+        plan: What becomes of each column.
+        keys: Workspace id to pseudonym key, for every workspace in ``rows``; `_platform` for columns whose
+            tokens are the platform's.
+        text: Removes personal data from free text.
+
+    Returns:
+        ``plan.stored_columns()`` in that order, the same n rows in the same order.
+
+    Raises:
+        UndeclaredColumnsError: A column has no plan.
+        MissingColumnsError: A planned column is not there.
+        ColumnTypeError: A column has another type than its plan says.
+        MissingKeyError: A workspace has no key of at least 32 bytes.
+        TreatmentError: A treatment broke; nothing of the batch is returned.
+    """
+    _check_columns(rows, plan)
+    _check_keys(rows, plan, keys)
+    types = dict(plan.stored_columns())
+    keyed = tokens.Keyed.of(_strings(rows, WORKSPACE_COLUMN), keys=keys)
+    with _no_value_leaves(plan.source, plan.id_column, Treatment.PSEUDONYMIZE):
+        stored = {
+            "workspace_id": rows.column(WORKSPACE_COLUMN),
+            plan.id_column: _arrow(_ids(rows, plan, keyed), pa.string()),
+            "received_at": rows.column(RECEIVED_COLUMN),
+        }
+    for column in plan.columns:
+        with _no_value_leaves(plan.source, column.raw, column.treatment):
+            treated = _treated(rows, column, keyed=keyed, text=text)
+            stored |= {name: _arrow(values, _STORED_TYPES[types[name]]) for name, values in treated.items()}
+    return pa.table({name: stored[name] for name in types})
+
+
+def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
+    """How many values of each free-text column no detector could vouch for; columns without any are left out."""
+    counts = {
+        column.output: int(pl.Series(stored.column(column.output)).str.contains(REDACTED, literal=True).sum())
+        for column in plan.columns
+        if column.treatment in _SCRUBBED
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+@contextmanager
+def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator[None]:
+    """Replace whatever goes wrong by an error without values: messages of polars and pyarrow quote them."""
+    try:
+        yield
+    except Exception as error:
+        raise TreatmentError(source, column, treatment, type(error)) from None
+
+
+def _treated(
+    rows: pa.Table, column: ColumnPlan, *, keyed: tokens.Keyed, text: TextScrubber
+) -> dict[str, pl.Series | pa.ChunkedArray]:
+    """The stored columns of one raw column."""
+    output = column.output
+    match column.treatment:
+        case Treatment.DROP:
+            return {}
+        case Treatment.KEEP:
+            return {output: rows.column(column.raw)}
+        case Treatment.PSEUDONYMIZE:
+            assert column.identity is not None, "the contract requires it"
+            identity = normalise(_strings(rows, column.raw), kind=column.identity)
+            messages = tokens.identity_messages(identity, kind=column.identity)
+            return {output: keyed.tokens(messages, scope=column.scope)}
+        case Treatment.GENERALIZE_IP:
+            return {output: generalize_ip(_strings(rows, column.raw))}
+        case Treatment.REDUCE_USER_AGENT:
+            agents = families(_strings(rows, column.raw))
+            return {f"{output}_{part}": values for part, values in agents.items()}
+        case Treatment.SCRUB_TEXT:
+            return {output: scrubbed(_strings(rows, column.raw), scrubber=text)}
+        case Treatment.SCRUB_URL:
+            return {output: scrubbed_urls(_strings(rows, column.raw), scrubber=text)}
+        case Treatment.COUNTRY_FROM_PHONE:
+            return {output: countries(normalise_phones(_strings(rows, column.raw)))}
+        case Treatment.DERIVE_TEXT_FEATURES:
+            measured = derive(_strings(rows, column.raw), features=column.features)
+            return {feature_name(output, feature): values for feature, values in measured.items()}
+        case Treatment.JSON_ALLOWLIST:
+            return {output: allowlisted(_strings(rows, column.raw), allow=column.allow, scrubber=text)}
+        case _:
+            assert_never(column.treatment)
+
+
+def _check_columns(rows: pa.Table, plan: Plan) -> None:
+    expected = {
+        WORKSPACE_COLUMN: pa.string(),
+        RECEIVED_COLUMN: pa.timestamp("us"),
+        **{column.raw: _ARROW_TYPES[column.type] for column in plan.columns},
+    }
+    names = rows.column_names
+    if undeclared := set(names) - set(expected):
+        raise UndeclaredColumnsError(plan.source, undeclared)
+    if missing := set(expected) - set(names):
+        raise MissingColumnsError(plan.source, missing)
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise UndeclaredColumnsError(plan.source, doubled)
+    if wrong := {name for name in names if not _is(rows.schema.field(name).type, expected[name])}:
+        raise ColumnTypeError(plan.source, wrong)
+
+
+def _is(found: pa.DataType, declared: pa.DataType) -> bool:
+    return found.equals(declared) or (declared == pa.string() and found == pa.large_string())
+
+
+def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:
+    needed = set(rows.column(WORKSPACE_COLUMN).unique().to_pylist())
+    if any(column.scope is KeyScope.PLATFORM for column in plan.columns):
+        needed.add(tokens.PLATFORM)
+    if without := sum(w is None or len(keys.get(w, b"")) < tokens.KEY_BYTES for w in needed):
+        raise MissingKeyError(plan.source, without)
+
+
+def _ids(rows: pa.Table, plan: Plan, keyed: tokens.Keyed) -> pl.Series:
+    parts = [_key_part(rows, plan, name) for name in plan.key_columns]
+    return keyed.tokens(tokens.id_messages(parts, source=plan.source))
+
+
+def _key_part(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
+    """One key column as text: an identity as its normal spelling, so that two spellings are one event."""
+    for column in plan.columns:
+        if column.raw == name and column.identity is not None:
+            return normalise(_strings(rows, name), kind=column.identity)
+    return _strings(rows, RECEIVED_COLUMN if name == "received_at" else name)
+
+
+def _strings(rows: pa.Table, name: str) -> pl.Series:
+    """A column as text; time stamps as ISO 8601 with microseconds."""
+    series = pl.Series(name, rows.column(name))
+    if series.dtype == pl.Datetime:
+        return series.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+    return series.cast(pl.String)
+
+
+def _arrow(values: pl.Series | pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    array = values.to_arrow() if isinstance(values, pl.Series) else values
+    return array.cast(type_) if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array.cast(type_)])

@@ -1,0 +1,50 @@
+"""One spelling per identity, so that the same person gets the same token wherever they stand."""
+
+from typing import assert_never
+
+import polars as pl
+
+from anonymizers.phone import normalise_phones
+from anonymizers.treatments import IdentityKind
+from anonymizers.unicode import plain
+
+
+def normalise(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
+    """Spell identities of one kind alike.
+
+    Args:
+        values: Identifiers as strings, as they came.
+        kind: What they identify.
+
+    Returns:
+        The same n values in the same order. Null where there is none: an empty identifier is not an
+        identity, and a token for it would make one person of all who have none.
+    """
+    match kind:
+        case IdentityKind.PHONE:
+            spelt = normalise_phones(values)
+        case IdentityKind.EMAIL:
+            spelt = _casefold(plain(values))
+        case IdentityKind.MESSAGE:
+            # A wamid is base64: its case carries information, and nothing else in it may be touched.
+            spelt = values.str.strip_chars()
+        case (
+            IdentityKind.WHATSAPP_USER
+            | IdentityKind.CONTACT
+            | IdentityKind.MEMBER
+            | IdentityKind.CHANNEL
+            | IdentityKind.CONVERSATION
+            | IdentityKind.DEVICE
+            | IdentityKind.SESSION
+        ):
+            spelt = plain(values)
+        case _:
+            assert_never(kind)
+    return pl.select(pl.when(spelt != "").then(spelt)).to_series().rename(values.name)
+
+
+def _casefold(texts: pl.Series) -> pl.Series:
+    """Python's full case folding; where all is ASCII that is lower case."""
+    if not (texts.str.len_bytes() != texts.str.len_chars()).any():
+        return texts.str.to_lowercase()
+    return pl.Series(texts.name, [t if t is None else t.casefold() for t in texts], dtype=pl.String)

@@ -1,0 +1,174 @@
+"""Phone numbers: one spelling per subscriber, and the country of a number."""
+
+import re
+import unicodedata
+
+import phonenumbers
+import polars as pl
+
+from anonymizers.unicode import without_format_characters
+
+# E.164 (ITU-T) allows 15 digits; below 7 it is a short code or an extension.
+_SHORTEST, _LONGEST = 7, 15
+_COUNTRY_PREFIX_DIGITS = 8
+
+_ADDRESS = re.compile(
+    r"(?:whatsapp|tel|sms|rcs):\s*|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z", re.IGNORECASE
+)
+_SEPARATORS = re.compile(r"[\s\-.\u2010-\u2015\u2212/()\[\]]")
+_DIGITS = re.compile(r"(?:\+|00)?([1-9][0-9]+)\Z")
+
+# The spellings that nearly every value has; whatever else there is takes the scalar path.
+_PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*$"
+
+# A number written with its trunk zero (+44 0…, but +39 0… and +225 0… are right), and an Argentinian
+# mobile with 15 after its area code: libphonenumber's metadata knows which is which.
+_NEEDS_METADATA = (
+    "^(?:54[0-9]{12}$|(?:" + "|".join(map(str, sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))) + ")0)"
+)
+
+# One subscriber, two spellings; both are seen, because WhatsApp keeps the spelling an account was registered
+# under and libphonenumber 9.0 treats both as numbers of their own:
+# * Mexico: mobile 1 after +52, abolished in 2019, still in WhatsApp ids (521…).
+# * Argentina: mobile 9 after +54, required by WhatsApp, left out by many senders.
+# * Brazil: mobiles (first digit 6-9) got a ninth digit until 2016; ids made before lack it.
+# https://faq.whatsapp.com/1294841057948784, https://github.com/wwebjs/whatsapp-web.js/issues/596
+_SAME_SUBSCRIBER = (
+    (r"^521([0-9]{10})$", "52${1}", r"52\1"),
+    (r"^549([0-9]{10})$", "54${1}", r"54\1"),
+    (r"^55([1-9][0-9])([6-9][0-9]{7})$", "55${1}9${2}", r"55\g<1>9\2"),
+)
+
+
+def normalise_phone(text: str) -> str:
+    """The one spelling of a number, `+` and digits; a text that is no number comes back only trimmed.
+
+    The definition that `normalise_phones` must agree with.
+
+    Args:
+        text: A number with or without +, 00 or separators, a WhatsApp id, or a provider's address
+            (`whatsapp:+…`, `…@c.us`). Digits alone are taken as international, as WhatsApp ids are.
+
+    Returns:
+        E.164 with the country's doubles made one; digits alone where the number is national or short;
+        otherwise the trimmed text, so that an odd value still gets a token of its own.
+    """
+    trimmed = without_format_characters(unicodedata.normalize("NFKC", text)).strip()
+    address = _ADDRESS.sub("", trimmed).replace("(0)", "")
+    compact = _ascii_digits(_SEPARATORS.sub("", address))
+    match = _DIGITS.match(compact)
+    if match and _SHORTEST <= len(match[1]) <= _LONGEST:
+        digits = match[1]
+        return "+" + _one_subscriber(
+            _by_metadata(f"+{digits}") if re.match(_NEEDS_METADATA, digits) else digits
+        )
+    if compact.isdecimal():
+        return compact
+    parsed = _by_metadata(address)
+    return "+" + _one_subscriber(parsed) if parsed.isdecimal() else trimmed
+
+
+def normalise_phones(texts: pl.Series) -> pl.Series:
+    """`normalise_phone` for a column: plain spellings in one vectorised pass, the rest once per value."""
+    frame = (
+        texts.rename("raw")
+        .to_frame()
+        .with_columns(
+            pl.when(pl.col("raw").str.contains(_PLAIN))
+            .then(
+                pl.col("raw")
+                .str.replace_all("(0)", "", literal=True)
+                .str.replace_all(r"[^0-9]", "")
+                .str.strip_prefix("00")
+            )
+            .alias("digits")
+        )
+    )
+    easy = pl.col("digits").str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~pl.col("digits").str.contains(
+        _NEEDS_METADATA
+    )
+    digits = pl.col("digits")
+    for pattern, replacement, _ in _SAME_SUBSCRIBER:
+        digits = digits.str.replace(pattern, replacement)
+    frame = frame.with_columns(pl.when(easy).then("+" + digits).alias("number"))
+    odd = frame.filter(pl.col("number").is_null() & pl.col("raw").is_not_null())["raw"].unique()
+    if odd.len():
+        spelt = pl.DataFrame(
+            {"raw": odd, "odd": pl.Series([normalise_phone(v) for v in odd], dtype=pl.String)}
+        )
+        frame = frame.join(spelt, on="raw", how="left", maintain_order="left").with_columns(
+            pl.coalesce("number", "odd").alias("number")
+        )
+    return frame["number"].rename(texts.name)
+
+
+def countries(numbers: pl.Series) -> pl.Series:
+    """ISO 3166-1 alpha-2 of normalised numbers, in the same order; null where the plan does not say.
+
+    Looked up once per leading digits and length, which decide it also where countries share a code
+    (+1, +7, +44 …).
+    """
+    frame = (
+        numbers.rename("number")
+        .to_frame()
+        .with_columns(
+            pl.when(pl.col("number").str.starts_with("+"))
+            .then(pl.col("number").str.slice(1, _COUNTRY_PREFIX_DIGITS))
+            .alias("prefix"),
+            pl.col("number").str.len_bytes().alias("length"),
+        )
+    )
+    distinct = frame.select("prefix", "length").drop_nulls().unique()
+    known = distinct.with_columns(
+        pl.Series("country", [_country(p, n - 1) for p, n in distinct.iter_rows()], dtype=pl.String)
+    )
+    return frame.join(known, on=["prefix", "length"], how="left", maintain_order="left")["country"].rename(
+        numbers.name
+    )
+
+
+def _country(prefix: str, digits: int) -> str | None:
+    code, national = _country_code(prefix)
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    if len(regions) != 1:
+        return _shared_country(code, national, digits - len(str(code)))
+    return None if regions[0] == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else regions[0]
+
+
+def _country_code(prefix: str) -> tuple[int, str]:
+    for length in (1, 2, 3):
+        if (code := int(prefix[:length])) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return code, prefix[length:]
+    return 0, prefix
+
+
+def _shared_country(code: int, national: str, digits: int) -> str | None:
+    # Any subscriber with these leading digits will do; some plans leave numbers ending in 0000 out.
+    for filler in ("2345678901", "0000000000"):
+        number = phonenumbers.PhoneNumber(
+            country_code=code,
+            national_number=int((national + filler)[:digits] or "0"),
+            italian_leading_zero=national.startswith("0") or None,
+        )
+        if region := phonenumbers.region_code_for_number(number):
+            return region
+    return None
+
+
+def _one_subscriber(digits: str) -> str:
+    for pattern, _, replacement in _SAME_SUBSCRIBER:
+        digits = re.sub(pattern, replacement, digits)
+    return digits
+
+
+def _by_metadata(text: str) -> str:
+    """Digits of the number by libphonenumber, or the text without its plus."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return text.removeprefix("+")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+
+
+def _ascii_digits(text: str) -> str:
+    return "".join(str(unicodedata.decimal(c, c)) for c in text)

@@ -1,0 +1,47 @@
+"""What is measured of a message body in memory before it is dropped."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import polars as pl
+
+from anonymizers.text.language import languages
+from anonymizers.text.opt_out import is_opt_out
+from anonymizers.text.segments import segments
+from anonymizers.treatments import TextFeature
+
+# A scheme, `www.`, a host with a path, or a bare host under an ending that links in messages have;
+# not what follows an @, which is an e-mail address.
+_LINK = (
+    r"(?i)(?:https?://\S|\bwww\.\S|(?:^|[^@\w.\-])(?:[\p{L}0-9\-]{1,63}\.)+"
+    r"(?:[a-z]{2,24}/\S|(?:com|net|org|io|app|dev|info|biz|shop|store|online|site|link|de|ly|gg|co\.uk|com\.br)\b))"
+)
+
+
+def derive(texts: pl.Series, *, features: Sequence[TextFeature]) -> dict[TextFeature, pl.Series]:
+    """Measure texts.
+
+    Args:
+        texts: Message bodies.
+        features: What is wanted; nothing else is computed.
+
+    Returns:
+        Each feature's column, of the same n rows in the same order; null where the text is null.
+    """
+    return {feature: _measured(texts, feature) for feature in features}
+
+
+def _measured(texts: pl.Series, feature: TextFeature) -> pl.Series:
+    match feature:
+        case TextFeature.LENGTH:
+            return texts.str.len_chars().cast(pl.Int64)
+        case TextFeature.SEGMENTS:
+            return segments(texts)
+        case TextFeature.LANGUAGE:
+            return languages(texts)
+        case TextFeature.HAS_LINK:
+            return texts.str.contains(_LINK)
+        case TextFeature.IS_OPT_OUT:
+            return is_opt_out(texts)
+        case _:
+            assert_never(feature)

@@ -1,0 +1,48 @@
+"""The interface of whatever removes personal data from free text, and the rule that it fails closed."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import polars as pl
+
+REDACTED = "<REDACTED>"
+
+
+class TextScrubber(Protocol):
+    """Removes personal data from texts."""
+
+    def scrub(self, texts: Sequence[str]) -> Sequence[str]:
+        """Replace what is personal in each of the distinct ``texts``; as many, in the same order."""
+        ...
+
+
+def scrubbed(texts: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
+    """Scrub a column, each distinct text once; same order, null stays null.
+
+    A scrubber that raises, or answers with anything but one string per text, has vouched for nothing:
+    every text it was asked about is redacted.
+    """
+    distinct = texts.drop_nulls().unique(maintain_order=True)
+    if not distinct.len():
+        return texts
+    safe = pl.DataFrame({"text": distinct, "safe": _answers(distinct.to_list(), scrubber)})
+    return (
+        texts.rename("text").to_frame().join(safe, on="text", how="left", maintain_order="left")["safe"]
+    ).rename(texts.name)
+
+
+def scrubbed_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> dict[str, str]:
+    """The same for texts by themselves: each distinct one and what may be stored of it."""
+    distinct = sorted(set(texts))
+    return dict(zip(distinct, _answers(distinct, scrubber), strict=True)) if distinct else {}
+
+
+def _answers(texts: list[str], scrubber: TextScrubber) -> list[str]:
+    try:
+        answers = list(scrubber.scrub(texts))
+    # Whatever breaks a detector, its text is not stored; the engine counts the redactions.
+    except Exception:
+        return [REDACTED] * len(texts)
+    if len(answers) != len(texts):
+        return [REDACTED] * len(texts)
+    return [a if isinstance(a, str) else REDACTED for a in answers]

@@ -1,0 +1,120 @@
+"""Pseudonyms: HMAC-SHA-256 (RFC 2104) under a key per workspace, columnar."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+import polars_hash as plh
+
+from anonymizers.treatments import IdentityKind, KeyScope
+
+PLATFORM = "_platform"
+KEY_BYTES = 32
+TOKEN_CHARACTERS = 32  # hexadecimal: 128 bits
+
+# Separates the kind from the value; no kind contains it, so no value of one kind reads as another's.
+_SEPARATOR = "\x1f"
+_ID = "id"
+
+# Where a value stands this often, hashing the distinct ones and joining back is the faster way
+# (measured: 1.3x at 3 rows per value, 2x at 20; below 3 it loses).
+_ROWS_PER_VALUE_THAT_PAY = 4
+_ROWS_THAT_PAY = 10_000
+
+
+def token(value: str, *, kind: IdentityKind, key: bytes) -> str:
+    """The pseudonym of one normalised identity, by the standard library alone.
+
+    What the columnar path must equal, and what an erasure uses to find one person.
+
+    Args:
+        value: Spelt as `anonymizers.identity.normalise` spells it.
+        kind: Its token space.
+        key: At least 32 secret bytes.
+
+    Returns:
+        32 lower-case hexadecimal characters.
+    """
+    message = f"{kind.value}{_SEPARATOR}{value}".encode()
+    # polars-hash takes the key as text: its hexadecimal form, 64 bytes, is exactly one SHA-256 block.
+    return hmac.digest(key.hex().encode(), message, "sha256").hex()[:TOKEN_CHARACTERS]
+
+
+def identity_messages(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
+    """What is hashed for normalised identities; null stays null."""
+    return pl.select(pl.lit(f"{kind.value}{_SEPARATOR}") + values).to_series()
+
+
+def id_messages(parts: Sequence[pl.Series], *, source: str) -> pl.Series:
+    """What is hashed for rows' identities: the parts, each with its length in front (netstrings).
+
+    `("a", "bc")` and `("ab", "c")` differ, and so do null and the empty text. Never null.
+    """
+    encoded = [
+        pl.when(part.is_null())
+        .then(pl.lit("-"))
+        .otherwise(pl.lit(part.str.len_bytes()).cast(pl.String) + ":" + pl.lit(part))
+        for part in parts
+    ]
+    return pl.select(pl.concat_str(pl.lit(f"{_ID}{_SEPARATOR}{source}{_SEPARATOR}"), *encoded)).to_series()
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The rows of one batch put in order of workspace once, so that every column is hashed in runs.
+
+    Attributes:
+        order: Row numbers, ordered by workspace.
+        back: Where each row went; None where the rows were in order already.
+        runs: Key in hexadecimal, first row and length of each workspace's run.
+        platform: The platform's key, or None where the plan needs none.
+    """
+
+    order: pl.Series
+    back: pl.Series | None
+    runs: tuple[tuple[str, int, int], ...]
+    platform: str | None
+
+    @classmethod
+    def of(cls, workspaces: pl.Series, *, keys: Mapping[str, bytes]) -> Self:
+        """Arrange a batch; every workspace in it must have a key."""
+        order = workspaces.arg_sort()
+        runs, start = [], 0
+        for workspace, length in (
+            workspaces.gather(order).rle().struct.unnest().select("value", "len").iter_rows()
+        ):
+            runs.append((keys[workspace].hex(), start, length))
+            start += length
+        platform = keys.get(PLATFORM)
+        return cls(
+            order=order,
+            back=None if len(runs) <= 1 else order.arg_sort(),
+            runs=tuple(runs),
+            platform=None if platform is None else platform.hex(),
+        )
+
+    def tokens(self, messages: pl.Series, *, scope: KeyScope = KeyScope.WORKSPACE) -> pl.Series:
+        """Hash one column of messages, each under its own row's key; same order, null stays null."""
+        if scope is KeyScope.PLATFORM:
+            assert self.platform is not None, "checked before anything is treated"
+            return _hashed(messages, key=self.platform)
+        if self.back is None:
+            return _hashed(messages, key=self.runs[0][0]) if self.runs else messages
+        grouped = messages.gather(self.order)
+        return pl.concat([_hashed(grouped.slice(start, n), key=key) for key, start, n in self.runs]).gather(
+            self.back
+        )
+
+
+def _hashed(messages: pl.Series, *, key: str) -> pl.Series:
+    frame = messages.rename("message").to_frame()
+    hashed = plh.col("message").chash.hmac_sha256(key=key).str.slice(0, TOKEN_CHARACTERS).alias("token")
+    if (
+        frame.height >= _ROWS_THAT_PAY
+        and frame["message"].approx_n_unique() * _ROWS_PER_VALUE_THAT_PAY < frame.height
+    ):
+        distinct = frame.unique().with_columns(hashed)
+        return frame.join(distinct, on="message", how="left", maintain_order="left")["token"]
+    return frame.select(hashed)["token"]

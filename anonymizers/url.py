@@ -1,0 +1,190 @@
+"""URLs: the page stays, the person in its path, query or host does not."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import polars as pl
+
+from anonymizers.text.rules import ID, is_opaque
+from anonymizers.text.scrubber import TextScrubber, scrubbed_texts
+from anonymizers.unicode import without_format_characters
+
+URL = "<URL>"
+HOST = "<HOST>"
+VALUE = "<VALUE>"
+
+_LONGEST = 2_048
+_MOST_SEGMENTS = 64
+_MOST_FIELDS = 100
+# Browsers and proxies encode what was encoded already; deeper than twice is an attempt to hide.
+_DECODING_ROUNDS = 2
+_MOST_DIGITS = 2
+
+_LETTERS_OF_PATHS = re.compile(r"[\w\-.~+, ()':!*&=]*\Z")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
+_WORD_BREAKS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+_PLACEHOLDER = re.compile(r"<[A-Z_]+>")
+
+# Keys of queries that say something about a page and nothing about a person, and what their values may be.
+_PLAIN_WORD = re.compile(r"[a-z][a-z_-]{0,31}\Z")
+_SMALL_NUMBER = re.compile(r"[0-9]{1,2}\Z")
+_QUERY_KEYS: Mapping[str, re.Pattern[str]] = {
+    "direction": _PLAIN_WORD,
+    "filter": _PLAIN_WORD,
+    "format": _PLAIN_WORD,
+    "hl": _PLAIN_WORD,
+    "lang": _PLAIN_WORD,
+    "locale": _PLAIN_WORD,
+    "order": _PLAIN_WORD,
+    "page": _SMALL_NUMBER,
+    "per_page": _SMALL_NUMBER,
+    "sort": _PLAIN_WORD,
+    "tab": _PLAIN_WORD,
+    "theme": _PLAIN_WORD,
+    "utm_campaign": _PLAIN_WORD,
+    "utm_content": _PLAIN_WORD,
+    "utm_medium": _PLAIN_WORD,
+    "utm_source": _PLAIN_WORD,
+    "utm_term": _PLAIN_WORD,
+    "view": _PLAIN_WORD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What of one URL may be stored, if the scrubber finds nothing in its words."""
+
+    scheme: str
+    host: str | None
+    port: str
+    segments: tuple[str, ...]
+    query: tuple[tuple[str, str], ...]
+
+    def words(self) -> Iterable[str]:
+        if self.host:
+            yield _words(self.host)
+        yield from map(_words, self.segments)
+        yield from (_words(value) for _, value in self.query)
+
+
+def scrubbed_urls(urls: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
+    """Remove what is personal from URLs and request targets; same order, null stays null.
+
+    Kept: `http(s)` scheme, host, path segments and declared query keys in which no rule and no detector
+    finds anything. Dropped: user information, fragment, every other query key. What is masked in between
+    reads `<HOST>`, `<ID>`, `<PERSON>` …, `<VALUE>`; a URL that does not parse reads `<URL>`.
+    """
+    distinct = urls.drop_nulls().unique(maintain_order=True).to_list()
+    parsed = [_parse(url) for url in distinct]
+    words = {word for parts in parsed if parts for word in parts.words() if word}
+    safe = scrubbed_texts(list(words), scrubber=scrubber)
+    # What is not words (digits, punctuation) has nothing for the scrubber to find.
+    found = {word: _finding(word, answer) for word, answer in safe.items()} | {"": None}
+    known = pl.DataFrame(
+        {"url": distinct, "safe": [_assembled(parts, found) if parts else URL for parts in parsed]},
+        schema=dict.fromkeys(("url", "safe"), pl.String),
+    )
+    return urls.rename("url").to_frame().join(known, on="url", how="left", maintain_order="left")["safe"]
+
+
+def _parse(url: str) -> _Parts | None:
+    text = without_format_characters(url).strip()
+    if len(text) > _LONGEST:
+        return None
+    try:
+        split = urlsplit(text)
+        port = f":{split.port}" if split.port else ""
+        fields = parse_qsl(split.query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return None
+    segments = split.path.split("/")
+    if split.scheme not in ("", "http", "https") or len(segments) > _MOST_SEGMENTS:
+        return None
+    host = _host(split.netloc) if split.netloc else None
+    return _Parts(
+        scheme=f"{split.scheme}:" if split.scheme else "",
+        host=host,
+        port="" if host in (None, "") else port,
+        segments=tuple(map(_segment, segments)),
+        query=tuple(_fields(fields)),
+    )
+
+
+def _host(netloc: str) -> str:
+    """The host in lower case; empty where it may name a person or a machine."""
+    name = netloc.rpartition(":")[0] if re.search(r":[0-9]*\Z", netloc) else netloc
+    name = name.casefold().rstrip(".")
+    labels = name.split(".")
+    if "@" in netloc or len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
+        return ""
+    punycode = any(label.startswith("xn--") for label in labels)
+    return "" if punycode or _is_address(name) or _is_identifier(name) else name
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return labels_end_in_digit(host)
+    return True
+
+
+def labels_end_in_digit(host: str) -> bool:
+    """Whether the last label is a number, which makes the host an IPv4 address in some spelling (WHATWG URL)."""
+    return host.rpartition(".")[2][:1].isdigit()
+
+
+def _segment(raw: str) -> str:
+    """The decoded segment, or `<ID>`."""
+    text = raw
+    for _ in range(_DECODING_ROUNDS):
+        text = unquote(text, errors="replace")
+    text = without_format_characters(unicodedata.normalize("NFKC", text))
+    # Matrix parameters (`;jsessionid=…`) are dropped with what follows.
+    text = text.partition(";")[0]
+    return text if _LETTERS_OF_PATHS.match(text) and not _is_identifier(text) else ID
+
+
+def _is_identifier(text: str) -> bool:
+    return sum(c.isdigit() for c in text) > _MOST_DIGITS or is_opaque(text)
+
+
+def _fields(fields: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    seen: dict[str, str] = {}
+    for key, value in fields:
+        if (harmless := _QUERY_KEYS.get(key)) and key not in seen:
+            seen[key] = value if harmless.match(value) and not is_opaque(value) else VALUE
+    return seen.items()
+
+
+def _words(part: str) -> str:
+    """A part as a detector reads it best: words with spaces between; empty if it has no letters."""
+    if _PLACEHOLDER.fullmatch(part):
+        return ""
+    words = " ".join(_WORD_BREAKS.sub(" ", part).split())
+    return words if any(c.isalpha() for c in words) else ""
+
+
+def _finding(word: str, answer: str) -> str | None:
+    """The placeholder to put for the whole part, or None if the scrubber left it as it was."""
+    if answer == word:
+        return None
+    placeholder = _PLACEHOLDER.search(answer)
+    return placeholder[0] if placeholder else ID
+
+
+def _assembled(parts: _Parts, found: Mapping[str, str | None]) -> str:
+    authority = ""
+    if parts.host is not None:
+        host = parts.host if parts.host and found[_words(parts.host)] is None else HOST
+        authority = f"{parts.scheme}//{host}{parts.port}"
+    path = "/".join(
+        found[_words(s)] or (s if _PLACEHOLDER.fullmatch(s) else quote(s, safe="~+,()':!*&="))
+        for s in parts.segments
+    )
+    query = "&".join(f"{key}={VALUE if found[_words(value)] else value}" for key, value in parts.query)
+    return authority + path + (f"?{query}" if query else "")

@@ -1,0 +1,94 @@
+"""User agents, reduced to families that ua-parser knows; never a version, never a model."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+import polars as pl
+from ua_parser import BasicResolver, Domain, PartialResult
+from ua_parser.core import Matcher
+from ua_parser.loaders import load_lazy_builtins
+
+from anonymizers.plan import USER_AGENT_PARTS
+
+OTHER = "Other"
+
+# Real agents end far below; beyond it, no regular expression is run on what a stranger sent.
+_LONGEST = 512
+
+_BOT = re.compile(
+    r"bot\b|bot[/;]|crawl|spider|slurp|fetcher|monitor|curl/|wget/|libwww|python-|java/", re.IGNORECASE
+)
+_TABLET = re.compile(r"ipad|tablet|kindle|playbook|nexus (?:7|9|10)\b", re.IGNORECASE)
+_DESKTOP = frozenset(
+    ("Windows", "Mac OS X", "Linux", "Ubuntu", "Chrome OS", "Fedora", "Debian", "CentOS", "Red Hat", "SUSE")
+    + ("Gentoo", "FreeBSD", "NetBSD", "OpenBSD", "Solaris", "Linux Mint", "Arch Linux")
+)
+
+
+def families(agents: pl.Series) -> dict[str, pl.Series]:
+    """Browser, operating system and device class of each agent, in order; null stays null.
+
+    Returns:
+        `browser` and `os`: a family as ua-parser spells it, or `Other`. `device`: `mobile`, `tablet`,
+        `desktop`, `bot` or `other`.
+    """
+    distinct = agents.drop_nulls().unique()
+    parsed = [_parsed(agent) for agent in distinct]
+    known = pl.DataFrame(
+        {"agent": distinct, **{part: [p[i] for p in parsed] for i, part in enumerate(USER_AGENT_PARTS)}},
+        schema={"agent": pl.String, **dict.fromkeys(USER_AGENT_PARTS, pl.String)},
+    )
+    joined = agents.rename("agent").to_frame().join(known, on="agent", how="left", maintain_order="left")
+    return {part: joined[part] for part in USER_AGENT_PARTS}
+
+
+def _parsed(agent: str) -> tuple[str, str, str]:
+    if len(agent) > _LONGEST:
+        return OTHER, OTHER, "other"
+    found = _resolver()(agent, Domain.ALL)
+    browser = _known(found.user_agent and found.user_agent.family, domain=0)
+    system = _known(found.os and found.os.family, domain=1)
+    return browser, system, _device(agent, system, found)
+
+
+def _device(agent: str, system: str, found: PartialResult) -> str:
+    family = found.device.family if found.device else ""
+    if family == "Spider" or _BOT.search(agent):
+        return "bot"
+    if _TABLET.search(family) or _TABLET.search(agent):
+        return "tablet"
+    if system == "Android":
+        # Android's own rule: a tablet leaves the word Mobile out.
+        return "mobile" if "Mobile" in agent else "tablet"
+    if system in _DESKTOP:
+        return "desktop"
+    return "mobile" if family or "Mobile" in agent else "other"
+
+
+def _known(family: str | None, *, domain: int) -> str:
+    """The family as ua-parser's data spells it; many of its patterns copy text from the agent itself."""
+    return _vocabulary()[domain].get((family or "").casefold(), OTHER)
+
+
+@cache
+def _resolver() -> BasicResolver:
+    return BasicResolver(load_lazy_builtins())
+
+
+@cache
+def _vocabulary() -> tuple[dict[str, str], dict[str, str]]:
+    browsers, systems, _ = load_lazy_builtins()
+    return _words(browsers), _words(systems)
+
+
+def _words(matchers: Iterable[Matcher[object]]) -> dict[str, str]:
+    """Families that are written out in the data: as a replacement, or as a literal of the pattern."""
+    words: dict[str, str] = {}
+    for matcher in matchers:
+        family = str(getattr(matcher, "family", ""))
+        literals = re.split(r"[()|?*+\[\]{}^$]", re.sub(r"\\([^\w])", r"\1", matcher.regex))
+        for word in [family] if "$" not in family else literals:
+            if len(word) > 1 and word[0].isalpha() and "\\" not in word:
+                words.setdefault(word.casefold(), word)
+    return words
