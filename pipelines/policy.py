@@ -8,6 +8,7 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipelines import strict_yaml
 from pipelines.contract import PolicyCategory
 from pipelines.errors import PolicyError
 
@@ -21,6 +22,20 @@ class Clock(StrEnum):
     NONE = "none"
 
 
+class Role(StrEnum):
+    """On whose behalf data is processed (GDPR article 4, points 7 and 8)."""
+
+    CONTROLLER = "controller"
+    PROCESSOR = "processor"
+
+
+class AtEnd(StrEnum):
+    """What happens when a window ends."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -28,11 +43,22 @@ class _Strict(BaseModel):
 class CategoryRule(_Strict):
     """Window of one data category. ``window_days`` is None where data may stay for ever."""
 
+    role: Role
+    purpose: str = Field(min_length=1)
     clock: Clock
     window_days: int | None = Field(gt=0)
     per_workspace: bool = False
-    legal_basis: str
-    at_end: str
+    legal_basis: str = Field(min_length=1)
+    at_end: AtEnd
+
+    @model_validator(mode="after")
+    def _ends_or_does_not(self) -> Self:
+        for_ever = (self.clock is Clock.NONE, self.window_days is None, self.at_end is AtEnd.KEEP)
+        if len(set(for_ever)) > 1:
+            raise ValueError("`clock: none`, no `window_days` and `at_end: keep` go together or not at all")
+        if self.per_workspace and self.clock is not Clock.EVENT:
+            raise ValueError("a workspace can only shorten or lengthen a window that starts at an event")
+        return self
 
 
 class PolicyVersion(_Strict):
@@ -55,6 +81,13 @@ class Policy(_Strict):
     retention_classes_days: tuple[int, ...] = Field(min_length=1)
     inbox_ttl_days: int = Field(ge=1, le=14)
     versions: tuple[PolicyVersion, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _classes_ascend(self) -> Self:
+        classes = self.retention_classes_days
+        if min(classes) <= 0 or list(classes) != sorted(set(classes)):
+            raise ValueError("retention_classes_days: not positive and ascending")
+        return self
 
     def rule(self, category: PolicyCategory, *, as_of: datetime) -> CategoryRule:
         """The rule in force; before the first version, the first version (nothing is unruled)."""
@@ -87,9 +120,9 @@ def parse_policy(text: str) -> Policy:
         PolicyError: It is not complete and strict, or its versions are not in order of date.
     """
     try:
-        policy = Policy.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError:
-        raise PolicyError(["not valid YAML"]) from None
+        policy = Policy.model_validate(strict_yaml.load(text))
+    except yaml.YAMLError as error:
+        raise PolicyError([strict_yaml.place(error)]) from None
     except ValidationError as error:
         raise PolicyError([f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]) from None
     dates = [v.effective_from for v in policy.versions]
