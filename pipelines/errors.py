@@ -37,3 +37,20 @@ class MixedFeedsError(PipelineError):
 
     def __init__(self, feeds: Sequence[str]) -> None:
         super().__init__(f"These sources land in different places: {', '.join(feeds)}. Name one of them.")
+
+
+class NoCheckoutError(PipelineError):
+    """A command that writes project files runs outside a checkout."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The package is not installed from a checkout, so there are no project files to write.\n"
+            "Run it where `make` made the virtual environment."
+        )
+
+
+class SampleError(PipelineError):
+    """A sample file cannot be drafted from."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(f"{file}: {problem}")

@@ -1,0 +1,28 @@
+"""`wasms sync`: what is generated from the contracts, written or compared."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.contract import load_contracts
+from pipelines.policy import load_policy
+from pipelines.sync import generated_files, out_of_step, project_root, write
+
+
+def sync_command(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 and list the files that are out of step.")
+    ] = False,
+) -> None:
+    """Read contracts and policy; write the dbt sources, the data dictionary and the record of processing."""
+    files = generated_files(load_contracts(), load_policy())
+    root = project_root()
+    if not check:
+        for path in write(root, files):
+            typer.echo(f"wrote {path}")
+        return
+    if stale := out_of_step(root, files):
+        for path in stale:
+            typer.echo(path)
+        typer.echo(f"{len(stale)} generated file(s) out of step. Run `make sync`.", err=True)
+        raise typer.Exit(1)
