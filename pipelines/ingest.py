@@ -6,9 +6,10 @@ memory only between the parser and the anonymizer.
 
 import hashlib
 import hmac
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -22,12 +23,13 @@ from pipelines.contract import Contract, Kind
 from pipelines.errors import MixedFeedsError
 from pipelines.reference import Reference
 from pipelines.runtime import Runtime
-from pipelines.sources import ParsedBatch, read
+from pipelines.sources import ParsedBatch, read, read_records
 from warehouse.entities import EntitySet, EntityWriter
 from warehouse.errors import ConflictError, DuplicateBatchError
 from warehouse.files import unlink_durably
 from warehouse.keyring import Purpose
-from warehouse.ledger import Count
+from warehouse.ledger import Count, Part
+from warehouse.reading import read_parts
 from warehouse.store import EventSet, StoreWriter, commit_batch, writing
 
 QUARANTINE = "_quarantine"
@@ -47,6 +49,8 @@ class Options:
         workspace: Workspace of records whose channel would name it.
         keep: Leave the file where it is.
         allow_shrink: Let a full export delete more than half of a table.
+        quarantined_on: Day since when records retried from quarantine are there; their stay does not
+            begin anew. None = the day of ``as_of``.
     """
 
     as_of: datetime
@@ -54,6 +58,7 @@ class Options:
     workspace: str | None = None
     keep: bool = False
     allow_shrink: bool = False
+    quarantined_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,35 +108,83 @@ def ingest_file(
     batch_id = content_hash[:16]
     if runtime.ledger.has_batch(feed, content_hash):
         return _already(path, feed, batch_id, options)
-    batch = _Batch(runtime, contracts=contracts, options=options)
     parsed = read(path, contracts=contracts, received_at=options.received_at or options.as_of)
     try:
-        with writing(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring, batch_id=batch_id) as writer:
-            if contracts[0].kind is Kind.ENTITY:
-                full = ".full." in path.name
-                counts, days = batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
-            else:
-                counts, days = batch.load_events(parsed, writer, content_hash, progress=progress)
+        result = _load(
+            runtime, parsed, contracts=contracts, options=options, content_hash=content_hash,
+            full=".full." in path.name, progress=progress,
+        )
     except DuplicateBatchError:
         return _already(path, feed, batch_id, options)
     if not options.keep:
         unlink_durably(path)
+    return result
+
+
+def ingest_quarantined(runtime: Runtime, part: Part, *, contracts: Sequence[Contract], options: Options) -> Ingested:
+    """Try the records of one quarantine file again; it is replaced by what still fails.
+
+    Events that were committed with the rest of their record the first time count as duplicates.
+    """
+    runtime.ledger.advance_clock(options.as_of)
+    records = quarantined_records(runtime, part)
+    parsed = read_records(records, contracts=contracts, received_at=options.received_at or options.as_of)
+    return _load(
+        runtime,
+        parsed,
+        contracts=contracts,
+        options=replace(options, quarantined_on=part.event_date),
+        content_hash=secrets.token_hex(32),
+        replaces=(part,),
+    )
+
+
+def quarantined_records(runtime: Runtime, part: Part) -> list[bytes]:
+    """The raw records of one quarantine file, in their order; each once, whatever was wrong with it."""
+    rows = read_parts(runtime.home, keyring=runtime.keyring, parts=[part])
+    frame = cast("pl.DataFrame", pl.from_arrow(rows))
+    first = frame.group_by("record", maintain_order=True).agg(pl.first("source"), pl.first("reason"))
+    once = frame.join(first, on=["record", "source", "reason"], maintain_order="left")
+    # A record too large for one cell stands in several rows.
+    whole = once.group_by("record", maintain_order=True).agg("payload")
+    return [b"".join(pieces) for pieces in whole["payload"].to_list()]
+
+
+def _load(
+    runtime: Runtime,
+    parsed: Iterable[ParsedBatch],
+    *,
+    contracts: Sequence[Contract],
+    options: Options,
+    content_hash: str,
+    full: bool = False,
+    replaces: Sequence[Part] = (),
+    progress: Progress | None = None,
+) -> Ingested:
+    batch = _Batch(runtime, contracts=contracts, options=options, replaces=replaces)
+    batch_id = content_hash[:16]
+    with writing(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring, batch_id=batch_id) as writer:
+        if contracts[0].kind is Kind.ENTITY:
+            counts = batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
+        else:
+            counts = batch.load_events(parsed, writer, content_hash, progress=progress)
     return Ingested(
         batch_id=batch_id,
-        feed=feed,
+        feed=_feed_of(contracts),
         status="committed",
         rows_read=sum(batch.rows_read.values()),
         counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
         unknown=dict(batch.unknown),
         masked=dict(batch.masked),
-        days=days,
+        days={source: frozenset(days) for source, days in batch.days.items()},
     )
 
 
 class _Batch:
     """The rows of one file on their way: counted at every turn."""
 
-    def __init__(self, runtime: Runtime, *, contracts: Sequence[Contract], options: Options) -> None:
+    def __init__(self, runtime: Runtime, *, contracts: Sequence[Contract], options: Options, replaces: Sequence[Part]) -> None:
+        self._replaces = replaces
         self._runtime = runtime
         self._contracts = {contract.source: contract for contract in contracts}
         self._options = options
@@ -145,7 +198,7 @@ class _Batch:
 
     def load_events(
         self, parsed: Iterable[ParsedBatch], writer: StoreWriter, content_hash: str, *, progress: Progress | None
-    ) -> tuple[list[Count], dict[str, frozenset[date]]]:
+    ) -> list[Count]:
         for batch in parsed:
             self._quarantine_rejected(batch, writer)
             for source, table in batch.tables.items():
@@ -154,7 +207,7 @@ class _Batch:
                 if safe is not None:
                     writer.append(EventSet(source, contract.policy.value), safe)
             self._note(batch, progress)
-        counts = commit_batch(
+        return commit_batch(
             writer,
             self._runtime.ledger,
             as_of=self._options.as_of,
@@ -163,8 +216,8 @@ class _Batch:
             rows_read=self.rows_read,
             counts=self._counts(),
             uncounted=frozenset({QUARANTINE}),
+            removed=self._replaces,
         )
-        return counts, {source: frozenset(days) for source, days in self.days.items()}
 
     def load_entities(
         self,
@@ -174,7 +227,7 @@ class _Batch:
         *,
         full: bool,
         progress: Progress | None,
-    ) -> tuple[list[Count], dict[str, frozenset[date]]]:
+    ) -> list[Count]:
         (contract,) = self._contracts.values()
         runtime = self._runtime
         entities = EntityWriter(
@@ -206,9 +259,10 @@ class _Batch:
                         counts=[*self._counts(), *merge.counts],
                         uncounted=frozenset({QUARANTINE}),
                         merge=merge,
+                        removed=self._replaces,
                     )
                     committed = True
-                    return counts, {}
+                    return counts
                 except ConflictError:
                     continue
         finally:
@@ -307,7 +361,7 @@ class _Batch:
             "record",
             "payload",
             pl.lit(self._options.received_at or self._options.as_of).alias("received_at"),
-            pl.lit(self._options.as_of.date()).alias("event_date"),
+            pl.lit(self._options.quarantined_on or self._options.as_of.date()).alias("event_date"),
             pl.lit(self._runtime.policy.inbox_ttl_days, dtype=pl.Int32).alias("retention_days"),
         )
         writer.append(EventSet(QUARANTINE, "quarantine", id_column=None), rows.to_arrow())

@@ -37,6 +37,7 @@ create table if not exists dirty_days (
     source text not null, event_date text not null, generation integer not null,
     primary key (source, event_date)
 ) strict;
+create table if not exists access_log (at text not null, what text not null) strict;
 create table if not exists destroyed_keys (key_name text not null, destroyed_at text not null) strict;
 """
 
@@ -265,6 +266,11 @@ class Ledger:
         """Record that a Parquet key was destroyed."""
         with self._writing() as connection:
             connection.execute("insert into destroyed_keys values (?, ?)", (key_name, _now()))
+
+    def log_access(self, what: str) -> None:
+        """Record that somebody opened the restricted zone; what with, never what for."""
+        with self._writing() as connection:
+            connection.execute("insert into access_log values (?, ?)", (_now(), what))
 
     def keys_in_use(self) -> frozenset[str]:
         """Names of the keys that a file on disk still needs."""

@@ -9,9 +9,9 @@ from warehouse.connection import add_parquet_keys, connect, identifier
 from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
-from warehouse.ledger import Ledger
+from warehouse.ledger import Ledger, Part
 from warehouse.locks import reader_lease
-from warehouse.views import Schema, create_views
+from warehouse.views import Schema, create_views, raw_scan
 
 
 def read_columns(
@@ -35,3 +35,21 @@ def read_columns(
             raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
         finally:
             connection.close()
+
+
+def read_parts(home: Home, *, keyring: KeyStore, parts: Sequence[Part]) -> pa.Table:
+    """All rows of some store files as they were written, in the order of the files.
+
+    Raises:
+        KeyringError: A key is missing.
+        StoreError: A file could not be read.
+    """
+    connection = connect(tmp=home.tmp, memory_limit="400MB")
+    try:
+        add_parquet_keys(connection, keyring, (part.key_name for part in parts))
+        return connection.execute(raw_scan(parts, data=home.data)).to_arrow_table()
+    except duckdb.Error as error:
+        source = parts[0].source if parts else "store"
+        raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
+    finally:
+        connection.close()

@@ -252,6 +252,7 @@ def commit_batch(
     counts: Sequence[Count],
     uncounted: frozenset[str] = frozenset(),
     merge: Merge | None = None,
+    removed: Sequence[Part] = (),
 ) -> list[Count]:
     """Commit what a writer holds, with the rows counted elsewhere; return all counts.
 
@@ -260,6 +261,7 @@ def commit_batch(
     Args:
         uncounted: Data sets whose rows stand for rows that are counted elsewhere.
         merge: Rewritten entity partitions to commit with it.
+        removed: Files that this batch replaces.
 
     Raises:
         ConflictError: Another batch rewrote one of the merge's partitions; merge again.
@@ -276,14 +278,14 @@ def commit_batch(
             rows_read=rows_read,
             counts=(*own, *counts),
             added=(*parts, *(merge.added if merge else ())),
-            removed=merge.removed if merge else (),
+            removed=(*removed, *(merge.removed if merge else ())),
             removed_why="replaced",
             watched=watched | (merge.watched if merge else frozenset()),
         )
         try:
             ledger.commit(change)
         except ConflictError:
-            if merge:
+            if merge or removed:
                 raise
             writer.catch_up()
             continue

@@ -1,0 +1,115 @@
+"""`wasms ingest`: files of one source into the store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anonymizers.errors import AnonymizerError
+from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.report import ERR, print_summary, progress_bar
+from pipelines.closing import close_days
+from pipelines.contract import WORKSPACE_PATTERN, Contract, contracts_of
+from pipelines.errors import PipelineError
+from pipelines.inbox import feeds
+from pipelines.ingest import Ingested, Options, ingest_file
+from pipelines.runtime import Runtime
+from warehouse.errors import WarehouseError
+
+EXIT_FAILED = 1
+EXIT_QUARANTINED = 3
+
+
+def ingest(
+    source: Annotated[str, typer.Argument(help="Source, feed or contract, e.g. whatsapp, app, access_log.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or directories.", exists=True)],
+    as_of: AsOfOption = None,
+    received_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="When records without an envelope were received. Default: --as-of.", show_default=False
+        ),
+    ] = None,
+    workspace: Annotated[
+        str | None,
+        typer.Option(help="Workspace of records that name only a channel; overrides channels.", show_default=False),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the files where they are.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Let a full export delete more than half of a table.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Read files of one source, strip or pseudonymize what is personal, write the store; remove the files.
+
+    Exit code 0: all rows kept, dropped by rule or duplicates. 3: some are in quarantine.
+    1: a file was not loaded; the others were. 2: wrong usage.
+    """
+    import re
+
+    runtime = runtime_at(home)
+    if workspace is not None and not re.fullmatch(WORKSPACE_PATTERN, workspace):
+        raise typer.BadParameter("letters, digits, _ and -, at most 64", param_hint="--workspace")
+    at = moment(as_of, option="--as-of")
+    options = Options(
+        as_of=at,
+        received_at=moment(received_at, option="--received-at") if received_at else None,
+        workspace=workspace,
+        keep=keep,
+        allow_shrink=allow_shrink,
+    )
+    chosen = contracts_of(source, runtime.contracts)
+    results, failed = [], 0
+    files = _expanded(paths)
+    with progress_bar() as progress:
+        task = progress.add_task(source, total=len(files))
+        for path in files:
+            try:
+                results.append(_ingest_one(runtime, path, chosen=chosen, options=options))
+            except (PipelineError, AnonymizerError, WarehouseError) as error:
+                failed += 1
+                ERR.print(f"{path.name}: {error}", style="red", markup=False, highlight=False)
+            progress.advance(task)
+    quarantined = print_summary(results)
+    close_days(runtime, as_of=at)
+    if failed:
+        raise typer.Exit(EXIT_FAILED)
+    if quarantined:
+        raise typer.Exit(EXIT_QUARANTINED)
+
+
+def _ingest_one(runtime: Runtime, path: Path, *, chosen: tuple[Contract, ...], options: Options) -> Ingested:
+    feed = _feed_for(path, chosen)
+    return ingest_file(runtime, path, contracts=feeds(runtime.contracts)[feed], options=options)
+
+
+def _feed_for(path: Path, chosen: tuple[Contract, ...]) -> str:
+    """The feed of a file: the only one there is, else the one its name or directory names."""
+    names = {contract.feed for contract in chosen}
+    if len(names) == 1:
+        return names.pop()
+    stem = path.name.split(".")[0]
+    for contract in chosen:
+        if contract.entity in (stem, path.parent.name) or contract.feed == path.parent.name:
+            return contract.feed
+    raise UnclearFeedError(sorted(names))
+
+
+class UnclearFeedError(PipelineError):
+    """A file could belong to several feeds."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            "its name does not say what it holds. Name it after its table, put it into a directory of that "
+            f"name, or name the feed: {', '.join(names)}. It was not loaded."
+        )
+
+
+def _expanded(paths: list[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        else:
+            files.append(path)
+    return files

@@ -1,0 +1,51 @@
+"""Options that several commands share, spelt and explained once."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.runtime import Runtime, open_runtime
+from pipelines.settings import home_from_environment
+from warehouse.home import Home
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help="Directory of the warehouse (data/ and keys/). Default: WASMS_HOME, else .wasms here.",
+        show_default=False,
+    ),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="The clock: decides expiry, closing and freezing. A date or ISO 8601 time in UTC. Default: now.",
+        show_default=False,
+    ),
+]
+
+
+def runtime_at(home: Path | None) -> Runtime:
+    """Open the warehouse that the command names."""
+    return open_runtime(Home(home.absolute()) if home else home_from_environment())
+
+
+def moment(text: str | None, *, option: str) -> datetime:
+    """A point in time as naive UTC; now, where none is given.
+
+    Raises:
+        typer.BadParameter: It is not a date or time.
+    """
+    if text is None:
+        return datetime.now(UTC).replace(tzinfo=None)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            "expected a date or ISO 8601 time, e.g. 2026-11-30 or 2026-11-30T12:00:00Z", param_hint=option
+        ) from None
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

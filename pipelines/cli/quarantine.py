@@ -1,0 +1,50 @@
+"""`wasms quarantine`: records that could not be loaded."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.report import OUT, print_summary
+from pipelines.ingest import Options
+from pipelines.quarantine import list_quarantined, retry_quarantined
+
+app = typer.Typer(no_args_is_help=True, help="Records that could not be loaded: list them, try them again.")
+
+ReasonOption = Annotated[
+    str | None, typer.Option(help="Only files that hold this reason, e.g. unknown_channel.", show_default=False)
+]
+FeedOption = Annotated[str | None, typer.Option(help="Only this feed, e.g. whatsapp.", show_default=False)]
+
+
+@app.command("list")
+def list_(home: HomeOption = None) -> None:
+    """Print how many records wait, by day, data set and reason; never what is in them."""
+    waiting = list_quarantined(runtime_at(home))
+    if not waiting:
+        OUT.print("Nothing is in quarantine.")
+        return
+    table = Table("since", "feed", "data set", "reason", "records", box=None, pad_edge=False)
+    for line in waiting:
+        table.add_row(str(line.since), line.feed, line.source, line.reason, f"{line.records:,}")
+    OUT.print(table)
+
+
+@app.command()
+def retry(
+    feed: FeedOption = None,
+    reason: ReasonOption = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="Workspace of records that name only a channel.", show_default=False)
+    ] = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Load again what was quarantined, e.g. after channels changed; what still fails stays, no longer than before."""
+    options = Options(as_of=moment(as_of, option="--as-of"), workspace=workspace)
+    results = list(retry_quarantined(runtime_at(home), options=options, feed=feed, reason=reason))
+    if not results:
+        OUT.print("Nothing is in quarantine.")
+        return
+    print_summary(results)

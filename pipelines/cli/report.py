@@ -1,0 +1,94 @@
+"""Plain summaries: what was read and what became of it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines.ingest import Ingested
+from warehouse.ledger import Count
+
+# Results go to stdout, everything else to stderr, so that a result can be piped.
+OUT = Console()
+ERR = Console(stderr=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Progress on stderr, gone when done; silent where nobody watches."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=ERR,
+        transient=True,
+    ) as progress:
+        yield progress
+
+
+def print_summary(results: Iterable[Ingested]) -> bool:
+    """Print what became of all rows, by data set; return whether any was quarantined."""
+    results = list(results)
+    print_counts(count for result in results for count in result.counts)
+    repeated = sum(result.status != "committed" for result in results)
+    if repeated:
+        OUT.print(f"{repeated} file(s) had been ingested before: nothing was loaded from them.")
+    _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
+    _print_notes("value(s) outside the declared ones were replaced by null", _total(r.masked for r in results))
+    quarantined = sum(c.rows for r in results for c in r.counts if c.outcome == "quarantined")
+    if quarantined:
+        ERR.print(f"{quarantined} row(s) are in quarantine, encrypted. See `wasms quarantine list`.")
+    return bool(quarantined)
+
+
+def print_counts(counts: Iterable[Count]) -> None:
+    """One line per data set; dropped and quarantined rows by reason."""
+    by_source: dict[str, Counter[str]] = {}
+    reasons: dict[str, Counter[str]] = {}
+    for count in counts:
+        by_source.setdefault(count.source, Counter())[count.outcome] += count.rows
+        if count.reason and count.outcome != "duplicate":
+            reasons.setdefault(count.source, Counter())[f"{count.outcome}: {count.reason}"] += count.rows
+    if not by_source:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("data set")
+    for column in ("read", "kept", "duplicate", "dropped", "quarantined"):
+        table.add_column(column, justify="right")
+    table.add_column("why", overflow="fold")
+    for source, outcomes in sorted(by_source.items()):
+        why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(reasons.get(source, Counter()).items()))
+        numbers = [outcomes[o] for o in ("kept", "duplicate", "dropped", "quarantined")]
+        table.add_row(source, *(f"{n:,}" for n in (outcomes.total(), *numbers)), why)
+    OUT.print(table)
+
+
+def _print_notes(what: str, totals: Counter[str]) -> None:
+    for name, rows in sorted(totals.items()):
+        if rows:
+            ERR.print(f"{name}: {rows:,} {what}.")
+
+
+def _total(parts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return total
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """One progress bar per stage of a run, by name."""
+    with progress_bar() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total)
+            progress.update(tasks[name], completed=done, total=total)
+
+        yield tell

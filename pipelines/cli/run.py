@@ -1,0 +1,59 @@
+"""`wasms run`: from inbox to published marts."""
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.ingest import EXIT_QUARANTINED
+from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.report import OUT, print_summary, stages
+from pipelines.ingest import Options
+from pipelines.run import RunSummary
+from pipelines.run import run as run_pipeline
+
+
+def run(
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First arrival day.", show_default=False)
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last arrival day.", show_default=False)
+    ] = None,
+    as_of: AsOfOption = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the files in the inbox.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Ingest what lies in the inbox, build the marts of closed days, publish them, expire what is due."""
+    runtime = runtime_at(home)
+    with stages() as stage:
+        summary = run_pipeline(
+            runtime,
+            options=Options(as_of=moment(as_of, option="--as-of"), keep=keep),
+            from_day=_day(from_, "--from"),
+            to_day=_day(to, "--to"),
+            stage=stage,
+        )
+    quarantined = print_summary(summary.ingested)
+    print_run(summary)
+    if quarantined:
+        raise typer.Exit(EXIT_QUARANTINED)
+
+
+def print_run(summary: RunSummary) -> None:
+    """Say what was built, published and expired."""
+    if summary.slices:
+        first, last = summary.slices[0][0], summary.slices[-1][1]
+        OUT.print(f"Built the marts of {first} to {last}.")
+    else:
+        OUT.print("No further day has closed: the marts are as they were.")
+    if summary.published:
+        rows = sum(n for _, n in summary.published.tables)
+        OUT.print(f"Published {len(summary.published.tables)} tables, {rows:,} rows.")
+    expired = sum(closed.parts_expired for closed in summary.closed)
+    if expired:
+        OUT.print(f"Expired {expired} store files that reached the end of their window.")
+
+
+def _day(text: str | None, option: str) -> date | None:
+    return moment(text, option=option).date() if text else None

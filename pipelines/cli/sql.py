@@ -1,0 +1,119 @@
+"""`wasms sql`: questions to the published marts, or to the restricted zone."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from pyarrow import csv
+
+from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.report import ERR, OUT
+from pipelines.errors import PipelineError
+from warehouse.connection import quoted
+from warehouse.session import open_session
+
+PROMPT = "wasms> "
+ROWS_SHOWN = 200
+
+
+class OutputFormat(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class NothingPublishedError(PipelineError):
+    """There is no published copy yet."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is published yet. Run `wasms run` (or `make demo`) first.")
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One query; without it, a prompt opens.")] = None,
+    format_: Annotated[OutputFormat, typer.Option("--format", help="How to write the rows.")] = OutputFormat.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; needed for parquet.", show_default=False)
+    ] = None,
+    restricted: Annotated[
+        bool,
+        typer.Option("--restricted", help="Ask the pseudonymous store instead: needs the keys, and is logged."),
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Read the published marts (never locked, never personal) and print rows; writes nothing."""
+    runtime = runtime_at(home)
+    if format_ is OutputFormat.PARQUET and output is None:
+        raise typer.BadParameter("parquet needs a file: --output marts.parquet", param_hint="--format")
+    if restricted:
+        runtime.ledger.log_access("sql --restricted")
+        with open_session(runtime.home, schemas=runtime.schemas, read_only=True, timeout_s=30) as connection:
+            connection.execute("set schema 'warehouse.restricted'")
+            _answer(connection, query, format_, output)
+        return
+    path = runtime.home.published_path
+    if not path.exists():
+        raise NothingPublishedError
+    with duckdb.connect(path, read_only=True) as connection:
+        connection.execute("set search_path = 'marts,cubes'")
+        connection.execute("set enable_external_access = false") if output is None else None
+        _answer(connection, query, format_, output)
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, query: str | None, format_: OutputFormat, output: Path | None
+) -> None:
+    if query is not None:
+        if not _write(connection, query, format_, output):
+            raise typer.Exit(1)
+        return
+    OUT.print("Tables:", ", ".join(_tables(connection)))
+    OUT.print("Type a query and press Enter; an empty line or Ctrl-D leaves.")
+    while line := _read_line():
+        _write(connection, line, format_, output)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, query: str, format_: OutputFormat, output: Path | None
+) -> bool:
+    try:
+        relation = connection.sql(query)
+        if relation is None:
+            return True
+        match format_:
+            case OutputFormat.TABLE:
+                OUT.print(relation.limit(ROWS_SHOWN).__str__(), markup=False, highlight=False, soft_wrap=True)
+            case OutputFormat.CSV:
+                csv.write_csv(relation.to_arrow_table(), str(output) if output else sys.stdout.buffer)
+            case OutputFormat.JSON:
+                rows = connection.sql(f"select to_json(r)::varchar from ({query.rstrip('; ')}) r").fetchall()
+                text = "[" + ",\n".join(row for (row,) in rows) + "]\n"
+                output.write_text(text, "utf-8") if output else sys.stdout.write(text)
+            case OutputFormat.PARQUET:
+                relation.to_parquet(str(output))
+    except duckdb.Error as error:
+        # The person asking wrote the query and may read what is in the tables: the text helps.
+        ERR.print(str(error), style="red", markup=False, highlight=False)
+        return False
+    return True
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        "select table_name from information_schema.tables "
+        f"where table_schema in ({quoted('marts')}, {quoted('cubes')}, {quoted('restricted')}) order by 1"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _read_line() -> str:
+    try:
+        return input(PROMPT).strip()
+    except EOFError:
+        return ""
