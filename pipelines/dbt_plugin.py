@@ -14,7 +14,7 @@ from duckdb.func import PythonUDFType
 from duckdb.sqltypes import VARCHAR
 
 from pipelines.contract import load_contracts
-from pipelines.dbt_staging import store_columns
+from pipelines.runtime import view_schema
 from warehouse.home import Home
 from warehouse.keyring import KeyRing, KeyStore, Purpose
 from warehouse.session import attach
@@ -40,7 +40,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Add keys, create the store's views, attach the warehouse file, define the function."""
         keyring = KeyRing(self._home.keys)
-        schemas = {name: store_columns(contract) for name, contract in load_contracts().items()}
+        schemas = {name: view_schema(contract) for name, contract in load_contracts().items()}
         attach(conn, home=self._home, keyring=keyring, schemas=schemas)
         register_surrogate(conn, keyring)
 

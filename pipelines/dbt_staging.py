@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import yaml
 
-from pipelines.contract import Contract, Kind
-from warehouse.views import with_partition_columns
+from pipelines.contract import Contract
+from pipelines.runtime import view_schema
 
 STAGING_FOLDER = "dbt_project/models/staging"
 _PARTITION_DESCRIPTIONS = {
@@ -20,12 +20,6 @@ _HEAD_DESCRIPTIONS = {
 }
 
 
-def store_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
-    """Name and DuckDB type of every column of a data set's store view, in order."""
-    stored = contract.plan.stored_columns()
-    return with_partition_columns(stored) if contract.kind is Kind.EVENT else stored
-
-
 def staging_files(contracts: Iterable[Contract]) -> Mapping[str, str]:
     """Path below the project's root → text of every staging model and the YAML beside it."""
     return {
@@ -36,7 +30,7 @@ def staging_files(contracts: Iterable[Contract]) -> Mapping[str, str]:
 
 
 def _sql(contract: Contract) -> str:
-    columns = ",\n".join(f"    {name}" for name, _ in store_columns(contract))
+    columns = ",\n".join(f"    {name}" for name, _ in view_schema(contract))
     return (
         "with source as (\n\n"
         f"    select * from {{{{ source('store', '{contract.source}') }}}}\n\n"
@@ -56,7 +50,7 @@ def _yml(contract: Contract) -> str:
         "description": contract.description,
         "columns": [
             {"name": name, "data_type": type_, "description": described[name]}
-            for name, type_ in store_columns(contract)
+            for name, type_ in view_schema(contract)
         ],
     }
     header = f"# Generated from pipelines/contracts/{contract.source}.yml by `make sync`.\n"

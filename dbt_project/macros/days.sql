@@ -1,0 +1,21 @@
+{#-
+    Bounds of a slice. Both dates are inclusive, `YYYY-MM-DD`, or none for all days.
+
+    A constant, so that partitions of other days are never opened.
+-#}
+{% macro days(column, from_date, to_date, before=0, after=0) -%}
+    {%- if from_date -%}
+        {{ column }} between cast(date '{{ from_date }}' - interval '{{ before }}' day as date)
+        and cast(date '{{ to_date }}' + interval '{{ after }}' day as date)
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The day of the slice being built; none while dbt parses and in unit tests. -#}
+{% macro batch_day() -%}
+    {%- if model.batch -%}
+        {{ return(model.batch.event_time_start.strftime('%Y-%m-%d')) }}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}

@@ -1,0 +1,157 @@
+with whatsapp as (
+
+    select
+        workspace_id,
+        message_token,
+        'whatsapp' as provider,
+        case
+            when status in ('sent', 'delivered', 'read', 'played', 'failed') then status
+            when status in ('accepted', 'pending') then 'accepted'
+            else 'other'
+        end as status,
+        occurred_at,
+        occurred_at as status_at,
+        coalesce(contact_token, contact_user_token) as contact_token,
+        contact_country,
+        case
+            when coalesce(pricing_category, conversation_origin) in ('marketing', 'marketing_lite') then 'marketing'
+            when coalesce(pricing_category, conversation_origin) = 'utility' then 'utility'
+            when coalesce(pricing_category, conversation_origin) like 'authentication%' then 'authentication'
+            when
+                coalesce(pricing_category, conversation_origin) in ('service', 'referral_conversion', 'user_initiated')
+                then 'service'
+        end as provider_category,
+        is_billable,
+        case when status = 'failed' then cast(error_code as varchar) end as error_code,
+        cast(null as bigint) as segments,
+        cast(null as decimal(18, 6)) as price_amount,
+        cast(null as varchar) as price_currency,
+        status in ('accepted', 'pending', 'sent', 'failed') as is_start,
+        event_date
+    from {{ ref('stg_whatsapp__statuses') }}
+
+),
+
+twilio_callbacks as (
+
+    select
+        workspace_id,
+        message_token,
+        'twilio' as provider,
+        {{ twilio_status('status') }} as status,
+        occurred_at,
+        occurred_at as status_at,
+        contact_token,
+        contact_country,
+        cast(null as varchar) as provider_category,
+        cast(null as boolean) as is_billable,
+        case
+            when status in ('failed', 'undelivered', 'canceled') then cast(error_code as varchar)
+        end as error_code,
+        cast(null as bigint) as segments,
+        cast(null as decimal(18, 6)) as price_amount,
+        cast(null as varchar) as price_currency,
+        status not in ('delivered', 'read') as is_start,
+        event_date
+    from {{ ref('stg_twilio__statuses') }}
+    where status not in ('receiving', 'received')
+
+),
+
+twilio_outbound as (
+
+    select *
+    from {{ ref('stg_twilio__messages') }}
+    where direction <> 'inbound'
+
+),
+
+twilio_exports as (
+
+    select
+        workspace_id,
+        message_token,
+        'twilio' as provider,
+        {{ twilio_status('status') }} as status,
+        occurred_at,
+        -- The export says when the message was sent, not when it got its last status.
+        case when status = 'sent' then occurred_at end as status_at,
+        recipient_token as contact_token,
+        recipient_country as contact_country,
+        cast(null as varchar) as provider_category,
+        cast(null as boolean) as is_billable,
+        case
+            when status in ('failed', 'undelivered', 'canceled') then cast(error_code as varchar)
+        end as error_code,
+        segments,
+        price as price_amount,
+        upper(price_currency) as price_currency,
+        true as is_start,
+        event_date
+    from twilio_outbound
+
+),
+
+twilio_sent as (
+
+    select
+        workspace_id,
+        message_token,
+        'twilio' as provider,
+        'sent' as status,
+        occurred_at,
+        occurred_at as status_at,
+        recipient_token as contact_token,
+        recipient_country as contact_country,
+        cast(null as varchar) as provider_category,
+        cast(null as boolean) as is_billable,
+        cast(null as varchar) as error_code,
+        cast(null as bigint) as segments,
+        cast(null as decimal(18, 6)) as price_amount,
+        cast(null as varchar) as price_currency,
+        true as is_start,
+        event_date
+    from twilio_outbound
+    where status in ('delivered', 'undelivered', 'read')
+
+),
+
+smpp as (
+
+    select
+        workspace_id,
+        message_token,
+        'smpp' as provider,
+        case
+            when status = 'ACCEPTD' then 'accepted'
+            when status = 'ENROUTE' then 'sent'
+            when status = 'DELIVRD' then 'delivered'
+            when status in ('EXPIRED', 'DELETED', 'UNDELIV', 'REJECTD') then 'failed'
+            else 'other'
+        end as status,
+        occurred_at,
+        occurred_at as status_at,
+        cast(null as varchar) as contact_token,
+        cast(null as varchar) as contact_country,
+        cast(null as varchar) as provider_category,
+        cast(null as boolean) as is_billable,
+        -- `err` means something else at each operator; the state is the code they share (SMPP 3.4, 5.2.28).
+        case when status in ('EXPIRED', 'DELETED', 'UNDELIV', 'REJECTD') then status end as error_code,
+        parts_submitted as segments,
+        cast(null as decimal(18, 6)) as price_amount,
+        cast(null as varchar) as price_currency,
+        true as is_start,
+        event_date
+    from {{ ref('stg_smpp__receipts') }}
+
+)
+
+select * from whatsapp
+union all
+select * from twilio_callbacks
+union all
+select * from twilio_exports
+union all
+select * from twilio_sent
+union all
+select * from smpp

@@ -1,0 +1,27 @@
+with outbox as (
+
+    select * from {{ ref('stg_app__messages') }}
+
+)
+
+select
+    workspace_id,
+    -- A message that no provider took has no id there; it is known by its event.
+    coalesce(message_token, event_id) as message_token,
+    cast(queued_at as date) as send_date,
+    queued_at,
+    campaign_id,
+    template_id,
+    contact_token,
+    contact_country,
+    channel,
+    provider,
+    message_category,
+    outcome,
+    case when outcome = 'skipped' then coalesce(skip_reason, 'unspecified') end as skip_reason,
+    case when outcome = 'rejected' then cast(error_code as varchar) end as error_code,
+    case when channel = 'sms' then body_segments end as segments,
+    price as price_amount,
+    price_currency,
+    event_date
+from outbox

@@ -1,0 +1,34 @@
+with published as (
+
+    select distinct
+        workspace_key,
+        campaign_key
+    from {{ ref('cube_spine_daily') }}
+    where campaign_key not in ('other', 'none')
+
+),
+
+campaigns as (
+
+    select
+        *,
+        surrogate(workspace_id, 'workspace', workspace_id) as workspace_key,
+        surrogate(workspace_id, 'campaign', campaign_id) as campaign_key
+    from {{ ref('dim_campaigns') }}
+
+)
+
+select
+    cast(campaigns.workspace_key as varchar) as workspace_key,
+    cast(campaigns.campaign_key as varchar) as campaign_key,
+    cast(campaigns.campaign_name as varchar) as campaign_name,
+    cast(campaigns.channel as varchar) as channel,
+    cast(campaigns.message_category as varchar) as message_category,
+    cast(campaigns.template_name as varchar) as template_name,
+    cast(campaigns.template_language as varchar) as template_language,
+    cast(campaigns.variant as varchar) as variant
+from campaigns
+inner join published
+    on
+        campaigns.workspace_key = published.workspace_key
+        and campaigns.campaign_key = published.campaign_key

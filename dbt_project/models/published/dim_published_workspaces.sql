@@ -1,0 +1,27 @@
+with published as (
+
+    select distinct workspace_key
+    from {{ ref('cube_spine_daily') }}
+    where workspace_key <> 'other'
+
+),
+
+workspaces as (
+
+    select
+        *,
+        surrogate(workspace_id, 'workspace', workspace_id) as workspace_key
+    from {{ ref('dim_workspaces') }}
+
+)
+
+select
+    cast(workspaces.workspace_key as varchar) as workspace_key,
+    cast(workspaces.workspace_name as varchar) as workspace_name,
+    cast(workspaces.workspace_country as varchar) as workspace_country,
+    cast(workspaces.time_zone as varchar) as time_zone,
+    cast(workspaces.industry as varchar) as industry,
+    cast(workspaces.plan as varchar) as plan
+from workspaces
+inner join published
+    on workspaces.workspace_key = published.workspace_key

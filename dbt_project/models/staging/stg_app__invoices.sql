@@ -1,0 +1,17 @@
+with source as (
+
+    select * from {{ source('store', 'app__invoices') }}
+
+)
+
+select
+    entity_id,
+    received_at,
+    workspace_id,
+    invoice_id,
+    amount,
+    currency,
+    status,
+    issued_at,
+    updated_at
+from source

@@ -1,0 +1,143 @@
+"""Cubes and marts: runs dbt in this process, many days in one go, one slice at a time."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+from pipelines.errors import PipelineError
+from pipelines.runtime import Runtime
+from warehouse.home import Home
+from warehouse.session import leases
+
+DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
+# Cubes are built as tables without rows from a day before there was anything to send.
+EMPTY_DAY = date(2009, 1, 1)
+# Its slices are the last to be built of a day, so they tell how far a build is.
+_LAST_CUBE = "cube_campaign_daily"
+
+Progress = Callable[[int, int], None]
+
+
+class MartsError(PipelineError):
+    """A model or a test of the marts failed."""
+
+    def __init__(self, failed: Sequence[str], *, project_is_broken: bool = False) -> None:
+        what = "The dbt project does not load" if project_is_broken else f"Failed in dbt: {', '.join(failed)}"
+        super().__init__(
+            f"{what}. Slices built before stay as they are, nothing was published. "
+            "`dbt build` in dbt_project/ shows the statement; its log may hold values, so keep it to yourself."
+        )
+        self.failed = tuple(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What a build did.
+
+    Attributes:
+        days: Slices built.
+        models: Views, tables and seeds built, by name.
+        tests: Data tests passed.
+    """
+
+    days: int
+    models: tuple[str, ...]
+    tests: int
+
+
+def build(
+    runtime: Runtime,
+    *,
+    from_day: date,
+    to_day: date,
+    select: str | None = None,
+    progress: Progress | None = None,
+) -> BuildSummary:
+    """Build cubes slice by slice, then the marts over them, and test both.
+
+    Holds the warehouse's lock throughout. A slice built again replaces itself.
+
+    Args:
+        from_day: First send day, inclusive.
+        to_day: Last send day, inclusive; its slice is closed (`pipelines.closing.last_closed_day`). Before
+            ``from_day``: no slice is built, but all tables exist afterwards.
+        select: dbt selection; None = everything.
+        progress: Called with slices done and in all.
+
+    Raises:
+        MartsError: A model or test failed; names it.
+        LockedError: Another process is writing the warehouse.
+        KeyringError: A key of a live partition is missing.
+    """
+    days = max((to_day - from_day).days + 1, 0)
+    first, last = (from_day, to_day) if days else (EMPTY_DAY, EMPTY_DAY)
+    arguments = [
+        "build",
+        *_common_arguments(runtime.home),
+        *("--event-time-start", first.isoformat()),
+        *("--event-time-end", (last + timedelta(days=1)).isoformat()),
+        # Unit tests test the code, not the data: `tests/integration/test_marts.py` runs them.
+        *("--exclude-resource-type", "unit_test"),
+        *(("--select", select) if select else ()),
+    ]
+    with leases(runtime.home), _connection_closed_afterwards():
+        result = dbtRunner(callbacks=[_on_slice(days, progress)] if progress and days else []).invoke(arguments)
+    return _summarized(result, days=days)
+
+
+def _common_arguments(home: Home) -> list[str]:
+    # Neither logs nor run results: DuckDB's messages may quote values, and both would outlive them.
+    return [
+        *("--project-dir", str(DBT_PROJECT)),
+        *("--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(home.dbt_target)),
+        *("--log-path", str(home.dbt_logs)),
+        *("--log-level", "none"),
+        *("--log-level-file", "none"),
+        "--no-write-json",
+        # A path is no secret. Not by the environment, which this process shares with others.
+        *("--vars", json.dumps({"home": str(home.root)})),
+    ]
+
+
+@contextmanager
+def _connection_closed_afterwards() -> Iterator[None]:
+    """Let go of the warehouse file: dbt-duckdb keeps an in-memory database for the process's life."""
+    try:
+        yield
+    finally:
+        if DuckDBConnectionManager._ENV is not None:
+            DuckDBConnectionManager.env().close()
+        DuckDBConnectionManager.close_all_connections()
+
+
+def _on_slice(days: int, progress: Progress) -> Callable[[Any], None]:
+    done = 0
+
+    def on_event(event: Any) -> None:
+        nonlocal done
+        if event.info.name == "LogBatchResult" and _LAST_CUBE in event.data.description:
+            done += 1
+            progress(done, days)
+
+    return on_event
+
+
+def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:
+    nodes = list(getattr(result.result, "results", []))
+    failed = sorted(str(n.node.name) for n in nodes if n.status in ("error", "fail", "partial success"))
+    if not result.success:
+        # `from None`: the cause may quote values.
+        raise MartsError(failed, project_is_broken=not nodes) from None
+    return BuildSummary(
+        days=days,
+        models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
+        tests=sum(n.node.resource_type == "test" for n in nodes),
+    )
