@@ -1,0 +1,43 @@
+"""Fixtures that every kind of test shares: a new home, and the real data where there is some."""
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.home import Home
+from warehouse.keyring import KeyRing
+from warehouse.ledger import Ledger
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--real-data",
+        type=Path,
+        default=None,
+        help="Directory with real inputs (whatsapp/*.json, text/access_combined.log); tests on them skip without.",
+    )
+
+
+@pytest.fixture
+def real_data(request: pytest.FixtureRequest) -> Path:
+    """The directory of real inputs; skips where none is named."""
+    directory: Path | None = request.config.getoption("--real-data")
+    if directory is None:
+        pytest.skip("needs --real-data DIR")
+    return directory
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A new warehouse home."""
+    return Home(tmp_path / "home").create()
+
+
+@pytest.fixture
+def ledger(home: Home) -> Ledger:
+    return Ledger(home.ledger_path)
+
+
+@pytest.fixture
+def keyring(home: Home) -> KeyRing:
+    return KeyRing(home.keys)

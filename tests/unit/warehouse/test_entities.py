@@ -1,0 +1,150 @@
+"""Entities: the newest version stays, deletions are followed, order of arrival does not matter."""
+
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pyarrow as pa
+import pytest
+
+from warehouse.entities import EntitySet, EntityWriter
+from warehouse.errors import ShrinkError
+from warehouse.home import Home
+from warehouse.housekeeping import sweep
+from warehouse.keyring import KeyRing
+from warehouse.ledger import Commit, Ledger
+from warehouse.reading import read_columns
+
+COLUMNS = (
+    ("workspace_id", "varchar"),
+    ("entity_id", "varchar"),
+    ("received_at", "timestamp"),
+    ("city", "varchar"),
+    ("updated_at", "timestamp"),
+    ("deleted_at", "timestamp"),
+)
+BUYERS = EntitySet("shop__buyers", "contact", COLUMNS, version="updated_at")
+TYPES = {"varchar": pa.string(), "timestamp": pa.timestamp("us")}
+
+
+def at(day: int) -> datetime:
+    return datetime(2026, 3, 1) + timedelta(days=day)
+
+
+def rows(*cells: tuple[str, str, int, bool]) -> pa.Table:
+    """(entity, city, day of update, deleted) → a table of one workspace per first letter."""
+    records = [
+        (f"ws_{entity[0]}", entity, at(0), city, at(day), at(day) if deleted else None)
+        for entity, city, day, deleted in cells
+    ]
+    return pa.table(
+        {
+            name: pa.array([record[i] for record in records], TYPES[type_])
+            for i, (name, type_) in enumerate(COLUMNS)
+        }
+    )
+
+
+def load(home: Home, export: pa.Table, *, full: bool = False, allow_shrink: bool = False) -> dict[str, int]:
+    ledger = Ledger(home.ledger_path)
+    batch_id = f"b{ledger.generation()}"
+    writer = EntityWriter(home, entities=BUYERS, ledger=ledger, keyring=KeyRing(home.keys), batch_id=batch_id)
+    committed = False
+    try:
+        writer.append(export)
+        merge = writer.merge(full=full, allow_shrink=allow_shrink)
+        ledger.commit(
+            Commit(
+                batch_id=batch_id,
+                as_of=at(9),
+                snapshot=merge.snapshot,
+                feed="shop/buyers",
+                content_hash=batch_id,
+                rows_read={"shop__buyers": export.num_rows},
+                counts=merge.counts,
+                added=merge.added,
+                removed=merge.removed,
+                watched=merge.watched,
+            )
+        )
+        committed = True
+    finally:
+        writer.close(committed=committed)
+    return {count.outcome: count.rows for count in merge.counts}
+
+
+def living(home: Home) -> dict[str, str]:
+    table = read_columns(
+        home,
+        ledger=Ledger(home.ledger_path),
+        keyring=KeyRing(home.keys),
+        source="shop__buyers",
+        schema=COLUMNS,
+        columns=["entity_id", "city"],
+    )
+    return dict(sorted(zip(*table.to_pydict().values(), strict=True)))
+
+
+def test_any_order_of_exports_ends_in_the_same_state(tmp_path):
+    exports = [
+        rows(("a1", "Bonn", 1, False), ("b1", "Ulm", 1, False)),
+        rows(("a1", "Kiel", 2, False)),
+        rows(("b1", "Ulm", 3, True)),
+        rows(("a2", "Jena", 2, False)),
+    ]
+
+    for number, order in enumerate(permutations(exports)):
+        home = Home(tmp_path / str(number)).create()
+        for export in order:
+            load(home, export)
+        assert living(home) == {"a1": "Kiel", "a2": "Jena"}
+
+
+def test_absence_from_a_full_export_is_a_deletion_but_not_of_what_is_newer(home):
+    load(home, rows(("a1", "Bonn", 1, False), ("a2", "Jena", 1, False), ("a3", "Kiel", 8, False)))
+
+    load(home, rows(("a1", "Bonn", 5, False)), full=True)
+
+    assert living(home) == {"a1": "Bonn", "a3": "Kiel"}
+
+
+def test_a_full_export_reaches_workspaces_it_does_not_name(home):
+    load(home, rows(("a1", "Bonn", 1, False), ("b1", "Ulm", 1, False)))
+
+    load(home, rows(("a1", "Bonn", 2, False)), full=True, allow_shrink=True)
+
+    assert living(home) == {"a1": "Bonn"}
+
+
+def test_an_export_that_deletes_most_is_refused_unless_it_is_meant(home):
+    load(home, rows(*((f"a{i}", "Bonn", 1, False) for i in range(5))))
+    broken = rows(("a0", "Bonn", 2, False))
+
+    with pytest.raises(ShrinkError, match="1 of 5 rows"):
+        load(home, broken, full=True)
+
+    assert len(living(home)) == 5
+    load(home, broken, full=True, allow_shrink=True)
+    assert len(living(home)) == 1
+
+
+def test_a_deleted_entity_leaves_no_attribute_and_does_not_come_back(home):
+    load(home, rows(("a1", "Bonn", 1, False)))
+    load(home, rows(("a1", "Bonn", 2, True)))
+    sweep(home, ledger=Ledger(home.ledger_path), keyring=KeyRing(home.keys))
+
+    counts = load(home, rows(("a1", "Bonn", 1, False)))
+
+    assert counts == {"duplicate": 1}
+    assert living(home) == {}
+
+
+def test_a_rewrite_destroys_the_key_of_what_it_replaced(home):
+    load(home, rows(("a1", "Bonn", 1, False)))
+    before = set(home.keys.glob("parquet/*"))
+
+    load(home, rows(("a1", "Kiel", 2, False)))
+    sweep(home, ledger=Ledger(home.ledger_path), keyring=KeyRing(home.keys))
+
+    after = set(home.keys.glob("parquet/*"))
+    assert len(after) == 1
+    assert not before & after
