@@ -88,7 +88,7 @@ def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: Te
 
 
 def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
-    """How many values of each free-text column no detector could vouch for; columns without any are left out."""
+    """How many values of each free-text column no detector could vouch for; columns without any left out."""
     counts = {
         column.output: int(pl.Series(stored.column(column.output)).str.contains(REDACTED, literal=True).sum())
         for column in plan.columns
@@ -102,11 +102,11 @@ def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator
     """Replace whatever goes wrong by an error without values: messages of polars and pyarrow quote them."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, its message may not leave
         raise TreatmentError(source, column, treatment, type(error)) from None
 
 
-def _treated(
+def _treated(  # noqa: C901  one case per treatment
     rows: pa.Table, column: ColumnPlan, *, keyed: tokens.Keyed, text: TextScrubber
 ) -> dict[str, pl.Series | pa.ChunkedArray]:
     """The stored columns of one raw column."""
@@ -117,10 +117,7 @@ def _treated(
         case Treatment.KEEP:
             return {output: rows.column(column.raw)}
         case Treatment.PSEUDONYMIZE:
-            assert column.identity is not None, "the contract requires it"
-            identity = normalise(_strings(rows, column.raw), kind=column.identity)
-            messages = tokens.identity_messages(identity, kind=column.identity)
-            return {output: keyed.tokens(messages, scope=column.scope)}
+            return {output: _tokens(rows, column, keyed)}
         case Treatment.GENERALIZE_IP:
             return {output: generalize_ip(_strings(rows, column.raw))}
         case Treatment.REDUCE_USER_AGENT:
@@ -141,6 +138,13 @@ def _treated(
             assert_never(column.treatment)
 
 
+def _tokens(rows: pa.Table, column: ColumnPlan, keyed: tokens.Keyed) -> pl.Series:
+    if column.identity is None:
+        raise ValueError("no identity kind")
+    identity = normalise(_strings(rows, column.raw), kind=column.identity)
+    return keyed.tokens(tokens.identity_messages(identity, kind=column.identity), scope=column.scope)
+
+
 def _check_columns(rows: pa.Table, plan: Plan) -> None:
     expected = {
         WORKSPACE_COLUMN: pa.string(),
@@ -159,7 +163,7 @@ def _check_columns(rows: pa.Table, plan: Plan) -> None:
 
 
 def _is(found: pa.DataType, declared: pa.DataType) -> bool:
-    return found.equals(declared) or (declared == pa.string() and found == pa.large_string())
+    return bool(found == declared or (declared == pa.string() and found == pa.large_string()))
 
 
 def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:

@@ -69,13 +69,13 @@ class Keyed:
         order: Row numbers, ordered by workspace.
         back: Where each row went; None where the rows were in order already.
         runs: Key in hexadecimal, first row and length of each workspace's run.
-        platform: The platform's key, or None where the plan needs none.
+        platform: The platform's key in hexadecimal; empty where none was given, as most plans need none.
     """
 
     order: pl.Series
     back: pl.Series | None
     runs: tuple[tuple[str, int, int], ...]
-    platform: str | None
+    platform: str
 
     @classmethod
     def of(cls, workspaces: pl.Series, *, keys: Mapping[str, bytes]) -> Self:
@@ -87,18 +87,18 @@ class Keyed:
         ):
             runs.append((keys[workspace].hex(), start, length))
             start += length
-        platform = keys.get(PLATFORM)
         return cls(
             order=order,
             back=None if len(runs) <= 1 else order.arg_sort(),
             runs=tuple(runs),
-            platform=None if platform is None else platform.hex(),
+            platform=keys.get(PLATFORM, b"").hex(),
         )
 
     def tokens(self, messages: pl.Series, *, scope: KeyScope = KeyScope.WORKSPACE) -> pl.Series:
         """Hash one column of messages, each under its own row's key; same order, null stays null."""
         if scope is KeyScope.PLATFORM:
-            assert self.platform is not None, "checked before anything is treated"
+            if not self.platform:
+                raise KeyError(PLATFORM)
             return _hashed(messages, key=self.platform)
         if self.back is None:
             return _hashed(messages, key=self.runs[0][0]) if self.runs else messages
@@ -111,10 +111,11 @@ class Keyed:
 def _hashed(messages: pl.Series, *, key: str) -> pl.Series:
     frame = messages.rename("message").to_frame()
     hashed = plh.col("message").chash.hmac_sha256(key=key).str.slice(0, TOKEN_CHARACTERS).alias("token")
-    if (
-        frame.height >= _ROWS_THAT_PAY
-        and frame["message"].approx_n_unique() * _ROWS_PER_VALUE_THAT_PAY < frame.height
-    ):
+    if frame.height >= _ROWS_THAT_PAY and _rows_per_value(frame) > _ROWS_PER_VALUE_THAT_PAY:
         distinct = frame.unique().with_columns(hashed)
         return frame.join(distinct, on="message", how="left", maintain_order="left")["token"]
     return frame.select(hashed)["token"]
+
+
+def _rows_per_value(frame: pl.DataFrame) -> float:
+    return frame.height / max(1, int(frame.select(pl.all().approx_n_unique()).item()))

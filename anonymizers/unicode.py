@@ -6,7 +6,10 @@ import polars as pl
 
 # Cf: zero-width joiners, direction marks, soft hyphen; variation selectors are Mn but as invisible.
 # They let one text pass for another, and split a number in two.
-FORMAT_CHARACTERS = r"[\x{ad}\x{600}-\x{605}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{fe00}-\x{fe0f}\x{feff}\x{fff9}-\x{fffb}\x{e0000}-\x{e0fff}]"
+FORMAT_CHARACTERS = (
+    r"[\x{ad}\x{600}-\x{605}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}"
+    r"\x{fe00}-\x{fe0f}\x{feff}\x{fff9}-\x{fffb}\x{e0000}-\x{e0fff}]"
+)
 _FORMAT = re.compile(re.sub(r"\\x\{([0-9a-f]+)\}", lambda m: f"\\U{int(m[1], 16):08x}", FORMAT_CHARACTERS))
 
 

@@ -26,6 +26,7 @@ _MOST_DIGITS = 2
 
 _LETTERS_OF_PATHS = re.compile(r"[\w\-.~+, ()':!*&=]*\Z")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
+_EXTENSION = re.compile(r"\.[A-Za-z]{1,5}\Z")
 _WORD_BREAKS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>")
 
@@ -64,11 +65,13 @@ class _Parts:
     segments: tuple[str, ...]
     query: tuple[tuple[str, str], ...]
 
-    def words(self) -> Iterable[str]:
-        if self.host:
-            yield _words(self.host)
-        yield from map(_words, self.segments)
-        yield from (_words(value) for _, value in self.query)
+    def readings(self) -> Iterable[str]:
+        for part in (self.host_words(), *self.segments, *(value for _, value in self.query)):
+            yield from _readings(part)
+
+    def host_words(self) -> str:
+        """The host without what every host has."""
+        return (self.host or "").removeprefix("www.").rpartition(".")[0]
 
 
 def scrubbed_urls(urls: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
@@ -80,10 +83,9 @@ def scrubbed_urls(urls: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
     """
     distinct = urls.drop_nulls().unique(maintain_order=True).to_list()
     parsed = [_parse(url) for url in distinct]
-    words = {word for parts in parsed if parts for word in parts.words() if word}
-    safe = scrubbed_texts(list(words), scrubber=scrubber)
-    # What is not words (digits, punctuation) has nothing for the scrubber to find.
-    found = {word: _finding(word, answer) for word, answer in safe.items()} | {"": None}
+    readings = [reading for parts in parsed if parts for reading in parts.readings()]
+    answers = scrubbed_texts(readings, scrubber=scrubber)
+    found = {reading: _finding(reading, answer) for reading, answer in answers.items()}
     known = pl.DataFrame(
         {"url": distinct, "safe": [_assembled(parts, found) if parts else URL for parts in parsed]},
         schema=dict.fromkeys(("url", "safe"), pl.String),
@@ -129,12 +131,12 @@ def _is_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:
-        return labels_end_in_digit(host)
+        return _ends_in_number(host)
     return True
 
 
-def labels_end_in_digit(host: str) -> bool:
-    """Whether the last label is a number, which makes the host an IPv4 address in some spelling (WHATWG URL)."""
+def _ends_in_number(host: str) -> bool:
+    """Whether the last label is a number: then the host is an IPv4 address in some spelling (WHATWG URL)."""
     return host.rpartition(".")[2][:1].isdigit()
 
 
@@ -161,30 +163,38 @@ def _fields(fields: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     return seen.items()
 
 
-def _words(part: str) -> str:
-    """A part as a detector reads it best: words with spaces between; empty if it has no letters."""
+def _readings(part: str) -> tuple[str, ...]:
+    """A part as a detector reads it best: as words with spaces, and with the capitals that names lack here."""
     if _PLACEHOLDER.fullmatch(part):
-        return ""
-    words = " ".join(_WORD_BREAKS.sub(" ", part).split())
-    return words if any(c.isalpha() for c in words) else ""
+        return ()
+    words = " ".join(_WORD_BREAKS.sub(" ", _EXTENSION.sub("", part)).split())
+    if not any(c.isalpha() for c in words):
+        return ()
+    return (words, words.title()) if words.islower() else (words,)
 
 
-def _finding(word: str, answer: str) -> str | None:
+def _finding(reading: str, answer: str) -> str | None:
     """The placeholder to put for the whole part, or None if the scrubber left it as it was."""
-    if answer == word:
+    if answer == reading:
         return None
     placeholder = _PLACEHOLDER.search(answer)
     return placeholder[0] if placeholder else ID
 
 
 def _assembled(parts: _Parts, found: Mapping[str, str | None]) -> str:
+    def safe(part: str, *, otherwise: str | None = None, words: str | None = None) -> str:
+        readings = _readings(part if words is None else words)
+        finding = next((f for r in readings if (f := found[r])), None)
+        return part if finding is None else otherwise or finding
+
     authority = ""
     if parts.host is not None:
-        host = parts.host if parts.host and found[_words(parts.host)] is None else HOST
+        host = safe(parts.host, otherwise=HOST, words=parts.host_words()) if parts.host else HOST
         authority = f"{parts.scheme}//{host}{parts.port}"
-    path = "/".join(
-        found[_words(s)] or (s if _PLACEHOLDER.fullmatch(s) else quote(s, safe="~+,()':!*&="))
-        for s in parts.segments
-    )
-    query = "&".join(f"{key}={VALUE if found[_words(value)] else value}" for key, value in parts.query)
+    path = "/".join(_encoded(safe(segment)) for segment in parts.segments)
+    query = "&".join(f"{key}={safe(value, otherwise=VALUE)}" for key, value in parts.query)
     return authority + path + (f"?{query}" if query else "")
+
+
+def _encoded(segment: str) -> str:
+    return segment if _PLACEHOLDER.fullmatch(segment) else quote(segment, safe="~+,()':!*&=")

@@ -6,7 +6,7 @@ from functools import cache
 
 import polars as pl
 from ua_parser import BasicResolver, Domain, PartialResult
-from ua_parser.core import Matcher
+from ua_parser.core import OS, Matcher, UserAgent
 from ua_parser.loaders import load_lazy_builtins
 
 from anonymizers.plan import USER_AGENT_PARTS
@@ -21,8 +21,10 @@ _BOT = re.compile(
 )
 _TABLET = re.compile(r"ipad|tablet|kindle|playbook|nexus (?:7|9|10)\b", re.IGNORECASE)
 _DESKTOP = frozenset(
-    ("Windows", "Mac OS X", "Linux", "Ubuntu", "Chrome OS", "Fedora", "Debian", "CentOS", "Red Hat", "SUSE")
-    + ("Gentoo", "FreeBSD", "NetBSD", "OpenBSD", "Solaris", "Linux Mint", "Arch Linux")
+    {
+        *("Windows", "Mac OS X", "Chrome OS", "Linux", "Ubuntu", "Linux Mint", "Debian", "Fedora", "CentOS"),
+        *("Red Hat", "SUSE", "Gentoo", "Arch Linux", "FreeBSD", "NetBSD", "OpenBSD", "Solaris"),
+    }
 )
 
 
@@ -47,8 +49,8 @@ def _parsed(agent: str) -> tuple[str, str, str]:
     if len(agent) > _LONGEST:
         return OTHER, OTHER, "other"
     found = _resolver()(agent, Domain.ALL)
-    browser = _known(found.user_agent and found.user_agent.family, domain=0)
-    system = _known(found.os and found.os.family, domain=1)
+    browser = _known(found.user_agent.family if found.user_agent else "", domain=0)
+    system = _known(found.os.family if found.os else "", domain=1)
     return browser, system, _device(agent, system, found)
 
 
@@ -66,9 +68,9 @@ def _device(agent: str, system: str, found: PartialResult) -> str:
     return "mobile" if family or "Mobile" in agent else "other"
 
 
-def _known(family: str | None, *, domain: int) -> str:
+def _known(family: str, *, domain: int) -> str:
     """The family as ua-parser's data spells it; many of its patterns copy text from the agent itself."""
-    return _vocabulary()[domain].get((family or "").casefold(), OTHER)
+    return _vocabulary()[domain].get(family.casefold(), OTHER)
 
 
 @cache
@@ -82,13 +84,13 @@ def _vocabulary() -> tuple[dict[str, str], dict[str, str]]:
     return _words(browsers), _words(systems)
 
 
-def _words(matchers: Iterable[Matcher[object]]) -> dict[str, str]:
+def _words(matchers: Iterable[Matcher[UserAgent]] | Iterable[Matcher[OS]]) -> dict[str, str]:
     """Families that are written out in the data: as a replacement, or as a literal of the pattern."""
     words: dict[str, str] = {}
     for matcher in matchers:
-        family = str(getattr(matcher, "family", ""))
+        family = str(getattr(matcher, "family", "$1"))
         literals = re.split(r"[()|?*+\[\]{}^$]", re.sub(r"\\([^\w])", r"\1", matcher.regex))
-        for word in [family] if "$" not in family else literals:
+        for word in literals if "$" in family else [family]:
             if len(word) > 1 and word[0].isalpha() and "\\" not in word:
                 words.setdefault(word.casefold(), word)
     return words

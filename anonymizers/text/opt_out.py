@@ -35,7 +35,10 @@ OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
     ),
     "id": ("berhenti", "berhenti langganan", "berhenti berlangganan", "unreg", "batal"),
     "ms": ("berhenti", "henti", "hentikan", "batal", "stop all batal", "batal stop"),
-    "hi": ("रोकें", "रोको", "रोक दो", "रुकें", "रुको", "बंद करें", "बंद करो", "बंद", "सदस्यता समाप्त करें", "स्टॉप", "band karo"),
+    "hi": (
+        "रोकें", "रोको", "रोक दो", "रुकें", "रुको", "बंद करें", "बंद करो", "बंद", "सदस्यता समाप्त करें",
+        "स्टॉप", "band karo",
+    ),
     "zh": ("退订", "退訂", "td", "t退订", "停止", "取消订阅", "取消訂閱", "取消", "不要再发", "不要再發"),
 }  # fmt: skip
 
