@@ -314,11 +314,8 @@ def parse_contract(text: str, *, name: str) -> Contract:
     """
     try:
         contract = Contract.model_validate(strict_yaml.load(text))
-    except yaml.YAMLError as error:
-        raise ContractError(name, [strict_yaml.place(error)]) from None
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc'])) or 'contract'}: {e['msg']}" for e in error.errors()]
-        raise ContractError(name, problems) from None
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ContractError(name, strict_yaml.problems(error)) from None
     if contract.source != name:
         raise ContractError(name, ["source: differs from the file name"])
     return contract
@@ -330,11 +327,34 @@ def load_contracts(directory: Traversable | None = None) -> Mapping[str, Contrac
     Raises:
         ContractError: One of them is not a contract.
     """
+    return MappingProxyType({name: _read(path, name) for name, path in _files(directory).items()})
+
+
+def contract_problems(directory: Traversable | None = None) -> Mapping[str, str | None]:
+    """What is wrong with each contract by name, None where nothing is; one does not hide another."""
+
+    def problem(name: str, path: Traversable) -> str | None:
+        try:
+            _read(path, name)
+        except ContractError as error:
+            return str(error)
+        return None
+
+    return {name: problem(name, path) for name, path in _files(directory).items()}
+
+
+def _files(directory: Traversable | None) -> dict[str, Traversable]:
     folder = directory or files("pipelines") / "contracts"
-    paths = sorted((p for p in folder.iterdir() if p.name.endswith(".yml")), key=lambda p: p.name)
-    return MappingProxyType(
-        {p.name[:-4]: parse_contract(p.read_text("utf-8"), name=p.name[:-4]) for p in paths}
-    )
+    paths = (path for path in folder.iterdir() if path.name.endswith(".yml"))
+    return {path.name.removesuffix(".yml"): path for path in sorted(paths, key=lambda path: path.name)}
+
+
+def _read(path: Traversable, name: str) -> Contract:
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ContractError(name, ["not UTF-8"]) from None
+    return parse_contract(text, name=name)
 
 
 def contract_named(name: str, contracts: Mapping[str, Contract]) -> Contract:

@@ -1,5 +1,6 @@
 """The retention policy as code; the only reader of `policy.yml`."""
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from importlib.resources import files
@@ -9,8 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipelines import strict_yaml
-from pipelines.contract import PolicyCategory
+from pipelines.contract import Contract, Kind, PolicyCategory
 from pipelines.errors import PolicyError
+
+# A day is published this long after its lateness horizon; it must not have expired by then.
+PUBLISHING_DAYS = 2
 
 
 class Clock(StrEnum):
@@ -121,10 +125,8 @@ def parse_policy(text: str) -> Policy:
     """
     try:
         policy = Policy.model_validate(strict_yaml.load(text))
-    except yaml.YAMLError as error:
-        raise PolicyError([strict_yaml.place(error)]) from None
-    except ValidationError as error:
-        raise PolicyError([f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]) from None
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PolicyError(strict_yaml.problems(error)) from None
     dates = [v.effective_from for v in policy.versions]
     if dates != sorted(set(dates)):
         raise PolicyError(["versions: not in ascending order of effective_from"])
@@ -134,3 +136,17 @@ def parse_policy(text: str) -> Policy:
 def load_policy() -> Policy:
     """The policy that ships with the package."""
     return parse_policy((files("pipelines") / "policy.yml").read_text("utf-8"))
+
+
+def policy_problems(contracts: Mapping[str, Contract], policy: Policy) -> Iterator[str]:
+    """Contracts whose days could expire before they are published, under the newest rules."""
+    for contract in contracts.values():
+        rule = policy.versions[-1].categories[contract.policy]
+        if contract.kind is not Kind.EVENT or rule.window_days is None:
+            continue
+        shortest = min(policy.retention_classes_days) if rule.per_workspace else rule.window_days
+        if contract.lateness_days + PUBLISHING_DAYS > shortest:
+            yield (
+                f"{contract.source}: a day is published {contract.lateness_days} + {PUBLISHING_DAYS} days "
+                f"after it ends, but {contract.policy} may expire after {shortest}. Lower `lateness_days`."
+            )

@@ -1,9 +1,10 @@
-"""YAML as the project's own files are written: a key that is given twice is an error."""
+"""YAML as the project's own files are written, and what is wrong with one, without its values."""
 
 from collections.abc import Hashable
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 
 class DuplicateKeyError(yaml.YAMLError):
@@ -27,8 +28,17 @@ def load(text: str) -> object:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
 
 
-def place(error: yaml.YAMLError) -> str:
-    """What is wrong and where, without quoting the text."""
+def problems(error: yaml.YAMLError | ValidationError) -> list[str]:
+    """What is wrong and where, one line each, without quoting a value."""
+    if isinstance(error, yaml.YAMLError):
+        return [_place(error)]
+    return [
+        f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors()
+    ]
+
+
+def _place(error: yaml.YAMLError) -> str:
     if isinstance(error, DuplicateKeyError):
         return "a key is given twice"
     mark = getattr(error, "problem_mark", None)

