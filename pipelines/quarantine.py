@@ -31,9 +31,12 @@ def list_quarantined(runtime: Runtime) -> list[Quarantined]:
     for part in runtime.ledger.live_parts(QUARANTINE):
         frame = _read(runtime, part)
         for feed, source, reason, records in (
-            frame.unique(["record", "source", "reason"]).group_by("feed", "source", "reason").len().iter_rows()
+            frame.unique(["record", "source", "reason"])
+            .group_by("feed", "source", "reason")
+            .len()
+            .iter_rows()
         ):
-            totals[_since(part), feed, source, reason] += records
+            totals[part.event_date or date.min, feed, source, reason] += records
     return [Quarantined(*key, records=records) for key, records in sorted(totals.items())]
 
 
@@ -54,6 +57,3 @@ def _read(runtime: Runtime, part: Part) -> pl.DataFrame:
     return frame.drop("payload")
 
 
-def _since(part: Part) -> date:
-    assert part.event_date is not None, "quarantine is kept by day"
-    return part.event_date

@@ -14,7 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--real-data",
         type=Path,
         default=None,
-        help="Directory with real inputs (whatsapp/*.json, text/access_combined.log); tests on them skip without.",
+        help="Directory of real inputs (whatsapp/*.json, text/access_combined.log); without it tests skip.",
     )
 
 

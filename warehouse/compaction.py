@@ -17,7 +17,9 @@ from warehouse.store import write_part
 from warehouse.views import raw_scan
 
 
-def compact_day(home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, day: date, as_of: datetime) -> int:
+def compact_day(
+    home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, day: date, as_of: datetime
+) -> int:
     """Rewrite each partition of a closed day as one part, in order of workspace; return parts replaced.
 
     The same rows; if another batch adds to the day meanwhile, nothing is replaced and 0 returned.
@@ -36,7 +38,9 @@ def compact_day(home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, d
                 if len(parts) < 2:
                     continue
                 add_parquet_keys(connection, keyring, (part.key_name for part in parts))
-                query = f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
+                query = (
+                    f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
+                )
                 template = replace(parts[0], rows=sum(p.rows for p in parts), batch_id=batch_id)
                 added.append(write_part(connection, template, query, home=home, keyring=keyring))
                 removed.extend(parts)

@@ -32,7 +32,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     DuckDB writes encrypted files only with the OpenSSL of its signed httpfs extension, which comes
     from a Python package: nothing is downloaded.
     """
-    package = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    package = (
+        files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    )
     with as_file(package) as path:
         connection.execute(f"load {quoted(str(path))}")
     connection.execute("set temp_file_encryption = true")

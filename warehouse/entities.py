@@ -123,7 +123,9 @@ class EntityWriter:
         removed: list[Part] = []
         for partition in partitions:
             parts = by_partition.get(partition, [])
-            execute("create or replace temp table merged as " + self._merged_sql(partition, parts, cutoff=cutoff))
+            execute(
+                "create or replace temp table merged as " + self._merged_sql(partition, parts, cutoff=cutoff)
+            )
             alive = "deleted_at is null" if self._set.follows_deletions else "true"
             if parts:
                 before += _scalar(execute(f"select count(*) from ({self._scan(parts)}) where {alive}"))
@@ -133,7 +135,10 @@ class EntityWriter:
             self._write(partition)
         if full and after < before * LARGEST_SHRINK and not allow_shrink:
             raise ShrinkError(self._set.source, before, after)
-        counts = [Count(self._set.source, "kept", "", won), Count(self._set.source, "duplicate", "superseded", total - won)]
+        counts = [
+            Count(self._set.source, "kept", "", won),
+            Count(self._set.source, "duplicate", "superseded", total - won),
+        ]
         return Merge(
             added=tuple(self._written),
             removed=tuple(removed),

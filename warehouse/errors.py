@@ -13,8 +13,8 @@ class ClockError(WarehouseError):
 
     def __init__(self, asked: datetime, reached: datetime) -> None:
         super().__init__(
-            f"--as-of {asked:%Y-%m-%dT%H:%M:%SZ} is earlier than {reached:%Y-%m-%dT%H:%M:%SZ}, which this warehouse "
-            "has reached already: deletions would be undone. Use a later --as-of, or another --home for a replay."
+            f"--as-of {asked:%Y-%m-%dT%H:%M:%SZ} is earlier than {reached:%Y-%m-%dT%H:%M:%SZ}, which this "
+            "warehouse has reached already: deletions would be undone. Use a later --as-of, or another --home."
         )
 
 
@@ -55,8 +55,8 @@ class ReconciliationError(WarehouseError):
 
     def __init__(self, source: str, read: int, accounted: int) -> None:
         super().__init__(
-            f"{source}: {read} row(s) read but {accounted} accounted for (kept + duplicate + dropped + quarantined). "
-            "The batch was not committed and its file stays in the inbox. This is a defect: please report it."
+            f"{source}: {read} row(s) read but {accounted} accounted for (kept + duplicate + dropped + "
+            "quarantined). Nothing was committed, the file stays in the inbox. Please report this defect."
         )
 
 

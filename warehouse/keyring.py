@@ -79,7 +79,7 @@ class KeyRing:
         except FileNotFoundError:
             raise KeyringError(f"{purpose} {name}", "it does not exist") from None
         try:
-            key = self._wrapper().decrypt(wrapped, _bound(purpose, name))
+            key = bytes(self._wrapper().decrypt(wrapped, _bound(purpose, name)))
         except tink.TinkError:
             raise KeyringError(f"{purpose} {name}", "it cannot be unwrapped") from None
         self._unwrapped[purpose, name] = key

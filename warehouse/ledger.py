@@ -16,7 +16,8 @@ from warehouse.errors import ClockError, ConflictError, DuplicateBatchError, Rec
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) strict;
 create table if not exists batches (
-    batch_id text primary key, feed text not null, content_hash text not null, as_of text not null,
+    batch_id text primary key, feed text not null, content_hash text not null,
+    as_of text not null,
     committed_at text not null, generation integer not null,
     unique (feed, content_hash)
 ) strict;
@@ -28,7 +29,8 @@ create table if not exists counts (
 create table if not exists parts (
     path text primary key, source text not null, partition text not null, key_name text not null,
     event_date text, retention_days integer, rows integer not null, bytes integer not null,
-    columns text not null, batch_id text not null, added integer not null, removed integer, removed_at text, removed_why text,
+    columns text not null, batch_id text not null, added integer not null,
+    removed integer, removed_at text, removed_why text,
     unlinked_at text
 ) strict;
 create index if not exists live_parts on parts (source, partition) where removed is null;
@@ -181,8 +183,10 @@ class Ledger:
         return [_part(row) for row in rows]
 
     def removed_parts(self, *, before: int, removed_before: datetime) -> list[Part]:
-        """Files hidden but not unlinked that no reader needs: hidden at generation ``before`` or
-        earlier, or longer ago than the longest lease."""
+        """Files hidden but not unlinked that no reader needs any more.
+
+        Hidden at generation ``before`` or earlier, or longer ago than the longest lease.
+        """
         rows = self._read(
             "select * from parts where removed is not null and unlinked_at is null "
             "and (removed <= ? or removed_at < ?) order by path",
@@ -203,7 +207,8 @@ class Ledger:
         now = _now()
         with self._writing() as connection:
             duplicate = connection.execute(
-                "select 1 from batches where feed = ? and content_hash = ?", (change.feed, change.content_hash)
+                "select 1 from batches where feed = ? and content_hash = ?",
+                (change.feed, change.content_hash),
             ).fetchone()
             if duplicate:
                 raise DuplicateBatchError
@@ -214,7 +219,14 @@ class Ledger:
             if change.feed is not None:
                 connection.execute(
                     "insert into batches values (?, ?, ?, ?, ?, ?)",
-                    (change.batch_id, change.feed, change.content_hash, change.as_of.isoformat(), now, generation),
+                    (
+                        change.batch_id,
+                        change.feed,
+                        change.content_hash,
+                        change.as_of.isoformat(),
+                        now,
+                        generation,
+                    ),
                 )
                 connection.executemany(
                     "insert into counts values (?, ?, ?, ?, ?)",
@@ -287,7 +299,8 @@ class Ledger:
         """Forget changes of days up to ``until`` that were seen at ``generation``."""
         with self._writing() as connection:
             connection.execute(
-                "delete from dirty_days where event_date <= ? and generation <= ?", (until.isoformat(), generation)
+                "delete from dirty_days where event_date <= ? and generation <= ?",
+                (until.isoformat(), generation),
             )
 
     def built_until(self) -> date | None:
@@ -299,6 +312,15 @@ class Ledger:
         """Record that all slices up to ``day`` are in the cubes."""
         with self._writing() as connection:
             connection.execute("replace into meta values ('built_until', ?)", (day.isoformat(),))
+
+    def mark_demo(self) -> None:
+        """Record that this warehouse holds generated data only."""
+        with self._writing() as connection:
+            connection.execute("replace into meta values ('demo', 'true')")
+
+    def is_demo(self) -> bool:
+        """Whether this warehouse holds generated data only."""
+        return bool(self._read("select 1 from meta where name = 'demo'"))
 
     def counts(self, batch_ids: Sequence[str] | None = None) -> list[Count]:
         """Rows by source, outcome and reason, of some batches or of all; in that order."""
@@ -331,7 +353,9 @@ def _reconcile(change: Commit) -> None:
 def _check_conflicts(connection: sqlite3.Connection, change: Commit) -> None:
     newer = {
         (row["source"], row["partition"])
-        for row in connection.execute("select source, partition from parts where added > ?", (change.snapshot,))
+        for row in connection.execute(
+            "select source, partition from parts where added > ?", (change.snapshot,)
+        )
     }
     clashes = [f"{s}/{p}" for s, p in newer if any(s == ws and p.startswith(wp) for ws, wp in change.watched)]
     for part in change.removed:

@@ -30,7 +30,9 @@ def read_columns(
             add_parquet_keys(connection, keyring, (part.key_name for part in parts))
             create_views(connection, parts, data=home.data, schemas={source: schema})
             names = ", ".join(identifier(column) for column in columns)
-            return connection.execute(f"select {names} from memory.store.{identifier(source)}").to_arrow_table()
+            return connection.execute(
+                f"select {names} from memory.store.{identifier(source)}"
+            ).to_arrow_table()
         except duckdb.Error as error:
             raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
         finally:

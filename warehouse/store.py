@@ -83,11 +83,11 @@ class StoreWriter:
             self._flush()
 
     def finish(self) -> tuple[list[Part], list[Count], frozenset[tuple[str, str]], int]:
-        """Write what is left; return parts, counts of kept and duplicate rows, the partitions the
-        result depends on, and the generation it was compared with.
+        """Write what is left and say what there is to commit.
 
-        Where another batch has committed to one of the partitions meanwhile, the rows that it also
-        holds are taken out again first.
+        Returns:
+            Parts, counts of kept and duplicate rows, the partitions that the result depends on, and the
+            generation it was compared with.
         """
         self._flush()
         counts = [Count(s, "kept", "", n) for s, n in self._kept.items() if n]
@@ -150,7 +150,11 @@ class StoreWriter:
                 part
                 for (day,) in dates
                 for part in self._ledger.live_parts(events.source, under=f"event_date={day}/")
-            ] + [part for part in self._parts if part.source == events.source and (part.event_date,) in set(dates)]
+            ] + [
+                part
+                for part in self._parts
+                if part.source == events.source and (part.event_date,) in set(dates)
+            ]
             id_ = events.id_column
             self._connection.execute(
                 "create or replace temp table fresh as "
@@ -299,4 +303,3 @@ def _translated(source: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise StoreError(source, f"the store could not be written ({type(error).__name__})") from None
-

@@ -43,7 +43,9 @@ def raw_scan(parts: Sequence[Part], *, data: Path, columns: Sequence[str] = ()) 
 def read_parquet(parts: Sequence[Part], *, data: Path, key_name: str, hive: bool) -> str:
     """The table function over files of one key and one set of columns."""
     listed = ", ".join(quoted(str(data / part.path)) for part in parts)
-    partitioning = f"hive_partitioning = true, hive_types = {_HIVE_TYPES}" if hive else "hive_partitioning = false"
+    partitioning = (
+        f"hive_partitioning = true, hive_types = {_HIVE_TYPES}" if hive else "hive_partitioning = false"
+    )
     return f"read_parquet([{listed}], encryption_config = {{footer_key: {quoted(key_name)}}}, {partitioning})"
 
 
@@ -57,7 +59,8 @@ def group_by_layout(parts: Sequence[Part]) -> dict[tuple[str, tuple[str, ...]], 
 
 def _cells(columns: Schema, *, present: Sequence[str]) -> str:
     return ", ".join(
-        identifier(name) if name in present else f"null::{type_} as {identifier(name)}" for name, type_ in columns
+        identifier(name) if name in present else f"null::{type_} as {identifier(name)}"
+        for name, type_ in columns
     )
 
 
@@ -82,7 +85,9 @@ def create_views(
     for source, columns in schemas.items():
         alive = " where deleted_at is null" if any(name == "deleted_at" for name, _ in columns) else ""
         sql = f"select * from ({scan_sql(by_source[source], data=data, columns=columns)}){alive}"
-        connection.execute(f"create or replace view memory.{identifier(schema)}.{identifier(source)} as {sql}")
+        connection.execute(
+            f"create or replace view memory.{identifier(schema)}.{identifier(source)} as {sql}"
+        )
 
 
 def with_partition_columns(columns: Schema) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,8 @@ from pipelines.quarantine import list_quarantined, retry_quarantined
 app = typer.Typer(no_args_is_help=True, help="Records that could not be loaded: list them, try them again.")
 
 ReasonOption = Annotated[
-    str | None, typer.Option(help="Only files that hold this reason, e.g. unknown_channel.", show_default=False)
+    str | None,
+    typer.Option(help="Only files that hold this reason, e.g. unknown_channel.", show_default=False),
 ]
 FeedOption = Annotated[str | None, typer.Option(help="Only this feed, e.g. whatsapp.", show_default=False)]
 
@@ -41,7 +42,7 @@ def retry(
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Load again what was quarantined, e.g. after channels changed; what still fails stays, no longer than before."""
+    """Load again what was quarantined, e.g. after channels changed; what fails again stays, no longer."""
     options = Options(as_of=moment(as_of, option="--as-of"), workspace=workspace)
     results = list(retry_quarantined(runtime_at(home), options=options, feed=feed, reason=reason))
     if not results:
