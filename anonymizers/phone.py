@@ -10,7 +10,19 @@ from anonymizers.unicode import without_format_characters
 
 # E.164 (ITU-T) allows 15 digits; below 7 it is a short code or an extension.
 _SHORTEST, _LONGEST = 7, 15
+
+_REGIONS = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+_CODE = r"^\+(" + "|".join(map(str, sorted(_REGIONS))) + ")"
+_COUNTRY_OF_CODE = {
+    str(code): regions[0]
+    for code, regions in _REGIONS.items()
+    if len(regions) == 1 and regions[0] != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
+}
+_SHARED_CODES = frozenset(str(code) for code, regions in _REGIONS.items() if len(regions) > 1)
+# In North America the area code decides (1 and three digits); elsewhere eight digits are enough and to spare.
 _COUNTRY_PREFIX_DIGITS = 8
+# What stands for the rest of a number; some plans leave numbers that end in 0000 out.
+_FILLERS = ("2345678901", "0000000000")
 
 _ADDRESS = re.compile(
     r"(?:whatsapp|tel|sms|rcs):\s*|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z", re.IGNORECASE
@@ -23,9 +35,7 @@ _PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*$"
 
 # A number written with its trunk zero (+44 0…, but +39 0… and +225 0… are right), and an Argentinian
 # mobile with 15 after its area code: libphonenumber's metadata knows which is which.
-_NEEDS_METADATA = (
-    "^(?:54[0-9]{12}$|(?:" + "|".join(map(str, sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))) + ")0)"
-)
+_NEEDS_METADATA = "^(?:54[0-9]{12}$|(?:" + "|".join(map(str, sorted(_REGIONS))) + ")0)"
 
 # One subscriber, two spellings; both are seen, because WhatsApp keeps the spelling an account was registered
 # under and libphonenumber 9.0 treats both as numbers of their own:
@@ -105,53 +115,42 @@ def normalise_phones(texts: pl.Series) -> pl.Series:
 def countries(numbers: pl.Series) -> pl.Series:
     """ISO 3166-1 alpha-2 of normalised numbers, in the same order; null where the plan does not say.
 
-    Looked up once per leading digits and length, which decide it also where countries share a code
-    (+1, +7, +44 …).
+    Where countries share a code (+1, +7, +44 …), looked up once per leading digits and length.
     """
-    frame = (
-        numbers.rename("number")
-        .to_frame()
-        .with_columns(
-            pl.when(pl.col("number").str.starts_with("+"))
-            .then(pl.col("number").str.slice(1, _COUNTRY_PREFIX_DIGITS))
-            .alias("prefix"),
-            pl.col("number").str.len_bytes().alias("length"),
-        )
+    number = pl.col("number")
+    frame = numbers.to_frame("number").with_columns(number.str.extract(_CODE).alias("code"))
+    frame = frame.with_columns(
+        pl.col("code")
+        .replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String)
+        .alias("country"),
+        pl.when(pl.col("code").is_in(list(_SHARED_CODES)))
+        .then(number.str.slice(1, pl.when(pl.col("code") == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)))
+        .alias("prefix"),
+        number.str.len_bytes().alias("length"),
     )
-    distinct = frame.select("prefix", "length").drop_nulls().unique()
-    known = distinct.with_columns(
-        pl.Series("country", [_country(p, n - 1) for p, n in distinct.iter_rows()], dtype=pl.String)
-    )
-    return frame.join(known, on=["prefix", "length"], how="left", maintain_order="left")["country"].rename(
-        numbers.name
-    )
+    shared = frame.select("code", "prefix", "length").drop_nulls().unique()
+    if shared.height:
+        found = [_shared_country(code, prefix, n - 1) for code, prefix, n in shared.iter_rows()]
+        frame = frame.join(
+            shared.with_columns(pl.Series("found", found, dtype=pl.String)),
+            on=["code", "prefix", "length"],
+            how="left",
+            maintain_order="left",
+        ).with_columns(pl.coalesce("country", "found").alias("country"))
+    return frame["country"].rename(numbers.name)
 
 
-def _country(prefix: str, digits: int) -> str | None:
-    code, national = _country_code(prefix)
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
-    if len(regions) != 1:
-        return _shared_country(code, national, digits - len(str(code)))
-    return None if regions[0] == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else regions[0]
-
-
-def _country_code(prefix: str) -> tuple[int, str]:
-    for length in (1, 2, 3):
-        if (code := int(prefix[:length])) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            return code, prefix[length:]
-    return 0, prefix
-
-
-def _shared_country(code: int, national: str, digits: int) -> str | None:
-    # Any subscriber with these leading digits will do; some plans leave numbers ending in 0000 out.
-    for filler in ("2345678901", "0000000000"):
+def _shared_country(code: str, prefix: str, digits: int) -> str | None:
+    """Country of any number of that length with these leading digits."""
+    for filler in _FILLERS:
+        national = (prefix + filler)[:digits].removeprefix(code)
         number = phonenumbers.PhoneNumber(
-            country_code=code,
-            national_number=int((national + filler)[:digits] or "0"),
+            country_code=int(code),
+            national_number=int(national or "0"),
             italian_leading_zero=national.startswith("0") or None,
         )
         if region := phonenumbers.region_code_for_number(number):
-            return region
+            return str(region)
     return None
 
 

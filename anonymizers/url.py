@@ -164,7 +164,7 @@ def _fields(fields: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
 
 
 def _readings(part: str) -> tuple[str, ...]:
-    """A part as a detector reads it best: as words with spaces, and with the capitals that names lack here."""
+    """A part as a detector reads it best: words with spaces, and with the capitals that names lack here."""
     if _PLACEHOLDER.fullmatch(part):
         return ()
     words = " ".join(_WORD_BREAKS.sub(" ", _EXTENSION.sub("", part)).split())

@@ -18,6 +18,10 @@ _LINK = (
 )
 
 
+# Ten times as fast, and most texts have neither.
+_MAYBE_LINK = r"\.[A-Za-z]|://"
+
+
 def derive(texts: pl.Series, *, features: Sequence[TextFeature]) -> dict[TextFeature, pl.Series]:
     """Measure texts.
 
@@ -40,8 +44,15 @@ def _measured(texts: pl.Series, feature: TextFeature) -> pl.Series:
         case TextFeature.LANGUAGE:
             return languages(texts)
         case TextFeature.HAS_LINK:
-            return texts.str.contains(_LINK)
+            return _has_link(texts)
         case TextFeature.IS_OPT_OUT:
             return is_opt_out(texts)
         case _:
             assert_never(feature)
+
+
+def _has_link(texts: pl.Series) -> pl.Series:
+    maybe = texts.str.contains(_MAYBE_LINK)
+    candidates = texts.filter(maybe)
+    found = maybe.clone()
+    return found if not candidates.len() else found.scatter(maybe.arg_true(), candidates.str.contains(_LINK))
