@@ -342,6 +342,20 @@ class Ledger:
         )
         return [(date.fromisoformat(r["event_date"]), r["rows"]) for r in rows]
 
+    def rows_by_fate(self, source: str) -> dict[str, int]:
+        """Rows of all files a source ever had: under `live`, or under why their file was removed."""
+        rows = self._read(
+            "select coalesce(removed_why, 'live') as fate, sum(rows) as rows from parts "
+            "where source = ? group by 1 order by 1",
+            source,
+        )
+        return {r["fate"]: r["rows"] for r in rows}
+
+    def last_arrival(self, feed: str) -> datetime | None:
+        """The clock (naive UTC) at the last file of a feed; None if there was none yet."""
+        rows = self._read("select max(as_of) as at from batches where feed = ?", feed)
+        return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
+
 
 def _reconcile(change: Commit) -> None:
     for source, read in change.rows_read.items():
