@@ -140,7 +140,7 @@ class Column(_Strict):
     treatment: Treatment
     identity: IdentityKind | None = None
     scope: KeyScope = KeyScope.WORKSPACE
-    as_: str | None = Field(default=None, alias="as", pattern=r"[a-z][a-z0-9_]*")
+    as_: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9_]*$")
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
     category: str
