@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from anonymizers.text import TextScrubber
+from anonymizers.text.memory import RememberingScrubber
+from anonymizers.text.scrubber import TextScrubber
 from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Policy, load_policy
 from warehouse.home import Home
@@ -28,7 +29,7 @@ class Runtime:
         """The free-text scrubber; loads its language model at the first text."""
         from anonymizers.text.presidio import PresidioScrubber
 
-        return PresidioScrubber()
+        return RememberingScrubber(PresidioScrubber())
 
     @property
     def schemas(self) -> dict[str, Schema]:
