@@ -12,8 +12,12 @@ from pipelines.errors import SampleError
 from pipelines.samples import Sample, SampleColumn, read_sample
 
 UNDECIDED = "TODO"
-_COLUMN_NAME = re.compile(r"[^\W\d][\w ./()-]{0,63}")
+_CHARACTERS = re.compile(r"[A-Za-z][\w ./()-]{0,63}")
 _DIGITS = re.compile(r"[0-9]{4}")
+# lower_case, UPPER_CASE, camelCase, CamelCase. One capitalised word, or two, could be someone's name.
+_IDENTIFIER = re.compile(
+    "[a-z][a-z0-9]*(_[a-z0-9]+)*|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+|([A-Z][a-z0-9]+){2,}"
+)
 
 
 def draft(path: Path, *, name: str, detect: Detector) -> str:
@@ -26,7 +30,7 @@ def draft(path: Path, *, name: str, detect: Detector) -> str:
         SampleError: The file cannot be read, or its column names look like data.
     """
     sample = read_sample(path)
-    _refuse_data_as_names(path, sample, detect)
+    _refuse_data_as_names(path, sample)
     names = _unique([_words(column.name) for column in sample.columns])
     entries = [
         _column(column, name=words, advice=advise(column, name=words, detect=detect))
@@ -69,28 +73,21 @@ def _column(column: SampleColumn, *, name: str, advice: Advice) -> Iterator[str]
     yield f"    description: {UNDECIDED}"
 
 
-def _refuse_data_as_names(path: Path, sample: Sample, detect: Detector) -> None:
-    """A file without a header would print its first row: refuse names that do not look like names."""
-    suspects = [column for column in sample.columns if not _is_plain(column.name)]
-    answers = detect([column.name for column in suspects])
-    people = [
-        c for c, answer in zip(suspects, answers, strict=True) if any(f.entity == "PERSON" for f in answer)
-    ]
-    if places := [i for i, c in enumerate(sample.columns, 1) if c in people or _is_a_value(c)]:
+def _refuse_data_as_names(path: Path, sample: Sample) -> None:
+    """A file without a header would print its first row: names must look like names."""
+    if places := [i for i, column in enumerate(sample.columns, 1) if not _is_plain(column)]:
         raise SampleError(
             path.name,
-            f"the name of column {', '.join(map(str, places))} looks like data, not like a name. "
-            "Give the sample a header of plain names.",
+            f"the name of column {', '.join(map(str, places))} may be data. "
+            "Give the sample a header of lower-case words, e.g. order_total.",
         )
 
 
-def _is_plain(name: str) -> bool:
-    return name == _words(name) or suggests(_words(name))
-
-
-def _is_a_value(column: SampleColumn) -> bool:
+def _is_plain(column: SampleColumn) -> bool:
     name = column.name
-    return not _COLUMN_NAME.fullmatch(name) or bool(_DIGITS.search(name)) or name in column.values
+    if name in column.values or _DIGITS.search(name) or not _CHARACTERS.fullmatch(name):
+        return False
+    return bool(_IDENTIFIER.fullmatch(name)) or suggests(_words(name))
 
 
 def _words(name: str) -> str:
