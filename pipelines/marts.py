@@ -1,7 +1,7 @@
 """Cubes and marts: runs dbt in this process, many days in one go, one slice at a time."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,6 +19,7 @@ from warehouse.session import leases
 DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
+MANIFEST = "manifest.json"
 # Its slices are the last to be built of a day, so they tell how far a build is.
 _LAST_CUBE = "cube_campaign_daily"
 
@@ -28,13 +29,16 @@ Progress = Callable[[int, int], None]
 class MartsError(PipelineError):
     """A model or a test of the marts failed."""
 
-    def __init__(self, failed: Sequence[str], *, project_is_broken: bool = False) -> None:
+    def __init__(
+        self, failed: Sequence[str], *, outcomes: Mapping[str, str], project_is_broken: bool = False
+    ) -> None:
         what = "The dbt project does not load" if project_is_broken else f"Failed in dbt: {', '.join(failed)}"
         super().__init__(
             f"{what}. Slices built before stay as they are, nothing was published. "
             "`dbt build` in dbt_project/ shows the statement; its log may hold values, so keep it to yourself."
         )
         self.failed = tuple(failed)
+        self.outcomes = outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,13 @@ class BuildSummary:
         days: Slices built.
         models: Views, tables and seeds built, by name.
         tests: Data tests passed.
+        outcomes: Status of each model, seed and test by name, in dbt's words.
     """
 
     days: int
     models: tuple[str, ...]
     tests: int
+    outcomes: Mapping[str, str]
 
 
 def build(
@@ -88,8 +94,22 @@ def build(
         *(("--select", select) if select else ()),
     ]
     with leases(runtime.home), _connection_closed_afterwards():
-        result = dbtRunner(callbacks=[_on_slice(days, progress)] if progress and days else []).invoke(arguments)
+        result = dbtRunner(callbacks=[_on_slice(days, progress)] if progress and days else []).invoke(
+            arguments
+        )
     return _summarized(result, days=days)
+
+
+def parse(home: Home) -> Path:
+    """Write the dbt project's manifest, what the lineage is drawn from; return its path.
+
+    Raises:
+        MartsError: The project does not load.
+    """
+    result = dbtRunner().invoke(["parse", *_common_arguments(home), "--write-json"])
+    if not result.success:
+        raise MartsError([], outcomes={}, project_is_broken=True) from None
+    return home.dbt_target / MANIFEST
 
 
 def _common_arguments(home: Home) -> list[str]:
@@ -133,11 +153,13 @@ def _on_slice(days: int, progress: Progress) -> Callable[[Any], None]:
 def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:
     nodes = list(getattr(result.result, "results", []))
     failed = sorted(str(n.node.name) for n in nodes if n.status in ("error", "fail", "partial success"))
+    outcomes = {str(n.node.name): str(n.status) for n in nodes}
     if not result.success:
         # `from None`: the cause may quote values.
-        raise MartsError(failed, project_is_broken=not nodes) from None
+        raise MartsError(failed, outcomes=outcomes, project_is_broken=not nodes) from None
     return BuildSummary(
         days=days,
         models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
         tests=sum(n.node.resource_type == "test" for n in nodes),
+        outcomes=outcomes,
     )

@@ -62,7 +62,10 @@ def run(
             tell("ingest", done, len(waiting))
             summary.ingested.append(
                 ingest_file(
-                    runtime, landed.path, contracts=contracts[landed.feed], options=replace(options, as_of=clock)
+                    runtime,
+                    landed.path,
+                    contracts=contracts[landed.feed],
+                    options=replace(options, as_of=clock),
                 )
             )
             done += 1
@@ -77,12 +80,19 @@ def run(
     return summary
 
 
-def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) -> None:
-    """Build every closed slice that is not built yet."""
+def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> tuple[date, date] | None:
+    """First and last closed slice that is not built yet; None where there is none."""
     first = _first_unbuilt(runtime)
     last = last_closed_day(as_of, lateness_days=_lateness(runtime))
-    if first is None or first > last:
+    return (first, last) if first is not None and first <= last else None
+
+
+def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) -> None:
+    """Build every closed slice that is not built yet."""
+    slices = unbuilt_slices(runtime, as_of=as_of)
+    if slices is None:
         return
+    first, last = slices
     tell("build", 0, (last - first).days + 1)
     build(runtime, from_day=first, to_day=last, progress=lambda done, total: tell("build", done, total))
     runtime.ledger.set_built_until(last)
@@ -109,5 +119,3 @@ def _first_unbuilt(runtime: Runtime) -> date | None:
 
 def _lateness(runtime: Runtime) -> int:
     return max(contract.lateness_days for contract in runtime.contracts.values())
-
-
