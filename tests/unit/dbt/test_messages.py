@@ -1,0 +1,320 @@
+"""One row per message, whatever order, number and day its events come in."""
+
+from datetime import date, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+DAY = date(2026, 5, 10)
+NOON = datetime(2026, 5, 10, 12)
+STATUSES = ["accepted", "sent", "delivered", "read", "played", "failed", "deleted", "warning"]
+
+
+def queued(token, *, at=NOON, **columns):
+    return {
+        "workspace_id": "w1",
+        "event_id": f"outbox-{token}-{at:%d%H%M}",
+        "message_token": token,
+        "campaign_id": "spring",
+        "contact_token": f"contact-{token}",
+        "channel": "whatsapp",
+        "provider": "whatsapp",
+        "outcome": "accepted",
+        "queued_at": at,
+        "event_date": at.date(),
+        **columns,
+    }
+
+
+def status(token, name, *, minutes=1, **columns):
+    at = NOON + timedelta(minutes=minutes)
+    return {
+        "workspace_id": "w1",
+        "message_token": token,
+        "status": name,
+        "occurred_at": at,
+        "event_date": at.date(),
+        **columns,
+    }
+
+
+def facts(sql, *, columns=("final_status",), query="{{ messages() }}"):
+    rows = sql.rows(query, order_by="workspace_id, message_token")
+    if len(columns) == 1:
+        return {row["message_token"]: row[columns[0]] for row in rows}
+    return {row["message_token"]: tuple(row[column] for column in columns) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "final"),
+    [
+        ([], "accepted"),
+        (["sent"], "sent"),
+        (["sent", "delivered"], "delivered"),
+        (["sent", "delivered", "read"], "read"),
+        (["read"], "read"),
+        (["sent", "read"], "read"),
+        (["played"], "read"),
+        (["failed"], "failed"),
+        (["sent", "failed"], "failed"),
+        (["failed", "delivered"], "delivered"),
+        (["delivered", "failed"], "delivered"),
+        (["read", "sent"], "read"),
+        (["sent", "deleted"], "sent"),
+        (["warning"], "accepted"),
+    ],
+)
+def test_a_message_never_goes_back(sql, statuses, final):
+    sql.load("stg_app__messages", [queued("m1")])
+    sql.load("stg_whatsapp__statuses", [status("m1", name, minutes=i) for i, name in enumerate(statuses)])
+
+    assert facts(sql) == {"m1": final}
+
+
+def test_the_first_time_of_each_status_counts_in_every_order(sql):
+    events = [("sent", 1), ("delivered", 2), ("delivered", 5), ("read", 9)]
+    orders = list(permutations(events))
+    sql.load("stg_app__messages", [queued(f"m{i:02}") for i in range(len(orders))])
+    sql.load(
+        "stg_whatsapp__statuses",
+        [status(f"m{i:02}", name, minutes=m) for i, order in enumerate(orders) for name, m in order],
+    )
+
+    times = facts(sql, columns=("sent_at", "delivered_at", "read_at"))
+
+    assert set(times.values()) == {tuple(NOON + timedelta(minutes=m) for m in (1, 2, 9))}
+
+
+def test_read_implies_delivered_and_sent_but_invents_no_times(sql):
+    sql.load("stg_app__messages", [queued("m1")])
+    sql.load("stg_whatsapp__statuses", [status("m1", "read")])
+
+    assert facts(sql, columns=("is_sent", "is_delivered", "is_read", "sent_at", "delivered_at")) == {
+        "m1": (True, True, True, None, None)
+    }
+
+
+def test_cost_is_counted_once(sql):
+    sql.load(
+        "stg_app__messages",
+        [
+            queued("listed", price="0.070000", price_currency="EUR"),
+            queued("free", price="0.070000", price_currency="EUR"),
+            queued("rejected", price="0.070000", price_currency="EUR", outcome="rejected", message_token=None),
+            queued("billed", price="0.009000", price_currency="USD", channel="sms", provider="twilio"),
+        ],
+    )
+    sql.load(
+        "stg_whatsapp__statuses",
+        [status("listed", name, is_billable=True) for name in ("sent", "delivered", "read")]
+        + [status("free", name, is_billable=False) for name in ("sent", "delivered")],
+    )
+    sql.load(
+        "stg_twilio__messages",
+        [
+            status("billed", name, direction="outbound-api", price=price, price_currency="usd", segments=segments)
+            for name, price, segments in [("sent", None, None), ("delivered", "0.007500", 2), ("delivered", "0.007500", 2)]
+        ],
+    )
+
+    costs = facts(sql, columns=("cost_amount", "cost_currency", "segments"))
+
+    readable = {token: (str(amount), currency, segments) for token, (amount, currency, segments) in costs.items()}
+    assert readable == {
+        "listed": ("0.070000", "EUR", None),
+        "free": ("0.000000", "EUR", None),
+        "outbox-rejected-101200": ("None", None, None),
+        "billed": ("0.007500", "USD", 2),
+    }
+
+
+def test_failures_carry_the_code_and_its_class(sql):
+    sql.load("stg_app__messages", [queued(t) for t in ("listed", "new", "silent", "recovered")])
+    sql.load(
+        "stg_whatsapp__statuses",
+        [
+            status("listed", "failed", error_code=131026),
+            status("new", "failed", error_code=999999),
+            status("silent", "failed"),
+            status("recovered", "failed", error_code=131026),
+            status("recovered", "delivered"),
+        ],
+    )
+
+    assert facts(sql, columns=("provider_error_code", "provider_error_class")) == {
+        "listed": ("131026", "undeliverable"),
+        "new": ("999999", "unknown"),
+        "silent": (None, "unspecified"),
+        "recovered": (None, None),
+    }
+
+
+def test_providers_share_one_vocabulary(sql):
+    sql.load(
+        "stg_twilio__statuses",
+        [status(f"t-{name}", name) for name in ("queued", "sent", "undelivered", "read", "received")],
+    )
+    sql.load(
+        "stg_smpp__receipts", [status(f"s-{name}", name) for name in ("ENROUTE", "DELIVRD", "UNDELIV", "UNKNOWN")]
+    )
+
+    assert facts(sql, columns=("final_status", "provider", "channel")) == {
+        "t-queued": ("accepted", "twilio", "sms"),
+        "t-sent": ("sent", "twilio", "sms"),
+        "t-undelivered": ("failed", "twilio", "sms"),
+        "t-read": ("read", "twilio", "sms"),
+        "s-ENROUTE": ("sent", "smpp", "sms"),
+        "s-DELIVRD": ("delivered", "smpp", "sms"),
+        "s-UNDELIV": ("failed", "smpp", "sms"),
+        "s-UNKNOWN": ("accepted", "smpp", "sms"),
+    }
+
+
+def test_skipped_messages_are_kept_with_their_reason_and_do_not_count_as_attempted(sql):
+    sql.load("stg_app__messages", [queued("m1", outcome="skipped", skip_reason="cap", message_token=None)])
+
+    assert facts(sql, columns=("final_status", "skip_reason", "is_attempted")) == {
+        "outbox-m1-101200": ("skipped", "cap", False)
+    }
+
+
+@pytest.mark.parametrize(
+    ("hours", "message_type", "in_24h", "in_72h"),
+    [
+        (0, "text", True, True),
+        (23.9, "text", True, True),
+        (24, "text", False, True),
+        (71.9, "text", False, True),
+        (72, "text", False, False),
+        (-1, "text", False, False),
+        (1, "reaction", False, False),
+        (1, "system", False, False),
+    ],
+)
+def test_a_reply_counts_within_its_window(sql, hours, message_type, in_24h, in_72h):
+    sql.load("stg_app__messages", [queued("m1")])
+    reply = status("reply", None, minutes=hours * 60, contact_token="contact-m1", message_type=message_type)
+    sql.load("stg_whatsapp__messages", [{k: v for k, v in reply.items() if k != "status"}])
+
+    assert facts(sql, columns=("is_replied_24h", "is_replied_72h")) == {"m1": (in_24h, in_72h)}
+
+
+def test_opt_outs_and_clicks_belong_to_the_message_before_them(sql):
+    sql.load("stg_app__messages", [queued("m1"), queued("m2")])
+    at = NOON + timedelta(hours=2)
+    where = {"workspace_id": "w1", "event_date": DAY}
+    sql.load("stg_whatsapp__preferences", [{**where, "contact_token": "contact-m1", "preference": "stop", "occurred_at": at}])
+    sql.load("stg_app__link_clicks", [{**where, "message_token": "m2", "clicked_at": at} for _ in range(2)])
+
+    assert facts(sql, columns=("is_opted_out", "is_clicked")) == {"m1": (True, False), "m2": (False, True)}
+
+
+def test_statuses_without_an_outbox_row_give_a_message_on_the_day_of_the_earliest(sql):
+    sql.load(
+        "stg_whatsapp__statuses",
+        [status("m1", "read", minutes=24 * 60, contact_token="c1"), status("m1", "sent", contact_token="c1")],
+    )
+
+    assert facts(sql, columns=("send_date", "contact_token", "campaign_id", "final_status")) == {
+        "m1": (DAY, "c1", None, "read")
+    }
+
+
+# Cases go through the database many at a time, so that thousands are tried; there is nothing to shrink.
+MANY = settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+
+
+def sequences(random, *, count):
+    """Random progress of messages: statuses with the minutes after queueing, clocks off by an hour at most."""
+    return [
+        [(random.choice(STATUSES), random.randint(-60, 6 * 24 * 60)) for _ in range(random.randint(0, 6))]
+        for _ in range(count)
+    ]
+
+
+@MANY
+@given(st.randoms(use_true_random=False))
+def test_order_and_repetition_of_events_change_nothing(new_sql, random):
+    outbox = [queued(f"m{i:03}", at=NOON + timedelta(days=i % 3)) for i in range(1, 200, 2)]
+    events = [
+        status(f"m{i:03}", name, minutes=minutes, error_code=minutes if name == "failed" else None)
+        for i, sequence in enumerate(sequences(random, count=200))
+        for name, minutes in sequence
+    ]
+    shuffled = events + events[::3]
+    random.shuffle(shuffled)
+
+    results = []
+    for queue, arranged in ((outbox, events), (outbox + outbox[::2], shuffled)):
+        sql = new_sql()
+        sql.load("stg_app__messages", queue)
+        sql.load("stg_whatsapp__statuses", arranged)
+        results.append(sql.rows("{{ messages() }}", order_by="workspace_id, message_token"))
+        sql.connection.close()
+
+    assert results[0] == results[1]
+
+
+@MANY
+@given(st.randoms(use_true_random=False))
+def test_slices_put_together_are_the_whole(new_sql, random):
+    sql = new_sql()
+    days = [DAY + timedelta(days=n) for n in range(-1, 12)]
+    sql.load("stg_app__messages", [queued(f"m{i:03}", at=NOON + timedelta(days=i % 4)) for i in range(0, 200, 2)])
+    sql.load(
+        "stg_whatsapp__statuses",
+        [
+            status(f"m{i:03}", name, minutes=minutes + i % 4 * 24 * 60)
+            for i, sequence in enumerate(sequences(random, count=200))
+            # Without its beginning a slice does not take up a message: see the next test.
+            for name, minutes in [*sequence, *([("sent", -60)] if i % 2 else [])]
+        ],
+    )
+
+    slices = [row for day in days for row in sql.rows(f"{{{{ messages('{day}', '{day}') }}}}")]
+
+    whole = sql.rows("{{ messages() }}", order_by="workspace_id, message_token")
+    sql.connection.close()
+    assert sorted(slices, key=lambda row: row["message_token"]) == whole
+
+
+def test_a_read_that_comes_after_the_horizon_is_no_new_message_of_its_day(sql):
+    sql.load("stg_app__messages", [queued("m1")])
+    sql.load("stg_whatsapp__statuses", [status("m1", "sent"), status("m1", "read", minutes=20 * 24 * 60)])
+    late = DAY + timedelta(days=20)
+
+    assert facts(sql, query=f"{{{{ messages('{late}', '{late}') }}}}") == {}
+    assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "sent"}
+
+
+def test_an_event_stamped_a_day_before_its_partition_or_after_is_found(sql):
+    sql.load("stg_app__messages", [queued("m1", event_date=DAY - timedelta(days=1))])
+    sql.load("stg_whatsapp__statuses", [status("m1", "sent", minutes=-60, event_date=DAY - timedelta(days=1))])
+
+    assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "sent"}
+
+
+def test_a_slice_opens_no_partition_of_a_day_beyond_the_horizon(sql, tmp_path):
+    for day, content in [(DAY, None), (DAY - timedelta(days=30), b"broken"), (DAY + timedelta(days=30), b"broken")]:
+        folder = tmp_path / f"event_date={day}"
+        folder.mkdir()
+        if content:
+            (folder / "part.parquet").write_bytes(content)
+            continue
+        sql.load("stg_app__messages", [queued("m1")])
+        sql.connection.execute(
+            f"copy (select * exclude event_date from stg_app__messages) to '{folder}/part.parquet' (format parquet)"
+        )
+    files = sorted(str(path) for path in tmp_path.glob("*/*.parquet"))
+    files.sort(key=lambda path: str(DAY) not in path)  # the schema comes from the first
+    sql.connection.execute("alter table stg_app__messages rename to old_outbox")
+    sql.connection.execute(
+        f"create view stg_app__messages as select * from read_parquet({files}, hive_partitioning = true, "
+        "hive_types = {'event_date': date})"
+    )
+
+    assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "accepted"}
+    with pytest.raises(Exception, match="too small|magic bytes|Parquet"):
+        facts(sql)
