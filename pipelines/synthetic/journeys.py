@@ -1,0 +1,281 @@
+"""What becomes of accepted messages: statuses, replies, clicks and opt-outs, with their times of arrival."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.outbox import ACCEPTED, SMPP, TWILIO, WHATSAPP, Outbox, wamids
+from pipelines.synthetic.population import Population
+from pipelines.synthetic.randomness import Flags, Floats, Ints, chance, pick, stream, waits
+from pipelines.synthetic.stamps import DAY_S, seconds_of
+from pipelines.synthetic.wording import ARCHETYPES
+
+SENT, DELIVERED, READ, FAILED = 0, 1, 2, 3
+# The nightly export of Twilio's messages runs this long after midnight UTC.
+EXPORTED_AFTER_S = 3 * 3_600
+# Cloud API error codes of failed messages, by weight.
+WHATSAPP_FAILURES = (131026, 131049, 130472, 131050, 131000, 131053)
+_WHATSAPP_WEIGHTS = (48, 30, 8, 6, 6, 2)
+TWILIO_FAILURES = (30003, 30005, 30006, 30007, 30008)
+_TWILIO_WEIGHTS = (35, 25, 15, 15, 10)
+SMPP_FAILURES = (1, 8, 69, 99)
+_SMPP_WEIGHTS = (40, 30, 20, 10)
+
+REPEATED_SHARE = 0.012
+DELIVERED_SKIPPED_SHARE = 0.02
+# `delivered` and `failed` of one message contradict each other now and then.
+DELIVERED_AFTER_FAILED_SHARE = 0.02
+
+TEXT, IMAGE, BUTTON, REACTION = 0, 1, 2, 3
+_REPLY_WEIGHTS = (52, 6, 30, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What happened after one day's sends; frames of numbers and message ids, one row per event.
+
+    ``statuses``: message_id, contact, phone, workspace, template, provider, status, error, at, received_ms,
+    conversation. ``inbound``: message_id, contact, phone, workspace, provider, kind, choice, at, received_ms,
+    replied_to. ``preferences``: contact, phone, workspace, at, received_ms. ``clicks``: message_id, contact,
+    workspace, campaign, template, tail, at. ``bills`` (Twilio's messages for the export): message_id,
+    contact, phone, workspace, template, tail, at, status, error. Times are UTC seconds, ``received_ms``
+    milliseconds.
+    """
+
+    statuses: pl.DataFrame
+    inbound: pl.DataFrame
+    preferences: pl.DataFrame
+    clicks: pl.DataFrame
+    bills: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Fates:
+    """Times of each step per accepted message, in seconds; infinite where it never comes."""
+
+    sent: Floats
+    delivered: Floats
+    read: Floats
+    failed: Floats
+    error: Ints
+
+
+def events_of(population: Population, outbox: Outbox) -> Events:
+    """Draw the events of one day's messages and record the opt-outs among their contacts."""
+    rng = stream(population.spec.seed, "journeys", outbox.day.toordinal())
+    rows = np.flatnonzero(outbox.outcome == ACCEPTED)
+    fates = _fates(rng, population, outbox, rows)
+    reach = np.where(np.isfinite(fates.read), fates.read, fates.delivered)
+    statuses = _statuses(rng, outbox, rows, fates)
+    inbound, preferences = _answers(rng, population, outbox, rows, reach)
+    clicks = _clicks(rng, population, outbox, rows, reach)
+    return Events(statuses, inbound, preferences, clicks, _bills(outbox, rows, fates))
+
+
+def arrival_ms(rng: np.random.Generator, at_s: Ints) -> Ints:
+    """When an event reaches the webhook: mostly at once, sometimes after retries, rarely days later."""
+    count = len(at_s)
+    kind = pick(rng, [94.0, 3.0, 1.5, 1.5], count)
+    delay = np.choose(
+        kind,
+        [
+            rng.uniform(0.2, 3.0, count),
+            rng.uniform(10.0, 900.0, count),
+            rng.uniform(3_600.0, 20 * 3_600.0, count),
+            rng.uniform(1.0, 5.0, count) * DAY_S,
+        ],
+    )
+    received: Ints = at_s * 1000 + 999 + (delay * 1000).astype(np.int64)
+    return received
+
+
+def _fates(rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints) -> _Fates:
+    count = len(rows)
+    provider = outbox.provider[rows]
+    country = population.contacts.country[outbox.contact[rows]]
+    engagement = population.contacts.engagement[outbox.contact[rows]]
+    rate = {
+        name: np.array([getattr(c.rates, name) for c in COUNTRIES])[country]
+        for name in ("whatsapp_failed", "whatsapp_stuck", "whatsapp_read", "sms_failed")
+    }
+    is_whatsapp = provider == WHATSAPP
+    fails = chance(rng, np.where(is_whatsapp, rate["whatsapp_failed"], rate["sms_failed"]), count)
+    stuck = chance(rng, np.where(is_whatsapp, rate["whatsapp_stuck"], 0.02), count)
+    reads = is_whatsapp & chance(rng, rate["whatsapp_read"] * np.clip(0.4 + 0.6 * engagement, 0.0, 1.25), count)
+    sent = outbox.queued_ms[rows] / 1000 + rng.uniform(0.4, 3.0, count)
+    speed = pick(rng, [85, 13, 2], count)
+    delay = np.choose(
+        speed,
+        [
+            waits(rng, count, median_s=3, sigma=0.7, limit_s=60),
+            waits(rng, count, median_s=1_200, sigma=1.4, limit_s=DAY_S),
+            waits(rng, count, median_s=14 * 3_600, sigma=0.7, limit_s=3 * DAY_S),
+        ],
+    )
+    delivered = np.where(fails | stuck, np.inf, sent + delay)
+    wait = waits(rng, count, median_s=720, sigma=2.0, limit_s=2.5 * DAY_S)
+    read = np.where(reads, delivered + wait, np.inf)
+    failed = np.where(fails, sent + waits(rng, count, median_s=4, sigma=1.5, limit_s=3_600), np.inf)
+    odd = fails & chance(rng, DELIVERED_AFTER_FAILED_SHARE, count)
+    delivered = np.where(odd, failed + 60 + delay, delivered)
+    return _Fates(sent, delivered, read, failed, _errors(rng, provider, fails))
+
+
+def _errors(rng: np.random.Generator, provider: Ints, fails: Flags) -> Ints:
+    error = np.zeros(len(provider), dtype=np.int64)
+    for carrier, codes, weights in (
+        (WHATSAPP, WHATSAPP_FAILURES, _WHATSAPP_WEIGHTS),
+        (TWILIO, TWILIO_FAILURES, _TWILIO_WEIGHTS),
+        (SMPP, SMPP_FAILURES, _SMPP_WEIGHTS),
+    ):
+        of = fails & (provider == carrier)
+        error[of] = np.array(codes)[pick(rng, weights, int(of.sum()))]
+    return error
+
+
+def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
+    count = len(rows)
+    skipped = np.isfinite(fates.read) & chance(rng, DELIVERED_SKIPPED_SHARE, count)
+    # An operator's receipt tells the final state only; WhatsApp and Twilio also tell that it was sent.
+    steps = (
+        (SENT, np.where(outbox.provider[rows] == SMPP, np.inf, fates.sent)),
+        (DELIVERED, np.where(skipped, np.inf, fates.delivered)),
+        (READ, fates.read),
+        (FAILED, fates.failed),
+    )
+    place = [np.flatnonzero(np.isfinite(times)) for _, times in steps]
+    message = np.concatenate(place)
+    status = np.repeat([code for code, _ in steps], [len(p) for p in place])
+    at = np.concatenate([times[p] for (_, times), p in zip(steps, place, strict=True)]).astype(np.int64)
+    received = arrival_ms(rng, at)
+    again = np.flatnonzero(chance(rng, REPEATED_SHARE, len(at)))
+    # Retries of a webhook that was not acknowledged: after minutes, or in another day's file.
+    later = np.where(chance(rng, 0.3, len(again)), rng.uniform(0.5, 2.0, len(again)) * DAY_S, rng.uniform(20, 2_400, len(again)))
+    pick_rows = np.concatenate([np.arange(len(at)), again])
+    source = rows[message[pick_rows]]
+    return pl.DataFrame(
+        {
+            "message_id": outbox.message_id.gather(source),
+            "contact": outbox.contact[source],
+            "phone": outbox.phone[source],
+            "workspace": outbox.workspace[source],
+            "template": outbox.template[source],
+            "provider": outbox.provider[source],
+            "status": status[pick_rows],
+            "error": np.where(status[pick_rows] == FAILED, fates.error[message[pick_rows]], 0),
+            "at": at[pick_rows],
+            "received_ms": np.concatenate([received, received[again] + (later * 1000).astype(np.int64)]),
+            "conversation": outbox.tail.gather(source),
+            "is_repeat": np.arange(len(pick_rows)) >= len(at),
+        }
+    )
+
+
+def _answers(
+    rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints, reach: Floats
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Replies and opt-outs; operators behind SMPP pass no replies on."""
+    contacts = population.contacts
+    contact = outbox.contact[rows]
+    country = contacts.country[contact]
+    provider = outbox.provider[rows]
+    is_marketing = np.array([a.category == "marketing" for a in ARCHETYPES])[outbox.template[rows] % len(ARCHETYPES)]
+    reply_rate = np.array([c.rates.reply for c in COUNTRIES])[country] * contacts.engagement[contact]
+    opt_out_rate = np.array([c.rates.opt_out for c in COUNTRIES])[country]
+    reached = np.isfinite(reach)
+    sms = np.where(provider == WHATSAPP, 1.0, 0.3)
+    opts_out = reached & (provider != SMPP) & is_marketing & chance(rng, opt_out_rate, len(rows))
+    replies = reached & (provider != SMPP) & ~opts_out & chance(rng, reply_rate * sms, len(rows))
+    by_setting = opts_out & (provider == WHATSAPP) & chance(rng, 0.35, len(rows))
+    speaks = np.flatnonzero(replies | (opts_out & ~by_setting))
+    at = (reach + waits(rng, len(rows), median_s=480, sigma=1.5, limit_s=3 * DAY_S))[speaks].astype(np.int64)
+    says_stop = opts_out[speaks]
+    kind = np.where(provider[speaks] == WHATSAPP, pick(rng, _REPLY_WEIGHTS, len(speaks)), TEXT)
+    kind = np.where(says_stop & (kind != BUTTON), TEXT, kind)
+    inbound = pl.DataFrame(
+        {
+            "message_id": wamids(rng, outbox.phone[rows[speaks]], inbound=True),
+            "contact": contact[speaks],
+            "phone": outbox.phone[rows[speaks]],
+            "workspace": outbox.workspace[rows[speaks]],
+            "provider": provider[speaks],
+            "kind": kind,
+            "stops": says_stop,
+            "choice": rng.integers(0, 1_000_000, len(speaks)),
+            "at": at,
+            "received_ms": arrival_ms(rng, at),
+            "replied_to": outbox.message_id.gather(rows[speaks]),
+        }
+    )
+    sets = np.flatnonzero(by_setting)
+    set_at = (reach[sets] + waits(rng, len(sets), median_s=300, sigma=1.0, limit_s=DAY_S)).astype(np.int64)
+    resumes = chance(rng, 0.1, len(sets))
+    preferences = pl.DataFrame(
+        {
+            "contact": contact[sets],
+            "phone": outbox.phone[rows[sets]],
+            "workspace": outbox.workspace[rows[sets]],
+            "at": set_at,
+            "resumes": resumes,
+            "received_ms": arrival_ms(rng, set_at),
+        }
+    )
+    stopped = np.concatenate([contact[speaks][says_stop], contact[sets][~resumes]])
+    _record_opt_outs(population, stopped, np.concatenate([at[says_stop], set_at[~resumes]]))
+    return inbound, preferences
+
+
+def _record_opt_outs(population: Population, contact: Ints, at: Ints) -> None:
+    """The application stops sending from the opt-out on; the earliest one counts."""
+    np.minimum.at(population.contacts.opted_out_at, contact, at)
+
+
+def _clicks(
+    rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints, reach: Floats
+) -> pl.DataFrame:
+    contact = outbox.contact[rows]
+    has_link = np.array([a.has_link for a in ARCHETYPES])[outbox.template[rows] % len(ARCHETYPES)]
+    rate = np.array([c.rates.click for c in COUNTRIES])[population.contacts.country[contact]]
+    rate = rate * population.contacts.engagement[contact] * np.where(outbox.provider[rows] == WHATSAPP, 1.0, 0.5)
+    times = 1 + pick(rng, [80, 15, 5], len(rows))
+    clicked = np.flatnonzero(np.isfinite(reach) & has_link & chance(rng, rate, len(rows)))
+    place = np.repeat(clicked, times[clicked])
+    wait = waits(rng, len(place), median_s=90, sigma=1.8, limit_s=3 * DAY_S)
+    source = rows[place]
+    return pl.DataFrame(
+        {
+            "message_id": outbox.message_id.gather(source),
+            "contact": outbox.contact[source],
+            "phone": outbox.phone[source],
+            "workspace": outbox.workspace[source],
+            "campaign": outbox.campaign[source],
+            "template": outbox.template[source],
+            "tail": outbox.tail.gather(source),
+            "at": (reach[place] + 2 + wait).astype(np.int64),
+        }
+    )
+
+
+
+
+def _bills(outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
+    """Twilio's view of its messages a few hours after the day's end."""
+    of = np.flatnonzero(outbox.provider[rows] == TWILIO)
+    source = rows[of]
+    seen = seconds_of(outbox.day) + DAY_S + EXPORTED_AFTER_S
+    status = np.where(fates.delivered[of] < seen, DELIVERED, np.where(fates.failed[of] < seen, FAILED, SENT))
+    return pl.DataFrame(
+        {
+            "message_id": outbox.message_id.gather(source),
+            "contact": outbox.contact[source],
+            "phone": outbox.phone[source],
+            "workspace": outbox.workspace[source],
+            "template": outbox.template[source],
+            "tail": outbox.tail.gather(source),
+            "at": fates.sent[of].astype(np.int64),
+            "status": status,
+            "error": np.where(status == FAILED, fates.error[of], 0),
+        }
+    )

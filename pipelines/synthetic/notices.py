@@ -1,0 +1,110 @@
+"""Rare events: numbers that change, errors of accounts, reviews of templates."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from pipelines.synthetic import whatsapp
+from pipelines.synthetic.calendar import is_active
+from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.outbox import wamids
+from pipelines.synthetic.population import Population
+from pipelines.synthetic.randomness import Ints, stream
+from pipelines.synthetic.stamps import DAY_S, iso_milliseconds, seconds_of
+
+# One contact in about fourteen changes its number within a year.
+NUMBER_CHANGES_PER_DAY = 0.0002
+ACCOUNT_ERRORS_PER_DAY = 0.02
+TEMPLATE_UPDATES_PER_DAY = 0.04
+_REJECTIONS = ("INVALID_FORMAT", "PROMOTIONAL", "TAG_CONTENT_MISMATCH", "ABUSIVE_CONTENT")
+
+
+def change_numbers(population: Population, day: date) -> pl.DataFrame:
+    """Give a few contacts a new number in the evening and say who they are.
+
+    Returns:
+        One row per change: message_id, contact, workspace, phone, new_phone, at, received_ms.
+    """
+    contacts = population.contacts
+    rng = stream(population.spec.seed, "numbers", day.toordinal())
+    rows = rng.choice(len(contacts), min(len(contacts), int(rng.poisson(len(contacts) * NUMBER_CHANGES_PER_DAY))), replace=False)
+    at = seconds_of(day) + rng.integers(20 * 3_600, DAY_S, len(rows))
+    fit = contacts.created_at[rows] < seconds_of(day)
+    fit &= contacts.deleted_at[rows] > seconds_of(day) + 2 * DAY_S
+    rows, at = rows[fit], at[fit]
+    old = contacts.phone[rows]
+    new = np.empty(len(rows), dtype=np.int64)
+    for index, country in enumerate(COUNTRIES):
+        of = contacts.country[rows] == index
+        # From the far end of the plan, where nobody was given a number.
+        new[of] = country.phones(country.numbers - 1 - (rows[of] + day.toordinal() * 31) % (country.numbers // 8))
+    contacts.phone[rows] = new
+    contacts.changed_at[rows] = at
+    return pl.DataFrame(
+        {
+            "message_id": wamids(rng, old, inbound=True),
+            "contact": rows,
+            "workspace": contacts.workspace[rows],
+            "phone": old,
+            "new_phone": new,
+            "at": at,
+            "received_ms": at * 1000 + rng.integers(1_000, 4_000, len(rows)),
+        }
+    )
+
+
+def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
+    """Errors about accounts on a day: times of receipt (ms) and lines."""
+    rng = stream(population.spec.seed, "account errors", day.toordinal())
+    received: list[int] = []
+    lines: list[str] = []
+    for workspace in population.workspaces:
+        for _ in range(int(rng.poisson(ACCOUNT_ERRORS_PER_DAY)) if is_active(workspace, day) else 0):
+            at = seconds_of(day) * 1000 + int(rng.integers(DAY_S * 1000))
+            code = whatsapp.ACCOUNT_ERROR_CODES[int(rng.integers(len(whatsapp.ACCOUNT_ERROR_CODES)))]
+            received.append(at)
+            lines.append(whatsapp.envelope(_text(at), workspace, whatsapp.account_error(workspace, code)))
+    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
+
+
+def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series]:
+    """Reviews and quality changes of templates on a day: times of receipt (ms) and lines."""
+    rng = stream(population.spec.seed, "template updates", day.toordinal())
+    received: list[int] = []
+    lines: list[str] = []
+    for template in population.templates:
+        workspace = population.workspaces[template.workspace]
+        if rng.random() >= TEMPLATE_UPDATES_PER_DAY or not is_active(workspace, day):
+            continue
+        at = seconds_of(day) + int(rng.integers(DAY_S - 5))
+        value: dict[str, object] = {
+            "message_template_id": template.meta_id,
+            "message_template_name": template.name,
+            "message_template_language": template.language,
+        }
+        field = "message_template_status_update"
+        draw = rng.random()
+        if draw < 0.35:
+            field = "message_template_quality_update"
+            levels = ("GREEN", "YELLOW", "RED")
+            old = int(rng.integers(3))
+            value |= {"previous_quality_score": levels[old], "new_quality_score": levels[(old + 1) % 3]}
+        elif draw < 0.85:
+            value |= {"event": "APPROVED", "reason": "NONE"}
+        else:
+            reason = _REJECTIONS[int(rng.integers(len(_REJECTIONS)))]
+            info = {"reason": "The text does not fit its category.", "recommendation": "Choose another category."}
+            value |= {"event": "REJECTED", "reason": reason, "rejection_info": info}
+        if "event" in value:
+            value["message_template_category"] = template.archetype.category.upper()
+        body = whatsapp.template_update(workspace, at=at, field=field, value=value)
+        received.append(at * 1000 + 1_500)
+        lines.append(whatsapp.envelope(_text(received[-1]), workspace, body))
+    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
+
+
+def _text(at_ms: int) -> str:
+    return str(iso_milliseconds(np.array([at_ms], dtype=np.int64))[0])
+
+

@@ -1,0 +1,69 @@
+"""What is asked of the generated world, and what came out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pipelines.synthetic.errors import WorldSpecError
+
+# Two marketing messages per contact and week, as a busy shop sends them.
+MESSAGES_PER_CONTACT_WEEK = 2.08
+# Statuses, replies and clicks go on arriving for a week after the last message was sent.
+TAIL_DAYS = 7
+# A Monday after the privacy policy came into force, so that four weeks cross the turn of a month.
+DEFAULT_START = date(2026, 5, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSpec:
+    """Size, period and seed of a world; equal specs give byte-equal files.
+
+    ``contacts`` is the average per workspace. ``messages`` is the size of the outbox over the whole
+    period, met within a few percent; by default it follows from contacts and days.
+    """
+
+    workspaces: int = 12
+    contacts: int = 600
+    days: int = 28
+    seed: int = 1
+    start: date = DEFAULT_START
+    messages: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("workspaces", 1, 5_000),
+            ("contacts", 20, 100_000),
+            ("days", 1, 731),
+            ("seed", 0, 2**32 - 1),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise WorldSpecError(name, low, high)
+        if self.messages is not None and self.messages < 1:
+            raise WorldSpecError("messages", 1, None)
+
+    @property
+    def message_target(self) -> int:
+        """Rows of the outbox to aim for."""
+        if self.messages is not None:
+            return self.messages
+        return round(MESSAGES_PER_CONTACT_WEEK * self.workspaces * self.contacts * self.days / 7)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSummary:
+    """Counts of what was written.
+
+    ``records`` holds, by contract, the rows a complete reader finds, repetitions included.
+    """
+
+    workspaces: int
+    contacts: int
+    messages: int
+    accepted: int
+    late_statuses: int
+    repeated_statuses: int
+    first_day: date
+    last_arrival_day: date
+    files: int
+    size_bytes: int
+    records: Mapping[str, int]
