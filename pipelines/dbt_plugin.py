@@ -10,7 +10,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
-from duckdb.func import PythonUDFType
+from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import VARCHAR
 
 from pipelines.contract import load_contracts
@@ -22,7 +22,7 @@ from warehouse.session import attach
 SURROGATE_HEX_DIGITS = 16
 
 
-class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
+class Plugin(BasePlugin):
     """Makes a connection that sees `memory.store.*` and `warehouse`; keys stay in this process's memory."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
         self._home = Home(Path(plugin_config["home"]))
         self._memory_limit = str(plugin_config["memory_limit"])
 
-    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:  # noqa: ARG002
         """Bound the memory; what does not fit spills encrypted (`warehouse.connection.prepare`)."""
         self._home.tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["memory_limit"] = self._memory_limit
@@ -70,5 +70,5 @@ def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> Non
         [VARCHAR, VARCHAR, VARCHAR],
         VARCHAR,
         type=PythonUDFType.ARROW,
-        null_handling="special",
+        null_handling=FunctionNullHandling.SPECIAL,
     )

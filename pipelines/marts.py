@@ -35,7 +35,7 @@ class MartsError(PipelineError):
         what = "The dbt project does not load" if project_is_broken else f"Failed in dbt: {', '.join(failed)}"
         super().__init__(
             f"{what}. Slices built before stay as they are, nothing was published. "
-            "`dbt build` in dbt_project/ shows the statement; its log may hold values, so keep it to yourself."
+            "`dbt build` in dbt_project/ shows the statement; its log may hold values: keep it to yourself."
         )
         self.failed = tuple(failed)
         self.outcomes = outcomes
@@ -133,9 +133,10 @@ def _connection_closed_afterwards() -> Iterator[None]:
     try:
         yield
     finally:
-        if DuckDBConnectionManager._ENV is not None:
-            DuckDBConnectionManager.env().close()
-        DuckDBConnectionManager.close_all_connections()
+        environment = getattr(DuckDBConnectionManager, "_ENV", None)
+        if environment is not None:
+            environment.close()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb 1.11
 
 
 def _on_slice(days: int, progress: Progress) -> Callable[[Any], None]:

@@ -50,7 +50,9 @@ candidates as (
     select
         keyed.*,
         coalesce(split_workspaces.workspace_key, 'other') as leaf_workspace_key,
-        case when split_workspaces.workspace_key is null then 'other' else keyed.campaign_key end as own_campaign_key
+        case
+            when split_workspaces.workspace_key is null then 'other' else keyed.campaign_key
+        end as own_campaign_key
     from keyed
     left join split_workspaces
         on

@@ -1,4 +1,13 @@
-with whatsapp as (
+with whatsapp_statuses as (
+
+    select
+        *,
+        coalesce(pricing_category, conversation_origin) as origin
+    from {{ ref('stg_whatsapp__statuses') }}
+
+),
+
+whatsapp as (
 
     select
         workspace_id,
@@ -14,12 +23,10 @@ with whatsapp as (
         coalesce(contact_token, contact_user_token) as contact_token,
         contact_country,
         case
-            when coalesce(pricing_category, conversation_origin) in ('marketing', 'marketing_lite') then 'marketing'
-            when coalesce(pricing_category, conversation_origin) = 'utility' then 'utility'
-            when coalesce(pricing_category, conversation_origin) like 'authentication%' then 'authentication'
-            when
-                coalesce(pricing_category, conversation_origin) in ('service', 'referral_conversion', 'user_initiated')
-                then 'service'
+            when origin in ('marketing', 'marketing_lite') then 'marketing'
+            when origin = 'utility' then 'utility'
+            when origin like 'authentication%' then 'authentication'
+            when origin in ('service', 'referral_conversion', 'user_initiated') then 'service'
         end as provider_category,
         is_billable,
         case when status = 'failed' then cast(error_code as varchar) end as error_code,
@@ -28,7 +35,7 @@ with whatsapp as (
         cast(null as varchar) as price_currency,
         status in ('accepted', 'pending', 'sent', 'failed') as is_start,
         event_date
-    from {{ ref('stg_whatsapp__statuses') }}
+    from whatsapp_statuses
 
 ),
 

@@ -18,7 +18,12 @@ from pipelines.contract import load_contracts
 from pipelines.marts import DBT_PROJECT
 from pipelines.runtime import view_schema
 
-VIEWS = ("int_outbox_messages", "int_message_events_unioned", "int_inbound_messages_unioned", "int_opt_outs_unioned")
+VIEWS = (
+    "int_outbox_messages",
+    "int_message_events_unioned",
+    "int_inbound_messages_unioned",
+    "int_opt_outs_unioned",
+)
 
 
 class Sql:
@@ -26,9 +31,9 @@ class Sql:
 
     def __init__(self, *, minimum_contacts: int = 11, lateness_days: int = 7) -> None:
         variables = {"minimum_contacts": minimum_contacts, "lateness_days": lateness_days}
-        macros = "\n".join(path.read_text("utf-8") for path in sorted(DBT_PROJECT.glob("macros/*.sql")) if _is_plain(path))
+        files = sorted(path for path in DBT_PROJECT.glob("macros/*.sql") if _is_plain(path))
         self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-        self._macros = macros
+        self._macros = "\n".join(path.read_text("utf-8") for path in files)
         self._context = {
             "ref": lambda name: f'"{name}"',
             "var": variables.__getitem__,

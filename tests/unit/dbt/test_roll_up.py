@@ -22,11 +22,15 @@ rows_strategy = st.lists(
 @pytest.fixture(scope="module")
 def roll_up(new_sql):
     sql = new_sql(minimum_contacts=K)
-    sql.connection.execute("create table units (workspace_id varchar, campaign_id varchar, contact_token varchar)")
+    sql.connection.execute(
+        "create table units (workspace_id varchar, campaign_id varchar, contact_token varchar)"
+    )
 
     def place(rows):
         sql.connection.execute("delete from units")
-        sql.load("units", [{"workspace_id": w, "campaign_id": c, "contact_token": _token(p)} for w, c, p in rows])
+        sql.load(
+            "units", [{"workspace_id": w, "campaign_id": c, "contact_token": _token(p)} for w, c, p in rows]
+        )
         placed = sql.rows("{{ roll_up('units', parent=['workspace_id'], child='campaign_id') }}")
         return {(row["workspace_id"], row["campaign_id"]): row["placement"] for row in placed}
 
@@ -49,7 +53,11 @@ def campaign(name, *numbers, workspace="w1"):
         ("one below k has nobody to join", campaign("a", 1, 2), {"a": "unsafe"}),
         ("the same contact twice is one contact", campaign("a", 1, 2, 2), {"a": "unsafe"}),
         ("an unknown contact is nobody", campaign("a", 1, 2, None), {"a": "unsafe"}),
-        ("two small ones make a safe other", campaign("a", 1, 2) + campaign("b", 3), {"a": "other", "b": "other"}),
+        (
+            "two small ones make a safe other",
+            campaign("a", 1, 2) + campaign("b", 3),
+            {"a": "other", "b": "other"},
+        ),
         (
             "a safe one joins until other is safe",
             campaign("a", 1) + campaign("b", 2, 3, 4) + campaign("c", 5, 6, 7, 8),
@@ -94,16 +102,18 @@ def test_every_group_is_safe_and_other_no_larger_than_needed(roll_up, rows):
     for workspace in {w for w, _, _ in rows}:
         own = {key: contacts[key] for key, p in placed.items() if key[0] == workspace and p == "own"}
         joined = sorted(
-            (len(contacts[key]), key[1] or "") for key, p in placed.items() if key[0] == workspace and p == "other"
+            (len(contacts[key]), key[1] or "")
+            for key, p in placed.items()
+            if key[0] == workspace and p == "other"
         )
         other = [contacts[workspace, name or None] for _, name in joined]
         everyone = set(chain.from_iterable(contacts[key] for key in placed if key[0] == workspace))
         assert ("unsafe" in {placed[key] for key in placed if key[0] == workspace}) == (len(everyone) < K)
-        assert all(len(group) >= K for group in own.values())
+        assert all(len(group) >= K for group in own)
         if other:
             assert len(set().union(*other)) >= K
             assert min(len(group) for group in other) < K
-            assert all(len(group) >= len(other[-1]) for group in own.values())
+            assert all(len(group) >= len(other[-1]) for group in own)
             if len(other[-1]) >= K:
                 assert len(set().union(*other[:-1])) < K, "the last one joined for nothing"
 
