@@ -6,9 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-# The lock is complete, so pip need not resolve (`--no-deps`), and nothing outside of it is fetched.
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps
-EDITABLE := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# The lock is complete, so pip need not resolve (`--no-deps`), and nothing outside of it is fetched. Doubly
+# quiet: pip's warnings are about the reader's own configuration of pip; its errors are still shown.
+PIP := $(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps
+INSTALL := $(PIP) --require-hashes
+EDITABLE := $(PIP) --no-build-isolation --editable .
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header
 
@@ -57,10 +59,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
-	$(INSTALL) -r requirements/runtime.txt
-	$(EDITABLE)
+	@echo "Installing requirements/runtime.txt (about a minute)"
+	@$(INSTALL) -r requirements/runtime.txt
+	@$(EDITABLE)
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUNTIME) | $(BIN)/python
-	$(INSTALL) -r requirements/dev.txt
+	@echo "Installing requirements/dev.txt"
+	@$(INSTALL) -r requirements/dev.txt
 	@touch $@
