@@ -59,8 +59,6 @@ def _query(
             for row in connection.execute(sql.format(scan=raw_scan(group, data=home.data))).fetchall()
         ]
     except duckdb.Error as error:
-        raise StoreError(
-            parts[0].source, f"its files could not be read ({type(error).__name__})"
-        ) from None
+        raise StoreError(parts[0].source, f"its files could not be read ({type(error).__name__})") from None
     finally:
         connection.close()

@@ -1,0 +1,269 @@
+"""Assets made from the contracts: inbox, store and the published copy; the work is done elsewhere."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from anonymizers.errors import AnonymizerError
+from pipelines.closing import close_days
+from pipelines.contract import Contract, Kind
+from pipelines.conventions import (
+    DAYS,
+    RETRIES,
+    WRITER_POOL,
+    days_between,
+    inbox_key,
+    published_key,
+    selected_days,
+    store_key,
+    team,
+    values_stay_inside,
+)
+from pipelines.documents import stored_columns
+from pipelines.errors import PipelineError
+from pipelines.inbox import LOAD_FIRST, feeds, landed_files
+from pipelines.ingest import Ingested, Options, ingest_file
+from pipelines.resources import Warehouse
+from pipelines.runtime import Runtime
+from warehouse.compaction import compact_day
+from warehouse.errors import WarehouseError
+from warehouse.publish import publish
+
+
+def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition:
+    """The inbox directory of a feed; to materialize it is to take in what lies there.
+
+    Keyed by arrival, so it has no partitions: each event day that gets rows is logged as a
+    materialization of the store assets.
+    """
+    name = feed.replace("/", "_")
+
+    @dg.asset(
+        key=inbox_key(feed),
+        group_name=contracts[0].provider,
+        owners=sorted({team(contract.owner) for contract in contracts}),
+        description=f"Raw files that wait in `data/inbox/{feed}/` for: "
+        f"{', '.join(contract.source for contract in contracts)}. "
+        "Materializing takes them in; each is removed once all its rows are accounted for.",
+        kinds={"file"},
+        tags={"zone": "inbox"},
+        # In one run, what others look up is loaded first.
+        op_tags={"dagster/priority": str(_priority(feed, contracts[0]))},
+        # One at a time per feed, all feeds side by side.
+        pool=f"inbox_{name}",
+        retry_policy=RETRIES,
+    )
+    def _inbox(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+        runtime = warehouse.runtime
+        options = Options(as_of=warehouse.now())
+        results, problems = [], []
+        with values_stay_inside():
+            for path in waiting_files(runtime, feed):
+                # One bad file must not hold up the others.
+                try:
+                    results.append(ingest_file(runtime, path, contracts=contracts, options=options))
+                except FileNotFoundError:
+                    continue  # taken by a command line meanwhile
+                except (PipelineError, AnonymizerError, WarehouseError) as error:
+                    problems.append(str(error))
+            for event in materializations(runtime, results):
+                context.log_event(event)
+        if problems:
+            raise dg.Failure(
+                description=f"{len(problems)} of {len(problems) + len(results)} file(s) stay in the inbox. "
+                + "\n".join(sorted(set(problems))),
+                allow_retries=False,
+            )
+        return dg.MaterializeResult(metadata=_metadata(results))
+
+    return _inbox
+
+
+def store_asset(contract: Contract) -> dg.AssetsDefinition:
+    """The stored rows of a contract: by event day, or the latest state of an entity.
+
+    Rows come by ingestion, never by materializing: that only compacts what is there.
+    """
+    events = contract.kind is Kind.EVENT
+
+    @dg.asset(
+        key=store_key(contract.source),
+        deps=[inbox_key(contract.feed)],
+        partitions_def=DAYS if events else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if events else None,
+        group_name=contract.provider,
+        owners=[team(contract.owner)],
+        description=f"{contract.description} Pseudonymous and encrypted; "
+        + ("expires by day. Materializing a day compacts it." if events else "the latest state only."),
+        kinds={"parquet"},
+        tags={"zone": "store", "policy": contract.policy.value, "subject": contract.subject.value},
+        metadata={
+            "dagster/column_schema": _column_schema(contract),
+            "dagster/table_name": f"store.{contract.source}",
+            "contract": f"pipelines/contracts/{contract.source}.yml",
+            "lateness_days": contract.lateness_days,
+        },
+        pool=WRITER_POOL,
+        retry_policy=RETRIES,
+    )
+    def _store(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+        runtime = warehouse.runtime
+        with values_stay_inside():
+            if not events:
+                rows = sum(part.rows for part in runtime.ledger.live_parts(contract.source))
+                return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+            first, last = _chosen_days(context, contract)
+            rows_by_day = dict(runtime.ledger.live_days(contract.source))
+            for day in days_between(first, last):
+                if day in rows_by_day:
+                    _compact(warehouse, contract, day)
+                context.add_asset_metadata(
+                    {"dagster/partition_row_count": rows_by_day.get(day, 0)}, partition_key=day.isoformat()
+                )
+            return dg.MaterializeResult(metadata={"dagster/row_count": sum(rows_by_day.values())})
+
+    return _store
+
+
+def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The published copy of all cubes and marts."""
+
+    @dg.asset(
+        key=published_key(),
+        deps=list(tables),
+        group_name="published",
+        owners=[team("analytics")],
+        description="`published/marts.duckdb`: a fresh copy of cubes and marts, replaced as a whole. "
+        "Analysts open it read-only and never meet a lock.",
+        kinds={"duckdb"},
+        tags={"zone": "published"},
+        pool=WRITER_POOL,
+        retry_policy=RETRIES,
+    )
+    def _published(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+        runtime = warehouse.runtime
+        with values_stay_inside():
+            tables = publish(runtime.home, keyring=runtime.keyring).tables
+            size = runtime.home.published_path.stat().st_size
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(rows for _, rows in tables),
+                "rows_by_table": dict(tables),
+                "bytes": size,
+            }
+        )
+
+    return _published
+
+
+@dg.op(pool=WRITER_POOL, retry_policy=RETRIES)
+def close_and_expire(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Compact the days that closed, expire what is past its window, unlink files, destroy keys."""
+    with values_stay_inside():
+        closed = close_days(warehouse.runtime, as_of=warehouse.now())
+    context.add_output_metadata(
+        {
+            "parts_compacted": closed.parts_compacted,
+            "parts_expired": closed.parts_expired,
+            "files_unlinked": closed.files_unlinked,
+            "keys_destroyed": closed.keys_destroyed,
+        }
+    )
+
+
+@dg.job(name="close", description="Compact closed days, expire what is past its window. Nothing else.")
+def close_job() -> None:
+    """The op alone: what it removes spans all assets."""
+    close_and_expire()
+
+
+def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
+    """Inbox and store assets of all contracts."""
+    inbox = [inbox_asset(feed, group) for feed, group in feeds(contracts).items()]
+    return inbox + [store_asset(contract) for contract in contracts.values()]
+
+
+def waiting_files(runtime: Runtime, feed: str) -> list[Path]:
+    """Files of one feed, in the order of loading."""
+    landed = landed_files(runtime.home.inbox, runtime.contracts)
+    return [file.path for file in landed if file.feed == feed]
+
+
+def materializations(runtime: Runtime, results: Iterable[Ingested]) -> Iterator[dg.AssetMaterialization]:
+    """What ingestion changed in the store: one event per data set and event day, with its row count.
+
+    Days that are no partition (older than the first) are stored all the same, and not shown.
+    """
+    touched: dict[str, set[date]] = defaultdict(set)
+    for result in results:
+        for count in result.counts:
+            if count.outcome == "kept" and count.source in runtime.contracts:
+                touched[count.source] |= result.days.get(count.source, frozenset())
+    for source, days in sorted(touched.items()):
+        if runtime.contracts[source].kind is Kind.ENTITY:
+            rows = sum(part.rows for part in runtime.ledger.live_parts(source))
+            yield dg.AssetMaterialization(store_key(source), metadata={"dagster/row_count": rows})
+            continue
+        for day, rows in runtime.ledger.live_days(source):
+            if day in days and DAYS.has_partition_key(day.isoformat()):
+                yield dg.AssetMaterialization(
+                    store_key(source),
+                    partition=day.isoformat(),
+                    metadata={"dagster/partition_row_count": rows},
+                )
+
+
+def _compact(warehouse: Warehouse, contract: Contract, day: date) -> None:
+    runtime = warehouse.runtime
+    compact_day(
+        runtime.home,
+        ledger=runtime.ledger,
+        keyring=runtime.keyring,
+        source=contract.source,
+        day=day,
+        as_of=warehouse.now(),
+    )
+
+
+def _chosen_days(context: dg.AssetExecutionContext, contract: Contract) -> tuple[date, date]:
+    days = selected_days(context)
+    if days is None:
+        raise dg.Failure(
+            description=f"{contract.source} is kept by day: choose a partition.", allow_retries=False
+        )
+    return days
+
+
+def _metadata(results: Sequence[Ingested]) -> dict[str, dg.MetadataValue | int]:
+    outcomes: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    for result in results:
+        for count in result.counts:
+            outcomes[" ".join(filter(None, (count.source, count.outcome, count.reason)))] += count.rows
+        notes.update({f"{source} rows with undeclared columns": n for source, n in result.unknown.items()})
+        notes.update({f"{column} values masked": n for column, n in result.masked.items()})
+    return {
+        "files": len(results),
+        "rows_read": sum(result.rows_read for result in results),
+        "outcomes": dg.MetadataValue.json(dict(sorted((outcomes + notes).items()))),
+    }
+
+
+def _column_schema(contract: Contract) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name, type=column.type, description=column.description, tags={column.category: ""}
+            )
+            for column in stored_columns(contract)
+        ]
+    )
+
+
+def _priority(feed: str, contract: Contract) -> int:
+    if feed in LOAD_FIRST:
+        return 10 + len(LOAD_FIRST) - LOAD_FIRST.index(feed)
+    return 5 if contract.kind is Kind.ENTITY else 0

@@ -1,0 +1,76 @@
+"""`wasms dev`: the Dagster UI on this machine."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.report import ERR, OUT
+from pipelines.runtime import Runtime
+
+MODULE = "pipelines.definitions"
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. The UI has no login: leave it on this machine.")
+    ] = "127.0.0.1",
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Open the Dagster UI; schedules run while it is open. Its state is kept in data/dagster."""
+    from pipelines.dagster_home import write_instance_config
+    from pipelines.marts import parse
+
+    if find_spec("dagster_webserver") is None:
+        ERR.print('The UI is an extra: pip install "wasms-warehouse[ui]".', markup=False)
+        raise typer.Exit(1)
+    runtime = runtime_at(home)
+    clock = moment(as_of, option="--as-of").isoformat() if as_of else _clock_of_demo(runtime)
+    write_instance_config(runtime.home)
+    parse(runtime.home)
+    _say_what_to_do(f"http://{host}:{port}", clock)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", host, "-p", str(port)]
+    try:
+        # Our own interpreter and a fixed module; host and port are checked by Typer and Dagster.
+        done = subprocess.run(command, env=_environment(runtime, clock), check=False)  # noqa: S603
+    except KeyboardInterrupt:
+        # The child got the same signal and has stopped.
+        raise typer.Exit(0) from None
+    raise typer.Exit(done.returncode)
+
+
+def _clock_of_demo(runtime: Runtime) -> str | None:
+    """In a demo the clock stands where it ended: by the real one all of it might have expired."""
+    clock = runtime.ledger.clock() if runtime.ledger.is_demo() else None
+    return clock.isoformat() if clock else None
+
+
+def _environment(runtime: Runtime, clock: str | None) -> dict[str, str]:
+    from pipelines.settings import AS_OF_VARIABLE, HOME_VARIABLE, environment_with
+
+    return environment_with(
+        DAGSTER_HOME=str(runtime.home.dagster),
+        # Whatever an error may quote stays out of Dagster's database; our own messages do not need it.
+        DAGSTER_REDACT_USER_CODE_ERRORS="1",
+        DAGSTER_DISABLE_TELEMETRY="1",
+        **{HOME_VARIABLE: str(runtime.home.root)},
+        **({AS_OF_VARIABLE: clock} if clock else {}),
+    )
+
+
+def _say_what_to_do(url: str, clock: str | None) -> None:
+    OUT.print(f"Dagster opens at {url}; stop it with Ctrl-C.", highlight=False)
+    if clock:
+        OUT.print(f"The clock stands at {clock}.", highlight=False)
+    OUT.print(
+        f"First look at {url}/asset-groups: the way from the inbox to the published marts.\n"
+        "Files put into data/inbox/<feed>/ are taken in within a minute. "
+        "What else happens, and when: docs/operators.md.",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,57 @@
+"""Everything Dagster shows and runs, made from contracts and manifest by one function."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.assets import close_job, contract_assets, published_asset
+from pipelines.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
+from pipelines.contract import load_contracts
+from pipelines.dbt import load_manifest, marts_assets, tables
+from pipelines.inbox import feeds
+from pipelines.resources import Warehouse
+from pipelines.schedules import asset_jobs, schedules, sensors
+from pipelines.settings import as_of_from_environment, home_from_environment
+from warehouse.home import Home
+
+
+def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
+    """Put assets, checks, jobs, schedules and sensors together.
+
+    Args:
+        warehouse: In place of the one that the environment names.
+
+    Raises:
+        ContractError: A contract does not load.
+        MissingManifestError: dbt's manifest is not there; `pipelines.marts.parse` writes it.
+    """
+    warehouse = warehouse or Warehouse(home=str(home_from_environment().root), as_of=as_of_from_environment())
+    contracts = load_contracts()
+    manifest = load_manifest(Home(Path(warehouse.home)))
+
+    cubes, marts = (tables(manifest, schema=schema) for schema in ("cubes", "marts"))
+    built = marts_assets(manifest)
+    thresholds = threshold_checks(
+        key
+        for schema in ("cubes", "marts")
+        for key in tables(manifest, schema=schema, column=CONTACTS_COLUMN)
+    )
+    jobs = asset_jobs(
+        sources=contracts, feed_names=feeds(contracts), built=built, thresholds=thresholds, close=close_job
+    )
+    return dg.Definitions(
+        assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts])],
+        asset_checks=[*store_checks(contracts), *thresholds, *map(slices_check, cubes)],
+        jobs=list(jobs),
+        schedules=schedules(jobs),
+        sensors=sensors(jobs),
+        resources={"warehouse": warehouse},
+        # One process per run: a process per step takes longer to start than most steps take to run.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev -m pipelines.definitions` loads; nothing is done when it is imported."""
+    return build_definitions()
