@@ -29,8 +29,8 @@ keyed as (
         send_date,
         workspace_id,
         campaign_id,
-        surrogate(workspace_id, 'workspace', workspace_id) as workspace_key,
-        coalesce(surrogate(workspace_id, 'campaign', campaign_id), 'none') as campaign_key
+        {{ workspace_key() }} as workspace_key,
+        coalesce({{ campaign_key() }}, 'none') as campaign_key
     from campaigns
 
 ),

@@ -38,11 +38,11 @@ leaves as (
 
     select
         send_date,
-        surrogate(workspace_id, 'workspace', workspace_id) as workspace_key,
+        {{ workspace_key() }} as workspace_key,
         case
             when placement = 'other' then 'other'
             when campaign_id is null then 'none'
-            else surrogate(workspace_id, 'campaign', campaign_id)
+            else {{ campaign_key() }}
         end as campaign_key
     from campaigns
     where placement <> 'unsafe'

@@ -12,8 +12,8 @@ campaigns as (
 
     select
         *,
-        surrogate(workspace_id, 'workspace', workspace_id) as workspace_key,
-        surrogate(workspace_id, 'campaign', campaign_id) as campaign_key
+        {{ workspace_key() }} as workspace_key,
+        {{ campaign_key() }} as campaign_key
     from {{ ref('dim_campaigns') }}
 
 )

@@ -10,7 +10,7 @@ workspaces as (
 
     select
         *,
-        surrogate(workspace_id, 'workspace', workspace_id) as workspace_key
+        {{ workspace_key() }} as workspace_key
     from {{ ref('dim_workspaces') }}
 
 )
