@@ -34,7 +34,7 @@ class MissingColumnsError(AnonymizerError):
 
 
 class ColumnTypeError(AnonymizerError):
-    """A column is not of the type its plan declares."""
+    """A column is not of the type its plan declares, or holds bytes that are not of its type."""
 
     def __init__(self, source: str, columns: Iterable[str]) -> None:
         names = sorted(columns)

@@ -1,0 +1,54 @@
+import polars as pl
+import pytest
+
+from anonymizers.text.opt_out import OPT_OUT_KEYWORDS, is_opt_out
+
+
+@pytest.mark.parametrize(
+    ("text", "opts_out"),
+    [
+        ("STOP", True),
+        ("stop", True),
+        (" Stop. ", True),
+        ("STOP!!!", True),
+        ("“stop”", True),
+        ("S\u200bT\u200bO\u200bP", True),
+        ("\uff33\uff34\uff2f\uff30", True),
+        ("STOP 🛑", True),
+        ("stop-all", True),
+        ("Opt-Out", True),
+        ("ARRÊT", True),
+        ("Arre\u0302t", True),
+        ("rayez-moi", False),
+        ("Abmelden", True),
+        ("BAJA", True),
+        ("Dar de baja", True),
+        ("SAIR", True),
+        ("berhenti", True),
+        ("रोकें", True),
+        ("退订", True),
+        ("回复TD", False),
+        ("please stop by tomorrow", False),
+        ("don't stop", False),
+        ("stop it", False),
+        ("nonstop", False),
+        ("START", False),
+        ("", False),
+        ("🛑", False),
+        ("stop" + " " * 500, False),
+        (None, None),
+    ],
+)
+def test_a_message_opts_out_when_it_is_nothing_but_a_keyword(text, opts_out):
+    assert is_opt_out(pl.Series([text], dtype=pl.String)).to_list() == [opts_out]
+
+
+@pytest.mark.parametrize("language", OPT_OUT_KEYWORDS)
+def test_every_declared_keyword_opts_out_in_any_case(language):
+    words = OPT_OUT_KEYWORDS[language]
+
+    assert is_opt_out(pl.Series([word.upper() for word in words] + [f"{w}." for w in words])).all()
+
+
+def test_every_language_that_is_served_has_keywords():
+    assert set(OPT_OUT_KEYWORDS) == {"en", "de", "es", "pt", "fr", "id", "ms", "hi", "zh"}
