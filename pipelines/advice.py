@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from anonymizers.treatments import Treatment, ValueType
+from pipelines.errors import DetectorError
 from pipelines.samples import SampleColumn
 
 SAMPLED_VALUES = 200
@@ -126,7 +127,7 @@ def _found(column: SampleColumn, detect: Detector) -> Iterator[tuple[_Rule, str]
         return
     texts = [value[:SAMPLED_CHARACTERS] for value in dict.fromkeys(column.values)][:SAMPLED_VALUES]
     scores: dict[str, list[float]] = defaultdict(list)
-    for answer in detect(texts) if texts else ():
+    for answer in _answers(texts, detect):
         best: dict[str, float] = {}
         for found in answer:
             best[found.entity] = max(found.score, best.get(found.entity, 0))
@@ -138,6 +139,14 @@ def _found(column: SampleColumn, detect: Detector) -> Iterator[tuple[_Rule, str]
         if share >= NOTABLE_SHARE:
             sure = f"score up to {max(scores[entity]):.2f}"
             yield _BY_ENTITY[entity], f"{entity} in {share:.0%} of {len(texts)} values, {sure}"
+
+
+def _answers(texts: Sequence[str], detect: Detector) -> list[Sequence[Found]]:
+    try:
+        return list(detect(texts)) if texts else []
+    except Exception as error:  # noqa: BLE001
+        # Whatever a recognizer raises may quote the text it failed on.
+        raise DetectorError(type(error).__name__) from None
 
 
 def _says(name: str, words: str) -> bool:

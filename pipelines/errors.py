@@ -54,3 +54,13 @@ class SampleError(PipelineError):
 
     def __init__(self, file: str, problem: str) -> None:
         super().__init__(f"{file}: {problem}")
+
+
+class DetectorError(PipelineError):
+    """What looks for personal data in a sample failed, so that nothing can be suggested."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"Looking for personal data in the sample failed ({kind}), so no contract was drafted.\n"
+            "Try fewer rows, or leave out the column with the longest texts."
+        )
