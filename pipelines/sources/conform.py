@@ -1,0 +1,179 @@
+"""From raw text to declared types: the one place where a value becomes valid, invalid or masked.
+
+Every parser hands over its columns as text; here they are cast, all rows at once, by `type` and
+`format`, and checked against `required`, `values` and `pattern`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from anonymizers.treatments import ValueType
+from pipelines.contract import Column, Contract, Format
+from pipelines.sources.batch import REJECTED, in_order, rows_schema
+from pipelines.sources.engine import identifier, quoted
+
+_EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
+_LATEST_SECOND = 7_258_118_400
+_INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
+_NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Conformed:
+    """Typed rows of one contract, and what did not become one."""
+
+    rows: pa.Table
+    rejected: pa.Table
+    masked: Mapping[str, int]
+
+
+def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> Conformed:
+    """Cast and check rows.
+
+    Args:
+        raw: A query giving `_record`, `_received_at`, `_channel` and every contract column as text.
+
+    Returns:
+        Rows in their order, without those that lack a required value or carry one that is not of
+        its type; those are rejected under the first reason in the order of the columns. An optional
+        value outside its `values` or `pattern` is null and counted. An empty text counts as absent.
+    """
+    table = in_order(engine.execute(_query(raw, contract)).to_arrow_table(), "_record")
+    reasons = table["_reason"]
+    good = table if reasons.null_count == table.num_rows else table.filter(pc.is_null(reasons))
+    return Conformed(
+        rows=good.select(rows_schema(contract).names).cast(rows_schema(contract)),
+        rejected=_rejected(table, contract) if good is not table else REJECTED.empty_table(),
+        masked=_masked(good, contract),
+    )
+
+
+def _query(raw: str, contract: Contract) -> str:
+    columns = contract.columns
+    texts = [f"nullif({identifier(name)}, '') as x{i}" for i, name in enumerate(columns)]
+    casts = [f"{_cast(f'x{i}', c)} as t{i}" for i, c in enumerate(columns.values())]
+    kept = [f"{_kept(i, c)} as {identifier(name)}" for i, (name, c) in enumerate(columns.items())]
+    masks = [
+        f"x{i} is not null and not ({_limits(f'x{i}', c)}) as {identifier(_mask(name))}"
+        for i, (name, c) in enumerate(columns.items())
+        if _is_limited(c) and not c.required
+    ]
+    faults = " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
+    reason = f"case {faults} end" if faults else "null::varchar"
+    head = "_record, _received_at, _channel"
+    return (
+        f"with raw as ({raw}), "
+        f"texts as (select {', '.join([head, *texts])} from raw), "
+        f"typed as (select *, {', '.join(casts)} from texts) "
+        f"select {', '.join([head, *kept, *masks, f'{reason} as _reason'])} from typed"
+    )
+
+
+def _kept(i: int, column: Column) -> str:
+    if column.required or not _is_limited(column):
+        return f"t{i}"
+    return f"case when {_limits(f'x{i}', column)} then t{i} end"
+
+
+def _cast(text: str, column: Column) -> str:
+    match column.type:
+        case ValueType.VARCHAR:
+            return text
+        case ValueType.BIGINT:
+            return (
+                f"case when regexp_full_match({text}, {quoted(_INTEGER)}) then try_cast({text} as bigint) end"
+            )
+        case ValueType.DOUBLE:
+            cast = f"try_cast({text} as double)"
+            return f"case when {_is_number(text)} and isfinite({cast}) then {cast} end"
+        case ValueType.DECIMAL:
+            cast = f"case when {_is_number(text)} then try_cast(trim({text}) as decimal(18, 6)) end"
+            return f"abs({cast})" if column.format is Format.NEGATIVE_AMOUNT else cast
+        case ValueType.BOOLEAN:
+            return f"try_cast(lower(trim({text})) as boolean)"
+        case ValueType.TIMESTAMP:
+            return _in_range(_timestamp(text, column.format or Format.ISO8601))
+        case ValueType.JSON:
+            return f"case when json_valid({text}) then {text} end"
+
+
+def _is_number(text: str) -> str:
+    return f"regexp_full_match({text}, {quoted(_NUMBER)})"
+
+
+def _timestamp(text: str, written: Format) -> str:
+    match written:
+        case Format.ISO8601:
+            # A cast to plain timestamp would ignore the offset.
+            return f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
+        case Format.UNIX_SECONDS:
+            seconds = f"try_cast({text} as double)"
+            cast = f"make_timestamp(cast({seconds} * 1000000 as bigint))"
+            return f"case when {seconds} between 0 and {_LATEST_SECOND} then {cast} end"
+        case Format.RFC2822:
+            formats = "['%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z']"
+            return f"timezone('UTC', try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats}))"
+        case Format.CLF:
+            return f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
+        case Format.SMPP:
+            return (
+                f"case length({text}) when 10 then try_strptime({text}, '%y%m%d%H%M') "
+                f"when 12 then try_strptime({text}, '%y%m%d%H%M%S') end"
+            )
+        case Format.SMPP_OR_RECEIVED:
+            return f"case when {text} is null then _received_at else {_timestamp(text, Format.SMPP)} end"
+        case Format.NEGATIVE_AMOUNT:
+            return "null::timestamp"
+
+
+def _in_range(timestamp: str) -> str:
+    # `infinity` and 2099 alike must not live for ever; the finer rule needs the time of receipt.
+    return f"case when {timestamp} >= {_EARLIEST} and {timestamp} < {_LATEST} then {timestamp} end"
+
+
+def _fault(i: int, name: str, column: Column) -> str:
+    whens = []
+    if column.required:
+        absent = f"t{i} is null and x{i} is null"
+        whens.append(f"when {absent} then {quoted(f'missing_value:{name}')}")
+    if column.type is not ValueType.VARCHAR:
+        whens.append(f"when x{i} is not null and t{i} is null then {quoted(f'invalid_value:{name}')}")
+    if column.required and _is_limited(column):
+        whens.append(f"when not ({_limits(f'x{i}', column)}) then {quoted(f'unexpected_value:{name}')}")
+    return " ".join(whens)
+
+
+def _is_limited(column: Column) -> bool:
+    return bool(column.values or column.pattern)
+
+
+def _limits(text: str, column: Column) -> str:
+    limits = []
+    if column.values:
+        limits.append(f"{text} in ({', '.join(map(quoted, column.values))})")
+    if column.pattern:
+        limits.append(f"regexp_full_match({text}, {quoted(column.pattern)})")
+    return " and ".join(limits)
+
+
+def _mask(name: str) -> str:
+    return f"_mask:{name}"
+
+
+def _rejected(table: pa.Table, contract: Contract) -> pa.Table:
+    bad = table.filter(pc.is_valid(table["_reason"]))
+    source = pa.repeat(contract.source, bad.num_rows)
+    return pa.table([bad["_record"], source, bad["_reason"]], schema=REJECTED)
+
+
+def _masked(rows: pa.Table, contract: Contract) -> dict[str, int]:
+    counts = {
+        f"{contract.source}.{name}": pc.sum(rows[_mask(name)]).as_py() or 0
+        for name in contract.columns
+        if _mask(name) in rows.column_names
+    }
+    return {name: count for name, count in counts.items() if count}

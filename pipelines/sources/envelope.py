@@ -1,0 +1,59 @@
+"""Envelopes: `{received_at, channel, body}` around what a provider sent; without one, it is bare."""
+
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.sources.engine import quoted
+from pipelines.sources.staging import CHUNK, rejected_by, timestamp_literal
+
+BODIES = "bodies"
+"""Relation (record, received_at, channel, text) of bodies that are not JSON themselves."""
+IS_ENVELOPE = "json_exists(text, '$.received_at') and json_exists(text, '$.body')"
+
+
+def received(text: str) -> str:
+    """The time of an envelope, or null where it is none."""
+    moment = f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
+    return f"case when year({moment}) between 1970 and 2199 then {moment} end"
+
+
+def open_text_envelopes(
+    engine: duckdb.DuckDBPyConnection, *, source: str, received_at: datetime
+) -> list[pa.Table]:
+    """Make `BODIES` of bodies that are plain text, bare or as the string in an envelope.
+
+    Returns:
+        What was rejected: JSON that is not well formed, or is not an envelope around a string.
+    """
+    engine.execute(
+        "create or replace temp table opened as select record, text, "
+        "starts_with(ltrim(text), '{') as is_json, "
+        "case when is_json then json_valid(text) else true end as is_valid, "
+        f"is_json and is_valid and {IS_ENVELOPE} as is_envelope, "
+        "case when is_envelope then json_extract(text, ['$.received_at', '$.channel', '$.body']) end "
+        f"as parts from {CHUNK}"
+    )
+    moment = received("parts[1]->>'$'")
+    engine.execute(
+        f"create or replace temp table {BODIES} as "
+        f"select record, {moment} as received_at, parts[2]->>'$' as channel, rtrim(parts[3]->>'$') as text "
+        "from opened where is_envelope and json_type(parts[3]) = 'VARCHAR' union all "
+        f"select record, {timestamp_literal(received_at)}, null, trim(text) from opened where not is_json "
+        "order by record"
+    )
+    faults = {
+        "malformed_json": "select record from opened where not is_valid",
+        "unrecognized_body": "select record from opened where is_json and is_valid "
+        "and not (is_envelope and json_type(parts[3]) = 'VARCHAR')",
+        "invalid_envelope": f"select record from {BODIES} where received_at is null",
+    }
+    rejected = [rejected_by(engine, q, source=source, reason=reason) for reason, q in faults.items()]
+    engine.execute(f"delete from {BODIES} where received_at is null")
+    return rejected
+
+
+def json_path_of(path: str, *, enveloped: bool) -> str:
+    """A path within the body as a path within the record, quoted for SQL."""
+    return quoted(path.replace("$", "$.body", 1) if enveloped else path)

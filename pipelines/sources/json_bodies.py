@@ -1,0 +1,315 @@
+"""JSON bodies: webhooks, usage events, exports. Generic: contracts say where the rows stand.
+
+One parse of each record by DuckDB's `json_transform`, into just the structure that the contracts of
+the feed need; the rows themselves stay JSON until their columns are read, so that their undeclared
+keys can be counted.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from anonymizers.treatments import ValueType
+from pipelines.contract import Contract
+from pipelines.sources.engine import identifier, quoted, quoted_list
+from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
+from pipelines.sources.errors import UnsupportedContractError
+from pipelines.sources.paths import ColumnPath, Step, column_path, column_paths, known_keys, steps
+from pipelines.sources.staging import CHUNK, Staged, count_unknown, rejected_by, timestamp_literal
+
+_HEAD = "record as _record, received_at as _received_at, channel as _channel"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Where the rows of one contract stand, seen from the last list that all contracts share."""
+
+    contract: Contract
+    steps: tuple[Step, ...]
+    rest: tuple[Step, ...]
+
+    @property
+    def are_items(self) -> bool:
+        """Whether they are the items of a list, or one object."""
+        return bool(self.rest) and self.rest[-1].is_list
+
+    @property
+    def node(self) -> str:
+        return _field("n", [step.name for step in self.rest])
+
+    @property
+    def presence(self) -> str:
+        """SQL condition: there is at least one."""
+        if self.are_items:
+            return f"coalesce(len({self.node}), 0) > 0"
+        where = self.contract.where
+        return f"{_field(self.node, column_path(where).keys)} is not null" if where else "true"
+
+
+class JsonParser:
+    """Takes JSON records apart for all contracts of one feed."""
+
+    def __init__(self, contracts: Sequence[Contract], *, received_at: datetime) -> None:
+        self._feed = contracts[0].feed
+        self._received_at = timestamp_literal(received_at)
+        ways = [steps(contract.records) for contract in contracts]
+        self._spine = _shared(ways)
+        self._rows = [_Rows(c, way, way[len(self._spine) :]) for c, way in zip(contracts, ways, strict=True)]
+        # A body that is itself the one row is kept as JSON, like the items of a list.
+        self._is_whole = len(contracts) == 1 and not ways[0] and not contracts[0].where
+        self._check()
+        self._above = self._attributes_above()
+        self._schema: Any = "JSON" if self._is_whole else self._tree()
+
+    def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
+        rejected = list(self._read(engine))
+        rows: dict[str, str] = {}
+        unknown: dict[str, int] = {}
+        for i, at in enumerate(self._rows):
+            if self._is_whole or at.are_items:
+                query, count, bad = self._items(engine, at, table=f"items_{i}")
+                rejected += bad
+            else:
+                query, count = self._objects(engine, at)
+            rows[at.contract.source] = query
+            unknown[at.contract.source] = count
+        if not self._is_whole:
+            rejected.append(self._rejected_bodies(engine))
+        return Staged(rows, rejected, unknown)
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def _read(self, engine: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
+        """Parse `CHUNK` into the relations `bodies` (record, received_at, channel, b) and `leaf`."""
+        source = CHUNK
+        try:
+            self._transform(engine, source)
+        except duckdb.InvalidInputException:
+            # Told apart only when one is malformed: the check is a parse of its own.
+            engine.execute(
+                f"create or replace temp table valid as select * from {CHUNK} where json_valid(text)"
+            )
+            bad = f"select record from {CHUNK} anti join valid using (record)"
+            yield rejected_by(engine, bad, source=self._feed, reason="malformed_json")
+            source = "valid"
+            self._transform(engine, source)
+        engine.execute(
+            "create or replace temp view enveloped as "
+            f"select record, {received('j.received_at')} as received_at, j.channel as channel, j.body as b "
+            "from parsed where j.received_at is not null and j.body is not null"
+        )
+        engine.execute(
+            f"create or replace temp table bare as select record, text, {IS_ENVELOPE} as is_envelope "
+            f"from {source} "
+            "semi join (from parsed where j.received_at is null or j.body is null) using (record)"
+        )
+        bad = (
+            "select record from enveloped where received_at is null union all "
+            "select record from bare where is_envelope"
+        )
+        yield rejected_by(engine, bad, source=self._feed, reason="invalid_envelope")
+        body = (
+            "ltrim(text)" if self._is_whole else f"json_transform(text, {quoted(json.dumps(self._schema))})"
+        )
+        engine.execute(
+            "create or replace temp view bodies as "
+            "select * from enveloped where received_at is not null union all "
+            f"select record, {self._received_at}, null, {body} from bare where not is_envelope"
+        )
+        engine.execute(f"create or replace temp table leaf as {self._leaves()}")
+
+    def _transform(self, engine: duckdb.DuckDBPyConnection, source: str) -> None:
+        envelope = {"received_at": "VARCHAR", "channel": "VARCHAR", "body": self._schema}
+        parsed = f"json_transform(text, {quoted(json.dumps(envelope))})"
+        engine.execute(f"create or replace temp table parsed as select record, {parsed} as j from {source}")
+
+    def _leaves(self) -> str:
+        """The query that follows the shared lists: one row per item of the last one, as `n`."""
+        query = "select record, received_at, channel, b as n from bodies"
+        depth = 0
+        carried: list[str] = []
+        for i, step in enumerate(self._spine, start=1):
+            if not step.is_list:
+                continue
+            attributes = [
+                f"{_field('n', [*(s.name for s in self._spine[depth:d]), *path.down])} as {alias}"
+                for (d, path), alias in self._above.items()
+                if depth <= d < i
+            ]
+            items = _field("n", [s.name for s in self._spine[depth:i]])
+            columns = ["record", "received_at", "channel", *carried, *attributes, f"unnest({items}) as n"]
+            query = f"select {', '.join(columns)} from ({query})"
+            carried += [a.rpartition(" as ")[2] for a in attributes]
+            depth = i
+        return query
+
+    def _rejected_bodies(self, engine: duckdb.DuckDBPyConnection) -> pa.Table:
+        """Leaves without a row in any contract, and records without a leaf."""
+        covered = " or ".join(at.presence for at in self._rows)
+        query = (
+            f"select record from leaf where not coalesce({covered}, false) union all "
+            "select record from bodies anti join leaf using (record)"
+        )
+        return rejected_by(engine, query, source=self._feed, reason="unrecognized_body")
+
+    # Rows ---------------------------------------------------------------------------------------
+
+    def _items(
+        self, engine: duckdb.DuckDBPyConnection, at: _Rows, *, table: str
+    ) -> tuple[str, int, list[pa.Table]]:
+        """Rows that are still JSON."""
+        contract = at.contract
+        above = [f"{self._value_above(at, path)} as u{i}" for i, path in enumerate(_climbing(contract))]
+        item = "n" if self._is_whole else f"unnest({at.node})"
+        columns = ["record", "received_at", "channel", *above, f"{item} as item"]
+        engine.execute(f"create or replace temp table {table} as select {', '.join(columns)} from leaf")
+        is_object = "coalesce(starts_with(item, '{'), false)"
+        bad = rejected_by(
+            engine,
+            f"select record from {table} where not {is_object}",
+            source=contract.source,
+            reason="unrecognized_body",
+        )
+        items = f"select * from {table} where {is_object}"
+        return item_query(contract, items), unknown_items(engine, contract, items), [bad]
+
+    def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
+        """Rows that are one object of each leaf, already taken apart."""
+        contract = at.contract
+        values = ", ".join(
+            f"{self._value_above(at, path) if path.up else _field(at.node, path.down)} as {identifier(name)}"
+            for name, path in column_paths(contract).items()
+        )
+        found = f"from leaf where {at.presence}"
+        query = f"select {_HEAD}, {values} {found}"
+        if not engine.execute(f"select 1 {found} limit 1").fetchall():
+            return query, 0
+        node = "$" + "".join(f'."{s.name}"' + ("[*]" if s.is_list else "") for s in at.steps)
+        keys = "json_keys(text, {})" if any(s.is_list for s in at.steps) else "[json_keys(text, {})]"
+        sets = " union all ".join(
+            f"select unnest({keys.format(json_path_of(node, enveloped=enveloped))}) as keys "
+            f"from {CHUNK} semi join {side} using (record) semi join (select record {found}) using (record)"
+            for side, enveloped in (("enveloped", True), ("bare", False))
+        )
+        key_sets = engine.execute(f"select keys, count(*) from ({sets}) group by all").fetchall()
+        needed = {column_path(contract.where).keys[0]} if contract.where else set()
+        known = known_keys(contract) | self._keys_of_others(at)
+        return query, count_unknown(contract, [(k, n) for k, n in key_sets if needed <= set(k)], known=known)
+
+    def _value_above(self, at: _Rows, path: ColumnPath) -> str:
+        depth = len(at.steps) - path.up
+        if depth < len(self._spine):
+            return self._above[depth, path]
+        return _field("n", [*(s.name for s in at.steps[len(self._spine) : depth]), *path.down])
+
+    # Compiling ----------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        for at in self._rows:
+            if any(step.is_list for step in at.rest[:-1]):
+                self._refuse(f"{at.contract.source}: `records` has a list that no other contract shares")
+            if at.contract.where and at.are_items:
+                self._refuse(f"{at.contract.source}: `where` needs rows that are one object")
+            if any(path.up > len(at.steps) for path in column_paths(at.contract).values()):
+                self._refuse(f"{at.contract.source}: a path climbs above the body")
+
+    def _refuse(self, reason: str) -> None:
+        raise UnsupportedContractError(self._feed, reason)
+
+    def _attributes_above(self) -> dict[tuple[int, ColumnPath], str]:
+        """Values of shared levels that columns climb to: (level, path) → alias."""
+        wanted = ((len(at.steps) - path.up, path) for at in self._rows for path in _climbing(at.contract))
+        unique = dict.fromkeys((d, path) for d, path in wanted if d < len(self._spine))
+        return {key: f"a{i}" for i, key in enumerate(unique)}
+
+    def _tree(self) -> Any:
+        """The structure for `json_transform`: nested objects, `[item]` for lists."""
+        root: dict[str, Any] = {}
+        for at in self._rows:
+            if at.are_items:
+                self._plant(root, at.steps, (), ["JSON"])
+            for name, path in column_paths(at.contract).items():
+                if path.up or not at.are_items:
+                    is_json = at.contract.columns[name].type is ValueType.JSON
+                    here = at.steps[: len(at.steps) - path.up]
+                    self._plant(root, here, path.down, "JSON" if is_json else "VARCHAR")
+            if at.contract.where:
+                self._plant(root, at.steps, column_path(at.contract.where).down, "VARCHAR")
+        return root
+
+    def _plant(self, root: dict[str, Any], way: Sequence[Step], down: Sequence[str], leaf: Any) -> None:
+        chain = [(s.name, s.is_list) for s in way] + [(key, False) for key in down]
+        if leaf == ["JSON"]:
+            chain[-1] = (chain[-1][0], False)
+        node = root
+        for name, is_list in chain[:-1]:
+            child = node.setdefault(name, [{}] if is_list else {})
+            node = child[0] if isinstance(child, list) else child
+            if not isinstance(node, dict):
+                self._refuse(f"`{name}` is both a value and an object")
+        if node.setdefault(chain[-1][0], leaf) != leaf:
+            self._refuse(f"`{chain[-1][0]}` is both a value and an object")
+
+    def _keys_of_others(self, at: _Rows) -> set[str]:
+        node: Any = self._schema
+        for step in at.steps:
+            node = node[step.name]
+            node = node[0] if isinstance(node, list) else node
+        return set(node)
+
+
+def _shared(ways: Sequence[tuple[Step, ...]]) -> tuple[Step, ...]:
+    """The levels all contracts have in common, down to the last common list above the rows."""
+    above = [way[:-1] if way and way[-1].is_list else way for way in ways]
+    common: list[Step] = []
+    for level in zip(*above, strict=False):
+        if len(set(level)) > 1:
+            break
+        common.append(level[0])
+    while common and not common[-1].is_list:
+        common.pop()
+    return tuple(common)
+
+
+def _climbing(contract: Contract) -> list[ColumnPath]:
+    return [path for path in column_paths(contract).values() if path.up]
+
+
+def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: str) -> int:
+    """How many JSON rows of a query (`item`) have undeclared keys.
+
+    Raises:
+        UndeclaredColumnsError: Some have, and the contract stops at such.
+    """
+    key_sets = engine.execute(f"select json_keys(item), count(*) from ({items}) group by all").fetchall()
+    return count_unknown(contract, key_sets, known=known_keys(contract))
+
+
+def item_query(contract: Contract, items: str) -> str:
+    """Raw columns of rows that are JSON, all read in one pass per row."""
+    paths = column_paths(contract)
+    own = [(name, path) for name, path in paths.items() if not path.up]
+    as_json = {name for name, _ in own if contract.columns[name].type is ValueType.JSON}
+    texts = list(dict.fromkeys(path.json for name, path in own if name not in as_json))
+    above = {name: f"u{i}" for i, name in enumerate(name for name, path in paths.items() if path.up)}
+    values = [
+        above.get(name)
+        or (
+            f"nullif(json_extract(item, {quoted(path.json)})::varchar, 'null')"
+            if name in as_json
+            else f"v[{texts.index(path.json) + 1}]"
+        )
+        for name, path in paths.items()
+    ]
+    named = ", ".join(f"{v} as {identifier(n)}" for v, n in zip(values, paths, strict=True))
+    read = f"json_extract_string(item, {quoted_list(texts)})" if texts else "[]::varchar[]"
+    return f"select {_HEAD}, {named} from (select *, {read} as v from ({items}))"
+
+
+def _field(root: str, names: Sequence[str]) -> str:
+    return f"({root})" + "".join(f".{identifier(name)}" for name in names)

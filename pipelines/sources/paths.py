@@ -1,0 +1,70 @@
+"""Paths of contracts: `entry[].changes[].value.statuses[]`, `^.metadata.id`, `errors[0].code`."""
+
+import re
+from dataclasses import dataclass
+
+from pipelines.contract import Contract
+
+_STEP = re.compile(r"(?P<name>[^\[\].]+)(?P<index>\[[0-9]+\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level on the way from a body to its rows."""
+
+    name: str
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPath:
+    """Where a column's value stands: some levels above the row, then down.
+
+    Attributes:
+        up: Levels to climb from the row; 0 = the row itself.
+        down: Keys from there; an index like `[0]` stays with its key.
+    """
+
+    up: int
+    down: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys without indices."""
+        return tuple(step.partition("[")[0] for step in self.down)
+
+    @property
+    def json(self) -> str:
+        """As a JSON path."""
+        return "$" + "".join(_json_step(step) for step in self.down)
+
+
+def steps(records: str | None) -> tuple[Step, ...]:
+    """The levels from a body to its rows; none if the body is the row."""
+    if not records:
+        return ()
+    return tuple(Step(part.removesuffix("[]"), part.endswith("[]")) for part in records.split("."))
+
+
+def column_path(path: str) -> ColumnPath:
+    """Read the path of a column."""
+    climbed = path.lstrip("^")
+    return ColumnPath(len(path) - len(climbed), tuple(climbed.removeprefix(".").split(".")))
+
+
+def column_paths(contract: Contract) -> dict[str, ColumnPath]:
+    """The path of every column."""
+    return {name: column_path(column.path or name) for name, column in contract.columns.items()}
+
+
+def known_keys(contract: Contract) -> frozenset[str]:
+    """Keys of a row that are declared, or declared as ignored."""
+    own = {path.keys[0] for path in column_paths(contract).values() if not path.up}
+    return frozenset(own | set(contract.ignored))
+
+
+def _json_step(step: str) -> str:
+    found = _STEP.fullmatch(step)
+    if found is None:
+        return f'."{step}"'
+    return f'."{found["name"]}"{found["index"] or ""}'

@@ -1,0 +1,180 @@
+"""Read a file, or records in memory, batch by batch: the parsers' front door."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.contract import Contract, Reader
+from pipelines.sources.access_log import access_log_parser
+from pipelines.sources.batch import REJECTED, ParsedBatch, in_order, rejections, stacked
+from pipelines.sources.conform import conform
+from pipelines.sources.engine import open_engine
+from pipelines.sources.error_log import error_log_parser
+from pipelines.sources.errors import (
+    EngineError,
+    UnreadableFileError,
+    UnsupportedContractError,
+    UnsupportedFileError,
+)
+from pipelines.sources.form import FormParser
+from pipelines.sources.json_bodies import JsonParser
+from pipelines.sources.records import (
+    Records,
+    records_in_memory,
+    records_of,
+    split_csv,
+    split_entries,
+    split_lines,
+)
+from pipelines.sources.smpp import SmppParser
+from pipelines.sources.staging import CHUNK, Parser, Staged
+from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
+from pipelines.sources.tables import CsvTable, JsonRows, ParquetTable, TableSource, TableStage
+
+_ROWS_AT_A_TIME = 4_096
+_PARSERS: dict[Reader, Callable[..., Parser]] = {
+    Reader.JSON: JsonParser,
+    Reader.FORM: FormParser,
+    Reader.SMPP: SmppParser,
+    Reader.ACCESS_LOG: access_log_parser,
+    Reader.ERROR_LOG: error_log_parser,
+    Reader.TABLE: JsonRows,
+}
+
+
+def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
+    """Parse a landed file.
+
+    Every record that is not blank gives at least one row or one rejection. Memory is bounded
+    whatever the file holds; nothing is written anywhere.
+
+    Args:
+        path: Plain, gzip or zstd; told apart by its first bytes.
+        contracts: All that share the file's feed.
+        received_at: When records without an envelope were received; naive UTC.
+
+    Raises:
+        SourceError: The file as a whole cannot be read as what its contracts say.
+    """
+    feed = contracts[0].feed
+    if _reader(contracts) is not Reader.TABLE:
+        split = split_entries if _reader(contracts) is Reader.ERROR_LOG else split_lines
+        records = _guarded(records_of(blocks(path), split=split, source=feed), feed)
+        return _parse(records, contracts, received_at)
+    (contract,) = contracts
+    match uncompressed_name(path).rpartition(".")[2]:
+        case "parquet":
+            return _parse_table(ParquetTable(path, contract.source), contract, received_at)
+        case "csv":
+            rows = _guarded(records_of(blocks(path), split=split_csv, source=contract.source), feed)
+            return _parse_table(CsvTable(rows, contract.source), contract, received_at)
+        case "jsonl":
+            rows = _guarded(records_of(blocks(path), split=split_lines, source=feed), feed)
+            return _parse(rows, contracts, received_at)
+        case _:
+            raise UnsupportedFileError(feed)
+
+
+def read_records(
+    records: Iterable[bytes], *, contracts: Sequence[Contract], received_at: datetime
+) -> Iterator[ParsedBatch]:
+    """Parse raw records, as `ParsedBatch.payloads` holds them; numbered by their order, from 1.
+
+    Raises:
+        SourceError: As `read`.
+    """
+    return _parse(records_in_memory(records, source=contracts[0].feed), contracts, received_at)
+
+
+def _reader(contracts: Sequence[Contract]) -> Reader:
+    readers = {contract.reader for contract in contracts}
+    if len(readers) > 1 or len({contract.feed for contract in contracts}) > 1:
+        raise UnsupportedContractError(contracts[0].feed, "contracts that land together need one reader")
+    return readers.pop()
+
+
+def _guarded(records: Iterator[Records], feed: str) -> Iterator[Records]:
+    """Say how far a broken stream could be read."""
+    last = 0
+    try:
+        for batch in records:
+            last = batch.last
+            yield batch
+    except BrokenStreamError as error:
+        raise UnreadableFileError(feed, str(error), record=last) from None
+
+
+def _parse(
+    records: Iterator[Records], contracts: Sequence[Contract], received_at: datetime
+) -> Iterator[ParsedBatch]:
+    parser = _PARSERS[_reader(contracts)](contracts, received_at=received_at)
+    with open_engine() as engine:
+        for batch in records:
+            for part in _parsed(engine, parser, batch, contracts):
+                if part.rows_read:
+                    yield part
+
+
+def _parsed(
+    engine: duckdb.DuckDBPyConnection, parser: Parser, batch: Records, contracts: Sequence[Contract]
+) -> Iterator[ParsedBatch]:
+    try:
+        # In small chunks, because one chunk is one thread's work.
+        chunks = batch.text.to_batches(max_chunksize=_ROWS_AT_A_TIME)
+        engine.register(CHUNK, pa.Table.from_batches(chunks, schema=batch.text.schema))
+        whole = _assembled(engine, parser.stage(engine), contracts, batch.payloads, also=batch.rejected)
+    except duckdb.OutOfMemoryException:
+        whole = None
+    except duckdb.Error as error:
+        raise EngineError(contracts[0].feed, type(error).__name__, record=batch.first) from None
+    if whole is not None:
+        yield whole
+    elif batch.text.num_rows > 1:
+        # A record may unfold to far more than its size; most batches do not have two of them.
+        for half in batch.halves():
+            yield from _parsed(engine, parser, half, contracts)
+    else:
+        numbers = batch.text["record"].combine_chunks()
+        bad = rejections(numbers, source=contracts[0].feed, reason="record_too_large")
+        yield _assembled(engine, Staged({}, [bad]), contracts, batch.payloads, also=batch.rejected)
+
+
+def _parse_table(table: TableSource, contract: Contract, received_at: datetime) -> Iterator[ParsedBatch]:
+    stage = TableStage(contract, received_at=received_at)
+    with open_engine() as engine:
+        for batch in table.batches():
+            try:
+                staged = stage.stage(engine, batch)
+                parsed = _assembled(engine, staged, [contract], stage.payloads(engine, batch))
+            except duckdb.Error as error:
+                first = batch.rows["_record"][0].as_py() if batch.rows.num_rows else 0
+                raise EngineError(contract.feed, type(error).__name__, record=first) from None
+            if parsed.rows_read:
+                yield parsed
+
+
+def _assembled(
+    engine: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    contracts: Sequence[Contract],
+    payloads: pa.Table,
+    *,
+    also: pa.Table | None = None,
+) -> ParsedBatch:
+    """Type the rows of every contract, and count."""
+    by_source = {contract.source: contract for contract in contracts}
+    conformed = {source: conform(engine, raw, by_source[source]) for source, raw in staged.rows.items()}
+    tables = {source: c.rows for source, c in conformed.items() if c.rows.num_rows}
+    parts = [*([also] if also else []), *staged.rejected, *(c.rejected for c in conformed.values())]
+    rejected = in_order(stacked(parts, REJECTED), "record")
+    return ParsedBatch(
+        tables=tables,
+        rejected=rejected,
+        payloads=payloads,
+        rows_read=sum(t.num_rows for t in tables.values()) + rejected.num_rows,
+        unknown={source: rows for source, rows in staged.unknown.items() if rows},
+        masked={name: rows for c in conformed.values() for name, rows in c.masked.items()},
+    )

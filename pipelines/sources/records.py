@@ -1,0 +1,166 @@
+"""From blocks of bytes to numbered records, a batch at a time, without parsing any of them."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.sources.batch import REJECTED, in_pieces
+from pipelines.sources.streams import BLOCK_BYTES, BrokenStreamError
+
+# The Cloud API documents bodies of up to 3 MB; nothing legitimate is larger.
+MAX_RECORD_BYTES = 4 << 20
+# A larger one is kept in pieces for quarantine, up to this; a decompression bomb goes no further.
+MAX_HELD_BYTES = 64 << 20
+_ENTRY_START = re.compile(rb"\n(?=\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
+# Cuts at every end of a record; the last piece is the beginning of the next one.
+Split = Callable[[bytes], list[bytes]]
+_FAULT = (
+    pl.when(pl.col("payload").bin.size() > MAX_RECORD_BYTES)
+    .then(pl.lit("record_too_large"))
+    .when(pl.col("payload").bin.contains(b"\0"))
+    .then(pl.lit("nul_byte"))
+    .when(pl.col("text").is_null())
+    .then(pl.lit("invalid_utf8"))
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Records:
+    """A batch of raw records. ``repr`` is off: it holds them.
+
+    Attributes:
+        text: record, text; those that are valid text of bearable size.
+        rejected: Those that are not.
+        payloads: All of them.
+        first: Number of the first record.
+        last: Number of the last one.
+    """
+
+    text: pa.Table
+    rejected: pa.Table
+    payloads: pa.Table
+    first: int
+    last: int
+
+    def halves(self) -> "tuple[Records, Records]":
+        """The same records as two batches."""
+        middle = self.text.num_rows // 2
+        number = self.text["record"][middle].as_py()
+
+        def part(text: pa.Table, keep: pc.Expression, first: int, last: int) -> "Records":
+            return replace(
+                self,
+                text=text,
+                rejected=self.rejected.filter(keep),
+                payloads=self.payloads.filter(keep),
+                first=first,
+                last=last,
+            )
+
+        return (
+            part(self.text.slice(0, middle), pc.field("record") < number, self.first, number - 1),
+            part(self.text.slice(middle), pc.field("record") >= number, number, self.last),
+        )
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """One record per line."""
+    return data.split(b"\n")
+
+
+def split_entries(data: bytes) -> list[bytes]:
+    """One record per log entry: a line that begins with a time, and the lines up to the next such."""
+    return _ENTRY_START.split(data)
+
+
+def split_csv(data: bytes) -> list[bytes]:
+    """One record per CSV row (RFC 4180): a line end within quotes does not end it."""
+    if b'"' not in data:
+        return data.split(b"\n")
+    view = np.frombuffer(data, np.uint8)
+    # A row ends where the number of quotes so far is even; a doubled quote counts twice.
+    within = np.logical_xor.accumulate(view == ord('"'))
+    ends = np.flatnonzero((view == ord("\n")) & ~within)
+    starts = np.concatenate(([0], ends + 1))
+    return [data[a:b] for a, b in zip(starts.tolist(), [*ends.tolist(), len(data)], strict=True)]
+
+
+def records_of(stream: Iterable[bytes], *, split: Split, source: str) -> Iterator[Records]:
+    """Number the records of a stream by the line they begin on.
+
+    Args:
+        split: How records end.
+        source: What to call the place in rejections.
+
+    Raises:
+        BrokenStreamError: The stream is broken, or a record exceeds `MAX_HELD_BYTES`.
+    """
+    carry = b""
+    line = 1
+    for block in stream:
+        data = (carry + block).replace(b"\r\n", b"\n")
+        whole = split(data)
+        carry = whole.pop()
+        if len(carry) > MAX_HELD_BYTES:
+            raise BrokenStreamError(f"a record is larger than {MAX_HELD_BYTES >> 20} MiB")
+        if whole:
+            yield _checked(whole, first=line, source=source, by_line=split is not split_lines)
+            line += data.count(b"\n") - carry.count(b"\n")
+    if carry:
+        yield _checked([carry], first=line, source=source)
+
+
+def records_in_memory(records: Iterable[bytes], *, source: str) -> Iterator[Records]:
+    """Batches of raw records that are already apart, numbered from 1."""
+    number = 1
+    for some in _by_size(iter(records)):
+        yield _checked(some, first=number, source=source)
+        number += len(some)
+
+
+def _by_size(records: Iterator[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record)
+        if size >= BLOCK_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _checked(raw: list[bytes], *, first: int, source: str, by_line: bool = False) -> Records:
+    payload = pl.Series("payload", raw, dtype=pl.Binary)
+    frame = (
+        pl.DataFrame({"record": _numbers(raw, first=first, by_line=by_line), "payload": payload})
+        .with_columns(pl.col("payload").cast(pl.String, strict=False).alias("text"))
+        .with_columns(_FAULT.alias("reason"))
+        .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars() != ""))
+    )
+    good = frame.filter(pl.col("reason").is_null())
+    bad = frame.filter(pl.col("reason").is_not_null())
+    return Records(
+        text=_arrow(good.select("record", "text")),
+        rejected=_arrow(bad.select("record", pl.lit(source).alias("source"), "reason")).cast(REJECTED),
+        payloads=in_pieces(_arrow(frame.select("record", "payload"))),
+        first=first,
+        last=int(frame["record"][-1]) if frame.height else first,
+    )
+
+
+def _numbers(raw: list[bytes], *, first: int, by_line: bool) -> pl.Series:
+    if not by_line:
+        return pl.Series(range(first, first + len(raw)), dtype=pl.Int64)
+    lines = pl.Series([record.count(b"\n") + 1 for record in raw], dtype=pl.Int64)
+    return lines.cum_sum() - lines + first
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())

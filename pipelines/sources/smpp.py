@@ -1,0 +1,64 @@
+"""SMPP delivery receipts (SMPP 3.4, appendix B): `id:… sub:… submit date:… stat:DELIVRD … text:…`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+
+from pipelines.contract import Contract, UnknownColumns
+from pipelines.sources.engine import identifier, quoted
+from pipelines.sources.envelope import BODIES, open_text_envelopes
+from pipelines.sources.errors import UndeclaredColumnsError
+from pipelines.sources.staging import Staged, rejected_by
+
+_TEXT = "text"
+# `text` is last and carries the message itself, in which anything may stand: also `id:` or `stat:`.
+_PARTS = r"(?is)^(.*?)(?:(?:^|\s)text:(.*))?$"
+
+
+class SmppParser:
+    """Takes delivery receipts apart for the one contract of a feed."""
+
+    def __init__(self, contracts: Sequence[Contract], *, received_at: datetime) -> None:
+        (self._contract,) = contracts
+        self._received_at = received_at
+        self._keys = {name: column.path or name for name, column in self._contract.columns.items()}
+
+    def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
+        contract = self._contract
+        rejected = open_text_envelopes(engine, source=contract.feed, received_at=self._received_at)
+        keys = [key for key in dict.fromkeys(self._keys.values()) if key != _TEXT]
+        known = rf"(?i)(^|\s)({'|'.join(keys)}):\S*"
+        engine.execute(
+            "create or replace temp table receipts as select *, "
+            f"regexp_extract(text, {quoted(_PARTS)}, 1) as head, "
+            f"regexp_extract(text, {quoted(_PARTS)}, 2) as tail, "
+            f"regexp_matches(head, {quoted(known)}) as is_receipt, "
+            f"trim(regexp_replace(head, {quoted(known)}, '', 'g')) <> '' as has_more from {BODIES}"
+        )
+        malformed = "select record from receipts where not is_receipt"
+        rejected.append(rejected_by(engine, malformed, source=contract.source, reason="malformed_receipt"))
+        columns = ", ".join(f"{_value(key)} as {identifier(name)}" for name, key in self._keys.items())
+        return Staged(
+            rows={
+                contract.source: "select record as _record, received_at as _received_at, "
+                f"channel as _channel, {columns} from receipts where is_receipt"
+            },
+            rejected=rejected,
+            unknown={contract.source: self._unknown(engine)},
+        )
+
+    def _unknown(self, engine: duckdb.DuckDBPyConnection) -> int:
+        # What is left once the known fields are taken out has no name that could be relied on.
+        query = "select count(*) from receipts where is_receipt and has_more"
+        ((rows,),) = engine.execute(query).fetchall()
+        if rows and self._contract.unknown is UnknownColumns.STOP:
+            raise UndeclaredColumnsError(self._contract.source, ["(unprintable)"], rows=rows)
+        return int(rows)
+
+
+def _value(key: str) -> str:
+    if key == _TEXT:
+        return "tail"
+    value = rf"(?i)(?:^|\s){key}:(\S*)"
+    return f"regexp_extract(head, {quoted(value)}, 1)"

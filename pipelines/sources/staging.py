@@ -1,0 +1,72 @@
+"""What the parsers have in common: a batch of texts in, queries of raw rows out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.contract import Contract, UnknownColumns
+from pipelines.sources.batch import REJECTED
+from pipelines.sources.engine import quoted
+from pipelines.sources.errors import UndeclaredColumnsError
+
+CHUNK = "chunk"
+"""Relation (record, text) that a batch of records is registered as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A batch, taken apart but not yet typed.
+
+    Attributes:
+        rows: Contract → query of its raw rows: `_record`, `_received_at`, `_channel`, columns as text.
+        rejected: Records and rows that could not be taken apart.
+        unknown: Contract → rows with undeclared columns.
+    """
+
+    rows: Mapping[str, str]
+    rejected: Sequence[pa.Table] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+class Parser(Protocol):
+    """Takes records of one format apart."""
+
+    def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
+        """Take the records in `CHUNK` apart.
+
+        Raises:
+            UndeclaredColumnsError: An undeclared column, and the contract stops at such.
+        """
+
+
+def rejected_by(engine: duckdb.DuckDBPyConnection, query: str, *, source: str, reason: str) -> pa.Table:
+    """Reject each record that a query of one column `record` gives."""
+    select = f"select record, {quoted(source)} as source, {quoted(reason)} as reason from ({query})"
+    return engine.execute(select).to_arrow_table().cast(REJECTED)
+
+
+def count_unknown(
+    contract: Contract, key_sets: Iterable[tuple[Sequence[str], int]], *, known: frozenset[str]
+) -> int:
+    """How many rows carry a key that is not declared.
+
+    Args:
+        key_sets: Distinct sets of keys, and how many rows have each.
+
+    Raises:
+        UndeclaredColumnsError: There are some, and the contract stops at such.
+    """
+    unknown = [(names, rows) for keys, rows in key_sets if (names := set(keys) - known)]
+    rows = sum(rows for _, rows in unknown)
+    if rows and contract.unknown is UnknownColumns.STOP:
+        raise UndeclaredColumnsError(contract.source, set().union(*(n for n, _ in unknown)), rows=rows)
+    return rows
+
+
+def timestamp_literal(moment: datetime) -> str:
+    """A naive UTC time in SQL."""
+    return f"timestamp {quoted(moment.isoformat(sep=' '))}"
