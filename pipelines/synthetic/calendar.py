@@ -79,8 +79,15 @@ def plan_calendar(population: Population) -> Calendar:
 
 
 def is_active(workspace: Workspace, day: date) -> bool:
-    """Whether the workspace may send on a day."""
+    """Whether the workspace has a running subscription on a day."""
     return workspace.ended_on is None or day < workspace.ended_on
+
+
+def hours_ahead(workspace: Workspace, day: date) -> int:
+    """Whole hours that a workspace's clock is ahead of UTC on a day."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(workspace.time_zone))
+    offset = noon.utcoffset() or timedelta()
+    return round(offset / timedelta(hours=1))
 
 
 def _weekly_budgets(

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.synthetic.countries import COUNTRIES
-from pipelines.synthetic.randomness import Ints
+from pipelines.synthetic.randomness import Flags, Ints
 
 FIRST_NAMES_PER_LOCALE = 320
 LAST_NAMES_PER_LOCALE = 420
@@ -77,12 +77,8 @@ class Pool:
         return pl.Series([slug(n) for n in self.last])
 
     @cached_property
-    def first_lengths(self) -> Ints:
-        return np.array([len(n) for n in self.first], dtype=np.int64)
-
-    @cached_property
-    def first_is_gsm(self) -> Ints:
-        return np.array([is_gsm(n) for n in self.first], dtype=np.int64)
+    def first_is_gsm(self) -> Flags:
+        return np.array([is_gsm(n) for n in self.first])
 
 
 def make_pool(seed: int) -> Pool:

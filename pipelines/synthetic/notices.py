@@ -28,7 +28,8 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
     """
     contacts = population.contacts
     rng = stream(population.spec.seed, "numbers", day.toordinal())
-    rows = rng.choice(len(contacts), min(len(contacts), int(rng.poisson(len(contacts) * NUMBER_CHANGES_PER_DAY))), replace=False)
+    count = int(rng.poisson(len(contacts) * NUMBER_CHANGES_PER_DAY)) if population.spec.covers(day) else 0
+    rows = rng.choice(len(contacts), min(len(contacts), count), replace=False)
     at = seconds_of(day) + rng.integers(20 * 3_600, DAY_S, len(rows))
     fit = contacts.created_at[rows] < seconds_of(day)
     fit &= contacts.deleted_at[rows] > seconds_of(day) + 2 * DAY_S
@@ -59,8 +60,9 @@ def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
     rng = stream(population.spec.seed, "account errors", day.toordinal())
     received: list[int] = []
     lines: list[str] = []
-    for workspace in population.workspaces:
-        for _ in range(int(rng.poisson(ACCOUNT_ERRORS_PER_DAY)) if is_active(workspace, day) else 0):
+    active = [w for w in population.workspaces if is_active(w, day) and population.spec.covers(day)]
+    for workspace in active:
+        for _ in range(int(rng.poisson(ACCOUNT_ERRORS_PER_DAY))):
             at = seconds_of(day) * 1000 + int(rng.integers(DAY_S * 1000))
             code = whatsapp.ACCOUNT_ERROR_CODES[int(rng.integers(len(whatsapp.ACCOUNT_ERROR_CODES)))]
             received.append(at)
@@ -73,7 +75,7 @@ def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series
     rng = stream(population.spec.seed, "template updates", day.toordinal())
     received: list[int] = []
     lines: list[str] = []
-    for template in population.templates:
+    for template in population.templates if population.spec.covers(day) else ():
         workspace = population.workspaces[template.workspace]
         if rng.random() >= TEMPLATE_UPDATES_PER_DAY or not is_active(workspace, day):
             continue

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.calendar import Calendar, Campaign, is_active
+from pipelines.synthetic.calendar import Calendar, Campaign, hours_ahead, is_active
 from pipelines.synthetic.population import Contacts, Population, Workspace
 from pipelines.synthetic.randomness import Ints, chance, digit_texts, hex_texts, pick, stream
 from pipelines.synthetic.stamps import DAY_S, seconds_of
@@ -138,15 +138,10 @@ def _single_messages(
         template = workspace.index * len(ARCHETYPES) + np.array(SERVICE)[pick(rng, kinds, count)]
         sms = provider_of(workspace, "sms")
         provider = np.where(chance(rng, 0.2, count), sms, WHATSAPP)
-        hour = pick(rng, np.roll(_HOURS, -_utc_offset(workspace)), count)
+        hour = pick(rng, np.roll(_HOURS, -hours_ahead(workspace, day)), count)
         queued = seconds_of(day) * 1000 + hour * 3_600_000 + rng.integers(0, 3_600_000, count)
         drawn.append(_rows(contact, -1, template, provider, queued))
     return drawn
-
-
-def _utc_offset(workspace: Workspace) -> int:
-    """Whole hours ahead of UTC, near enough for a daily pattern."""
-    return {"DE": 2, "SG": 8, "US": -5, "BR": -3, "IN": 5}[workspace.country.code]
 
 
 def _rows(contact: Ints, campaign: int, template: Ints | int, provider: Ints | int, queued: Ints) -> Ints:

@@ -8,6 +8,7 @@ SMPP: protocol specification 3.4, appendix B, "Delivery receipt format".
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from pipelines.synthetic.envelopes import lookup, opening, slices
 from pipelines.synthetic.journeys import DELIVERED, EXPORTED_AFTER_S, FAILED
 from pipelines.synthetic.names import is_gsm
 from pipelines.synthetic.population import Population
-from pipelines.synthetic.randomness import Ints
+from pipelines.synthetic.randomness import Flags, Ints
 from pipelines.synthetic.stamps import rfc2822, seconds_of, smpp
 from pipelines.synthetic.tables import bodies
 from pipelines.synthetic.whatsapp import said
@@ -38,42 +39,39 @@ class Carriers:
 
     def callbacks(self, events: pl.DataFrame) -> Iterator[pl.Series]:
         """Twilio's status callbacks, form-encoded, in the order of arrival."""
-        events = events.sort("received_ms", "message_id", "status")
+        events = events.sort("received_ms", maintain_order=True)
         for part in slices(len(events)):
             yield self._callback_texts(events[part])
 
     def receipts(self, events: pl.DataFrame) -> Iterator[pl.Series]:
         """SMPP delivery receipts in the order of arrival."""
-        events = events.sort("received_ms", "message_id", "status")
+        events = events.sort("received_ms", maintain_order=True)
         for part in slices(len(events)):
             yield self._receipt_texts(events[part])
 
     def export(self, day: date, bills: pl.DataFrame, replies: pl.DataFrame) -> Iterator[pl.Series]:
-        """The export of a night: pages of the day before, account by account."""
-        received = (seconds_of(day) + EXPORTED_AFTER_S) * 1000
-        outbound = bills.sort("workspace", "at", "message_id")
-        inbound = replies.sort("workspace", "at", "message_id")
-        for workspace in sorted({*outbound["workspace"].unique(), *inbound["workspace"].unique()}):
-            here = pl.col("workspace") == workspace
-            sent, got = outbound.filter(here), inbound.filter(here)
-            pages = [
-                *(self._bill_texts(sent[part]) for part in slices(len(sent), PAGE_ROWS)),
-                *(self._reply_texts(got[part]) for part in slices(len(got), PAGE_ROWS)),
-            ]
-            account = self.population.workspaces[workspace].twilio_account
-            start = opening(np.array([received]))[0]
-            for number, page in enumerate(pages):
-                received += 400
-                yield pl.Series(
-                    [
-                        f'{start}twilio/{account}","body":{{"page":{number},"page_size":{PAGE_ROWS},'
-                        f'"uri":"/2010-04-01/Accounts/{account}/Messages.json?Page={number}","messages":['
-                    ]
+        """The export of a night: pages of the day before, account by account, first outgoing then incoming."""
+        received = opening(np.array([(seconds_of(day) + EXPORTED_AFTER_S) * 1000], dtype=np.int64))[0]
+        pages = [_page_start(received, w.twilio_account) for w in self.population.workspaces]
+        for rows, render in ((bills, self._bill_texts), (replies, self._reply_texts)):
+            ordered = rows.sort("workspace", "at", maintain_order=True)
+            place = _places(ordered["workspace"].to_numpy())
+            for part in slices(len(ordered)):
+                page = ordered[part]
+                starts = place[part] % PAGE_ROWS == 0
+                ends = np.append(place[1:], 0)[part] % PAGE_ROWS == 0
+                frame = pl.DataFrame(
+                    {
+                        "text": render(page),
+                        "start": lookup(["", *pages], np.where(starts, page["workspace"].to_numpy() + 1, 0)),
+                        "end": lookup([",", "]}}\n"], ends.astype(np.int64)),
+                    }
                 )
-                yield page.str.strip_suffix(",") if len(page) == 1 else pl.concat(
-                    [page[:-1], page[-1:].str.strip_suffix(",")]
-                )
-                yield pl.Series(["]}}\n"])
+                yield frame.select(pl.concat_str("start", "text", "end").alias("text")).to_series()
+
+    @cached_property
+    def _is_gsm(self) -> Flags:
+        return np.array([is_gsm(t.text) for t in self.population.templates])
 
     def _column(self, name: str, workspace: Ints) -> pl.Series:
         return lookup([str(getattr(w, name)) for w in self.population.workspaces], workspace)
@@ -160,9 +158,8 @@ class Carriers:
     def _bill_texts(self, rows: pl.DataFrame) -> pl.Series:
         workspace, template = rows["workspace"].to_numpy(), rows["template"].to_numpy()
         body = bodies(self.population, template, rows["contact"].to_numpy(), rows["tail"])
-        pool = self.population.pool
-        plain = np.array([is_gsm(t.text.replace("{", "").replace("}", "")) for t in self.population.templates])[template]
-        plain &= pool.first_is_gsm[self.population.contacts.first_name[rows["contact"].to_numpy()]] == 1
+        plain = self._is_gsm[template]
+        plain &= self.population.pool.first_is_gsm[self.population.contacts.first_name[rows["contact"].to_numpy()]]
         segments = _segments(body.str.len_chars().to_numpy().astype(np.int64), plain)
         cost = np.array([round(w.country.sms_price * _MICRO_PRICE) for w in self.population.workspaces])[workspace]
         frame = rows.with_columns(
@@ -203,7 +200,7 @@ class Carriers:
                 pl.when(pl.col("error") > 0).then(pl.col("error").cast(pl.String)).otherwise(pl.lit("null")),
                 pl.lit(',"api_version":"2010-04-01","body":"'),
                 "body",
-                pl.lit('"},'),
+                pl.lit('"}'),
             ).alias("text")
         ).to_series()
 
@@ -235,12 +232,25 @@ class Carriers:
                 pl.lit('","status":"received","num_segments":"1","num_media":"0","price":"-0.00750"'),
                 pl.lit(',"price_unit":"USD","error_code":null,"api_version":"2010-04-01","body":"'),
                 "body",
-                pl.lit('"},'),
+                pl.lit('"}'),
             ).alias("text")
         ).to_series()
 
 
-def _segments(length: Ints, plain: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+def _page_start(opened: str, account: str) -> str:
+    uri = f"/2010-04-01/Accounts/{account}/Messages.json?PageSize={PAGE_ROWS}"
+    return f'{opened}twilio/{account}","body":{{"page_size":{PAGE_ROWS},"uri":"{uri}","messages":['
+
+
+def _places(workspace: Ints) -> Ints:
+    """Place of each row within its workspace, from 0; rows of a workspace stand together."""
+    starts = np.flatnonzero(np.append([True], workspace[1:] != workspace[:-1]))[: len(workspace)]
+    lengths = np.diff(np.append(starts, len(workspace)))
+    places: Ints = np.arange(len(workspace)) - np.repeat(starts, lengths)
+    return places
+
+
+def _segments(length: Ints, plain: Flags) -> Ints:
     """SMS segments: 160 characters of the 7-bit alphabet or 70 others, fewer where several are joined."""
     single = np.where(plain, 160, 70)
     joined = np.where(plain, 153, 67)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from pipelines.synthetic.errors import WorldSpecError
 
@@ -40,6 +40,10 @@ class WorldSpec:
                 raise WorldSpecError(name, low, high)
         if self.messages is not None and self.messages < 1:
             raise WorldSpecError("messages", 1, None)
+
+    def covers(self, day: date) -> bool:
+        """Whether messages are sent on a day; later days only see what arrives late."""
+        return self.start <= day < self.start + timedelta(days=self.days)
 
     @property
     def message_target(self) -> int:

@@ -22,6 +22,20 @@ from pipelines.synthetic.randomness import NEVER, Ints, stream
 from pipelines.synthetic.stamps import DAY_S, day_of, seconds_of
 from pipelines.synthetic.wording import ARCHETYPES
 
+APP_ENTITIES = (
+    "campaigns",
+    "channels",
+    "contacts",
+    "invoices",
+    "link_clicks",
+    "members",
+    "messages",
+    "payments",
+    "subscriptions",
+    "templates",
+    "workspace_settings",
+    "workspaces",
+)
 LINK_BASE = "https://wsms.example/l/"
 TIME = pl.Datetime("us", "UTC")
 _PLAN_PRICES = {"free": 0, "starter": 49, "growth": 199, "enterprise": 990}
@@ -39,7 +53,8 @@ def times(seconds: Ints) -> pl.Series:
     return frame.select(pl.when("shown").then("at").alias("at")).to_series()
 
 
-def _stamps(values: list[int | None]) -> pl.Series:
+def stamps(values: list[int | None] | list[int]) -> pl.Series:
+    """As `times`, from a list; None becomes null."""
     return times(np.array([NEVER if v is None else v for v in values], dtype=np.int64))
 
 
@@ -50,6 +65,7 @@ class Tables:
         self.population = population
         self.calendar = calendar
         self.inbox = inbox
+        self.billing = self._billing()
 
     def write_first_day(self) -> None:
         """Full exports of everything as it stood at the start."""
@@ -64,7 +80,7 @@ class Tables:
         self._parquet("templates", day, [self._templates(start)], full=True)
         self._parquet("workspace_settings", day, [self._settings(before=start)], full=True)
         self._csv("members", day, self._members(), full=True)
-        invoices, payments = self._billing()
+        invoices, payments = self.billing
         self._csv("invoices", day, invoices.filter(pl.col("updated_at") < pl.lit(start * 10**6).cast(TIME)), full=True)
         self._csv("payments", day, payments.filter(pl.col("updated_at") < pl.lit(start * 10**6).cast(TIME)), full=True)
 
@@ -85,7 +101,7 @@ class Tables:
             # A full export: a template that is missing was deleted.
             self._parquet("templates", day, [self._templates(high, without_unused=True)], full=True)
         window = pl.col("updated_at").is_between(_at(low), _at(high), closed="left")
-        for name, frame in zip(("invoices", "payments"), self._billing(), strict=True):
+        for name, frame in zip(("invoices", "payments"), self.billing, strict=True):
             if len(rows := frame.filter(window)):
                 self._csv(name, day, rows)
 
@@ -203,9 +219,9 @@ class Tables:
                 "time_zone": [w.time_zone for w in workspaces],
                 "industry": [w.industry for w in workspaces],
                 "plan": [w.plan for w in workspaces],
-                "created_at": _stamps([w.created_at for w in workspaces]),
-                "updated_at": _stamps([w.created_at for w in workspaces]),
-                "deleted_at": _stamps([None] * len(workspaces)),
+                "created_at": stamps([w.created_at for w in workspaces]),
+                "updated_at": stamps([w.created_at for w in workspaces]),
+                "deleted_at": stamps([None] * len(workspaces)),
             }
         )
 
@@ -231,10 +247,10 @@ class Tables:
                 "account_id": pl.Series(accounts, dtype=pl.String),
                 "sender_id": senders,
                 "display_phone_number": numbers,
-                "valid_from": _stamps(list(since_all)),
-                "valid_to": _stamps(list(until_all)),
-                "updated_at": _stamps([u or s for s, u in zip(since_all, until_all, strict=True)]),
-                "deleted_at": _stamps([None] * len(rows)),
+                "valid_from": stamps(list(since_all)),
+                "valid_to": stamps(list(until_all)),
+                "updated_at": stamps([u or s for s, u in zip(since_all, until_all, strict=True)]),
+                "deleted_at": stamps([None] * len(rows)),
             }
         )
 
@@ -262,8 +278,8 @@ class Tables:
                 "language": [t.language for t in rows],
                 "message_category": [t.archetype.category for t in rows],
                 "body": [t.text.replace("{name}", "{{1}}").replace("{tail}", "{{2}}") for t in rows],
-                "updated_at": _stamps([t.created_at for t in rows]),
-                "deleted_at": _stamps([None] * len(rows)),
+                "updated_at": stamps([t.created_at for t in rows]),
+                "deleted_at": stamps([None] * len(rows)),
             }
         )
 
@@ -280,10 +296,10 @@ class Tables:
                 "message_category": [c.category for c in rows],
                 "template_id": [self.population.templates[c.template].id for c in rows],
                 "variant": pl.Series([c.variant for c in rows], dtype=pl.String),
-                "scheduled_at": _stamps([c.starts_at for c in rows]),
-                "created_at": _stamps([c.created_at for c in rows]),
-                "updated_at": _stamps([c.created_at for c in rows]),
-                "deleted_at": _stamps([None] * len(rows)),
+                "scheduled_at": stamps([c.starts_at for c in rows]),
+                "created_at": stamps([c.created_at for c in rows]),
+                "updated_at": stamps([c.created_at for c in rows]),
+                "deleted_at": stamps([None] * len(rows)),
             }
         )
 
@@ -301,8 +317,8 @@ class Tables:
                 "workspace_id": [r[0] for r in rows],
                 "message_log_retention_days": pl.Series([r[1] for r in rows], dtype=pl.Int64),
                 "is_in_benchmarks": pl.Series([r[2] for r in rows], dtype=pl.Boolean),
-                "valid_from": _stamps([r[3] for r in rows]),
-                "updated_at": _stamps([r[3] for r in rows]),
+                "valid_from": stamps([r[3] for r in rows]),
+                "updated_at": stamps([r[3] for r in rows]),
             }
         )
 
@@ -316,9 +332,9 @@ class Tables:
                 "email": [m.email for m in members],
                 "phone": [f"+{m.phone}" for m in members],
                 "role": [m.role for m in members],
-                "created_at": _stamps([m.created_at for m in members]),
-                "updated_at": _stamps([m.created_at for m in members]),
-                "deleted_at": _stamps([None] * len(members)),
+                "created_at": stamps([m.created_at for m in members]),
+                "updated_at": stamps([m.created_at for m in members]),
+                "deleted_at": stamps([None] * len(members)),
             }
         )
 
@@ -401,10 +417,10 @@ def _subscription_rows(workspaces: tuple[Workspace, ...], before: int) -> pl.Dat
             "workspace_id": [w.id for w in workspaces],
             "subscription_id": [f"sub_{w.index + 1:04}" for w in workspaces],
             "plan": [w.plan for w in workspaces],
-            "started_at": _stamps([w.created_at for w in workspaces]),
-            "ended_at": _stamps(ended),
-            "updated_at": _stamps([e or w.created_at for e, w in zip(ended, workspaces, strict=True)]),
-            "deleted_at": _stamps([None] * len(workspaces)),
+            "started_at": stamps([w.created_at for w in workspaces]),
+            "ended_at": stamps(ended),
+            "updated_at": stamps([e or w.created_at for e, w in zip(ended, workspaces, strict=True)]),
+            "deleted_at": stamps([None] * len(workspaces)),
         }
     )
 

@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from pipelines.synthetic.envelopes import lookup, opening, slices
-from pipelines.synthetic.journeys import BUTTON, IMAGE, REACTION, TEXT
+from pipelines.synthetic.journeys import BUTTON, IMAGE, REACTION, READ, SENT, TEXT
 from pipelines.synthetic.names import escaped
 from pipelines.synthetic.population import Population, Workspace, user_ids
 from pipelines.synthetic.randomness import Flags, Ints, chance
+from pipelines.synthetic.stamps import DAY_S
 from pipelines.synthetic.wording import ARCHETYPES, BUTTONS, OPT_OUTS, REACTIONS, REPLIES
 
 STATUS_TEXTS = ["sent", "delivered", "read", "failed"]
@@ -64,7 +65,7 @@ class Webhooks:
             Times of receipt (ms) and pieces of text, in the order to be written. A body of several
             statuses is several pieces; a piece that ends a body ends its line.
         """
-        events = events.sort("workspace", "received_ms", "message_id", "status")
+        events = events.sort("workspace", "received_ms", maintain_order=True)
         follows = self._follows(rng, events["workspace"].to_numpy(), events["received_ms"].to_numpy())
         body = np.cumsum(~follows) - 1
         # A body is received with the last status in it, so that no status comes before it happened.
@@ -133,95 +134,65 @@ class Webhooks:
     def _status_texts(
         self, rows: pl.DataFrame, received: Ints, follows: Flags, own_change: Flags, ends: Flags
     ) -> pl.Series:
+        """Pieces of bodies: what opens or joins, one status, what closes.
+
+        All pieces stand in one concatenation: nested ones would copy each text several times.
+        """
         workspace = rows["workspace"].to_numpy()
-        starts = pl.Series(~follows)
+        joints = [f']}},"field":"messages"}},{_value_start(w)}' for w in self._workspaces]
+        # Contacts are listed where a body has one status only; newer accounts send them, older ones do not.
         frame = rows.hstack(self._contact_parts(rows)).with_columns(
             opening(received).alias("opening"),
             lookup(self._heads, workspace).alias("head"),
-            lookup([_value_start(w) for w in self._workspaces], workspace).alias("change"),
+            lookup(joints, workspace).alias("joint"),
             lookup(STATUS_TEXTS, rows["status"].to_numpy()).alias("state"),
-            self._pricing(rows).alias("pricing"),
+            self._price(rows).alias("price"),
+            self._salts(rows).alias("salt"),
             _errors(rows).alias("errors"),
-            starts.alias("starts"),
-            pl.Series(own_change).alias("own"),
+            pl.Series(~follows).alias("starts"),
+            pl.Series(follows & ~own_change).alias("joins"),
             pl.Series(ends).alias("ends"),
+            pl.Series(~follows & ends).alias("alone"),
         )
-        # Contacts are listed where a body has one status only; newer accounts send them, older ones do not.
-        alone = pl.col("starts") & pl.col("ends") & pl.col("has_user_id")
-        before = (
-            pl.when(alone)
-            .then(pl.concat_str("opening", "head", _contacts_list(), pl.lit(',"statuses":[')))
-            .when("starts")
-            .then(pl.concat_str("opening", "head", pl.lit(',"statuses":[')))
-            .when("own")
-            .then(pl.concat_str(pl.lit(']},"field":"messages"},'), "change", pl.lit(',"statuses":[')))
-            .otherwise(pl.lit(","))
-        )
-        recipient = pl.when("shows").then(pl.concat_str(pl.lit('","recipient_id":"'), "phone")).otherwise(pl.lit(""))
-        user = (
-            pl.when("has_user_id")
-            .then(pl.concat_str(pl.lit('","recipient_user_id":"'), "user_id"))
-            .otherwise(pl.lit(""))
-        )
-        after = pl.when("ends").then(pl.lit(']},"field":"messages"}]}]}}\n')).otherwise(pl.lit(""))
+        listed = pl.col("alone") & pl.col("has_user_id")
         return frame.select(
             pl.concat_str(
-                before,
+                _only("starts", "opening"),
+                pl.when("joins").then(pl.lit(",")).when("starts").then("head").otherwise("joint"),
+                *_contacts_list(listed),
+                _only(~pl.col("joins"), pl.lit(',"statuses":[')),
                 pl.lit('{"id":"'),
                 "message_id",
                 pl.lit('","status":"'),
                 "state",
                 pl.lit('","timestamp":"'),
                 "at",
-                recipient,
-                user,
+                *_if("shows", '","recipient_id":"', "phone"),
+                *_if("has_user_id", '","recipient_user_id":"', "user_id"),
                 pl.lit('"'),
-                "pricing",
+                *_conversation(pl.col("salt") != ""),
+                "price",
                 "errors",
                 pl.lit("}"),
-                after,
+                _only("ends", pl.lit(']},"field":"messages"}]}]}}\n')),
             ).alias("text")
         ).to_series()
 
-    def _pricing(self, rows: pl.DataFrame) -> pl.Series:
-        """The conversation of accounts that are priced by it, and the price: said twice, on sent and delivered."""
-        workspace = rows["workspace"].to_numpy()
+    def _price(self, rows: pl.DataFrame) -> pl.Series:
+        """What a message costs: said twice, on sent and on delivered; by conversation it closes its block."""
         kinds = [a.category for a in ARCHETYPES]
-        frame = rows.select("status", "at", "conversation").with_columns(
-            lookup(kinds, rows["template"].to_numpy() % len(kinds)).alias("kind"),
-            lookup([w.account_id[:8] + w.twilio_account[2:18] for w in self._workspaces], workspace).alias("salt"),
-            pl.Series(self._flags("is_priced_by_conversation", workspace)).alias("by_conversation"),
-        )
-        sent = pl.col("status") == 0
-        expiry = pl.when(sent).then(
-            pl.concat_str(pl.lit('"expiration_timestamp":"'), pl.col("at") + 86_400, pl.lit('",'))
-        ).otherwise(pl.lit(""))
-        conversation = pl.concat_str(
-            pl.lit(',"conversation":{"id":"'),
-            "conversation",
-            "salt",
-            pl.lit('",'),
-            expiry,
-            pl.lit('"origin":{"type":"'),
-            "kind",
-            pl.lit('"}}'),
-        )
-        by_conversation = pl.concat_str(
-            conversation, pl.lit(',"pricing":{"billable":true,"pricing_model":"CBP","category":"'), "kind", pl.lit('"}')
-        )
-        by_message = pl.concat_str(
-            pl.lit(',"pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"'),
-            "kind",
-            pl.lit('"}'),
-        )
-        text = (
-            pl.when(pl.col("status") > 1)
-            .then(pl.lit(""))
-            .when("by_conversation")
-            .then(by_conversation)
-            .otherwise(by_message)
-        )
-        return frame.select(text.alias("pricing")).to_series()
+        texts = ["", *(_price_text(kind, model) for kind in kinds for model in ("PMP", "CBP"))]
+        kind = rows["template"].to_numpy() % len(kinds)
+        by_conversation = self._flags("is_priced_by_conversation", rows["workspace"].to_numpy())
+        is_priced = rows["status"].to_numpy() < READ
+        return lookup(texts, np.where(is_priced, 1 + 2 * kind + by_conversation, 0))
+
+    def _salts(self, rows: pl.DataFrame) -> pl.Series:
+        """The second part of a conversation's id; empty where there is none."""
+        workspaces = self._workspaces
+        salts = [w.twilio_account[2:26] if w.is_priced_by_conversation else "" for w in workspaces]
+        is_priced = rows["status"].to_numpy() < READ
+        return lookup(["", *salts], np.where(is_priced, rows["workspace"].to_numpy() + 1, 0))
 
     def _inbound_texts(self, rows: pl.DataFrame) -> pl.Series:
         """Pieces `"messages":[…]` of replies, by kind."""
@@ -275,7 +246,7 @@ class Webhooks:
         )
         return frame.select(
             pl.concat_str(
-                _contacts_list(),
+                *_contacts_list(pl.lit(True)),
                 pl.lit(',"messages":[{'),
                 context,
                 sender,
@@ -335,17 +306,47 @@ def _value_start(workspace: Workspace) -> str:
     )
 
 
-def _contacts_list() -> pl.Expr:
-    """`,"contacts":[…]` from the columns of `_contact_parts`."""
-    number = pl.when("shows").then(pl.concat_str(pl.lit(',"wa_id":"'), "phone", pl.lit('"'))).otherwise(pl.lit(""))
-    user = (
-        pl.when("has_user_id")
-        .then(pl.concat_str(pl.lit(',"user_id":"'), "user_id", pl.lit('"')))
-        .otherwise(pl.lit(""))
-    )
-    return pl.concat_str(
-        pl.lit(',"contacts":[{"profile":{"name":"'), "profile", pl.lit('"}'), number, user, pl.lit("}]")
-    )
+def _only(condition: str | pl.Expr, value: str | pl.Expr) -> pl.Expr:
+    """The value where the condition holds, else nothing."""
+    return pl.when(condition).then(value).otherwise(pl.lit(""))
+
+
+def _if(condition: str | pl.Expr, label: str, value: str) -> list[pl.Expr]:
+    """A label and a value where the condition holds, else nothing."""
+    return [_only(condition, pl.lit(label)), _only(condition, pl.col(value).cast(pl.String))]
+
+
+def _contacts_list(listed: pl.Expr) -> list[pl.Expr]:
+    """Pieces of `,"contacts":[…]` from the columns of `_contact_parts`."""
+    return [
+        *_if(listed, ',"contacts":[{"profile":{"name":"', "profile"),
+        _only(listed, pl.lit('"}')),
+        *_if(listed & pl.col("shows"), ',"wa_id":"', "phone"),
+        _only(listed & pl.col("shows"), pl.lit('"')),
+        *_if(listed & pl.col("has_user_id"), ',"user_id":"', "user_id"),
+        _only(listed & pl.col("has_user_id"), pl.lit('"')),
+        _only(listed, pl.lit("}]")),
+    ]
+
+
+def _conversation(there: pl.Expr) -> list[pl.Expr]:
+    """Pieces of the conversation of accounts that are priced by it, up to its origin."""
+    sent = there & (pl.col("status") == SENT)
+    return [
+        *_if(there, ',"conversation":{"id":"', "conversation"),
+        _only(there, pl.col("salt")),
+        _only(there, pl.lit('"')),
+        _only(sent, pl.lit(',"expiration_timestamp":"')),
+        _only(sent, (pl.col("at") + DAY_S).cast(pl.String)),
+        _only(sent, pl.lit('"')),
+    ]
+
+
+def _price_text(kind: str, model: str) -> str:
+    if model == "CBP":
+        origin = f',"origin":{{"type":"{kind}"}}}}'
+        return f'{origin},"pricing":{{"billable":true,"pricing_model":"CBP","category":"{kind}"}}'
+    return f',"pricing":{{"billable":true,"pricing_model":"PMP","type":"regular","category":"{kind}"}}'
 
 
 def _errors(rows: pl.DataFrame) -> pl.Series:

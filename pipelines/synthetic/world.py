@@ -15,11 +15,12 @@ from pipelines.synthetic.files import Inbox, day_name
 from pipelines.synthetic.journeys import events_of
 from pipelines.synthetic.outbox import ACCEPTED, SMPP, TWILIO, WHATSAPP, outbox_of
 from pipelines.synthetic.population import Population, populate
+from pipelines.synthetic.privacy import PRIVACY_ENTITIES, PrivacyTables
 from pipelines.synthetic.randomness import Ints, stream
 from pipelines.synthetic.sms import Carriers
 from pipelines.synthetic.spec import TAIL_DAYS, WorldSpec, WorldSummary
 from pipelines.synthetic.stamps import DAY_S, seconds_of
-from pipelines.synthetic.tables import Tables
+from pipelines.synthetic.tables import APP_ENTITIES, Tables
 from pipelines.synthetic.web import Web
 from pipelines.synthetic.whatsapp import Webhooks
 
@@ -57,7 +58,19 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress | None = None) 
     return writer.summary(days[-1])
 
 
-FEEDS = ("whatsapp", "twilio", "twilio_export", "smpp")
+FEEDS = tuple(
+    [
+        "whatsapp",
+        "twilio",
+        "twilio_export",
+        "smpp",
+        "usage",
+        "access_log",
+        "error_log",
+        *(f"app/{entity}" for entity in APP_ENTITIES),
+        *(f"privacy/{entity}" for entity in PRIVACY_ENTITIES),
+    ]
+)
 
 
 class _World:
@@ -68,6 +81,7 @@ class _World:
         self.calendar = calendar
         self.inbox = inbox
         self.tables = Tables(population, calendar, inbox)
+        self.privacy = PrivacyTables(population, inbox)
         self.webhooks = Webhooks(population)
         self.carriers = Carriers(population)
         self.web = Web(population)
@@ -77,6 +91,7 @@ class _World:
         self.clicks = Carry("at", 1)
         self.bills = Carry("exported_at", 1)
         self.replies = Carry("exported_at", 1)
+        self.usage = Carry("received_ms", 1000)
         self.messages = 0
         self.accepted = 0
         self.late = 0
@@ -86,17 +101,19 @@ class _World:
         """Draw a day's messages and write every file that arrives on it."""
         if day == self.population.spec.start:
             self.tables.write_first_day()
-        self._draw(day)
-        changes = notices.change_numbers(self.population, day)
+            self.privacy.write_first_day()
+        messages = self._draw(day)
         statuses = self.statuses.take(day)
         self._count(day, statuses)
-        self._write_whatsapp(day, statuses, changes)
+        self._write_whatsapp(day, statuses)
         self._write_sms(day, statuses)
         if len(clicks := self.clicks.take(day)):
             self.tables.write_clicks(day, clicks, self.web.click_details(day, clicks))
+        self._write_web(day, messages)
         self.tables.write_changes(day)
+        self.privacy.write_changes(day)
 
-    def _draw(self, day: date) -> None:
+    def _draw(self, day: date) -> int:
         outbox = outbox_of(self.population, self.calendar, day)
         events = events_of(self.population, outbox)
         if len(outbox):
@@ -111,18 +128,20 @@ class _World:
         self.clicks.put(events.clicks)
         self.bills.put(events.bills.with_columns(next_day))
         self.replies.put(events.inbound.filter(from_twilio).with_columns(next_day))
+        return len(outbox)
 
     def _count(self, day: date, statuses: pl.DataFrame) -> None:
         self.late += int((statuses["at"] // DAY_S < seconds_of(day) // DAY_S).sum())
         self.repeated += int(statuses["is_repeat"].sum())
 
-    def _write_whatsapp(self, day: date, statuses: pl.DataFrame, changes: pl.DataFrame) -> None:
+    def _write_whatsapp(self, day: date, statuses: pl.DataFrame) -> None:
         rng = stream(self.population.spec.seed, "webhooks", day.toordinal())
         events = {
             "statuses": statuses.filter(pl.col("provider") == WHATSAPP),
             "messages": self.inbound.take(day),
             "preferences": self.preferences.take(day),
         }
+        changes = notices.change_numbers(self.population, day)
         errors = notices.account_errors(self.population, day)
         updates = notices.template_updates(self.population, day)
         others = [
@@ -151,6 +170,22 @@ class _World:
         self.inbox.records["twilio__statuses"] += len(twilio)
         self.inbox.records["smpp__receipts"] += len(smpp)
         self.inbox.records["twilio__messages"] += len(bills) + len(replies)
+
+    def _write_web(self, day: date, messages: int) -> None:
+        """Traffic on the web ends with the period; only what was held back arrives after it."""
+        if self.population.spec.covers(day):
+            self.usage.put(self.web.usage(day))
+        usage = self.usage.take(day)
+        self.inbox.write_lines("usage", day_name(day, "jsonl"), [self.web.usage_lines(usage)])
+        self.inbox.records["web__usage_events"] += len(usage)
+        if not self.population.spec.covers(day):
+            return
+        requests = list(self.web.access_log(day, messages))
+        self.inbox.write_lines("access_log", day_name(day, "log.gz"), requests)
+        self.inbox.records["web__access_logs"] += sum(map(len, requests))
+        entries, lines = self.web.error_log(day, messages)
+        self.inbox.write_lines("error_log", day_name(day, "log"), [lines])
+        self.inbox.records["web__error_logs"] += entries
 
     def summary(self, last_arrival_day: date) -> WorldSummary:
         """What was written, all days together."""
@@ -182,8 +217,7 @@ def _interleaved(bodies: Iterator[Lines], others: Iterable[Lines]) -> Iterator[p
     rest_at, rest = rest_at[order], rest.gather(order)
     for received, pieces in bodies:
         ready = int(np.searchsorted(rest_at, received[-1], side="left"))
-        times = np.concatenate([received, rest_at[:ready]])
-        merged = np.argsort(times, kind="stable")
+        merged = np.argsort(np.concatenate([received, rest_at[:ready]]), kind="stable")
         yield pl.concat([pieces.alias("text"), rest[:ready]]).gather(merged)
         rest_at, rest = rest_at[ready:], rest[ready:]
     yield rest
