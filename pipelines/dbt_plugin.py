@@ -6,11 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
-from duckdb.func import FunctionNullHandling, PythonUDFType
+from duckdb.func import PythonUDFType
 from duckdb.sqltypes import VARCHAR
 
 from pipelines.contract import load_contracts
@@ -53,22 +52,12 @@ def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> Non
     """
 
     @cache
-    def one(workspace_id: str | None, kind: str | None, value: str | None) -> str | None:
-        if workspace_id is None or kind is None or value is None:
-            return None
-        message = f"{kind}\x1f{value}".encode()
+    def surrogate(workspace_id: str, kind: str, value: str) -> str:
         key = keyring.get(Purpose.SURROGATE, workspace_id)
-        return hmac.new(key, message, hashlib.sha256).hexdigest()[:SURROGATE_HEX_DIGITS]
+        return hmac.new(key, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()[:SURROGATE_HEX_DIGITS]
 
-    def many(workspace_ids: pa.Array, kinds: pa.Array, values: pa.Array) -> pa.Array:
-        rows = zip(workspace_ids.to_pylist(), kinds.to_pylist(), values.to_pylist(), strict=True)
-        return pa.array([one(*row) for row in rows], pa.string())
-
+    # Not of type Arrow: up to 1.5.5 at least, DuckDB lets go of the strings such a function returns before it
+    # has read them (duckdb issue 20606). Called for each campaign of a slice, not for each message.
     connection.create_function(
-        "surrogate",
-        many,
-        [VARCHAR, VARCHAR, VARCHAR],
-        VARCHAR,
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,
+        "surrogate", surrogate, [VARCHAR, VARCHAR, VARCHAR], VARCHAR, type=PythonUDFType.NATIVE
     )

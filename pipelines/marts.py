@@ -48,7 +48,7 @@ class BuildSummary:
     Attributes:
         days: Slices built.
         models: Views, tables and seeds built, by name.
-        tests: Data tests passed.
+        tests: Tests passed.
         outcomes: Status of each model, seed and test by name, in dbt's words.
     """
 
@@ -89,7 +89,7 @@ def build(
         *_common_arguments(runtime.home),
         *("--event-time-start", first.isoformat()),
         *("--event-time-end", (last + timedelta(days=1)).isoformat()),
-        # Unit tests test the code, not the data: `tests/integration/test_marts.py` runs them.
+        # Unit tests test the code, not the data: see `check_models`.
         *("--exclude-resource-type", "unit_test"),
         *(("--select", select) if select else ()),
     ]
@@ -98,6 +98,18 @@ def build(
             arguments
         )
     return _summarized(result, days=days)
+
+
+def check_models(runtime: Runtime) -> BuildSummary:
+    """Run the unit tests of the models, on rows of their own, against the views of this warehouse.
+
+    Raises:
+        MartsError: A test failed; names it.
+    """
+    arguments = ["test", *_common_arguments(runtime.home), *("--select", "test_type:unit")]
+    with leases(runtime.home), _connection_closed_afterwards():
+        result = dbtRunner().invoke(arguments)
+    return _summarized(result, days=0)
 
 
 def parse(home: Home) -> Path:
@@ -161,6 +173,6 @@ def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:
     return BuildSummary(
         days=days,
         models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
-        tests=sum(n.node.resource_type == "test" for n in nodes),
+        tests=sum(n.node.resource_type in ("test", "unit_test") for n in nodes),
         outcomes=outcomes,
     )

@@ -1,0 +1,293 @@
+"""From the store to the marts, through dbt: slices, grouping, what may and may not be in the files."""
+
+import json
+import secrets
+import shutil
+from datetime import date, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from pipelines import marts
+from pipelines.ingest import entity_set
+from pipelines.marts import MartsError, build, check_models, parse
+from pipelines.runtime import open_runtime, view_schema
+from warehouse.entities import EntityWriter
+from warehouse.keyring import Purpose
+from warehouse.session import open_session
+from warehouse.store import EventSet, commit_batch, writing
+
+FIRST = date(2026, 5, 10)
+LAST = FIRST + timedelta(days=2)
+AS_OF = datetime(2026, 6, 1)  # noqa: DTZ001 - the store's times are naive UTC
+WORKSPACES = ("bakery-7f3", "kiosk-9c1", "corner-2d8")
+TOKEN = "5eed0c0ffee"  # all tokens of these tests begin like this
+
+
+def token(kind, number):
+    return f"{TOKEN}{kind:>05}{number:016}".replace(" ", "0")
+
+
+class Store:
+    """Writes anonymized rows straight into the store of a home."""
+
+    def __init__(self, runtime):
+        self.runtime = runtime
+
+    def events(self, source, rows):
+        contract = self.runtime.contracts[source]
+        rows = [
+            {"event_id": secrets.token_hex(16), "retention_days": 90, "received_at": AS_OF, **row}
+            for row in rows
+        ]
+        table = _typed(rows, view_schema(contract))
+        batch = secrets.token_hex(8)
+        with writing(
+            self.runtime.home, ledger=self.runtime.ledger, keyring=self.runtime.keyring, batch_id=batch
+        ) as writer:
+            writer.append(EventSet(source, contract.policy.value), table)
+            self._commit(writer, contract, len(rows))
+
+    def entities(self, source, rows):
+        contract = self.runtime.contracts[source]
+        rows = [
+            {"entity_id": secrets.token_hex(16), "received_at": AS_OF, "updated_at": AS_OF, **row}
+            for row in rows
+        ]
+        arguments = {
+            "ledger": self.runtime.ledger,
+            "keyring": self.runtime.keyring,
+            "batch_id": secrets.token_hex(8),
+        }
+        entities = entity_set(self.runtime, contract, as_of=AS_OF)
+        merger = EntityWriter(self.runtime.home, entities=entities, **arguments)
+        merger.append(_typed(rows, view_schema(contract)))
+        with writing(self.runtime.home, **arguments) as writer:
+            merge = merger.merge(full=False, allow_shrink=False)
+            self._commit(writer, contract, len(rows), merge=merge, counts=merge.counts)
+        merger.close(committed=True)
+
+    def _commit(self, writer, contract, count, **more):
+        commit_batch(
+            writer,
+            self.runtime.ledger,
+            as_of=AS_OF,
+            feed=contract.feed,
+            content_hash=secrets.token_hex(16),
+            rows_read={contract.source: count},
+            **{"counts": (), **more},
+        )
+
+
+def _typed(rows, schema):
+    connection = duckdb.connect()
+    connection.execute(f"create table typed ({', '.join(f'{name} {type_}' for name, type_ in schema)})")
+    names = sorted({name for row in rows for name in row})
+    connection.register("rows", pa.table({name: [row.get(name) for row in rows] for name in names}))
+    return connection.execute("insert into typed by name select * from rows returning *").to_arrow_table()
+
+
+def sent(workspace, campaign, numbers, *, day=FIRST):
+    """Outbox rows of one campaign, one per contact number, and the statuses: all sent, even ones read."""
+    at = datetime.combine(day, datetime.min.time()) + timedelta(hours=9)
+    where = {"workspace_id": workspace, "event_date": day}
+    outbox, statuses = [], []
+    for number in numbers:
+        message = secrets.token_hex(10)
+        outbox.append(
+            {
+                **where,
+                "message_token": f"{TOKEN}{message}",
+                "campaign_id": campaign,
+                "contact_token": token(workspace[:4], number),
+                "channel": "whatsapp",
+                "provider": "whatsapp",
+                "outcome": "accepted",
+                "queued_at": at,
+                "price": "0.05",
+                "price_currency": "EUR",
+            }
+        )
+        for minutes, status in ((1, "sent"), (2, "read")) if number % 2 == 0 else ((1, "sent"),):
+            statuses.append(
+                {
+                    **where,
+                    "message_token": f"{TOKEN}{message}",
+                    "status": status,
+                    "occurred_at": at + timedelta(minutes=minutes),
+                }
+            )
+    return outbox, statuses
+
+
+@pytest.fixture
+def runtime(home):
+    return open_runtime(home)
+
+
+@pytest.fixture
+def store(runtime):
+    """Three workspaces: one with campaigns of 20, 12 and 3 contacts, two with 8 contacts and 4."""
+    store = Store(runtime)
+    batches = [
+        sent(WORKSPACES[0], "spring", range(20)),
+        sent(WORKSPACES[0], "summer", range(12)),
+        sent(WORKSPACES[0], "tiny", range(3)),
+        sent(WORKSPACES[1], "first", range(8)),
+        sent(WORKSPACES[2], "only", range(4)),
+        sent(WORKSPACES[0], "spring", range(10, 30), day=LAST),
+    ]
+    store.events("app__messages", [row for outbox, _ in batches for row in outbox])
+    store.events("whatsapp__statuses", [row for _, statuses in batches for row in statuses])
+    store.entities("app__workspaces", [{"workspace_id": WORKSPACES[0], "workspace_name": "Bakery"}])
+    names = {"spring": "Spring offer", "summer": "Summer offer", "tiny": "Three guests"}
+    store.entities(
+        "app__campaigns",
+        [
+            {
+                "workspace_id": WORKSPACES[0],
+                "campaign_id": campaign,
+                "campaign_name": name,
+                "channel": "whatsapp",
+            }
+            for campaign, name in names.items()
+        ],
+    )
+    return store
+
+
+def rows(runtime, query):
+    with open_session(runtime.home, schemas={}, read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+FUNNEL = """
+select send_date, coalesce(workspace_name, workspace_key), coalesce(campaign_name, campaign_key),
+    audience_contacts, attempted_messages, sent_messages, delivered_messages, read_messages, cost_amount
+from warehouse.marts.mart_campaign_daily order by all
+"""
+
+
+def test_slices_hold_safe_groups_only_and_every_message_once(runtime, store):
+    slices = []
+
+    summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: slices.append((done, of)))
+
+    assert [tuple(map(str, row)) for row in rows(runtime, FUNNEL)] == [
+        ("2026-05-10", "Bakery", "Spring offer", "20", "20", "20", "10", "10", "1.000000"),
+        # Three contacts and the twelve that hide them.
+        ("2026-05-10", "Bakery", "other", "12", "15", "15", "8", "8", "0.750000"),
+        ("2026-05-10", "other", "other", "12", "12", "12", "6", "6", "0.600000"),
+        ("2026-05-12", "Bakery", "Spring offer", "20", "20", "20", "10", "10", "1.000000"),
+    ]
+    assert slices == [(1, 3), (2, 3), (3, 3)]
+    assert (summary.days, set(summary.outcomes.values())) == (3, {"success", "pass"})
+
+
+def test_building_again_changes_nothing_and_one_day_leaves_the_others(runtime, store):
+    build(runtime, from_day=FIRST, to_day=LAST)
+    before = rows(runtime, FUNNEL)
+
+    build(runtime, from_day=FIRST, to_day=LAST)
+    build(runtime, from_day=LAST, to_day=LAST)
+
+    assert rows(runtime, FUNNEL) == before
+
+
+def test_day_by_day_gives_the_same_as_all_days_at_once(runtime, store):
+    for day in (FIRST, FIRST + timedelta(days=1), LAST):
+        build(runtime, from_day=day, to_day=day, select="+cube_campaign_daily")
+    build(runtime, from_day=LAST, to_day=LAST)
+    one_by_one = rows(runtime, FUNNEL)
+
+    build(runtime, from_day=FIRST, to_day=LAST)
+
+    assert rows(runtime, FUNNEL) == one_by_one
+
+
+def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime, store):
+    summary = build(runtime, from_day=FIRST, to_day=FIRST - timedelta(days=1))
+
+    assert summary.days == 0
+    assert rows(runtime, FUNNEL) == []
+
+
+def test_only_anonymous_tables_are_in_the_warehouse_file(runtime, store):
+    build(runtime, from_day=FIRST, to_day=LAST)
+
+    tables = rows(
+        runtime, "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse'"
+    )
+
+    assert {schema for schema, _ in tables} == {"cubes", "marts", "reference"}
+    cells = [
+        str(cell)
+        for schema, table in tables
+        for row in rows(runtime, f'select * from warehouse."{schema}"."{table}"')
+        for cell in row
+    ]
+    assert not [cell for cell in cells if TOKEN in cell or cell in WORKSPACES or cell == "Three guests"]
+
+
+def test_neither_keys_nor_rows_are_left_in_dbts_files(runtime, store):
+    build(runtime, from_day=FIRST, to_day=LAST)
+
+    keys = [runtime.keyring.get(Purpose.SURROGATE, name) for name in WORKSPACES]
+    keys.append(runtime.keyring.get(Purpose.DATABASE, "warehouse"))
+    forbidden = [TOKEN.encode(), *(w.encode() for w in WORKSPACES), *keys, *(k.hex().encode() for k in keys)]
+    written = [path for path in (runtime.home.data / "dbt").rglob("*") if path.is_file()]
+    assert written
+    for path in written:
+        content = path.read_bytes()
+        assert not [path for value in forbidden if value in content]
+
+
+def test_a_failure_names_the_model_and_no_value(runtime, store):
+    build(runtime, from_day=FIRST, to_day=LAST)
+    before = rows(runtime, FUNNEL)
+    for path in runtime.home.store.glob("whatsapp__statuses/**/*.parquet"):
+        path.write_bytes(b"broken")
+
+    with pytest.raises(MartsError, match="cube_campaign_daily") as caught:
+        build(runtime, from_day=FIRST, to_day=LAST)
+
+    assert ".parquet" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert rows(runtime, FUNNEL) == before
+
+
+def test_the_unit_tests_of_the_models_pass(runtime):
+    build(
+        runtime, from_day=FIRST, to_day=FIRST, select="models/staging models/intermediate models/restricted"
+    )
+    build(runtime, from_day=FIRST, to_day=FIRST)
+
+    assert check_models(runtime).tests >= 16
+
+
+def test_marts_reach_restricted_rows_through_cubes_and_published_dims_only(runtime):
+    manifest = json.loads(parse(runtime.home).read_text("utf-8"))
+
+    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    folder = {key: node["fqn"][1] for key, node in models.items()}
+    for key, node in models.items():
+        if folder[key] == "marts":
+            assert {folder[parent] for parent in node["depends_on"]["nodes"]} <= {"cubes", "published"}
+        if folder[key] in ("cubes", "published", "marts"):
+            assert node["config"]["contract"]["enforced"], key
+        else:
+            assert node["config"]["materialized"] == "view", key
+
+
+def test_dbt_itself_refuses_a_mart_over_restricted_rows(runtime, tmp_path, monkeypatch):
+    project = shutil.copytree(marts.DBT_PROJECT, tmp_path / "project")
+    leak = project / "models" / "marts" / "mart_leak.sql"
+    leak.write_text("select contact_token from {{ ref('fct_messages') }}\n", "utf-8")
+    monkeypatch.setattr(marts, "DBT_PROJECT", project)
+
+    with pytest.raises(MartsError, match="does not load"):
+        parse(runtime.home)
+    leak.unlink()
+
+    assert parse(runtime.home).exists()

@@ -1,0 +1,70 @@
+"""The shape of the dbt project, read from its files."""
+
+import re
+
+import pytest
+import yaml
+
+from pipelines.contract import load_contracts
+from pipelines.dbt_staging import staging_files
+from pipelines.marts import DBT_PROJECT
+
+STAGING = staging_files(load_contracts().values())
+MODELS = sorted(DBT_PROJECT.glob("models/*/*.sql"))
+ANONYMOUS = ("cubes", "published", "marts")
+
+
+def described(path):
+    (model,) = yaml.safe_load(path.with_suffix(".yml").read_text("utf-8"))["models"]
+    return model
+
+
+@pytest.mark.parametrize("path", sorted(STAGING))
+def test_staging_models_are_in_step_with_the_contracts(path):
+    assert (DBT_PROJECT.parent / path).read_text("utf-8") == STAGING[path], "run `make sync`"
+
+
+def test_no_staging_model_outlives_its_contract():
+    found = {str(path.relative_to(DBT_PROJECT.parent)) for path in DBT_PROJECT.glob("models/staging/stg_*")}
+
+    assert found == set(STAGING)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_beside_each_model_lies_its_description(path):
+    model = described(path)
+
+    assert model["name"] == path.stem
+    assert model["description"].startswith(("One row per", "Latest", "One row"))
+    assert all(column["description"] and column["data_type"] for column in model["columns"])
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODELS if path.parent.name in ANONYMOUS], ids=lambda path: path.stem
+)
+def test_anonymous_models_have_no_column_of_a_person(path):
+    names = [column["name"] for column in described(path)["columns"]]
+
+    assert [name for name in names if re.search(r"(_id|_token|contact|member)$", name)] == []
+
+
+def test_marts_refer_to_cubes_and_published_dims_only():
+    for path in DBT_PROJECT.glob("models/marts/*.sql"):
+        referred = set(re.findall(r"ref\('([a-z_0-9]+)'\)", path.read_text("utf-8")))
+        assert referred
+        assert {name.split("_")[0] for name in referred} <= {"cube", "dim"}
+        assert all(name.startswith(("cube_", "dim_published_")) for name in referred)
+
+
+def test_sources_are_read_by_staging_models_only():
+    readers = {path.parent.name for path in MODELS if "source(" in path.read_text("utf-8")}
+
+    assert readers == {"staging"}
+
+
+def test_every_error_code_is_listed_once_with_its_source():
+    lines = (DBT_PROJECT / "seeds" / "provider_error_codes.csv").read_text("utf-8").splitlines()[1:]
+    keys = [tuple(line.split(",")[:2]) for line in lines]
+
+    assert len(keys) == len(set(keys))
+    assert all(re.search(r",(https://|SMPP 3\.4)", line) for line in lines)
