@@ -221,7 +221,7 @@ def _compact(warehouse: Warehouse, contract: Contract, day: date) -> None:
     compact_day(
         runtime.home,
         ledger=runtime.ledger,
-        keyring=runtime.keyring,
+        engine=runtime.engine,
         source=contract.source,
         day=day,
         as_of=warehouse.now(),

@@ -36,7 +36,7 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
     last = last_closed_day(as_of, lateness_days=lateness)
     compacted = sum(
         compact_day(
-            runtime.home, ledger=runtime.ledger, keyring=runtime.keyring, source=source, day=day, as_of=as_of
+            runtime.home, ledger=runtime.ledger, engine=runtime.engine, source=source, day=day, as_of=as_of
         )
         for source, day in runtime.ledger.dirty_days()
         if day <= last

@@ -32,7 +32,9 @@ def feeds(contracts: Mapping[str, Contract]) -> dict[str, tuple[Contract, ...]]:
     grouped: dict[str, list[Contract]] = {}
     for contract in contracts.values():
         grouped.setdefault(contract.feed, []).append(contract)
-    return {feed: tuple(grouped[feed]) for feed in sorted(grouped, key=lambda feed: _rank(feed, grouped[feed]))}
+    return {
+        feed: tuple(grouped[feed]) for feed in sorted(grouped, key=lambda feed: _rank(feed, grouped[feed]))
+    }
 
 
 def landed_files(inbox: Path, contracts: Mapping[str, Contract]) -> list[Landed]:

@@ -111,8 +111,13 @@ def ingest_file(
     parsed = read(path, contracts=contracts, received_at=options.received_at or options.as_of)
     try:
         result = _load(
-            runtime, parsed, contracts=contracts, options=options, content_hash=content_hash,
-            full=".full." in path.name, progress=progress,
+            runtime,
+            parsed,
+            contracts=contracts,
+            options=options,
+            content_hash=content_hash,
+            full=".full." in path.name,
+            progress=progress,
         )
     except DuplicateBatchError:
         return _already(path, feed, batch_id, options)
@@ -121,7 +126,9 @@ def ingest_file(
     return result
 
 
-def ingest_quarantined(runtime: Runtime, part: Part, *, contracts: Sequence[Contract], options: Options) -> Ingested:
+def ingest_quarantined(
+    runtime: Runtime, part: Part, *, contracts: Sequence[Contract], options: Options
+) -> Ingested:
     """Try the records of one quarantine file again; it is replaced by what still fails.
 
     Events that were committed with the rest of their record the first time count as duplicates.
@@ -141,7 +148,7 @@ def ingest_quarantined(runtime: Runtime, part: Part, *, contracts: Sequence[Cont
 
 def quarantined_records(runtime: Runtime, part: Part) -> list[bytes]:
     """The raw records of one quarantine file, in their order; each once, whatever was wrong with it."""
-    rows = read_parts(runtime.home, keyring=runtime.keyring, parts=[part])
+    rows = read_parts(runtime.home, engine=runtime.engine, parts=[part])
     frame = cast("pl.DataFrame", pl.from_arrow(rows))
     first = frame.group_by("record", maintain_order=True).agg(pl.first("source"), pl.first("reason"))
     once = frame.join(first, on=["record", "source", "reason"], maintain_order="left")
@@ -163,7 +170,7 @@ def _load(
 ) -> Ingested:
     batch = _Batch(runtime, contracts=contracts, options=options, replaces=replaces)
     batch_id = content_hash[:16]
-    with writing(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring, batch_id=batch_id) as writer:
+    with writing(runtime.home, ledger=runtime.ledger, engine=runtime.engine, batch_id=batch_id) as writer:
         if contracts[0].kind is Kind.ENTITY:
             counts = batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
         else:
@@ -183,7 +190,9 @@ def _load(
 class _Batch:
     """The rows of one file on their way: counted at every turn."""
 
-    def __init__(self, runtime: Runtime, *, contracts: Sequence[Contract], options: Options, replaces: Sequence[Part]) -> None:
+    def __init__(
+        self, runtime: Runtime, *, contracts: Sequence[Contract], options: Options, replaces: Sequence[Part]
+    ) -> None:
         self._replaces = replaces
         self._runtime = runtime
         self._contracts = {contract.source: contract for contract in contracts}
@@ -197,7 +206,12 @@ class _Batch:
         self.days: dict[str, set[date]] = {}
 
     def load_events(
-        self, parsed: Iterable[ParsedBatch], writer: StoreWriter, content_hash: str, *, progress: Progress | None
+        self,
+        parsed: Iterable[ParsedBatch],
+        writer: StoreWriter,
+        content_hash: str,
+        *,
+        progress: Progress | None,
     ) -> list[Count]:
         for batch in parsed:
             self._quarantine_rejected(batch, writer)
@@ -234,7 +248,7 @@ class _Batch:
             runtime.home,
             entities=entity_set(runtime, contract, as_of=self._options.as_of),
             ledger=runtime.ledger,
-            keyring=runtime.keyring,
+            engine=runtime.engine,
             batch_id=writer.batch_id,
         )
         committed = False
@@ -275,9 +289,13 @@ class _Batch:
         self.rows_read[contract.source] += table.num_rows
         rows = cast("pl.DataFrame", pl.from_arrow(table))
         rows = rows.with_columns(
-            self._reference.workspaces(rows, contract, override=self._options.workspace).alias("_workspace_id")
+            self._reference.workspaces(rows, contract, override=self._options.workspace).alias(
+                "_workspace_id"
+            )
         )
-        rows = self._set_aside(rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer)
+        rows = self._set_aside(
+            rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer
+        )
         if contract.kind is Kind.EVENT:
             rows = self._of_this_time(rows, contract, batch, writer)
         if contract.consent is not None:
@@ -295,7 +313,9 @@ class _Batch:
     def _of_this_time(
         self, rows: pl.DataFrame, contract: Contract, batch: ParsedBatch, writer: StoreWriter
     ) -> pl.DataFrame:
-        event_time = pl.col("_received_at" if contract.event_time == "received_at" else str(contract.event_time))
+        event_time = pl.col(
+            "_received_at" if contract.event_time == "received_at" else str(contract.event_time)
+        )
         too_late = event_time > pl.col("_received_at") + LONGEST_CLOCK_SKEW
         rows = self._set_aside(rows, too_late, "future_event", contract, batch, writer)
         rows = rows.with_columns(
@@ -352,7 +372,9 @@ class _Batch:
     def _quarantine(self, places: pl.DataFrame, batch: ParsedBatch, writer: StoreWriter) -> None:
         """Keep the raw records, encrypted, for as long as the inbox may keep them."""
         payloads = cast("pl.DataFrame", pl.from_arrow(batch.payloads))
-        rows = places.unique(maintain_order=True).join(payloads, on="record", how="left", maintain_order="left_right")
+        rows = places.unique(maintain_order=True).join(
+            payloads, on="record", how="left", maintain_order="left_right"
+        )
         rows = rows.select(
             pl.lit(self._feed).alias("feed"),
             "source",

@@ -53,7 +53,7 @@ def retry_quarantined(
 
 
 def _read(runtime: Runtime, part: Part) -> pl.DataFrame:
-    frame = pl.DataFrame(pl.from_arrow(read_parts(runtime.home, keyring=runtime.keyring, parts=[part])))
+    frame = pl.DataFrame(pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
     return frame.drop("payload")
 
 

@@ -51,7 +51,9 @@ class Reference:
     def withdrawn(self, rows: pl.DataFrame, *, member: str, at: str) -> pl.Series:
         """Whether the member's last recorded analytics consent before each row was a withdrawal."""
         if self._consents is None:
-            frame = self._read("privacy__consents", ["workspace_id", "member_token", "purpose", "is_granted", "valid_from"])
+            frame = self._read(
+                "privacy__consents", ["workspace_id", "member_token", "purpose", "is_granted", "valid_from"]
+            )
             self._consents = (
                 frame.filter(pl.col("purpose") == "analytics")
                 .select("workspace_id", "member_token", "is_granted", "valid_from")
@@ -60,7 +62,9 @@ class Reference:
         if self._consents.is_empty():
             return pl.Series([False]).new_from_index(0, rows.height)
         tokens = self._workspace_tokens(rows["_workspace_id"], rows[member], kind=IdentityKind.MEMBER)
-        asked = pl.DataFrame({"workspace_id": rows["_workspace_id"], "member_token": tokens, "at": rows[at]}).with_row_index()
+        asked = pl.DataFrame(
+            {"workspace_id": rows["_workspace_id"], "member_token": tokens, "at": rows[at]}
+        ).with_row_index()
         found = asked.sort("at").join_asof(
             self._consents,
             left_on="at",
@@ -78,7 +82,9 @@ class Reference:
         for values in (*(rows[column] for column in columns), from_envelope):
             if resolved.null_count() == 0:
                 break
-            asked = pl.DataFrame({"token": self._channel_tokens(values), "at": rows["_received_at"]}).with_row_index()
+            asked = pl.DataFrame(
+                {"token": self._channel_tokens(values), "at": rows["_received_at"]}
+            ).with_row_index()
             found = (
                 asked.filter(resolved.is_null())
                 .join(channels, on="token", how="inner")
@@ -90,7 +96,9 @@ class Reference:
                 .sort("index", "valid_from", descending=[False, True])
                 .unique("index", keep="first", maintain_order=True)
             )
-            asked = asked.join(found.select("index", "workspace_id"), on="index", how="left", maintain_order="left")
+            asked = asked.join(
+                found.select("index", "workspace_id"), on="index", how="left", maintain_order="left"
+            )
             resolved = resolved.fill_null(asked["workspace_id"]) if resolved.null_count() else resolved
         return resolved
 
@@ -103,11 +111,12 @@ class Reference:
             kept = ["provider", "workspace_id", "valid_from", "valid_to"]
             by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
             # An account names a workspace only where all its channels do.
-            accounts = frame.group_by("provider", "account_token").agg(pl.col("workspace_id").n_unique().alias("n"))
-            by_account = (
-                frame.join(accounts.filter(pl.col("n") == 1), on=["provider", "account_token"])
-                .select(*kept, pl.col("account_token").alias("token"))
+            accounts = frame.group_by("provider", "account_token").agg(
+                pl.col("workspace_id").n_unique().alias("n")
             )
+            by_account = frame.join(
+                accounts.filter(pl.col("n") == 1), on=["provider", "account_token"]
+            ).select(*kept, pl.col("account_token").alias("token"))
             self._channels = pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
         return self._channels
 
@@ -143,7 +152,7 @@ class Reference:
         table = read_columns(
             runtime.home,
             ledger=runtime.ledger,
-            keyring=runtime.keyring,
+            engine=runtime.engine,
             source=source,
             schema=view_schema(runtime.contracts[source]),
             columns=columns,

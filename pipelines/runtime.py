@@ -8,6 +8,7 @@ from anonymizers.text.memory import RememberingScrubber
 from anonymizers.text.scrubber import TextScrubber
 from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Policy, load_policy
+from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
@@ -23,6 +24,7 @@ class Runtime:
     policy: Policy
     keyring: KeyRing
     ledger: Ledger
+    engine: Engine
 
     @cached_property
     def text(self) -> TextScrubber:
@@ -50,10 +52,12 @@ def open_runtime(home: Home) -> Runtime:
         ContractError, PolicyError: A declaration does not load.
     """
     home.create()
+    keyring = KeyRing(home.keys)
     return Runtime(
         home=home,
         contracts=load_contracts(),
         policy=load_policy(),
-        keyring=KeyRing(home.keys),
+        keyring=keyring,
         ledger=Ledger(home.ledger_path),
+        engine=Engine(home.tmp, keyring),
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
@@ -36,6 +37,11 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def ledger(home: Home) -> Ledger:
     return Ledger(home.ledger_path)
+
+
+@pytest.fixture
+def engine(home: Home, keyring: KeyRing) -> Engine:
+    return Engine(home.tmp, keyring)
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from datetime import date, datetime
 
 import duckdb
 
-from warehouse.connection import add_parquet_keys, connect
+from warehouse.connection import Engine, add_parquet_keys
 from warehouse.errors import ConflictError, StoreError
 from warehouse.home import Home
-from warehouse.keyring import KeyStore
 from warehouse.ledger import Commit, Ledger, Part
 from warehouse.locks import writer_lease
 from warehouse.store import write_part
@@ -18,7 +17,7 @@ from warehouse.views import raw_scan
 
 
 def compact_day(
-    home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, day: date, as_of: datetime
+    home: Home, *, ledger: Ledger, engine: Engine, source: str, day: date, as_of: datetime
 ) -> int:
     """Rewrite each partition of a closed day as one part, in order of workspace; return parts replaced.
 
@@ -32,17 +31,17 @@ def compact_day(
     added: list[Part] = []
     removed: list[Part] = []
     with writer_lease(home.locks, batch_id):
-        connection = connect(tmp=home.tmp, memory_limit="600MB")
+        connection = engine.cursor()
         try:
             for parts in by_partition.values():
                 if len(parts) < 2:
                     continue
-                add_parquet_keys(connection, keyring, (part.key_name for part in parts))
+                add_parquet_keys(connection, engine.keyring, (part.key_name for part in parts))
                 query = (
                     f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
                 )
                 template = replace(parts[0], rows=sum(p.rows for p in parts), batch_id=batch_id)
-                added.append(write_part(connection, template, query, home=home, keyring=keyring))
+                added.append(write_part(connection, template, query, home=home, keyring=engine.keyring))
                 removed.extend(parts)
             if not removed:
                 return 0

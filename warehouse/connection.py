@@ -10,6 +10,24 @@ import duckdb
 from warehouse.keyring import KeyStore, Purpose
 
 
+class Engine:
+    """One in-memory database per process and warehouse; work is done on cursors of it.
+
+    Loading the encryption library takes longer than ingesting a small file, so it is loaded once.
+    """
+
+    def __init__(self, tmp: Path, keyring: KeyStore) -> None:
+        self._tmp = tmp
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self.keyring = keyring
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own, with its own temporary tables; the caller closes it."""
+        if self._connection is None:
+            self._connection = connect(tmp=self._tmp)
+        return self._connection.cursor()
+
+
 def connect(*, tmp: Path, memory_limit: str = "800MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database; what spills to ``tmp`` is encrypted under a key of its own."""
     connection = duckdb.connect(

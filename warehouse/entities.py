@@ -12,10 +12,9 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import add_parquet_keys, connect, identifier, quoted
+from warehouse.connection import Engine, add_parquet_keys, identifier, quoted
 from warehouse.errors import ShrinkError, StoreError
 from warehouse.home import Home
-from warehouse.keyring import KeyStore
 from warehouse.ledger import Count, Ledger, Merge, Part
 from warehouse.store import write_part
 from warehouse.views import raw_scan
@@ -53,16 +52,16 @@ class EntityWriter:
     """Collects the rows of one export and merges them into the latest state."""
 
     def __init__(
-        self, home: Home, *, entities: EntitySet, ledger: Ledger, keyring: KeyStore, batch_id: str
+        self, home: Home, *, entities: EntitySet, ledger: Ledger, engine: Engine, batch_id: str
     ) -> None:
         self._home = home
         self._set = entities
         self._ledger = ledger
-        self._keyring = keyring
+        self._keyring = engine.keyring
         self._batch_id = batch_id
         self._written: list[Part] = []
         # What does not fit into memory spills to the private directory, encrypted.
-        self._connection = connect(tmp=home.tmp, memory_limit="600MB")
+        self._connection = engine.cursor()
         columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in entities.columns)
         self._connection.execute(f"create temp table incoming ({columns})")
 

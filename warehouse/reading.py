@@ -5,17 +5,16 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import add_parquet_keys, connect, identifier
+from warehouse.connection import Engine, add_parquet_keys, identifier
 from warehouse.errors import StoreError
 from warehouse.home import Home
-from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger, Part
 from warehouse.locks import reader_lease
 from warehouse.views import Schema, create_views, raw_scan
 
 
 def read_columns(
-    home: Home, *, ledger: Ledger, keyring: KeyStore, source: str, schema: Schema, columns: Sequence[str]
+    home: Home, *, ledger: Ledger, engine: Engine, source: str, schema: Schema, columns: Sequence[str]
 ) -> pa.Table:
     """All living rows of a data set, the given columns, in no order.
 
@@ -24,10 +23,10 @@ def read_columns(
         StoreError: A file could not be read.
     """
     with reader_lease(home.locks, ledger.generation()):
-        connection = connect(tmp=home.tmp, memory_limit="400MB")
+        connection = engine.cursor()
         try:
             parts = ledger.live_parts(source)
-            add_parquet_keys(connection, keyring, (part.key_name for part in parts))
+            add_parquet_keys(connection, engine.keyring, (part.key_name for part in parts))
             create_views(connection, parts, data=home.data, schemas={source: schema})
             names = ", ".join(identifier(column) for column in columns)
             return connection.execute(
@@ -39,16 +38,16 @@ def read_columns(
             connection.close()
 
 
-def read_parts(home: Home, *, keyring: KeyStore, parts: Sequence[Part]) -> pa.Table:
+def read_parts(home: Home, *, engine: Engine, parts: Sequence[Part]) -> pa.Table:
     """All rows of some store files as they were written, in the order of the files.
 
     Raises:
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
-    connection = connect(tmp=home.tmp, memory_limit="400MB")
+    connection = engine.cursor()
     try:
-        add_parquet_keys(connection, keyring, (part.key_name for part in parts))
+        add_parquet_keys(connection, engine.keyring, (part.key_name for part in parts))
         return connection.execute(raw_scan(parts, data=home.data)).to_arrow_table()
     except duckdb.Error as error:
         source = parts[0].source if parts else "store"

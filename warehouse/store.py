@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import add_parquet_keys, connect, quoted
+from warehouse.connection import Engine, add_parquet_keys, quoted
 from warehouse.errors import ConflictError, StoreError
 from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
@@ -53,12 +53,12 @@ class StoreWriter:
     """Adds event rows to the store, all or nothing; made by `writing`."""
 
     def __init__(
-        self, home: Home, *, ledger: Ledger, keyring: KeyStore, batch_id: str, flush_rows: int = FLUSH_ROWS
+        self, home: Home, *, ledger: Ledger, engine: Engine, batch_id: str, flush_rows: int = FLUSH_ROWS
     ) -> None:
         self._home = home
         self._ledger = ledger
-        self._keyring = keyring
-        self._connection = connect(tmp=home.tmp, memory_limit="600MB")
+        self._keyring = engine.keyring
+        self._connection = engine.cursor()
         self._flush_rows = flush_rows
         self._snapshot = ledger.generation()
         self._buffers: dict[EventSet, _Buffer] = defaultdict(_Buffer)
@@ -233,10 +233,10 @@ def write_part(
 
 
 @contextmanager
-def writing(home: Home, *, ledger: Ledger, keyring: KeyStore, batch_id: str) -> Iterator[StoreWriter]:
+def writing(home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> Iterator[StoreWriter]:
     """Open a writer for one batch; what is not committed inside leaves no file behind."""
     with writer_lease(home.locks, batch_id):
-        writer = StoreWriter(home, ledger=ledger, keyring=keyring, batch_id=batch_id)
+        writer = StoreWriter(home, ledger=ledger, engine=engine, batch_id=batch_id)
         committed = False
         try:
             yield writer

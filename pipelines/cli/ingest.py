@@ -27,12 +27,16 @@ def ingest(
     received_at: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="When records without an envelope were received. Default: --as-of.", show_default=False
+            metavar="TIME",
+            help="When records without an envelope were received. Default: --as-of.",
+            show_default=False,
         ),
     ] = None,
     workspace: Annotated[
         str | None,
-        typer.Option(help="Workspace of records that name only a channel; overrides channels.", show_default=False),
+        typer.Option(
+            help="Workspace of records that name only a channel; overrides channels.", show_default=False
+        ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files where they are.")] = False,
     allow_shrink: Annotated[

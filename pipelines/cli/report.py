@@ -38,7 +38,9 @@ def print_summary(results: Iterable[Ingested]) -> bool:
     if repeated:
         OUT.print(f"{repeated} file(s) had been ingested before: nothing was loaded from them.")
     _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
-    _print_notes("value(s) outside the declared ones were replaced by null", _total(r.masked for r in results))
+    _print_notes(
+        "value(s) outside the declared ones were replaced by null", _total(r.masked for r in results)
+    )
     quarantined = sum(c.rows for r in results for c in r.counts if c.outcome == "quarantined")
     if quarantined:
         ERR.print(f"{quarantined} row(s) are in quarantine, encrypted. See `wasms quarantine list`.")
@@ -61,7 +63,9 @@ def print_counts(counts: Iterable[Count]) -> None:
         table.add_column(column, justify="right")
     table.add_column("why", overflow="fold")
     for source, outcomes in sorted(by_source.items()):
-        why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(reasons.get(source, Counter()).items()))
+        why = ", ".join(
+            f"{reason} {rows:,}" for reason, rows in sorted(reasons.get(source, Counter()).items())
+        )
         numbers = [outcomes[o] for o in ("kept", "duplicate", "dropped", "quarantined")]
         table.add_row(source, *(f"{n:,}" for n in (outcomes.total(), *numbers)), why)
     OUT.print(table)

@@ -37,13 +37,18 @@ class NothingPublishedError(PipelineError):
 
 def sql(
     query: Annotated[str | None, typer.Argument(help="One query; without it, a prompt opens.")] = None,
-    format_: Annotated[OutputFormat, typer.Option("--format", help="How to write the rows.")] = OutputFormat.TABLE,
+    format_: Annotated[
+        OutputFormat, typer.Option("--format", help="How to write the rows.")
+    ] = OutputFormat.TABLE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; needed for parquet.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; needed for parquet.", show_default=False),
     ] = None,
     restricted: Annotated[
         bool,
-        typer.Option("--restricted", help="Ask the pseudonymous store instead: needs the keys, and is logged."),
+        typer.Option(
+            "--restricted", help="Ask the pseudonymous store instead: needs the keys, and is logged."
+        ),
     ] = False,
     home: HomeOption = None,
 ) -> None:

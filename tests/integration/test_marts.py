@@ -44,7 +44,7 @@ class Store:
         table = _typed(rows, view_schema(contract))
         batch = secrets.token_hex(8)
         with writing(
-            self.runtime.home, ledger=self.runtime.ledger, keyring=self.runtime.keyring, batch_id=batch
+            self.runtime.home, ledger=self.runtime.ledger, engine=self.runtime.engine, batch_id=batch
         ) as writer:
             writer.append(EventSet(source, contract.policy.value), table)
             self._commit(writer, contract, len(rows))

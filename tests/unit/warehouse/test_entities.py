@@ -6,6 +6,7 @@ from itertools import permutations
 import pyarrow as pa
 import pytest
 
+from warehouse.connection import Engine
 from warehouse.entities import EntitySet, EntityWriter
 from warehouse.errors import ShrinkError
 from warehouse.home import Home
@@ -47,7 +48,7 @@ def rows(*cells: tuple[str, str, int, bool]) -> pa.Table:
 def load(home: Home, export: pa.Table, *, full: bool = False, allow_shrink: bool = False) -> dict[str, int]:
     ledger = Ledger(home.ledger_path)
     batch_id = f"b{ledger.generation()}"
-    writer = EntityWriter(home, entities=BUYERS, ledger=ledger, keyring=KeyRing(home.keys), batch_id=batch_id)
+    writer = EntityWriter(home, entities=BUYERS, ledger=ledger, engine=Engine(home.tmp, KeyRing(home.keys)), batch_id=batch_id)
     committed = False
     try:
         writer.append(export)
@@ -76,7 +77,7 @@ def living(home: Home) -> dict[str, str]:
     table = read_columns(
         home,
         ledger=Ledger(home.ledger_path),
-        keyring=KeyRing(home.keys),
+        engine=Engine(home.tmp, KeyRing(home.keys)),
         source="shop__buyers",
         schema=COLUMNS,
         columns=["entity_id", "city"],

@@ -17,7 +17,12 @@ def test_a_key_is_made_once_and_survives_a_restart(home):
 
 @pytest.mark.parametrize(
     ("purpose", "name"),
-    [(Purpose.PSEUDONYM, "ws_b"), (Purpose.PSEUDONYM, "WS_A"), (Purpose.SURROGATE, "ws_a"), (Purpose.PARQUET, "ws_a")],
+    [
+        (Purpose.PSEUDONYM, "ws_b"),
+        (Purpose.PSEUDONYM, "WS_A"),
+        (Purpose.SURROGATE, "ws_a"),
+        (Purpose.PARQUET, "ws_a"),
+    ],
 )
 def test_no_two_purposes_or_names_share_a_key(keyring, purpose, name):
     assert keyring.get(purpose, name) != keyring.get(Purpose.PSEUDONYM, "ws_a")

@@ -1,0 +1,44 @@
+"""The command `wasms`: one module per noun, errors in plain words, exit codes that scripts can use."""
+
+import sys
+
+import typer
+
+from anonymizers.errors import AnonymizerError
+from pipelines.cli import contract, quarantine
+from pipelines.cli.demo import demo
+from pipelines.cli.dev import dev
+from pipelines.cli.generate import generate
+from pipelines.cli.ingest import EXIT_FAILED, ingest
+from pipelines.cli.report import ERR
+from pipelines.cli.run import run
+from pipelines.cli.sql import sql
+from pipelines.cli.sync import sync_command
+from pipelines.errors import PipelineError
+from warehouse.errors import WarehouseError
+
+
+def build_app() -> typer.Typer:
+    """Put the commands together."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        help="Personal data in, anonymous campaign marts out: the WaSMS analytics warehouse.",
+    )
+    for command in (demo, generate, ingest, run, sql, dev):
+        app.command()(command)
+    app.command("sync")(sync_command)
+    app.add_typer(contract.app, name="contract")
+    app.add_typer(quarantine.app, name="quarantine")
+    return app
+
+
+def main() -> None:
+    """Run the command line; known errors are one message on stderr and exit code 1."""
+    try:
+        build_app()()
+    except (PipelineError, AnonymizerError, WarehouseError) as error:
+        ERR.print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(EXIT_FAILED)
