@@ -73,9 +73,13 @@ def plan_calendar(population: Population) -> Calendar:
         by_day.setdefault(day, []).append(campaign)
     return Calendar(
         campaigns=tuple(campaigns),
-        by_day={d: tuple(sorted(c, key=lambda x: (x.workspace, x.starts_at, x.index))) for d, c in by_day.items()},
+        by_day={day: tuple(sorted(those, key=_order)) for day, those in by_day.items()},
         singles=_singles(population, spec.message_target - sum(c.audience for c in campaigns)),
     )
+
+
+def _order(campaign: Campaign) -> tuple[int, int, int]:
+    return campaign.workspace, campaign.starts_at, campaign.index
 
 
 def is_active(workspace: Workspace, day: date) -> bool:
@@ -90,9 +94,7 @@ def hours_ahead(workspace: Workspace, day: date) -> int:
     return round(offset / timedelta(hours=1))
 
 
-def _weekly_budgets(
-    population: Population, total: int
-) -> list[tuple[tuple[Workspace, date, int], int]]:
+def _weekly_budgets(population: Population, total: int) -> list[tuple[tuple[Workspace, date, int], int]]:
     """Messages per workspace and week, in proportion to contacts, activity and days."""
     spec = population.spec
     cells: list[tuple[Workspace, date, int]] = []
@@ -135,7 +137,7 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
     kind_weights = np.array([ARCHETYPES[k].weight for k in kinds])
     kind = kinds[int(rng.choice(len(kinds), p=kind_weights / kind_weights.sum()))]
     channel = "sms" if rng.random() < SMS_SHARE else "whatsapp"
-    name = _name(rng, population, workspace, day)
+    name = _name(rng, workspace, day)
     parts: list[tuple[str | None, int]] = [(None, draft.audience)]
     if rng.random() < AB_SHARE and draft.audience >= 100:
         parts = [("A", draft.audience // 2), ("B", draft.audience - draft.audience // 2)]
@@ -168,7 +170,7 @@ def _in_period(population: Population, workspace: Workspace, day: date, hour: in
     return at - DAY_S if at >= last else at
 
 
-def _name(rng: np.random.Generator, population: Population, workspace: Workspace, day: date) -> str:
+def _name(rng: np.random.Generator, workspace: Workspace, day: date) -> str:
     """A name out of a modest number: occasion, sometimes with the week, rarely with a person's name."""
     draw = rng.random()
     if draw < 0.04:
@@ -189,10 +191,8 @@ def _singles(population: Population, total: int) -> dict[date, tuple[int, ...]]:
     rng = stream(spec.seed, "singles")
     days = [spec.start + timedelta(days=d) for d in range(spec.days)]
     weights = np.array(
-        [
-            [w.size * w.intensity * is_active(w, d) * (0.5 + WEEKDAY_WEIGHTS[d.weekday()] / 10) for w in population.workspaces]
-            for d in days
-        ]
+        [[w.size * w.intensity * is_active(w, day) for w in population.workspaces] for day in days]
     )
+    weights *= np.array([0.5 + WEEKDAY_WEIGHTS[day.weekday()] / 10 for day in days])[:, np.newaxis]
     expected = weights / weights.sum() * max(0, total)
     return {day: tuple(row) for day, row in zip(days, rng.poisson(expected).tolist(), strict=True)}

@@ -26,4 +26,5 @@ class Carry:
 
     def take(self, day: date) -> pl.DataFrame:
         """Rows of a day, in the order in which they were put."""
-        return pl.concat([self.empty, *self.waiting.pop(seconds_of(day) // DAY_S, ())])
+        rows: pl.DataFrame = pl.concat([self.empty, *self.waiting.pop(seconds_of(day) // DAY_S, ())])
+        return rows

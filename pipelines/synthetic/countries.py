@@ -48,7 +48,7 @@ class Country:
     @property
     def numbers(self) -> int:
         """How many different mobile numbers there are."""
-        return len(self.prefixes) * 10**self.digits
+        return len(self.prefixes) * int(10**self.digits)
 
     def phones(self, people: Ints) -> Ints:
         """Phone numbers of people, as integers with the calling code; different for different people."""

@@ -42,7 +42,10 @@ class Inbox:
         size = 0
         if name.endswith(".gz"):
             # Neither the time nor the name of the file goes into its header.
-            with path.open("wb") as raw, gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as file:
+            with (
+                path.open("wb") as raw,
+                gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as file,
+            ):
                 size = sum(file.write(text_bytes(part)) for part in parts)
         else:
             with path.open("wb") as file:
@@ -100,7 +103,9 @@ def day_name(day: date, ending: str) -> str:
 def _plain(table: pa.Table) -> pa.Table:
     """Strings with 32-bit offsets, as every other tool writes them."""
     fields = [
-        pa.field(f.name, pa.string()) if pa.types.is_large_string(f.type) or pa.types.is_string_view(f.type) else f
+        pa.field(f.name, pa.string())
+        if pa.types.is_large_string(f.type) or pa.types.is_string_view(f.type)
+        else f
         for f in table.schema
     ]
     return table.cast(pa.schema(fields))

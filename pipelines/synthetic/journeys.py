@@ -103,7 +103,9 @@ def _fates(rng: np.random.Generator, population: Population, outbox: Outbox, row
     is_whatsapp = provider == WHATSAPP
     fails = chance(rng, np.where(is_whatsapp, rate["whatsapp_failed"], rate["sms_failed"]), count)
     stuck = chance(rng, np.where(is_whatsapp, rate["whatsapp_stuck"], 0.02), count)
-    reads = is_whatsapp & chance(rng, rate["whatsapp_read"] * np.clip(0.4 + 0.6 * engagement, 0.0, 1.25), count)
+    reads = is_whatsapp & chance(
+        rng, rate["whatsapp_read"] * np.clip(0.4 + 0.6 * engagement, 0.0, 1.25), count
+    )
     sent = outbox.queued_ms[rows] / 1000 + rng.uniform(0.4, 3.0, count)
     speed = pick(rng, [85, 13, 2], count)
     delay = np.choose(
@@ -152,7 +154,11 @@ def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fate
     received = arrival_ms(rng, at)
     again = np.flatnonzero(chance(rng, REPEATED_SHARE, len(at)))
     # Retries of a webhook that was not acknowledged: after minutes, or in another day's file.
-    later = np.where(chance(rng, 0.3, len(again)), rng.uniform(0.5, 2.0, len(again)) * DAY_S, rng.uniform(20, 2_400, len(again)))
+    later = np.where(
+        chance(rng, 0.3, len(again)),
+        rng.uniform(0.5, 2.0, len(again)) * DAY_S,
+        rng.uniform(20, 2_400, len(again)),
+    )
     pick_rows = np.concatenate([np.arange(len(at)), again])
     source = rows[message[pick_rows]]
     return pl.DataFrame(
@@ -181,7 +187,9 @@ def _answers(
     contact = outbox.contact[rows]
     country = contacts.country[contact]
     provider = outbox.provider[rows]
-    is_marketing = np.array([a.category == "marketing" for a in ARCHETYPES])[outbox.template[rows] % len(ARCHETYPES)]
+    is_marketing = np.array([a.category == "marketing" for a in ARCHETYPES])[
+        outbox.template[rows] % len(ARCHETYPES)
+    ]
     reply_rate = np.array([c.rates.reply for c in COUNTRIES])[country] * contacts.engagement[contact]
     opt_out_rate = np.array([c.rates.opt_out for c in COUNTRIES])[country]
     reached = np.isfinite(reach)
@@ -238,7 +246,9 @@ def _clicks(
     contact = outbox.contact[rows]
     has_link = np.array([a.has_link for a in ARCHETYPES])[outbox.template[rows] % len(ARCHETYPES)]
     rate = np.array([c.rates.click for c in COUNTRIES])[population.contacts.country[contact]]
-    rate = rate * population.contacts.engagement[contact] * np.where(outbox.provider[rows] == WHATSAPP, 1.0, 0.5)
+    rate = (
+        rate * population.contacts.engagement[contact] * np.where(outbox.provider[rows] == WHATSAPP, 1.0, 0.5)
+    )
     times = 1 + pick(rng, [80, 15, 5], len(rows))
     clicked = np.flatnonzero(np.isfinite(reach) & has_link & chance(rng, rate, len(rows)))
     place = np.repeat(clicked, times[clicked])
@@ -256,8 +266,6 @@ def _clicks(
             "at": (reach[place] + 2 + wait).astype(np.int64),
         }
     )
-
-
 
 
 def _bills(outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:

@@ -39,7 +39,9 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
     for index, country in enumerate(COUNTRIES):
         of = contacts.country[rows] == index
         # From the far end of the plan, where nobody was given a number.
-        new[of] = country.phones(country.numbers - 1 - (rows[of] + day.toordinal() * 31) % (country.numbers // 8))
+        new[of] = country.phones(
+            country.numbers - 1 - (rows[of] + day.toordinal() * 31) % (country.numbers // 8)
+        )
     contacts.phone[rows] = new
     contacts.changed_at[rows] = at
     return pl.DataFrame(
@@ -96,7 +98,10 @@ def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series
             value |= {"event": "APPROVED", "reason": "NONE"}
         else:
             reason = _REJECTIONS[int(rng.integers(len(_REJECTIONS)))]
-            info = {"reason": "The text does not fit its category.", "recommendation": "Choose another category."}
+            info = {
+                "reason": "The text does not fit its category.",
+                "recommendation": "Choose another category.",
+            }
             value |= {"event": "REJECTED", "reason": reason, "rejection_info": info}
         if "event" in value:
             value["message_template_category"] = template.archetype.category.upper()
@@ -108,5 +113,3 @@ def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series
 
 def _text(at_ms: int) -> str:
     return str(iso_milliseconds(np.array([at_ms], dtype=np.int64))[0])
-
-

@@ -149,7 +149,12 @@ def _rows(contact: Ints, campaign: int, template: Ints | int, provider: Ints | i
 
 
 def _outcomes(
-    rng: np.random.Generator, population: Population, contact: Ints, template: Ints, provider: Ints, queued: Ints
+    rng: np.random.Generator,
+    population: Population,
+    contact: Ints,
+    template: Ints,
+    provider: Ints,
+    queued: Ints,
 ) -> tuple[Ints, Ints, Ints]:
     count = len(contact)
     is_marketing = np.array([a.category == "marketing" for a in ARCHETYPES])[template % len(ARCHETYPES)]
@@ -185,5 +190,3 @@ def _message_ids(
         .otherwise("digits")
     )
     return frame.select(pl.when("accepted").then(text).alias("message_id")).to_series()
-
-

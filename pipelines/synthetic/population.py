@@ -61,7 +61,11 @@ class Workspace:
 
     @property
     def owner_email(self) -> str:
-        return f"{slug(self.owner_first)}.{slug(self.owner_last)}@{slug(self.name)[:24]}.example.com"
+        return f"{slug(self.owner_first)}.{slug(self.owner_last)}@{self.mail_domain}"
+
+    @property
+    def mail_domain(self) -> str:
+        return f"{slug(self.name)[:24].strip('-') or 'mail'}.example.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,10 @@ def _sizes(spec: WorldSpec, rng: np.random.Generator) -> list[int]:
     total = spec.workspaces * spec.contacts
     fixed: dict[int, int] = {}
     if spec.workspaces >= 3:
-        fixed = {spec.workspaces - 1: TINY_CONTACTS, spec.workspaces - 2: min(SOLE_TRADER_CONTACTS, spec.contacts)}
+        fixed = {
+            spec.workspaces - 1: TINY_CONTACTS,
+            spec.workspaces - 2: min(SOLE_TRADER_CONTACTS, spec.contacts),
+        }
         weights[list(fixed)] = 0.0
     # A subscription that ends should not take half of the world with it.
     weights[7::10] = np.minimum(weights[7::10], 0.7)
@@ -199,13 +206,17 @@ def _workspaces(spec: WorldSpec, pool: Pool) -> tuple[Workspace, ...]:
             Workspace(
                 index=index,
                 id="ws_" + "".join(_ID_LETTERS[i] for i in rng.integers(0, 32, 10)),
-                name=f"{owner_first} {owner_last}" if is_person else names[country.code][index // len(COUNTRIES)],
+                name=f"{owner_first} {owner_last}"
+                if is_person
+                else names[country.code][index // len(COUNTRIES)],
                 country=country,
                 country_index=country_index,
                 time_zone=country.time_zones[index // len(COUNTRIES) % len(country.time_zones)],
                 industry=INDUSTRIES[int(rng.integers(len(INDUSTRIES)))],
                 plan=PLANS[1 + min(2, size // max(1, spec.contacts))] if size > TINY_CONTACTS else "free",
-                created_at=seconds_of(spec.start) - int(rng.integers(40, 900)) * DAY_S + int(rng.integers(DAY_S)),
+                created_at=seconds_of(spec.start)
+                - int(rng.integers(40, 900)) * DAY_S
+                + int(rng.integers(DAY_S)),
                 ended_on=_ended_on(spec, index),
                 first=first,
                 size=size,
@@ -252,7 +263,7 @@ def _members(spec: WorldSpec, pool: Pool, workspaces: tuple[Workspace, ...]) -> 
                     last_name=last_name,
                     email=workspace.owner_email
                     if is_owner
-                    else f"{slug(first_name)}.{slug(last_name)}{place}@{slug(workspace.name)[:24]}.example.com",
+                    else f"{slug(first_name)}.{slug(last_name)}{place}@{workspace.mail_domain}",
                     phone=int(phones[place]),
                     role="owner" if is_owner else ("admin", "editor", "editor", "viewer")[place % 4],
                     created_at=min(
@@ -288,7 +299,8 @@ def _templates(spec: WorldSpec, workspaces: tuple[Workspace, ...]) -> tuple[Temp
                     language=language,
                     archetype=archetype,
                     created_at=min(
-                        workspace.created_at + int(rng.integers(1, 30)) * DAY_S, seconds_of(spec.start) - DAY_S
+                        workspace.created_at + int(rng.integers(1, 30)) * DAY_S,
+                        seconds_of(spec.start) - DAY_S,
                     ),
                 )
             )
@@ -308,7 +320,9 @@ def _contacts(
     for workspace in workspaces:
         part = slice(workspace.first, workspace.first + workspace.size)
         abroad = chance(rng, FOREIGN_SHARE, workspace.size)
-        country[part] = np.where(abroad, rng.integers(0, len(COUNTRIES), workspace.size), workspace.country_index)
+        country[part] = np.where(
+            abroad, rng.integers(0, len(COUNTRIES), workspace.size), workspace.country_index
+        )
         # One draw without repetition serves all countries: a person's number is unique within each of them.
         smallest = min(c.numbers for c in COUNTRIES)
         people = min(smallest, POOL_FACTOR * max(int(by_country[workspace.country_index]), workspace.size))
@@ -333,7 +347,9 @@ def _contacts(
     )
     deleted = np.where(chance(rng, 0.006, total), start + rng.integers(0, days * DAY_S, total), NEVER)
     deleted[deleted <= created] = NEVER
-    opted_out = np.where(chance(rng, 0.03, total) & ~born_within, start - rng.integers(1, 30 * DAY_S, total), NEVER)
+    opted_out = np.where(
+        chance(rng, 0.03, total) & ~born_within, start - rng.integers(1, 30 * DAY_S, total), NEVER
+    )
     opted_out[opted_out <= created] = NEVER
     return Contacts(
         workspace=np.repeat(np.arange(len(workspaces)), [w.size for w in workspaces]),
@@ -400,5 +416,3 @@ def user_ids(contacts: Contacts, rows: Ints) -> pl.Series:
     codes = pl.Series([c.code for c in COUNTRIES]).gather(contacts.country[rows])
     frame = pl.DataFrame({"code": codes, "number": contacts.user_number[rows]})
     return frame.select(pl.concat_str("code", pl.lit("."), "number").alias("user_id")).to_series()
-
-

@@ -78,7 +78,9 @@ class PrivacyTables:
         times = stamps([r[4] for r in rows])
         columns = ["workspace_id", "member_id", "purpose", "is_granted"]
         types = [pl.String, pl.String, pl.String, pl.Boolean]
-        frame = pl.DataFrame([r[:4] for r in rows], schema=dict(zip(columns, types, strict=True)), orient="row")
+        frame = pl.DataFrame(
+            [r[:4] for r in rows], schema=dict(zip(columns, types, strict=True)), orient="row"
+        )
         return frame.with_columns(times.alias("valid_from"), times.alias("updated_at"))
 
     def _requests(self, rows: list[Request], until: int) -> pl.DataFrame:
@@ -97,19 +99,21 @@ class PrivacyTables:
                 "status": ["done" if d else "received" for d in done],
                 "received_on": stamps([r.received_at for r in rows]),
                 "due_on": stamps([r.received_at + ANSWER_DAYS * DAY_S for r in rows]),
-                "updated_at": stamps([r.done_at if d else r.received_at for r, d in zip(rows, done, strict=True)]),
+                "updated_at": stamps(
+                    [r.done_at if d else r.received_at for r, d in zip(rows, done, strict=True)]
+                ),
             }
         )
 
     def _holds(self) -> pl.DataFrame:
-        """One hold on a contact's messages, and where there are several workspaces one on a whole workspace."""
+        """One hold on a contact's messages and, among several workspaces, one on a whole workspace."""
         spec, contacts = self.population.spec, self.population.contacts
         start = seconds_of(spec.start)
         first, last = self.population.workspaces[0], self.population.workspaces[-1]
         owner = f"{first.owner_first} {first.owner_last}"
-        rows = [
-            (first.id, "hold_1", "app__messages", f"+{contacts.phone[first.first]}", f"Dispute of {owner} with a customer")
-        ]
+        phone = f"+{contacts.phone[first.first]}"
+        reason = f"Dispute of {owner} with a customer"
+        rows: list[tuple[str | None, ...]] = [(first.id, "hold_1", "app__messages", phone, reason)]
         if last.index != first.index:
             rows.append((last.id, "hold_2", None, None, "Audit of invoices"))
         columns = ["workspace_id", "hold_id", "held_source", "phone", "reason"]
@@ -125,7 +129,9 @@ class PrivacyTables:
 
     def _parquet(self, entity: str, day: date, frame: pl.DataFrame, *, full: bool = False) -> None:
         self.inbox.records[f"privacy__{entity}"] += len(frame)
-        self.inbox.write_parquet(f"privacy/{entity}", day_name(day, "full.parquet" if full else "parquet"), [frame])
+        self.inbox.write_parquet(
+            f"privacy/{entity}", day_name(day, "full.parquet" if full else "parquet"), [frame]
+        )
 
 
 def _plan_requests(population: Population) -> list[Request]:

@@ -43,12 +43,14 @@ def _cut(text: str, count: int, width: int) -> pl.Series:
 def pick(rng: np.random.Generator, weights: npt.ArrayLike, count: int) -> Ints:
     """Indices drawn by weight; ``weights`` need not add up to one."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.searchsorted(edges, rng.random(count) * edges[-1], side="right").astype(np.int64)
+    drawn: Ints = np.searchsorted(edges, rng.random(count) * edges[-1], side="right").astype(np.int64)
+    return drawn
 
 
-def chance(rng: np.random.Generator, probability: npt.ArrayLike, count: int) -> Flags:
+def chance(rng: np.random.Generator, probability: float | Floats, count: int) -> Flags:
     """One coin per row, of one probability or of one each."""
-    return rng.random(count) < probability
+    heads: Flags = rng.random(count) < probability
+    return heads
 
 
 def waits(rng: np.random.Generator, count: int, *, median_s: float, sigma: float, limit_s: float) -> Floats:

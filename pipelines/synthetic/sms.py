@@ -50,7 +50,7 @@ class Carriers:
             yield self._receipt_texts(events[part])
 
     def export(self, day: date, bills: pl.DataFrame, replies: pl.DataFrame) -> Iterator[pl.Series]:
-        """The export of a night: pages of the day before, account by account, first outgoing then incoming."""
+        """The export of a night: pages of the day before, account by account, outgoing ones first."""
         received = opening(np.array([(seconds_of(day) + EXPORTED_AFTER_S) * 1000], dtype=np.int64))[0]
         pages = [_page_start(received, w.twilio_account) for w in self.population.workspaces]
         for rows, render in ((bills, self._bill_texts), (replies, self._reply_texts)):
@@ -92,7 +92,9 @@ class Carriers:
             .otherwise(pl.lit(""))
         )
         error = (
-            pl.when(pl.col("error") > 0).then(pl.concat_str(pl.lit("&ErrorCode="), "error")).otherwise(pl.lit(""))
+            pl.when(pl.col("error") > 0)
+            .then(pl.concat_str(pl.lit("&ErrorCode="), "error"))
+            .otherwise(pl.lit(""))
         )
         return frame.select(
             pl.concat_str(
@@ -122,7 +124,9 @@ class Carriers:
     def _receipt_texts(self, rows: pl.DataFrame) -> pl.Series:
         workspace = rows["workspace"].to_numpy()
         at = rows["at"].to_numpy()
-        body = bodies(self.population, rows["template"].to_numpy(), rows["contact"].to_numpy(), rows["conversation"])
+        body = bodies(
+            self.population, rows["template"].to_numpy(), rows["contact"].to_numpy(), rows["conversation"]
+        )
         frame = rows.with_columns(
             opening(rows["received_ms"].to_numpy()).alias("opening"),
             self._column("sms_sender", workspace).alias("folder"),
@@ -159,9 +163,13 @@ class Carriers:
         workspace, template = rows["workspace"].to_numpy(), rows["template"].to_numpy()
         body = bodies(self.population, template, rows["contact"].to_numpy(), rows["tail"])
         plain = self._is_gsm[template]
-        plain &= self.population.pool.first_is_gsm[self.population.contacts.first_name[rows["contact"].to_numpy()]]
+        plain &= self.population.pool.first_is_gsm[
+            self.population.contacts.first_name[rows["contact"].to_numpy()]
+        ]
         segments = _segments(body.str.len_chars().to_numpy().astype(np.int64), plain)
-        cost = np.array([round(w.country.sms_price * _MICRO_PRICE) for w in self.population.workspaces])[workspace]
+        cost = np.array([round(w.country.sms_price * _MICRO_PRICE) for w in self.population.workspaces])[
+            workspace
+        ]
         frame = rows.with_columns(
             self._column("sms_sender", workspace).alias("sender"),
             self._column("twilio_account", workspace).alias("account"),
@@ -173,8 +181,11 @@ class Carriers:
             pl.Series(segments * cost).cast(pl.String).str.zfill(7).alias("micros"),
         )
         price = pl.concat_str(
-            pl.lit('"-'), pl.col("micros").str.slice(0, pl.col("micros").str.len_bytes() - 6), pl.lit("."),
-            pl.col("micros").str.tail(6).str.head(5), pl.lit('"'),
+            pl.lit('"-'),
+            pl.col("micros").str.slice(0, pl.col("micros").str.len_bytes() - 6),
+            pl.lit("."),
+            pl.col("micros").str.tail(6).str.head(5),
+            pl.lit('"'),
         )
         return frame.select(
             pl.concat_str(

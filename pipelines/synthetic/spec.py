@@ -14,7 +14,8 @@ TAIL_DAYS = 7
 DEFAULT_START = date(2026, 5, 11)
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that commands can show the defaults as `WorldSpec.days`.
+@dataclass(frozen=True)
 class WorldSpec:
     """Size, period and seed of a world; equal specs give byte-equal files.
 

@@ -4,7 +4,7 @@ Columns are those of `pipelines/contracts/app__*.yml`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -53,7 +53,7 @@ def times(seconds: Ints) -> pl.Series:
     return frame.select(pl.when("shown").then("at").alias("at")).to_series()
 
 
-def stamps(values: list[int | None] | list[int]) -> pl.Series:
+def stamps(values: Sequence[int | None]) -> pl.Series:
     """As `times`, from a list; None becomes null."""
     return times(np.array([NEVER if v is None else v for v in values], dtype=np.int64))
 
@@ -80,9 +80,8 @@ class Tables:
         self._parquet("templates", day, [self._templates(start)], full=True)
         self._parquet("workspace_settings", day, [self._settings(before=start)], full=True)
         self._csv("members", day, self._members(), full=True)
-        invoices, payments = self.billing
-        self._csv("invoices", day, invoices.filter(pl.col("updated_at") < pl.lit(start * 10**6).cast(TIME)), full=True)
-        self._csv("payments", day, payments.filter(pl.col("updated_at") < pl.lit(start * 10**6).cast(TIME)), full=True)
+        for name, frame in zip(("invoices", "payments"), self.billing, strict=True):
+            self._csv(name, day, frame.filter(pl.col("updated_at") < _at(start)), full=True)
 
     def write_changes(self, day: date) -> None:
         """What was created, changed or deleted on a day."""
@@ -102,8 +101,8 @@ class Tables:
             self._parquet("templates", day, [self._templates(high, without_unused=True)], full=True)
         window = pl.col("updated_at").is_between(_at(low), _at(high), closed="left")
         for name, frame in zip(("invoices", "payments"), self.billing, strict=True):
-            if len(rows := frame.filter(window)):
-                self._csv(name, day, rows)
+            if len(changed := frame.filter(window)):
+                self._csv(name, day, changed)
 
     def write_outbox(self, outbox: Outbox) -> None:
         """The messages of a day."""
@@ -235,7 +234,9 @@ class Tables:
                 former = str(int(w.phone_number_id) - 1)
                 number = str(w.display_number - 1)
                 rows.append((w.id, "whatsapp", w.account_id, former, number, w.created_at, moved))
-            rows.append((w.id, "whatsapp", w.account_id, w.phone_number_id, str(w.display_number), since, None))
+            rows.append(
+                (w.id, "whatsapp", w.account_id, w.phone_number_id, str(w.display_number), since, None)
+            )
             account = w.twilio_account if w.sms_provider == "twilio" else None
             shown = w.sms_sender.removeprefix("+")
             rows.append((w.id, w.sms_provider, account, w.sms_sender, shown, w.created_at, None))
@@ -366,17 +367,26 @@ class Tables:
                 if not is_void and rng.random() < 0.97:
                     invoices.append((*row, "paid", issued, paid))
                     payment = invoice.replace("inv_", "pay_")
-                    payments.append((w.id, payment, invoice, amount, w.country.currency, method, card, paid, paid))
+                    payments.append(
+                        (w.id, payment, invoice, amount, w.country.currency, method, card, paid, paid)
+                    )
         return _invoice_rows(invoices), _payment_rows(payments)
 
     def _workspace_ids(self, workspace: Ints) -> pl.Series:
         return lookup([w.id for w in self.population.workspaces], workspace)
 
     def _parquet(
-        self, entity: str, day: date, frames: Iterator[pl.DataFrame] | list[pl.DataFrame], *, full: bool = False
+        self,
+        entity: str,
+        day: date,
+        frames: Iterator[pl.DataFrame] | list[pl.DataFrame],
+        *,
+        full: bool = False,
     ) -> None:
         counted = _counted(frames, self.inbox, f"app__{entity}")
-        self.inbox.write_parquet(f"app/{entity}", day_name(day, "full.parquet" if full else "parquet"), counted)
+        self.inbox.write_parquet(
+            f"app/{entity}", day_name(day, "full.parquet" if full else "parquet"), counted
+        )
 
     def _csv(self, entity: str, day: date, frame: pl.DataFrame, *, full: bool = False) -> None:
         self.inbox.records[f"app__{entity}"] += len(frame)
@@ -426,14 +436,26 @@ def _subscription_rows(workspaces: tuple[Workspace, ...], before: int) -> pl.Dat
 
 
 def _invoice_rows(rows: list[tuple[object, ...]]) -> pl.DataFrame:
-    columns = ["workspace_id", "invoice_id", "billing_name", "billing_address", "amount", "currency", "status"]
-    frame = pl.DataFrame(rows, schema=[*columns, "issued_at", "updated_at"], orient="row", infer_schema_length=None)
+    columns = [
+        "workspace_id",
+        "invoice_id",
+        "billing_name",
+        "billing_address",
+        "amount",
+        "currency",
+        "status",
+    ]
+    frame = pl.DataFrame(
+        rows, schema=[*columns, "issued_at", "updated_at"], orient="row", infer_schema_length=None
+    )
     return frame.with_columns((pl.col("issued_at", "updated_at") * 1_000_000).cast(TIME))
 
 
 def _payment_rows(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     columns = ["workspace_id", "payment_id", "invoice_id", "amount", "currency", "method", "card_last4"]
-    frame = pl.DataFrame(rows, schema=[*columns, "paid_at", "updated_at"], orient="row", infer_schema_length=None)
+    frame = pl.DataFrame(
+        rows, schema=[*columns, "paid_at", "updated_at"], orient="row", infer_schema_length=None
+    )
     return frame.with_columns((pl.col("paid_at", "updated_at") * 1_000_000).cast(TIME))
 
 
@@ -458,7 +480,7 @@ def _custom_fields(contacts: Contacts, rows: Ints) -> pl.Series:
     }
     pieces: list[pl.Series] = []
     for place, (key, values) in enumerate(tables.items()):
-        texts = [f'{"{" if place == 0 else ","}{json.dumps(key)}:{json.dumps(v)}' for v in values]
+        texts = [f"{'{' if place == 0 else ','}{json.dumps(key)}:{json.dumps(v)}" for v in values]
         pieces.append(lookup(texts, number // (7 + 11 * place) % len(values)).alias(key))
     born = pl.Series(number % 28 + 1).cast(pl.String).str.zfill(2)
     frame = pl.DataFrame(pieces).with_columns(born.alias("born"), pl.Series(number % 5 < 3).alias("has"))
@@ -469,7 +491,9 @@ def _custom_fields(contacts: Contacts, rows: Ints) -> pl.Series:
 def _optional(texts: list[str], index: Ints) -> pl.Series:
     """Texts by index; null where the index is negative."""
     shown = pl.Series(index >= 0)
-    frame = pl.DataFrame({"shown": shown, "text": lookup([*texts, ""], np.where(index >= 0, index, len(texts)))})
+    frame = pl.DataFrame(
+        {"shown": shown, "text": lookup([*texts, ""], np.where(index >= 0, index, len(texts)))}
+    )
     return frame.select(pl.when("shown").then("text").alias("text")).to_series()
 
 
@@ -479,7 +503,9 @@ def _numbered(prefix: str, count: int, start: int = 0) -> pl.Series:
 
 def _numbered_by(prefix: str, numbers: Ints) -> pl.Series:
     frame = pl.DataFrame({"n": numbers})
-    return frame.select(pl.concat_str(pl.lit(prefix), pl.col("n").cast(pl.String).str.zfill(7)).alias("id")).to_series()
+    return frame.select(
+        pl.concat_str(pl.lit(prefix), pl.col("n").cast(pl.String).str.zfill(7)).alias("id")
+    ).to_series()
 
 
 def _plus(phones: pl.Series) -> pl.Series:

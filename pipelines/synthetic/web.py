@@ -37,7 +37,9 @@ REPEATED_SHARE = 0.005
 OFFLINE_SHARE = 0.01
 _STATUSES = np.array([200, 304, 302, 404, 403, 500, 502])
 _STATUS_WEIGHTS = (82, 6, 5, 4, 1.5, 1, 0.5)
-_HOURS = np.array([2, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 10, 10, 11, 12, 12, 11, 10, 9, 8, 7, 5, 4, 3], dtype=float)
+_HOURS = np.array(
+    [2, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 10, 10, 11, 12, 12, 11, 10, 9, 8, 7, 5, 4, 3], dtype=float
+)
 _OFFICE = np.array([0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 10, 6, 9, 11, 11, 9, 6, 3, 2, 1, 1, 0, 0], dtype=float)
 
 
@@ -89,7 +91,9 @@ class Web:
         rng = stream(self.population.spec.seed, "usage", day.toordinal())
         members = self.population.members
         workspaces = self.population.workspaces
-        busy = np.array([is_active(workspaces[m.workspace], day) for m in members]) * (0.25 if day.weekday() > 4 else 1)
+        busy = np.array([is_active(workspaces[m.workspace], day) for m in members]) * (
+            0.25 if day.weekday() > 4 else 1
+        )
         counts = rng.poisson(USAGE_PER_MEMBER_DAY * busy) * chance(rng, 0.6, len(members))
         member = np.repeat(np.arange(len(members)), counts)
         count = len(member)
@@ -120,7 +124,9 @@ class Web:
         consents = np.array([m.has_consented for m in members])[member] ^ (at // 1000 >= changes_at)
         # A session lasts as long as the member keeps coming back within the half-day.
         session = member * 4 + at // 43_200_000 % 2
-        tags = hex_texts(stream(population.spec.seed, "sessions", int(at[0]) if count else 0), 4 * len(members), 16)
+        tags = hex_texts(
+            stream(population.spec.seed, "sessions", int(at[0]) if count else 0), 4 * len(members), 16
+        )
         devices = hex_texts(stream(population.spec.seed, "devices"), 2 * len(members), 16)
         uses = chance(rng, 0.4, count)
         frame = pl.DataFrame(
@@ -134,7 +140,9 @@ class Web:
                 "uses": uses,
                 "feature": lookup(list(FEATURES), rng.integers(0, len(FEATURES), count)),
                 "url": _mostly_plain(rng, self.pools.pages, self.pools.pages_plain, count),
-                "referrer": _mostly_plain(rng, self.pools.referrers[2:], self.pools.referrers_plain - 2, count),
+                "referrer": _mostly_plain(
+                    rng, self.pools.referrers[2:], self.pools.referrers_plain - 2, count
+                ),
                 "plan": lookup([w.plan for w in population.workspaces], workspace),
                 "ip": _addresses(member * 104_729 + 17),
                 "agent": lookup(list(USER_AGENTS), member % HUMAN_AGENTS),
@@ -159,7 +167,10 @@ class Web:
             ('","plan":"', pl.col("plan")),
             ('","ip":"', pl.col("ip")),
             ('","user_agent":"', pl.col("agent")),
-            ('","consent":{"analytics":', pl.when("consents").then(pl.lit("true")).otherwise(pl.lit("false"))),
+            (
+                '","consent":{"analytics":',
+                pl.when("consents").then(pl.lit("true")).otherwise(pl.lit("false")),
+            ),
         ]
         parts = [part for text, column in pieces for part in (pl.lit(text), column)]
         return frame.select(pl.concat_str(*parts, pl.lit("}}")).alias("text"))
@@ -208,8 +219,12 @@ class Web:
         return lines.gather(np.repeat(np.arange(count), frame["times"].to_numpy()))
 
 
-def _times(rng: np.random.Generator, day: date, hours: np.ndarray[tuple[int], np.dtype[np.float64]], count: int) -> Ints:
-    times: Ints = (seconds_of(day) + pick(rng, hours, count) * 3_600) * 1000 + rng.integers(0, 3_600_000, count)
+def _times(
+    rng: np.random.Generator, day: date, hours: np.ndarray[tuple[int], np.dtype[np.float64]], count: int
+) -> Ints:
+    times: Ints = (seconds_of(day) + pick(rng, hours, count) * 3_600) * 1000 + rng.integers(
+        0, 3_600_000, count
+    )
     return times
 
 

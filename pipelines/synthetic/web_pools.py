@@ -84,28 +84,24 @@ FEATURES = (
     "api_key_create",
     "retention_change",
 )
+_BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+_IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X)"
+_WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
+_MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
 USER_AGENTS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/136.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/135.0.0.0 Safari/537.36 "
-    "Edg/135.0.0.0",
+    f"{_WINDOWS} {_BLINK} Chrome/136.0.0.0 Safari/537.36",
+    f"{_WINDOWS} {_BLINK} Chrome/135.0.0.0 Safari/537.36 Edg/135.0.0.0",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:138.0) Gecko/20100101 Firefox/138.0",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.4 "
-    "Safari/605.1.15",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/136.0.0.0 "
-    "Safari/537.36",
+    f"{_MAC} {_SAFARI} Version/18.4 Safari/605.1.15",
+    f"{_MAC} {_BLINK} Chrome/136.0.0.0 Safari/537.36",
     "Mozilla/5.0 (X11; Linux x86_64; rv:138.0) Gecko/20100101 Firefox/138.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.4 "
-    "Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "CriOS/136.0.7103.56 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/136.0.0.0 Mobile "
-    "Safari/537.36",
-    "Mozilla/5.0 (Linux; Android 14; Redmi Note 12) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Mobile "
-    "Safari/537.36",
-    "Mozilla/5.0 (Linux; Android 13; moto g52) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/133.0.0.0 Mobile "
-    "Safari/537.36",
-    "Mozilla/5.0 (iPad; CPU OS 18_3 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.3 "
-    "Mobile/15E148 Safari/604.1",
+    f"{_IPHONE} {_SAFARI} Version/18.4 Mobile/15E148 Safari/604.1",
+    f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) {_SAFARI} CriOS/136.0.7103.56 Mobile/15E148",
+    f"Mozilla/5.0 (Linux; Android 15; SM-S921B) {_BLINK} Chrome/136.0.0.0 Mobile Safari/537.36",
+    f"Mozilla/5.0 (Linux; Android 14; Redmi Note 12) {_BLINK} Chrome/134.0.0.0 Mobile Safari/537.36",
+    f"Mozilla/5.0 (Linux; Android 13; moto g52) {_BLINK} Chrome/133.0.0.0 Mobile Safari/537.36",
+    f"Mozilla/5.0 (iPad; CPU OS 18_3 like Mac OS X) {_SAFARI} Version/18.3 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
     "curl/8.7.1",
@@ -113,6 +109,7 @@ USER_AGENTS = (
     'Monitor/1.4 (\\"uptime\\"; eu-central)',
     "-",
 )
+# Of these, so many belong to people rather than machines.
 HUMAN_AGENTS = 12
 
 
@@ -184,7 +181,10 @@ def make_web_pools(seed: int, pool: Pool) -> WebPools:
         referrers_plain=len(_REFERRERS),
         pages=(*plain_pages, *(t for p in people for t in _personal_pages(p))),
         pages_plain=len(plain_pages),
-        landings=(*plain_landings, *(f"https://shop.example/hello?customer={quote(p.email)}" for p in people)),
+        landings=(
+            *plain_landings,
+            *(f"https://shop.example/hello?customer={quote(p.email)}" for p in people),
+        ),
         landings_plain=len(plain_landings),
         entries=(*plain_entries, *(e for p in people[:24] for e in _personal_entries(p))),
         entries_plain=len(plain_entries),

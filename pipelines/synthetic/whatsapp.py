@@ -35,7 +35,10 @@ _FAILURES = {
         "User's number is part of an experiment",
         "Failed to send message because this user's phone number is part of an experiment",
     ),
-    131050: ("Unable to deliver the message.", "This recipient has chosen to stop receiving marketing messages."),
+    131050: (
+        "Unable to deliver the message.",
+        "This recipient has chosen to stop receiving marketing messages.",
+    ),
     131000: ("Something went wrong", "Message failed to send due to an unknown error."),
     131053: ("Media upload error", "Unable to upload the media used in the message."),
 }
@@ -76,7 +79,9 @@ class Webhooks:
         ends = ~np.append(follows[1:], [False])
         own_change = chance(rng, OWN_CHANGE_SHARE, len(events))
         for part in slices(len(events)):
-            text = self._status_texts(events[part], received[part], follows[part], own_change[part], ends[part])
+            text = self._status_texts(
+                events[part], received[part], follows[part], own_change[part], ends[part]
+            )
             yield received[part], text
 
     def inbound(self, events: pl.DataFrame) -> Iterator[tuple[Ints, pl.Series]]:
@@ -89,7 +94,10 @@ class Webhooks:
         """Bodies of marketing preferences that contacts set."""
         for part in slices(len(events)):
             rows = events[part]
-            yield rows["received_ms"].to_numpy(), self._framed(rows, _preference_texts(rows), "user_preferences")
+            yield (
+                rows["received_ms"].to_numpy(),
+                self._framed(rows, _preference_texts(rows), "user_preferences"),
+            )
 
     def number_changes(self, events: pl.DataFrame) -> Iterator[tuple[Ints, pl.Series]]:
         """Bodies of `system` messages: a contact has a new number."""
@@ -100,7 +108,10 @@ class Webhooks:
     @cached_property
     def _heads(self) -> list[str]:
         """From the channel of the envelope to the metadata of the value, per workspace."""
-        return [f'whatsapp/{w.phone_number_id}","body":{_body_start(w)}{_value_start(w)}' for w in self._workspaces]
+        return [
+            f'whatsapp/{w.phone_number_id}","body":{_body_start(w)}{_value_start(w)}'
+            for w in self._workspaces
+        ]
 
     @property
     def _workspaces(self) -> tuple[Workspace, ...]:
@@ -204,14 +215,18 @@ class Webhooks:
             said(population.languages, language, choice, stops).alias("said"),
             _pressed(population.languages, language, choice, stops).alias("pressed"),
             lookup([escaped(r) for r in REACTIONS], choice % len(REACTIONS)).alias("emoji"),
-            lookup([str(w.display_number) for w in self._workspaces], rows["workspace"].to_numpy()).alias("number"),
+            lookup([str(w.display_number) for w in self._workspaces], rows["workspace"].to_numpy()).alias(
+                "number"
+            ),
         )
         # One reply in three quotes nothing; a button always belongs to its message.
         quotes = (pl.col("kind") == BUTTON) | ((pl.col("kind") != REACTION) & (pl.col("choice") % 3 != 0))
         context = (
             pl.when(quotes)
             .then(
-                pl.concat_str(pl.lit('"context":{"from":"'), "number", pl.lit('","id":"'), "replied_to", pl.lit('"},'))
+                pl.concat_str(
+                    pl.lit('"context":{"from":"'), "number", pl.lit('","id":"'), "replied_to", pl.lit('"},')
+                )
             )
             .otherwise(pl.lit(""))
         )
@@ -229,16 +244,28 @@ class Webhooks:
             .when(pl.col("kind") == BUTTON)
             .then(
                 pl.concat_str(
-                    pl.lit('"button":{"payload":"'), "pressed", pl.lit('","text":"'), "pressed", pl.lit('"},"type":"button"')
+                    pl.lit('"button":{"payload":"'),
+                    "pressed",
+                    pl.lit('","text":"'),
+                    "pressed",
+                    pl.lit('"},"type":"button"'),
                 )
             )
             .otherwise(
                 pl.concat_str(
-                    pl.lit('"reaction":{"message_id":"'), "replied_to", pl.lit('","emoji":"'), "emoji", pl.lit('"},"type":"reaction"')
+                    pl.lit('"reaction":{"message_id":"'),
+                    "replied_to",
+                    pl.lit('","emoji":"'),
+                    "emoji",
+                    pl.lit('"},"type":"reaction"'),
                 )
             )
         )
-        sender = pl.when("shows").then(pl.concat_str(pl.lit('"from":"'), "phone", pl.lit('",'))).otherwise(pl.lit(""))
+        sender = (
+            pl.when("shows")
+            .then(pl.concat_str(pl.lit('"from":"'), "phone", pl.lit('",')))
+            .otherwise(pl.lit(""))
+        )
         user = (
             pl.when("has_user_id")
             .then(pl.concat_str(pl.lit('"from_user_id":"'), "user_id", pl.lit('",')))
@@ -277,8 +304,15 @@ class Webhooks:
 def account_error(workspace: Workspace, code: int) -> str:
     """Body of an error about the account, apart from any message."""
     title, details = _ACCOUNT_ERRORS[code]
-    error = {"code": code, "title": title, "message": title, "error_data": {"details": details}, "href": _MANUAL}
-    return f'{_body_start(workspace)}{_value_start(workspace)},"errors":[{_json(error)}]}},"field":"messages"}}]}}]}}'
+    error = {
+        "code": code,
+        "title": title,
+        "message": title,
+        "error_data": {"details": details},
+        "href": _MANUAL,
+    }
+    inner = f',"errors":[{_json(error)}]}},"field":"messages"}}]}}]}}'
+    return f"{_body_start(workspace)}{_value_start(workspace)}{inner}"
 
 
 ACCOUNT_ERROR_CODES = tuple(_ACCOUNT_ERRORS)
@@ -292,7 +326,9 @@ def template_update(workspace: Workspace, *, at: int, field: str, value: dict[st
 
 def envelope(received_at: str, workspace: Workspace, body: str) -> str:
     """One line around a body, for the rare events that are written one by one."""
-    return f'{{"received_at":"{received_at}","channel":"whatsapp/{workspace.phone_number_id}","body":{body}}}\n'
+    return (
+        f'{{"received_at":"{received_at}","channel":"whatsapp/{workspace.phone_number_id}","body":{body}}}\n'
+    )
 
 
 def _body_start(workspace: Workspace) -> str:
@@ -352,7 +388,15 @@ def _price_text(kind: str, model: str) -> str:
 def _errors(rows: pl.DataFrame) -> pl.Series:
     texts = {
         code: ',"errors":['
-        + _json({"code": code, "title": title, "message": title, "error_data": {"details": details}, "href": _MANUAL})
+        + _json(
+            {
+                "code": code,
+                "title": title,
+                "message": title,
+                "error_data": {"details": details},
+                "href": _MANUAL,
+            }
+        )
         + "]"
         for code, (title, details) in _FAILURES.items()
     }
@@ -422,4 +466,3 @@ def _pressed(languages: tuple[str, ...], language: Ints, choice: Ints, stops: Fl
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
-

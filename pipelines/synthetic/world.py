@@ -28,6 +28,19 @@ Progress = Callable[[str, int, int], None]
 Lines = tuple[Ints, pl.Series]
 
 
+FEEDS = (
+    "whatsapp",
+    "twilio",
+    "twilio_export",
+    "smpp",
+    "usage",
+    "access_log",
+    "error_log",
+    *(f"app/{entity}" for entity in APP_ENTITIES),
+    *(f"privacy/{entity}" for entity in PRIVACY_ENTITIES),
+)
+
+
 def generate(inbox: Path, spec: WorldSpec, *, progress: Progress | None = None) -> WorldSummary:
     """Write a period of all raw sources below ``inbox``, one folder per feed, one file per day of arrival.
 
@@ -51,26 +64,11 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress | None = None) 
     days = [spec.start + timedelta(days=d) for d in range(spec.days + TAIL_DAYS)]
     for done, day in enumerate(days):
         if progress:
-            progress(day.isoformat(), done, len(days))
+            progress("generate", done, len(days))
         writer.write_day(day)
     if progress:
-        progress("done", len(days), len(days))
+        progress("generate", len(days), len(days))
     return writer.summary(days[-1])
-
-
-FEEDS = tuple(
-    [
-        "whatsapp",
-        "twilio",
-        "twilio_export",
-        "smpp",
-        "usage",
-        "access_log",
-        "error_log",
-        *(f"app/{entity}" for entity in APP_ENTITIES),
-        *(f"privacy/{entity}" for entity in PRIVACY_ENTITIES),
-    ]
-)
 
 
 class _World:
@@ -212,7 +210,11 @@ def _interleaved(bodies: Iterator[Lines], others: Iterable[Lines]) -> Iterator[p
     """
     filled = [(received, lines) for received, lines in others if len(lines)]
     rest_at = np.concatenate([r for r, _ in filled]) if filled else np.empty(0, dtype=np.int64)
-    rest = pl.concat([lines.alias("text") for _, lines in filled]) if filled else pl.Series("text", [], pl.String)
+    rest = (
+        pl.concat([lines.alias("text") for _, lines in filled])
+        if filled
+        else pl.Series("text", [], pl.String)
+    )
     order = np.argsort(rest_at, kind="stable")
     rest_at, rest = rest_at[order], rest.gather(order)
     for received, pieces in bodies:

@@ -1,0 +1,55 @@
+"""`wasms generate`: a believable inbox without anybody's data."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import typer
+from rich.table import Table
+
+from pipelines.cli.report import OUT, stages
+from pipelines.synthetic import WorldSpec, WorldSummary
+from pipelines.synthetic import generate as generate_world
+
+_START = WorldSpec.start.isoformat()
+
+
+def generate(
+    out: Path = typer.Option(..., help="Folder to write the feeds to; its feeds must be empty."),
+    workspaces: int = typer.Option(WorldSpec.workspaces, help="Workspaces."),
+    contacts: int = typer.Option(WorldSpec.contacts, help="Average contacts per workspace."),
+    days: int = typer.Option(WorldSpec.days, help="Days on which messages are sent."),
+    seed: int = typer.Option(WorldSpec.seed, help="Equal seeds give byte-equal files."),
+    start: datetime = typer.Option(_START, formats=["%Y-%m-%d"], help="First day, in UTC."),
+    messages: int | None = typer.Option(
+        None, help="Messages in all, met within a few percent. Default: two per contact and week."
+    ),
+) -> None:
+    """Write generated raw files of every source, in their real formats, below OUT; nothing is read."""
+    spec = WorldSpec(
+        workspaces=workspaces,
+        contacts=contacts,
+        days=days,
+        seed=seed,
+        start=date(start.year, start.month, start.day),
+        messages=messages,
+    )
+    with stages() as stage:
+        summary = generate_world(out, spec, progress=stage)
+    _print(out, summary)
+
+
+def _print(out: Path, summary: WorldSummary) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("data set")
+    table.add_column("rows", justify="right")
+    for source, rows in summary.records.items():
+        table.add_row(source, f"{rows:,}")
+    OUT.print(table)
+    OUT.print(
+        f"{summary.messages:,} messages of {summary.workspaces:,} workspaces "
+        f"to {summary.contacts:,} contacts, {summary.first_day} to {summary.last_arrival_day}: {summary.files:,} files, "
+        f"{summary.size_bytes / 1e6:,.0f} MB below {out}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    OUT.print(f"{summary.late_statuses:,} statuses arrive late, {summary.repeated_statuses:,} arrive again.")
