@@ -102,7 +102,8 @@ def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator
     """Replace whatever goes wrong by an error without values: messages of polars and pyarrow quote them."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001  whatever it is, its message may not leave
+    # A panic in polars is no `Exception`.
+    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001  its message may not leave
         raise TreatmentError(source, column, treatment, type(error)) from None
 
 

@@ -4,17 +4,16 @@ import polars as pl
 
 from anonymizers.unicode import plain
 
-# English: the per-se revocations of 47 CFR 64.1200(a)(10) (FCC 24-24), the CTIA Messaging Principles, 5.1.3,
-# and Twilio's default keywords, French ones included
-# (https://help.twilio.com/articles/223134027, https://www.twilio.com/docs/proxy/opt-out-keywords).
-# The other languages: the words that carriers or regulators ask for there, with the spellings people type:
-# STOP in Germany, France (36111/STOP SMS, AF2M) and Spain (BAJA); SAIR and PARAR in Brazil; 退订 and TD in
-# China; STOP and BERHENTI in Indonesia and Malaysia (BATAL STOP: MCMC mandatory standards); STOP and its
-# Hindi verbs in India.
+# English and French: what law and providers take for a revocation: 47 CFR 64.1200(a)(10) (stop, quit, end,
+# revoke, opt out, cancel, unsubscribe), the CTIA Messaging Principles, Twilio's keywords
+# (https://www.twilio.com/docs/proxy/opt-out-keywords) and those of AWS, which add REMOVE and TD
+# (https://docs.aws.amazon.com/sms-voice/latest/userguide/opt-out-list-keywords.html).
+# Chinese: TD and 退订 (https://intl.cloud.tencent.com/document/product/382/35474); not its T and N.
+# The other languages have no such list: the verbs that messages there name beside STOP, as people type them.
 OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
     "en": (
         "stop", "stop all", "stopall", "unsubscribe", "unsub", "cancel", "end", "quit", "revoke",
-        "opt out", "optout", "remove me", "unsubscribe me",
+        "opt out", "optout", "remove", "remove me", "unsubscribe me",
     ),
     "de": (
         "stopp", "abmelden", "abmeldung", "abbestellen", "austragen", "beenden", "keine werbung",
