@@ -46,6 +46,8 @@ _STORED_TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us"),
 }
+# The same values in other layouts, as polars and DuckDB hand them over.
+_OTHER_STRINGS = (pa.large_string(), pa.string_view())
 _SCRUBBED = (Treatment.SCRUB_TEXT, Treatment.SCRUB_URL, Treatment.JSON_ALLOWLIST)
 
 
@@ -175,7 +177,7 @@ def _is_valid(rows: pa.Table) -> bool:
 
 
 def _is(found: pa.DataType, declared: pa.DataType) -> bool:
-    return bool(found == declared or (declared == pa.string() and found == pa.large_string()))
+    return bool(found == declared or (declared == pa.string() and found in _OTHER_STRINGS))
 
 
 def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:

@@ -100,6 +100,18 @@ def test_a_kept_column_keeps_its_type_and_can_be_the_key(type_, array):
     assert len(set(stored.column("event_id").to_pylist())) == 2
 
 
+@pytest.mark.parametrize("layout", [pa.large_string(), pa.string_view()])
+def test_text_may_come_in_any_layout_and_is_stored_in_one(layout):
+    columns = plan(column("status", Treatment.KEEP), PHONE)
+    plainly = batch({"status": ["sent", None], "phone": ["1", "+49 151 00000001"]})
+    rows = plainly.set_column(2, "status", plainly.column("status").cast(layout))
+    rows = rows.set_column(3, "phone", plainly.column("phone").cast(layout))
+
+    stored = [anonymize(each, plan=columns, keys=KEYS, text=Untouched()) for each in (plainly, rows)]
+
+    assert stored[0] == stored[1]
+
+
 def test_a_batch_without_rows_has_the_schema_of_a_full_one():
     every = plan(*EVERY_TREATMENT)
     empty = batch({c.raw: pa.array([], pa.string()) for c in EVERY_TREATMENT})
