@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
@@ -14,6 +15,7 @@ from duckdb.sqltypes import VARCHAR
 
 from pipelines.contract import load_contracts
 from pipelines.runtime import view_schema
+from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.keyring import KeyRing, KeyStore, Purpose
 from warehouse.session import attach
@@ -40,7 +42,10 @@ class Plugin(BasePlugin):
         """Add keys, create the store's views, attach the warehouse file, define the function."""
         keyring = KeyRing(self._home.keys)
         schemas = {name: view_schema(contract) for name, contract in load_contracts().items()}
-        attach(conn, home=self._home, keyring=keyring, schemas=schemas)
+        try:
+            attach(conn, home=self._home, keyring=keyring, schemas=schemas)
+        except duckdb.Error as error:
+            raise StoreError("store", f"it could not be opened for dbt ({type(error).__name__})") from None
         register_surrogate(conn, keyring)
 
 

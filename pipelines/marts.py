@@ -13,6 +13,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from pipelines.errors import PipelineError
 from pipelines.runtime import Runtime
+from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.session import leases
 
@@ -81,6 +82,7 @@ def build(
         MartsError: A model or test failed; names it.
         LockedError: Another process is writing the warehouse.
         KeyringError: A key of a live partition is missing.
+        StoreError: A live partition cannot be read.
     """
     days = max((to_day - from_day).days + 1, 0)
     first, last = (from_day, to_day) if days else (EMPTY_DAY, EMPTY_DAY)
@@ -168,11 +170,22 @@ def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:
     failed = sorted(str(n.node.name) for n in nodes if n.status in ("error", "fail", "partial success"))
     outcomes = {str(n.node.name): str(n.status) for n in nodes}
     if not result.success:
-        # `from None`: the cause may quote values.
-        raise MartsError(failed, outcomes=outcomes, project_is_broken=not nodes) from None
+        # `from None`: dbt's own errors quote statements and values; ours do not.
+        raise _own_error(result.exception) or MartsError(
+            failed, outcomes=outcomes, project_is_broken=not nodes
+        ) from None
     return BuildSummary(
         days=days,
         models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
         tests=sum(n.node.resource_type in ("test", "unit_test") for n in nodes),
         outcomes=outcomes,
     )
+
+
+def _own_error(error: BaseException | None) -> PipelineError | WarehouseError | None:
+    """The error of ours that dbt wrapped, if there is one: a missing key says so itself."""
+    while error is not None:
+        if isinstance(error, PipelineError | WarehouseError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -45,13 +45,16 @@ def test_nothing_has_no_surrogate(connection):
 def test_values_survive_being_passed_on(connection):
     """As in the cubes: distinct, joined, coalesced (duckdb issue 20606 garbled them)."""
     query = """
-    with campaigns as (select distinct i % 50 as number from range(5000) as t (i)),
+    with campaigns as (
+        select distinct 'w' || i % 3 as workspace, 'c' || i % 50 as name from range(5000) as t (i)
+    ),
     keyed as (
-        select number, coalesce(surrogate('w' || number % 3, 'campaign', 'c' || number), 'none') as campaign_key,
-            surrogate('w' || number % 3, 'workspace', 'w') as workspace_key
+        select name, workspace, surrogate(workspace, 'workspace', 'w') as workspace_key,
+            coalesce(surrogate(workspace, 'campaign', name), 'none') as campaign_key
         from campaigns
     )
-    select number, campaign_key, workspace_key from keyed as a join keyed as b using (number, campaign_key, workspace_key)
+    select name, campaign_key, workspace_key
+    from keyed join keyed as again using (campaign_key, workspace_key, name)
     """
 
     results = {tuple(sorted(connection.execute(query).fetchall())) for _ in range(50)}
