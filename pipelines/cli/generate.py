@@ -47,8 +47,8 @@ def _print(out: Path, summary: WorldSummary) -> None:
     OUT.print(table)
     OUT.print(
         f"{summary.messages:,} messages of {summary.workspaces:,} workspaces "
-        f"to {summary.contacts:,} contacts, {summary.first_day} to {summary.last_arrival_day}: {summary.files:,} files, "
-        f"{summary.size_bytes / 1e6:,.0f} MB below {out}.",
+        f"to {summary.contacts:,} contacts, {summary.first_day} to {summary.last_arrival_day}: "
+        f"{summary.files:,} files, {summary.size_bytes / 1e6:,.0f} MB below {out}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -166,7 +166,7 @@ class Carriers:
         plain &= self.population.pool.first_is_gsm[
             self.population.contacts.first_name[rows["contact"].to_numpy()]
         ]
-        segments = _segments(body.str.len_chars().to_numpy().astype(np.int64), plain)
+        parts = segments(body.str.len_chars().to_numpy().astype(np.int64), plain)
         cost = np.array([round(w.country.sms_price * _MICRO_PRICE) for w in self.population.workspaces])[
             workspace
         ]
@@ -177,8 +177,8 @@ class Carriers:
             lookup(TWILIO_STATUSES, rows["status"].to_numpy()).alias("state"),
             rfc2822(rows["at"].to_numpy()).alias("sent"),
             body.alias("body"),
-            pl.Series(segments).alias("segments"),
-            pl.Series(segments * cost).cast(pl.String).str.zfill(7).alias("micros"),
+            pl.Series(parts).alias("segments"),
+            pl.Series(parts * cost).cast(pl.String).str.zfill(7).alias("micros"),
         )
         price = pl.concat_str(
             pl.lit('"-'),
@@ -261,7 +261,7 @@ def _places(workspace: Ints) -> Ints:
     return places
 
 
-def _segments(length: Ints, plain: Flags) -> Ints:
+def segments(length: Ints, plain: Flags) -> Ints:
     """SMS segments: 160 characters of the 7-bit alphabet or 70 others, fewer where several are joined."""
     single = np.where(plain, 160, 70)
     joined = np.where(plain, 153, 67)
