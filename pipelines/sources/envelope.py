@@ -31,7 +31,7 @@ def open_text_envelopes(
         "create or replace temp table opened as select record, text, "
         "starts_with(ltrim(text), '{') as is_json, "
         "case when is_json then json_valid(text) else true end as is_valid, "
-        f"is_json and is_valid and {IS_ENVELOPE} as is_envelope, "
+        f"case when is_json and is_valid then {IS_ENVELOPE} else false end as is_envelope, "
         "case when is_envelope then json_extract(text, ['$.received_at', '$.channel', '$.body']) end "
         f"as parts from {CHUNK}"
     )

@@ -22,6 +22,9 @@ from pipelines.sources.errors import UnsupportedContractError
 from pipelines.sources.paths import ColumnPath, Step, column_path, column_paths, known_keys, steps
 from pipelines.sources.staging import CHUNK, Staged, count_unknown, rejected_by, timestamp_literal
 
+_RECEIVED_AT = "json_extract_string(text, '$.received_at')"
+# Values that columns climb to are ids and names of the sender's.
+_MAX_SHARED_BYTES = 1_024
 _HEAD = "record as _record, received_at as _received_at, channel as _channel"
 
 
@@ -64,31 +67,55 @@ class JsonParser:
         self._is_whole = len(contracts) == 1 and not ways[0] and not contracts[0].where
         self._check()
         self._above = self._attributes_above()
+        covered = " or ".join(at.presence for at in self._rows)
+        self._is_uncovered = f"not coalesce({covered}, false)"
+        climbed = [self._value_above(at, path) for at in self._rows for path in _climbing(at.contract)]
+        sizes = [f"coalesce(strlen({value}), 0) > {_MAX_SHARED_BYTES}" for value in dict.fromkeys(climbed)]
+        self._is_oversized = " or ".join(sizes) or "false"
         self._schema: Any = "JSON" if self._is_whole else self._tree()
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         rejected = list(self._read(engine))
         rows: dict[str, str] = {}
         unknown: dict[str, int] = {}
-        for i, at in enumerate(self._rows):
+        uncovered, oversized, present = self._summary(engine)
+        if oversized:
+            # Copied to every row beside it, a long value would fill the memory.
+            rejected.append(self._reject_leaves(engine, self._is_oversized, reason="value_too_large"))
+            engine.execute(f"delete from leaf where {self._is_oversized}")
+            uncovered, _, present = self._summary(engine)
+        if uncovered:
+            rejected.append(self._reject_leaves(engine, self._is_uncovered, reason="unrecognized_body"))
+        for at in (at for at, is_present in zip(self._rows, present, strict=True) if is_present):
             if self._is_whole or at.are_items:
-                query, count, bad = self._items(engine, at, table=f"items_{i}")
+                query, count, bad = self._items(engine, at)
                 rejected += bad
             else:
                 query, count = self._objects(engine, at)
             rows[at.contract.source] = query
             unknown[at.contract.source] = count
-        if not self._is_whole:
-            rejected.append(self._rejected_bodies(engine))
         return Staged(rows, rejected, unknown)
+
+    def _summary(self, engine: duckdb.DuckDBPyConnection) -> tuple[int, int, list[bool]]:
+        """Leaves without a row, leaves with an oversized value, and which contracts have rows."""
+        presences = ", ".join(f"bool_or({at.presence})" for at in self._rows)
+        counts = ", ".join(f"count(*) filter ({c})" for c in (self._is_uncovered, self._is_oversized))
+        ((uncovered, oversized, *present),) = engine.execute(
+            f"select {counts}, {presences} from leaf"
+        ).fetchall()
+        return uncovered, oversized, present
+
+    def _reject_leaves(self, engine: duckdb.DuckDBPyConnection, condition: str, *, reason: str) -> pa.Table:
+        query = f"select record from leaf where {condition}"
+        return rejected_by(engine, query, source=self._feed, reason=reason)
 
     # Reading ------------------------------------------------------------------------------------
 
     def _read(self, engine: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
-        """Parse `CHUNK` into the relations `bodies` (record, received_at, channel, b) and `leaf`."""
+        """Parse `CHUNK` into `leaf`: one row per item of the last shared list, as `n`."""
         source = CHUNK
         try:
-            self._transform(engine, source)
+            self._read_enveloped(engine, source)
         except duckdb.InvalidInputException:
             # Told apart only when one is malformed: the check is a parse of its own.
             engine.execute(
@@ -97,40 +124,53 @@ class JsonParser:
             bad = f"select record from {CHUNK} anti join valid using (record)"
             yield rejected_by(engine, bad, source=self._feed, reason="malformed_json")
             source = "valid"
-            self._transform(engine, source)
-        engine.execute(
-            "create or replace temp view enveloped as "
-            f"select record, {received('j.received_at')} as received_at, j.channel as channel, j.body as b "
-            "from parsed where j.received_at is not null and j.body is not null"
+            self._read_enveloped(engine, source)
+        ((found, total),) = engine.execute(
+            f"select (select count(distinct record) from leaf), (select count(*) from {source})"
+        ).fetchall()
+        without = (
+            f"from {source} anti join leaf using (record)" if found < total else f"from {source} limit 0"
         )
         engine.execute(
-            f"create or replace temp table bare as select record, text, {IS_ENVELOPE} as is_envelope "
-            f"from {source} "
-            "semi join (from parsed where j.received_at is null or j.body is null) using (record)"
+            "create or replace temp table odd as select *, "
+            f"case when {IS_ENVELOPE} then {received(_RECEIVED_AT)} end "
+            f"as received_at, {IS_ENVELOPE} as is_envelope {without}"
         )
-        bad = (
-            "select record from enveloped where received_at is null union all "
-            "select record from bare where is_envelope"
+        if found < total:
+            yield from self._read_bare(engine)
+
+    def _read_enveloped(self, engine: duckdb.DuckDBPyConnection, source: str) -> None:
+        envelope = {"received_at": "VARCHAR", "channel": "VARCHAR", "body": self._schema}
+        parsed = f"select record, json_transform(text, {quoted(json.dumps(envelope))}) as j from {source}"
+        bodies = (
+            f"select record, {received('j.received_at')} as received_at, j.channel as channel, j.body as n "
+            f"from ({parsed})"
         )
-        yield rejected_by(engine, bad, source=self._feed, reason="invalid_envelope")
+        engine.execute(f"create or replace temp table leaf as {self._leaves(bodies)}")
+        # Not a `where` above: DuckDB 1.5 pushes it down and parses every record once more for it.
+        engine.execute("delete from leaf where received_at is null or n is null")
+
+    def _read_bare(self, engine: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
+        """What gave nothing as an envelope: bare bodies, broken envelopes, bodies of nothing."""
         body = (
             "ltrim(text)" if self._is_whole else f"json_transform(text, {quoted(json.dumps(self._schema))})"
         )
-        engine.execute(
-            "create or replace temp view bodies as "
-            "select * from enveloped where received_at is not null union all "
-            f"select record, {self._received_at}, null, {body} from bare where not is_envelope"
+        bodies = (
+            f"select record, {self._received_at} as received_at, null::varchar as channel, {body} as n "
+            "from odd where not is_envelope"
         )
-        engine.execute(f"create or replace temp table leaf as {self._leaves()}")
+        engine.execute(f"insert into leaf {self._leaves(bodies)}")
+        faults = {
+            "invalid_envelope": "select record from odd where is_envelope and received_at is null",
+            "unrecognized_body": "select record from odd anti join leaf using (record) "
+            "where not is_envelope or received_at is not null",
+        }
+        for reason, query in faults.items():
+            yield rejected_by(engine, query, source=self._feed, reason=reason)
 
-    def _transform(self, engine: duckdb.DuckDBPyConnection, source: str) -> None:
-        envelope = {"received_at": "VARCHAR", "channel": "VARCHAR", "body": self._schema}
-        parsed = f"json_transform(text, {quoted(json.dumps(envelope))})"
-        engine.execute(f"create or replace temp table parsed as select record, {parsed} as j from {source}")
-
-    def _leaves(self) -> str:
-        """The query that follows the shared lists: one row per item of the last one, as `n`."""
-        query = "select record, received_at, channel, b as n from bodies"
+    def _leaves(self, bodies: str) -> str:
+        """The query that follows the shared lists down from bodies (record, received_at, channel, n)."""
+        query = bodies
         depth = 0
         carried: list[str] = []
         for i, step in enumerate(self._spine, start=1):
@@ -148,34 +188,19 @@ class JsonParser:
             depth = i
         return query
 
-    def _rejected_bodies(self, engine: duckdb.DuckDBPyConnection) -> pa.Table:
-        """Leaves without a row in any contract, and records without a leaf."""
-        covered = " or ".join(at.presence for at in self._rows)
-        query = (
-            f"select record from leaf where not coalesce({covered}, false) union all "
-            "select record from bodies anti join leaf using (record)"
-        )
-        return rejected_by(engine, query, source=self._feed, reason="unrecognized_body")
-
     # Rows ---------------------------------------------------------------------------------------
 
-    def _items(
-        self, engine: duckdb.DuckDBPyConnection, at: _Rows, *, table: str
-    ) -> tuple[str, int, list[pa.Table]]:
+    def _items(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int, list[pa.Table]]:
         """Rows that are still JSON."""
         contract = at.contract
         above = [f"{self._value_above(at, path)} as u{i}" for i, path in enumerate(_climbing(contract))]
         item = "n" if self._is_whole else f"unnest({at.node})"
         columns = ["record", "received_at", "channel", *above, f"{item} as item"]
+        table = f"items_{self._rows.index(at)}"
         engine.execute(f"create or replace temp table {table} as select {', '.join(columns)} from leaf")
-        is_object = "coalesce(starts_with(item, '{'), false)"
-        bad = rejected_by(
-            engine,
-            f"select record from {table} where not {is_object}",
-            source=contract.source,
-            reason="unrecognized_body",
-        )
-        items = f"select * from {table} where {is_object}"
+        items = f"select * from {table} where starts_with(item, '{{')"
+        others = f"select record from {table} where not coalesce(starts_with(item, '{{'), false)"
+        bad = rejected_by(engine, others, source=contract.source, reason="unrecognized_body")
         return item_query(contract, items), unknown_items(engine, contract, items), [bad]
 
     def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
@@ -187,14 +212,13 @@ class JsonParser:
         )
         found = f"from leaf where {at.presence}"
         query = f"select {_HEAD}, {values} {found}"
-        if not engine.execute(f"select 1 {found} limit 1").fetchall():
-            return query, 0
         node = "$" + "".join(f'."{s.name}"' + ("[*]" if s.is_list else "") for s in at.steps)
         keys = "json_keys(text, {})" if any(s.is_list for s in at.steps) else "[json_keys(text, {})]"
         sets = " union all ".join(
             f"select unnest({keys.format(json_path_of(node, enveloped=enveloped))}) as keys "
-            f"from {CHUNK} semi join {side} using (record) semi join (select record {found}) using (record)"
-            for side, enveloped in (("enveloped", True), ("bare", False))
+            f"from {CHUNK} semi join (select record {found}) using (record) "
+            f"{join} (select record from odd where not is_envelope) using (record)"
+            for join, enveloped in (("anti join", True), ("semi join", False))
         )
         key_sets = engine.execute(f"select keys, count(*) from ({sets}) group by all").fetchall()
         needed = {column_path(contract.where).keys[0]} if contract.where else set()

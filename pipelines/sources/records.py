@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.sources.batch import REJECTED, in_pieces
+from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces
 from pipelines.sources.streams import BLOCK_BYTES, BrokenStreamError
 
 # The Cloud API documents bodies of up to 3 MB; nothing legitimate is larger.
@@ -103,7 +103,9 @@ def records_of(stream: Iterable[bytes], *, split: Split, source: str) -> Iterato
     carry = b""
     line = 1
     for block in stream:
-        data = (carry + block).replace(b"\r\n", b"\n")
+        data = carry + block
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
         whole = split(data)
         carry = whole.pop()
         if len(carry) > MAX_HELD_BYTES:
@@ -137,22 +139,44 @@ def _by_size(records: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _checked(raw: list[bytes], *, first: int, source: str, by_line: bool = False) -> Records:
-    payload = pl.Series("payload", raw, dtype=pl.Binary)
+    payload = pa.array(raw, pa.large_binary())
     frame = (
         pl.DataFrame({"record": _numbers(raw, first=first, by_line=by_line), "payload": payload})
-        .with_columns(pl.col("payload").cast(pl.String, strict=False).alias("text"))
+        .with_columns(pl.Series("text", _decoded(payload)))
         .with_columns(_FAULT.alias("reason"))
         .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars() != ""))
     )
-    good = frame.filter(pl.col("reason").is_null())
     bad = frame.filter(pl.col("reason").is_not_null())
+    if frame.height == len(raw) and bad.is_empty():
+        # Nothing to leave out, so nothing to copy.
+        numbers = frame["record"].to_arrow()
+        text = pa.table([numbers, _decoded(payload)], names=["record", "text"])
+        payloads = pa.table([numbers, payload], schema=PAYLOADS)
+    else:
+        text = _arrow(frame.filter(pl.col("reason").is_null()).select("record", "text"))
+        payloads = _arrow(frame.select("record", "payload"))
     return Records(
-        text=_arrow(good.select("record", "text")),
+        text=text,
         rejected=_arrow(bad.select("record", pl.lit(source).alias("source"), "reason")).cast(REJECTED),
-        payloads=in_pieces(_arrow(frame.select("record", "payload"))),
+        payloads=in_pieces(payloads),
         first=first,
         last=int(frame["record"][-1]) if frame.height else first,
     )
+
+
+def _decoded(payload: pa.Array) -> pa.Array:
+    try:
+        return payload.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        # Only a batch with invalid UTF-8 in it is decoded record by record.
+        return pa.array([_text(record) for record in payload.to_pylist()], pa.large_string())
+
+
+def _text(record: bytes) -> str | None:
+    try:
+        return record.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _numbers(raw: list[bytes], *, first: int, by_line: bool) -> pl.Series:
