@@ -1,5 +1,6 @@
 """What all Dagster definitions have in common: keys, days, pools, retries, errors without values."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -19,10 +20,10 @@ DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_of
 # One writer of `warehouse.duckdb`; ingestion never waits for it. Pools hold one op each (dagster.yaml).
 WRITER_POOL = "warehouse"
 
-# Somebody else's lock or a full disk passes; a file that cannot be read does not (`values_stay_inside`).
+# For what passes by itself (`_PASSING`); anything else fails at once.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
-_PASSING = (ConflictError, LockedError)
+_PASSING = (ConflictError, LockedError, OSError, sqlite3.OperationalError)
 
 
 def inbox_key(feed: str) -> dg.AssetKey:
@@ -83,7 +84,10 @@ def values_stay_inside() -> Iterator[None]:
     except (PipelineError, AnonymizerError, WarehouseError) as error:
         raise dg.Failure(description=str(error), allow_retries=isinstance(error, _PASSING)) from None
     except Exception as error:  # noqa: BLE001 - nothing may pass as it is
-        raise dg.Failure(description=f"{type(error).__name__} in {_origin(error)}.") from None
+        raise dg.Failure(
+            description=f"{type(error).__name__} in {_origin(error)}.",
+            allow_retries=isinstance(error, _PASSING),
+        ) from None
 
 
 def _origin(error: Exception) -> str:

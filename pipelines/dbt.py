@@ -155,7 +155,13 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Ma
         outcomes, problem = _outcomes(warehouse.runtime, names, days)
         if problem is None and days and set(tables(manifest, schema="cubes")) <= set(nodes):
             _note_slices(warehouse, *days)
-        built = {key: node for key, node in nodes.items() if outcomes.get(node["name"]) in _BUILT}
+        key_of = {str(node["name"]): key for key, node in nodes.items()}
+        # In dbt's order, parents first: Dagster insists on it.
+        built = {
+            key_of[name]: nodes[key_of[name]]
+            for name, outcome in outcomes.items()
+            if name in key_of and outcome in _BUILT
+        }
         rows = _rows(warehouse.runtime, built, days)
     for key, node in built.items():
         counts = rows.get(key, {})

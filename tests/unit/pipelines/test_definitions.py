@@ -139,7 +139,8 @@ def test_dagster_sends_nothing_home_and_keeps_everything_in_its_directory(home):
     [
         (MixedFeedsError(["a", "b"]), "land in different places", False),
         (LockedError("warehouse.duckdb"), "another process", True),
-        (ValueError("canary +4915550001"), "ValueError in", True),
+        (ValueError("canary +4915550001"), "ValueError in", False),
+        (OSError("canary is full"), "OSError in", True),
     ],
 )
 def test_no_error_leaves_with_a_value_or_its_cause(raised, told, retried):
