@@ -21,6 +21,9 @@ LARGEST = 500_000
 FOREIGN_SHARE = 0.04
 # Contacts share a pool three times their number, so that some people are contacts of several workspaces.
 POOL_FACTOR = 3
+# Of four weeks; in a long period at most so many contacts are new.
+NEW_PER_MONTH, DELETED_PER_MONTH = 0.08, 0.006
+MOST_NEW = 0.5
 RETENTION_CHOICES = (None, 90, 30, 180, 60, 365, 15, 120, 90, 45)
 INDUSTRIES = ("retail", "food", "health", "education", "travel", "finance", "services", "other")
 PLANS = ("free", "starter", "growth", "enterprise")
@@ -339,13 +342,17 @@ def _contacts(
         codes = np.array([languages.index(code) for code, _ in facts.languages])
         language[of] = codes[pick(rng, [w for _, w in facts.languages], len(of))]
     start, days = seconds_of(spec.start), spec.days
-    born_within = chance(rng, 0.08, total)
+    born_within = chance(rng, min(MOST_NEW, _in_period(NEW_PER_MONTH, days)), total)
     created = np.where(
         born_within,
         start + rng.integers(0, days * DAY_S, total),
         start - DAY_S - rng.integers(0, 700 * DAY_S, total),
     )
-    deleted = np.where(chance(rng, 0.006, total), start + rng.integers(0, days * DAY_S, total), NEVER)
+    deleted = np.where(
+        chance(rng, _in_period(DELETED_PER_MONTH, days), total),
+        start + rng.integers(0, days * DAY_S, total),
+        NEVER,
+    )
     deleted[deleted <= created] = NEVER
     opted_out = np.where(
         chance(rng, 0.03, total) & ~born_within, start - rng.integers(1, 30 * DAY_S, total), NEVER
@@ -367,6 +374,11 @@ def _contacts(
         hides_number=chance(rng, 0.01, total),
         profile=_profiles(rng, pool, given, family),
     )
+
+
+def _in_period(monthly: float, days: int) -> float:
+    """Share that meets a fate within a period, if so many do in four weeks."""
+    return float(1 - (1 - monthly) ** (days / 28))
 
 
 def _profiles(rng: np.random.Generator, pool: Pool, given: Ints, family: Ints) -> pl.Series:
