@@ -1,0 +1,197 @@
+"""The worst files we can think of: each a clear message or a quarantined record, never its value."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli.app import build_app
+from pipelines.contract import load_contracts, parse_contract
+from pipelines.errors import ContractError, PipelineError
+from pipelines.quarantine import list_quarantined
+from pipelines.runtime import open_runtime
+from tests.support.leaks import find_leaks
+from warehouse.home import Home
+
+AS_OF = "2026-05-20T12:00:00Z"
+CANARY = "canary4915750001234"
+
+
+def status(*, message_id: str = "wamid.one", at: str = "1779192000", **more: object) -> dict[str, object]:
+    return {"id": message_id, "status": "sent", "timestamp": at, "recipient_id": "4915750001234", **more}
+
+
+def body(*statuses: dict[str, object], channel: str = "111222333") -> str:
+    value = {"metadata": {"phone_number_id": channel}, "statuses": list(statuses)}
+    return json.dumps({"entry": [{"id": "900", "changes": [{"value": value, "field": "messages"}]}]})
+
+
+@pytest.fixture
+def ingest(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run `wasms ingest` on a file with the given content; returns exit code and everything printed."""
+    monkeypatch.setenv("WASMS_HOME", str(home.root))
+
+    def _ingest(source: str, content: bytes, *options: str, name: str = "landed.jsonl") -> tuple[int, str]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        result = CliRunner().invoke(build_app(), ["ingest", source, str(path), "--as-of", AS_OF, *options])
+        return result.exit_code, result.output + str(result.exception or "")
+
+    return _ingest
+
+
+def kept(home: Home) -> dict[str, int]:
+    return {c.source: c.rows for c in open_runtime(home).ledger.counts() if c.outcome == "kept"}
+
+
+def reasons(home: Home) -> dict[str, int]:
+    return {line.reason: line.records for line in list_quarantined(open_runtime(home))}
+
+
+GOOD = body(status())
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (GOOD[:-20] + CANARY, "malformed_json"),
+        (GOOD[:40] + "\0" + CANARY, "nul_byte"),
+        (body(status(message_id=CANARY, at="4070908800")), "future_event"),
+        (body(status(message_id=CANARY, at="soon")), "invalid_value:occurred_at"),
+        (body(status(message_id="wamid.two")).replace('"sent"', f'"{CANARY}"'), "unexpected_value:status"),
+        (json.dumps({"entry": [{"changes": [{"value": {CANARY: 1}, "field": CANARY}]}]}), "unrecognized_body"),
+        (body(status(message_id=CANARY * 350_000)), "record_too_large"),
+    ],
+    ids=["truncated", "nul byte", "of 2099", "no time", "unknown status", "unknown body", "6 MB cell"],
+)
+def test_a_bad_record_is_quarantined_and_the_rest_of_the_file_goes_on(home, ingest, line, reason):
+    exit_code, output = ingest("whatsapp", f"{GOOD}\n{line}\n".encode(), "--workspace", "ws_a")
+
+    assert exit_code == 3
+    assert kept(home) == {"whatsapp__statuses": 1}
+    assert reasons(home) == {reason: 1}
+    assert CANARY not in output
+    assert find_leaks(home, [CANARY]) == []
+
+
+def test_a_cell_of_50_mb_is_quarantined_in_bounded_pieces(home, ingest):
+    line = body(status(message_id=CANARY + "x" * 50_000_000))
+
+    exit_code, output = ingest("whatsapp", f"{line}\n{GOOD}\n".encode(), "--workspace", "ws_a")
+
+    assert exit_code == 3
+    assert kept(home) == {"whatsapp__statuses": 1}
+    assert reasons(home) == {"record_too_large": 1}
+    assert CANARY not in output
+
+
+def test_an_unknown_channel_waits_in_quarantine_until_channels_know_it(home, ingest):
+    exit_code, _ = ingest("whatsapp", f"{GOOD}\n".encode())
+    assert exit_code == 3
+    assert reasons(home) == {"unknown_channel": 1}
+
+    channels = (
+        "workspace_id,provider,account_id,sender_id,display_phone_number,valid_from,valid_to,updated_at,deleted_at\n"
+        "ws_a,whatsapp,900,111222333,,2026-01-01T00:00:00Z,,2026-01-01T00:00:00Z,\n"
+    )
+    assert ingest("app", channels.encode(), name="channels.csv")[0] == 0
+    result = CliRunner().invoke(
+        build_app(), ["quarantine", "retry", "--reason", "unknown_channel", "--as-of", AS_OF]
+    )
+
+    assert result.exit_code == 0, result.output
+    assert reasons(home) == {}
+    assert kept(home)["whatsapp__statuses"] == 1
+
+
+@pytest.mark.parametrize("workspace", ["../../x", "a'; drop table", "", "x" * 65, "ws a"])
+def test_a_hostile_workspace_id_is_refused_on_the_command_line(ingest, workspace):
+    exit_code, output = ingest("whatsapp", f"{GOOD}\n".encode(), "--workspace", workspace)
+
+    assert exit_code == 2
+    assert "letters, digits" in output
+
+
+@pytest.mark.parametrize("workspace", ["../../canary-x", "a'; drop table canary-x"])
+def test_a_hostile_workspace_id_in_a_table_is_quarantined(home, ingest, workspace):
+    rows = (
+        "workspace_id,message_log_retention_days,is_in_benchmarks,valid_from,updated_at\n"
+        f'"{workspace}",30,true,2026-05-01T00:00:00Z,2026-05-01T00:00:00Z\n'
+        "ws_a,30,true,2026-05-01T00:00:00Z,2026-05-01T00:00:00Z\n"
+    )
+
+    exit_code, output = ingest("app", rows.encode(), name="workspace_settings.csv")
+
+    assert exit_code == 3
+    assert kept(home) == {"app__workspace_settings": 1}
+    assert reasons(home) == {"unexpected_value:workspace_id": 1}
+    assert "canary-x" not in output
+    assert find_leaks(home, ["canary-x"]) == []
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_a_corrupt_archive_loads_nothing_and_stays(home, ingest, tmp_path, ending):
+    content = gzip.compress((GOOD + "\n").encode() * 2000)[:-30] if ending == "gz" else b"\x28\xb5\x2f\xfd" + b"x" * 99
+
+    exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", name=f"landed.jsonl.{ending}")
+
+    assert exit_code == 1
+    assert "cut off" in output or "corrupt" in output
+    assert kept(home) == {}
+    assert not [p for p in home.store.rglob("*") if p.is_file()]
+    assert (tmp_path / f"landed.jsonl.{ending}").exists()
+
+
+def test_an_undeclared_column_stops_a_table_and_is_only_counted_in_a_provider_body(home, ingest, tmp_path):
+    table = (
+        "workspace_id,message_log_retention_days,is_in_benchmarks,valid_from,updated_at,iban\n"
+        f"ws_a,30,true,2026-05-01T00:00:00Z,2026-05-01T00:00:00Z,{CANARY}\n"
+    )
+
+    exit_code, output = ingest("app", table.encode(), name="workspace_settings.csv")
+
+    assert exit_code == 1
+    assert "pipelines/contracts/app__workspace_settings.yml" in output
+    assert kept(home) == {}
+    assert CANARY not in output
+
+    exit_code, output = ingest(
+        "whatsapp", (body(status(iban_of_the_future=CANARY)) + "\n").encode(), "--workspace", "ws_a"
+    )
+
+    assert exit_code == 0
+    assert "1 row(s) carried undeclared columns" in output
+    assert "iban_of_the_future" not in output
+    assert kept(home) == {"whatsapp__statuses": 1}
+    assert find_leaks(home, [CANARY]) == []
+
+
+def test_a_column_without_a_treatment_does_not_load():
+    name, contract = next(iter(load_contracts().items()))
+    del contract
+    text = (Path("pipelines/contracts") / f"{name}.yml").read_text("utf-8")
+
+    with pytest.raises(ContractError, match="treatment"):
+        parse_contract(text.replace("    treatment: keep\n", "", 1), name=name)
+
+
+def test_the_clock_does_not_run_backwards(ingest, home):
+    assert ingest("whatsapp", f"{GOOD}\n".encode(), "--workspace", "ws_a")[0] == 0
+
+    result = CliRunner().invoke(build_app(), ["run", "--as-of", "2026-05-01"])
+
+    assert isinstance(result.exception, Exception)
+    assert not isinstance(result.exception, PipelineError)
+    assert "earlier" in str(result.exception)
+
+
+def test_rows_past_their_window_are_dropped_and_counted(home, ingest):
+    old = body(status(at="1700000000"))
+
+    exit_code, output = ingest("whatsapp", f"{old}\n{GOOD}\n".encode(), "--workspace", "ws_a", "--received-at", AS_OF)
+
+    assert exit_code == 0
+    assert "dropped: expired 1" in " ".join(output.split())
+    assert kept(home) == {"whatsapp__statuses": 1}
