@@ -17,7 +17,7 @@ class LogParser:
     """Takes log entries apart for the one contract of a feed.
 
     A column `ordinal` says how many equal entries came before: two equal requests within a second
-    are two rows. Equal entries stand close together, so counts go back one batch and no further.
+    are two rows. Equal entries stand close together, so counts go back two batches and no further.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class LogParser:
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         source = self._contract.source
-        engine.execute("create temp table if not exists seen (text varchar, times bigint)")
+        engine.execute("create temp table if not exists seen (text varchar, times bigint, is_old boolean)")
         engine.execute(
             f"create or replace temp table entries as select record, text, {self._found} as f, "
             "row_number() over (partition by text order by record) - 1 + coalesce(times, 0) as ordinal "
@@ -53,7 +53,8 @@ class LogParser:
         )
         engine.execute(
             "create or replace temp table seen as "
-            "select text, max(ordinal) + 1 as times from entries group by text"
+            "select text, max(ordinal) + 1 as times, false as is_old from entries group by text union all "
+            "select text, times, true from seen anti join entries using (text) where not is_old"
         )
         query = (
             f"select record as _record, {self._received_at} as _received_at, null::varchar as _channel, "

@@ -113,7 +113,7 @@ def records_of(stream: Iterable[bytes], *, split: Split, source: str) -> Iterato
         if whole:
             yield _checked(whole, first=line, source=source, by_line=split is not split_lines)
             line += data.count(b"\n") - carry.count(b"\n")
-    if carry:
+    if carry := carry.removesuffix(b"\n"):
         yield _checked([carry], first=line, source=source)
 
 

@@ -1,0 +1,129 @@
+# ruff: noqa: DTZ001 - naive is UTC here
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from anonymizers.treatments import ValueType
+from pipelines.contract import Contract
+from pipelines.sources.conform import conform
+from pipelines.sources.engine import open_engine, quoted
+
+
+def contract(**column: object) -> Contract:
+    given = {"treatment": "drop", "category": "system.operations", "description": "A value.", **column}
+    return Contract.model_validate(
+        {
+            "source": "shop__things",
+            "description": "Things.",
+            "owner": "shop",
+            "reader": "table",
+            "landing": "shop/things/*",
+            "kind": "event",
+            "primary_key": ["x"],
+            "event_time": "received_at",
+            "policy": "usage",
+            "subject": "visitor",
+            "workspace": {"from": "platform"},
+            "columns": {"x": given},
+        }
+    )
+
+
+def outcome(text: str | None, **column: object) -> object:
+    """The value of one text, or the reason it was rejected for."""
+    value = "null" if text is None else quoted(text)
+    raw = (
+        "select 1::bigint as _record, timestamp '2026-03-02' as _received_at, null::varchar as _channel, "
+        f"{value}::varchar as x"
+    )
+    with open_engine() as engine:
+        result = conform(engine, raw, contract(**column))
+    if result.rejected.num_rows:
+        return result.rejected["reason"][0].as_py()
+    return ("masked", None) if result.masked else result.rows["x"][0].as_py()
+
+
+INVALID = "invalid_value:x"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (ValueType.VARCHAR, " kept as it is ", " kept as it is "),
+        (ValueType.VARCHAR, "", None),
+        (ValueType.BIGINT, " 42 ", 42),
+        (ValueType.BIGINT, "42.0", 42),
+        (ValueType.BIGINT, "42.7", INVALID),
+        (ValueType.BIGINT, "4_2", INVALID),
+        (ValueType.BIGINT, "99999999999999999999", INVALID),
+        (ValueType.DOUBLE, "1.5e3", 1500.0),
+        (ValueType.DOUBLE, "nan", INVALID),
+        (ValueType.DOUBLE, "-inf", INVALID),
+        (ValueType.DOUBLE, "1e999", INVALID),
+        (ValueType.DECIMAL, "12.345678", Decimal("12.345678")),
+        (ValueType.DECIMAL, "1,50", INVALID),
+        (ValueType.DECIMAL, "1e30", INVALID),
+        (ValueType.BOOLEAN, "True", True),
+        (ValueType.BOOLEAN, "perhaps", INVALID),
+        (ValueType.JSON, '{"a": 1}', '{"a": 1}'),
+        (ValueType.JSON, "{a", INVALID),
+    ],
+)
+def test_a_text_becomes_its_type_or_is_invalid(kind, text, expected):
+    assert outcome(text, type=kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "expected"),
+    [
+        ("iso8601", "2026-03-01T10:00:00Z", datetime(2026, 3, 1, 10)),
+        ("iso8601", "2026-03-01T10:00:00.123456+05:30", datetime(2026, 3, 1, 4, 30, 0, 123_456)),
+        ("iso8601", "2026-03-01 10:00:00", datetime(2026, 3, 1, 10)),
+        ("iso8601", "2026-03-01", datetime(2026, 3, 1)),
+        ("iso8601", "01.03.2026", INVALID),
+        ("iso8601", "2026-02-30", INVALID),
+        ("iso8601", "infinity", INVALID),
+        ("iso8601", "2200-01-01T00:00:00Z", INVALID),
+        ("iso8601", "1969-12-31T23:59:59Z", INVALID),
+        ("unix_seconds", "1772359200", datetime(2026, 3, 1, 10)),
+        ("unix_seconds", "1772359200.5", datetime(2026, 3, 1, 10, 0, 0, 500_000)),
+        ("unix_seconds", "1772359200000", INVALID),
+        ("unix_seconds", "-1", INVALID),
+        ("unix_seconds", "nan", INVALID),
+        ("rfc2822", "Thu, 24 Aug 2023 07:01:45 +0200", datetime(2023, 8, 24, 5, 1, 45)),
+        ("rfc2822", "24 Aug 2023 05:01:45 GMT", datetime(2023, 8, 24, 5, 1, 45)),
+        ("rfc2822", "yesterday", INVALID),
+        ("smpp", "2603010905", datetime(2026, 3, 1, 9, 5)),
+        ("smpp", "260301090530", datetime(2026, 3, 1, 9, 5, 30)),
+        ("smpp", "26030109", INVALID),
+        ("smpp", None, None),
+        ("smpp_or_received", None, datetime(2026, 3, 2)),
+        ("smpp_or_received", "garbage", INVALID),
+        ("clf", "17/May/2015:10:05:03 +0200", datetime(2015, 5, 17, 8, 5, 3)),
+        ("clf", "17/Mai/2015:10:05:03 +0200", INVALID),
+    ],
+)
+def test_a_time_becomes_utc_or_is_invalid(written, text, expected):
+    assert outcome(text, type="timestamp", format=written) == expected
+
+
+def test_a_negative_amount_is_what_was_paid():
+    assert outcome("-0.0750", type="decimal", format="negative_amount") == Decimal("0.075")
+
+
+@pytest.mark.parametrize(
+    ("required", "text", "expected"),
+    [
+        (True, "red", "red"),
+        (True, "mauve", "unexpected_value:x"),
+        (True, "redder", "unexpected_value:x"),
+        (True, None, "missing_value:x"),
+        (True, "", "missing_value:x"),
+        (False, "mauve", ("masked", None)),
+        (False, None, None),
+    ],
+)
+def test_a_value_outside_the_declared_ones_is_rejected_if_required_and_else_masked(required, text, expected):
+    assert outcome(text, type="varchar", required=required, values=["red", "blue"]) == expected
+    assert outcome(text, type="varchar", required=required, pattern="red|blue") == expected

@@ -1,0 +1,72 @@
+# ruff: noqa: DTZ001 - naive is UTC here
+import json
+from datetime import datetime
+
+import pytest
+
+
+def enveloped(text: str, channel: str) -> bytes:
+    return json.dumps({"received_at": "2026-03-01T10:00:00Z", "channel": channel, "body": text}).encode()
+
+
+def test_a_callback_is_decoded_and_its_time_falls_back_to_the_receipt(parse):
+    dated = "MessageSid=SM-1&MessageStatus=delivered&To=%2B4915550001&ErrorCode=&RawDlrDoneDate=2603010905"
+    undated = "MessageSid=SM-2&MessageStatus=sent&To=a+b%26c&From=%2B1555&Novelty=1"
+
+    result = parse("twilio", dated.encode(), enveloped(undated, "twilio/+1555"))
+
+    first, second = result.rows("twilio__statuses")
+    assert (first["recipient"], first["error_code"], first["_channel"]) == ("+4915550001", None, None)
+    assert first["occurred_at"] == first["done_at"] == datetime(2026, 3, 1, 9, 5)
+    assert (second["recipient"], second["sender"], second["_channel"]) == ("a b&c", "+1555", "twilio/+1555")
+    assert (second["occurred_at"], second["done_at"]) == (datetime(2026, 3, 1, 10), None)
+    assert result.unknown == {"twilio__statuses": 1}
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b"hello", "malformed_form"),
+        (b"MessageSid=%ff%fe&MessageStatus=sent", "malformed_form"),
+        (b"MessageSid=SM-1", "missing_value:status"),
+        (b"MessageSid=SM-1&MessageStatus=flying", "unexpected_value:status"),
+        (b"MessageSid=SM-1&MessageStatus=sent&ErrorCode=x", "invalid_value:error_code"),
+        (b"MessageSid=SM-1&MessageStatus=sent&RawDlrDoneDate=9913312460", "invalid_value:done_at"),
+        (b'{"received_at": "soon", "body": "MessageSid=SM-1&MessageStatus=sent"}', "invalid_envelope"),
+        (b'{"received_at": "2026-03-01T10:00:00Z", "body": {}}', "unrecognized_body"),
+        (b'{"MessageSid": "SM-1"}', "unrecognized_body"),
+        (b'{"received_at', "malformed_json"),
+    ],
+)
+def test_a_callback_that_cannot_be_a_row_is_rejected_with_its_reason(parse, record, reason):
+    result = parse("twilio", record, b"MessageSid=SM-2&MessageStatus=sent")
+
+    assert result.rejected == [(1, reason)]
+    assert result.column("twilio__statuses", "message_id") == ["SM-2"]
+
+
+def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
+    plain = "id:a-1 sub:001 dlvrd:001 submit date:2603010900 done date:260301090530 stat:DELIVRD err:000 text:id:x stat:UNDELIV"
+    loud = "ID:a-2 SUB:002 DLVRD:000 SUBMIT DATE:2603010900 DONE DATE:2603010905 STAT:UNDELIV ERR:0AB"
+
+    result = parse("smpp", plain.encode(), enveloped(loud, "smpp/eu-1"))
+
+    first, second = result.rows("smpp__receipts")
+    assert (first["message_id"], first["status"], first["text"]) == ("a-1", "DELIVRD", "id:x stat:UNDELIV")
+    assert first["occurred_at"] == datetime(2026, 3, 1, 9, 5, 30)
+    assert (second["message_id"], second["status"], second["error_code"]) == ("a-2", "UNDELIV", "0AB")
+    assert (second["parts_submitted"], second["parts_delivered"], second["text"]) == (2, 0, None)
+    assert second["_channel"] == "smpp/eu-1"
+    assert result.unknown == {}
+
+
+def test_a_receipt_without_fields_or_with_an_impossible_date_is_rejected(parse):
+    result = parse(
+        "smpp",
+        b"good morning",
+        b"id:a-1 submit date:2603010900 done date:2613010905 stat:DELIVRD err:000 text:",
+        b"id:a-2 done date:2603010905 stat:DELIVRD network:262",
+    )
+
+    assert result.rejected == [(1, "malformed_receipt"), (2, "invalid_value:occurred_at")]
+    assert result.unknown == {"smpp__receipts": 1}
