@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.contract import Contract
+from pipelines.dbt_staging import staging_files
 from pipelines.documents import data_dictionary, dbt_sources, record_of_processing
 from pipelines.errors import NoCheckoutError
 from pipelines.policy import Policy
@@ -13,6 +14,7 @@ def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[s
     """Path below the project's root → text, of everything that is generated."""
     return {
         "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
+        **staging_files(contracts.values()),
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
         "docs/record-of-processing.md": record_of_processing(contracts, policy),
     }

@@ -59,15 +59,14 @@ unqueued as (
         min(events.provider_category) as message_category,
         bool_or(events.is_start) as is_start
     from {{ ref('int_message_events_unioned') }} as events
+    left join outbox
+        on
+            events.workspace_id = outbox.workspace_id
+            and events.message_token = outbox.message_token
     where
         {{ days('events.event_date', from_date, to_date, before=1) }}
         and {{ days('cast(events.occurred_at as date)', from_date, to_date) }}
-        and not exists (
-            select 1 from outbox
-            where
-                outbox.workspace_id = events.workspace_id
-                and outbox.message_token = events.message_token
-        )
+        and outbox.message_token is null
     group by events.workspace_id, events.message_token
 
 ),
@@ -78,43 +77,38 @@ counted_elsewhere as (
         outbox_around.workspace_id,
         outbox_around.message_token
     from {{ ref('int_outbox_messages') }} as outbox_around
-    where
-        {{ days('outbox_around.event_date', from_date, to_date, before=horizon + 1, after=1) }}
-        and exists (
-            select 1 from unqueued
-            where
-                unqueued.workspace_id = outbox_around.workspace_id
-                and unqueued.message_token = outbox_around.message_token
-        )
+    inner join unqueued
+        on
+            outbox_around.workspace_id = unqueued.workspace_id
+            and outbox_around.message_token = unqueued.message_token
+    where {{ days('outbox_around.event_date', from_date, to_date, before=horizon + 1, after=1) }}
     union all
     select
         events_before.workspace_id,
         events_before.message_token
     from {{ ref('int_message_events_unioned') }} as events_before
+    inner join unqueued
+        on
+            events_before.workspace_id = unqueued.workspace_id
+            and events_before.message_token = unqueued.message_token
     where
         {{ days('events_before.event_date', from_date, to_date, before=horizon + 1) }}
         and events_before.occurred_at < date '{{ from_date }}'
-        and exists (
-            select 1 from unqueued
-            where
-                unqueued.workspace_id = events_before.workspace_id
-                and unqueued.message_token = events_before.message_token
-        )
 
 ),
 {% endif %}
 orphans as (
 
-    select * from unqueued
+    select unqueued.*
+    from unqueued
     {%- if from_date %}
+    left join (select distinct workspace_id, message_token from counted_elsewhere) as elsewhere
+        on
+            unqueued.workspace_id = elsewhere.workspace_id
+            and unqueued.message_token = elsewhere.message_token
     where
-        is_start
-        and not exists (
-            select 1 from counted_elsewhere
-            where
-                counted_elsewhere.workspace_id = unqueued.workspace_id
-                and counted_elsewhere.message_token = unqueued.message_token
-        )
+        unqueued.is_start
+        and elsewhere.message_token is null
     {%- endif %}
 
 )
@@ -195,18 +189,14 @@ progress as (
         min(case when events.price_amount is not null then events.price_currency end) as price_currency,
         bool_or(events.is_billable) as is_billable,
         min(events.provider) as provider,
-        min(events.contact_token) as contact_token,
-        min(events.contact_country) as contact_country,
         min(events.provider_category) as provider_category
     from {{ ref('int_message_events_unioned') }} as events
-    where
-        {{ days('events.event_date', from_date, to_date, before=1, after=horizon) }}
-        and exists (
-            select 1 from sent_messages
-            where
-                sent_messages.workspace_id = events.workspace_id
-                and sent_messages.message_token = events.message_token
-        )
+    -- First of all down to the slice's messages, so that memory holds one day of them.
+    inner join sent_messages
+        on
+            events.workspace_id = sent_messages.workspace_id
+            and events.message_token = sent_messages.message_token
+    where {{ days('events.event_date', from_date, to_date, before=1, after=horizon) }}
     group by events.workspace_id, events.message_token
 
 ),
@@ -281,8 +271,8 @@ joined as (
         progress.read_at,
         progress.played_at,
         progress.failed_at,
-        coalesce(sent_messages.contact_token, progress.contact_token) as contact_token,
-        coalesce(sent_messages.contact_country, progress.contact_country) as contact_country,
+        sent_messages.contact_token,
+        sent_messages.contact_country,
         coalesce(sent_messages.provider, progress.provider) as provider,
         coalesce(sent_messages.message_category, progress.provider_category) as message_category,
         coalesce(progress.error_code, sent_messages.error_code) as provider_error_code,
@@ -367,28 +357,26 @@ select
     case when judged.is_accepted then judged.provider_segments end as segments,
     case when judged.is_accepted then judged.price_amount end as cost_amount,
     case when judged.is_accepted and judged.price_amount is not null then judged.price_currency end as cost_currency,
-    clicks.first_clicked_at,
-    replies.first_replied_at,
-    opt_outs.first_opted_out_at,
-    clicks.first_clicked_at is not null as is_clicked,
-    coalesce(replies.first_replied_at < judged.queued_at + interval '24' hour, false) as is_replied_24h,
-    replies.first_replied_at is not null as is_replied_72h,
-    opt_outs.first_opted_out_at is not null as is_opted_out
+    case when judged.is_attempted then clicks.first_clicked_at end as first_clicked_at,
+    case when judged.is_attempted then replies.first_replied_at end as first_replied_at,
+    case when judged.is_attempted then opt_outs.first_opted_out_at end as first_opted_out_at,
+    judged.is_attempted and clicks.first_clicked_at is not null as is_clicked,
+    judged.is_attempted
+    and coalesce(replies.first_replied_at < judged.queued_at + interval '24' hour, false) as is_replied_24h,
+    judged.is_attempted and replies.first_replied_at is not null as is_replied_72h,
+    judged.is_attempted and opt_outs.first_opted_out_at is not null as is_opted_out
 from judged
 left join clicks
     on
-        judged.is_attempted
-        and judged.workspace_id = clicks.workspace_id
+        judged.workspace_id = clicks.workspace_id
         and judged.message_token = clicks.message_token
 left join replies
     on
-        judged.is_attempted
-        and judged.workspace_id = replies.workspace_id
+        judged.workspace_id = replies.workspace_id
         and judged.message_token = replies.message_token
 left join opt_outs
     on
-        judged.is_attempted
-        and judged.workspace_id = opt_outs.workspace_id
+        judged.workspace_id = opt_outs.workspace_id
         and judged.message_token = opt_outs.message_token
 left join {{ ref('provider_error_codes') }} as codes
     on

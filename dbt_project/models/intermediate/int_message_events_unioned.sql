@@ -1,3 +1,5 @@
+-- Each source is read by one branch, or by two without sharing a CTE: DuckDB materializes a shared one, and
+-- then reads every column of every source whatever is asked for.
 with whatsapp_statuses as (
 
     select
@@ -65,14 +67,6 @@ twilio_callbacks as (
 
 ),
 
-twilio_outbound as (
-
-    select *
-    from {{ ref('stg_twilio__messages') }}
-    where direction <> 'inbound'
-
-),
-
 twilio_exports as (
 
     select
@@ -95,7 +89,8 @@ twilio_exports as (
         upper(price_currency) as price_currency,
         true as is_start,
         event_date
-    from twilio_outbound
+    from {{ ref('stg_twilio__messages') }}
+    where direction <> 'inbound'
 
 ),
 
@@ -118,8 +113,10 @@ twilio_sent as (
         cast(null as varchar) as price_currency,
         true as is_start,
         event_date
-    from twilio_outbound
-    where status in ('delivered', 'undelivered', 'read')
+    from {{ ref('stg_twilio__messages') }}
+    where
+        direction <> 'inbound'
+        and status in ('delivered', 'undelivered', 'read')
 
 ),
 

@@ -327,3 +327,21 @@ def test_a_slice_opens_no_partition_of_a_day_beyond_the_horizon(sql, tmp_path):
     assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "accepted"}
     with pytest.raises(duckdb.InvalidInputException):
         facts(sql)
+
+
+def test_a_slice_is_planned_without_joining_every_row_with_every_other(sql):
+    (plan,) = sql.connection.execute(
+        "explain (format json) " + sql.render(f"{{{{ messages('{DAY}', '{DAY}') }}}}")
+    ).fetchall()
+
+    assert "HASH_JOIN" in plan[1]
+    assert not [join for join in ("NL_JOIN", "NESTED_LOOP", "CROSS_PRODUCT") if join in plan[1]]
+
+
+def test_only_the_columns_asked_for_are_read_of_the_events(sql):
+    (plan,) = sql.connection.execute(
+        "explain (format json) select message_token, status from int_message_events_unioned"
+    ).fetchall()
+
+    assert "message_token" in plan[1]
+    assert "contact_country" not in plan[1]

@@ -100,15 +100,12 @@ def test_every_group_is_safe_and_other_no_larger_than_needed(roll_up, rows):
 
     assert placed.keys() == contacts.keys()
     for workspace in {w for w, _, _ in rows}:
-        own = {key: contacts[key] for key, p in placed.items() if key[0] == workspace and p == "own"}
-        joined = sorted(
-            (len(contacts[key]), key[1] or "")
-            for key, p in placed.items()
-            if key[0] == workspace and p == "other"
-        )
+        here = {key: placement for key, placement in placed.items() if key[0] == workspace}
+        own = [contacts[key] for key, placement in here.items() if placement == "own"]
+        joined = sorted((len(contacts[key]), key[1] or "") for key, p in here.items() if p == "other")
         other = [contacts[workspace, name or None] for _, name in joined]
-        everyone = set(chain.from_iterable(contacts[key] for key in placed if key[0] == workspace))
-        assert ("unsafe" in {placed[key] for key in placed if key[0] == workspace}) == (len(everyone) < K)
+        everyone = set(chain.from_iterable(contacts[key] for key in here))
+        assert ("unsafe" in here.values()) == (len(everyone) < K)
         assert all(len(group) >= K for group in own)
         if other:
             assert len(set().union(*other)) >= K
