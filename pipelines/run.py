@@ -1,9 +1,11 @@
 """The main job: what lies in the inbox becomes published marts, in the order in which it arrived."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
+from time import monotonic
 
 from pipelines.closing import Closed, close_days, last_closed_day
 from pipelines.inbox import feeds, landed_files
@@ -23,6 +25,16 @@ class RunSummary:
     closed: list[Closed] = field(default_factory=list)
     slices: list[tuple[date, date]] = field(default_factory=list)
     published: Published | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the wall-clock time of what runs inside to a stage."""
+        started = monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + monotonic() - started
 
 
 def run(
@@ -60,21 +72,24 @@ def run(
             _build(runtime, clock, summary, tell)
         for landed in group:
             tell("ingest", done, len(waiting))
-            summary.ingested.append(
-                ingest_file(
-                    runtime,
-                    landed.path,
-                    contracts=contracts[landed.feed],
-                    options=replace(options, as_of=clock),
+            with summary.timed(f"ingest {landed.feed}"):
+                summary.ingested.append(
+                    ingest_file(
+                        runtime,
+                        landed.path,
+                        contracts=contracts[landed.feed],
+                        options=replace(options, as_of=clock),
+                    )
                 )
-            )
             done += 1
-        summary.closed.append(close_days(runtime, as_of=clock))
+        with summary.timed("close"):
+            summary.closed.append(close_days(runtime, as_of=clock))
     tell("ingest", done, len(waiting))
     runtime.ledger.advance_clock(options.as_of)
     _build(runtime, options.as_of, summary, tell)
     tell("publish", 0, 1)
-    summary.published = publish(runtime.home, keyring=runtime.keyring)
+    with summary.timed("publish"):
+        summary.published = publish(runtime.home, keyring=runtime.keyring)
     tell("publish", 1, 1)
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
@@ -94,7 +109,8 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         return
     first, last = slices
     tell("build", 0, (last - first).days + 1)
-    build(runtime, from_day=first, to_day=last, progress=lambda done, total: tell("build", done, total))
+    with summary.timed("build"):
+        build(runtime, from_day=first, to_day=last, progress=lambda done, total: tell("build", done, total))
     runtime.ledger.set_built_until(last)
     summary.slices.append((first, last))
 

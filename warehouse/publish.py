@@ -11,12 +11,14 @@ from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.session import attach_database, leases
 
-PUBLISHED_SCHEMAS = ("cubes", "marts")
+# Schema in the warehouse → in the copy. A file called marts.duckdb is a catalog called marts; a schema of
+# the same name in it would make every reference to it ambiguous.
+PUBLISHED_SCHEMAS = {"cubes": "cubes", "marts": "main"}
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Table name (`schema.table`) and row count of everything in the copy, sorted."""
+    """Name and row count of every table in the copy."""
 
     tables: tuple[tuple[str, int], ...]
 
@@ -51,11 +53,12 @@ def _copy(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
         f"and schema_name in ({', '.join(quoted(s) for s in PUBLISHED_SCHEMAS)}) order by all"
     ).fetchall()
     copied = []
-    for schema in PUBLISHED_SCHEMAS:
-        connection.execute(f"create schema published.{identifier(schema)}")
+    for schema in PUBLISHED_SCHEMAS.values():
+        connection.execute(f"create schema if not exists published.{identifier(schema)}")
     for schema, table in listed:
-        name = f"{identifier(schema)}.{identifier(table)}"
-        connection.execute(f"create table published.{name} as select * from warehouse.{name} order by all")
-        row = connection.execute(f"select count(*) from published.{name}").fetchone()
-        copied.append((f"{schema}.{table}", int(row[0]) if row else 0))
+        source = f"warehouse.{identifier(schema)}.{identifier(table)}"
+        target = f"published.{identifier(PUBLISHED_SCHEMAS[schema])}.{identifier(table)}"
+        connection.execute(f"create table {target} as select * from {source} order by all")
+        row = connection.execute(f"select count(*) from {target}").fetchone()
+        copied.append((table, int(row[0]) if row else 0))
     return copied

@@ -65,7 +65,7 @@ def open_session(
     *,
     schemas: Mapping[str, Schema],
     read_only: bool = False,
-    memory_limit: str = "1GB",
+    memory_limit: str = "2GB",
     timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection over store and warehouse; see `attach`.

@@ -1,5 +1,6 @@
 """`wasms demo`: the main job on a generated world."""
 
+import shutil
 import time
 from datetime import datetime, timedelta
 
@@ -21,14 +22,11 @@ from warehouse.home import Home
 CAMPAIGNS_SHOWN = 15
 _FUNNEL = f"""
     select
-        coalesce(workspace_name, 'other workspaces') as workspace,
-        coalesce(campaign_name, case campaign_key when 'none' then 'no campaign' else 'other campaigns' end)
-            as campaign,
-        coalesce(channel, '') as channel,
-        attempted_messages, delivered_messages, read_messages, clicked_messages,
+        campaign_name, channel, attempted_messages, delivered_messages, read_messages, clicked_messages,
         replied_72h_messages, opted_out_messages, delivery_rate, read_rate
-    from marts.mart_campaign_funnel
-    order by attempted_messages desc, workspace, campaign
+    from mart_campaign_funnel
+    where campaign_key not in ('none', 'other')
+    order by attempted_messages desc, workspace_key, campaign_key
     limit {CAMPAIGNS_SHOWN}
 """
 
@@ -55,6 +53,8 @@ def demo(
     if runtime.ledger.generation() and not runtime.ledger.is_demo():
         raise NotADemoError
     runtime.ledger.mark_demo()
+    # What an interrupted demo left: it is written again, equal to the byte.
+    shutil.rmtree(runtime.home.inbox)
     started = time.monotonic()
     with stages() as stage:
         world = generate(
@@ -83,10 +83,10 @@ def _print_funnel(runtime: Runtime) -> None:
     with duckdb.connect(runtime.home.published_path, read_only=True) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
     table = Table(
-        box=None, pad_edge=False, header_style="bold", title="Campaign funnel", title_justify="left"
+        box=None, pad_edge=False, header_style="bold", title=f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest", title_justify="left"
     )
-    for name in ("workspace", "campaign", "channel"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=30)
+    for name in ("campaign", "channel"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
     for name in (
         "attempted",
         "delivered",

@@ -1,5 +1,6 @@
 """Plain summaries: what was read and what became of it."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +12,11 @@ from rich.table import Table
 from pipelines.ingest import Ingested
 from warehouse.ledger import Count
 
+# Tables stay whole where no terminal says how wide it is.
+WIDTH_OF_FILES = 120
+
 # Results go to stdout, everything else to stderr, so that a result can be piped.
-OUT = Console()
+OUT = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 ERR = Console(stderr=True)
 
 
@@ -58,7 +62,7 @@ def print_counts(counts: Iterable[Count]) -> None:
     if not by_source:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("data set")
+    table.add_column("data set", no_wrap=True, min_width=28)
     for column in ("read", "kept", "duplicate", "dropped", "quarantined"):
         table.add_column(column, justify="right")
     table.add_column("why", overflow="fold")

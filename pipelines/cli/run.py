@@ -50,6 +50,7 @@ def print_run(summary: RunSummary) -> None:
     if summary.published:
         rows = sum(n for _, n in summary.published.tables)
         OUT.print(f"Published {len(summary.published.tables)} tables, {rows:,} rows.")
+    OUT.print("Time: " + ", ".join(f"{stage} {s:.1f} s" for stage, s in summary.seconds.items()) + ".")
     expired = sum(closed.parts_expired for closed in summary.closed)
     if expired:
         OUT.print(f"Expired {expired} store files that reached the end of their window.")

@@ -66,7 +66,7 @@ def sql(
     if not path.exists():
         raise NothingPublishedError
     with duckdb.connect(path, read_only=True) as connection:
-        connection.execute("set search_path = 'marts,cubes'")
+        connection.execute("set search_path = 'main,cubes'")
         connection.execute("set enable_external_access = false") if output is None else None
         _answer(connection, query, format_, output)
 
@@ -112,7 +112,7 @@ def _write(
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
         "select table_name from information_schema.tables "
-        f"where table_schema in ({quoted('marts')}, {quoted('cubes')}, {quoted('restricted')}) order by 1"
+        f"where table_schema in ({quoted('main')}, {quoted('cubes')}, {quoted('restricted')}) order by 1"
     ).fetchall()
     return [name for (name,) in rows]
 
