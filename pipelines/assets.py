@@ -39,7 +39,6 @@ def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition
     Keyed by arrival, so it has no partitions: each event day that gets rows is logged as a
     materialization of the store assets.
     """
-    name = feed.replace("/", "_")
 
     @dg.asset(
         key=inbox_key(feed),
@@ -53,7 +52,7 @@ def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition
         # In one run, what others look up is loaded first.
         op_tags={"dagster/priority": str(_priority(feed, contracts[0]))},
         # One at a time per feed, all feeds side by side.
-        pool=f"inbox_{name}",
+        pool=inbox_key(feed).path[-1],
         retry_policy=RETRIES,
     )
     def _inbox(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:

@@ -27,8 +27,8 @@ _PASSING = (ConflictError, LockedError, OSError, sqlite3.OperationalError)
 
 
 def inbox_key(feed: str) -> dg.AssetKey:
-    """The inbox directory of a feed."""
-    return dg.AssetKey(["inbox", *feed.split("/")])
+    """The inbox directory of a feed; prefixed like a dbt model, for the graph shows last parts only."""
+    return dg.AssetKey(["inbox", f"inbox_{feed.replace('/', '_')}"])
 
 
 def store_key(source: str) -> dg.AssetKey:

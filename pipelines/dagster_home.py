@@ -27,7 +27,6 @@ def write_instance_config(home: Home) -> Path:
 
 
 def _settings(home: Home) -> dict[str, object]:
-    days = {"purge_after_days": KEEP_TICKS_DAYS}
     return {
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
@@ -42,6 +41,8 @@ def _settings(home: Home) -> dict[str, object]:
             "class": "LocalComputeLogManager",
             "config": {"base_dir": str(home.dagster / "compute_logs")},
         },
+        # The terminal shows what needs somebody; the UI shows everything.
+        "python_logs": {"python_log_level": "INFO"},
         "concurrency": {
             "runs": {"max_concurrent_runs": MOST_RUNS},
             # Every pool is one slot: the writer's, and one per feed.
@@ -50,5 +51,5 @@ def _settings(home: Home) -> dict[str, object]:
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": FREE_SLOTS_AFTER_S},
         # A run whose process died starts again; an op that failed has been retried by its own policy.
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
-        "retention": {"schedule": days, "sensor": days},
+        "retention": {tick: {"purge_after_days": KEEP_TICKS_DAYS} for tick in ("schedule", "sensor")},
     }

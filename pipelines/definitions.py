@@ -1,5 +1,6 @@
 """Everything Dagster shows and runs, made from contracts and manifest by one function."""
 
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -54,4 +55,6 @@ def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster dev -m pipelines.definitions` loads; nothing is done when it is imported."""
+    # Backfill policies have been beta since 2023: not news at every start.
+    warnings.simplefilter("ignore", dg.BetaWarning)
     return build_definitions()

@@ -30,27 +30,28 @@ def dev(
         ERR.print('The UI is an extra: pip install "wasms-warehouse[ui]".', markup=False)
         raise typer.Exit(1)
     runtime = runtime_at(home)
-    clock = moment(as_of, option="--as-of").isoformat() if as_of else _clock_of_demo(runtime)
+    clock = moment(as_of, option="--as-of").isoformat() if as_of else clock_of_demo(runtime)
     write_instance_config(runtime.home)
     parse(runtime.home)
     _say_what_to_do(f"http://{host}:{port}", clock)
     command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", host, "-p", str(port)]
     try:
         # Our own interpreter and a fixed module; host and port are checked by Typer and Dagster.
-        done = subprocess.run(command, env=_environment(runtime, clock), check=False)  # noqa: S603
+        done = subprocess.run(command, env=child_environment(runtime, clock), check=False)  # noqa: S603
     except KeyboardInterrupt:
         # The child got the same signal and has stopped.
         raise typer.Exit(0) from None
     raise typer.Exit(done.returncode)
 
 
-def _clock_of_demo(runtime: Runtime) -> str | None:
+def clock_of_demo(runtime: Runtime) -> str | None:
     """In a demo the clock stands where it ended: by the real one all of it might have expired."""
     clock = runtime.ledger.clock() if runtime.ledger.is_demo() else None
     return clock.isoformat() if clock else None
 
 
-def _environment(runtime: Runtime, clock: str | None) -> dict[str, str]:
+def child_environment(runtime: Runtime, clock: str | None) -> dict[str, str]:
+    """What Dagster is told by its environment: places and the clock, no secret."""
     from pipelines.settings import AS_OF_VARIABLE, HOME_VARIABLE, environment_with
 
     return environment_with(

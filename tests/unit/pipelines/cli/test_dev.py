@@ -1,0 +1,44 @@
+"""`wasms dev`: what the UI's process is told, and that nobody else is told."""
+
+import base64
+import os
+from datetime import datetime
+
+from pipelines.cli.dev import child_environment, clock_of_demo
+from pipelines.runtime import open_runtime
+from warehouse.keyring import Purpose
+
+CLOCK = datetime.fromisoformat("2026-05-29T00:00:00")
+
+
+def test_the_child_alone_learns_where_dagster_keeps_its_state(home):
+    runtime = open_runtime(home)
+
+    child = child_environment(runtime, "2026-05-29T00:00:00")
+
+    assert child["DAGSTER_HOME"] == str(home.dagster)
+    assert child["WASMS_HOME"] == str(home.root)
+    assert child["WASMS_AS_OF"] == "2026-05-29T00:00:00"
+    assert child["DAGSTER_REDACT_USER_CODE_ERRORS"] == "1"
+    assert "DAGSTER_HOME" not in os.environ
+
+
+def test_no_key_is_in_the_childs_environment(home):
+    runtime = open_runtime(home)
+    key = runtime.keyring.get(Purpose.DATABASE, "warehouse")
+
+    child = " ".join(child_environment(runtime, None).values())
+
+    assert key.hex() not in child
+    assert base64.b64encode(key).decode() not in child
+    assert str(home.keys) not in child
+
+
+def test_the_clock_of_a_demo_stands_still_and_that_of_a_warehouse_goes_on(home):
+    runtime = open_runtime(home)
+    runtime.ledger.advance_clock(CLOCK)
+    going_on = clock_of_demo(runtime)
+    runtime.ledger.mark_demo()
+
+    assert going_on is None
+    assert clock_of_demo(runtime) == CLOCK.isoformat()
