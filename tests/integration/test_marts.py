@@ -266,6 +266,21 @@ def test_a_failure_names_the_model_and_no_value(runtime, store, project):
     assert rows(runtime, FUNNEL) == before
 
 
+def test_a_weakened_roll_up_is_found_before_any_mart_is_built(runtime, store, project):
+    build(runtime, from_day=FIRST, to_day=LAST)
+    before = rows(runtime, FUNNEL)
+    roll_up = project / "macros" / "roll_up.sql"
+    roll_up.write_text(
+        roll_up.read_text("utf-8").replace("set k = var('minimum_contacts')", "set k = 2"), "utf-8"
+    )
+
+    with pytest.raises(MartsError, match="Failed in dbt: no_cell_below_the_threshold") as caught:
+        build(runtime, from_day=FIRST, to_day=LAST)
+
+    assert caught.value.outcomes["mart_campaign_daily"] == "skipped"
+    assert rows(runtime, FUNNEL) == before
+
+
 def test_a_broken_partition_stops_the_build_and_keeps_what_was_there(runtime, store):
     build(runtime, from_day=FIRST, to_day=LAST)
     before = rows(runtime, FUNNEL)
