@@ -1,4 +1,9 @@
-{#- Configuration of a cube: one slice per send day, rebuilt as a whole, never reading another day. -#}
+{#-
+    Configuration of a cube: one slice per send day, rebuilt as a whole, never reading another day.
+
+    Cubes bound their slices themselves, by partition (macro `days`): the filter dbt could add, and warns it
+    does not, would come after the aggregation.
+-#}
 {% macro daily_slices() -%}
     {{ return({
         'materialized': 'incremental',
