@@ -18,12 +18,22 @@ from pipelines.contract import contracts_of, load_contracts
 from pipelines.sources import engine, read
 
 RECEIVED_AT = datetime(2026, 3, 2)  # noqa: DTZ001 - naive is UTC here
-_PATHS = (
-    ("id",), ("status",), ("timestamp",), ("recipient_id",), ("recipient_user_id",), ("recipient_participant_id",),
-    ("recipient_participant_user_id",), ("recipient_type",), ("conversation", "id"),
-    ("conversation", "origin", "type"), ("pricing", "billable"), ("pricing", "category"),
-    ("pricing", "pricing_model"), ("biz_opaque_callback_data",),
-)  # fmt: skip
+_PATHS = [
+    ["id"],
+    ["status"],
+    ["timestamp"],
+    ["recipient_id"],
+    ["recipient_user_id"],
+    ["recipient_participant_id"],
+    ["recipient_participant_user_id"],
+    ["recipient_type"],
+    ["biz_opaque_callback_data"],
+    ["conversation", "id"],
+    ["conversation", "origin", "type"],
+    ["pricing", "billable"],
+    ["pricing", "category"],
+    ["pricing", "pricing_model"],
+]
 
 
 def webhook(number: int) -> bytes:

@@ -63,7 +63,7 @@ def _query(raw: str, contract: Contract) -> str:
         if _is_limited(c) and not c.required
     ]
     faults = " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
-    reason = f"case {faults} end" if faults else "null::varchar"
+    reason = f"case {faults} end" if faults.strip() else "null::varchar"
     head = "_record, _received_at, _channel"
     return (
         f"with raw as ({raw}), "

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from anonymizers.treatments import ValueType
 from pipelines.contract import Contract
-from pipelines.sources.engine import identifier, quoted, quoted_list
+from pipelines.sources.engine import identifier, quoted
 from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
 from pipelines.sources.errors import UnsupportedContractError
-from pipelines.sources.paths import ColumnPath, Step, column_path, column_paths, known_keys, steps
+from pipelines.sources.paths import ColumnPath, Step, add_to, column_path, column_paths, known_keys, steps
 from pipelines.sources.staging import CHUNK, Staged, count_unknown, rejected_by, timestamp_literal
 
 _RECEIVED_AT = "json_extract_string(text, '$.received_at')"
@@ -177,7 +177,7 @@ class JsonParser:
             if not step.is_list:
                 continue
             attributes = [
-                f"{_field('n', [*(s.name for s in self._spine[depth:d]), *path.down])} as {alias}"
+                f"{_value(_field('n', [s.name for s in self._spine[depth:d]]), path)} as {alias}"
                 for (d, path), alias in self._above.items()
                 if depth <= d < i
             ]
@@ -196,18 +196,18 @@ class JsonParser:
         above = [f"{self._value_above(at, path)} as u{i}" for i, path in enumerate(_climbing(contract))]
         item = "n" if self._is_whole else f"unnest({at.node})"
         columns = ["record", "received_at", "channel", *above, f"{item} as item"]
-        table = f"items_{self._rows.index(at)}"
-        engine.execute(f"create or replace temp table {table} as select {', '.join(columns)} from leaf")
-        items = f"select * from {table} where starts_with(item, '{{')"
-        others = f"select record from {table} where not coalesce(starts_with(item, '{{'), false)"
+        items = f"select {', '.join(columns)} from leaf"
+        objects = f"select * from ({items}) where starts_with(item, '{{')"
+        others = f"select record from ({items}) where not coalesce(starts_with(item, '{{'), false)"
         bad = rejected_by(engine, others, source=contract.source, reason="unrecognized_body")
-        return item_query(contract, items), unknown_items(engine, contract, items), [bad]
+        return item_query(contract, objects), unknown_items(engine, contract, objects), [bad]
 
     def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
         """Rows that are one object of each leaf, already taken apart."""
         contract = at.contract
         values = ", ".join(
-            f"{self._value_above(at, path) if path.up else _field(at.node, path.down)} as {identifier(name)}"
+            f"({self._value_above(at, path) if path.up else _value(at.node, path)})::varchar "
+            f"as {identifier(name)}"
             for name, path in column_paths(contract).items()
         )
         found = f"from leaf where {at.presence}"
@@ -229,7 +229,7 @@ class JsonParser:
         depth = len(at.steps) - path.up
         if depth < len(self._spine):
             return self._above[depth, path]
-        return _field("n", [*(s.name for s in at.steps[len(self._spine) : depth]), *path.down])
+        return _value(_field("n", [s.name for s in at.steps[len(self._spine) : depth]]), path)
 
     # Compiling ----------------------------------------------------------------------------------
 
@@ -251,33 +251,20 @@ class JsonParser:
         unique = dict.fromkeys((d, path) for d, path in wanted if d < len(self._spine))
         return {key: f"a{i}" for i, key in enumerate(unique)}
 
-    def _tree(self) -> Any:
-        """The structure for `json_transform`: nested objects, `[item]` for lists."""
+    def _tree(self) -> dict[str, Any]:
+        """The structure of a body."""
         root: dict[str, Any] = {}
         for at in self._rows:
-            if at.are_items:
-                self._plant(root, at.steps, (), ["JSON"])
+            ways: list[tuple[tuple[Step, ...], str]] = [(at.steps, "JSON")] if at.are_items else []
             for name, path in column_paths(at.contract).items():
                 if path.up or not at.are_items:
-                    is_json = at.contract.columns[name].type is ValueType.JSON
                     here = at.steps[: len(at.steps) - path.up]
-                    self._plant(root, here, path.down, "JSON" if is_json else "VARCHAR")
+                    ways.append(((*here, *path.levels), _leaf(at.contract, name)))
             if at.contract.where:
-                self._plant(root, at.steps, column_path(at.contract.where).down, "VARCHAR")
+                ways.append(((*at.steps, *column_path(at.contract.where).levels), "VARCHAR"))
+            if not all(add_to(root, way, leaf) for way, leaf in ways):
+                self._refuse(f"{at.contract.source}: a path is both a value and an object")
         return root
-
-    def _plant(self, root: dict[str, Any], way: Sequence[Step], down: Sequence[str], leaf: Any) -> None:
-        chain = [(s.name, s.is_list) for s in way] + [(key, False) for key in down]
-        if leaf == ["JSON"]:
-            chain[-1] = (chain[-1][0], False)
-        node = root
-        for name, is_list in chain[:-1]:
-            child = node.setdefault(name, [{}] if is_list else {})
-            node = child[0] if isinstance(child, list) else child
-            if not isinstance(node, dict):
-                self._refuse(f"`{name}` is both a value and an object")
-        if node.setdefault(chain[-1][0], leaf) != leaf:
-            self._refuse(f"`{chain[-1][0]}` is both a value and an object")
 
     def _keys_of_others(self, at: _Rows) -> set[str]:
         node: Any = self._schema
@@ -316,23 +303,34 @@ def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: 
 
 def item_query(contract: Contract, items: str) -> str:
     """Raw columns of rows that are JSON, all read in one pass per row."""
-    paths = column_paths(contract)
-    own = [(name, path) for name, path in paths.items() if not path.up]
-    as_json = {name for name, _ in own if contract.columns[name].type is ValueType.JSON}
-    texts = list(dict.fromkeys(path.json for name, path in own if name not in as_json))
-    above = {name: f"u{i}" for i, name in enumerate(name for name, path in paths.items() if path.up)}
-    values = [
-        above.get(name)
-        or (
-            f"nullif(json_extract(item, {quoted(path.json)})::varchar, 'null')"
-            if name in as_json
-            else f"v[{texts.index(path.json) + 1}]"
-        )
-        for name, path in paths.items()
-    ]
-    named = ", ".join(f"{v} as {identifier(n)}" for v, n in zip(values, paths, strict=True))
-    read = f"json_extract_string(item, {quoted_list(texts)})" if texts else "[]::varchar[]"
+    structure: dict[str, Any] = {}
+    values = {}
+    above = 0
+    for name, path in column_paths(contract).items():
+        if path.up:
+            values[name] = f"u{above}"
+            above += 1
+        elif add_to(structure, path.levels, leaf := _leaf(contract, name)):
+            values[name] = _value("v", path)
+        else:
+            how = "json_extract" if leaf == "JSON" else "json_extract_string"
+            values[name] = f"nullif({how}(item, {quoted(path.json)})::varchar, 'null')"
+    read = f"json_transform(item, {quoted(json.dumps(structure))})" if structure else "null"
+    named = ", ".join(f"({value})::varchar as {identifier(name)}" for name, value in values.items())
     return f"select {_HEAD}, {named} from (select *, {read} as v from ({items}))"
+
+
+def _leaf(contract: Contract, name: str) -> str:
+    return "JSON" if contract.columns[name].type is ValueType.JSON else "VARCHAR"
+
+
+def _value(root: str, path: ColumnPath) -> str:
+    """A value of a struct: an index like `[0]` counts from 1 in SQL."""
+    indices = [step.partition("[")[2].rstrip("]") for step in path.down]
+    fields = zip(path.keys, indices, strict=True)
+    return f"({root})" + "".join(
+        f".{identifier(key)}" + (f"[{int(index) + 1}]" if index else "") for key, index in fields
+    )
 
 
 def _field(root: str, names: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
 """Paths of contracts: `entry[].changes[].value.statuses[]`, `^.metadata.id`, `errors[0].code`."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.contract import Contract
 
@@ -34,9 +36,39 @@ class ColumnPath:
         return tuple(step.partition("[")[0] for step in self.down)
 
     @property
+    def levels(self) -> tuple[Step, ...]:
+        """The keys, and whether an item of a list is meant."""
+        return tuple(Step(key, key != step) for key, step in zip(self.keys, self.down, strict=True))
+
+    @property
     def json(self) -> str:
         """As a JSON path."""
         return "$" + "".join(_json_step(step) for step in self.down)
+
+
+def add_to(structure: dict[str, Any], way: Sequence[Step], leaf: object) -> bool:
+    """Extend what `json_transform` keeps of an object: nested objects, `[item]` for lists.
+
+    Returns:
+        False, with nothing added, where something would be an object and a value at once, or two
+        keys differ by case alone: DuckDB has no such structures.
+    """
+    if not way:
+        return False
+    step, *deeper = way
+    if any(key != step.name and key.lower() == step.name.lower() for key in structure):
+        return False
+    if not deeper:
+        value = [leaf] if step.is_list else leaf
+        return bool(structure.setdefault(step.name, value) == value)
+    inner: Any = structure.get(step.name, [{}] if step.is_list else {})
+    child = inner[0] if isinstance(inner, list) else inner
+    if isinstance(inner, list) is not step.is_list or not isinstance(child, dict):
+        return False
+    if not add_to(child, deeper, leaf):
+        return False
+    structure[step.name] = inner
+    return True
 
 
 def steps(records: str | None) -> tuple[Step, ...]:

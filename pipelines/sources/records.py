@@ -16,6 +16,7 @@ from pipelines.sources.streams import BLOCK_BYTES, BrokenStreamError
 MAX_RECORD_BYTES = 4 << 20
 # A larger one is kept in pieces for quarantine, up to this; a decompression bomb goes no further.
 MAX_HELD_BYTES = 64 << 20
+_BLANKS = " \t\r\n\v\f"
 _ENTRY_START = re.compile(rb"\n(?=\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
 # Cuts at every end of a record; the last piece is the beginning of the next one.
 Split = Callable[[bytes], list[bytes]]
@@ -144,7 +145,7 @@ def _checked(raw: list[bytes], *, first: int, source: str, by_line: bool = False
         pl.DataFrame({"record": _numbers(raw, first=first, by_line=by_line), "payload": payload})
         .with_columns(pl.Series("text", _decoded(payload)))
         .with_columns(_FAULT.alias("reason"))
-        .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars() != ""))
+        .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars(_BLANKS) != ""))
     )
     bad = frame.filter(pl.col("reason").is_not_null())
     if frame.height == len(raw) and bad.is_empty():

@@ -58,7 +58,7 @@ anything = st.binary(max_size=20)
 
 
 @pytest.mark.parametrize("feed", sorted(RECORDS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_record_that_is_not_blank_is_a_row_or_a_rejection(feed, data):
     raw = data.draw(st.lists(RECORDS[feed] | anything, max_size=12))
@@ -69,19 +69,12 @@ def test_every_record_that_is_not_blank_is_a_row_or_a_rejection(feed, data):
 
     numbers = {n for b in batches for t in b.tables.values() for n in t["_record"].to_pylist()}
     numbers |= {n for b in batches for n in b.rejected["record"].to_pylist()}
-    assert numbers == {n for n, record in enumerate(raw, start=1) if not _is_blank(record)}
+    assert numbers == {n for n, record in enumerate(raw, start=1) if record.strip(b" \t\r\n\v\f")}
     assert sum(b.rows_read for b in batches) == sum(
         sum(t.num_rows for t in b.tables.values()) + b.rejected.num_rows for b in batches
     )
     kept = {row["record"]: row["payload"] for b in batches for row in b.payloads.to_pylist()}
     assert kept == {n: raw[n - 1] for n in numbers} or feed.startswith("app/")
-
-
-def _is_blank(record: bytes) -> bool:
-    try:
-        return not record.decode().strip()
-    except UnicodeDecodeError:
-        return False
 
 
 @pytest.mark.parametrize("copies", [1, 3])

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from pipelines.contract import load_contracts
+from pipelines.sources import read_records
 from pipelines.sources.errors import UndeclaredColumnsError
 
 EVENT = {
@@ -61,3 +63,21 @@ def test_every_message_of_a_twilio_export_is_a_row_with_its_price_made_positive(
 @pytest.mark.parametrize("record", [b"[]", b"5", b'"text"', b"null"])
 def test_a_body_that_is_no_object_is_rejected_even_where_undeclared_keys_stop_the_file(parse, record):
     assert parse("usage", record).rejected == [(1, "unrecognized_body")]
+
+
+def test_a_column_within_another_column_and_one_at_an_index_are_both_read():
+    contract = load_contracts()["web__usage_events"]
+    given = contract.columns["feature"].model_copy(update={"pattern": None, "required": False})
+    columns = {
+        "whole": given.model_copy(update={"path": "error"}),
+        "inner": given.model_copy(update={"path": "error.code"}),
+        "second": given.model_copy(update={"path": "tags[1].name"}),
+        "upper": given.model_copy(update={"path": "ERROR"}),
+    }
+    contract = contract.model_copy(update={"columns": columns, "consent": None})
+    record = raw({"error": {"code": 7}, "tags": [{"name": "a"}, {"name": "b"}], "ERROR": "x"})
+
+    (batch,) = read_records([record], contracts=[contract], received_at=datetime(2026, 3, 2))
+
+    (row,) = batch.tables["web__usage_events"].select(list(columns)).to_pylist()
+    assert row == {"whole": '{"code":7}', "inner": "7", "second": "b", "upper": "x"}

@@ -56,7 +56,10 @@ def test_a_csv_export_is_read_plain_or_compressed_with_quoted_line_ends(parse_fi
 
 
 def test_a_bad_csv_row_is_rejected_by_itself_and_its_raw_form_is_kept(parse_file):
-    bad = b"w-1,c-3\nw-1,c-4,\xff,,,2026-03-01\nw-1,c-5,,,maybe,2026-03-01\nw-1,,,,,2026-03-01\nw-1,c-6,,,,2026-03-01\n"
+    bad = (
+        b"w-1,c-3\nw-1,c-4,\xff,,,2026-03-01\nw-1,c-5,,,maybe,2026-03-01\n"
+        b"w-1,,,,,2026-03-01\nw-1,c-6,,,,2026-03-01\n"
+    )
 
     result = parse_file("app/contacts", "c.csv", ROWS + bad)
 

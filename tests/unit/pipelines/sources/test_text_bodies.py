@@ -46,7 +46,10 @@ def test_a_callback_that_cannot_be_a_row_is_rejected_with_its_reason(parse, reco
 
 
 def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
-    plain = "id:a-1 sub:001 dlvrd:001 submit date:2603010900 done date:260301090530 stat:DELIVRD err:000 text:id:x stat:UNDELIV"
+    plain = (
+        "id:a-1 sub:001 dlvrd:001 submit date:2603010900 done date:260301090530 stat:DELIVRD err:000 "
+        "text:id:x stat:UNDELIV"
+    )
     loud = "ID:a-2 SUB:002 DLVRD:000 SUBMIT DATE:2603010900 DONE DATE:2603010905 STAT:UNDELIV ERR:0AB"
 
     result = parse("smpp", plain.encode(), enveloped(loud, "smpp/eu-1"))
