@@ -12,7 +12,6 @@ from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.runtime import Runtime, view_schema
 from warehouse.keyring import Purpose
-from warehouse.reading import read_columns
 
 
 class Reference:
@@ -148,13 +147,6 @@ class Reference:
         return Keyed.of(workspaces, keys=keys).tokens(messages, scope=scope)
 
     def _read(self, source: str, columns: Sequence[str]) -> pl.DataFrame:
-        runtime = self._runtime
-        table = read_columns(
-            runtime.home,
-            ledger=runtime.ledger,
-            engine=runtime.engine,
-            source=source,
-            schema=view_schema(runtime.contracts[source]),
-            columns=columns,
-        )
+        schema = view_schema(self._runtime.contracts[source])
+        table = self._runtime.reader.read(source, schema=schema, columns=columns)
         return cast("pl.DataFrame", pl.from_arrow(table))

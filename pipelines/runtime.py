@@ -10,8 +10,10 @@ from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Policy, load_policy
 from warehouse.connection import Engine
 from warehouse.home import Home
+from warehouse.housekeeping import remove_orphans
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
+from warehouse.reading import CachedReader
 from warehouse.views import Schema, with_partition_columns
 
 
@@ -33,6 +35,11 @@ class Runtime:
 
         return RememberingScrubber(PresidioScrubber())
 
+    @cached_property
+    def reader(self) -> CachedReader:
+        """Reads the small data sets that ingestion looks things up in."""
+        return CachedReader(self.home, ledger=self.ledger, engine=self.engine)
+
     @property
     def schemas(self) -> dict[str, Schema]:
         """Data set → columns of its view, partition columns included."""
@@ -46,18 +53,20 @@ def view_schema(contract: Contract) -> Schema:
 
 
 def open_runtime(home: Home) -> Runtime:
-    """Open a warehouse; makes its directories and ledger where there are none.
+    """Open a warehouse; makes its directories and ledger where there are none, sweeps orphans.
 
     Raises:
         ContractError, PolicyError: A declaration does not load.
     """
     home.create()
     keyring = KeyRing(home.keys)
+    ledger = Ledger(home.ledger_path)
+    remove_orphans(home, ledger=ledger)
     return Runtime(
         home=home,
         contracts=load_contracts(),
         policy=load_policy(),
         keyring=keyring,
-        ledger=Ledger(home.ledger_path),
+        ledger=ledger,
         engine=Engine(home.tmp, keyring),
     )

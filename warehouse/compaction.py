@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from warehouse.connection import Engine, add_parquet_keys
+from warehouse.connection import Engine
 from warehouse.errors import ConflictError, StoreError
 from warehouse.home import Home
 from warehouse.ledger import Commit, Ledger, Part
@@ -36,12 +36,12 @@ def compact_day(
             for parts in by_partition.values():
                 if len(parts) < 2:
                     continue
-                add_parquet_keys(connection, engine.keyring, (part.key_name for part in parts))
+                engine.add_keys(connection, (part.key_name for part in parts))
                 query = (
                     f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
                 )
                 template = replace(parts[0], rows=sum(p.rows for p in parts), batch_id=batch_id)
-                added.append(write_part(connection, template, query, home=home, keyring=engine.keyring))
+                added.append(write_part(connection, template, query, home=home, engine=engine))
                 removed.extend(parts)
             if not removed:
                 return 0

@@ -19,6 +19,7 @@ class Engine:
     def __init__(self, tmp: Path, keyring: KeyStore) -> None:
         self._tmp = tmp
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._added: dict[str, bytes] = {}
         self.keyring = keyring
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -26,6 +27,17 @@ class Engine:
         if self._connection is None:
             self._connection = connect(tmp=self._tmp)
         return self._connection.cursor()
+
+    def add_keys(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+        """Make Parquet keys known to all cursors, those that are not yet.
+
+        Raises:
+            KeyringError: One of them does not exist.
+        """
+        keys = {name: self.keyring.find(Purpose.PARQUET, name) for name in set(names)}
+        new = {name: key for name, key in keys.items() if self._added.get(name) != key}
+        add_parquet_keys(connection, self.keyring, new)
+        self._added |= new
 
 
 def connect(*, tmp: Path, memory_limit: str = "800MB", threads: int = 2) -> duckdb.DuckDBPyConnection:

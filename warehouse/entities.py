@@ -12,7 +12,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import Engine, add_parquet_keys, identifier, quoted
+from warehouse.connection import Engine, identifier, quoted
 from warehouse.errors import ShrinkError, StoreError
 from warehouse.home import Home
 from warehouse.ledger import Count, Ledger, Merge, Part
@@ -57,7 +57,7 @@ class EntityWriter:
         self._home = home
         self._set = entities
         self._ledger = ledger
-        self._keyring = engine.keyring
+        self._engine = engine
         self._batch_id = batch_id
         self._written: list[Part] = []
         # What does not fit into memory spills to the private directory, encrypted.
@@ -179,7 +179,7 @@ class EntityWriter:
         return "'bucket=' || substr(md5(workspace_id), 1, 2)"
 
     def _scan(self, parts: Sequence[Part]) -> str:
-        add_parquet_keys(self._connection, self._keyring, (part.key_name for part in parts))
+        self._engine.add_keys(self._connection, (part.key_name for part in parts))
         return raw_scan(parts, data=self._home.data)
 
     def _write(self, partition: str) -> None:
@@ -199,7 +199,7 @@ class EntityWriter:
         )
         query = "select * exclude (_incoming) from merged order by workspace_id, entity_id"
         self._written.append(
-            write_part(self._connection, template, query, home=self._home, keyring=self._keyring)
+            write_part(self._connection, template, query, home=self._home, engine=self._engine)
         )
 
 

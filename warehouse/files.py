@@ -41,8 +41,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def unlink_durably(path: Path) -> None:
-    """Remove a file, whether or not it is still there, and make its absence durable."""
-    path.unlink(missing_ok=True)
-    if path.parent.is_dir():
-        fsync_directory(path.parent)
+def unlink_durably(*paths: Path) -> None:
+    """Remove files, whether or not they are still there, and make their absence durable."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    for directory in {path.parent for path in paths}:
+        if directory.is_dir():
+            fsync_directory(directory)

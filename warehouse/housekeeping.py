@@ -22,7 +22,6 @@ class Swept:
 
     files: int
     keys: int
-    orphans: int
 
 
 def expired_parts(parts: list[Part], *, as_of: datetime) -> list[Part]:
@@ -53,31 +52,35 @@ def expire(ledger: Ledger, *, as_of: datetime) -> list[Part]:
 
 
 def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
-    """Unlink what is hidden and not read any more, destroy keys nothing on disk needs, remove orphans.
+    """Unlink what is hidden and not read any more, destroy keys that nothing on disk needs.
 
     Safe to run at any time and again after a crash.
     """
-    orphans = _orphans(home, ledger)
-    for path in orphans:
-        unlink_durably(home.data / path)
     leased = leased_generations(home.locks)
     # A file removed at generation g was visible up to g - 1: readers of g and later never saw it.
     oldest_reader = min(leased, default=ledger.generation())
     deadline = datetime.now(UTC).replace(tzinfo=None) - LONGEST_LEASE
     doomed = ledger.removed_parts(before=oldest_reader, removed_before=deadline)
+    if not doomed:
+        return Swept(files=0, keys=0)
+    unlink_durably(*(home.data / part.path for part in doomed))
     for part in doomed:
-        unlink_durably(home.data / part.path)
         _remove_empty(home, part)
-    if doomed:
-        ledger.mark_unlinked(doomed)
+    ledger.mark_unlinked(doomed)
     # A writer may be about to use a key of which no committed file tells.
-    destroyed = 0
-    if doomed and not writing_batches(home.locks):
-        for name in sorted({part.key_name for part in doomed} - ledger.keys_in_use()):
-            keyring.destroy(Purpose.PARQUET, name)
-            ledger.mark_key_destroyed(name)
-            destroyed += 1
-    return Swept(files=len(doomed), keys=destroyed, orphans=len(orphans))
+    if writing_batches(home.locks):
+        return Swept(files=len(doomed), keys=0)
+    unused = sorted({part.key_name for part in doomed} - ledger.keys_in_use())
+    keyring.destroy(Purpose.PARQUET, *unused)
+    ledger.mark_keys_destroyed(unused)
+    return Swept(files=len(doomed), keys=len(unused))
+
+
+def remove_orphans(home: Home, *, ledger: Ledger) -> int:
+    """Unlink what crashed writers left in the store; return how many files. Safe beside live writers."""
+    orphans = _orphans(home, ledger)
+    unlink_durably(*(home.data / path for path in orphans))
+    return len(orphans)
 
 
 def _orphans(home: Home, ledger: Ledger) -> list[str]:

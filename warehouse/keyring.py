@@ -41,8 +41,8 @@ class KeyStore(Protocol):
     def find(self, purpose: Purpose, name: str) -> bytes:
         """The key, 32 bytes; KeyringError if there is none."""
 
-    def destroy(self, purpose: Purpose, name: str) -> None:
-        """Remove the key for ever."""
+    def destroy(self, purpose: Purpose, *names: str) -> None:
+        """Remove keys for ever."""
 
 
 class KeyRing:
@@ -89,10 +89,11 @@ class KeyRing:
         """Several keys by name, made where missing."""
         return {name: self.get(purpose, name) for name in names}
 
-    def destroy(self, purpose: Purpose, name: str) -> None:
-        """Unlink the only wrapped copy, durably. What it encrypted cannot be read again."""
-        self._unwrapped.pop((purpose, name), None)
-        unlink_durably(self._path(purpose, name))
+    def destroy(self, purpose: Purpose, *names: str) -> None:
+        """Unlink the only wrapped copies, durably. What they encrypted cannot be read again."""
+        for name in names:
+            self._unwrapped.pop((purpose, name), None)
+        unlink_durably(*(self._path(purpose, name) for name in names))
 
     def _path(self, purpose: Purpose, name: str) -> Path:
         # A digest, because names differ by case only on some file systems, and to fit any name.

@@ -274,10 +274,12 @@ class Ledger:
                 "update parts set unlinked_at = ? where path = ?", [(_now(), p.path) for p in parts]
             )
 
-    def mark_key_destroyed(self, key_name: str) -> None:
-        """Record that a Parquet key was destroyed."""
+    def mark_keys_destroyed(self, key_names: Sequence[str]) -> None:
+        """Record that Parquet keys were destroyed."""
         with self._writing() as connection:
-            connection.execute("insert into destroyed_keys values (?, ?)", (key_name, _now()))
+            connection.executemany(
+                "insert into destroyed_keys values (?, ?)", [(name, _now()) for name in key_names]
+            )
 
     def log_access(self, what: str) -> None:
         """Record that somebody opened the restricted zone; what with, never what for."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import Engine, add_parquet_keys, identifier
+from warehouse.connection import Engine, identifier
 from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.ledger import Ledger, Part
@@ -26,7 +26,7 @@ def read_columns(
         connection = engine.cursor()
         try:
             parts = ledger.live_parts(source)
-            add_parquet_keys(connection, engine.keyring, (part.key_name for part in parts))
+            engine.add_keys(connection, (part.key_name for part in parts))
             create_views(connection, parts, data=home.data, schemas={source: schema})
             names = ", ".join(identifier(column) for column in columns)
             return connection.execute(
@@ -38,6 +38,32 @@ def read_columns(
             connection.close()
 
 
+class CachedReader:
+    """Reads small data sets again and again; from disk only when their files have changed."""
+
+    def __init__(self, home: Home, *, ledger: Ledger, engine: Engine) -> None:
+        self._home = home
+        self._ledger = ledger
+        self._engine = engine
+        self._tables: dict[str, tuple[frozenset[str], pa.Table]] = {}
+
+    def read(self, source: str, *, schema: Schema, columns: Sequence[str]) -> pa.Table:
+        """As `read_columns`; a data set is always asked for the same columns."""
+        files = frozenset(part.path for part in self._ledger.live_parts(source))
+        known = self._tables.get(source)
+        if known is None or known[0] != files:
+            table = read_columns(
+                self._home,
+                ledger=self._ledger,
+                engine=self._engine,
+                source=source,
+                schema=schema,
+                columns=columns,
+            )
+            known = self._tables[source] = (files, table)
+        return known[1]
+
+
 def read_parts(home: Home, *, engine: Engine, parts: Sequence[Part]) -> pa.Table:
     """All rows of some store files as they were written, in the order of the files.
 
@@ -47,7 +73,7 @@ def read_parts(home: Home, *, engine: Engine, parts: Sequence[Part]) -> pa.Table
     """
     connection = engine.cursor()
     try:
-        add_parquet_keys(connection, engine.keyring, (part.key_name for part in parts))
+        engine.add_keys(connection, (part.key_name for part in parts))
         return connection.execute(raw_scan(parts, data=home.data)).to_arrow_table()
     except duckdb.Error as error:
         source = parts[0].source if parts else "store"

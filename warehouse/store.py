@@ -15,11 +15,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import Engine, add_parquet_keys, quoted
+from warehouse.connection import Engine, quoted
 from warehouse.errors import ConflictError, StoreError
 from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
-from warehouse.keyring import KeyStore, Purpose
+from warehouse.keyring import Purpose
 from warehouse.ledger import Commit, Count, Ledger, Merge, Part
 from warehouse.locks import writer_lease
 from warehouse.views import raw_scan
@@ -57,7 +57,7 @@ class StoreWriter:
     ) -> None:
         self._home = home
         self._ledger = ledger
-        self._keyring = engine.keyring
+        self._engine = engine
         self._connection = engine.cursor()
         self._flush_rows = flush_rows
         self._snapshot = ledger.generation()
@@ -189,10 +189,10 @@ class StoreWriter:
         self._connection.execute("drop table fresh")
 
     def _write(self, template: Part, query: str) -> Part:
-        return write_part(self._connection, template, query, home=self._home, keyring=self._keyring)
+        return write_part(self._connection, template, query, home=self._home, engine=self._engine)
 
     def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
-        add_parquet_keys(self._connection, self._keyring, (part.key_name for part in parts))
+        self._engine.add_keys(self._connection, (part.key_name for part in parts))
         return raw_scan(parts, data=self._home.data, columns=columns)
 
     def _count(self, table: str) -> int:
@@ -205,14 +205,14 @@ class StoreWriter:
 
 
 def write_part(
-    connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, keyring: KeyStore
+    connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, engine: Engine
 ) -> Part:
     """Write the rows of a query as one encrypted, durable file; return its part, not yet committed.
 
     Written under a temporary name, synced, renamed, its directory synced.
     """
-    keyring.get(Purpose.PARQUET, template.key_name)
-    add_parquet_keys(connection, keyring, [template.key_name])
+    engine.keyring.get(Purpose.PARQUET, template.key_name)
+    engine.add_keys(connection, [template.key_name])
     name = f"part-{template.batch_id}-{secrets.token_hex(4)}.parquet"
     relative = Path("store") / template.source / template.partition / name
     target = home.data / relative

@@ -1,5 +1,7 @@
 """Messages that ask for no more messages: the one table of keywords, and the match."""
 
+from functools import cache
+
 import polars as pl
 
 from anonymizers.unicode import plain
@@ -50,7 +52,7 @@ def is_opt_out(texts: pl.Series) -> pl.Series:
 
     A keyword within a sentence is not one (as at the providers): "please stop by" is a visit.
     """
-    words = pl.Series(sorted({_plainly(word) for group in OPT_OUT_KEYWORDS.values() for word in group}))
+    words = _keywords()
     short = texts.str.len_chars() <= _GENEROUS
     # Only short texts are worth normalising.
     candidates = pl.select(pl.when(short).then(texts)).to_series()
@@ -59,5 +61,8 @@ def is_opt_out(texts: pl.Series) -> pl.Series:
     return pl.select(pl.when(texts.is_not_null()).then(found)).to_series().rename(texts.name)
 
 
-def _plainly(word: str) -> str:
-    return str(plain(pl.Series([word])).str.to_lowercase()[0])
+@cache
+def _keywords() -> pl.Series:
+    """All keywords in their plain spelling."""
+    words = pl.Series(sorted({word for group in OPT_OUT_KEYWORDS.values() for word in group}))
+    return plain(words).str.to_lowercase().unique().sort()

@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import duckdb
 import typer
@@ -88,7 +88,8 @@ def _write(
     connection: duckdb.DuckDBPyConnection, query: str, format_: OutputFormat, output: Path | None
 ) -> bool:
     try:
-        relation = connection.sql(query)
+        # Statements that return nothing give no relation, whatever the stub says.
+        relation = cast("duckdb.DuckDBPyRelation | None", connection.sql(query))
         if relation is None:
             return True
         match format_:
