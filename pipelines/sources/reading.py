@@ -34,7 +34,6 @@ from pipelines.sources.staging import CHUNK, Parser, Staged
 from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
 from pipelines.sources.tables import CsvTable, JsonRows, ParquetTable, TableSource, TableStage
 
-_ROWS_AT_A_TIME = 4_096
 _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.JSON: JsonParser,
     Reader.FORM: FormParser,
@@ -122,9 +121,7 @@ def _parsed(
     engine: duckdb.DuckDBPyConnection, parser: Parser, batch: Records, contracts: Sequence[Contract]
 ) -> Iterator[ParsedBatch]:
     try:
-        # In small chunks, because one chunk is one thread's work.
-        chunks = batch.text.to_batches(max_chunksize=_ROWS_AT_A_TIME)
-        engine.register(CHUNK, pa.Table.from_batches(chunks, schema=batch.text.schema))
+        engine.register(CHUNK, batch.text)
         whole = _assembled(engine, parser.stage(engine), contracts, batch.payloads, also=batch.rejected)
     except duckdb.OutOfMemoryException:
         whole = None
