@@ -87,10 +87,10 @@ def run(
     tell("ingest", done, len(waiting))
     runtime.ledger.advance_clock(options.as_of)
     _build(runtime, options.as_of, summary, tell)
-    tell("publish", 0, 1)
-    with summary.timed("publish"):
-        summary.published = publish(runtime.home, keyring=runtime.keyring)
-    tell("publish", 1, 1)
+    # Before the first day has closed there is nothing to publish.
+    if runtime.home.warehouse_path.exists():
+        with summary.timed("publish"):
+            summary.published = publish(runtime.home, keyring=runtime.keyring)
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
 
@@ -109,6 +109,8 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         return
     first, last = slices
     tell("build", 0, (last - first).days + 1)
+    # Ingestion and dbt take turns, so that the memory of one is enough.
+    runtime.engine.release()
     with summary.timed("build"):
         build(runtime, from_day=first, to_day=last, progress=lambda done, total: tell("build", done, total))
     runtime.ledger.set_built_until(last)

@@ -28,6 +28,13 @@ class Engine:
             self._connection = connect(tmp=self._tmp)
         return self._connection.cursor()
 
+    def release(self) -> None:
+        """Give back the memory; the next cursor starts anew."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._added.clear()
+
     def add_keys(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
         """Make Parquet keys known to all cursors, those that are not yet.
 
@@ -40,7 +47,7 @@ class Engine:
         self._added |= new
 
 
-def connect(*, tmp: Path, memory_limit: str = "800MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
+def connect(*, tmp: Path, memory_limit: str = "600MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database; what spills to ``tmp`` is encrypted under a key of its own."""
     connection = duckdb.connect(
         ":memory:",

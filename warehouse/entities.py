@@ -104,36 +104,24 @@ class EntityWriter:
             (self._home.data / part.path).unlink(missing_ok=True)
         self._written.clear()
         snapshot = self._ledger.generation()
-        existing = self._ledger.live_parts(self._set.source)
-        by_partition: dict[str, list[Part]] = {}
-        for part in existing:
-            by_partition.setdefault(part.partition, []).append(part)
-        total = _scalar(execute("select count(*) from incoming"))
+        total, newest = execute(f"select count(*), max({self._set.version}) from incoming").fetchall()[0]
+        touched = {
+            partition
+            for (partition,) in execute(f"select distinct {self._partition_sql()} from incoming").fetchall()
+        }
+        removed = [
+            part for part in self._ledger.live_parts(self._set.source) if full or part.partition in touched
+        ]
         execute(
-            f"create or replace temp table latest as select *, {self._partition_sql()} as _partition from incoming "
-            f"qualify row_number() over (partition by entity_id order by {self._set.version} desc) = 1"
+            "create or replace temp table merged as " + self._merged_sql(removed, newest if full else None)
         )
-        touched = {p for (p,) in execute("select distinct _partition from latest").fetchall()}
-        partitions = sorted(touched | (set(by_partition) if full else set()))
-        newest = execute(f"select max({self._set.version}) from incoming").fetchone()
-        cutoff = newest[0] if newest and full else None
-
-        before = after = won = 0
-        removed: list[Part] = []
-        for partition in partitions:
-            parts = by_partition.get(partition, [])
-            execute(
-                "create or replace temp table merged as " + self._merged_sql(partition, parts, cutoff=cutoff)
-            )
-            alive = "deleted_at is null" if self._set.follows_deletions else "true"
-            if parts:
-                before += _scalar(execute(f"select count(*) from ({self._scan(parts)}) where {alive}"))
-            after += _scalar(execute(f"select count(*) from merged where {alive}"))
-            won += _scalar(execute("select count(*) from merged where _incoming"))
-            removed.extend(parts)
-            self._write(partition)
-        if full and after < before * LARGEST_SHRINK and not allow_shrink:
-            raise ShrinkError(self._set.source, before, after)
+        if full and not allow_shrink:
+            self._check_shrink(removed)
+        for partition, rows in execute(
+            "select _partition, count(*) from merged group by all order by all"
+        ).fetchall():
+            self._write(partition, rows)
+        (won,) = execute("select count(*) from merged where _incoming").fetchall()[0]
         counts = [
             Count(self._set.source, "kept", "", won),
             Count(self._set.source, "duplicate", "superseded", total - won),
@@ -141,51 +129,62 @@ class EntityWriter:
         return Merge(
             added=tuple(self._written),
             removed=tuple(removed),
-            watched=frozenset((self._set.source, partition) for partition in partitions),
+            watched=frozenset((self._set.source, p) for p in touched | {part.partition for part in removed}),
             snapshot=snapshot,
             counts=tuple(count for count in counts if count.rows),
         )
 
-    def _merged_sql(self, partition: str, parts: Sequence[Part], *, cutoff: datetime | None) -> str:
-        version = self._set.version
-        old = f"select *, false as _incoming from ({self._scan(parts)})" if parts else None
-        new = (
-            "select * exclude (_partition), true as _incoming from latest "
-            f"where _partition = {quoted(partition)}"
+    def _check_shrink(self, existing: Sequence[Part]) -> None:
+        before, after = (
+            self._connection.execute(f"select count(*) from ({rows}) where deleted_at is null").fetchall()[0][
+                0
+            ]
+            for rows in (self._scan(existing, columns=("deleted_at",)), "from merged")
         )
-        both = f"{new} union all by name {old}" if old else new
+        if after < before * LARGEST_SHRINK:
+            raise ShrinkError(self._set.source, before, after)
+
+    def _merged_sql(self, existing: Sequence[Part], cutoff: datetime | None) -> str:
+        """The state of the touched partitions after the export, in the order in which it is written."""
+        version = self._set.version
+        new = "select *, true as _incoming from incoming"
+        old = (
+            f" union all by name select *, false as _incoming from ({self._scan(existing)})"
+            if existing
+            else ""
+        )
         winners = (
-            f"select * from ({both}) qualify row_number() over "
+            f"select * from ({new}{old}) qualify row_number() over "
             f"(partition by entity_id order by {version} desc, _incoming desc) = 1"
         )
-        if not self._set.follows_deletions:
-            return winners
         gone = f"(not _incoming and {version} <= timestamp '{cutoff}')" if cutoff else "false"
         stays = {"workspace_id", "entity_id", "received_at", version}
+        dead = f"(deleted_at is not null or {gone})"
         cells = [
             f"coalesce(deleted_at, case when {gone} then {version} end) as deleted_at"
             if name == "deleted_at"
             else identifier(name)
-            if name in stays
-            else f"case when deleted_at is null and not {gone} then {identifier(name)} end as {identifier(name)}"
+            if name in stays or not self._set.follows_deletions
+            else f"case when not {dead} then {identifier(name)} end as {identifier(name)}"
             for name, _ in self._set.columns
         ]
-        return f"select {', '.join(cells)}, _incoming from ({winners})"
+        return (
+            f"select {', '.join(cells)}, _incoming, {self._partition_sql()} as _partition from ({winners}) "
+            "order by _partition, workspace_id, entity_id"
+        )
 
     def _partition_sql(self) -> str:
         if self._set.month_of:
-            return f"'month=' || strftime({self._set.month_of}, '%Y-%m') || '/retention_days={self._set.retention_days}'"
+            month = f"strftime({self._set.month_of}, '%Y-%m')"
+            return f"'month=' || {month} || '/retention_days={self._set.retention_days}'"
         # md5 only spreads workspaces evenly over 256 directories.
         return "'bucket=' || substr(md5(workspace_id), 1, 2)"
 
-    def _scan(self, parts: Sequence[Part]) -> str:
+    def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
         self._engine.add_keys(self._connection, (part.key_name for part in parts))
-        return raw_scan(parts, data=self._home.data)
+        return raw_scan(parts, data=self._home.data, columns=columns)
 
-    def _write(self, partition: str) -> None:
-        rows = _scalar(self._connection.execute("select count(*) from merged"))
-        if not rows:
-            return
+    def _write(self, partition: str, rows: int) -> None:
         label = partition.partition("=")[2].replace("/", ".")
         template = Part(
             path="",
@@ -197,12 +196,7 @@ class EntityWriter:
             batch_id=self._batch_id,
             retention_days=self._set.retention_days if self._set.month_of else None,
         )
-        query = "select * exclude (_incoming) from merged order by workspace_id, entity_id"
+        query = f"select * exclude (_incoming, _partition) from merged where _partition = {quoted(partition)}"
         self._written.append(
             write_part(self._connection, template, query, home=self._home, engine=self._engine)
         )
-
-
-def _scalar(result: duckdb.DuckDBPyConnection) -> int:
-    row = result.fetchone()
-    return int(row[0]) if row else 0

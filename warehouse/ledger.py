@@ -233,8 +233,8 @@ class Ledger:
                     [(change.batch_id, c.source, c.outcome, c.reason, c.rows) for c in change.counts],
                 )
             connection.executemany(
-                "insert into parts (path, source, partition, key_name, event_date, retention_days, rows, bytes, "
-                "columns, batch_id, added) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into parts (path, source, partition, key_name, event_date, retention_days, rows, "
+                "bytes, columns, batch_id, added) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         p.path,
@@ -339,7 +339,8 @@ class Ledger:
         """(event day, rows) of one source, oldest first."""
         rows = self._read(
             "select event_date, sum(rows) as rows from parts "
-            "where source = ? and removed is null and event_date is not null group by event_date order by event_date",
+            "where source = ? and removed is null and event_date is not null "
+            "group by event_date order by event_date",
             source,
         )
         return [(date.fromisoformat(r["event_date"]), r["rows"]) for r in rows]

@@ -25,8 +25,8 @@ from warehouse.locks import writer_lease
 from warehouse.views import raw_scan
 
 # Enough rows for parts of some 10 MB; the bound on memory, whatever the size of the input.
-FLUSH_ROWS = 400_000
-FLUSH_BYTES = 192 * 1024 * 1024
+FLUSH_ROWS = 300_000
+FLUSH_BYTES = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def write_part(
     temporary = target.with_name(f".{name}.tmp")
     try:
         connection.execute(
-            f"copy ({query}) to {quoted(str(temporary))} (format parquet, compression zstd, row_group_size 122880, "
+            f"copy ({query}) to {quoted(str(temporary))} (format parquet, compression zstd, "
             f"encryption_config {{footer_key: {quoted(template.key_name)}}})"
         )
         fsync_file(temporary)
@@ -228,7 +228,7 @@ def write_part(
         fsync_directory(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
-    columns = tuple(row[0] for row in connection.execute(f"describe {query}").fetchall())
+    columns = tuple(column[0] for column in connection.execute(f"{query} limit 0").description or ())
     return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
 
 
