@@ -198,11 +198,12 @@ class TableStage:
             raise UnreadableFileError(contract.source, "two of its columns have one name", record=0)
         present = [n for n in batch.rows.column_names if n != "_record"]
         unknown = set(present) - set(self._names.values()) - set(contract.ignored)
-        if unknown and contract.unknown is UnknownColumns.STOP:
-            raise UndeclaredColumnsError(contract.source, unknown, rows=batch.rows.num_rows)
+        # First, for without a header the first row's values stand where names should: they must not be named.
         required = [self._names[name] for name, c in contract.columns.items() if c.required]
         if missing := sorted(set(required) - set(present)):
             raise MissingColumnsError(contract.source, missing)
+        if unknown and contract.unknown is UnknownColumns.STOP:
+            raise UndeclaredColumnsError(contract.source, unknown, rows=batch.rows.num_rows)
         engine.register("table_rows", batch.rows)
         types = {f.name: f.type for f in batch.rows.schema}
         columns = ", ".join(

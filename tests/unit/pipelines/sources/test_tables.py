@@ -139,6 +139,14 @@ def test_a_table_without_a_required_column_is_refused(parse_file):
         parse_file("app/contacts", "c.csv", b"workspace_id\nw-1\n")
 
 
+def test_a_table_without_its_header_does_not_have_its_first_row_taken_for_names(parse_file):
+    with pytest.raises(MissingColumnsError) as caught:
+        parse_file("app/contacts", "c.csv", b"w-1,canary,4915550001111\nw-1,canary,4915550002222\n")
+
+    assert "canary" not in str(caught.value)
+    assert "4915550001111" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
