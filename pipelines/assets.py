@@ -14,6 +14,7 @@ from pipelines.conventions import (
     DAYS,
     RETRIES,
     WRITER_POOL,
+    batches_key,
     days_between,
     inbox_key,
     published_key,
@@ -33,29 +34,46 @@ from warehouse.errors import WarehouseError
 from warehouse.publish import publish
 
 
-def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition:
-    """The inbox directory of a feed; to materialize it is to take in what lies there.
+def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
+    """The inbox directory of a feed: others fill it, so Dagster only shows it.
 
-    Keyed by arrival, so it has no partitions: each event day that gets rows is logged as a
+    The store depends on it, not on `batches_asset`: a day is not out of step because files of other
+    days came later.
+    """
+    return dg.AssetSpec(
+        key=inbox_key(feed),
+        group_name=contracts[0].provider,
+        owners=_owners(contracts),
+        description=f"Raw files that wait in `data/inbox/{feed}/`, for "
+        f"{', '.join(contract.source for contract in contracts)}.",
+        kinds={"file"},
+        tags={"zone": "inbox"},
+    )
+
+
+def batches_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition:
+    """What became of the files of a feed; to materialize it is to take in what waits.
+
+    Keyed by arrival, so it has no partitions: each event day that got rows is logged as a
     materialization of the store assets.
     """
 
     @dg.asset(
-        key=inbox_key(feed),
+        key=batches_key(feed),
+        deps=[inbox_key(feed)],
         group_name=contracts[0].provider,
-        owners=sorted({team(contract.owner) for contract in contracts}),
-        description=f"Raw files that wait in `data/inbox/{feed}/` for: "
-        f"{', '.join(contract.source for contract in contracts)}. "
-        "Materializing takes them in; each is removed once all its rows are accounted for.",
-        kinds={"file"},
+        owners=_owners(contracts),
+        description=f"Batches in the ledger, one per file of `{feed}`. Materializing takes in what waits; "
+        "a file is removed once all its rows are accounted for.",
+        kinds={"sqlite"},
         tags={"zone": "inbox"},
         # In one run, what others look up is loaded first.
         op_tags={"dagster/priority": str(_priority(feed, contracts[0]))},
         # One at a time per feed, all feeds side by side.
-        pool=inbox_key(feed).path[-1],
+        pool=batches_key(feed).path[-1],
         retry_policy=RETRIES,
     )
-    def _inbox(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    def _batches(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
         runtime = warehouse.runtime
         options = Options(as_of=warehouse.now())
         results, problems = [], []
@@ -78,7 +96,7 @@ def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition
             )
         return dg.MaterializeResult(metadata=_metadata(results))
 
-    return _inbox
+    return _batches
 
 
 def store_asset(contract: Contract) -> dg.AssetsDefinition:
@@ -179,10 +197,14 @@ def close_job() -> None:
     close_and_expire()
 
 
-def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
-    """Inbox and store assets of all contracts."""
-    inbox = [inbox_asset(feed, group) for feed, group in feeds(contracts).items()]
-    return inbox + [store_asset(contract) for contract in contracts.values()]
+def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Inbox, batches and store of all contracts."""
+    grouped = feeds(contracts).items()
+    return [
+        *(inbox_asset(feed, group) for feed, group in grouped),
+        *(batches_asset(feed, group) for feed, group in grouped),
+        *(store_asset(contract) for contract in contracts.values()),
+    ]
 
 
 def waiting_files(runtime: Runtime, feed: str) -> list[Path]:
@@ -260,6 +282,10 @@ def _column_schema(contract: Contract) -> dg.TableSchema:
             for column in stored_columns(contract)
         ]
     )
+
+
+def _owners(contracts: Iterable[Contract]) -> list[str]:
+    return sorted({team(contract.owner) for contract in contracts})
 
 
 def _priority(feed: str, contract: Contract) -> int:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipelines.closing import last_closed_day
 from pipelines.contract import Contract, Kind
-from pipelines.conventions import RETRIES, WRITER_POOL, inbox_key, store_key, values_stay_inside
+from pipelines.conventions import RETRIES, WRITER_POOL, batches_key, store_key, values_stay_inside
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
 from warehouse.connection import identifier
@@ -80,7 +80,7 @@ def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
         description="The files hold exactly the columns of the contract, in their types.",
         blocking=True,
         # In a run that takes files in, look at what it brought.
-        additional_deps=[inbox_key(contract.feed)],
+        additional_deps=[batches_key(contract.feed)],
         retry_policy=RETRIES,
     )
     def _contract(warehouse: Warehouse) -> dg.AssetCheckResult:
@@ -123,7 +123,7 @@ def _reconciliation_check(contract: Contract) -> dg.AssetChecksDefinition:
         name="reconciliation",
         description="Rows kept by ingestion = rows stored + rows expired, and the files hold them.",
         blocking=True,
-        additional_deps=[inbox_key(contract.feed)],
+        additional_deps=[batches_key(contract.feed)],
         retry_policy=RETRIES,
     )
     def _reconciliation(warehouse: Warehouse) -> dg.AssetCheckResult:
@@ -183,7 +183,7 @@ def _freshness_check(contract: Contract) -> dg.AssetChecksDefinition:
         asset=store_key(contract.source),
         name="freshness",
         description=f"The feed {contract.feed} has brought a file within {silence.days} days, if ever.",
-        additional_deps=[inbox_key(contract.feed)],
+        additional_deps=[batches_key(contract.feed)],
         retry_policy=RETRIES,
     )
     def _freshness(warehouse: Warehouse) -> dg.AssetCheckResult:

@@ -31,6 +31,11 @@ def inbox_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(["inbox", f"inbox_{feed.replace('/', '_')}"])
 
 
+def batches_key(feed: str) -> dg.AssetKey:
+    """What became of the files of a feed."""
+    return dg.AssetKey(["batches", f"batches_{feed.replace('/', '_')}"])
+
+
 def store_key(source: str) -> dg.AssetKey:
     """The stored rows of a contract."""
     return dg.AssetKey(["store", source])

@@ -10,6 +10,7 @@ import dagster as dg
 
 from pipelines.conventions import (
     FIRST_DAY,
+    batches_key,
     day_range,
     inbox_key,
     published_key,
@@ -68,7 +69,7 @@ def asset_jobs(
     return Jobs(
         ingest=dg.define_asset_job(
             "ingest",
-            selection=dg.AssetSelection.assets(*map(inbox_key, feed_names))
+            selection=dg.AssetSelection.assets(*map(batches_key, feed_names))
             | dg.AssetSelection.checks_for_assets(*store),
             description="Take in what waits in the inbox, then check the store.",
         ),
@@ -236,7 +237,7 @@ def _ingest_request(runtime: Runtime, names: Sequence[str], *, run_key: str | No
     contracts = feeds(runtime.contracts)
     return dg.RunRequest(
         run_key=run_key,
-        asset_selection=[inbox_key(feed) for feed in names],
+        asset_selection=[batches_key(feed) for feed in names],
         asset_check_keys=[
             dg.AssetCheckKey(store_key(contract.source), check)
             for feed in names

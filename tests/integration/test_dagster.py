@@ -310,11 +310,13 @@ def test_the_sensor_asks_once_for_new_files_and_skips_those_still_being_written(
     then = orchestra.tick("inbox", cursor=first.cursor)
 
     assert nothing.skip_message == "The inbox is empty."
-    assert [key.path for key in first.run_requests[0].asset_selection] == [["inbox", "inbox_app_channels"]]
+    assert [key.path for key in first.run_requests[0].asset_selection] == [
+        ["batches", "batches_app_channels"]
+    ]
     assert again.skip_message == "1 file(s) could not be taken in: see the last ingest run."
     assert {key.path[-1] for key in then.run_requests[0].asset_selection} == {
-        "inbox_app_messages",
-        "inbox_whatsapp",
+        "batches_app_messages",
+        "batches_whatsapp",
     }
     assert SENT not in str(then.cursor) + str(then.run_requests[0].run_key), "names of files may be personal"
 

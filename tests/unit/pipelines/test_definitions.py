@@ -8,7 +8,15 @@ import pytest
 import yaml
 
 from pipelines.contract import Kind, load_contracts
-from pipelines.conventions import DAYS, WRITER_POOL, inbox_key, published_key, store_key, values_stay_inside
+from pipelines.conventions import (
+    DAYS,
+    WRITER_POOL,
+    batches_key,
+    inbox_key,
+    published_key,
+    store_key,
+    values_stay_inside,
+)
 from pipelines.dagster_home import write_instance_config
 from pipelines.definitions import build_definitions
 from pipelines.errors import MixedFeedsError
@@ -64,7 +72,8 @@ def test_every_inbox_is_upstream_of_its_store_assets_and_of_the_published_marts(
         "app/link_clicks",
     } <= needed_by_marts
     for feed, contracts in feeds(CONTRACTS).items():
-        assert graph.get(inbox_key(feed)).child_keys == {store_key(c.source) for c in contracts}
+        stored = {store_key(contract.source) for contract in contracts}
+        assert graph.get(inbox_key(feed)).child_keys == stored | {batches_key(feed)}
         assert (inbox_key(feed) in upstream) is (feed in needed_by_marts)
 
 
@@ -102,8 +111,8 @@ def test_all_that_writes_the_warehouse_shares_one_slot_and_ingestion_does_not(de
         for key in assets.keys
     }
 
-    assert {pool for key, pool in pools.items() if key.path[0] != "inbox"} == {WRITER_POOL}
-    assert WRITER_POOL not in {pool for key, pool in pools.items() if key.path[0] == "inbox"}
+    assert {pool for key, pool in pools.items() if key.path[0] != "batches"} == {WRITER_POOL}
+    assert WRITER_POOL not in {pool for key, pool in pools.items() if key.path[0] == "batches"}
 
 
 def test_the_years_of_partitions_stay_far_below_what_slows_the_ui(definitions):
