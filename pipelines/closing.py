@@ -27,10 +27,13 @@ def last_closed_day(as_of: datetime, *, lateness_days: int) -> date:
 
 
 def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
-    """Compact every closed day that changed, hide partitions past their window, make removals physical.
+    """Hide partitions past their window, compact every closed day that changed, make removals physical.
 
     Running it again does nothing more.
     """
+    # First, so that nothing that may fail comes before a deletion that is due.
+    expired = expire(runtime.ledger, as_of=as_of)
+    first = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
     generation = runtime.ledger.generation()
     lateness = max(contract.lateness_days for contract in runtime.contracts.values())
     last = last_closed_day(as_of, lateness_days=lateness)
@@ -39,14 +42,14 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
             runtime.home, ledger=runtime.ledger, engine=runtime.engine, source=source, day=day, as_of=as_of
         )
         for source, day in runtime.ledger.dirty_days()
-        if day <= last
+        # Quarantine has days too, but nothing reads it often enough to be worth it.
+        if day <= last and source in runtime.contracts
     )
     runtime.ledger.clear_dirty_days(until=last, generation=generation)
-    expired = expire(runtime.ledger, as_of=as_of)
     swept = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
     return Closed(
         parts_compacted=compacted,
         parts_expired=len(expired),
-        files_unlinked=swept.files,
-        keys_destroyed=swept.keys,
+        files_unlinked=first.files + swept.files,
+        keys_destroyed=first.keys + swept.keys,
     )
