@@ -17,7 +17,7 @@ from typing import cast
 import polars as pl
 import pyarrow as pa
 
-from anonymizers.engine import anonymize
+from anonymizers.engine import anonymize, redactions
 from anonymizers.tokens import PLATFORM
 from pipelines.contract import Contract, Kind
 from pipelines.errors import MixedFeedsError
@@ -70,6 +70,7 @@ class Ingested:
         counts: Rows by source, outcome (kept, duplicate, dropped, quarantined) and reason.
         unknown: Data set → rows that carried undeclared columns, which were not read.
         masked: `data set.column` → values outside its declared values, replaced by null.
+        redacted: `data set.column` → texts that no detector could vouch for, replaced as a whole.
         days: Data set → event days that got rows.
     """
 
@@ -80,6 +81,7 @@ class Ingested:
     counts: tuple[Count, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
     masked: Mapping[str, int] = field(default_factory=dict)
+    redacted: Mapping[str, int] = field(default_factory=dict)
     days: Mapping[str, frozenset[date]] = field(default_factory=dict)
 
 
@@ -183,6 +185,7 @@ def _load(
         counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
         unknown=dict(batch.unknown),
         masked=dict(batch.masked),
+        redacted=dict(batch.redacted),
         days={source: frozenset(days) for source, days in batch.days.items()},
     )
 
@@ -203,6 +206,7 @@ class _Batch:
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
         self.unknown: Counter[str] = Counter()
         self.masked: Counter[str] = Counter()
+        self.redacted: Counter[str] = Counter()
         self.days: dict[str, set[date]] = {}
 
     def load_events(
@@ -275,10 +279,11 @@ class _Batch:
                         merge=merge,
                         removed=self._replaces,
                     )
-                    committed = True
-                    return counts
                 except ConflictError:
                     continue
+                else:
+                    committed = True
+                    return counts
         finally:
             entities.close(committed=committed)
 
@@ -306,6 +311,8 @@ class _Batch:
         rows = rows.drop("_record", "_channel", *placement.columns)
         keys = self._runtime.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *rows["_workspace_id"].unique()})
         safe = anonymize(rows.to_arrow(), plan=contract.plan, keys=keys, text=self._runtime.text)
+        redacted = redactions(safe, plan=contract.plan)
+        self.redacted.update({f"{contract.source}.{column}": n for column, n in redacted.items()})
         for name in placement.columns:
             safe = safe.append_column(name.removeprefix("_"), placement[name].to_arrow())
         return safe

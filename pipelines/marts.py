@@ -24,6 +24,10 @@ MANIFEST = "manifest.json"
 # Its slices are the last to be built of a day, so they tell how far a build is.
 _LAST_CUBE = "cube_campaign_daily"
 
+# Stands among the unsound marts while a build runs; there still, if it was killed.
+_INTERRUPTED = "(interrupted build)"
+_PASSED = ("success", "pass", "warn", "no-op")
+
 Progress = Callable[[int, int], None]
 
 
@@ -95,11 +99,19 @@ def build(
         *("--exclude-resource-type", "unit_test"),
         *(("--select", select) if select else ()),
     ]
+    callbacks = [_on_slice(days, progress)] if progress and days else []
     with leases(runtime.home), _connection_closed_afterwards():
-        result = dbtRunner(callbacks=[_on_slice(days, progress)] if progress and days else []).invoke(
-            arguments
-        )
-    return _summarized(result, days=days)
+        unsound = runtime.ledger.unsound_marts()
+        runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
+        try:
+            summary = _summarized(dbtRunner(callbacks=callbacks).invoke(arguments), days=days)
+        except MartsError as error:
+            failed = {name for name, outcome in error.outcomes.items() if outcome not in _PASSED}
+            runtime.ledger.set_unsound_marts(unsound | failed)
+            raise
+        # What passes now has mended what failed under the same name, and nothing else.
+        runtime.ledger.set_unsound_marts(unsound - set(summary.outcomes) - {_INTERRUPTED})
+    return summary
 
 
 def check_models(runtime: Runtime) -> BuildSummary:

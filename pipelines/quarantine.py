@@ -55,5 +55,3 @@ def retry_quarantined(
 def _read(runtime: Runtime, part: Part) -> pl.DataFrame:
     frame = pl.DataFrame(pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
     return frame.drop("payload")
-
-

@@ -1,5 +1,6 @@
 """What every command and asset works with: contracts, policy, keys, ledger, one home."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,8 @@ class Runtime:
         """The free-text scrubber; loads its language model at the first text."""
         from anonymizers.text.presidio import PresidioScrubber
 
+        # It says at start which of its recognizers speak other languages, and may quote texts later on.
+        logging.getLogger("presidio-analyzer").disabled = True
         return RememberingScrubber(PresidioScrubber())
 
     @cached_property

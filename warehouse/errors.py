@@ -68,6 +68,16 @@ class StoreError(WarehouseError):
         super().__init__(f"{source}: {reason}. Nothing was committed.")
 
 
+class UnsoundMartsError(WarehouseError):
+    """The marts did not pass their tests."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"The last build of the marts did not pass: {', '.join(names)}. Nothing was published; "
+            "the last published copy stays. Build again: `wasms run`."
+        )
+
+
 class ShrinkError(WarehouseError):
     """A full export would delete most of a table."""
 

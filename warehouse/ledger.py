@@ -4,8 +4,9 @@ SQLite in WAL mode with full synchronisation, so that a commit is atomic across 
 survives a crash. It holds file names, counts and keyed hashes; never a row, never a value.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -314,6 +315,16 @@ class Ledger:
         """Record that all slices up to ``day`` are in the cubes."""
         with self._writing() as connection:
             connection.execute("replace into meta values ('built_until', ?)", (day.isoformat(),))
+
+    def unsound_marts(self) -> frozenset[str]:
+        """Models and tests that failed in their last build; while there are any, nothing is published."""
+        rows = self._read("select value from meta where name = 'unsound_marts'")
+        return frozenset(json.loads(rows[0]["value"])) if rows else frozenset()
+
+    def set_unsound_marts(self, names: Collection[str]) -> None:
+        """Record which models and tests failed in their last build."""
+        with self._writing() as connection:
+            connection.execute("replace into meta values ('unsound_marts', ?)", (json.dumps(sorted(names)),))
 
     def mark_demo(self) -> None:
         """Record that this warehouse holds generated data only."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import duckdb
 
 from warehouse.connection import connect, identifier, quoted
-from warehouse.errors import StoreError
+from warehouse.errors import StoreError, UnsoundMartsError
 from warehouse.files import replacing
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
+from warehouse.ledger import Ledger
 from warehouse.session import attach_database, leases
 
 # Schema in the warehouse → in the copy. A file called marts.duckdb is a catalog called marts; a schema of
@@ -28,7 +29,13 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
 
     A fresh file holds no free blocks of earlier contents. Readers of the old copy keep it until they
     close it; nobody ever waits for a lock.
+
+    Raises:
+        UnsoundMartsError: The last build did not pass its tests.
+        LockedError: Somebody is building at this moment.
     """
+    if unsound := Ledger(home.ledger_path).unsound_marts():
+        raise UnsoundMartsError(sorted(unsound))
     with leases(home):
         connection = connect(tmp=home.tmp)
         try:

@@ -1,6 +1,5 @@
 """Presidio behind our interface: the one module that knows it and spaCy; both load at the first text."""
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -107,9 +106,6 @@ def _union(run: list[tuple[int, int, float, str]]) -> tuple[int, int, str]:
 
 def _build_analyzer() -> "BatchAnalyzerEngine":
     import spacy
-
-    # It says at start which of its recognizers speak other languages, and may quote texts later on.
-    logging.getLogger("presidio-analyzer").disabled = True
     from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine, PatternRecognizer, RecognizerRegistry
     from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
     from presidio_analyzer.predefined_recognizers import EmailRecognizer

@@ -70,8 +70,8 @@ def demo(
             runtime, options=Options(as_of=max(as_of, runtime.ledger.clock() or as_of)), stage=stage
         )
     OUT.print(
-        f"Generated {world.messages:,} messages of {world.workspaces} workspaces to {world.contacts:,} contacts: "
-        f"{world.files:,} raw files, {world.size_bytes / 1e6:,.0f} MB.\n"
+        f"Generated {world.messages:,} messages of {world.workspaces} workspaces to {world.contacts:,} "
+        f"contacts: {world.files:,} raw files, {world.size_bytes / 1e6:,.0f} MB.\n"
     )
     print_summary(summary.ingested)
     print_run(summary)
@@ -82,9 +82,8 @@ def demo(
 def _print_funnel(runtime: Runtime) -> None:
     with duckdb.connect(runtime.home.published_path, read_only=True) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
-    table = Table(
-        box=None, pad_edge=False, header_style="bold", title=f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest", title_justify="left"
-    )
+    title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
     for name in ("campaign", "channel"):
         table.add_column(name, overflow="ellipsis", no_wrap=True)
     for name in (

@@ -45,6 +45,7 @@ def print_summary(results: Iterable[Ingested]) -> bool:
     _print_notes(
         "value(s) outside the declared ones were replaced by null", _total(r.masked for r in results)
     )
+    _print_notes("text(s) that no detector vouched for were redacted", _total(r.redacted for r in results))
     quarantined = sum(c.rows for r in results for c in r.counts if c.outcome == "quarantined")
     if quarantined:
         ERR.print(f"{quarantined} row(s) are in quarantine, encrypted. See `wasms quarantine list`.")

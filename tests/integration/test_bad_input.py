@@ -61,7 +61,10 @@ GOOD = body(status())
         (body(status(message_id=CANARY, at="4070908800")), "future_event"),
         (body(status(message_id=CANARY, at="soon")), "invalid_value:occurred_at"),
         (body(status(message_id="wamid.two")).replace('"sent"', f'"{CANARY}"'), "unexpected_value:status"),
-        (json.dumps({"entry": [{"changes": [{"value": {CANARY: 1}, "field": CANARY}]}]}), "unrecognized_body"),
+        (
+            json.dumps({"entry": [{"changes": [{"value": {CANARY: 1}, "field": CANARY}]}]}),
+            "unrecognized_body",
+        ),
         (body(status(message_id=CANARY * 350_000)), "record_too_large"),
     ],
     ids=["truncated", "nul byte", "of 2099", "no time", "unknown status", "unknown body", "6 MB cell"],
@@ -133,7 +136,11 @@ def test_a_hostile_workspace_id_in_a_table_is_quarantined(home, ingest, workspac
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_corrupt_archive_loads_nothing_and_stays(home, ingest, tmp_path, ending):
-    content = gzip.compress((GOOD + "\n").encode() * 2000)[:-30] if ending == "gz" else b"\x28\xb5\x2f\xfd" + b"x" * 99
+    content = (
+        gzip.compress((GOOD + "\n").encode() * 2000)[:-30]
+        if ending == "gz"
+        else b"\x28\xb5\x2f\xfd" + b"x" * 99
+    )
 
     exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", name=f"landed.jsonl.{ending}")
 
@@ -190,7 +197,9 @@ def test_the_clock_does_not_run_backwards(ingest, home):
 def test_rows_past_their_window_are_dropped_and_counted(home, ingest):
     old = body(status(at="1700000000"))
 
-    exit_code, output = ingest("whatsapp", f"{old}\n{GOOD}\n".encode(), "--workspace", "ws_a", "--received-at", AS_OF)
+    exit_code, output = ingest(
+        "whatsapp", f"{old}\n{GOOD}\n".encode(), "--workspace", "ws_a", "--received-at", AS_OF
+    )
 
     assert exit_code == 0
     assert "dropped: expired 1" in " ".join(output.split())

@@ -21,7 +21,7 @@ from warehouse.store import EventSet, commit_batch, writing
 
 FIRST = date(2026, 5, 10)
 LAST = FIRST + timedelta(days=2)
-AS_OF = datetime(2026, 6, 1)  # noqa: DTZ001 - the store's times are naive UTC
+AS_OF = datetime(2026, 6, 1)
 WORKSPACES = ("bakery-7f3", "kiosk-9c1", "corner-2d8")
 TOKEN = "5eed0c0ffee"  # all tokens of these tests begin like this
 

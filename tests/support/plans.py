@@ -8,7 +8,7 @@ import pyarrow as pa
 from anonymizers.plan import ColumnPlan, Plan
 from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
 
-RECEIVED_AT = datetime(2026, 3, 1, 12, 0, 0, 123456)  # noqa: DTZ001  naive is UTC in the tables
+RECEIVED_AT = datetime(2026, 3, 1, 12, 0, 0, 123456)
 KEYS: Mapping[str, bytes] = {
     "ws_one": bytes(range(32)),
     "ws_two": bytes(range(32, 64)),

@@ -87,7 +87,7 @@ def test_every_treatment_has_its_columns_in_the_declared_order():
         (ValueType.DOUBLE, pa.array([1.5, None], pa.float64())),
         (ValueType.DECIMAL, pa.array([Decimal("1.250000"), None], pa.decimal128(18, 6))),
         (ValueType.BOOLEAN, pa.array([True, None])),
-        (ValueType.TIMESTAMP, pa.array([datetime(2026, 3, 1), None], pa.timestamp("us"))),  # noqa: DTZ001
+        (ValueType.TIMESTAMP, pa.array([datetime(2026, 3, 1), None], pa.timestamp("us"))),
     ],
 )
 def test_a_kept_column_keeps_its_type_and_can_be_the_key(type_, array):

@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 DAY = date(2026, 5, 10)
-NOON = datetime(2026, 5, 10, 12)  # noqa: DTZ001 - the store's times are naive UTC
+NOON = datetime(2026, 5, 10, 12)
 STATUSES = ["accepted", "sent", "delivered", "read", "played", "failed", "deleted", "warning"]
 
 

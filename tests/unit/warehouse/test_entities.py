@@ -48,7 +48,9 @@ def rows(*cells: tuple[str, str, int, bool]) -> pa.Table:
 def load(home: Home, export: pa.Table, *, full: bool = False, allow_shrink: bool = False) -> dict[str, int]:
     ledger = Ledger(home.ledger_path)
     batch_id = f"b{ledger.generation()}"
-    writer = EntityWriter(home, entities=BUYERS, ledger=ledger, engine=Engine(home.tmp, KeyRing(home.keys)), batch_id=batch_id)
+    writer = EntityWriter(
+        home, entities=BUYERS, ledger=ledger, engine=Engine(home.tmp, KeyRing(home.keys)), batch_id=batch_id
+    )
     committed = False
     try:
         writer.append(export)

@@ -17,7 +17,7 @@ from warehouse.keyring import KeyRing, Purpose
 from warehouse.ledger import Commit, Count, Ledger
 from warehouse.locks import reader_lease
 from warehouse.reading import read_columns
-from warehouse.store import EventSet, commit_batch, writing
+from warehouse.store import EventSet, StoreWriter, commit_batch, writing
 
 SOURCE = "shop__orders"
 ORDERS = EventSet(SOURCE, "message_log")
@@ -113,14 +113,18 @@ def test_counts_that_do_not_add_up_commit_nothing(load, stored_ids, home):
     assert store_files(home) == []
 
 
+def fail_after_writing(writer: StoreWriter) -> None:
+    writer.append(ORDERS, events("a"))
+    writer.finish()
+    raise ZeroDivisionError
+
+
 def test_a_batch_that_fails_half_way_leaves_no_file(home, ledger, engine, stored_ids):
     with (
         pytest.raises(ZeroDivisionError),
         writing(home, ledger=ledger, engine=engine, batch_id="b1") as writer,
     ):
-        writer.append(ORDERS, events("a"))
-        writer.finish()
-        raise ZeroDivisionError
+        fail_after_writing(writer)
 
     assert stored_ids() == []
     assert store_files(home) == []
@@ -158,7 +162,9 @@ def test_a_key_serves_one_category_month_and_class(load, ledger):
     }
 
 
-def test_compaction_makes_one_file_of_many_and_changes_no_row(load, home, ledger, keyring, engine, stored_ids):
+def test_compaction_makes_one_file_of_many_and_changes_no_row(
+    load, home, ledger, keyring, engine, stored_ids
+):
     for batch in ("b1", "b2", "b3"):
         load(batch, events(f"{batch}-x", f"{batch}-y"))
     before = stored_ids()

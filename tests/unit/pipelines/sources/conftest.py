@@ -12,7 +12,7 @@ from pipelines.contract import contracts_of, load_contracts
 from pipelines.sources import ParsedBatch, read, read_records
 from pipelines.sources.batch import REJECTED, stacked
 
-RECEIVED_AT = datetime(2026, 3, 2)  # noqa: DTZ001 - naive is UTC here
+RECEIVED_AT = datetime(2026, 3, 2)
 Parsed = Callable[..., "Result"]
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - naive is UTC here
 """The law of every parser: what is read is a row or a rejection, whatever it is cut into."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - naive is UTC here
 import json
 from datetime import datetime
 from decimal import Decimal

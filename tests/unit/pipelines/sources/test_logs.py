@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - naive is UTC here
 from datetime import datetime
 
 from pipelines.sources import streams

@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - naive is UTC here
 import gzip
 import io
 import json

@@ -22,7 +22,7 @@ from pipelines.synthetic import WorldSpec, generate
 from pipelines.synthetic.errors import InboxNotEmptyError, WorldSpecError
 
 TINY = WorldSpec(workspaces=2, contacts=20, days=2, seed=3)
-ARRIVAL = datetime(2026, 6, 1)  # noqa: DTZ001 - naive is UTC here
+ARRIVAL = datetime(2026, 6, 1)
 _SCRIPT = """
 import sys
 from pathlib import Path

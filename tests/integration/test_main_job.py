@@ -1,0 +1,164 @@
+"""The main job on a generated world: repeatable to the byte, whatever the order and repetition of files."""
+
+import random
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.ingest import Options
+from pipelines.run import RunSummary, run
+from pipelines.runtime import open_runtime
+from pipelines.synthetic import WorldSpec, generate
+from tests.support.leaks import find_leaks
+from warehouse.home import Home
+from warehouse.store import StoreWriter
+
+WORLD = WorldSpec(workspaces=4, contacts=80, days=6, seed=7, messages=3_000)
+pytestmark = pytest.mark.slow
+
+
+def run_world(home: Home, *, shuffled: int | None = None) -> RunSummary:
+    """Generate the world and run it; shuffled: provider files in another order, each line twice."""
+    runtime = open_runtime(home)
+    home.inbox.rmdir()
+    world = generate(home.inbox, WORLD)
+    if shuffled is not None:
+        chance = random.Random(shuffled)
+        for path in [
+            p for p in home.inbox.rglob("*.jsonl") if p.parent.name in ("whatsapp", "twilio", "smpp")
+        ]:
+            lines = path.read_text("utf-8").splitlines(keepends=True) * 2
+            chance.shuffle(lines)
+            path.write_text("".join(lines), "utf-8")
+    as_of = datetime.combine(world.last_arrival_day + timedelta(days=3), datetime.min.time())
+    return run(runtime, options=Options(as_of=as_of))
+
+
+def published(home: Home) -> dict[str, list[tuple[object, ...]]]:
+    """Every published table, sorted."""
+    with duckdb.connect(home.published_path, read_only=True) as connection:
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() order by 1"
+        ).fetchall()
+        return {table: connection.execute(f"from {table} order by all").fetchall() for (table,) in tables}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunSummary]:
+    """One finished run that the tests of this module only look at."""
+    home = Home(tmp_path_factory.mktemp("home")).create()
+    return home, run_world(home)
+
+
+def test_every_row_is_accounted_for_and_none_is_lost(finished):
+    home, summary = finished
+
+    assert summary.ingested
+    assert sum(count.rows for result in summary.ingested for count in result.counts) == sum(
+        result.rows_read for result in summary.ingested
+    )
+    assert not [c for result in summary.ingested for c in result.counts if c.outcome == "quarantined"]
+    assert not [p for p in home.inbox.rglob("*") if p.is_file()]
+
+
+def test_marts_are_published_and_every_group_has_eleven_contacts(finished):
+    home, _ = finished
+    with duckdb.connect(home.published_path, read_only=True) as connection:
+        (cells, smallest) = connection.execute(
+            "select count(*), min(audience_contacts) from cubes.cube_campaign_daily"
+        ).fetchall()[0]
+        (sent, delivered, read) = connection.execute(
+            "select sum(sent_messages), sum(delivered_messages), sum(read_messages) "
+            "from main.mart_platform_daily"
+        ).fetchall()[0]
+
+    assert cells > 0
+    assert smallest >= 11
+    assert sent >= delivered >= read > 0
+
+
+def test_deleting_the_data_and_running_again_gives_equal_tables(finished):
+    home, _ = finished
+    before = published(home)
+
+    shutil.rmtree(home.data)
+    run_world(home.create())
+
+    assert published(home) == before
+
+
+def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, tmp_path):
+    home, _ = finished
+    other = Home(tmp_path / "home")
+    shutil.copytree(home.keys, other.keys)
+
+    run_world(other.create(), shuffled=1)
+
+    assert published(other) == published(home)
+
+
+def test_readers_of_the_published_copy_never_meet_a_lock(finished):
+    home, _ = finished
+    runtime = open_runtime(home)
+    reached = runtime.ledger.clock()
+    assert reached is not None
+
+    with duckdb.connect(home.published_path, read_only=True) as reader:
+        (before,) = reader.execute("select count(*) from main.mart_campaign_daily").fetchall()[0]
+        run(runtime, options=Options(as_of=reached + timedelta(days=1)))
+        (during,) = reader.execute("select count(*) from main.mart_campaign_daily").fetchall()[0]
+
+    assert before == during
+
+
+def personal_data(inbox: Path) -> list[str]:
+    """Phone numbers, e-mail addresses and message ids of the world's contacts, as its files spell them."""
+    with duckdb.connect() as connection:
+        contacts = connection.execute(
+            f"select phone, email from read_parquet('{inbox}/app/contacts/*.parquet') where email is not null"
+        ).fetchall()
+        wamids = connection.execute(
+            f"select message_id from read_parquet('{inbox}/app/messages/*.parquet') "
+            "where message_id is not null using sample 100 rows (reservoir, 1)"
+        ).fetchall()
+    phones = sorted({phone for phone, _ in contacts})[:80]
+    emails = sorted({email for _, email in contacts})[:80]
+    return [*phones, *emails, *(wamid for (wamid,) in wamids)]
+
+
+@pytest.fixture
+def needles(tmp_path: Path) -> list[str]:
+    generate(tmp_path / "world", WORLD)
+    return personal_data(tmp_path / "world")
+
+
+def test_nothing_personal_is_in_any_file_of_a_run(finished, needles):
+    home, _ = finished
+
+    assert len(needles) > 200
+    assert find_leaks(home, needles) == []
+
+
+def test_the_search_finds_what_a_kept_column_would_leak(needles, tmp_path, monkeypatch):
+    """The twin: one line of the store's writer broken, and the same search finds it."""
+    appended = StoreWriter.append
+
+    def leaking(self, events, rows):
+        tokens = rows.column_names.index("contact_token") if "contact_token" in rows.column_names else None
+        if tokens is not None:
+            rows = rows.set_column(tokens, "contact_token", [[needles[0]] * rows.num_rows])
+        appended(self, events, rows)
+
+    monkeypatch.setattr(StoreWriter, "append", leaking)
+    other = Home(tmp_path / "leaking").create()
+    runtime = open_runtime(other)
+    other.inbox.rmdir()
+    world = generate(other.inbox, WORLD)
+    shutil.rmtree(other.inbox / "whatsapp")
+    as_of = datetime.combine(world.first_day + timedelta(days=1), datetime.min.time())
+    run(runtime, options=Options(as_of=as_of), to_day=world.first_day)
+
+    assert find_leaks(other, needles[:1], besides=[other.inbox])
