@@ -7,11 +7,14 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from time import monotonic
 
+from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days, last_closed_day
+from pipelines.errors import PipelineError
 from pipelines.inbox import feeds, landed_files
 from pipelines.ingest import Ingested, Options, ingest_file
 from pipelines.marts import build
 from pipelines.runtime import Runtime
+from warehouse.errors import WarehouseError
 from warehouse.publish import Published, publish
 
 Stage = Callable[[str, int, int], None]
@@ -19,9 +22,10 @@ Stage = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class RunSummary:
-    """What a run did."""
+    """What a run did; ``failed`` says of each file that was not loaded why."""
 
     ingested: list[Ingested] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     slices: list[tuple[date, date]] = field(default_factory=list)
     published: Published | None = None
@@ -73,14 +77,18 @@ def run(
         for landed in group:
             tell("ingest", done, len(waiting))
             with summary.timed(f"ingest {landed.feed}"):
-                summary.ingested.append(
-                    ingest_file(
+                try:
+                    result = ingest_file(
                         runtime,
                         landed.path,
                         contracts=contracts[landed.feed],
                         options=replace(options, as_of=clock),
                     )
-                )
+                except (PipelineError, AnonymizerError, WarehouseError) as error:
+                    # It stays in the inbox; one bad file must not keep the others waiting.
+                    summary.failed.append(f"{landed.feed}/{landed.path.name}: {error}")
+                else:
+                    summary.ingested.append(result)
             done += 1
         with summary.timed("close"):
             summary.closed.append(close_days(runtime, as_of=clock))
@@ -120,7 +128,8 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
 def _would_expire_unbuilt(runtime: Runtime, as_of: datetime) -> bool:
     built = runtime.ledger.built_until()
     return any(
-        part.event_date is not None
+        part.source in runtime.contracts
+        and part.event_date is not None
         and part.retention_days is not None
         and (built is None or part.event_date > built)
         and part.event_date + timedelta(days=part.retention_days) <= as_of.date()

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.ingest import EXIT_QUARANTINED
+from pipelines.cli.ingest import EXIT_FAILED, EXIT_QUARANTINED
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import OUT, print_summary, stages
+from pipelines.cli.report import ERR, OUT, print_summary, stages
 from pipelines.ingest import Options
 from pipelines.run import RunSummary
 from pipelines.run import run as run_pipeline
@@ -36,6 +36,10 @@ def run(
         )
     quarantined = print_summary(summary.ingested)
     print_run(summary)
+    for problem in summary.failed:
+        ERR.print(problem, style="red", markup=False, highlight=False)
+    if summary.failed:
+        raise typer.Exit(EXIT_FAILED)
     if quarantined:
         raise typer.Exit(EXIT_QUARANTINED)
 

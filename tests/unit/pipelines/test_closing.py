@@ -1,27 +1,24 @@
-"""Closing: what is due goes, whatever else there is."""
+"""One lateness horizon, in the contracts and in dbt alike."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime
 
-from pipelines.closing import close_days
-from pipelines.inbox import feeds
-from pipelines.ingest import QUARANTINE, Options, ingest_file
-from pipelines.runtime import open_runtime
+import pytest
+import yaml
 
-ARRIVED = datetime.fromisoformat("2026-05-01T06:00:00")
+from pipelines.closing import last_closed_day
+from pipelines.contract import load_contracts
+from pipelines.marts import DBT_PROJECT
 
 
-def test_quarantine_of_several_files_expires_with_the_inbox_and_holds_nothing_up(home, tmp_path):
-    runtime = open_runtime(home)
-    contracts = feeds(runtime.contracts)["whatsapp"]
-    for n in range(2):
-        path = tmp_path / f"{n}.jsonl"
-        path.write_text(f'{{"broken": {n}\n', "utf-8")
-        ingest_file(runtime, path, contracts=contracts, options=Options(as_of=ARRIVED))
+def test_dbt_looks_as_far_as_the_latest_contract():
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
 
-    closed = close_days(runtime, as_of=ARRIVED + timedelta(days=10))
-    expired = close_days(runtime, as_of=ARRIVED + timedelta(days=runtime.policy.inbox_ttl_days))
+    assert project["vars"]["lateness_days"] == max(c.lateness_days for c in load_contracts().values())
 
-    assert (closed.parts_compacted, closed.parts_expired) == (0, 0)
-    assert (expired.parts_expired, expired.files_unlinked) == (2, 2)
-    assert runtime.ledger.live_parts(QUARANTINE) == []
-    assert not list(home.store.rglob("*.parquet"))
+
+@pytest.mark.parametrize(
+    ("as_of", "closed"),
+    [(datetime(2026, 5, 20, 23, 59), date(2026, 5, 11)), (datetime(2026, 3, 2), date(2026, 2, 21))],
+)
+def test_a_day_closes_after_its_horizon_and_two_more_days(as_of, closed):
+    assert last_closed_day(as_of, lateness_days=7) == closed

@@ -1,0 +1,27 @@
+"""One bad file in the inbox keeps no other waiting."""
+
+import json
+from datetime import datetime
+
+from pipelines.ingest import Options
+from pipelines.run import run
+from pipelines.runtime import open_runtime
+
+
+def test_a_file_that_cannot_be_loaded_stays_and_the_others_go_on(home):
+    folder = home.inbox / "whatsapp"
+    folder.mkdir(parents=True)
+    status = {"id": "wamid.one", "status": "sent", "timestamp": "1779192000", "recipient_id": "4915750001234"}
+    value = {"metadata": {"phone_number_id": "111"}, "statuses": [status]}
+    body = {"entry": [{"id": "900", "changes": [{"value": value, "field": "messages"}]}]}
+    (folder / "2026-05-19.jsonl.gz").write_bytes(b"\x1f\x8b not gzip at all")
+    (folder / "2026-05-20.jsonl").write_text(json.dumps(body), "utf-8")
+
+    summary = run(open_runtime(home), options=Options(as_of=datetime(2026, 5, 21), workspace="ws_a"))
+
+    assert [problem.split(":")[0] for problem in summary.failed] == ["whatsapp/2026-05-19.jsonl.gz"]
+    assert [(c.source, c.outcome, c.rows) for r in summary.ingested for c in r.counts] == [
+        ("whatsapp__statuses", "kept", 1)
+    ]
+    assert [path.name for path in folder.iterdir()] == ["2026-05-19.jsonl.gz"]
+    assert summary.published is None
