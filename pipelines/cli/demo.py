@@ -98,8 +98,17 @@ def _print_funnel(runtime: Runtime) -> None:
     ):
         table.add_column(name, justify="right")
     for *names, attempted, delivered, read, clicked, replied, opted_out, delivery_rate, read_rate in rows:
-        numbers = (f"{n:,}" for n in (attempted, delivered, read, clicked, replied, opted_out))
-        table.add_row(*names, *numbers, f"{delivery_rate or 0:.1%}", f"{read_rate or 0:.1%}")
+        # Nobody reports that an SMS was read.
+        is_reported = "sms" not in names
+        table.add_row(
+            *names,
+            f"{attempted:,}",
+            f"{delivered:,}",
+            f"{read:,}" if is_reported else "–",
+            *(f"{n:,}" for n in (clicked, replied, opted_out)),
+            f"{delivery_rate or 0:.1%}",
+            f"{read_rate or 0:.1%}" if is_reported else "–",
+        )
     OUT.print()
     OUT.print(table)
 

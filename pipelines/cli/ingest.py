@@ -12,8 +12,7 @@ from pipelines.closing import close_days
 from pipelines.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.errors import PipelineError
 from pipelines.inbox import feeds
-from pipelines.ingest import Ingested, Options, ingest_file
-from pipelines.runtime import Runtime
+from pipelines.ingest import Options, ingest_file
 from warehouse.errors import WarehouseError
 
 EXIT_FAILED = 1
@@ -63,28 +62,46 @@ def ingest(
         allow_shrink=allow_shrink,
     )
     chosen = contracts_of(source, runtime.contracts)
-    results, failed = [], 0
-    files = _expanded(paths)
+    results = []
+    files, problems = _with_feeds(_expanded(paths), chosen, order=list(feeds(runtime.contracts)))
     with progress_bar() as progress:
         task = progress.add_task(source, total=len(files))
-        for path in files:
+        rows = progress.add_task("rows", total=None)
+        for path, feed in files:
             try:
-                results.append(_ingest_one(runtime, path, chosen=chosen, options=options))
+                results.append(
+                    ingest_file(
+                        runtime,
+                        path,
+                        contracts=feeds(runtime.contracts)[feed],
+                        options=options,
+                        progress=lambda read: progress.advance(rows, read),
+                    )
+                )
             except (PipelineError, AnonymizerError, WarehouseError) as error:
-                failed += 1
-                ERR.print(f"{path.name}: {error}", style="red", markup=False, highlight=False)
+                problems.append(f"{path.name}: {error}")
             progress.advance(task)
+    for problem in problems:
+        ERR.print(problem, style="red", markup=False, highlight=False)
     quarantined = print_summary(results)
     close_days(runtime, as_of=at)
-    if failed:
+    if problems:
         raise typer.Exit(EXIT_FAILED)
     if quarantined:
         raise typer.Exit(EXIT_QUARANTINED)
 
 
-def _ingest_one(runtime: Runtime, path: Path, *, chosen: tuple[Contract, ...], options: Options) -> Ingested:
-    feed = _feed_for(path, chosen)
-    return ingest_file(runtime, path, contracts=feeds(runtime.contracts)[feed], options=options)
+def _with_feeds(
+    paths: list[Path], chosen: tuple[Contract, ...], *, order: list[str]
+) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Files with their feeds in the order of loading, lookups first; and what is wrong with the others."""
+    files, problems = [], []
+    for path in paths:
+        try:
+            files.append((path, _feed_for(path, chosen)))
+        except UnclearFeedError as error:
+            problems.append(f"{path.name}: {error}")
+    return sorted(files, key=lambda file: order.index(file[1])), problems
 
 
 def _feed_for(path: Path, chosen: tuple[Contract, ...]) -> str:

@@ -12,6 +12,8 @@ from pipelines.ingest import Options
 from pipelines.run import RunSummary
 from pipelines.run import run as run_pipeline
 
+FEEDS_NAMED = 4
+
 
 def run(
     from_: Annotated[
@@ -54,10 +56,21 @@ def print_run(summary: RunSummary) -> None:
     if summary.published:
         rows = sum(n for _, n in summary.published.tables)
         OUT.print(f"Published {len(summary.published.tables)} tables, {rows:,} rows.")
-    OUT.print("Time: " + ", ".join(f"{stage} {s:.1f} s" for stage, s in summary.seconds.items()) + ".")
+    _print_time(summary.seconds)
     expired = sum(closed.parts_expired for closed in summary.closed)
     if expired:
         OUT.print(f"Expired {expired} store files that reached the end of their window.")
+
+
+def _print_time(seconds: dict[str, float]) -> None:
+    feeds = {stage.removeprefix("ingest "): s for stage, s in seconds.items() if stage.startswith("ingest ")}
+    slowest = sorted(feeds, key=lambda feed: -feeds[feed])[:FEEDS_NAMED]
+    named = ", ".join(f"{feed} {feeds[feed]:.1f}" for feed in slowest)
+    parts = [f"ingest {sum(feeds.values()):.1f} s (of it {named})"] if feeds else []
+    parts += [
+        f"{stage} {seconds[stage]:.1f} s" for stage in ("build", "publish", "close") if stage in seconds
+    ]
+    OUT.print(f"Time: {'; '.join(parts)}.", highlight=False)
 
 
 def _day(text: str | None, option: str) -> date | None:

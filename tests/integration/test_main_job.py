@@ -1,7 +1,10 @@
 """The main job on a generated world: repeatable to the byte, whatever the order and repetition of files."""
 
+import contextlib
 import random
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from warehouse.home import Home
 from warehouse.store import StoreWriter
 
 WORLD = WorldSpec(workspaces=4, contacts=80, days=6, seed=7, messages=3_000)
+KILLS = 6
 pytestmark = pytest.mark.slow
 
 
@@ -98,6 +102,31 @@ def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, tmp_p
     run_world(other.create(), shuffled=1)
 
     assert published(other) == published(home)
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, tmp_path):
+    home, _ = finished
+    other = Home(tmp_path / "home").create()
+    shutil.rmtree(other.keys)
+    shutil.copytree(home.keys, other.keys, ignore=shutil.ignore_patterns("parquet"))
+    other.inbox.rmdir()
+    generate(other.inbox, WORLD)
+    as_of = open_runtime(home).ledger.clock()
+    command = [sys.executable, "-c", "from pipelines.cli.app import main; main()", "run"]
+    chance = random.Random(5)
+
+    for _ in range(KILLS):
+        process = subprocess.Popen([*command, "--as-of", str(as_of), "--home", str(other.root)])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(2, 6))
+        process.kill()
+        process.wait()
+    run(open_runtime(other), options=Options(as_of=as_of))
+
+    assert published(other) == published(home)
+    kept = {(c.source, c.rows) for c in open_runtime(other).ledger.counts() if c.outcome == "kept"}
+    assert kept == {(c.source, c.rows) for c in open_runtime(home).ledger.counts() if c.outcome == "kept"}
+    assert not [p for p in other.data.rglob("*") if p.is_file() and p.suffix in (".tmp", ".lease")]
 
 
 def test_readers_of_the_published_copy_never_meet_a_lock(finished):
