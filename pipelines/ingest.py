@@ -136,22 +136,22 @@ def ingest_quarantined(
     Events that were committed with the rest of their record the first time count as duplicates.
     """
     runtime.ledger.advance_clock(options.as_of)
-    records = quarantined_records(runtime, part)
-    parsed = read_records(records, contracts=contracts, received_at=options.received_at or options.as_of)
+    kept = cast("pl.DataFrame", pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
+    # Where a record does not say when it was received, it was when its file came.
+    received_at = kept["received_at"][0]
+    parsed = read_records(_records(kept), contracts=contracts, received_at=received_at)
     return _load(
         runtime,
         parsed,
         contracts=contracts,
-        options=replace(options, quarantined_on=part.event_date),
+        options=replace(options, quarantined_on=part.event_date, received_at=received_at),
         content_hash=secrets.token_hex(32),
         replaces=(part,),
     )
 
 
-def quarantined_records(runtime: Runtime, part: Part) -> list[bytes]:
-    """The raw records of one quarantine file, in their order; each once, whatever was wrong with it."""
-    rows = read_parts(runtime.home, engine=runtime.engine, parts=[part])
-    frame = cast("pl.DataFrame", pl.from_arrow(rows))
+def _records(frame: pl.DataFrame) -> list[bytes]:
+    """The raw records of a quarantine file, in their order; each once, whatever was wrong with it."""
     first = frame.group_by("record", maintain_order=True).agg(pl.first("source"), pl.first("reason"))
     once = frame.join(first, on=["record", "source", "reason"], maintain_order="left")
     # A record too large for one cell stands in several rows.

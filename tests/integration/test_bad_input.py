@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pipelines.quarantine import list_quarantined
 from pipelines.runtime import open_runtime
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
+from warehouse.reading import read_columns
 
 AS_OF = "2026-05-20T12:00:00Z"
 CANARY = "canary4915750001234"
@@ -101,12 +103,22 @@ def test_an_unknown_channel_waits_in_quarantine_until_channels_know_it(home, ing
     )
     assert ingest("app", channels.encode(), name="channels.csv")[0] == 0
     result = CliRunner().invoke(
-        build_app(), ["quarantine", "retry", "--reason", "unknown_channel", "--as-of", AS_OF]
+        build_app(), ["quarantine", "retry", "--reason", "unknown_channel", "--as-of", "2026-05-22"]
     )
 
     assert result.exit_code == 0, result.output
     assert reasons(home) == {}
     assert kept(home)["whatsapp__statuses"] == 1
+    # It was received when its file came, not when it was tried again.
+    rows = read_columns(
+        home,
+        ledger=open_runtime(home).ledger,
+        engine=open_runtime(home).engine,
+        source="whatsapp__statuses",
+        schema=open_runtime(home).schemas["whatsapp__statuses"],
+        columns=["received_at"],
+    )
+    assert rows["received_at"].to_pylist() == [datetime(2026, 5, 20, 12)]
 
 
 @pytest.mark.parametrize("workspace", ["../../x", "a'; drop table", "", "x" * 65, "ws a"])
