@@ -20,7 +20,7 @@ import pyarrow as pa
 from anonymizers.engine import anonymize, redactions
 from anonymizers.tokens import PLATFORM
 from pipelines.contract import Contract, Kind
-from pipelines.errors import MixedFeedsError
+from pipelines.errors import MixedFeedsError, PipelineError
 from pipelines.reference import Reference
 from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch, read, read_records
@@ -66,7 +66,7 @@ class Ingested:
     """What became of one file.
 
     Attributes:
-        status: `committed`, or `already ingested`.
+        status: `committed`, `already ingested`, or `taken by another run`.
         counts: Rows by source, outcome (kept, duplicate, dropped, quarantined) and reason.
         unknown: Data set → rows that carried undeclared columns, which were not read.
         masked: `data set.column` → values outside its declared values, replaced by null.
@@ -106,6 +106,24 @@ def ingest_file(
     """
     feed = _feed_of(contracts)
     runtime.ledger.advance_clock(options.as_of)
+    try:
+        return _ingest(runtime, path, feed=feed, contracts=contracts, options=options, progress=progress)
+    except (FileNotFoundError, PipelineError):
+        if path.exists():
+            raise
+        # Another run took it between our looking and our reading; it has accounted for the rows.
+        return Ingested(batch_id="", feed=feed, status="taken by another run")
+
+
+def _ingest(
+    runtime: Runtime,
+    path: Path,
+    *,
+    feed: str,
+    contracts: Sequence[Contract],
+    options: Options,
+    progress: Progress | None,
+) -> Ingested:
     content_hash = _content_hash(path, key=runtime.keyring.get(Purpose.LEDGER, "content"), feed=feed)
     batch_id = content_hash[:16]
     if runtime.ledger.has_batch(feed, content_hash):

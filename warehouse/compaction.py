@@ -11,7 +11,7 @@ from warehouse.connection import Engine
 from warehouse.errors import ConflictError, StoreError
 from warehouse.home import Home
 from warehouse.ledger import Commit, Ledger, Part
-from warehouse.locks import writer_lease
+from warehouse.locks import reader_lease, writer_lease
 from warehouse.store import write_part
 from warehouse.views import raw_scan
 
@@ -23,28 +23,23 @@ def compact_day(
 
     The same rows; if another batch adds to the day meanwhile, nothing is replaced and 0 returned.
     """
-    snapshot = ledger.generation()
-    by_partition: dict[str, list[Part]] = defaultdict(list)
-    for part in ledger.live_parts(source, under=f"event_date={day}/"):
-        by_partition[part.partition].append(part)
     batch_id = f"compact{secrets.token_hex(8)}"
-    added: list[Part] = []
-    removed: list[Part] = []
-    with writer_lease(home.locks, batch_id):
+    with writer_lease(home.locks, batch_id), reader_lease(home.locks, ledger.generation()):
+        snapshot = ledger.generation()
+        crowded = _crowded_partitions(ledger, source, day)
+        if not crowded:
+            return 0
         connection = engine.cursor()
         try:
-            for parts in by_partition.values():
-                if len(parts) < 2:
-                    continue
-                engine.add_keys(connection, (part.key_name for part in parts))
-                query = (
-                    f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
-                )
-                template = replace(parts[0], rows=sum(p.rows for p in parts), batch_id=batch_id)
-                added.append(write_part(connection, template, query, home=home, engine=engine))
-                removed.extend(parts)
-            if not removed:
-                return 0
+            added = [
+                _merged(connection, parts, batch_id=batch_id, home=home, engine=engine) for parts in crowded
+            ]
+        except duckdb.Error as error:
+            raise StoreError(source, f"its parts could not be merged ({type(error).__name__})") from None
+        finally:
+            connection.close()
+        removed = [part for parts in crowded for part in parts]
+        try:
             ledger.commit(
                 Commit(
                     batch_id=batch_id,
@@ -59,8 +54,20 @@ def compact_day(
             for part in added:
                 (home.data / part.path).unlink(missing_ok=True)
             return 0
-        except duckdb.Error as error:
-            raise StoreError(source, f"its parts could not be merged ({type(error).__name__})") from None
-        finally:
-            connection.close()
     return len(removed)
+
+
+def _crowded_partitions(ledger: Ledger, source: str, day: date) -> list[list[Part]]:
+    by_partition: dict[str, list[Part]] = defaultdict(list)
+    for part in ledger.live_parts(source, under=f"event_date={day}/"):
+        by_partition[part.partition].append(part)
+    return [parts for parts in by_partition.values() if len(parts) > 1]
+
+
+def _merged(
+    connection: duckdb.DuckDBPyConnection, parts: list[Part], *, batch_id: str, home: Home, engine: Engine
+) -> Part:
+    engine.add_keys(connection, (part.key_name for part in parts))
+    query = f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
+    template = replace(parts[0], rows=sum(part.rows for part in parts), batch_id=batch_id)
+    return write_part(connection, template, query, home=home, engine=engine)

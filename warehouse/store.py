@@ -21,7 +21,7 @@ from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
 from warehouse.keyring import Purpose
 from warehouse.ledger import Commit, Count, Ledger, Merge, Part
-from warehouse.locks import writer_lease
+from warehouse.locks import reader_lease, writer_lease
 from warehouse.views import raw_scan
 
 # Enough rows for parts of some 10 MB; the bound on memory, whatever the size of the input.
@@ -235,7 +235,8 @@ def write_part(
 @contextmanager
 def writing(home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> Iterator[StoreWriter]:
     """Open a writer for one batch; what is not committed inside leaves no file behind."""
-    with writer_lease(home.locks, batch_id):
+    # It reads what is live while others compact and sweep.
+    with writer_lease(home.locks, batch_id), reader_lease(home.locks, ledger.generation()):
         writer = StoreWriter(home, ledger=ledger, engine=engine, batch_id=batch_id)
         committed = False
         try:

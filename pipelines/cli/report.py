@@ -40,7 +40,7 @@ def print_summary(results: Iterable[Ingested]) -> bool:
     print_counts(count for result in results for count in result.counts)
     repeated = sum(result.status != "committed" for result in results)
     if repeated:
-        OUT.print(f"{repeated} file(s) had been ingested before: nothing was loaded from them.")
+        OUT.print(f"{repeated} file(s) were ingested before or by another run: nothing was loaded twice.")
     _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
     _print_notes(
         "value(s) outside the declared ones were replaced by null", _total(r.masked for r in results)

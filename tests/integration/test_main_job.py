@@ -104,19 +104,40 @@ def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, tmp_p
     assert published(other) == published(home)
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, tmp_path):
+@pytest.fixture
+def other(finished, tmp_path) -> Home:
+    """A second home with the same pseudonym keys and the same world waiting in its inbox."""
     home, _ = finished
-    other = Home(tmp_path / "home").create()
-    shutil.rmtree(other.keys)
+    other = Home(tmp_path / "other")
     shutil.copytree(home.keys, other.keys, ignore=shutil.ignore_patterns("parquet"))
-    other.inbox.rmdir()
+    other.create().inbox.rmdir()
     generate(other.inbox, WORLD)
-    as_of = open_runtime(home).ledger.clock()
+    return other
+
+
+def started_run(home: Home, *, as_of: datetime | None) -> "subprocess.Popen[bytes]":
+    """`wasms run` in a process of its own."""
     command = [sys.executable, "-c", "from pipelines.cli.app import main; main()", "run"]
+    return subprocess.Popen([*command, "--as-of", str(as_of), "--home", str(home.root)])
+
+
+def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other):
+    home, _ = finished
+    as_of = open_runtime(home).ledger.clock()
+
+    runs = [started_run(other, as_of=as_of) for _ in range(2)]
+
+    assert [process.wait() for process in runs] == [0, 0]
+    assert published(other) == published(home)
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, other):
+    home, _ = finished
+    as_of = open_runtime(home).ledger.clock()
     chance = random.Random(5)
 
     for _ in range(KILLS):
-        process = subprocess.Popen([*command, "--as-of", str(as_of), "--home", str(other.root)])
+        process = started_run(other, as_of=as_of)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(2, 6))
         process.kill()
