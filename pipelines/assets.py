@@ -26,7 +26,8 @@ from pipelines.conventions import (
 from pipelines.documents import stored_columns
 from pipelines.errors import PipelineError
 from pipelines.inbox import LOAD_FIRST, feeds, landed_files
-from pipelines.ingest import Ingested, Options, ingest_file
+from pipelines.ingest import Ingested, ingest_file
+from pipelines.loading import Options
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
 from warehouse.compaction import compact_day

@@ -8,7 +8,8 @@ from datetime import date
 import polars as pl
 
 from pipelines.inbox import feeds
-from pipelines.ingest import QUARANTINE, Ingested, Options, ingest_quarantined
+from pipelines.ingest import Ingested, ingest_quarantined
+from pipelines.loading import QUARANTINE, Options
 from pipelines.runtime import Runtime
 from warehouse.ledger import Part
 from warehouse.reading import read_parts

@@ -11,7 +11,8 @@ from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days, last_closed_day
 from pipelines.errors import PipelineError
 from pipelines.inbox import feeds, landed_files
-from pipelines.ingest import Ingested, Options, ingest_file
+from pipelines.ingest import Ingested, ingest_file
+from pipelines.loading import Options
 from pipelines.marts import build
 from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError

@@ -13,7 +13,7 @@ from pipelines.cli.report import OUT, print_summary, stages
 from pipelines.cli.run import print_run
 from pipelines.closing import CLOSING_MARGIN_DAYS
 from pipelines.errors import PipelineError
-from pipelines.ingest import Options
+from pipelines.loading import Options
 from pipelines.run import run as run_pipeline
 from pipelines.runtime import Runtime
 from pipelines.synthetic import WorldSpec, generate

@@ -12,7 +12,8 @@ from pipelines.closing import close_days
 from pipelines.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.errors import PipelineError
 from pipelines.inbox import feeds
-from pipelines.ingest import Options, ingest_file
+from pipelines.ingest import ingest_file
+from pipelines.loading import Options
 from warehouse.errors import WarehouseError
 
 EXIT_FAILED = 1

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, print_summary
-from pipelines.ingest import Options
+from pipelines.loading import Options
 from pipelines.quarantine import list_quarantined, retry_quarantined
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be loaded: list them, try them again.")

@@ -8,7 +8,7 @@ import typer
 from pipelines.cli.ingest import EXIT_FAILED, EXIT_QUARANTINED
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, OUT, print_summary, stages
-from pipelines.ingest import Options
+from pipelines.loading import Options
 from pipelines.run import RunSummary
 from pipelines.run import run as run_pipeline
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.ingest import Options
+from pipelines.loading import Options
 from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import marts
-from pipelines.ingest import entity_set
+from pipelines.loading import entity_set
 from pipelines.marts import MartsError, build, check_models, parse
 from pipelines.runtime import open_runtime, view_schema
 from warehouse.entities import EntityWriter

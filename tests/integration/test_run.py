@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from pipelines.ingest import Options
+from pipelines.loading import Options
 from pipelines.run import run
 from pipelines.runtime import open_runtime
 

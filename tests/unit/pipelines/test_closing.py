@@ -8,7 +8,8 @@ import yaml
 from pipelines.closing import close_days, last_closed_day
 from pipelines.contract import load_contracts
 from pipelines.inbox import feeds
-from pipelines.ingest import QUARANTINE, Options, ingest_file
+from pipelines.ingest import ingest_file
+from pipelines.loading import QUARANTINE, Options
 from pipelines.marts import DBT_PROJECT
 from pipelines.runtime import open_runtime
 
