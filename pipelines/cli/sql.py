@@ -50,6 +50,7 @@ def sql(
             "--restricted", help="Ask the pseudonymous store instead: needs the keys, and is logged."
         ),
     ] = False,
+    memory: Annotated[str, typer.Option(help="With --restricted: memory it may take.")] = "2GB",
     home: HomeOption = None,
 ) -> None:
     """Read the published marts (never locked, never personal) and print rows; writes nothing."""
@@ -58,7 +59,10 @@ def sql(
         raise typer.BadParameter("parquet needs a file: --output marts.parquet", param_hint="--format")
     if restricted:
         runtime.ledger.log_access("sql --restricted")
-        with open_session(runtime.home, schemas=runtime.schemas, read_only=True, timeout_s=30) as connection:
+        ERR.print("These rows are personal data: a copy of them is under no window. This access is logged.")
+        with open_session(
+            runtime.home, schemas=runtime.schemas, read_only=True, memory_limit=memory, timeout_s=30
+        ) as connection:
             connection.execute("set schema 'warehouse.restricted'")
             _answer(connection, query, format_, output)
         return

@@ -1,0 +1,85 @@
+"""`wasms sql` answers in every format and changes nothing."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli.app import build_app
+from pipelines.errors import PipelineError
+from warehouse.home import Home
+
+
+@pytest.fixture
+def sql(home: Home, monkeypatch: pytest.MonkeyPatch):
+    """Run `wasms sql` on a published copy of one table; returns exit code, stdout and stderr."""
+    monkeypatch.setenv("WASMS_HOME", str(home.root))
+    with duckdb.connect(home.published_path) as connection:
+        connection.execute(
+            "create table mart_orders as select 1 as orders, 'a' as shop union all select 2, 'b'"
+        )
+        connection.execute("create schema cubes")
+
+    def _sql(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
+        result = CliRunner().invoke(build_app(), ["sql", *arguments], input=stdin)
+        return result.exit_code, result.stdout, result.stderr
+
+    return _sql
+
+
+def test_rows_come_as_csv_json_table_and_parquet(sql, tmp_path: Path):
+    query = "select orders, shop from mart_orders order by 1;"
+
+    assert list(csv.reader(io.StringIO(sql(query, "--format", "csv")[1]))) == [
+        ["orders", "shop"],
+        ["1", "a"],
+        ["2", "b"],
+    ]
+    assert json.loads(sql(query, "--format", "json")[1]) == [
+        {"orders": 1, "shop": "a"},
+        {"orders": 2, "shop": "b"},
+    ]
+    assert "orders" in sql(query)[1]
+    assert sql(query, "--format", "parquet", "--output", str(tmp_path / "o.parquet"))[0] == 0
+    assert duckdb.sql(f"from '{tmp_path}/o.parquet'").fetchall() == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop table mart_orders",
+        "insert into mart_orders values (3, 'c')",
+        "copy mart_orders to 'elsewhere.csv'",
+        "select * from read_csv('/etc/hostname')",
+        "selec 1",
+    ],
+)
+def test_what_would_change_or_reach_out_is_refused(sql, statement):
+    exit_code, _, problem = sql(statement)
+
+    assert exit_code == 1
+    assert problem
+    assert json.loads(sql("select count(*) as n from mart_orders", "--format", "json")[1]) == [{"n": 2}]
+
+
+def test_the_prompt_answers_until_an_empty_line(sql):
+    exit_code, output, _ = sql(stdin="select 40 + 2 as answer\n\n")
+
+    assert exit_code == 0
+    assert "mart_orders" in output
+    assert "42" in output
+
+
+def test_parquet_without_a_file_is_wrong_usage(sql):
+    assert sql("select 1", "--format", "parquet")[0] == 2
+
+
+def test_before_anything_is_published_it_says_what_to_do(home, monkeypatch):
+    monkeypatch.setenv("WASMS_HOME", str(home.root))
+
+    with pytest.raises(PipelineError, match="wasms run"):
+        CliRunner().invoke(build_app(), ["sql", "select 1"], catch_exceptions=False)
