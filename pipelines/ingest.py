@@ -24,7 +24,7 @@ from warehouse.files import unlink_durably
 from warehouse.keyring import Purpose
 from warehouse.ledger import Count, Part
 from warehouse.reading import read_parts
-from warehouse.store import writing
+from warehouse.store import DryRunDone, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Ingested:
     """What became of one file.
 
     Attributes:
-        status: `committed`, `already ingested`, or `taken by another run`.
+        status: `committed`, `dry run`, `already ingested`, or `taken by another run`.
         counts: Rows by source, outcome (kept, duplicate, dropped, quarantined) and reason.
         unknown: Data set → rows that carried undeclared columns, which were not read.
         masked: `data set.column` → values outside its declared values, replaced by null.
@@ -71,7 +71,8 @@ def ingest_file(
         PipelineError, AnonymizerError, WarehouseError: Nothing was committed, the file stays.
     """
     feed = feed_of(contracts)
-    runtime.ledger.advance_clock(options.as_of)
+    if not options.dry_run:
+        runtime.ledger.advance_clock(options.as_of)
     try:
         return _ingest(runtime, path, feed=feed, contracts=contracts, options=options, progress=progress)
     except (FileNotFoundError, PipelineError):
@@ -107,7 +108,7 @@ def _ingest(
         )
     except DuplicateBatchError:
         return _already(path, feed, batch_id, options)
-    if not options.keep:
+    if not (options.keep or options.dry_run):
         unlink_durably(path)
     return result
 
@@ -156,15 +157,19 @@ def _load(
 ) -> Ingested:
     batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
     batch_id = content_hash[:16]
-    with writing(runtime.home, ledger=runtime.ledger, engine=runtime.engine, batch_id=batch_id) as writer:
-        if contracts[0].kind is Kind.ENTITY:
-            counts = batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
-        else:
-            counts = batch.load_events(parsed, writer, content_hash, progress=progress)
+    counts: Sequence[Count]
+    try:
+        with writing(runtime.home, ledger=runtime.ledger, engine=runtime.engine, batch_id=batch_id) as writer:
+            if contracts[0].kind is Kind.ENTITY:
+                counts = batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
+            else:
+                counts = batch.load_events(parsed, writer, content_hash, progress=progress)
+    except DryRunDone as done:
+        counts = done.counts
     return Ingested(
         batch_id=batch_id,
         feed=feed_of(contracts),
-        status="committed",
+        status="dry run" if options.dry_run else "committed",
         rows_read=sum(batch.rows_read.values()),
         counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
         unknown=dict(batch.unknown),
@@ -176,7 +181,7 @@ def _load(
 
 def _already(path: Path, feed: str, batch_id: str, options: Options) -> Ingested:
     # Committed before, so its rows are safe: a crash came between the commit and the unlinking.
-    if not options.keep:
+    if not (options.keep or options.dry_run):
         unlink_durably(path)
     return Ingested(batch_id=batch_id, feed=feed, status="already ingested")
 

@@ -44,6 +44,7 @@ class Options:
         allow_shrink: Let a full export delete more than half of a table.
         quarantined_on: Day since when records retried from quarantine are there; their stay does not
             begin anew. None = the day of ``as_of``.
+        dry_run: Do all but commit: count what would become of the rows, change nothing.
     """
 
     as_of: datetime
@@ -52,6 +53,7 @@ class Options:
     keep: bool = False
     allow_shrink: bool = False
     quarantined_on: date | None = None
+    dry_run: bool = False
 
 
 class Batch:
@@ -99,6 +101,7 @@ class Batch:
             counts=self._counts(),
             uncounted=frozenset({QUARANTINE}),
             removed=self._replaces,
+            dry_run=self._options.dry_run,
         )
 
     def load_entities(
@@ -142,6 +145,7 @@ class Batch:
                         uncounted=frozenset({QUARANTINE}),
                         merge=merge,
                         removed=self._replaces,
+                        dry_run=self._options.dry_run,
                     )
                 except ConflictError:
                     continue

@@ -1,6 +1,7 @@
 """The main job: what lies in the inbox becomes published marts, in the order in which it arrived."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -10,12 +11,13 @@ from time import monotonic
 from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days, last_closed_day
 from pipelines.errors import PipelineError
-from pipelines.inbox import feeds, landed_files
+from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
 from pipelines.marts import build
 from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError
+from warehouse.housekeeping import expired_parts
 from warehouse.publish import Published, publish
 
 Stage = Callable[[str, int, int], None]
@@ -62,11 +64,7 @@ def run(
     """
     tell = stage or (lambda _name, _done, _total: None)
     contracts = feeds(runtime.contracts)
-    waiting = [
-        landed
-        for landed in landed_files(runtime.home.inbox, runtime.contracts)
-        if (from_day is None or landed.arrival >= from_day) and (to_day is None or landed.arrival <= to_day)
-    ]
+    waiting = _waiting(runtime, from_day, to_day)
     summary = RunSummary()
     done = 0
     for arrival, group in groupby(waiting, key=lambda landed: landed.arrival):
@@ -102,6 +100,43 @@ def run(
             summary.published = publish(runtime.home, keyring=runtime.keyring)
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run would begin with; files it ingests may add slices to build.
+
+    Attributes:
+        waiting: Feed → files.
+        slices: First and last day to build from what is in the store already.
+        expiring: Data set → rows of partitions that reach the end of their window.
+    """
+
+    waiting: Mapping[str, int]
+    slices: tuple[date, date] | None
+    expiring: Mapping[str, int]
+
+
+def plan_run(
+    runtime: Runtime, *, as_of: datetime, from_day: date | None = None, to_day: date | None = None
+) -> RunPlan:
+    """What `run` would do with the same arguments; changes nothing."""
+    expiring: Counter[str] = Counter()
+    for part in expired_parts(runtime.ledger.live_parts(), as_of=as_of):
+        expiring[part.source] += part.rows
+    return RunPlan(
+        waiting=Counter(landed.feed for landed in _waiting(runtime, from_day, to_day)),
+        slices=unbuilt_slices(runtime, as_of=as_of),
+        expiring=expiring,
+    )
+
+
+def _waiting(runtime: Runtime, from_day: date | None, to_day: date | None) -> list[Landed]:
+    return [
+        landed
+        for landed in landed_files(runtime.home.inbox, runtime.contracts)
+        if (from_day is None or landed.arrival >= from_day) and (to_day is None or landed.arrival <= to_day)
+    ]
 
 
 def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> tuple[date, date] | None:

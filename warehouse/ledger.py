@@ -204,7 +204,7 @@ class Ledger:
                 is not live any more. Read again and retry.
             ReconciliationError: The counts of a source do not add up to the rows read.
         """
-        _reconcile(change)
+        reconcile(change)
         now = _now()
         with self._writing() as connection:
             duplicate = connection.execute(
@@ -371,7 +371,12 @@ class Ledger:
         return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
 
 
-def _reconcile(change: Commit) -> None:
+def reconcile(change: Commit) -> None:
+    """Check that the counts of each source add up to the rows read.
+
+    Raises:
+        ReconciliationError: They do not.
+    """
     for source, read in change.rows_read.items():
         accounted = sum(count.rows for count in change.counts if count.source == source)
         if accounted != read:

@@ -20,7 +20,7 @@ from warehouse.errors import ConflictError, StoreError
 from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
 from warehouse.keyring import Purpose
-from warehouse.ledger import Commit, Count, Ledger, Merge, Part
+from warehouse.ledger import Commit, Count, Ledger, Merge, Part, reconcile
 from warehouse.locks import reader_lease, writer_lease
 from warehouse.views import raw_scan
 
@@ -232,6 +232,14 @@ def write_part(
     return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
 
 
+class DryRunDone(Exception):  # noqa: N818  it takes a batch back as an error would, but is none
+    """A dry run got as far as the commit; carries the counts it would have committed."""
+
+    def __init__(self, counts: Sequence[Count]) -> None:
+        super().__init__("dry run: nothing was committed")
+        self.counts = tuple(counts)
+
+
 @contextmanager
 def writing(home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> Iterator[StoreWriter]:
     """Open a writer for one batch; what is not committed inside leaves no file behind."""
@@ -258,6 +266,7 @@ def commit_batch(
     uncounted: frozenset[str] = frozenset(),
     merge: Merge | None = None,
     removed: Sequence[Part] = (),
+    dry_run: bool = False,
 ) -> list[Count]:
     """Commit what a writer holds, with the rows counted elsewhere; return all counts.
 
@@ -267,9 +276,11 @@ def commit_batch(
         uncounted: Data sets whose rows stand for rows that are counted elsewhere.
         merge: Rewritten entity partitions to commit with it.
         removed: Files that this batch replaces.
+        dry_run: Check everything, then raise instead of committing.
 
     Raises:
         ConflictError: Another batch rewrote one of the merge's partitions; merge again.
+        DryRunDone: It was a dry run, and would have gone through.
     """
     while True:
         parts, own, watched, snapshot = writer.finish()
@@ -287,6 +298,9 @@ def commit_batch(
             removed_why="replaced",
             watched=watched | (merge.watched if merge else frozenset()),
         )
+        if dry_run:
+            reconcile(change)
+            raise DryRunDone(change.counts)
         try:
             ledger.commit(change)
         except ConflictError:

@@ -7,7 +7,7 @@ import typer
 
 from anonymizers.errors import AnonymizerError
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, print_summary, progress_bar
+from pipelines.cli.report import ERR, OUT, print_summary, progress_bar
 from pipelines.closing import close_days
 from pipelines.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.errors import PipelineError
@@ -42,6 +42,9 @@ def ingest(
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Let a full export delete more than half of a table.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would become of the rows; change nothing.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Read files of one source, strip or pseudonymize what is personal, write the store; remove the files.
@@ -61,6 +64,7 @@ def ingest(
         workspace=workspace,
         keep=keep,
         allow_shrink=allow_shrink,
+        dry_run=dry_run,
     )
     chosen = contracts_of(source, runtime.contracts)
     results = []
@@ -85,7 +89,10 @@ def ingest(
     for problem in problems:
         ERR.print(problem, style="red", markup=False, highlight=False)
     quarantined = print_summary(results)
-    close_days(runtime, as_of=at)
+    if dry_run:
+        OUT.print("Dry run: nothing was stored, and the files are where they were.")
+    else:
+        close_days(runtime, as_of=at)
     if problems:
         raise typer.Exit(EXIT_FAILED)
     if quarantined:

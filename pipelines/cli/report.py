@@ -38,7 +38,7 @@ def print_summary(results: Iterable[Ingested]) -> bool:
     """Print what became of all rows, by data set; return whether any was quarantined."""
     results = list(results)
     print_counts(count for result in results for count in result.counts)
-    repeated = sum(result.status != "committed" for result in results)
+    repeated = sum(result.status not in ("committed", "dry run") for result in results)
     if repeated:
         OUT.print(f"{repeated} file(s) were ingested before or by another run: nothing was loaded twice.")
     _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
@@ -47,7 +47,7 @@ def print_summary(results: Iterable[Ingested]) -> bool:
     )
     _print_notes("text(s) that no detector vouched for were redacted", _total(r.redacted for r in results))
     quarantined = sum(c.rows for r in results for c in r.counts if c.outcome == "quarantined")
-    if quarantined:
+    if quarantined and not any(result.status == "dry run" for result in results):
         ERR.print(f"{quarantined} row(s) are in quarantine, encrypted. See `wasms quarantine list`.")
     return bool(quarantined)
 

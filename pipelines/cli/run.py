@@ -9,7 +9,7 @@ from pipelines.cli.ingest import EXIT_FAILED, EXIT_QUARANTINED
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, OUT, print_summary, stages
 from pipelines.loading import Options
-from pipelines.run import RunSummary
+from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
 
 FEEDS_NAMED = 4
@@ -24,16 +24,24 @@ def run(
     ] = None,
     as_of: AsOfOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files in the inbox.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what waits and what would expire; change nothing."),
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Ingest what lies in the inbox, build the marts of closed days, publish them, expire what is due."""
     runtime = runtime_at(home)
+    at, first, last = moment(as_of, option="--as-of"), _day(from_, "--from"), _day(to, "--to")
+    if dry_run:
+        _print_plan(plan_run(runtime, as_of=at, from_day=first, to_day=last))
+        return
     with stages() as stage:
         summary = run_pipeline(
             runtime,
-            options=Options(as_of=moment(as_of, option="--as-of"), keep=keep),
-            from_day=_day(from_, "--from"),
-            to_day=_day(to, "--to"),
+            options=Options(as_of=at, keep=keep),
+            from_day=first,
+            to_day=last,
             stage=stage,
         )
     quarantined = print_summary(summary.ingested)
@@ -44,6 +52,16 @@ def run(
         raise typer.Exit(EXIT_FAILED)
     if quarantined:
         raise typer.Exit(EXIT_QUARANTINED)
+
+
+def _print_plan(plan: RunPlan) -> None:
+    for feed, files in plan.waiting.items():
+        OUT.print(f"{feed}: {files:,} file(s) wait.")
+    if plan.slices:
+        OUT.print(f"Marts of {plan.slices[0]} to {plan.slices[1]} are due to be built.")
+    for source, rows in plan.expiring.items():
+        OUT.print(f"{source}: {rows:,} row(s) reach the end of their window.")
+    OUT.print("Dry run: nothing was changed.")
 
 
 def print_run(summary: RunSummary) -> None:

@@ -53,6 +53,10 @@ def reasons(home: Home) -> dict[str, int]:
 
 
 GOOD = body(status())
+SETTINGS = (
+    "workspace_id,message_log_retention_days,is_in_benchmarks,valid_from,updated_at\n"
+    "ws_a,30,true,2026-05-01T00:00:00Z,2026-05-01T00:00:00Z\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,27 @@ def test_a_cell_of_50_mb_is_quarantined_in_bounded_pieces(home, ingest):
     assert kept(home) == {"whatsapp__statuses": 1}
     assert reasons(home) == {"record_too_large": 1}
     assert CANARY not in output
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "content"),
+    [
+        ("whatsapp", "landed.jsonl", f"{GOOD}\nnot json {CANARY}\n"),
+        ("app", "workspace_settings.csv", SETTINGS),
+    ],
+)
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(home, ingest, tmp_path, source, name, content):
+    options = ("--workspace", "ws_a") if source == "whatsapp" else ()
+
+    _, output = ingest(source, content.encode(), "--dry-run", *options, name=name)
+
+    assert "nothing was stored" in output
+    assert "1" in output
+    assert kept(home) == {}
+    assert reasons(home) == {}
+    assert not [path for path in home.store.rglob("*") if path.is_file()]
+    assert (tmp_path / name).exists()
+    assert open_runtime(home).ledger.clock() is None
 
 
 def test_an_unknown_channel_waits_in_quarantine_until_channels_know_it(home, ingest):
