@@ -6,7 +6,7 @@ from datetime import timedelta
 import dagster as dg
 
 from pipelines.closing import last_closed_day
-from pipelines.contract import Contract, Kind
+from pipelines.contract import Contract, Kind, lateness_days
 from pipelines.conventions import RETRIES, WRITER_POOL, batches_key, store_key, values_stay_inside
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
@@ -54,7 +54,7 @@ def slices_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
         runtime = warehouse.runtime
         with values_stay_inside():
             built = runtime.ledger.built_until()
-            lateness = max(contract.lateness_days for contract in runtime.contracts.values())
+            lateness = lateness_days(runtime.contracts)
             closed = last_closed_day(warehouse.now(), lateness_days=lateness)
             days = [d for c in runtime.contracts for d, _ in runtime.ledger.live_days(c)]
         # Before anything was built, what counts is whether a slice waits.

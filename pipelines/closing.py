@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from pipelines.contract import lateness_days
 from pipelines.runtime import Runtime
 from warehouse.compaction import compact_day
 from warehouse.housekeeping import expire, sweep
@@ -35,7 +36,7 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
     expired = expire(runtime.ledger, as_of=as_of)
     first = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
     generation = runtime.ledger.generation()
-    lateness = max(contract.lateness_days for contract in runtime.contracts.values())
+    lateness = lateness_days(runtime.contracts)
     last = last_closed_day(as_of, lateness_days=lateness)
     compacted = sum(
         compact_day(

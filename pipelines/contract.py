@@ -379,3 +379,8 @@ def contracts_of(source: str, contracts: Mapping[str, Contract]) -> tuple[Contra
             return found
     feeds = sorted({c.feed for c in contracts.values()})
     raise UnknownContractError(source, feeds)
+
+
+def lateness_days(contracts: Mapping[str, Contract]) -> int:
+    """Days within which an event of any source may still come: the longest horizon of all."""
+    return max(contract.lateness_days for contract in contracts.values())

@@ -14,6 +14,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.closing import last_closed_day
+from pipelines.contract import lateness_days
 from pipelines.conventions import (
     DAYS,
     RETRIES,
@@ -222,7 +223,7 @@ def _closed_days(
     days = selected_days(context)
     if days is None:
         raise dg.Failure(description="Cubes are built by day: choose partitions.", allow_retries=False)
-    lateness = max(contract.lateness_days for contract in warehouse.runtime.contracts.values())
+    lateness = lateness_days(warehouse.runtime.contracts)
     closed = last_closed_day(warehouse.now(), lateness_days=lateness)
     if days[1] > closed:
         raise dg.Failure(

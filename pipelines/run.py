@@ -10,6 +10,7 @@ from time import monotonic
 
 from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days, last_closed_day
+from pipelines.contract import lateness_days
 from pipelines.errors import PipelineError
 from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
@@ -142,7 +143,7 @@ def _waiting(runtime: Runtime, from_day: date | None, to_day: date | None) -> li
 def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> tuple[date, date] | None:
     """First and last closed slice that is not built yet; None where there is none."""
     first = _first_unbuilt(runtime)
-    last = last_closed_day(as_of, lateness_days=_lateness(runtime))
+    last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
     return (first, last) if first is not None and first <= last else None
 
 
@@ -178,7 +179,3 @@ def _first_unbuilt(runtime: Runtime) -> date | None:
     days = [day for contract in runtime.contracts for day, _ in runtime.ledger.live_days(contract)]
     days = [day for day in days if built is None or day > built]
     return min(days, default=None)
-
-
-def _lateness(runtime: Runtime) -> int:
-    return max(contract.lateness_days for contract in runtime.contracts.values())

@@ -31,10 +31,6 @@ class Home:
         return self.data / "store"
 
     @property
-    def quarantine(self) -> Path:
-        return self.data / "quarantine"
-
-    @property
     def ledger_path(self) -> Path:
         return self.data / "ledger.sqlite"
 
@@ -74,7 +70,6 @@ class Home:
             self.keys,
             self.inbox,
             self.store,
-            self.quarantine,
             self.published_path.parent,
             self.dagster,
             self.dbt_target,

@@ -52,14 +52,11 @@ class _Buffer:
 class StoreWriter:
     """Adds event rows to the store, all or nothing; made by `writing`."""
 
-    def __init__(
-        self, home: Home, *, ledger: Ledger, engine: Engine, batch_id: str, flush_rows: int = FLUSH_ROWS
-    ) -> None:
+    def __init__(self, home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> None:
         self._home = home
         self._ledger = ledger
         self._engine = engine
         self._connection = engine.cursor()
-        self._flush_rows = flush_rows
         self._snapshot = ledger.generation()
         self._buffers: dict[EventSet, _Buffer] = defaultdict(_Buffer)
         self._parts: list[Part] = []
@@ -77,7 +74,7 @@ class StoreWriter:
         buffer.tables.append(rows)
         buffer.rows += rows.num_rows
         buffer.bytes += rows.nbytes
-        if sum(b.rows for b in self._buffers.values()) >= self._flush_rows or (
+        if sum(b.rows for b in self._buffers.values()) >= FLUSH_ROWS or (
             sum(b.bytes for b in self._buffers.values()) >= FLUSH_BYTES
         ):
             self._flush()

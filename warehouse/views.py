@@ -70,14 +70,13 @@ def create_views(
     *,
     data: Path,
     schemas: Mapping[str, Schema],
-    schema: str = "store",
 ) -> None:
     """Create one view per data set over its live files.
 
     Args:
         schemas: Data set → name and type of its columns, partition columns included.
     """
-    connection.execute(f"create schema if not exists memory.{identifier(schema)}")
+    connection.execute("create schema if not exists memory.store")
     by_source: dict[str, list[Part]] = {source: [] for source in schemas}
     for part in parts:
         if part.source in by_source:
@@ -85,9 +84,7 @@ def create_views(
     for source, columns in schemas.items():
         alive = " where deleted_at is null" if any(name == "deleted_at" for name, _ in columns) else ""
         sql = f"select * from ({scan_sql(by_source[source], data=data, columns=columns)}){alive}"
-        connection.execute(
-            f"create or replace view memory.{identifier(schema)}.{identifier(source)} as {sql}"
-        )
+        connection.execute(f"create or replace view memory.store.{identifier(source)} as {sql}")
 
 
 def with_partition_columns(columns: Schema) -> tuple[tuple[str, str], ...]:

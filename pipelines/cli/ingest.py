@@ -68,7 +68,8 @@ def ingest(
     )
     chosen = contracts_of(source, runtime.contracts)
     results = []
-    files, problems = _with_feeds(_expanded(paths), chosen, order=list(feeds(runtime.contracts)))
+    by_feed = feeds(runtime.contracts)
+    files, problems = _with_feeds(_expanded(paths), chosen, order=list(by_feed))
     with progress_bar() as progress:
         task = progress.add_task(source, total=len(files))
         rows = progress.add_task("rows", total=None)
@@ -78,7 +79,7 @@ def ingest(
                     ingest_file(
                         runtime,
                         path,
-                        contracts=feeds(runtime.contracts)[feed],
+                        contracts=by_feed[feed],
                         options=options,
                         progress=lambda read: progress.advance(rows, read),
                     )

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import duckdb
 
+from warehouse.connection import quoted
+
 MEMORY_LIMIT = "600MB"
 # A second thread costs a third more CPU and gains no time on batches of this size (bench/sources.py).
 THREADS = 1
@@ -33,16 +35,6 @@ def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def quoted(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def quoted_list(texts: Sequence[str]) -> str:
     """A SQL list of string literals."""
     return "[" + ", ".join(quoted(t) for t in texts) + "]"
-
-
-def identifier(name: str) -> str:
-    """A SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

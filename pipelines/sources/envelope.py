@@ -5,8 +5,8 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from pipelines.sources.engine import quoted
 from pipelines.sources.staging import CHUNK, rejected_by, timestamp_literal
+from warehouse.connection import quoted
 
 BODIES = "bodies"
 """Relation (record, received_at, channel, text) of bodies that are not JSON themselves."""

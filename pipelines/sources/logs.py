@@ -6,9 +6,9 @@ from datetime import datetime
 import duckdb
 
 from pipelines.contract import Contract
-from pipelines.sources.engine import identifier
 from pipelines.sources.errors import UnsupportedContractError
 from pipelines.sources.staging import CHUNK, Staged, rejected_by, timestamp_literal
+from warehouse.connection import identifier
 
 ORDINAL = "ordinal"
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from pipelines.contract import Contract, UnknownColumns
 from pipelines.sources.batch import REJECTED
-from pipelines.sources.engine import quoted
 from pipelines.sources.errors import UndeclaredColumnsError
+from warehouse.connection import quoted
 
 CHUNK = "chunk"
 """Relation (record, text) that a batch of records is registered as."""

@@ -6,7 +6,8 @@ import pytest
 from anonymizers.treatments import ValueType
 from pipelines.contract import Contract
 from pipelines.sources.conform import conform
-from pipelines.sources.engine import open_engine, quoted
+from pipelines.sources.engine import open_engine
+from warehouse.connection import quoted
 
 
 def contract(**column: object) -> Contract:
