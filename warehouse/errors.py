@@ -34,6 +34,13 @@ class DuplicateBatchError(WarehouseError):
         super().__init__("A file of the same content was ingested before. Nothing was loaded.")
 
 
+class RulesChangedError(WarehouseError):
+    """Windows, endings or holds changed while a batch was being written."""
+
+    def __init__(self) -> None:
+        super().__init__("Retention rules changed while rows were being written; read the file again.")
+
+
 class LockedError(WarehouseError):
     """Somebody else is writing."""
 

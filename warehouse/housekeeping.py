@@ -8,7 +8,7 @@ from warehouse.files import unlink_durably
 from warehouse.home import Home
 from warehouse.keyring import KeyStore, Purpose
 from warehouse.ledger import Commit, Ledger, Part
-from warehouse.locks import leased_generations, writing_batches
+from warehouse.locks import keys_lock, leased_generations, writing_batches
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
 LONGEST_LEASE = timedelta(minutes=15)
@@ -66,13 +66,13 @@ def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
     unlink_durably(*(home.data / part.path for part in doomed))
     for part in doomed:
         _remove_empty(home, part)
-    ledger.mark_unlinked(doomed)
-    # A writer may be about to use a key of which no committed file tells.
-    if writing_batches(home.locks):
-        return Swept(files=len(doomed), keys=0)
-    unused = sorted({part.key_name for part in doomed} - ledger.keys_in_use())
-    keyring.destroy(Purpose.PARQUET, *unused)
-    ledger.mark_keys_destroyed(unused)
+    with keys_lock(home.locks):
+        unused = ledger.unused_keys({part.key_name for part in doomed}, besides=doomed)
+        if writing_batches(home.locks):
+            # A writer may be about to use one of them: those files count as there until the next sweep.
+            doomed, unused = [part for part in doomed if part.key_name not in unused], []
+        keyring.destroy(Purpose.PARQUET, *unused)
+    ledger.mark_unlinked(doomed, destroyed=unused)
     return Swept(files=len(doomed), keys=len(unused))
 
 

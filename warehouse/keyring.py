@@ -41,6 +41,9 @@ class KeyStore(Protocol):
     def find(self, purpose: Purpose, name: str) -> bytes:
         """The key, 32 bytes; KeyringError if there is none."""
 
+    def has(self, purpose: Purpose, name: str) -> bool:
+        """Whether there is such a key."""
+
     def destroy(self, purpose: Purpose, *names: str) -> None:
         """Remove keys for ever."""
 
@@ -55,12 +58,11 @@ class KeyRing:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._aead: aead.Aead | None = None
-        self._unwrapped: dict[tuple[Purpose, str], bytes] = {}
+        # With the identity of the file: another process may destroy a key, and make one of the same name.
+        self._unwrapped: dict[tuple[Purpose, str], tuple[int, int, bytes]] = {}
 
     def get(self, purpose: Purpose, name: str) -> bytes:
         """The key, 32 bytes; made, wrapped and synced to disk if there is none yet."""
-        if (cached := self._unwrapped.get((purpose, name))) is not None:
-            return cached
         path = self._path(purpose, name)
         if not path.exists():
             self._create(path, self._wrapper().encrypt(secrets.token_bytes(KEY_BYTES), _bound(purpose, name)))
@@ -72,18 +74,26 @@ class KeyRing:
         Raises:
             KeyringError: It does not exist, or it cannot be unwrapped.
         """
-        if (cached := self._unwrapped.get((purpose, name))) is not None:
-            return cached
+        path = self._path(purpose, name)
         try:
-            wrapped = self._path(purpose, name).read_bytes()
+            status = path.stat()
+            cached = self._unwrapped.get((purpose, name))
+            if cached is not None and cached[:2] == (status.st_ino, status.st_mtime_ns):
+                return cached[2]
+            wrapped = path.read_bytes()
         except FileNotFoundError:
+            self._unwrapped.pop((purpose, name), None)
             raise KeyringError(f"{purpose} {name}", "it does not exist") from None
         try:
             key = bytes(self._wrapper().decrypt(wrapped, _bound(purpose, name)))
         except tink.TinkError:
             raise KeyringError(f"{purpose} {name}", "it cannot be unwrapped") from None
-        self._unwrapped[purpose, name] = key
+        self._unwrapped[purpose, name] = (status.st_ino, status.st_mtime_ns, key)
         return key
+
+    def has(self, purpose: Purpose, name: str) -> bool:
+        """Whether there is such a key."""
+        return self._path(purpose, name).exists()
 
     def get_all(self, purpose: Purpose, names: Iterable[str]) -> dict[str, bytes]:
         """Several keys by name, made where missing."""

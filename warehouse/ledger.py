@@ -6,43 +6,21 @@ survives a crash. It holds file names, counts and keyed hashes; never a row, nev
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from warehouse.errors import ClockError, ConflictError, DuplicateBatchError, ReconciliationError
-
-_SCHEMA = """
-create table if not exists meta (name text primary key, value text not null) strict;
-create table if not exists batches (
-    batch_id text primary key, feed text not null, content_hash text not null,
-    as_of text not null,
-    committed_at text not null, generation integer not null,
-    unique (feed, content_hash)
-) strict;
-create table if not exists counts (
-    batch_id text not null references batches (batch_id), source text not null,
-    outcome text not null, reason text not null, rows integer not null,
-    primary key (batch_id, source, outcome, reason)
-) strict;
-create table if not exists parts (
-    path text primary key, source text not null, partition text not null, key_name text not null,
-    event_date text, retention_days integer, rows integer not null, bytes integer not null,
-    columns text not null, batch_id text not null, added integer not null,
-    removed integer, removed_at text, removed_why text,
-    unlinked_at text
-) strict;
-create index if not exists live_parts on parts (source, partition) where removed is null;
-create index if not exists parts_by_generation on parts (added);
-create table if not exists dirty_days (
-    source text not null, event_date text not null, generation integer not null,
-    primary key (source, event_date)
-) strict;
-create table if not exists access_log (at text not null, what text not null) strict;
-create table if not exists destroyed_keys (key_name text not null, destroyed_at text not null) strict;
-"""
+from warehouse.errors import (
+    ClockError,
+    ConflictError,
+    DuplicateBatchError,
+    ReconciliationError,
+    RulesChangedError,
+)
+from warehouse.ledger_schema import create_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +32,7 @@ class Part:
         partition: Hive path, e.g. `event_date=2026-03-01/retention_days=90`.
         key_name: The Parquet key that encrypts it.
         columns: Names of the columns in the file; older files may lack newer columns.
+        hold: Name of the legal hold that keeps it out of sight; None = an ordinary file.
     """
 
     path: str
@@ -66,6 +45,7 @@ class Part:
     columns: tuple[str, ...] = ()
     event_date: date | None = None
     retention_days: int | None = None
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +77,8 @@ class Commit:
         rows_read: Rows by source; must equal the sum of its counts.
         snapshot: Generation the writer looked at; newer parts in ``watched`` are a conflict.
         watched: (source, prefix of partition) pairs the result depends on.
+        epoch: Retention's epoch when the rows got their windows; None where they get none.
+        also: More to write in the same transaction; called with the new generation.
     """
 
     batch_id: str
@@ -110,6 +92,8 @@ class Commit:
     removed: Sequence[Part] = ()
     removed_why: str = ""
     watched: frozenset[tuple[str, str]] = frozenset()
+    epoch: int | None = None
+    also: Callable[[sqlite3.Connection, int], None] | None = None
 
 
 class Ledger:
@@ -120,7 +104,7 @@ class Ledger:
         self._path = path
         with closing(self._connect()) as connection:
             connection.execute("pragma journal_mode = wal")
-            connection.executescript(_SCHEMA)
+            create_schema(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
@@ -130,7 +114,8 @@ class Ledger:
         return connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write something else in one transaction; on an exception nothing of it stays."""
         with closing(self._connect()) as connection:
             connection.execute("begin immediate")
             try:
@@ -140,7 +125,13 @@ class Ledger:
                 raise
             connection.execute("commit")
 
-    def _read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+    def checkpoint(self) -> None:
+        """Empty the write-ahead log, which keeps copies of what was erased."""
+        with closing(self._connect()) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+
+    def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        """Rows of a query that changes nothing."""
         with closing(self._connect()) as connection:
             return connection.execute(sql, parameters).fetchall()
 
@@ -150,7 +141,7 @@ class Ledger:
         Raises:
             ClockError: It has reached a later day already. Within one day any order will do.
         """
-        with self._writing() as connection:
+        with self.transaction() as connection:
             row = connection.execute("select value from meta where name = 'as_of'").fetchone()
             reached = datetime.fromisoformat(row["value"]) if row else None
             if reached and as_of.date() < reached.date():
@@ -160,27 +151,35 @@ class Ledger:
 
     def clock(self) -> datetime | None:
         """The latest ``as_of`` so far (naive UTC), or None in a new warehouse."""
-        rows = self._read("select value from meta where name = 'as_of'")
+        rows = self.read("select value from meta where name = 'as_of'")
         return datetime.fromisoformat(rows[0]["value"]) if rows else None
 
     def generation(self) -> int:
         """Number of the last commit; 0 in a new warehouse."""
-        rows = self._read("select value from meta where name = 'generation'")
+        rows = self.read("select value from meta where name = 'generation'")
         return int(rows[0]["value"]) if rows else 0
 
     def has_batch(self, feed: str, content_hash: str) -> bool:
         """Whether a file of this content was committed for this feed."""
         return bool(
-            self._read("select 1 from batches where feed = ? and content_hash = ?", feed, content_hash)
+            self.read("select 1 from batches where feed = ? and content_hash = ?", feed, content_hash)
         )
 
     def live_parts(self, source: str | None = None, *, under: str = "") -> list[Part]:
-        """Live store files, of one source or all, whose partition starts with ``under``; by path."""
-        rows = self._read(
-            "select * from parts where removed is null and (? is null or source = ?) "
+        """Live store files, of one source or all, whose partition starts with ``under``; by path.
+
+        Without those that only a legal hold keeps: nobody may use them.
+        """
+        rows = self.read(
+            "select * from parts where removed is null and hold is null and (? is null or source = ?) "
             "and substr(partition, 1, length(?)) = ? order by path",
             *(source, source, under, under),
         )
+        return [_part(row) for row in rows]
+
+    def held_parts(self) -> list[Part]:
+        """Store files that only a legal hold keeps, by path."""
+        rows = self.read("select * from parts where removed is null and hold is not null order by path")
         return [_part(row) for row in rows]
 
     def removed_parts(self, *, before: int, removed_before: datetime) -> list[Part]:
@@ -188,7 +187,7 @@ class Ledger:
 
         Hidden at generation ``before`` or earlier, or longer ago than the longest lease.
         """
-        rows = self._read(
+        rows = self.read(
             "select * from parts where removed is not null and unlinked_at is null "
             "and (removed <= ? or removed_at < ?) order by path",
             *(before, removed_before.isoformat()),
@@ -206,13 +205,14 @@ class Ledger:
         """
         reconcile(change)
         now = _now()
-        with self._writing() as connection:
+        with self.transaction() as connection:
             duplicate = connection.execute(
                 "select 1 from batches where feed = ? and content_hash = ?",
                 (change.feed, change.content_hash),
             ).fetchone()
             if duplicate:
                 raise DuplicateBatchError
+            _check_epoch(connection, change)
             _check_conflicts(connection, change)
             row = connection.execute("select value from meta where name = 'generation'").fetchone()
             generation = int(row["value"]) + 1 if row else 1
@@ -235,7 +235,7 @@ class Ledger:
                 )
             connection.executemany(
                 "insert into parts (path, source, partition, key_name, event_date, retention_days, rows, "
-                "bytes, columns, batch_id, added) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "bytes, columns, batch_id, added, hold) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         p.path,
@@ -249,6 +249,7 @@ class Ledger:
                         ",".join(p.columns),
                         p.batch_id,
                         generation,
+                        p.hold,
                     )
                     for p in change.added
                 ],
@@ -262,45 +263,43 @@ class Ledger:
                     "replace into dirty_days values (?, ?, ?)",
                     {(p.source, p.event_date.isoformat(), generation) for p in change.added if p.event_date},
                 )
+            if change.also is not None:
+                change.also(connection, generation)
         return generation
 
     def known_paths(self) -> frozenset[str]:
         """Paths of all files that are live or wait for their removal."""
-        return frozenset(r["path"] for r in self._read("select path from parts where unlinked_at is null"))
+        return frozenset(r["path"] for r in self.read("select path from parts where unlinked_at is null"))
 
-    def mark_unlinked(self, parts: Sequence[Part]) -> None:
-        """Record that the files of removed parts are gone from disk."""
-        with self._writing() as connection:
+    def mark_unlinked(self, parts: Sequence[Part], *, destroyed: Sequence[str] = ()) -> None:
+        """Record that the files of removed parts are gone from disk, and the keys that went with them."""
+        with self.transaction() as connection:
             connection.executemany(
                 "update parts set unlinked_at = ? where path = ?", [(_now(), p.path) for p in parts]
             )
-
-    def mark_keys_destroyed(self, key_names: Sequence[str]) -> None:
-        """Record that Parquet keys were destroyed."""
-        with self._writing() as connection:
             connection.executemany(
-                "insert into destroyed_keys values (?, ?)", [(name, _now()) for name in key_names]
+                "insert into destroyed_keys values (?, ?)", [(name, _now()) for name in destroyed]
             )
 
     def log_access(self, what: str) -> None:
         """Record that somebody opened the restricted zone; what with, never what for."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             connection.execute("insert into access_log values (?, ?)", (_now(), what))
 
-    def keys_in_use(self) -> frozenset[str]:
-        """Names of the keys that a file on disk still needs."""
-        return frozenset(
-            r["key_name"] for r in self._read("select distinct key_name from parts where unlinked_at is null")
-        )
+    def unused_keys(self, names: Collection[str], *, besides: Sequence[Part] = ()) -> list[str]:
+        """Those of some keys that no file on disk needs, apart from some files; in order of name."""
+        leaving = Counter(part.key_name for part in besides)
+        used = "select count(*) as files from parts where key_name = ? and unlinked_at is null"
+        return sorted(name for name in set(names) if self.read(used, name)[0]["files"] <= leaving[name])
 
     def dirty_days(self) -> list[tuple[str, date]]:
         """(source, event day) pairs changed since they were last closed, oldest first."""
-        rows = self._read("select source, event_date from dirty_days order by event_date, source")
+        rows = self.read("select source, event_date from dirty_days order by event_date, source")
         return [(r["source"], date.fromisoformat(r["event_date"])) for r in rows]
 
     def clear_dirty_days(self, *, until: date, generation: int) -> None:
         """Forget changes of days up to ``until`` that were seen at ``generation``."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "delete from dirty_days where event_date <= ? and generation <= ?",
                 (until.isoformat(), generation),
@@ -308,38 +307,38 @@ class Ledger:
 
     def built_until(self) -> date | None:
         """The newest event day whose slice is in the cubes."""
-        rows = self._read("select value from meta where name = 'built_until'")
+        rows = self.read("select value from meta where name = 'built_until'")
         return date.fromisoformat(rows[0]["value"]) if rows else None
 
     def set_built_until(self, day: date) -> None:
         """Record that all slices up to ``day`` are in the cubes."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             connection.execute("replace into meta values ('built_until', ?)", (day.isoformat(),))
 
     def unsound_marts(self) -> frozenset[str]:
         """Models and tests that failed in their last build; while there are any, nothing is published."""
-        rows = self._read("select value from meta where name = 'unsound_marts'")
+        rows = self.read("select value from meta where name = 'unsound_marts'")
         return frozenset(json.loads(rows[0]["value"])) if rows else frozenset()
 
     def set_unsound_marts(self, names: Collection[str]) -> None:
         """Record which models and tests failed in their last build."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             connection.execute("replace into meta values ('unsound_marts', ?)", (json.dumps(sorted(names)),))
 
     def mark_demo(self) -> None:
         """Record that this warehouse holds generated data only."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             connection.execute("replace into meta values ('demo', 'true')")
 
     def is_demo(self) -> bool:
         """Whether this warehouse holds generated data only."""
-        return bool(self._read("select 1 from meta where name = 'demo'"))
+        return bool(self.read("select 1 from meta where name = 'demo'"))
 
     def counts(self, batch_ids: Sequence[str] | None = None) -> list[Count]:
         """Rows by source, outcome and reason, of some batches or of all; in that order."""
         marks = ",".join("?" * len(batch_ids or ()))
         where = f"where batch_id in ({marks})" if batch_ids is not None else ""
-        rows = self._read(
+        rows = self.read(
             f"select source, outcome, reason, sum(rows) as rows from counts {where} "
             "group by source, outcome, reason order by source, outcome, reason",
             *(batch_ids or ()),
@@ -348,26 +347,27 @@ class Ledger:
 
     def live_days(self, source: str) -> list[tuple[date, int]]:
         """(event day, rows) of one source, oldest first."""
-        rows = self._read(
+        rows = self.read(
             "select event_date, sum(rows) as rows from parts "
-            "where source = ? and removed is null and event_date is not null "
+            "where source = ? and removed is null and hold is null and event_date is not null "
             "group by event_date order by event_date",
             source,
         )
         return [(date.fromisoformat(r["event_date"]), r["rows"]) for r in rows]
 
     def rows_by_fate(self, source: str) -> dict[str, int]:
-        """Rows of all files a source ever had: under `live`, or under why their file was removed."""
-        rows = self._read(
-            "select coalesce(removed_why, 'live') as fate, sum(rows) as rows from parts "
-            "where source = ? group by 1 order by 1",
-            source,
+        """Rows of all files a source ever had: under `live`, or under why they or their file was removed."""
+        rows = self.read(
+            "select fate, sum(rows) as rows from ("
+            "select coalesce(removed_why, 'live') as fate, rows from parts where source = ? "
+            "union all select fate, rows from row_fates where source = ?) group by 1 order by 1",
+            *(source, source),
         )
         return {r["fate"]: r["rows"] for r in rows}
 
     def last_arrival(self, feed: str) -> datetime | None:
         """The clock (naive UTC) at the last file of a feed; None if there was none yet."""
-        rows = self._read("select max(as_of) as at from batches where feed = ?", feed)
+        rows = self.read("select max(as_of) as at from batches where feed = ?", feed)
         return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
 
 
@@ -381,6 +381,12 @@ def reconcile(change: Commit) -> None:
         accounted = sum(count.rows for count in change.counts if count.source == source)
         if accounted != read:
             raise ReconciliationError(source, read, accounted)
+
+
+def _check_epoch(connection: sqlite3.Connection, change: Commit) -> None:
+    row = connection.execute("select value from meta where name = 'retention_epoch'").fetchone()
+    if change.epoch is not None and change.epoch != (int(row["value"]) if row else 0):
+        raise RulesChangedError
 
 
 def _check_conflicts(connection: sqlite3.Connection, change: Commit) -> None:
@@ -413,6 +419,7 @@ def _part(row: sqlite3.Row) -> Part:
         columns=tuple(row["columns"].split(",")),
         event_date=date.fromisoformat(row["event_date"]) if row["event_date"] else None,
         retention_days=row["retention_days"],
+        hold=row["hold"],
     )
 
 

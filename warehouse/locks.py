@@ -6,7 +6,7 @@ transaction cannot reach: the one DuckDB file, and files that a reader or writer
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,8 +41,17 @@ def reader_lease(locks: Path, generation: int) -> Iterator[None]:
 
 @contextmanager
 def writer_lease(locks: Path, batch_id: str) -> Iterator[None]:
-    """Keep the uncommitted files of a batch from being taken for orphans."""
-    with _lease(locks, f"writer-{batch_id}"):
+    """Keep the uncommitted files of a batch from being taken for orphans, and their keys from destruction."""
+    with ExitStack() as lease:
+        with keys_lock(locks):
+            lease.enter_context(_lease(locks, f"writer-{batch_id}"))
+        yield
+
+
+@contextmanager
+def keys_lock(locks: Path) -> Iterator[None]:
+    """Hold off new writers while keys are destroyed: one that begins later makes a key of its own."""
+    with FileLock(locks / "keys.lock"):
         yield
 
 

@@ -155,7 +155,7 @@ def test_files_are_encrypted_and_unreadable_without_their_key(load, home):
 def test_a_key_serves_one_category_month_and_class(load, ledger):
     load("b1", events("a"), events("b", day=date(2026, 4, 1)), events("c", retention_days=30))
 
-    assert ledger.keys_in_use() == {
+    assert {part.key_name for part in ledger.live_parts()} == {
         "message_log.2026-03.90",
         "message_log.2026-04.90",
         "message_log.2026-03.30",

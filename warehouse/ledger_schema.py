@@ -1,0 +1,70 @@
+"""The tables of the ledger. File names, counts and keyed hashes; never a row, never a value."""
+
+import sqlite3
+
+_TABLES = """
+create table if not exists meta (name text primary key, value text not null) strict;
+create table if not exists batches (
+    batch_id text primary key, feed text not null, content_hash text not null,
+    as_of text not null,
+    committed_at text not null, generation integer not null,
+    unique (feed, content_hash)
+) strict;
+create table if not exists counts (
+    batch_id text not null references batches (batch_id), source text not null,
+    outcome text not null, reason text not null, rows integer not null,
+    primary key (batch_id, source, outcome, reason)
+) strict;
+create table if not exists parts (
+    path text primary key, source text not null, partition text not null, key_name text not null,
+    event_date text, retention_days integer, rows integer not null, bytes integer not null,
+    columns text not null, batch_id text not null, added integer not null,
+    removed integer, removed_at text, removed_why text,
+    unlinked_at text, hold text
+) strict;
+create table if not exists dirty_days (
+    source text not null, event_date text not null, generation integer not null,
+    primary key (source, event_date)
+) strict;
+create table if not exists access_log (at text not null, what text not null) strict;
+create table if not exists destroyed_keys (key_name text not null, destroyed_at text not null) strict;
+
+-- Retention. Subjects are keyed hashes of workspaces; the empty subject is every workspace without a row.
+create table if not exists applied_windows (
+    category text not null, subject text not null, days integer not null, history text not null,
+    primary key (category, subject)
+) strict;
+create table if not exists horizons (
+    category text not null, subject text not null, through text not null,
+    primary key (category, subject)
+) strict;
+create table if not exists terminated (subject text primary key, since text not null) strict;
+create table if not exists tombstones (
+    source text not null, event_date text not null, retention_days integer not null,
+    deleted_as_of text not null, evidence integer not null,
+    primary key (source, event_date, retention_days)
+) strict;
+create table if not exists gaps (event_date text primary key, as_of text not null) strict;
+create table if not exists row_fates (
+    source text not null, fate text not null, rows integer not null, primary key (source, fate)
+) strict;
+create table if not exists pending (
+    plan_hash text primary key, as_of text not null, body text not null
+) strict;
+"""
+_INDEXES = """
+create index if not exists live_parts on parts (source, partition) where removed is null;
+create index if not exists parts_by_generation on parts (added);
+create index if not exists live_by_window on parts (retention_days, event_date) where removed is null;
+create index if not exists kept_by_key on parts (key_name) where unlinked_at is null;
+create index if not exists waiting_parts on parts (removed) where removed is not null and unlinked_at is null;
+"""
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Make what is missing; also in a ledger that an earlier version made."""
+    connection.executescript(_TABLES)
+    columns = {row[1] for row in connection.execute("pragma table_info(parts)")}
+    if "hold" not in columns:
+        connection.execute("alter table parts add column hold text")
+    connection.executescript(_INDEXES)

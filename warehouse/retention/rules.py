@@ -1,0 +1,246 @@
+"""Which rule applies to which data: pure functions over the policy's history, settings, ends and holds.
+
+Precedence: legal hold > statutory window > end of the account > workspace setting > default. Shortening a
+window takes effect on what is stored already; lengthening it brings nothing back. All times are naive UTC.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+_INSTANT = timedelta(microseconds=1)
+
+
+class Clock(StrEnum):
+    """What starts a window."""
+
+    EVENT = "event"
+    SUBSCRIPTION_END = "subscription_end"
+    DELETION_OR_TERMINATION = "deletion_or_termination"
+    NONE = "none"
+
+
+class Precedence(StrEnum):
+    """Why a rule and no other decides."""
+
+    HOLD = "legal hold"
+    STATUTORY = "statutory window"
+    TERMINATION = "end of the account"
+    SETTING = "workspace setting"
+    DEFAULT = "default"
+
+
+class Layout(StrEnum):
+    """How a data set is partitioned: by event day, by bucket of workspaces, by month of an own date."""
+
+    DAYS = "days"
+    BUCKETS = "buckets"
+    MONTHS = "months"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What retention needs to know of a data set.
+
+    Attributes:
+        category: Data category of the policy.
+        event_time: Stored time column; starts the window of a ``MONTHS`` row, and says whether a hold's
+            period covers a row. None where rows have no time of their own.
+        columns: Names of the stored columns.
+        holds: Whether its rows are the legal holds themselves, which outlive what they hold.
+    """
+
+    source: str
+    category: str
+    layout: Layout
+    event_time: str | None = None
+    columns: frozenset[str] = frozenset()
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Window of one category. ``window_days`` is None where data may stay for ever.
+
+    Attributes:
+        outlives_account: A statutory window: the end of the account does not shorten it.
+    """
+
+    clock: Clock
+    window_days: int | None
+    per_workspace: bool = False
+    outlives_account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """All rules as of a date, by category."""
+
+    effective_from: date
+    rules: Mapping[str, Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A window a workspace chose; None: back to the default."""
+
+    valid_from: datetime
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold: keeps what its scope names, no more, until it expires.
+
+    Attributes:
+        name: Keyed hash of workspace, hold and scope: a hold whose scope changes is another hold.
+        source: Data set held; None = all of the workspace.
+        contact_token: Data subject held; None = all. Data sets without this column are not held then.
+        held_from, held_to: Period of the events held, end exclusive; None = open.
+    """
+
+    name: str
+    workspace_id: str
+    expires_at: datetime
+    source: str | None = None
+    contact_token: str | None = None
+    held_from: datetime | None = None
+    held_to: datetime | None = None
+
+    def covers(self, data: DataSet, *, day: date | None = None) -> bool:
+        """Whether rows of a data set, of an event day if it has days, may be under this hold."""
+        if data.holds or self.source not in (None, data.source):
+            return False
+        if self.contact_token is not None and "contact_token" not in data.columns:
+            return False
+        if day is None:
+            return True
+        # A clock that is ahead may put an event a day later than the day it is filed under.
+        starts = self.held_to is None or datetime.combine(day, datetime.min.time()) < self.held_to
+        ends = self.held_from is None or day + timedelta(days=2) > self.held_from.date()
+        return starts and ends
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that decides, as known at one time.
+
+    Attributes:
+        versions: The policy's history, oldest first; before the first, the first applies.
+        classes: Retention classes in days, ascending, that settings are rounded down to.
+        settings: Workspace → its choices, oldest first.
+        ended: Workspace → end of its last subscription, where none runs.
+    """
+
+    versions: Sequence[Version]
+    classes: Sequence[int]
+    settings: Mapping[str, Sequence[Setting]] = field(default_factory=dict)
+    ended: Mapping[str, datetime] = field(default_factory=dict)
+    holds: Sequence[Hold] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The window that applies, and why. ``days`` is None where no day is named (entities, for ever)."""
+
+    days: int | None
+    precedence: Precedence
+    version: date
+
+
+def version_at(facts: Facts, at: datetime) -> Version:
+    """The policy in force."""
+    in_force = [v for v in facts.versions if v.effective_from <= at.date()]
+    return in_force[-1] if in_force else facts.versions[0]
+
+
+def window_at(facts: Facts, category: str, workspace: str | None, at: datetime) -> Window:
+    """The window of rows by day that applies to a workspace (None = one without settings).
+
+    A setting is rounded down to a class, so that it is never overshot; one below the smallest class gets
+    the smallest class.
+    """
+    version = version_at(facts, at)
+    rule = version.rules[category]
+    precedence = Precedence.STATUTORY if rule.outlives_account else Precedence.DEFAULT
+    if rule.clock is not Clock.EVENT:
+        return Window(None, precedence, version.effective_from)
+    chosen = _chosen(facts, workspace, at) if rule.per_workspace else None
+    if chosen is None:
+        return Window(rule.window_days, precedence, version.effective_from)
+    days = max((c for c in facts.classes if c <= chosen), default=min(facts.classes))
+    return Window(days, Precedence.SETTING, version.effective_from)
+
+
+def expired_through(facts: Facts, category: str, workspace: str | None, at: datetime) -> date | None:
+    """The newest event day that has been past its window at ``at`` or at any time before.
+
+    A day stays expired: a window that was lengthened since brings nothing back. Day D of a window of N
+    days is past it on D + N. None where rows do not expire by day.
+    """
+    # Just before a window changes, the old one has reached furthest.
+    moments = [at, *(c - _INSTANT for c in _changes(facts, category, workspace) if c <= at)]
+    reached = [
+        moment.date() - timedelta(days=window.days)
+        for moment in moments
+        if (window := window_at(facts, category, workspace, moment)).days is not None
+    ]
+    return max(reached, default=None)
+
+
+def changes_between(
+    facts: Facts, category: str, workspace: str | None, since: datetime, until: datetime
+) -> bool:
+    """Whether the window may have changed after ``since``, up to ``until``."""
+    return any(since < change <= until for change in _changes(facts, category, workspace))
+
+
+def terminated_on(facts: Facts, workspace: str, at: datetime) -> date | None:
+    """The day on which a workspace's data must be gone; None while a subscription runs."""
+    ended = facts.ended.get(workspace)
+    window = _account_window(facts, at)
+    return ended.date() + timedelta(days=window) if ended is not None and window is not None else None
+
+
+def refused_from(facts: Facts, workspace: str, at: datetime, *, inbox_ttl_days: int) -> date | None:
+    """The day from which rows of an ended workspace are not taken in any more.
+
+    Raw records do not say whose they are until they are read, and may wait for ``inbox_ttl_days``. What
+    is refused that long before the end can wait nowhere at the end.
+    """
+    day = terminated_on(facts, workspace, at)
+    return day - timedelta(days=inbox_ttl_days) if day is not None else None
+
+
+def active_holds(facts: Facts, at: datetime) -> list[Hold]:
+    """Holds that have not expired; the one that lasts longest first, so that rows move least."""
+    alive = [hold for hold in facts.holds if hold.expires_at > at]
+    return sorted(alive, key=lambda hold: (-hold.expires_at.timestamp(), hold.name))
+
+
+def outlives_account(facts: Facts, category: str, at: datetime) -> bool:
+    """Whether rows of a category stay when the account ends."""
+    return version_at(facts, at).rules[category].outlives_account
+
+
+def _account_window(facts: Facts, at: datetime) -> int | None:
+    windows = [
+        rule.window_days
+        for rule in version_at(facts, at).rules.values()
+        if rule.clock is Clock.SUBSCRIPTION_END and rule.window_days is not None
+    ]
+    return min(windows, default=None)
+
+
+def _chosen(facts: Facts, workspace: str | None, at: datetime) -> int | None:
+    settings = facts.settings.get(workspace, ()) if workspace is not None else ()
+    in_force = [setting for setting in settings if setting.valid_from <= at]
+    return in_force[-1].days if in_force else None
+
+
+def _changes(facts: Facts, category: str, workspace: str | None) -> Iterator[datetime]:
+    for version in facts.versions[1:]:
+        yield datetime.combine(version.effective_from, datetime.min.time())
+    if workspace is not None and facts.versions[-1].rules[category].clock is Clock.EVENT:
+        yield from (setting.valid_from for setting in facts.settings.get(workspace, ()))
