@@ -179,11 +179,22 @@ def _sizes(spec: WorldSpec, rng: np.random.Generator) -> list[int]:
 
 def _ended_on(spec: WorldSpec, index: int) -> date | None:
     """Most subscriptions run on; some ended shortly before the period, some end within it."""
+    if spec.endings is not None:
+        return _nth_ending(spec, index)
     if index % 10 == 7:
         return spec.start + timedelta(days=max(1, spec.days * 2 // 5))
     if index % 10 == 9 and index < spec.workspaces - 2:
         return spec.start - timedelta(days=12)
     return None
+
+
+def _nth_ending(spec: WorldSpec, index: int) -> date | None:
+    """The endings asked for: evenly over the workspaces from the last one down, over the middle third."""
+    endings = spec.endings or 0
+    number, rest = divmod(spec.workspaces - 1 - index, spec.workspaces // max(1, endings))
+    if rest or number >= endings:
+        return None
+    return spec.start + timedelta(days=max(1, spec.days * 2 // 5 + number * spec.days // (3 * endings)))
 
 
 def _workspaces(spec: WorldSpec, pool: Pool) -> tuple[Workspace, ...]:

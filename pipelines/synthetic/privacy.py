@@ -46,16 +46,12 @@ class PrivacyTables:
         self.requests = _plan_requests(population)
 
     def write_first_day(self) -> None:
-        """Consents and holds as they stood at the start."""
+        """Consents as they stood at the start."""
         day = self.population.spec.start
-        start = seconds_of(day)
-        self._parquet("consents", day, self._consents(0, start), full=True)
-        holds = self._holds()
-        self.inbox.records["privacy__legal_holds"] += len(holds)
-        self.inbox.write_csv("privacy/legal_holds", day_name(day, "full.csv"), holds)
+        self._parquet("consents", day, self._consents(0, seconds_of(day)), full=True)
 
     def write_changes(self, day: date) -> None:
-        """Consents given or withdrawn, and requests that came in or were answered on a day."""
+        """Consents given or withdrawn, holds declared, requests that came in or were answered on a day."""
         low, high = seconds_of(day), seconds_of(day) + DAY_S
         changed = self._consents(low, high)
         if len(changed):
@@ -64,6 +60,10 @@ class PrivacyTables:
         if rows:
             self.inbox.records["privacy__requests"] += len(rows)
             self.inbox.write_csv("privacy/requests", day_name(day, "csv"), self._requests(rows, high))
+        holds = self._holds(low, high)
+        if len(holds):
+            self.inbox.records["privacy__legal_holds"] += len(holds)
+            self.inbox.write_csv("privacy/legal_holds", day_name(day, "csv"), holds)
 
     def _consents(self, low: int, high: int) -> pl.DataFrame:
         rows: list[tuple[str, str, str, bool, int]] = []
@@ -105,24 +105,31 @@ class PrivacyTables:
             }
         )
 
-    def _holds(self) -> pl.DataFrame:
-        """One hold on a contact's messages and, among several workspaces, one on a whole workspace."""
+    def _holds(self, low: int, high: int) -> pl.DataFrame:
+        """Holds declared within a time: one on a contact's messages; later one on a whole workspace."""
         spec, contacts = self.population.spec, self.population.contacts
         start = seconds_of(spec.start)
         first, last = self.population.workspaces[0], self.population.workspaces[-1]
         owner = f"{first.owner_first} {first.owner_last}"
         phone = f"+{contacts.phone[first.first]}"
         reason = f"Dispute of {owner} with a customer"
-        rows: list[tuple[str | None, ...]] = [(first.id, "hold_1", "app__messages", phone, reason)]
-        if last.index != first.index:
+        rows: list[tuple[str | None, ...]] = []
+        declared: list[int] = []
+        if low <= start < high:
+            rows.append((first.id, "hold_1", "app__messages", phone, reason))
+            declared.append(start)
+        later = start + spec.days // 3 * DAY_S
+        if last.index != first.index and low <= later < high:
             rows.append((last.id, "hold_2", None, None, "Audit of invoices"))
+            declared.append(later)
         columns = ["workspace_id", "hold_id", "held_source", "phone", "reason"]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+        held_days = max(60, spec.days * 2 // 3)
         period = [
             stamps([start - 30 * DAY_S] * len(rows)).alias("held_from"),
-            stamps([start + 60 * DAY_S] * len(rows)).alias("held_to"),
-            stamps([start + 365 * DAY_S] * len(rows)).alias("expires_at"),
-            stamps([start - DAY_S] * len(rows)).alias("updated_at"),
+            stamps([start + held_days * DAY_S] * len(rows)).alias("held_to"),
+            stamps([start + spec.hold_days * DAY_S] * len(rows)).alias("expires_at"),
+            stamps(declared).alias("updated_at"),
         ]
         frame = frame.with_columns(period)
         return frame.select(*columns[:4], "held_from", "held_to", "reason", "expires_at", "updated_at")

@@ -20,7 +20,9 @@ class WorldSpec:
     """Size, period and seed of a world; equal specs give byte-equal files.
 
     ``contacts`` is the average per workspace. ``messages`` is the size of the outbox over the whole
-    period, met within a few percent; by default it follows from contacts and days.
+    period, met within a few percent; by default it follows from contacts and days. ``endings`` is how
+    many subscriptions end within the period, by default about one in ten; ``hold_days`` after the start
+    the legal holds expire.
     """
 
     workspaces: int = 12
@@ -29,6 +31,8 @@ class WorldSpec:
     seed: int = 1
     start: date = DEFAULT_START
     messages: int | None = None
+    endings: int | None = None
+    hold_days: int = 365
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -36,11 +40,14 @@ class WorldSpec:
             ("contacts", 20, 100_000),
             ("days", 1, 731),
             ("seed", 0, 2**32 - 1),
+            ("hold_days", 1, 3_650),
         ):
             if not low <= getattr(self, name) <= high:
                 raise WorldSpecError(name, low, high)
         if self.messages is not None and self.messages < 1:
             raise WorldSpecError("messages", 1, None)
+        if self.endings is not None and not 0 <= self.endings <= self.workspaces:
+            raise WorldSpecError("endings", 0, self.workspaces)
 
     def covers(self, day: date) -> bool:
         """Whether messages are sent on a day; later days only see what arrives late."""

@@ -312,6 +312,8 @@ class Tables:
             if w.index % 6 == 1:
                 # Changed its mind half-way through: shorter window, out of the benchmarks.
                 rows.append((w.id, 30, False, middle + w.index))
+            if w.index % 6 == 4:
+                rows.append((w.id, 180, w.is_in_benchmarks, middle + w.index))
         rows = [r for r in rows if since <= r[3] < before]
         return pl.DataFrame(
             {

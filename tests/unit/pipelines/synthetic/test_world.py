@@ -164,6 +164,45 @@ def test_a_subscription_that_ends_is_the_end_of_sending(world):
     assert all(m["queued_at"] < ended[m["workspace_id"]] for m in sent)
 
 
+def test_as_many_subscriptions_end_within_the_period_as_asked_for(tmp_path):
+    spec = replace(TINY, workspaces=6, days=30, endings=3)
+
+    generate(tmp_path, spec)
+
+    exports = [pq.read_table(f).to_pylist() for f in sorted((tmp_path / "app/subscriptions").iterdir())]
+    ended = {row["workspace_id"]: row["ended_at"] for rows in exports for row in rows if row["ended_at"]}
+    days = sorted((at.date() - spec.start).days for at in ended.values())
+    assert days == [12, 15, 18]
+
+
+def test_windows_are_shortened_and_lengthened_half_way(world):
+    chosen = defaultdict(list)
+    for row in sorted(world.table("app/workspace_settings"), key=lambda row: row["valid_from"]):
+        chosen[row["workspace_id"]].append(row["message_log_retention_days"] or 90)
+
+    changed = [days for days in chosen.values() if len(days) > 1]
+
+    assert any(after < before for before, after in changed)
+    assert any(after > before for before, after in changed)
+
+
+def test_each_legal_hold_covers_messages(world):
+    messages = world.table("app/messages")
+
+    covered = {
+        hold["hold_id"]: sum(
+            message["workspace_id"] == hold["workspace_id"]
+            and hold["phone"] in ("", message["recipient"])
+            and hold["held_from"] <= message["queued_at"].isoformat(sep=" ") < hold["held_to"]
+            for message in messages
+        )
+        for hold in _csv(world.root / "privacy/legal_holds")
+    }
+
+    assert sorted(covered) == ["hold_1", "hold_2"]
+    assert min(covered.values()) > 0
+
+
 def test_a_world_has_a_tiny_workspace_and_a_sole_trader(world):
     sizes = Counter(
         row["workspace_id"] for row in world.table("app/contacts") if row["created_at"] == row["updated_at"]
@@ -229,7 +268,8 @@ def test_two_worlds_do_not_share_an_inbox(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"workspaces": 0}, {"contacts": 1}, {"days": 9_999}, {"seed": -1}, {"messages": 0}]
+    "change",
+    [{"workspaces": 0}, {"contacts": 1}, {"days": 9_999}, {"seed": -1}, {"messages": 0}, {"endings": 3}],
 )
 def test_a_size_out_of_bounds_is_refused(change):
     with pytest.raises(WorldSpecError, match=next(iter(change))):
