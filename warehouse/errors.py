@@ -75,6 +75,16 @@ class StoreError(WarehouseError):
         super().__init__(f"{source}: {reason}. Nothing was committed.")
 
 
+class UndeletableError(WarehouseError):
+    """Retention was asked to remove what it must never remove."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Retention does not delete {what}. Nothing was removed. Where somebody put a link, put the "
+            "files themselves or a mount in its place; otherwise please report this defect."
+        )
+
+
 class UnsoundMartsError(WarehouseError):
     """The marts did not pass their tests."""
 

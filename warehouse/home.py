@@ -55,6 +55,10 @@ class Home:
         return self.data / "dbt" / "logs"
 
     @property
+    def manifests(self) -> Path:
+        return self.data / "manifests"
+
+    @property
     def tmp(self) -> Path:
         return self.data / "tmp"
 
@@ -74,6 +78,7 @@ class Home:
             self.dagster,
             self.dbt_target,
             self.dbt_logs,
+            self.manifests,
             self.tmp,
             self.locks,
         ):
