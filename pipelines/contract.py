@@ -274,6 +274,11 @@ class Contract(_Strict):
         """Directory it lands in below the inbox; contracts that land together share one batch."""
         return self.landing.rpartition("/")[0]
 
+    def stored_name(self, raw: str) -> str:
+        """Name under which a declared column, or `received_at`, is stored."""
+        column = self.columns.get(raw)
+        return column.as_ or raw if column is not None else raw
+
     @property
     def plan(self) -> Plan:
         """The anonymizer's view of the contract."""

@@ -9,7 +9,8 @@ from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
 from anonymizers.treatments import TextFeature, Treatment
 from pipelines.contract import Column, Contract, Kind, PolicyCategory, WorkspaceFrom
-from pipelines.policy import CategoryRule, Clock, Policy, PolicyVersion
+from pipelines.policy import CategoryRule, Policy, PolicyVersion
+from warehouse.retention.rules import Clock
 
 DO_NOT_EDIT = "Generated from pipelines/contracts and pipelines/policy.yml by `make sync`; do not edit."
 SOURCE_NAME = "store"
@@ -257,12 +258,21 @@ def _version(version: PolicyVersion) -> str:
             rule.role.value,
             window(rule),
             "yes" if rule.per_workspace else "no",
+            "yes" if rule.outlives_account else "no",
             rule.legal_basis,
             rule.at_end.value,
         )
         for category, rule in version.categories.items()
     ]
-    header = ("category", "role", "window", "set per workspace", "legal basis", "at its end")
+    header = (
+        "category",
+        "role",
+        "window",
+        "set per workspace",
+        "outlives the account",
+        "legal basis",
+        "at its end",
+    )
     title = f"In force from {version.effective_from.isoformat()}. {version.reason}"
     return f"{title}\n\n{_table(header, rows)}"
 

@@ -16,6 +16,8 @@ from anonymizers.engine import anonymize, redactions
 from anonymizers.tokens import PLATFORM
 from pipelines.contract import Contract, Kind
 from pipelines.errors import MixedFeedsError
+from pipelines.facts import QUARANTINE
+from pipelines.policy import QUARANTINE_CATEGORY
 from pipelines.reference import Reference
 from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch
@@ -25,7 +27,6 @@ from warehouse.keyring import Purpose
 from warehouse.ledger import Count, Part
 from warehouse.store import EventSet, StoreWriter, commit_batch
 
-QUARANTINE = "_quarantine"
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(hours=24)
 
@@ -117,7 +118,7 @@ class Batch:
         runtime = self._runtime
         entities = EntityWriter(
             runtime.home,
-            entities=entity_set(runtime, contract, as_of=self._options.as_of),
+            entities=entity_set(contract),
             ledger=runtime.ledger,
             engine=runtime.engine,
             batch_id=writer.batch_id,
@@ -261,7 +262,7 @@ class Batch:
             pl.lit(self._options.quarantined_on or self._options.as_of.date()).alias("event_date"),
             pl.lit(self._runtime.policy.inbox_ttl_days, dtype=pl.Int32).alias("retention_days"),
         )
-        writer.append(EventSet(QUARANTINE, "quarantine", id_column=None), rows.to_arrow())
+        writer.append(EventSet(QUARANTINE, QUARANTINE_CATEGORY, id_column=None), rows.to_arrow())
 
     def _note(self, batch: ParsedBatch, progress: Progress | None) -> None:
         self.unknown.update(batch.unknown)
@@ -273,16 +274,14 @@ class Batch:
         return [Count(source, outcome, reason, n) for (source, outcome, reason), n in self.outcomes.items()]
 
 
-def entity_set(runtime: Runtime, contract: Contract, *, as_of: datetime) -> EntitySet:
+def entity_set(contract: Contract) -> EntitySet:
     """The store's view of an entity contract."""
-    names = {name: column.as_ or name for name, column in contract.columns.items()}
     return EntitySet(
         source=contract.source,
         key_prefix=contract.policy.value,
         columns=contract.plan.stored_columns(),
-        version=names[str(contract.version)],
-        month_of=names[contract.event_time] if contract.event_time else None,
-        retention_days=runtime.policy.retention_class(contract.policy, setting_days=None, as_of=as_of),
+        version=contract.stored_name(str(contract.version)),
+        month_of=contract.stored_name(contract.event_time) if contract.event_time else None,
     )
 
 

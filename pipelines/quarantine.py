@@ -7,9 +7,10 @@ from datetime import date
 
 import polars as pl
 
+from pipelines.facts import QUARANTINE
 from pipelines.inbox import feeds
 from pipelines.ingest import Ingested, ingest_quarantined
-from pipelines.loading import QUARANTINE, Options
+from pipelines.loading import Options
 from pipelines.runtime import Runtime
 from warehouse.ledger import Part
 from warehouse.reading import read_parts

@@ -10,8 +10,10 @@ from anonymizers.identity import normalise
 from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.contract import Contract, PolicyCategory, WorkspaceFrom
+from pipelines.facts import facts_of
 from pipelines.runtime import Runtime, view_schema
 from warehouse.keyring import Purpose
+from warehouse.retention.rules import Facts, window_at
 
 
 class Reference:
@@ -21,7 +23,7 @@ class Reference:
         self._runtime = runtime
         self._as_of = as_of
         self._channels: pl.DataFrame | None = None
-        self._settings: pl.DataFrame | None = None
+        self._facts: Facts | None = None
         self._consents: pl.DataFrame | None = None
 
     def workspaces(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.Series:
@@ -37,14 +39,17 @@ class Reference:
                     return pl.Series([override], dtype=pl.String).new_from_index(0, rows.height)
                 return self._by_channel(rows, rule.columns, provider=str(rule.provider))
 
+    @property
+    def facts(self) -> Facts:
+        """Settings, ended accounts and holds."""
+        if self._facts is None:
+            self._facts = facts_of(self._runtime, as_of=self._as_of)
+        return self._facts
+
     def retention_days(self, workspaces: pl.Series, category: PolicyCategory) -> pl.Series:
         """Retention class of each row, in order: days as Int32."""
         distinct = workspaces.unique().drop_nulls()
-        chosen = dict(self._settings_frame().iter_rows())
-        classes = [
-            self._runtime.policy.retention_class(category, setting_days=chosen.get(w), as_of=self._as_of)
-            for w in distinct
-        ]
+        classes = [window_at(self.facts, category.value, w, self._as_of).days for w in distinct]
         return workspaces.replace_strict(distinct, pl.Series(classes, dtype=pl.Int32), default=None)
 
     def withdrawn(self, rows: pl.DataFrame, *, member: str, at: str) -> pl.Series:
@@ -118,19 +123,6 @@ class Reference:
             ).select(*kept, pl.col("account_token").alias("token"))
             self._channels = pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
         return self._channels
-
-    def _settings_frame(self) -> pl.DataFrame:
-        if self._settings is None:
-            frame = self._read(
-                "app__workspace_settings", ["workspace_id", "message_log_retention_days", "valid_from"]
-            )
-            self._settings = (
-                frame.filter(pl.col("valid_from") <= self._as_of)
-                .sort("valid_from")
-                .unique("workspace_id", keep="last", maintain_order=True)
-                .select("workspace_id", "message_log_retention_days")
-            )
-        return self._settings
 
     def _channel_tokens(self, values: pl.Series) -> pl.Series:
         platform = pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, len(values))

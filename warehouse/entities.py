@@ -32,7 +32,6 @@ class EntitySet:
         columns: Name and type of the stored columns.
         version: Column that says which state of a row is newer.
         month_of: Time column whose month is the partition; None for buckets by workspace.
-        retention_days: Window of a month's rows; None where the clock is not the row's own time.
     """
 
     source: str
@@ -40,7 +39,6 @@ class EntitySet:
     columns: tuple[tuple[str, str], ...]
     version: str
     month_of: str | None = None
-    retention_days: int | None = None
 
     @property
     def follows_deletions(self) -> bool:
@@ -175,8 +173,7 @@ class EntityWriter:
 
     def _partition_sql(self) -> str:
         if self._set.month_of:
-            month = f"strftime({self._set.month_of}, '%Y-%m')"
-            return f"'month=' || {month} || '/retention_days={self._set.retention_days}'"
+            return f"'month=' || strftime({self._set.month_of}, '%Y-%m')"
         # md5 only spreads workspaces evenly over 256 directories.
         return "'bucket=' || substr(md5(workspace_id), 1, 2)"
 
@@ -185,7 +182,7 @@ class EntityWriter:
         return raw_scan(parts, data=self._home.data, columns=columns)
 
     def _write(self, partition: str, rows: int) -> None:
-        label = partition.partition("=")[2].replace("/", ".")
+        label = partition.partition("=")[2]
         template = Part(
             path="",
             source=self._set.source,
@@ -194,7 +191,6 @@ class EntityWriter:
             rows=rows,
             bytes=0,
             batch_id=self._batch_id,
-            retention_days=self._set.retention_days if self._set.month_of else None,
         )
         query = f"select * exclude (_incoming, _partition) from merged where _partition = {quoted(partition)}"
         self._written.append(

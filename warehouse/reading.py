@@ -10,13 +10,23 @@ from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.ledger import Ledger, Part
 from warehouse.locks import reader_lease
-from warehouse.views import Schema, create_views, raw_scan
+from warehouse.views import Schema, create_views, raw_scan, scan_sql
 
 
 def read_columns(
-    home: Home, *, ledger: Ledger, engine: Engine, source: str, schema: Schema, columns: Sequence[str]
+    home: Home,
+    *,
+    ledger: Ledger,
+    engine: Engine,
+    source: str,
+    schema: Schema,
+    columns: Sequence[str],
+    deleted: bool = False,
 ) -> pa.Table:
     """All living rows of a data set, the given columns, in no order.
+
+    Args:
+        deleted: The markers of deleted rows too, which views leave out.
 
     Raises:
         KeyringError: A key is missing.
@@ -27,11 +37,13 @@ def read_columns(
         try:
             parts = ledger.live_parts(source)
             engine.add_keys(connection, (part.key_name for part in parts))
-            create_views(connection, parts, data=home.data, schemas={source: schema})
             names = ", ".join(identifier(column) for column in columns)
-            return connection.execute(
-                f"select {names} from memory.store.{identifier(source)}"
-            ).to_arrow_table()
+            if deleted:
+                rows = f"({scan_sql(parts, data=home.data, columns=schema)})"
+            else:
+                create_views(connection, parts, data=home.data, schemas={source: schema})
+                rows = f"memory.store.{identifier(source)}"
+            return connection.execute(f"select {names} from {rows}").to_arrow_table()
         except duckdb.Error as error:
             raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
         finally:
@@ -47,8 +59,8 @@ class CachedReader:
         self._engine = engine
         self._tables: dict[str, tuple[frozenset[str], pa.Table]] = {}
 
-    def read(self, source: str, *, schema: Schema, columns: Sequence[str]) -> pa.Table:
-        """As `read_columns`; a data set is always asked for the same columns."""
+    def read(self, source: str, *, schema: Schema, columns: Sequence[str], deleted: bool = False) -> pa.Table:
+        """As `read_columns`; a data set is always asked for in the same way."""
         files = frozenset(part.path for part in self._ledger.live_parts(source))
         known = self._tables.get(source)
         if known is None or known[0] != files:
@@ -59,6 +71,7 @@ class CachedReader:
                 source=source,
                 schema=schema,
                 columns=columns,
+                deleted=deleted,
             )
             known = self._tables[source] = (files, table)
         return known[1]

@@ -48,7 +48,7 @@ class Store:
         contract = self.runtime.contracts[source]
         common = {"received_at": AS_OF, "updated_at": AS_OF}
         table = _typed([{"entity_id": secrets.token_hex(16), **common, **row} for row in rows], contract)
-        entities = entity_set(self.runtime, contract, as_of=AS_OF)
+        entities = entity_set(contract)
         arguments = self._arguments()
         merger = EntityWriter(self.runtime.home, entities=entities, **arguments)
         merger.append(table)

@@ -7,9 +7,10 @@ import yaml
 
 from pipelines.closing import close_days, last_closed_day
 from pipelines.contract import load_contracts
+from pipelines.facts import QUARANTINE
 from pipelines.inbox import feeds
 from pipelines.ingest import ingest_file
-from pipelines.loading import QUARANTINE, Options
+from pipelines.loading import Options
 from pipelines.marts import DBT_PROJECT
 from pipelines.runtime import open_runtime
 

@@ -1,18 +1,17 @@
 """The policy is complete and consistent, and its windows are never overshot."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipelines.contract import PolicyCategory, load_contracts
 from pipelines.errors import PolicyError
-from pipelines.policy import Policy, load_policy, parse_policy, policy_problems
+from pipelines.policy import QUARANTINE_CATEGORY, Policy, load_policy, parse_policy, policy_problems
+from warehouse.retention.rules import Clock, Facts, Rule, version_at
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OPERATIONAL = {"tmp": 1, "dbt": 14, "compute_logs": 30, "dagster_runs": 365, "manifests": 90}
 
 
 def rule(**changes: Any) -> dict[str, Any]:
@@ -35,6 +34,7 @@ def policy(*versions: dict[str, Any], **changes: Any) -> Policy:
     document = {
         "retention_classes_days": [15, 30, 90],
         "inbox_ttl_days": 14,
+        "operational_days": OPERATIONAL,
         "versions": list(versions) or [version(date(2026, 4, 1))],
     } | changes
     return parse_policy(yaml.safe_dump(document))
@@ -49,6 +49,8 @@ def policy(*versions: dict[str, Any], **changes: Any) -> Policy:
         ({"at_end": "archive"}, "at_end: Input should be 'delete' or 'keep'"),
         ({"window_days": 0}, "window_days: Input should be greater than 0"),
         ({"clock": "subscription_end", "per_workspace": True}, "starts at an event"),
+        ({"outlives_account": True, "per_workspace": True}, "the same for every workspace"),
+        ({"outlives_account": True, "clock": "subscription_end"}, "starts at an event"),
         ({"legal_basis": ""}, "legal_basis: String should have at least 1 character"),
         ({"purpse": "x"}, "purpse: Extra inputs"),
     ],
@@ -67,6 +69,9 @@ def test_a_rule_is_refused(changes: dict[str, Any], reason: str):
         ({"retention_classes_days": [0, 15]}, "not positive and ascending"),
         ({"retention_classes_days": []}, "at least 1"),
         ({"inbox_ttl_days": 15}, "less than or equal to 14"),
+        ({"operational_days": OPERATIONAL | {"tmp": 0}}, "operational_days.tmp: Input should be greater"),
+        ({"operational_days": {"tmp": 1}}, "no window for compute_logs, dagster_runs, dbt, manifests"),
+        ({"operational_days": OPERATIONAL | {"attic": 1}}, "Input should be"),
         ({"versions": [version(date(2026, 5, 1)), version(date(2026, 4, 1))]}, "not in ascending order"),
     ],
 )
@@ -85,6 +90,21 @@ def test_a_category_without_a_rule_is_refused():
         policy(incomplete)
 
 
+def test_what_ends_with_the_account_ends_at_once():
+    account = rule(clock="subscription_end", window_days=30)
+    contact = rule(clock="deletion_or_termination", window_days=60)
+
+    with pytest.raises(PolicyError, match="one window for all that ends with the account"):
+        policy(version(date(2026, 4, 1), account=account, contact=contact))
+
+
+def test_nothing_waits_in_the_inbox_for_longer_than_an_ended_account_stays():
+    account = rule(clock="subscription_end", window_days=13)
+
+    with pytest.raises(PolicyError, match="inbox_ttl_days: longer than the window of the account"):
+        policy(version(date(2026, 4, 1), account=account))
+
+
 @pytest.mark.parametrize(
     ("as_of", "days"),
     [("2020-01-01", 90), ("2026-04-30", 90), ("2026-05-01", 30), ("2030-01-01", 30)],
@@ -92,37 +112,22 @@ def test_a_category_without_a_rule_is_refused():
 def test_the_newest_rule_whose_date_has_come_applies_and_nothing_is_unruled(as_of: str, days: int):
     two = policy(version(date(2026, 4, 1)), version(date(2026, 5, 1), usage=rule(window_days=30)))
 
-    in_force = two.rule(PolicyCategory.USAGE, as_of=datetime.fromisoformat(as_of).replace(tzinfo=UTC))
+    in_force = version_at(Facts(two.history(), two.retention_classes_days), datetime.fromisoformat(as_of))
 
-    assert in_force.window_days == days
-
-
-@given(setting=st.integers(min_value=15, max_value=4_000))
-def test_a_setting_is_rounded_down_to_a_class_and_never_overshot(setting: int):
-    shipped = load_policy()
-
-    days = shipped.retention_class(PolicyCategory.MESSAGE_LOG, setting_days=setting, as_of=NOW)
-
-    assert days in shipped.retention_classes_days
-    assert days is not None
-    assert days <= setting
+    assert in_force.rules["usage"].window_days == days
 
 
-@pytest.mark.parametrize(
-    ("category", "setting", "days"),
-    [
-        (PolicyCategory.MESSAGE_LOG, None, 90),
-        (PolicyCategory.MESSAGE_LOG, 89, 60),
-        (PolicyCategory.USAGE, 365, 90),
-        (PolicyCategory.ACCOUNT, None, None),
-        (PolicyCategory.CONTACT, 30, None),
-        (PolicyCategory.ANONYMOUS, None, None),
-    ],
-)
-def test_only_message_logs_follow_the_setting_of_the_workspace(
-    category: PolicyCategory, setting: int | None, days: int | None
-):
-    assert load_policy().retention_class(category, setting_days=setting, as_of=NOW) == days
+def test_only_message_logs_follow_the_workspace_and_only_financial_rows_outlive_it():
+    (shipped,) = load_policy().history()
+
+    assert {name for name, rule in shipped.rules.items() if rule.per_workspace} == {"message_log"}
+    assert {name for name, rule in shipped.rules.items() if rule.outlives_account} == {"financial"}
+
+
+def test_quarantine_has_the_window_of_the_inbox_in_every_version():
+    two = policy(version(date(2026, 4, 1)), version(date(2026, 5, 1)), inbox_ttl_days=7)
+
+    assert [v.rules[QUARANTINE_CATEGORY] for v in two.history()] == [Rule(Clock.EVENT, 7)] * 2
 
 
 def test_no_day_expires_before_it_is_published():
@@ -139,3 +144,22 @@ def test_a_horizon_longer_than_the_shortest_window_is_a_problem():
 
     assert problem.startswith("app__link_clicks: a day is published 14 + 2 days after it ends")
     assert "message_log may expire after 15" in problem
+
+
+@pytest.mark.parametrize(
+    ("source", "category", "problem"),
+    [
+        ("app__members", "usage", "rows without `event_time`, but the window of usage starts at: event"),
+        (
+            "app__messages",
+            "account",
+            "with `event_time`, but the window of account starts at: subscription_end",
+        ),
+    ],
+)
+def test_rows_that_would_never_expire_are_a_problem(source: str, category: str, problem: str):
+    contract = load_contracts()[source].model_copy(update={"policy": PolicyCategory(category)})
+
+    (found,) = policy_problems({source: contract}, load_policy())
+
+    assert problem in found
