@@ -39,9 +39,10 @@ _LARGEST_COUNT = 10**9 - 1
 _WORD = r"""
     \d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z?)?)?   # a day or moment, or its month
     | (?<![0-9a-f])[0-9a-f]{32}([0-9a-f]{32})?(?![0-9a-f])           # a keyed hash or digest
+    | (?<=hold[ =.])[0-9a-f]{16}\b                                   # the name of a hold
     | (?<=bucket=)[0-9a-f]{2}\b
     | [a-z][a-z0-9]*__[a-z][a-z0-9_]*                               # a data set
-    | [a-z]+(_[a-z]+)*                                              # a word or name
+    | _?[a-z]+(_[a-z]+)*                                            # a word or name
     | (?<=[a-z][ =.])\d{1,4}\b                                      # days of a window or class
     | (?<=-\d\d\.)\d{1,4}\b                                         # the same, in the name of a key
 """
@@ -90,7 +91,7 @@ def append(
         EvidenceContentError: Something in it looks as if it may be a value.
     """
     for place, value in _leaves({"entry": kind, "body": body}):
-        if reason := _objection(value, counts_bytes=place.endswith("bytes")):
+        if reason := _objection(value, place=place):
             raise EvidenceContentError(place, reason)
     last = connection.execute("select seq, hash from evidence order by seq desc limit 1").fetchone()
     seq, previous = (last[0] + 1, last[1]) if last else (1, "")
@@ -238,14 +239,16 @@ def _leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
         yield place, value
 
 
-def _objection(value: object, *, counts_bytes: bool) -> str | None:
+def _objection(value: object, *, place: str = "") -> str | None:
     match value:
         case None | bool() | date():
             return None
         case int():
-            return "a number too large for a count" if value > _LARGEST_COUNT and not counts_bytes else None
+            fits = value <= _LARGEST_COUNT or place.endswith("bytes")
+            return None if fits else "a number too large for a count"
         case str():
-            fits = len(value) <= _LONGEST and _HARMLESS.fullmatch(value)
+            text = f"hold={value}" if place.startswith("hold") else value
+            fits = len(text) <= _LONGEST and _HARMLESS.fullmatch(text) is not None
             return None if fits else "a text that may be a value"
         case _:
             return f"a {type(value).__name__}"

@@ -196,6 +196,8 @@ def _restore(path: Path, backup: bytes) -> None:
     [
         {"source": "shop__orders", "rows": 12, "rule": "workspace setting", "since": date(2026, 1, 1)},
         {"event_date=2026-03-01/retention_days=90": {"gone": 3, "class 30": 2, "hold " + "0f" * 16: 1}},
+        {"to": "hold 0123456789abcdef", "first_partition": "hold=0123456789012345/bucket=0a"},
+        {"held": [{"hold": "0123456789012345", "rows": 1}], "data_set": "_quarantine"},
         {"subjects": ["ab" * 16], "plan": "cd" * 32, "bytes": 10**12, "as_of": AS_OF, "none": None},
         {
             "keys": ["message_log.2026-03.90"],
@@ -219,6 +221,7 @@ def test_counts_dates_hashes_and_names_are_evidence(path, body):
         "01701234567",
         "4917 0123 4567",
         491701234567,
+        "4111111111111111",
         "192.168.0.1",
         "wamid.HBgLNDkxNzA=",
         "ws-0017",
@@ -253,4 +256,4 @@ def test_what_may_be_a_value_is_refused_wherever_it_stands_and_not_repeated(path
 def test_no_phone_number_is_ever_harmless(digits: str, before: str):
     from warehouse.retention.evidence import _objection
 
-    assert _objection(before + digits, counts_bytes=False) is not None
+    assert _objection(before + digits) is not None
