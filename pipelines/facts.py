@@ -16,7 +16,9 @@ from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
 
 QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
-_HOLD_NAME_CHARACTERS = 16
+_SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
+HOLD_COLUMNS = (*_SCOPE, "expires_at")
+_HOLD_NAME_CHARACTERS = 32
 
 _WORKSPACES = "app__workspaces"
 _SUBSCRIPTIONS = "app__subscriptions"
@@ -101,8 +103,7 @@ def _ended(runtime: Runtime, as_of: datetime) -> dict[str, datetime]:
 
 
 def _holds(runtime: Runtime) -> tuple[Hold, ...]:
-    scope = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
-    rows = _rows(runtime, HOLDS, (*scope, "expires_at"))
+    rows = _rows(runtime, HOLDS, HOLD_COLUMNS)
     key = runtime.keyring.get(Purpose.LEDGER, "hold") if rows else b""
     holds = (
         Hold(

@@ -46,8 +46,7 @@ def compact_day(
                     as_of=as_of,
                     snapshot=snapshot,
                     added=added,
-                    removed=removed,
-                    removed_why="compacted",
+                    removed=dict.fromkeys(removed, "compacted"),
                 )
             )
         except ConflictError:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from warehouse.files import unlink_durably
 from warehouse.home import Home
 from warehouse.keyring import KeyStore, Purpose
-from warehouse.ledger import Commit, Ledger, Part
+from warehouse.ledger import Ledger, Part
 from warehouse.locks import keys_lock, leased_generations, writing_batches
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
@@ -22,33 +22,6 @@ class Swept:
 
     files: int
     keys: int
-
-
-def expired_parts(parts: list[Part], *, as_of: datetime) -> list[Part]:
-    """Parts of partitions whose oldest possible row reaches its window on the day of ``as_of``."""
-    return [
-        part
-        for part in parts
-        if part.event_date
-        and part.retention_days is not None
-        and part.event_date + timedelta(days=part.retention_days) <= as_of.date()
-    ]
-
-
-def expire(ledger: Ledger, *, as_of: datetime) -> list[Part]:
-    """Hide every partition that is past its window; `sweep` makes it physical. Returns its parts."""
-    due = expired_parts(ledger.live_parts(), as_of=as_of)
-    if due:
-        ledger.commit(
-            Commit(
-                batch_id="expire",
-                as_of=as_of,
-                snapshot=ledger.generation(),
-                removed=due,
-                removed_why=f"expired as of {as_of.date()}",
-            )
-        )
-    return due
 
 
 def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:

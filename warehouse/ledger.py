@@ -75,6 +75,7 @@ class Commit:
 
     Attributes:
         rows_read: Rows by source; must equal the sum of its counts.
+        removed: Files to be hidden, each with why.
         snapshot: Generation the writer looked at; newer parts in ``watched`` are a conflict.
         watched: (source, prefix of partition) pairs the result depends on.
         epoch: Retention's epoch when the rows got their windows; None where they get none.
@@ -89,8 +90,7 @@ class Commit:
     rows_read: Mapping[str, int] = field(default_factory=dict)
     counts: Sequence[Count] = ()
     added: Sequence[Part] = ()
-    removed: Sequence[Part] = ()
-    removed_why: str = ""
+    removed: Mapping[Part, str] = field(default_factory=dict)
     watched: frozenset[tuple[str, str]] = frozenset()
     epoch: int | None = None
     also: Callable[[sqlite3.Connection, int], None] | None = None
@@ -177,6 +177,28 @@ class Ledger:
         )
         return [_part(row) for row in rows]
 
+    def sources(self) -> frozenset[str]:
+        """Data sets of which there are files, held ones included."""
+        rows = self.read("select distinct source from parts where removed is null")
+        return frozenset(r["source"] for r in rows)
+
+    def live_classes(self) -> list[tuple[str, int]]:
+        """(data set, retention class) pairs of which there are files by day."""
+        rows = self.read(
+            "select distinct source, retention_days from parts "
+            "where removed is null and hold is null and event_date is not null order by 1, 2"
+        )
+        return [(r["source"], r["retention_days"]) for r in rows]
+
+    def parts_through(self, source: str, retention_days: int, day: date, *, after: date) -> list[Part]:
+        """Live files of one class whose event day is later than ``after`` and not later than ``day``."""
+        rows = self.read(
+            "select * from parts where removed is null and hold is null and source = ? "
+            "and retention_days = ? and event_date > ? and event_date <= ? order by path",
+            *(source, retention_days, after.isoformat(), day.isoformat()),
+        )
+        return [_part(row) for row in rows]
+
     def held_parts(self) -> list[Part]:
         """Store files that only a legal hold keeps, by path."""
         rows = self.read("select * from parts where removed is null and hold is not null order by path")
@@ -256,7 +278,7 @@ class Ledger:
             )
             connection.executemany(
                 "update parts set removed = ?, removed_at = ?, removed_why = ? where path = ?",
-                [(generation, now, change.removed_why, p.path) for p in change.removed],
+                [(generation, now, why, part.path) for part, why in change.removed.items()],
             )
             if change.feed is not None:
                 connection.executemany(

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from warehouse.retention.evidence import SCHEMA as _EVIDENCE
+
 _TABLES = """
 create table if not exists meta (name text primary key, value text not null) strict;
 create table if not exists batches (
@@ -55,7 +57,7 @@ create table if not exists pending (
 _INDEXES = """
 create index if not exists live_parts on parts (source, partition) where removed is null;
 create index if not exists parts_by_generation on parts (added);
-create index if not exists live_by_window on parts (retention_days, event_date) where removed is null;
+create index if not exists live_by_window on parts (source, retention_days, event_date) where removed is null;
 create index if not exists kept_by_key on parts (key_name) where unlinked_at is null;
 create index if not exists waiting_parts on parts (removed) where removed is not null and unlinked_at is null;
 """
@@ -68,3 +70,4 @@ def create_schema(connection: sqlite3.Connection) -> None:
     if "hold" not in columns:
         connection.execute("alter table parts add column hold text")
     connection.executescript(_INDEXES)
+    connection.executescript(_EVIDENCE)

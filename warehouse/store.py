@@ -263,6 +263,7 @@ def commit_batch(
     uncounted: frozenset[str] = frozenset(),
     merge: Merge | None = None,
     removed: Sequence[Part] = (),
+    epoch: int | None = None,
     dry_run: bool = False,
 ) -> list[Count]:
     """Commit what a writer holds, with the rows counted elsewhere; return all counts.
@@ -273,10 +274,12 @@ def commit_batch(
         uncounted: Data sets whose rows stand for rows that are counted elsewhere.
         merge: Rewritten entity partitions to commit with it.
         removed: Files that this batch replaces.
+        epoch: Retention's epoch in which rows were sorted out.
         dry_run: Check everything, then raise instead of committing.
 
     Raises:
         ConflictError: Another batch rewrote one of the merge's partitions; merge again.
+        RulesChangedError: Another epoch began; sort the rows out again.
         DryRunDone: It was a dry run, and would have gone through.
     """
     while True:
@@ -291,9 +294,9 @@ def commit_batch(
             rows_read=rows_read,
             counts=(*own, *counts),
             added=(*parts, *(merge.added if merge else ())),
-            removed=(*removed, *(merge.removed if merge else ())),
-            removed_why="replaced",
+            removed=dict.fromkeys((*removed, *(merge.removed if merge else ())), "replaced"),
             watched=watched | (merge.watched if merge else frozenset()),
+            epoch=epoch,
         )
         if dry_run:
             reconcile(change)

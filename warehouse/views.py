@@ -40,13 +40,19 @@ def raw_scan(parts: Sequence[Part], *, data: Path, columns: Sequence[str] = ()) 
     return " union all by name ".join(queries) or f"select {nothing} where false"
 
 
-def read_parquet(parts: Sequence[Part], *, data: Path, key_name: str, hive: bool) -> str:
-    """The table function over files of one key and one set of columns."""
+def read_parquet(
+    parts: Sequence[Part], *, data: Path, key_name: str, hive: bool, filename: bool = False
+) -> str:
+    """The table function over files of one key and one set of columns; ``filename`` adds that column."""
     listed = ", ".join(quoted(str(data / part.path)) for part in parts)
     partitioning = (
         f"hive_partitioning = true, hive_types = {_HIVE_TYPES}" if hive else "hive_partitioning = false"
     )
-    return f"read_parquet([{listed}], encryption_config = {{footer_key: {quoted(key_name)}}}, {partitioning})"
+    named = ", filename = true" if filename else ""
+    return (
+        f"read_parquet([{listed}], encryption_config = {{footer_key: {quoted(key_name)}}}, "
+        f"{partitioning}{named})"
+    )
 
 
 def group_by_layout(parts: Sequence[Part]) -> dict[tuple[str, tuple[str, ...]], list[Part]]:

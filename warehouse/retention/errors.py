@@ -1,5 +1,7 @@
 """Errors of retention: place, reason, next step; never a value."""
 
+from collections.abc import Sequence
+
 from warehouse.errors import WarehouseError
 
 
@@ -11,3 +13,20 @@ class EvidenceContentError(WarehouseError):
             f"Evidence, {place}: {reason}. Nothing was written. Evidence is kept for ever and holds counts, "
             "dates, keyed hashes and names of data sets, partitions and rules only."
         )
+
+
+class UnknownDataSetError(WarehouseError):
+    """The store holds rows of which no rule says when they go."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        super().__init__(
+            f"No retention rule covers {', '.join(sources)}. Nothing was deleted. "
+            "Restore the contract: pipelines/contracts/<name>.yml says which rule applies."
+        )
+
+
+class PlanError(WarehouseError):
+    """A retention plan must not be carried out."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. Nothing was deleted. Make a new plan: `wasms retention plan`.")

@@ -96,7 +96,6 @@ class Plan:
     """What `apply` would do, completely and nothing else.
 
     Attributes:
-        generation: The ledger's, at planning.
         facts: Digest of all facts that decided.
         endings: Workspaces to be ended now; ``coming_endings``: within the alarm's days.
         gaps: Days whose rows go although their slice was never built; ``alarms``: days for which that
@@ -107,7 +106,6 @@ class Plan:
 
     as_of: datetime
     policy_version: date
-    generation: int
     facts: str
     parts: tuple[PartItem, ...] = ()
     files: tuple[FileItem, ...] = ()

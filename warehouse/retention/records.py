@@ -62,15 +62,15 @@ class Pending:
     """A plan whose store part is committed and whose other steps may not be done yet.
 
     Attributes:
-        workspaces: Ended workspaces whose keys are to be destroyed.
-        files: Paths outside the store to be removed, relative to the data directory.
+        workspaces: Ended workspaces that must leave the marts and whose surrogate keys go.
+        released: Those of them whose pseudonym keys go too: no hold needs them.
         rewrites_database: Whether the warehouse file holds what must go.
     """
 
     plan_hash: str
     as_of: datetime
     workspaces: tuple[str, ...]
-    files: tuple[str, ...]
+    released: tuple[str, ...]
     rewrites_database: bool
 
 
@@ -225,7 +225,7 @@ def set_pending(connection: sqlite3.Connection, work: Pending) -> None:
     """Remember what is to be done after the commit."""
     body = {
         "workspaces": work.workspaces,
-        "files": work.files,
+        "released": work.released,
         "rewrites_database": work.rewrites_database,
     }
     connection.execute(
@@ -246,6 +246,6 @@ def _pending(row: sqlite3.Row) -> Pending:
         plan_hash=row["plan_hash"],
         as_of=datetime.fromisoformat(row["as_of"]),
         workspaces=tuple(body["workspaces"]),
-        files=tuple(body["files"]),
+        released=tuple(body["released"]),
         rewrites_database=body["rewrites_database"],
     )

@@ -65,7 +65,7 @@ def load(home: Home, export: pa.Table, *, full: bool = False, allow_shrink: bool
                 rows_read={"shop__buyers": export.num_rows},
                 counts=merge.counts,
                 added=merge.added,
-                removed=merge.removed,
+                removed=dict.fromkeys(merge.removed, "replaced"),
                 watched=merge.watched,
             )
         )

@@ -241,7 +241,7 @@ def test_a_removed_part_cannot_be_removed_again(load, ledger):
     load("b1", events("a"))
     parts = ledger.live_parts(SOURCE)
     removal = Commit(
-        batch_id="x", as_of=AS_OF, snapshot=ledger.generation(), removed=parts, removed_why="test"
+        batch_id="x", as_of=AS_OF, snapshot=ledger.generation(), removed=dict.fromkeys(parts, "test")
     )
     ledger.commit(removal)
 
