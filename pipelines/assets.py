@@ -185,7 +185,7 @@ def close_and_expire(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     context.add_output_metadata(
         {
             "parts_compacted": closed.parts_compacted,
-            "parts_expired": closed.parts_expired,
+            "rows_deleted": closed.rows_deleted,
             "files_unlinked": closed.files_unlinked,
             "keys_destroyed": closed.keys_destroyed,
         }

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import dagster as dg
 
-from pipelines.closing import last_closed_day
 from pipelines.contract import Contract, Kind, lateness_days
 from pipelines.conventions import RETRIES, WRITER_POOL, batches_key, store_key, values_stay_inside
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
+from pipelines.slices import last_closed_day
 from warehouse.connection import identifier
 from warehouse.inspection import count_rows, damaged_files, written_columns
 from warehouse.ledger import Part

@@ -1,43 +1,35 @@
-"""Closing: days that no event may reach any more are compacted; what is past its window goes."""
+"""Closing: what is past its window goes, days that no event may reach any more are compacted."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from pipelines.contract import lateness_days
+from pipelines.retention import apply_retention
 from pipelines.runtime import Runtime
+from pipelines.slices import last_closed_day
 from warehouse.compaction import compact_day
-from warehouse.housekeeping import expire, sweep
-
-# A slice closes when its latest status may have come and two more days have passed.
-CLOSING_MARGIN_DAYS = 2
+from warehouse.housekeeping import sweep
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What closing did: partitions compacted and expired, files unlinked, keys destroyed."""
+    """What closing did: files compacted, rows deleted, files unlinked, keys destroyed."""
 
     parts_compacted: int
-    parts_expired: int
+    rows_deleted: int
     files_unlinked: int
     keys_destroyed: int
 
 
-def last_closed_day(as_of: datetime, *, lateness_days: int) -> date:
-    """The newest event day whose slice is closed."""
-    return as_of.date() - timedelta(days=lateness_days + CLOSING_MARGIN_DAYS)
-
-
 def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
-    """Hide partitions past their window, compact every closed day that changed, make removals physical.
+    """Delete what is past its window, compact every closed day that changed.
 
     Running it again does nothing more.
     """
     # First, so that nothing that may fail comes before a deletion that is due.
-    expired = expire(runtime.ledger, as_of=as_of)
-    first = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
+    applied, finished = apply_retention(runtime, as_of=as_of)
     generation = runtime.ledger.generation()
-    lateness = lateness_days(runtime.contracts)
-    last = last_closed_day(as_of, lateness_days=lateness)
+    last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
     compacted = sum(
         compact_day(
             runtime.home, ledger=runtime.ledger, engine=runtime.engine, source=source, day=day, as_of=as_of
@@ -50,7 +42,7 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
     swept = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
     return Closed(
         parts_compacted=compacted,
-        parts_expired=len(expired),
-        files_unlinked=first.files + swept.files,
-        keys_destroyed=first.keys + swept.keys,
+        rows_deleted=applied.plan.rows_gone,
+        files_unlinked=finished.files_unlinked + swept.files,
+        keys_destroyed=finished.keys_destroyed + swept.keys,
     )

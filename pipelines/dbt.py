@@ -13,7 +13,6 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
-from pipelines.closing import last_closed_day
 from pipelines.contract import lateness_days
 from pipelines.conventions import (
     DAYS,
@@ -30,6 +29,7 @@ from pipelines.marts import EMPTY_DAY, MANIFEST, MartsError, build
 from pipelines.resources import Warehouse
 from pipelines.run import unbuilt_slices
 from pipelines.runtime import Runtime
+from pipelines.slices import last_closed_day
 from warehouse.connection import identifier
 from warehouse.home import Home
 from warehouse.session import open_session

@@ -9,17 +9,19 @@ from itertools import groupby
 from time import monotonic
 
 from anonymizers.errors import AnonymizerError
-from pipelines.closing import Closed, close_days, last_closed_day
+from pipelines.closing import Closed, close_days
 from pipelines.contract import lateness_days
 from pipelines.errors import PipelineError
 from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
 from pipelines.marts import build
+from pipelines.retention import plan_retention
 from pipelines.runtime import Runtime
+from pipelines.slices import last_closed_day
 from warehouse.errors import WarehouseError
-from warehouse.housekeeping import expired_parts
 from warehouse.publish import Published, publish
+from warehouse.retention.plan import GONE
 
 Stage = Callable[[str, int, int], None]
 
@@ -72,7 +74,7 @@ def run(
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, runtime.ledger.clock() or clock)
-        if _would_expire_unbuilt(runtime, clock):
+        if plan_retention(runtime, as_of=clock).plan.gaps:
             _build(runtime, clock, summary, tell)
         for landed in group:
             tell("ingest", done, len(waiting))
@@ -110,7 +112,7 @@ class RunPlan:
     Attributes:
         waiting: Feed → files.
         slices: First and last day to build from what is in the store already.
-        expiring: Data set → rows of partitions that reach the end of their window.
+        expiring: Data set → rows that are due to be deleted.
     """
 
     waiting: Mapping[str, int]
@@ -123,8 +125,9 @@ def plan_run(
 ) -> RunPlan:
     """What `run` would do with the same arguments; changes nothing."""
     expiring: Counter[str] = Counter()
-    for part in expired_parts(runtime.ledger.live_parts(), as_of=as_of):
-        expiring[part.source] += part.rows
+    for (source, to, _), rows in plan_retention(runtime, as_of=as_of).plan.rows_by().items():
+        if to == GONE:
+            expiring[source] += rows
     return RunPlan(
         waiting=Counter(landed.feed for landed in _waiting(runtime, from_day, to_day)),
         slices=unbuilt_slices(runtime, as_of=as_of),
@@ -160,18 +163,6 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         build(runtime, from_day=first, to_day=last, progress=lambda done, total: tell("build", done, total))
     runtime.ledger.set_built_until(last)
     summary.slices.append((first, last))
-
-
-def _would_expire_unbuilt(runtime: Runtime, as_of: datetime) -> bool:
-    built = runtime.ledger.built_until()
-    return any(
-        part.source in runtime.contracts
-        and part.event_date is not None
-        and part.retention_days is not None
-        and (built is None or part.event_date > built)
-        and part.event_date + timedelta(days=part.retention_days) <= as_of.date()
-        for part in runtime.ledger.live_parts()
-    )
 
 
 def _first_unbuilt(runtime: Runtime) -> date | None:

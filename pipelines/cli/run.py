@@ -75,9 +75,9 @@ def print_run(summary: RunSummary) -> None:
         rows = sum(n for _, n in summary.published.tables)
         OUT.print(f"Published {len(summary.published.tables)} tables, {rows:,} rows.")
     _print_time(summary.seconds)
-    expired = sum(closed.parts_expired for closed in summary.closed)
-    if expired:
-        OUT.print(f"Expired {expired} store files that reached the end of their window.")
+    deleted = sum(closed.rows_deleted for closed in summary.closed)
+    if deleted:
+        OUT.print(f"Deleted {deleted:,} rows that reached the end of their window.")
 
 
 def _print_time(seconds: dict[str, float]) -> None:

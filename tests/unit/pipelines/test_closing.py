@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 import yaml
 
-from pipelines.closing import close_days, last_closed_day
+from pipelines.closing import close_days
 from pipelines.contract import load_contracts
 from pipelines.facts import QUARANTINE
 from pipelines.inbox import feeds
@@ -13,6 +13,7 @@ from pipelines.ingest import ingest_file
 from pipelines.loading import Options
 from pipelines.marts import DBT_PROJECT
 from pipelines.runtime import open_runtime
+from pipelines.slices import last_closed_day
 
 ARRIVED = datetime.fromisoformat("2026-05-01T06:00:00")
 
@@ -28,8 +29,8 @@ def test_quarantine_of_several_files_expires_with_the_inbox_and_holds_nothing_up
     closed = close_days(runtime, as_of=ARRIVED + timedelta(days=10))
     expired = close_days(runtime, as_of=ARRIVED + timedelta(days=runtime.policy.inbox_ttl_days))
 
-    assert (closed.parts_compacted, closed.parts_expired) == (0, 0)
-    assert (expired.parts_expired, expired.files_unlinked) == (2, 2)
+    assert (closed.parts_compacted, closed.rows_deleted) == (0, 0)
+    assert (expired.rows_deleted, expired.files_unlinked) == (2, 2)
     assert runtime.ledger.live_parts(QUARANTINE) == []
     assert not list(home.store.rglob("*.parquet"))
 

@@ -1,0 +1,193 @@
+"""Retention of one warehouse: what is due by policy, settings, endings and holds, and carrying it out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from pipelines.contract import PolicyCategory, lateness_days
+from pipelines.facts import data_sets, facts_of
+from pipelines.inbox import feeds
+from pipelines.policy import Operational
+from pipelines.runtime import Runtime
+from pipelines.slices import last_closed_day
+from warehouse.errors import ConflictError
+from warehouse.housekeeping import sweep
+from warehouse.keyring import Purpose
+from warehouse.retention import evidence, records
+from warehouse.retention.apply import Applied, commit_plan, manifest_as_of
+from warehouse.retention.errors import PlanError
+from warehouse.retention.files import Windows, due_files, remove_due_files
+from warehouse.retention.plan import FileItem, write_manifest
+from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
+
+# Kind of the evidence entry that tells what is physically gone.
+FINISHED = "retention finished"
+# Somebody may ingest or compact at the same moment; who loses plans again.
+_ATTEMPTS = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became physical: files unlinked in the store and beside it, keys destroyed."""
+
+    files_unlinked: int = 0
+    files_removed: int = 0
+    keys_destroyed: int = 0
+
+    def __add__(self, other: Self) -> "Finished":
+        return Finished(
+            self.files_unlinked + other.files_unlinked,
+            self.files_removed + other.files_removed,
+            self.keys_destroyed + other.keys_destroyed,
+        )
+
+
+def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
+    """Everything that is due at ``as_of``; changes nothing.
+
+    Raises:
+        UnknownDataSetError: The store holds a data set without a contract.
+        KeyringError, StoreError: A file that must be looked into cannot be read.
+    """
+    category = PolicyCategory.MESSAGE_LOG
+    inputs = Inputs(
+        facts=facts_of(runtime, as_of=as_of),
+        data_sets=data_sets(runtime.contracts),
+        as_of=as_of,
+        slices=Slices(
+            sources=frozenset(c.source for c in runtime.contracts.values() if c.policy is category),
+            built_until=runtime.ledger.built_until(),
+            closed_until=last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts)),
+        ),
+        files=_due_files(runtime, as_of),
+    )
+    return make_plan(runtime.home, ledger=runtime.ledger, engine=runtime.engine, inputs=inputs)
+
+
+def apply_retention(
+    runtime: Runtime, *, as_of: datetime, progress: Progress | None = None
+) -> tuple[Applied, Finished]:
+    """Plan and carry out what is due at ``as_of``; running it again does nothing more.
+
+    Raises:
+        ClockError: The warehouse has reached a later day.
+    """
+    runtime.ledger.advance_clock(as_of)
+    before = finish_pending(runtime)
+    for attempt in range(_ATTEMPTS):
+        planned = plan_retention(runtime, as_of=as_of)
+        try:
+            applied = apply_planned(runtime, planned, progress=progress)
+        except ConflictError:
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return applied, before + finish_pending(runtime, progress=progress)
+    raise AssertionError
+
+
+def apply_by_hash(
+    runtime: Runtime, plan_hash: str, *, now: datetime, progress: Progress | None = None
+) -> tuple[Applied, Finished]:
+    """Carry out exactly the plan that was written down under a hash, or refuse.
+
+    Raises:
+        PlanError: There is no such plan, it is of another day, or what is due is not what it lists.
+    """
+    as_of = manifest_as_of(runtime.home.manifests, plan_hash)
+    if as_of.date() != now.date() or as_of > now:
+        raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
+    runtime.ledger.advance_clock(now)
+    before = finish_pending(runtime)
+    planned = plan_retention(runtime, as_of=as_of)
+    if planned.plan.hash != plan_hash:
+        raise PlanError("What is due has changed since the plan was made")
+    try:
+        applied = apply_planned(runtime, planned, progress=progress)
+    except ConflictError:
+        raise PlanError("What is due changed while the plan was carried out") from None
+    return applied, before + finish_pending(runtime, progress=progress)
+
+
+def apply_planned(runtime: Runtime, planned: Planned, *, progress: Progress | None = None) -> Applied:
+    """Commit the store's part of a plan; `finish_pending` does the rest."""
+    if not planned.plan.is_empty:
+        write_manifest(planned.plan, runtime.home.manifests)
+    return commit_plan(runtime.home, planned, ledger=runtime.ledger, engine=runtime.engine, progress=progress)
+
+
+def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Finished:
+    """Make physical what plans have committed: files, databases, keys. Safe to run at any time.
+
+    Raises:
+        LockedError: Somebody is writing the warehouse file; what is left stays pending.
+    """
+    total = Finished()
+    for work in records.pending(runtime.ledger):
+        swept = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
+        removed = remove_due_files(
+            runtime.home,
+            operational_windows(runtime),
+            _due_files(runtime, work.as_of),
+            as_of=work.as_of,
+            name_key=records.subject_key(runtime.keyring),
+        )
+        if progress is not None:
+            progress("databases", 0, 1)
+        keys = _end(runtime, work)
+        finished = Finished(swept.files, removed, swept.keys + keys)
+        _note(runtime, work, finished)
+        records.clear_pending(runtime.ledger, [work])
+        total += finished
+    return total
+
+
+def operational_windows(runtime: Runtime) -> Windows:
+    """Windows of everything outside the store."""
+    days = runtime.policy.operational_days
+    return Windows(
+        inbox=runtime.policy.inbox_ttl_days,
+        tmp=days[Operational.TMP],
+        dbt=days[Operational.DBT],
+        compute_logs=days[Operational.COMPUTE_LOGS],
+        manifests=days[Operational.MANIFESTS],
+        feeds=frozenset(feeds(runtime.contracts)),
+    )
+
+
+def _due_files(runtime: Runtime, as_of: datetime) -> list[FileItem]:
+    key = records.subject_key(runtime.keyring)
+    found = due_files(runtime.home, operational_windows(runtime), as_of=as_of, name_key=key)
+    return [item for _, item in found]
+
+
+def _end(runtime: Runtime, work: records.Pending) -> int:
+    """Let ended workspaces leave the databases, then destroy their keys; return how many."""
+    # Surrogates last: what is in the databases is found by them.
+    doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
+    doomed += [(Purpose.PSEUDONYM, name) for name in work.released]
+    there = [(purpose, name) for purpose, name in doomed if runtime.keyring.has(purpose, name)]
+    for purpose, name in there:
+        runtime.keyring.destroy(purpose, name)
+    return len(there)
+
+
+def _note(runtime: Runtime, work: records.Pending, finished: Finished) -> None:
+    with runtime.ledger.transaction() as connection:
+        evidence.append(
+            connection,
+            key=runtime.keyring.get(Purpose.LEDGER, "evidence"),
+            kind=FINISHED,
+            as_of=work.as_of,
+            body={
+                "plan": work.plan_hash,
+                "files_unlinked": finished.files_unlinked,
+                "files_removed": finished.files_removed,
+                "keys_destroyed": finished.keys_destroyed,
+                "workspaces_ended": len(work.workspaces),
+            },
+        )
+    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)
