@@ -15,7 +15,7 @@ from warehouse.errors import ConflictError
 from warehouse.housekeeping import sweep
 from warehouse.keyring import Purpose
 from warehouse.retention import evidence, records
-from warehouse.retention.apply import Applied, commit_plan, manifest_as_of
+from warehouse.retention.apply import Applied, commit_plan, written_plan
 from warehouse.retention.errors import PlanError
 from warehouse.retention.files import Windows, due_files, remove_due_files
 from warehouse.retention.plan import FileItem, write_manifest
@@ -90,14 +90,14 @@ def apply_retention(
 
 
 def apply_by_hash(
-    runtime: Runtime, plan_hash: str, *, now: datetime, progress: Progress | None = None
+    runtime: Runtime, prefix: str, *, now: datetime, progress: Progress | None = None
 ) -> tuple[Applied, Finished]:
-    """Carry out exactly the plan that was written down under a hash, or refuse.
+    """Carry out exactly the plan that was written down under a hash (or its beginning), or refuse.
 
     Raises:
         PlanError: There is no such plan, it is of another day, or what is due is not what it lists.
     """
-    as_of = manifest_as_of(runtime.home.manifests, plan_hash)
+    plan_hash, as_of = written_plan(runtime.home.manifests, prefix)
     if as_of.date() != now.date() or as_of > now:
         raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
     runtime.ledger.advance_clock(now)

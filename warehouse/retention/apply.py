@@ -32,6 +32,7 @@ from warehouse.store import write_part
 REWRITTEN = "rewritten"
 # Kind of the evidence entry that a commit writes.
 APPLIED = "retention applied"
+_SHORTEST_PREFIX = 8
 
 Progress = Callable[[str, int, int], None]
 
@@ -280,13 +281,15 @@ def _rule_of(part: PartItem, outcome: Outcome) -> tuple[str, str, str, str, int 
     return part.source, outcome.to, reason.rule, reason.category, reason.window_days, reason.version
 
 
-def manifest_as_of(directory: Path, plan_hash: str) -> datetime:
-    """The clock of a plan that was written down.
+def written_plan(directory: Path, prefix: str) -> tuple[str, datetime]:
+    """Hash and clock of the plan whose hash begins so.
 
     Raises:
-        PlanError: There is no such plan.
+        PlanError: There is none, or more than one.
     """
-    path = directory / f"{plan_hash}.json"
-    if len(plan_hash) != 64 or not plan_hash.isalnum() or not path.is_file():
-        raise PlanError("There is no plan of this hash")
-    return datetime.fromisoformat(json.loads(path.read_text("utf-8"))["as_of"])
+    # `prefix` may be anything, so it is compared, never made a path.
+    found = [path for path in directory.glob("*.json") if path.stem.startswith(prefix)]
+    if len(prefix) < _SHORTEST_PREFIX or len(found) != 1:
+        raise PlanError(f"{len(found)} plan(s) begin with this hash ({_SHORTEST_PREFIX} characters at least)")
+    (path,) = found
+    return path.stem, datetime.fromisoformat(json.loads(path.read_text("utf-8"))["as_of"])

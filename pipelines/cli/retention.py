@@ -1,0 +1,138 @@
+"""`wasms retention`: what is due and why, carrying it out, and the proof."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.report import OUT, stages
+from pipelines.facts import facts_of
+from pipelines.retention import Finished, apply_by_hash, plan_retention
+from pipelines.runtime import Runtime
+from warehouse.retention import records
+from warehouse.retention.apply import Applied
+from warehouse.retention.plan import CLASS, GONE, HOLD, Ending, Plan, write_manifest
+
+app = typer.Typer(no_args_is_help=True, help="Delete what is past its window, and prove it.")
+
+_SHORT = 12
+
+
+@app.command()
+def plan(as_of: AsOfOption = None, home: HomeOption = None) -> None:
+    """Say everything that is due and why; write it down as a plan. Deletes nothing."""
+    runtime = runtime_at(home)
+    found = plan_retention(runtime, as_of=moment(as_of, option="--as-of")).plan
+    _print_rows(found)
+    _print_other(found)
+    _print_endings(found, _names(runtime, found))
+    _print_warnings(found)
+    if found.is_empty:
+        OUT.print("Nothing is due.")
+        return
+    path = write_manifest(found, runtime.home.manifests)
+    OUT.print(f"\nPlan {found.hash}\nwritten to {path}", soft_wrap=True, highlight=False)
+    OUT.print(f"Carry it out today: [bold]wasms retention apply --plan {found.hash[:_SHORT]}[/bold]")
+
+
+@app.command()
+def apply(
+    plan_hash: Annotated[
+        str,
+        typer.Option("--plan", metavar="HASH", help="The plan's hash, or its first 8 characters or more."),
+    ],
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Carry out exactly one plan, or refuse: if anything that is due has changed since it was made."""
+    runtime = runtime_at(home)
+    with stages() as stage:
+        applied, finished = apply_by_hash(
+            runtime, plan_hash, now=moment(as_of, option="--as-of"), progress=stage
+        )
+    print_applied(applied, finished)
+
+
+def print_applied(applied: Applied, finished: Finished) -> None:
+    """Say what went."""
+    found = applied.plan
+    OUT.print(
+        f"Deleted {found.rows_gone:,} row(s). {finished.files_unlinked:,} store file(s) and "
+        f"{finished.files_removed:,} other file(s) are gone from disk, {finished.keys_destroyed:,} key(s) "
+        "destroyed."
+    )
+    waiting = applied.parts_removed - finished.files_unlinked
+    if waiting > 0:
+        OUT.print(f"{waiting:,} file(s) are out of sight and wait for readers, 15 minutes at most.")
+    if applied.evidence is not None:
+        OUT.print(f"Evidence: entry {applied.evidence}. Check it: wasms retention verify")
+
+
+def _print_rows(found: Plan) -> None:
+    rows = found.rows_by()
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", title="Rows", title_justify="left")
+    for column in ("data set", "what becomes of them", "rule"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("rows", justify="right")
+    for (source, to, rule), count in sorted(rows.items()):
+        table.add_row(source, _destination(to), rule, f"{count:,}")
+    OUT.print(table)
+
+
+def _destination(to: str) -> str:
+    kind, _, which = to.partition(" ")
+    match kind:
+        case str() if kind == CLASS:
+            return f"move to the {which}-day class"
+        case str() if kind == HOLD:
+            return f"kept out of sight by hold {which[:_SHORT]}"
+        case _:
+            return "deleted" if kind == GONE else kind
+
+
+def _print_other(found: Plan) -> None:
+    whole = sum(part.is_whole for part in found.parts)
+    OUT.print(
+        f"Store files: {whole:,} removed, {len(found.parts) - whole:,} rewritten. "
+        f"Other files past their window: {len(found.files):,}. Keys destroyed: {len(found.keys):,}."
+    )
+    if found.rewrites_database:
+        OUT.print("warehouse.duckdb is written anew, so that it keeps nothing of what was replaced in it.")
+
+
+def _print_endings(found: Plan, names: dict[str, str]) -> None:
+    def told(ending: Ending) -> str:
+        return names.get(ending.subject, ending.subject[:_SHORT])
+
+    for ending in found.endings:
+        OUT.print(f"The account of {told(ending)} has ended: all its data had to be gone by {ending.due}.")
+    for ending in found.coming_endings:
+        OUT.print(f"The account of {told(ending)} ends: all its data will be deleted on {ending.due}.")
+
+
+def _print_warnings(found: Plan) -> None:
+    for hold, rows in found.held:
+        OUT.print(f"Hold {hold[:_SHORT]} keeps {rows:,} row(s) that are past their window.")
+    if found.alarms:
+        OUT.print(
+            f"{len(found.alarms)} day(s) lose rows within a week and are not built yet, the first "
+            f"{found.alarms[0]}: `wasms run` builds them.",
+            style="yellow",
+        )
+    if found.gaps:
+        OUT.print(
+            f"{len(found.gaps)} day(s) were never built and cannot be any more, from {found.gaps[0]}: they "
+            "stay a gap in the marts.",
+            style="red",
+        )
+    if found.missing_keys:
+        OUT.print(f"{found.missing_keys} file(s) have no key any more (a restored backup?); they go unread.")
+
+
+def _names(runtime: Runtime, found: Plan) -> dict[str, str]:
+    key = records.subject_key(runtime.keyring)
+    facts = facts_of(runtime, as_of=found.as_of)
+    return {records.subject(key, workspace): workspace for workspace in facts.ended}
