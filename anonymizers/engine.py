@@ -58,8 +58,8 @@ def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: Te
         rows: The raw columns of ``plan``, each of its declared type, and `_workspace_id` (resolved) and
             `_received_at` (UTC).
         plan: What becomes of each column.
-        keys: Workspace id to pseudonym key, for every workspace in ``rows``; `_platform` for columns whose
-            tokens are the platform's.
+        keys: Workspace id to pseudonym key, for every workspace of `keyed_workspaces`; `_platform` where
+            the platform's key is used.
         text: Removes personal data from free text.
 
     Returns:
@@ -87,6 +87,20 @@ def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: Te
             treated = _treated(rows, column, keyed=keyed, text=text)
             stored |= {name: _arrow(values, _STORED_TYPES[types[name]]) for name, values in treated.items()}
     return pa.table({name: stored[name] for name in types})
+
+
+def keyed_workspaces(rows: pa.Table, *, plan: Plan) -> set[str | None]:
+    """The workspaces whose own key it takes to anonymize these rows.
+
+    All of them, unless row ids are the platform's: then those of which a row names somebody. None stands
+    for rows without a workspace, for which there is no key.
+    """
+    workspaces = pl.Series(rows.column(WORKSPACE_COLUMN))
+    if plan.id_scope is KeyScope.WORKSPACE:
+        return set(workspaces.unique())
+    named = [pl.Series(rows.column(column)).is_not_null() for column in plan.identities]
+    chosen = [workspaces.is_null(), *named]
+    return {workspace for rows_of in chosen for workspace in workspaces.filter(rows_of).unique()}
 
 
 def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
@@ -181,8 +195,8 @@ def _is(found: pa.DataType, declared: pa.DataType) -> bool:
 
 
 def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:
-    needed = set(rows.column(WORKSPACE_COLUMN).unique().to_pylist())
-    if any(column.scope is KeyScope.PLATFORM for column in plan.columns):
+    needed = keyed_workspaces(rows, plan=plan)
+    if KeyScope.PLATFORM in (plan.id_scope, *(column.scope for column in plan.columns)):
         needed.add(tokens.PLATFORM)
     if without := sum(w is None or len(keys.get(w, b"")) < tokens.KEY_BYTES for w in needed):
         raise MissingKeyError(plan.source, without)
@@ -190,7 +204,7 @@ def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:
 
 def _ids(rows: pa.Table, plan: Plan, keyed: tokens.Keyed) -> pl.Series:
     parts = [_key_part(rows, plan, name) for name in plan.key_columns]
-    return keyed.tokens(tokens.id_messages(parts, source=plan.source))
+    return keyed.tokens(tokens.id_messages(parts, source=plan.source), scope=plan.id_scope)
 
 
 def _key_part(rows: pa.Table, plan: Plan, name: str) -> pl.Series:

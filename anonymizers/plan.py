@@ -89,12 +89,23 @@ class Plan:
         columns: One entry per declared column, in declared order.
         key_columns: Raw columns that identify a row; hashed into ``id_column``.
         id_column: `event_id` of an event, `entity_id` of an entity.
+        id_scope: Whose key hashes them. The platform's, where rows outlive the workspace and its key.
     """
 
     source: str
     columns: tuple[ColumnPlan, ...]
     key_columns: tuple[str, ...]
     id_column: str
+    id_scope: KeyScope = KeyScope.WORKSPACE
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Raw columns whose pseudonym is made by the workspace's key, in declared order."""
+        return tuple(
+            column.raw
+            for column in self.columns
+            if column.treatment is Treatment.PSEUDONYMIZE and column.scope is KeyScope.WORKSPACE
+        )
 
     def stored_columns(self) -> tuple[tuple[str, str], ...]:
         """Name and DuckDB type of every column of the anonymized table, in order."""

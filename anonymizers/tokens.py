@@ -68,7 +68,7 @@ class Keyed:
     Attributes:
         order: Row numbers, ordered by workspace.
         back: Where each row went; None where the rows were in order already.
-        runs: Key in hexadecimal, first row and length of each workspace's run.
+        runs: Key in hexadecimal (empty: none), first row and length of each workspace's run.
         platform: The platform's key in hexadecimal; empty where none was given, as most plans need none.
     """
 
@@ -79,13 +79,13 @@ class Keyed:
 
     @classmethod
     def of(cls, workspaces: pl.Series, *, keys: Mapping[str, bytes]) -> Self:
-        """Arrange a batch; every workspace in it must have a key."""
+        """Arrange a batch; a workspace may lack a key if none of its messages is hashed under it."""
         # Sorting positions in a list of workspaces is six times as fast as sorting their names.
         order = workspaces.cast(pl.Enum(workspaces.unique())).to_physical().arg_sort()
         runs, start = [], 0
         lengths = workspaces.gather(order).rle().struct.unnest()
         for workspace, length in lengths.select("value", "len").iter_rows():
-            runs.append((keys[workspace].hex(), start, length))
+            runs.append((keys.get(workspace, b"").hex(), start, length))
             start += length
         return cls(
             order=order,
@@ -102,11 +102,20 @@ class Keyed:
                 raise KeyError(PLATFORM)
             return _hashed(frame, key=self.platform)["token"]
         if self.back is None:
-            return _hashed(frame, key=self.runs[0][0])["token"] if self.runs else messages
+            return _of_one(frame, key=self.runs[0][0])["token"] if self.runs else messages
         grouped = frame[self.order]
-        parts = [_hashed(grouped.slice(start, length), key=key) for key, start, length in self.runs]
+        parts = [_of_one(grouped.slice(start, length), key=key) for key, start, length in self.runs]
         # In one chunk: gathering from a thousand costs seven times as much.
         return pl.concat(parts, rechunk=True)["token"].gather(self.back)
+
+
+def _of_one(frame: pl.DataFrame, *, key: str) -> pl.DataFrame:
+    """The messages of one workspace hashed. An empty key would be no secret: then all must be null."""
+    if not key:
+        if frame["message"].null_count() < frame.height:
+            raise KeyError("a workspace without a key")
+        return frame.rename({"message": "token"})
+    return _hashed(frame, key=key)
 
 
 def _hashed(frame: pl.DataFrame, *, key: str) -> pl.DataFrame:

@@ -193,7 +193,11 @@ class Column(_Strict):
 
 
 class Contract(_Strict):
-    """What one data set is, where it lands, and what becomes of each column."""
+    """What one data set is, where it lands, and what becomes of each column.
+
+    ``id_scope`` says whose key hashes the primary key: the platform's, where rows outlive the workspace.
+    ``outlives_deletion`` names columns that stay in the marker of a deleted row.
+    """
 
     source: str = Field(pattern=r"^[a-z][a-z0-9]*__[a-z][a-z0-9_]*$")
     description: str = Field(min_length=1)
@@ -204,6 +208,8 @@ class Contract(_Strict):
     where: str | None = None
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)
+    id_scope: KeyScope = KeyScope.WORKSPACE
+    outlives_deletion: tuple[str, ...] = ()
     event_time: str | None = None
     version: str | None = None
     policy: PolicyCategory
@@ -229,7 +235,8 @@ class Contract(_Strict):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         singles = (self.event_time, self.version, self.consent)
-        named = {*self.primary_key, *self.workspace.columns, *(name for name in singles if name)}
+        lists = (*self.primary_key, *self.workspace.columns, *self.outlives_deletion)
+        named = {*lists, *(name for name in singles if name)}
         if unknown := sorted(named - {"received_at"} - set(self.columns)):
             raise ValueError(f"undeclared column(s) named: {', '.join(unknown)}")
         if self.kind is Kind.EVENT and not self.event_time:
@@ -248,6 +255,15 @@ class Contract(_Strict):
         for role, (name, type_) in wanted.items():
             if name in self.columns and self.columns[name].type is not type_:
                 raise ValueError(f"`{role}` names a column that is no {type_}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_nothing_of_people_after_deletion(self) -> Self:
+        harmless = (ValueType.TIMESTAMP, ValueType.BOOLEAN)
+        if any(self.columns[name].type not in harmless for name in self.outlives_deletion):
+            raise ValueError("`outlives_deletion` is for times and booleans only")
+        if self.outlives_deletion and "deleted_at" not in self.columns:
+            raise ValueError("`outlives_deletion` goes with a column `deleted_at`")
         return self
 
     @model_validator(mode="after")
@@ -299,6 +315,7 @@ class Contract(_Strict):
             ),
             key_columns=self.primary_key,
             id_column="event_id" if self.kind is Kind.EVENT else "entity_id",
+            id_scope=self.id_scope,
         )
 
 

@@ -90,7 +90,10 @@ def _added(contract: Contract) -> Iterator[StoredColumn]:
     if "workspace_id" not in contract.columns:
         yield StoredColumn("workspace_id", "varchar", "Workspace the row belongs to.", "user.account")
     yield StoredColumn(
-        contract.plan.id_column, "varchar", f"Pseudonym of the row's key ({keys}).", _PSEUDONYM
+        contract.plan.id_column,
+        "varchar",
+        f"Pseudonym of the row's key ({keys}) under the key of the {contract.id_scope}.",
+        _PSEUDONYM,
     )
     yield StoredColumn("received_at", "timestamp", "When the record arrived.", "system.operations")
     yield StoredColumn("event_date", "date", "Day of the event; partition.", "system.operations")

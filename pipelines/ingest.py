@@ -6,7 +6,7 @@ Keyed by arrival: the batch is the file, its identity the keyed hash of its cont
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -14,17 +14,20 @@ from typing import cast
 
 import polars as pl
 
-from pipelines.contract import Contract, Kind
+from pipelines.contract import Contract
 from pipelines.errors import PipelineError
 from pipelines.loading import Batch, Options, Progress, feed_of
 from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch, read, read_records
-from warehouse.errors import DuplicateBatchError
+from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keyring import Purpose
 from warehouse.ledger import Count, Part
 from warehouse.reading import read_parts
 from warehouse.store import DryRunDone, writing
+
+# Deletions are applied once a day: a file that meets three of them meets a defect.
+MOST_READINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,11 @@ def _ingest(
     batch_id = content_hash[:16]
     if runtime.ledger.has_batch(feed, content_hash):
         return _already(path, feed, batch_id, options)
-    parsed = read(path, contracts=contracts, received_at=options.received_at or options.as_of)
+    received_at = options.received_at or options.as_of
     try:
         result = _load(
             runtime,
-            parsed,
+            lambda: read(path, contracts=contracts, received_at=received_at),
             contracts=contracts,
             options=options,
             content_hash=content_hash,
@@ -124,10 +127,9 @@ def ingest_quarantined(
     kept = cast("pl.DataFrame", pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
     # Where a record does not say when it was received, it was when its file came.
     received_at = kept["received_at"][0]
-    parsed = read_records(_records(kept), contracts=contracts, received_at=received_at)
     return _load(
         runtime,
-        parsed,
+        lambda: read_records(_records(kept), contracts=contracts, received_at=received_at),
         contracts=contracts,
         options=replace(options, quarantined_on=part.event_date, received_at=received_at),
         content_hash=secrets.token_hex(32),
@@ -146,7 +148,7 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
 
 def _load(
     runtime: Runtime,
-    parsed: Iterable[ParsedBatch],
+    parse: Callable[[], Iterable[ParsedBatch]],
     *,
     contracts: Sequence[Contract],
     options: Options,
@@ -155,28 +157,47 @@ def _load(
     replaces: Sequence[Part] = (),
     progress: Progress | None = None,
 ) -> Ingested:
-    batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
+    """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
+    for attempt in range(1, MOST_READINGS + 1):
+        batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
+        try:
+            counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
+        except RulesChangedError:
+            batch.forget_keys()
+            if attempt == MOST_READINGS:
+                raise
+            continue
+        return Ingested(
+            batch_id=content_hash[:16],
+            feed=feed_of(contracts),
+            status="dry run" if options.dry_run else "committed",
+            rows_read=sum(batch.rows_read.values()),
+            counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
+            unknown=dict(batch.unknown),
+            masked=dict(batch.masked),
+            redacted=dict(batch.redacted),
+            days={source: frozenset(days) for source, days in batch.days.items()},
+        )
+    raise AssertionError  # the loop returns or raises
+
+
+def _load_once(
+    runtime: Runtime,
+    batch: Batch,
+    parsed: Iterable[ParsedBatch],
+    content_hash: str,
+    *,
+    full: bool,
+    progress: Progress | None,
+) -> Sequence[Count]:
     batch_id = content_hash[:16]
-    counts: Sequence[Count]
     try:
         with writing(runtime.home, ledger=runtime.ledger, engine=runtime.engine, batch_id=batch_id) as writer:
-            if contracts[0].kind is Kind.ENTITY:
-                counts = batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
-            else:
-                counts = batch.load_events(parsed, writer, content_hash, progress=progress)
+            if batch.is_of_entities:
+                return batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
+            return batch.load_events(parsed, writer, content_hash, progress=progress)
     except DryRunDone as done:
-        counts = done.counts
-    return Ingested(
-        batch_id=batch_id,
-        feed=feed_of(contracts),
-        status="dry run" if options.dry_run else "committed",
-        rows_read=sum(batch.rows_read.values()),
-        counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
-        unknown=dict(batch.unknown),
-        masked=dict(batch.masked),
-        redacted=dict(batch.redacted),
-        days={source: frozenset(days) for source, days in batch.days.items()},
-    )
+        return done.counts
 
 
 def _already(path: Path, feed: str, batch_id: str, options: Options) -> Ingested:

@@ -5,26 +5,27 @@ Raw rows are in memory only between the parser and the anonymizer.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
 import polars as pl
 import pyarrow as pa
 
-from anonymizers.engine import anonymize, redactions
+from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.tokens import PLATFORM
 from pipelines.contract import Contract, Kind
 from pipelines.errors import MixedFeedsError
-from pipelines.facts import QUARANTINE
+from pipelines.facts import HOLDS, QUARANTINE, data_sets, facts_of
 from pipelines.policy import QUARANTINE_CATEGORY
 from pipelines.reference import Reference
 from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch
-from warehouse.entities import EntitySet, EntityWriter
+from warehouse.entities import EntitySet, EntityWriter, Keeping
 from warehouse.errors import ConflictError
 from warehouse.keyring import Purpose
 from warehouse.ledger import Count, Part
+from warehouse.retention.rules import active_holds
 from warehouse.store import EventSet, StoreWriter, commit_batch
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
@@ -75,6 +76,22 @@ class Batch:
         self.masked: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
         self.days: dict[str, set[date]] = {}
+        # Pseudonym keys that were not there before.
+        self._keys_made: set[str] = set()
+        self._ended: set[str] = set()
+
+    @property
+    def is_of_entities(self) -> bool:
+        """Whether the file holds states rather than events."""
+        return next(iter(self._contracts.values())).kind is Kind.ENTITY
+
+    def forget_keys(self) -> None:
+        """Destroy keys that this batch made, while it did not know yet that their workspace has ended.
+
+        They are of no use: nothing was committed, and nothing of that workspace will be.
+        """
+        ended = Reference(self._runtime, as_of=self._options.as_of).ended(pl.Series(sorted(self._keys_made)))
+        self._runtime.keyring.destroy(Purpose.PSEUDONYM, *ended)
 
     def load_events(
         self,
@@ -102,6 +119,7 @@ class Batch:
             counts=self._counts(),
             uncounted=frozenset({QUARANTINE}),
             removed=self._replaces,
+            epoch=self._reference.epoch,
             dry_run=self._options.dry_run,
         )
 
@@ -133,7 +151,19 @@ class Batch:
                         entities.append(safe)
                 self._note(batch, progress)
             while True:
-                merge = entities.merge(full=full, allow_shrink=self._options.allow_shrink)
+                # Before the holds are read: one that comes after this is a conflict.
+                snapshot = runtime.ledger.generation()
+                merge = entities.merge(
+                    full=full,
+                    allow_shrink=self._options.allow_shrink,
+                    spared=self._ended,
+                    keeping=self._keeping(contract),
+                )
+                merge = replace(
+                    merge,
+                    snapshot=min(snapshot, merge.snapshot),
+                    watched=merge.watched | {(HOLDS, "")},
+                )
                 try:
                     counts = commit_batch(
                         writer,
@@ -146,6 +176,7 @@ class Batch:
                         uncounted=frozenset({QUARANTINE}),
                         merge=merge,
                         removed=self._replaces,
+                        epoch=self._reference.epoch,
                         dry_run=self._options.dry_run,
                     )
                 except ConflictError:
@@ -170,21 +201,75 @@ class Batch:
         rows = self._set_aside(
             rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer
         )
-        if contract.kind is Kind.EVENT:
-            rows = self._of_this_time(rows, contract, batch, writer)
+        # Before any key is asked for: one that was destroyed must not be made again.
+        rows = self._of_living_accounts(rows, contract)
+        match contract.kind:
+            case Kind.EVENT:
+                rows = self._of_this_time(rows, contract, batch, writer)
+            case Kind.ENTITY if contract.event_time is not None:
+                windows = self._reference.windows(rows["_workspace_id"], contract.policy)
+                past = pl.col(contract.event_time).dt.date() <= windows["_expired_through"]
+                rows = self._drop(rows, past, "expired", contract)
         if contract.consent is not None:
             rows = self._with_consent(rows, contract)
         if rows.is_empty():
             return None
         placement = rows.select(c for c in ("_event_date", "_retention_days") if c in rows.columns)
         rows = rows.drop("_record", "_channel", *placement.columns)
-        keys = self._runtime.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *rows["_workspace_id"].unique()})
-        safe = anonymize(rows.to_arrow(), plan=contract.plan, keys=keys, text=self._runtime.text)
+        raw = rows.to_arrow()
+        safe = anonymize(raw, plan=contract.plan, keys=self._keys(raw, contract), text=self._runtime.text)
         redacted = redactions(safe, plan=contract.plan)
         self.redacted.update({f"{contract.source}.{column}": n for column, n in redacted.items()})
         for name in placement.columns:
             safe = safe.append_column(name.removeprefix("_"), placement[name].to_arrow())
         return safe
+
+    def _keys(self, raw: pa.Table, contract: Contract) -> dict[str, bytes]:
+        names = {name for name in keyed_workspaces(raw, plan=contract.plan) if name is not None}
+        keyring = self._runtime.keyring
+        self._keys_made |= {name for name in names if not keyring.has(Purpose.PSEUDONYM, name)}
+        return keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *names})
+
+    def _of_living_accounts(self, rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+        """Drop rows of workspaces whose account has ended, unless the category outlives it."""
+        if self._reference.outlives_account(contract.policy):
+            return rows
+        ended = self._reference.ended(rows["_workspace_id"])
+        if not ended:
+            return rows
+        self._ended |= set(ended)
+        dropped = pl.col("_workspace_id").is_in(ended)
+        if contract.source == HOLDS:
+            dropped &= ~self._still_needed(rows, contract)
+        return self._drop(rows, dropped, "terminated", contract)
+
+    def _still_needed(self, rows: pl.DataFrame, contract: Contract) -> pl.Series:
+        """Legal holds that outlive the account: those that run, and changes of those that are there.
+
+        One that names a person needs the workspace's key, which is there for as long as a hold runs.
+        """
+        known = self._reference.known_holds()
+        asked = rows.select(pl.col("_workspace_id").alias("workspace_id"), "hold_id")
+        is_known = asked.join(
+            known.unique().with_columns(pl.lit(value=True).alias("is_known")),
+            on=["workspace_id", "hold_id"],
+            how="left",
+            maintain_order="left",
+        )["is_known"].fill_null(value=False)
+        has_key = {
+            workspace: self._runtime.keyring.has(Purpose.PSEUDONYM, workspace)
+            for workspace in rows["_workspace_id"].unique()
+        }
+        names_nobody = rows.select(pl.all_horizontal(pl.col(contract.plan.identities).is_null())).to_series()
+        return (is_known | (rows["expires_at"] > self._options.as_of)) & (
+            names_nobody | rows["_workspace_id"].replace_strict(has_key, return_dtype=pl.Boolean)
+        )
+
+    def _keeping(self, contract: Contract) -> Keeping:
+        """What a deletion in the source may not reach, as of now."""
+        facts = facts_of(self._runtime, as_of=self._options.as_of)
+        data = data_sets(self._runtime.contracts)[contract.source]
+        return Keeping(data, tuple(active_holds(facts, self._options.as_of)))
 
     def _of_this_time(
         self, rows: pl.DataFrame, contract: Contract, batch: ParsedBatch, writer: StoreWriter
@@ -197,10 +282,10 @@ class Batch:
         rows = rows.with_columns(
             # Retention starts at the earlier of the two clocks.
             pl.min_horizontal(event_time, "_received_at").dt.date().alias("_event_date"),
-            self._reference.retention_days(rows["_workspace_id"], contract.policy).alias("_retention_days"),
+            *self._reference.windows(rows["_workspace_id"], contract.policy),
         )
-        gone = pl.col("_event_date") + pl.duration(days="_retention_days") <= self._options.as_of.date()
-        rows = self._drop(rows, gone, "expired", contract)
+        past = pl.col("_event_date") <= pl.col("_expired_through")
+        rows = self._drop(rows, past, "expired", contract).drop("_expired_through")
         self.days.setdefault(contract.source, set()).update(rows["_event_date"].unique())
         return rows
 
@@ -282,6 +367,7 @@ def entity_set(contract: Contract) -> EntitySet:
         columns=contract.plan.stored_columns(),
         version=contract.stored_name(str(contract.version)),
         month_of=contract.stored_name(contract.event_time) if contract.event_time else None,
+        outlives_deletion=tuple(map(contract.stored_name, contract.outlives_deletion)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from anonymizers.treatments import KeyScope
 from pipelines import strict_yaml
 from pipelines.contract import Contract, Kind, PolicyCategory
 from pipelines.errors import PolicyError
@@ -185,6 +186,11 @@ def policy_problems(contracts: Mapping[str, Contract], policy: Policy) -> Iterat
             yield (
                 f"{contract.source}: rows {has} `event_time`, but the window of {contract.policy} starts at: "
                 f"{rule.clock}. Choose another category."
+            )
+        elif rule.outlives_account and (contract.id_scope is KeyScope.WORKSPACE or contract.plan.identities):
+            yield (
+                f"{contract.source}: rows of {contract.policy} outlive the account, the workspace's key does "
+                "not. Set `id_scope: platform`; drop persons, or pseudonymize them with `scope: platform`."
             )
         elif contract.kind is Kind.EVENT and rule.window_days is not None:
             yield from _too_short(contract, rule, policy)

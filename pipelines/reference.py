@@ -1,7 +1,8 @@
-"""What ingestion looks up: whose channel it is, which window a workspace chose, who consented."""
+"""What ingestion looks up: whose channel it is, which window applies, whose account ended, who consented."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from functools import cached_property
 from typing import cast
 
 import polars as pl
@@ -10,21 +11,44 @@ from anonymizers.identity import normalise
 from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.contract import Contract, PolicyCategory, WorkspaceFrom
-from pipelines.facts import facts_of
+from pipelines.facts import HOLD_COLUMNS, HOLDS, facts_of
 from pipelines.runtime import Runtime, view_schema
 from warehouse.keyring import Purpose
-from warehouse.retention.rules import Facts, window_at
+from warehouse.retention import records
+from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at
 
 
 class Reference:
-    """Snapshot of the lookups at the start of one file; loads each when first needed."""
+    """Snapshot of the lookups at the start of one file; loads each when first needed.
+
+    Attributes:
+        epoch: Retention's, noted before any look: what was decided in it may not be committed in another.
+    """
 
     def __init__(self, runtime: Runtime, *, as_of: datetime) -> None:
+        self.epoch = records.epoch(runtime.ledger)
         self._runtime = runtime
         self._as_of = as_of
         self._channels: pl.DataFrame | None = None
-        self._facts: Facts | None = None
         self._consents: pl.DataFrame | None = None
+        self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Settings, ended accounts and holds."""
+        return facts_of(self._runtime, as_of=self._as_of)
+
+    @cached_property
+    def _subject_key(self) -> bytes:
+        return records.subject_key(self._runtime.keyring)
+
+    @cached_property
+    def _horizons(self) -> dict[tuple[str, str], date]:
+        return records.horizons(self._runtime.ledger)
+
+    @cached_property
+    def _refused(self) -> dict[str, date]:
+        return records.refused(self._runtime.ledger)
 
     def workspaces(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.Series:
         """Workspace of each row, in order; null where no channel of that time resolves it."""
@@ -39,18 +63,59 @@ class Reference:
                     return pl.Series([override], dtype=pl.String).new_from_index(0, rows.height)
                 return self._by_channel(rows, rule.columns, provider=str(rule.provider))
 
-    @property
-    def facts(self) -> Facts:
-        """Settings, ended accounts and holds."""
-        if self._facts is None:
-            self._facts = facts_of(self._runtime, as_of=self._as_of)
-        return self._facts
+    def windows(self, workspaces: pl.Series, category: PolicyCategory) -> pl.DataFrame:
+        """Retention class and newest expired event day of each row, in order.
 
-    def retention_days(self, workspaces: pl.Series, category: PolicyCategory) -> pl.Series:
-        """Retention class of each row, in order: days as Int32."""
-        distinct = workspaces.unique().drop_nulls()
-        classes = [window_at(self.facts, category.value, w, self._as_of).days for w in distinct]
-        return workspaces.replace_strict(distinct, pl.Series(classes, dtype=pl.Int32), default=None)
+        Returns:
+            `_retention_days` (Int32) and `_expired_through` (Date); null where rows do not expire by day.
+        """
+        distinct = workspaces.unique().drop_nulls().to_list()
+        found = [self._window(category.value, workspace) for workspace in distinct]
+        table = pl.DataFrame(
+            {
+                "workspace": distinct,
+                "_retention_days": [days for days, _ in found],
+                "_expired_through": [through for _, through in found],
+            },
+            schema={"workspace": pl.String, "_retention_days": pl.Int32, "_expired_through": pl.Date},
+        )
+        rows = workspaces.to_frame("workspace")
+        return rows.join(table, on="workspace", how="left", maintain_order="left").drop("workspace")
+
+    def ended(self, workspaces: pl.Series) -> list[str]:
+        """Those whose rows are not taken in: their account has ended, or its end is near."""
+        return [workspace for workspace in workspaces.unique().drop_nulls() if self._is_refused(workspace)]
+
+    def outlives_account(self, category: PolicyCategory) -> bool:
+        """Whether rows of a category are taken in from ended workspaces too."""
+        return outlives_account(self.facts, category.value, self._as_of)
+
+    def known_holds(self) -> pl.DataFrame:
+        """`workspace_id` and `hold_id` of the legal holds that are there."""
+        return self._read(HOLDS, HOLD_COLUMNS, deleted=True).select("workspace_id", "hold_id")
+
+    def _window(self, category: str, workspace: str) -> tuple[int | None, date | None]:
+        if (category, workspace) not in self._windows:
+            days = window_at(self.facts, category, workspace, self._as_of).days
+            # What was past its window once stays gone, whatever the facts say by now.
+            horizon = self._horizons.get(
+                (category, self._subject(workspace)),
+                self._horizons.get((category, records.DEFAULT_SUBJECT)),
+            )
+            reached = expired_through(self.facts, category, workspace, self._as_of)
+            through = max((day for day in (horizon, reached) if day is not None), default=None)
+            self._windows[category, workspace] = (days, through)
+        return self._windows[category, workspace]
+
+    def _is_refused(self, workspace: str) -> bool:
+        if self._subject(workspace) in self._refused:
+            return True
+        ttl = self._runtime.policy.inbox_ttl_days
+        day = refused_from(self.facts, workspace, self._as_of, inbox_ttl_days=ttl)
+        return day is not None and day <= self._as_of.date()
+
+    def _subject(self, workspace: str) -> str:
+        return records.subject(self._subject_key, workspace)
 
     def withdrawn(self, rows: pl.DataFrame, *, member: str, at: str) -> pl.Series:
         """Whether the member's last recorded analytics consent before each row was a withdrawal."""
@@ -138,7 +203,7 @@ class Reference:
         messages = identity_messages(normalise(values.cast(pl.String), kind=kind), kind=kind)
         return Keyed.of(workspaces, keys=keys).tokens(messages, scope=scope)
 
-    def _read(self, source: str, columns: Sequence[str]) -> pl.DataFrame:
+    def _read(self, source: str, columns: Sequence[str], *, deleted: bool = False) -> pl.DataFrame:
         schema = view_schema(self._runtime.contracts[source])
-        table = self._runtime.reader.read(source, schema=schema, columns=columns)
+        table = self._runtime.reader.read(source, schema=schema, columns=columns, deleted=deleted)
         return cast("pl.DataFrame", pl.from_arrow(table))

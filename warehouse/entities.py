@@ -1,11 +1,12 @@
 """Entities: their latest state only, in small partitions that are rewritten whole.
 
 A partition is one of 256 buckets by workspace, or the month of a financial row. Each rewrite has a
-key of its own, so that the state it replaces becomes unreadable when its file goes.
+key of its own, so that the state it replaces becomes unreadable when its file goes. What the source
+deletes is blanked; where a legal hold keeps it, a copy goes out of sight under the hold's key.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from warehouse.connection import Engine, identifier, quoted
 from warehouse.errors import ShrinkError, StoreError
 from warehouse.home import Home
 from warehouse.ledger import Count, Ledger, Merge, Part
+from warehouse.retention.held import first_hold_sql
+from warehouse.retention.rules import DataSet, Hold
 from warehouse.store import write_part
 from warehouse.views import raw_scan
 
@@ -32,6 +35,7 @@ class EntitySet:
         columns: Name and type of the stored columns.
         version: Column that says which state of a row is newer.
         month_of: Time column whose month is the partition; None for buckets by workspace.
+        outlives_deletion: Columns that the marker of a deleted row keeps.
     """
 
     source: str
@@ -39,11 +43,20 @@ class EntitySet:
     columns: tuple[tuple[str, str], ...]
     version: str
     month_of: str | None = None
+    outlives_deletion: tuple[str, ...] = ()
 
     @property
     def follows_deletions(self) -> bool:
         """Whether the source says what was deleted; then absence from a full export says it too."""
         return any(name == "deleted_at" for name, _ in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Active legal holds, in order of preference, and the data set as retention sees it."""
+
+    data: DataSet
+    holds: tuple[Hold, ...] = ()
 
 
 class EntityWriter:
@@ -72,7 +85,14 @@ class EntityWriter:
         except duckdb.Error as error:
             raise StoreError(self._set.source, f"rows were not accepted ({type(error).__name__})") from None
 
-    def merge(self, *, full: bool, allow_shrink: bool) -> Merge:
+    def merge(
+        self,
+        *,
+        full: bool,
+        allow_shrink: bool,
+        spared: Collection[str] = (),
+        keeping: Keeping | None = None,
+    ) -> Merge:
         """Rewrite the partitions that the export touches; nothing is visible until committed.
 
         Of each entity the newest version stays, of two equal ones the incoming; deleted ones leave a
@@ -80,12 +100,15 @@ class EntityWriter:
 
         Args:
             full: The export holds every living entity: what is absent, and not newer, is deleted.
+            spared: Workspaces whose rows were taken out of the export: absence says nothing of them.
+            keeping: Holds under which rows are kept that the source deletes.
 
         Raises:
             ShrinkError: A full export would delete more than half, and ``allow_shrink`` is not set.
         """
+        full = full and self._set.follows_deletions
         try:
-            return self._merge(full=full and self._set.follows_deletions, allow_shrink=allow_shrink)
+            return self._merge(full=full, allow_shrink=allow_shrink, spared=spared, keeping=keeping)
         except duckdb.Error as error:
             raise StoreError(self._set.source, f"the merge failed ({type(error).__name__})") from None
 
@@ -96,7 +119,9 @@ class EntityWriter:
             for part in self._written:
                 (self._home.data / part.path).unlink(missing_ok=True)
 
-    def _merge(self, *, full: bool, allow_shrink: bool) -> Merge:
+    def _merge(
+        self, *, full: bool, allow_shrink: bool, spared: Collection[str], keeping: Keeping | None
+    ) -> Merge:
         execute = self._connection.execute
         for part in self._written:  # of an attempt that met a conflict
             (self._home.data / part.path).unlink(missing_ok=True)
@@ -110,15 +135,16 @@ class EntityWriter:
         removed = [
             part for part in self._ledger.live_parts(self._set.source) if full or part.partition in touched
         ]
-        execute(
-            "create or replace temp table merged as " + self._merged_sql(removed, newest if full else None)
-        )
+        merged = self._merged_sql(removed, cutoff=newest if full else None, spared=spared)
+        execute(f"create or replace temp table merged as {merged}")
         if full and not allow_shrink:
             self._check_shrink(removed)
         for partition, rows in execute(
             "select _partition, count(*) from merged group by all order by all"
         ).fetchall():
             self._write(partition, rows)
+        if keeping is not None and removed and self._set.follows_deletions:
+            self._keep_deleted(removed, keeping)
         (won,) = execute("select count(*) from merged where _incoming").fetchall()[0]
         counts = [
             Count(self._set.source, "kept", "", won),
@@ -142,7 +168,9 @@ class EntityWriter:
         if after < before * LARGEST_SHRINK:
             raise ShrinkError(self._set.source, before, after)
 
-    def _merged_sql(self, existing: Sequence[Part], cutoff: datetime | None) -> str:
+    def _merged_sql(
+        self, existing: Sequence[Part], *, cutoff: datetime | None, spared: Collection[str]
+    ) -> str:
         """The state of the touched partitions after the export, in the order in which it is written."""
         version = self._set.version
         new = "select *, true as _incoming from incoming"
@@ -153,16 +181,17 @@ class EntityWriter:
         )
         winners = (
             f"select * from ({new}{old}) qualify row_number() over "
-            f"(partition by entity_id order by {version} desc, _incoming desc) = 1"
+            f"(partition by entity_id order by {version} desc, {self._rank_sql(cutoff)}) = 1"
         )
-        gone = f"(not _incoming and {version} <= timestamp '{cutoff}')" if cutoff else "false"
-        stays = {"workspace_id", "entity_id", "received_at", version}
+        gone = _gone_sql(version, cutoff, spared)
+        stays = {"workspace_id", "entity_id", "received_at", version, *self._set.outlives_deletion}
         dead = f"(deleted_at is not null or {gone})"
         cells = [
-            f"coalesce(deleted_at, case when {gone} then {version} end) as deleted_at"
-            if name == "deleted_at"
+            # When it was deleted is not known better than by the first export without it.
+            f"coalesce(deleted_at, case when {gone} then timestamp '{cutoff}' end) as deleted_at"
+            if name == "deleted_at" and cutoff
             else identifier(name)
-            if name in stays or not self._set.follows_deletions
+            if name in stays or name == "deleted_at" or not self._set.follows_deletions
             else f"case when not {dead} then {identifier(name)} end as {identifier(name)}"
             for name, _ in self._set.columns
         ]
@@ -170,6 +199,16 @@ class EntityWriter:
             f"select {', '.join(cells)}, _incoming, {self._partition_sql()} as _partition from ({winners}) "
             "order by _partition, workspace_id, entity_id"
         )
+
+    def _rank_sql(self, cutoff: datetime | None) -> str:
+        """Of equal versions: a deletion before an incoming row before the one that is there.
+
+        Only a full export that is newer than the deletion can say that it was none.
+        """
+        if not self._set.follows_deletions:
+            return "_incoming desc"
+        stands = f"deleted_at >= timestamp '{cutoff}'" if cutoff else "true"
+        return f"case when _incoming then 1 when deleted_at is not null and {stands} then 0 else 2 end"
 
     def _partition_sql(self) -> str:
         if self._set.month_of:
@@ -180,6 +219,37 @@ class EntityWriter:
     def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
         self._engine.add_keys(self._connection, (part.key_name for part in parts))
         return raw_scan(parts, data=self._home.data, columns=columns)
+
+    def _keep_deleted(self, existing: Sequence[Part], keeping: Keeping) -> None:
+        """Write rows that lived until this export, and that a hold keeps, to the hold's own files."""
+        columns = [name for name, _ in self._set.columns]
+        hold = first_hold_sql(keeping.data, keeping.holds, present=columns, row="old")
+        self._connection.execute(
+            f"create or replace temp table held as select old.*, {self._partition_sql()} as _partition, "
+            f"{hold} as _hold from ({self._scan(existing)}) as old "
+            "where old.deleted_at is null and old.entity_id in "
+            "(select entity_id from merged where deleted_at is not null) "
+            "order by _partition, workspace_id, entity_id"
+        )
+        kept = (
+            "select _hold, _partition, count(*) from held where _hold is not null group by all order by all"
+        )
+        for name, partition, rows in self._connection.execute(kept).fetchall():
+            template = Part(
+                path="",
+                source=self._set.source,
+                partition=f"hold={name}/{partition}",
+                key_name=f"hold.{name}",
+                rows=rows,
+                bytes=0,
+                batch_id=self._batch_id,
+                hold=name,
+            )
+            query = (
+                "select * exclude (_hold, _partition) from held "
+                f"where _hold = {quoted(name)} and _partition = {quoted(partition)}"
+            )
+            self._add(template, query)
 
     def _write(self, partition: str, rows: int) -> None:
         label = partition.partition("=")[2]
@@ -193,6 +263,17 @@ class EntityWriter:
             batch_id=self._batch_id,
         )
         query = f"select * exclude (_incoming, _partition) from merged where _partition = {quoted(partition)}"
+        self._add(template, query)
+
+    def _add(self, template: Part, query: str) -> None:
         self._written.append(
             write_part(self._connection, template, query, home=self._home, engine=self._engine)
         )
+
+
+def _gone_sql(version: str, cutoff: datetime | None, spared: Collection[str]) -> str:
+    """Whether a row that is there is absent from a full export that should hold it."""
+    if cutoff is None:
+        return "false"
+    excepted = f" and workspace_id not in ({', '.join(map(quoted, sorted(spared)))})" if spared else ""
+    return f"(not _incoming and {version} <= timestamp '{cutoff}'{excepted})"

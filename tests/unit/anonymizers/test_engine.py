@@ -1,4 +1,5 @@
 import traceback
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymizers.engine import anonymize, redactions
+from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.errors import (
     AnonymizerError,
     ColumnTypeError,
@@ -215,6 +216,22 @@ def test_a_platform_column_needs_the_platforms_key_and_no_other_plan_does():
     anonymize(batch({"phone": ["1"]}), plan=plan(PHONE), keys=only_one, text=Untouched())
     with pytest.raises(MissingKeyError):
         anonymize(batch({"sender": ["1"]}), plan=plan(channel), keys=only_one, text=Untouched())
+
+
+def test_rows_whose_ids_are_the_platforms_need_a_workspaces_key_only_where_they_name_somebody():
+    holds = replace(plan(column("hold_id", Treatment.KEEP), PHONE), id_scope=KeyScope.PLATFORM)
+    rows = batch({"hold_id": ["h1", "h2"], "phone": ["1", None]}, workspaces=["ws_one", "ws_gone"])
+
+    stored = anonymize(rows, plan=holds, keys=KEYS, text=Untouched())
+
+    named, unnamed = stored.to_pylist()
+    assert keyed_workspaces(rows, plan=holds) == {"ws_one"}
+    assert unnamed["contact_token"] is None
+    assert {len(row["event_id"]) for row in (named, unnamed)} == {32}
+    assert named["contact_token"] == token("1", kind=IdentityKind.PHONE, key=KEYS["ws_one"])
+    keyless = batch({"hold_id": ["h2"], "phone": ["2"]}, workspaces=["ws_gone"])
+    with pytest.raises(MissingKeyError, match="1 workspace"):
+        anonymize(keyless, plan=holds, keys=KEYS, text=Untouched())
 
 
 def test_an_undeclared_column_stops_the_batch_and_keeps_its_value_out_of_the_message():

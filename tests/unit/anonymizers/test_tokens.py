@@ -1,6 +1,7 @@
 import hmac
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,14 @@ def test_a_column_of_tokens_equals_the_standard_librarys_hmac(value, kind, key):
 
 def test_null_has_no_token():
     assert _tokens(["+4915100000001", None], kind=IdentityKind.PHONE)[1] is None
+
+
+def test_without_a_key_only_null_has_no_token():
+    keyed = Keyed.of(pl.Series(["ws_gone"]), keys=KEYS)
+
+    assert keyed.tokens(pl.Series([None], dtype=pl.String)).to_list() == [None]
+    with pytest.raises(KeyError):
+        keyed.tokens(pl.Series(["phone\x1f1"]))
 
 
 def test_the_same_spelling_of_two_kinds_gives_two_tokens():

@@ -122,6 +122,8 @@ def test_a_column_is_refused(options: dict[str, Any], reason: str):
         ({"landing": "../secrets/*"}, "landing: String should match"),
         ({"landing": "/orders/*"}, "landing: String should match"),
         ({"primary_key": []}, "primary_key: Tuple should have at least 1"),
+        ({"outlives_deletion": ["order_id"]}, "times and booleans only"),
+        ({"outlives_deletion": ["order_number"]}, "undeclared column(s) named: order_number"),
         ({"primary_key": ["order_number"]}, "undeclared column(s) named: order_number"),
         ({"consent": "agreed"}, "undeclared column(s) named: agreed"),
         ({"consent": "order_id"}, "`consent` names a column that is no boolean"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from anonymizers.treatments import KeyScope
 from pipelines.contract import PolicyCategory, load_contracts
 from pipelines.errors import PolicyError
 from pipelines.policy import QUARANTINE_CATEGORY, Policy, load_policy, parse_policy, policy_problems
@@ -163,3 +164,11 @@ def test_rows_that_would_never_expire_are_a_problem(source: str, category: str, 
     (found,) = policy_problems({source: contract}, load_policy())
 
     assert problem in found
+
+
+def test_rows_that_outlive_the_account_need_no_key_that_dies_with_it():
+    invoices = load_contracts()["app__invoices"].model_copy(update={"id_scope": KeyScope.WORKSPACE})
+
+    (problem,) = policy_problems({"app__invoices": invoices}, load_policy())
+
+    assert "outlive the account, the workspace's key does not" in problem
