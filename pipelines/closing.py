@@ -8,7 +8,7 @@ from pipelines.retention import apply_retention
 from pipelines.runtime import Runtime
 from pipelines.slices import last_closed_day
 from warehouse.compaction import compact_day
-from warehouse.housekeeping import sweep
+from warehouse.housekeeping import Swept, sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,20 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
     """
     # First, so that nothing that may fail comes before a deletion that is due.
     applied, finished = apply_retention(runtime, as_of=as_of)
+    compacted, swept = compact_closed_days(runtime, as_of=as_of)
+    return Closed(
+        parts_compacted=compacted,
+        rows_deleted=applied.plan.rows_gone,
+        files_unlinked=finished.files_unlinked + swept.files,
+        keys_destroyed=finished.keys_destroyed + swept.keys,
+    )
+
+
+def compact_closed_days(runtime: Runtime, *, as_of: datetime) -> tuple[int, Swept]:
+    """Compact every closed day that changed; return the files this replaced, and what was unlinked.
+
+    Running it again does nothing more.
+    """
     generation = runtime.ledger.generation()
     last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
     compacted = sum(
@@ -39,10 +53,4 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
         if day <= last and source in runtime.contracts
     )
     runtime.ledger.clear_dirty_days(until=last, generation=generation)
-    swept = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
-    return Closed(
-        parts_compacted=compacted,
-        rows_deleted=applied.plan.rows_gone,
-        files_unlinked=finished.files_unlinked + swept.files,
-        keys_destroyed=finished.keys_destroyed + swept.keys,
-    )
+    return compacted, sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)

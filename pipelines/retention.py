@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from pipelines.contract import PolicyCategory, lateness_days
+from pipelines.dagster_windows import delete_runs, due_runs
 from pipelines.facts import data_sets, facts_of
 from pipelines.inbox import feeds
 from pipelines.policy import Operational
@@ -16,9 +17,10 @@ from warehouse.housekeeping import sweep
 from warehouse.keyring import Purpose
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import Applied, commit_plan, written_plan
-from warehouse.retention.errors import PlanError
+from warehouse.retention.errors import PlanError, UnusualAmountError
 from warehouse.retention.files import Windows, due_files, remove_due_files
-from warehouse.retention.plan import FileItem, write_manifest
+from warehouse.retention.guard import unusual
+from warehouse.retention.plan import FileItem, Plan, write_manifest
 from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
 
 # Kind of the evidence entry that tells what is physically gone.
@@ -68,17 +70,23 @@ def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
 
 
 def apply_retention(
-    runtime: Runtime, *, as_of: datetime, progress: Progress | None = None
+    runtime: Runtime, *, as_of: datetime, guarded: bool = False, progress: Progress | None = None
 ) -> tuple[Applied, Finished]:
     """Plan and carry out what is due at ``as_of``; running it again does nothing more.
 
+    Args:
+        guarded: Whether an unusual amount is left to a person: where nobody watches.
+
     Raises:
         ClockError: The warehouse has reached a later day.
+        UnusualAmountError: The plan is written down and waits; nothing of it was deleted.
     """
     runtime.ledger.advance_clock(as_of)
     before = finish_pending(runtime)
     for attempt in range(_ATTEMPTS):
         planned = plan_retention(runtime, as_of=as_of)
+        if guarded:
+            _guard(runtime, planned.plan)
         try:
             applied = apply_planned(runtime, planned, progress=progress)
         except ConflictError:
@@ -135,6 +143,9 @@ def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Fin
             as_of=work.as_of,
             name_key=records.subject_key(runtime.keyring),
         )
+        removed += delete_runs(
+            runtime.home, _due_runs(runtime, work.as_of), days=_dagster_days(runtime), as_of=work.as_of
+        )
         if progress is not None:
             progress("databases", 0, 1)
         keys = _end(runtime, work)
@@ -162,6 +173,23 @@ def _due_files(runtime: Runtime, as_of: datetime) -> list[FileItem]:
     key = records.subject_key(runtime.keyring)
     found = due_files(runtime.home, operational_windows(runtime), as_of=as_of, name_key=key)
     return [item for _, item in found]
+
+
+def _due_runs(runtime: Runtime, as_of: datetime) -> list[FileItem]:
+    return due_runs(runtime.home, days=_dagster_days(runtime), as_of=as_of)
+
+
+def _dagster_days(runtime: Runtime) -> int:
+    return runtime.policy.operational_days[Operational.DAGSTER_RUNS]
+
+
+def _guard(runtime: Runtime, plan: Plan) -> None:
+    found = unusual(plan, evidence.entries(runtime.ledger))
+    if found is not None:
+        write_manifest(plan, runtime.home.manifests)
+        raise UnusualAmountError(
+            plan.hash, found.rows, median_rows=found.median_rows, most_rows=found.most_rows
+        )
 
 
 def _end(runtime: Runtime, work: records.Pending) -> int:
