@@ -99,6 +99,11 @@ class KeyRing:
         """Several keys by name, made where missing."""
         return {name: self.get(purpose, name) for name in names}
 
+    def besides(self, purpose: Purpose, names: Iterable[str]) -> int:
+        """How many keys of a purpose there are besides those of some names."""
+        known = {self._path(purpose, name) for name in names}
+        return sum(path not in known for path in (self._directory / purpose.value).glob("*.key"))
+
     def destroy(self, purpose: Purpose, *names: str) -> None:
         """Unlink the only wrapped copies, durably. What they encrypted cannot be read again."""
         for name in names:

@@ -30,11 +30,17 @@ create trigger if not exists evidence_is_not_deleted before delete on evidence
 begin select raise(abort, 'evidence is never deleted'); end;
 """
 
+# Name of the LEDGER key that seals the chain; name of the anchor in the key directory.
+KEY = "evidence"
 ANCHOR = "evidence.head"
+# All steps of a deletion are done: files, keys, databases.
+FINISHED = "retention finished"
+# Everything was searched, and so much found.
+VERIFIED = "verified"
 # A restored ledger has lost its newest entries; this kind of entry says so, and where the chain was.
 RESTORED = "ledger restored"
 
-# A count may be as large as it likes only where it counts bytes: ten digits may be a phone number.
+# Elsewhere than in fields of rows or bytes, ten digits may be a phone number.
 _LARGEST_COUNT = 10**9 - 1
 _WORD = r"""
     \d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z?)?)?   # a day or moment, or its month
@@ -244,7 +250,7 @@ def _objection(value: object, *, place: str = "") -> str | None:
         case None | bool() | date():
             return None
         case int():
-            fits = value <= _LARGEST_COUNT or place.endswith("bytes")
+            fits = value <= _LARGEST_COUNT or place.startswith(("rows", "bytes"))
             return None if fits else "a number too large for a count"
         case str():
             text = f"hold={value}" if place.startswith("hold") else value

@@ -198,7 +198,14 @@ def _restore(path: Path, backup: bytes) -> None:
         {"event_date=2026-03-01/retention_days=90": {"gone": 3, "class 30": 2, "hold " + "0f" * 16: 1}},
         {"to": "hold 0123456789abcdef", "first_partition": "hold=0123456789012345/bucket=0a"},
         {"held": [{"hold": "0123456789012345", "rows": 1}], "data_set": "_quarantine"},
-        {"subjects": ["ab" * 16], "plan": "cd" * 32, "bytes": 10**12, "as_of": AS_OF, "none": None},
+        {
+            "subjects": ["ab" * 16],
+            "plan": "cd" * 32,
+            "bytes": 10**12,
+            "rows_gone": 10**10,
+            "as_of": AS_OF,
+            "none": None,
+        },
         {
             "keys": ["message_log.2026-03.90"],
             "partitions": ["bucket=0a", "month=2026-01/retention_days=2557"],
