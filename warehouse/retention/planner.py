@@ -270,7 +270,7 @@ class _Planner:
             self._missing_keys += 1
             self._note(part, (Outcome(GONE, part.rows, self._dated(case.by_day, part)),))
         parts = [part for part in parts if part not in unreadable]
-        outcomes = fates.count(case, parts)
+        outcomes = fates.count(case, parts) if parts else {}
         for part in parts:
             found = outcomes.get(part.path, ())
             if any(outcome.to != STAY for outcome in found):

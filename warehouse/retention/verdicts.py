@@ -125,12 +125,16 @@ def _by_window(facts: Facts, category: str, *, as_of: datetime, known: Known) ->
     horizons = {(category, DEFAULT_SUBJECT): through} if through else {}
     if not version_at(facts, as_of).rules[category].per_workspace:
         return Verdicts(through=through, applied=applied, horizons=horizons)
-    all_changed = _has_changed(facts, category, None, as_of, known, applied)
+    before = known.applied.get((category, DEFAULT_SUBJECT))
+    since = known.applied_as_of or as_of
+    all_changed = before != applied[category, DEFAULT_SUBJECT] or changes_between(
+        facts, category, None, since, as_of
+    )
     listed = {}
     for workspace in facts.settings:
         window = window_at(facts, category, workspace, as_of)
         who = category, subject(known.subject_key, workspace)
-        mine = {who: AppliedWindow(window.days or 0, _history(facts, workspace))}
+        applied[who] = AppliedWindow(window.days or 0, _history(facts, workspace))
         days = [
             expired_through(facts, category, workspace, as_of),
             known.horizons.get(who, known.horizons.get((category, DEFAULT_SUBJECT))),
@@ -138,29 +142,17 @@ def _by_window(facts: Facts, category: str, *, as_of: datetime, known: Known) ->
         reached = max((day for day in days if day is not None), default=None)
         if reached is not None:
             horizons[who] = reached
-        if all_changed or _has_changed(facts, category, workspace, as_of, known, mine):
+        if who in known.applied:
+            changed = known.applied[who] != applied[who] or changes_between(
+                facts, category, workspace, since, as_of
+            )
+        else:
+            # Until it chose, its rows were in the default class, and went with it.
+            changed = window.days != everyone.days or (reached or date.min) > (through or date.min)
+        if all_changed or changed:
             listed[workspace] = Verdict(window_reason(category, window, None), window.days, reached)
-        applied |= mine
     default = Verdict(window_reason(category, everyone, None), everyone.days, through)
     return Verdicts(default if all_changed else None, listed, None, applied, horizons)
-
-
-def _has_changed(
-    facts: Facts,
-    category: str,
-    workspace: str | None,
-    as_of: datetime,
-    known: Known,
-    now: Mapping[tuple[str, str], AppliedWindow],
-) -> bool:
-    (who, window), *_ = now.items()
-    before = known.applied.get(who)
-    since = known.applied_as_of
-    if since is None or before is None:
-        # Nothing recorded: a workspace was in the default class until it chose.
-        default = known.applied.get((category, DEFAULT_SUBJECT))
-        return default is None or default.days != window.days or len(window.history) > 0
-    return before != window or changes_between(facts, category, workspace, since, as_of)
 
 
 def _history(facts: Facts, workspace: str) -> str:
