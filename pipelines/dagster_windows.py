@@ -4,13 +4,14 @@ Dagster 1.13 removes none of it by itself (its issue 15526), and what its `delet
 measured: the run's own event file, all results of its checks, and events reported without a run. So runs
 are deleted by its API, and the rest in its SQLite files, which are then written anew without free pages.
 
-What the UI shows of a partition is its last materialization. Before a run goes, those that are still the
-last are reported again without a run: numbers of rows, as before, so that no partition looks missing.
+What the UI shows of a partition is its last materialization; without it, the partition looks missing. So
+the last ones are reported again, without a run, before they go: names and numbers, as they were.
 """
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 CATEGORY = "dagster_runs"
 
 _LOCK_TIMEOUT_S = 60
-_RUNLESS = ""
+_RUNLESS_ITEM = "events-without-run"
+_BACKFILLS_ITEM = "backfills"
 # Backfills that will not change any more.
 _ENDED = "('COMPLETED', 'COMPLETED_SUCCESS', 'COMPLETED_FAILED', 'FAILED', 'CANCELED')"
 
@@ -53,9 +55,9 @@ def due_runs(home: Home, *, days: int, as_of: datetime) -> list[FileItem]:
         for run_id, ended in _finished_runs(home, before)
     ]
     if size := _old_runless_bytes(home, before):
-        items.append(_item("events-without-run", size, days, None))
+        items.append(_item(_RUNLESS_ITEM, size, days, None))
     if size := _old_backfill_bytes(home, before):
-        items.append(_item("backfills", size, days, None))
+        items.append(_item(_BACKFILLS_ITEM, size, days, None))
     return sorted(items, key=lambda item: item.path)
 
 
@@ -73,70 +75,96 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
     if not due and not _leftovers(home):
         return 0
     names = [item.path.removeprefix("dagster/") for item in due]
+    run_ids = [name.removeprefix("runs/") for name in names if name.startswith("runs/")]
     before = _midnight(as_of) - timedelta(days=days - 1)
     with _busy_means_locked():
-        _delete_by_api(home, [name.removeprefix("runs/") for name in names if name.startswith("runs/")])
-        _delete_in_files(home, before, runless="events-without-run" in names, backfills="backfills" in names)
+        old = _OldEvents(_text(before), _newest_event(home)) if _RUNLESS_ITEM in names else _OldEvents()
+        if run_ids or old.before:
+            _delete_by_api(home, run_ids, old)
+        _delete_events(home, old)
+        if _BACKFILLS_ITEM in names:
+            _delete_backfills(home, _text(before))
+        leftovers = _leftovers(home)
+        unlink_durably(*(p.with_name(p.name + end) for p in leftovers for end in ("", "-wal", "-shm")))
+        # A freed page holds what was deleted, until its file is written anew.
+        for path in (_index_path(home), _runs_path(home), _events_path(home, "")):
+            if path.exists():
+                _rewrite(path)
     return len(due)
 
 
-def _delete_by_api(home: Home, run_ids: Sequence[str]) -> None:
-    if not run_ids:
-        return
+@dataclass(frozen=True, slots=True)
+class _OldEvents:
+    """Events without a run that go: from before a time, and none that is newer than ``last_id``.
+
+    What is reported again meanwhile is new, whatever the clock says.
+    """
+
+    before: str = ""
+    last_id: int = 0
+
+
+def _delete_by_api(home: Home, run_ids: Sequence[str], old: _OldEvents) -> None:
+    """Delete runs; keep the state of each asset and partition that goes with them, or with old events."""
     import dagster as dg
 
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        for materialization in list(_last_materializations(home, run_ids)):
+        for materialization in list(_last_materializations(home, run_ids, old)):
             instance.report_runless_asset_event(materialization)
         for run_id in run_ids:
             instance.delete_run(run_id)
             instance.compute_log_manager.delete_logs(prefix=[run_id])
 
 
-def _last_materializations(home: Home, run_ids: Sequence[str]) -> Iterator["dg.AssetMaterialization"]:
-    """What is the last event of its asset and partition, and would go with some runs."""
+def _last_materializations(
+    home: Home, run_ids: Sequence[str], old: _OldEvents
+) -> Iterator["dg.AssetMaterialization"]:
+    """What is the last event of its asset and partition, and is about to go."""
     import dagster as dg
     from dagster._serdes import deserialize_value
 
     marks = ",".join("?" * len(run_ids))
-    sql = f"select event from event_logs where run_id in ({marks}) and id in ({_STATES}) order by id"
+    sql = (
+        f"select event from event_logs where (run_id in ({marks}) or (run_id = '' and timestamp < ?)) "
+        f"and id in ({_STATES}) order by id"
+    )
     with _opened(_index_path(home)) as connection:
-        rows = connection.execute(sql, list(run_ids)).fetchall()
+        rows = connection.execute(sql, [*run_ids, old.before]).fetchall()
     for (event,) in rows:
         last = deserialize_value(event, dg.EventLogEntry).asset_materialization
         if last is not None:
             yield last
 
 
-def _delete_in_files(home: Home, before: datetime, *, runless: bool, backfills: bool) -> None:
-    """Delete what the API leaves, then write the files anew: a freed page holds what was deleted."""
+def _delete_events(home: Home, old: _OldEvents) -> None:
+    """Delete what the API leaves of runs that are gone, and old events without a run."""
     with _opened(_index_path(home)) as connection:
         connection.execute("attach ? as runs", (str(_runs_path(home)),))
-        known = "run_id <> '' and run_id not in (select run_id from runs.runs)"
-        connection.execute(f"delete from event_logs where {known}")
-        connection.execute(f"delete from asset_check_executions where {known}")
-        if runless:
+        for table, time in (("event_logs", "timestamp"), ("asset_check_executions", "create_timestamp")):
             connection.execute(
-                f"delete from event_logs where run_id = '' and timestamp < ? and id not in ({_STATES})",
-                (_text(before),),
+                f"delete from {table} where run_id <> '' and run_id not in (select run_id from runs.runs)"
+            )
+            newest = "and id <= ?" if table == "event_logs" else "and ? > 0"
+            connection.execute(
+                f"delete from {table} where run_id = '' and {time} < ? {newest}", (old.before, old.last_id)
             )
         connection.execute("delete from asset_event_tags where event_id not in (select id from event_logs)")
-    if runless and _events_path(home, _RUNLESS).exists():
-        with _opened(_events_path(home, _RUNLESS)) as connection:
-            connection.execute("delete from event_logs where timestamp < ?", (_text(before),))
-        _rewrite(_events_path(home, _RUNLESS))
-    if backfills:
-        with _opened(_runs_path(home)) as connection:
-            old = f"select key from bulk_actions where status in {_ENDED} and timestamp < ?"
-            connection.execute(f"delete from backfill_tags where backfill_id in ({old})", (_text(before),))
-            connection.execute(
-                f"delete from bulk_actions where status in {_ENDED} and timestamp < ?", (_text(before),)
-            )
-    unlink_durably(
-        *(path.with_name(path.name + end) for path in _leftovers(home) for end in ("", "-wal", "-shm"))
-    )
-    _rewrite(_index_path(home))
-    _rewrite(_runs_path(home))
+    # Asset events are there twice; nothing but this file's own readers counts its numbers.
+    if old.before and _events_path(home, "").exists():
+        with _opened(_events_path(home, "")) as connection:
+            connection.execute("delete from event_logs where timestamp < ?", (old.before,))
+
+
+def _delete_backfills(home: Home, before: str) -> None:
+    old = f"from bulk_actions where status in {_ENDED} and timestamp < ?"
+    with _opened(_runs_path(home)) as connection:
+        connection.execute(f"delete from backfill_tags where backfill_id in (select key {old})", (before,))
+        connection.execute(f"delete {old}", (before,))
+
+
+def _newest_event(home: Home) -> int:
+    with _opened(_index_path(home)) as connection:
+        return int(connection.execute("select coalesce(max(id), 0) from event_logs").fetchone()[0])
 
 
 def _finished_runs(home: Home, before: datetime) -> list[tuple[str, date]]:
@@ -153,11 +181,11 @@ def _old_runless_bytes(home: Home, before: datetime) -> int:
     if not _index_path(home).exists():
         return 0
     sql = (
-        "select coalesce(sum(length(event)), 0) from event_logs where run_id = '' and timestamp < ? "
-        f"and id not in ({_STATES})"
+        "select coalesce((select sum(length(event)) from event_logs where run_id = '' and timestamp < ?), 0) "
+        "+ (select count(*) from asset_check_executions where run_id = '' and create_timestamp < ?)"
     )
     with _opened(_index_path(home)) as connection:
-        return int(connection.execute(sql, (_text(before),)).fetchone()[0])
+        return int(connection.execute(sql, (_text(before), _text(before))).fetchone()[0])
 
 
 def _old_backfill_bytes(home: Home, before: datetime) -> int:
@@ -171,7 +199,7 @@ def _old_backfill_bytes(home: Home, before: datetime) -> int:
 def _leftovers(home: Home) -> list[Path]:
     """Event files whose run is gone. A run is on record before its first event is."""
     folder = _index_path(home).parent
-    found = [path for path in folder.glob("*.db") if path.stem not in ("index", ".db", _RUNLESS)]
+    found = [path for path in folder.glob("*.db") if path.stem not in ("index", ".db")]
     if not found:
         return []
     with _opened(_runs_path(home)) as connection:
@@ -188,7 +216,9 @@ def _rewrite(path: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(
-        sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
+        sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_TIMEOUT_S, isolation_level=None
+        )
     ) as connection:
         yield connection
 
