@@ -50,6 +50,12 @@ create table if not exists gaps (event_date text primary key, as_of text not nul
 create table if not exists row_fates (
     source text not null, fate text not null, rows integer not null, primary key (source, fate)
 ) strict;
+-- Facts as they were known: numbers, dates and names of rules; holds on somebody without saying whom.
+create table if not exists known_facts (
+    subject text not null, kind text not null, name text not null, value text not null,
+    known_from text not null, known_to text,
+    primary key (subject, kind, name, known_from)
+) strict;
 create table if not exists pending (
     plan_hash text primary key, as_of text not null, body text not null
 ) strict;

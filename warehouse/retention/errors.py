@@ -1,6 +1,7 @@
 """Errors of retention: place, reason, next step; never a value."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from warehouse.errors import WarehouseError
 
@@ -41,4 +42,15 @@ class UnusualAmountError(WarehouseError):
             f"{most_rows:,} wait for a person. Nothing of this plan was deleted. Look at it: `wasms retention "
             "plan`. If clock, policy and ended accounts are right, carry it out today: "
             f"`wasms retention apply --plan {plan_hash}`."
+        )
+
+
+class NothingKnownError(WarehouseError):
+    """The journal of facts does not reach that far back."""
+
+    def __init__(self, on: datetime, first: datetime | None) -> None:
+        begins = f"it begins on {first:%Y-%m-%d}" if first else "it is empty"
+        super().__init__(
+            f"The journal of rules, settings and holds knows nothing of {on:%Y-%m-%d}: {begins}. "
+            "Ask for a later day; every `wasms retention apply` writes the journal."
         )
