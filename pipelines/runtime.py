@@ -15,6 +15,7 @@ from warehouse.housekeeping import remove_orphans
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
 from warehouse.reading import CachedReader
+from warehouse.retention.databases import remove_leftovers
 from warehouse.views import Schema, with_partition_columns
 
 
@@ -65,6 +66,7 @@ def open_runtime(home: Home) -> Runtime:
     keyring = KeyRing(home.keys)
     ledger = Ledger(home.ledger_path)
     remove_orphans(home, ledger=ledger)
+    remove_leftovers(home)
     return Runtime(
         home=home,
         contracts=load_contracts(),

@@ -24,6 +24,11 @@ def fsync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def temporary_of(path: Path) -> Path:
+    """Where `replacing` writes what is to take the place of ``path``."""
+    return path.with_name(f".{path.name}.tmp")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it becomes ``path``, durably and at once.
@@ -31,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     On an exception the temporary file is removed and ``path`` is as it was.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_of(path)
     try:
         yield temporary
         fsync_file(temporary)
