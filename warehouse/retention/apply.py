@@ -21,7 +21,7 @@ from warehouse.home import Home
 from warehouse.keyring import Purpose
 from warehouse.ledger import Commit, Ledger, Part
 from warehouse.locks import reader_lease, writer_lease
-from warehouse.retention import evidence, records
+from warehouse.retention import evidence, known, records
 from warehouse.retention.errors import PlanError
 from warehouse.retention.plan import CLASS, GONE, HOLD, Outcome, PartItem, Plan
 from warehouse.retention.planner import Planned, event_key
@@ -147,6 +147,7 @@ def _commit(
     plan = planned.plan
     number: int | None = None
     sealing = engine.keyring.get(Purpose.LEDGER, "evidence")
+    naming = records.subject_key(engine.keyring)
     rules_changed = plan.facts != records.facts_digest(ledger)
 
     def also(connection: sqlite3.Connection, _generation: int) -> None:
@@ -155,7 +156,7 @@ def _commit(
             number = evidence.append(
                 connection, key=sealing, kind=APPLIED, as_of=plan.as_of, body=_body(plan)
             )
-        _remember(connection, planned, number, rules_changed=rules_changed)
+        _remember(connection, planned, number, naming=naming, rules_changed=rules_changed)
 
     whole = [planned.parts[item.path] for item in plan.parts if item.is_whole]
     mixed = [planned.parts[item.path] for item in plan.parts if not item.is_whole]
@@ -182,6 +183,7 @@ def _remember(
     planned: Planned,
     number: int | None,
     *,
+    naming: bytes,
     rules_changed: bool,
 ) -> None:
     plan = planned.plan
@@ -191,6 +193,7 @@ def _remember(
     records.note_applied(connection, digest=plan.facts, as_of=plan.as_of)
     if rules_changed:
         records.advance_epoch(connection)
+        known.remember(connection, planned.facts, key=naming, as_of=plan.as_of)
     records.note_terminated(connection, (ending.subject for ending in plan.endings), since=plan.as_of.date())
     records.note_gaps(connection, plan.gaps, as_of=plan.as_of)
     records.add_row_fates(connection, _fates(plan.parts))
