@@ -54,19 +54,24 @@ def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
         UnknownDataSetError: The store holds a data set without a contract.
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
-    category = PolicyCategory.MESSAGE_LOG
     inputs = Inputs(
         facts=facts_of(runtime, as_of=as_of),
         data_sets=data_sets(runtime.contracts),
         as_of=as_of,
-        slices=Slices(
-            sources=frozenset(c.source for c in runtime.contracts.values() if c.policy is category),
-            built_until=runtime.ledger.built_until(),
-            closed_until=last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts)),
-        ),
-        files=_due_files(runtime, as_of),
+        slices=slices_of(runtime, as_of=as_of),
+        files=[*_due_files(runtime, as_of), *_due_runs(runtime, as_of)],
     )
     return make_plan(runtime.home, ledger=runtime.ledger, engine=runtime.engine, inputs=inputs)
+
+
+def slices_of(runtime: Runtime, *, as_of: datetime) -> Slices:
+    """How far the cubes go."""
+    category = PolicyCategory.MESSAGE_LOG
+    return Slices(
+        sources=frozenset(c.source for c in runtime.contracts.values() if c.policy is category),
+        built_until=runtime.ledger.built_until(),
+        closed_until=last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts)),
+    )
 
 
 def apply_retention(

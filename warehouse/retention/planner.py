@@ -119,6 +119,20 @@ def make_plan(home: Home, *, ledger: Ledger, engine: Engine, inputs: Inputs) -> 
     return _Planner(home, ledger=ledger, engine=engine, inputs=inputs).plan()
 
 
+def days_at_risk(ledger: Ledger, slices: Slices, *, as_of: datetime) -> list[date]:
+    """Days that could be in the cubes, are not, and lose rows to a window within the alarm's days."""
+    if slices.closed_until is None:
+        return []
+    soon = as_of.date() + timedelta(days=ALARM_DAYS)
+    days = set()
+    for source, window in ledger.live_classes():
+        if source in slices.sources:
+            last = min(soon - timedelta(days=window), slices.closed_until)
+            after = slices.built_until or date.min
+            days |= {p.event_date for p in ledger.parts_through(source, window, last, after=after)}
+    return sorted(day for day in days if day is not None)
+
+
 class _Planner:
     def __init__(self, home: Home, *, ledger: Ledger, engine: Engine, inputs: Inputs) -> None:
         self._home, self._ledger, self._engine = home, ledger, engine
@@ -164,7 +178,11 @@ class _Planner:
             endings=tuple(self._endings(self._ended)),
             coming_endings=tuple(self._endings(self._coming())),
             gaps=gaps,
-            alarms=tuple(day for day in self._alarms() if day not in gaps),
+            alarms=tuple(
+                day
+                for day in days_at_risk(self._ledger, self._inputs.slices, as_of=self._as_of)
+                if day not in gaps
+            ),
             held=self._held(items),
             missing_keys=self._missing_keys,
             rewrites_database=self._inputs.rewrites_database or bool(self._ended),
@@ -332,20 +350,6 @@ class _Planner:
         }
         built = slices.built_until
         return tuple(sorted(day for day in lost if built is None or day > built))
-
-    def _alarms(self) -> Iterator[date]:
-        """Unbuilt days, closed already, that lose rows within the alarm's days."""
-        slices = self._inputs.slices
-        if slices.closed_until is None:
-            return
-        soon = self._as_of.date() + timedelta(days=ALARM_DAYS)
-        days = set()
-        for source, window in self._ledger.live_classes():
-            if source in slices.sources:
-                last = min(soon - timedelta(days=window), slices.closed_until)
-                after = slices.built_until or date.min
-                days |= {p.event_date for p in self._ledger.parts_through(source, window, last, after=after)}
-        yield from sorted(day for day in days if day is not None)
 
     def _keys(self, items: Sequence[PartItem]) -> Iterator[KeyItem]:
         """Keys that nothing needs afterwards: what stays or moves is written anew under a key that does."""
