@@ -33,8 +33,6 @@ begin select raise(abort, 'evidence is never deleted'); end;
 # Name of the LEDGER key that seals the chain; name of the anchor in the key directory.
 KEY = "evidence"
 ANCHOR = "evidence.head"
-# All steps of a deletion are done: files, keys, databases.
-FINISHED = "retention finished"
 # Everything was searched, and so much found.
 VERIFIED = "verified"
 # A restored ledger has lost its newest entries; this kind of entry says so, and where the chain was.

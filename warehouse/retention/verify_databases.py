@@ -1,0 +1,156 @@
+"""The DuckDB files decoded: only anonymous tables, only of workspaces that live, no leftover blocks.
+
+And Dagster's own records, which have a window like anything else.
+"""
+
+import re
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from warehouse.connection import connect, identifier, quoted
+from warehouse.home import Home
+from warehouse.keyring import KeyStore
+from warehouse.ledger import Ledger
+from warehouse.publish import PUBLISHED_SCHEMAS
+from warehouse.retention.databases import needs_rewrite
+from warehouse.retention.finding import REPORT, Finding
+from warehouse.retention.former import INTERNAL_SCHEMA
+from warehouse.session import attach_database
+
+# `reference` holds lists that ship with the code.
+_SCHEMAS = {
+    "warehouse": {*PUBLISHED_SCHEMAS, "reference", INTERNAL_SCHEMA},
+    "published": set(PUBLISHED_SCHEMAS.values()),
+}
+_WORKSPACE = "workspace_key"
+# Tables that name single workspaces on purpose, and die with the account.
+_NAMING = "dim_published_"
+# No anonymous table has one of these; surrogates are called `_key`.
+_PERSONAL = re.compile(r".*_(token|id|email|phone|network|url|at)|email|phone|received_at|event_date|body.*")
+# Deleted contents stay in free blocks until the file is rewritten, which each apply does.
+LONGEST_UNREWRITTEN = timedelta(days=1)
+
+# Where Dagster keeps what happened, and since when. Lists of what exists have no window.
+_DAGSTER_TABLES = {
+    "runs": "create_timestamp",
+    "event_logs": "timestamp",
+    "job_ticks": "timestamp",
+    "bulk_actions": "timestamp",
+    "asset_check_executions": "create_timestamp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What stands for workspaces in published tables: of those that live, and of none in particular."""
+
+    living: frozenset[str]
+    coarse: frozenset[str]
+
+
+def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Keys) -> Iterator[Finding]:
+    """What is wrong with the warehouse file and the published copy; the caller holds the warehouse lock."""
+    connection = connect(tmp=home.tmp)
+    try:
+        for name, path in (("warehouse", home.warehouse_path), ("published", home.published_path)):
+            if not path.exists():
+                continue
+            try:
+                if name == "warehouse":
+                    attach_database(connection, path, alias=name, keyring=keyring, read_only=True)
+                else:
+                    connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
+                yield from _contents(connection, name, keys)
+                may_wait = name == "warehouse" and needs_rewrite(home, ledger)
+                yield from _leftovers(connection, name, path, may_wait=may_wait)
+            except duckdb.Error as error:
+                yield Finding(path.name, f"file that could not be read ({type(error).__name__})", 1, REPORT)
+    finally:
+        connection.close()
+    others = [p for p in home.published_path.parent.iterdir() if not _is_the_copy(p, home)]
+    if others:
+        yield Finding("published", "file(s) beside the one published copy", len(others), REPORT)
+
+
+def dagster_findings(home: Home, *, days: int, as_of: datetime) -> Iterator[Finding]:
+    """Dagster's records of runs, events and ticks from before its window."""
+    # A run ages from its end, so its first records may be a day older.
+    last = datetime.combine(as_of.date() - timedelta(days=days + 1), datetime.min.time())
+    old: dict[str, int] = {}
+    for path in sorted((home.dagster / "storage").rglob("*.db")):
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+                for table, rows in _old_rows(connection, last):
+                    old[table] = old.get(table, 0) + rows
+        except sqlite3.Error as error:
+            kind = type(error).__name__
+            yield Finding("dagster", f"database that could not be read ({kind})", 1, REPORT)
+    for table, rows in old.items():
+        yield Finding("dagster", f"record(s) in {table} older than {days} days", rows)
+
+
+def _contents(connection: duckdb.DuckDBPyConnection, database: str, keys: Keys) -> Iterator[Finding]:
+    tables = connection.execute(
+        "select schema_name, table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = ? and (schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = ?) "
+        "group by all order by all",
+        [database, database],
+    ).fetchall()
+    for schema, table, columns in tables:
+        place = f"{database}: {schema}.{table}"
+        if schema not in _SCHEMAS[database]:
+            yield Finding(place, "table where only views may be: its rows cannot be erased", 1, REPORT)
+        if personal := [name for name in columns if _PERSONAL.fullmatch(name)]:
+            yield Finding(place, f"column(s) of rows about persons ({', '.join(personal)})", 1, REPORT)
+        if _WORKSPACE in columns:
+            allowed = keys.living if table.startswith(_NAMING) else keys.living | keys.coarse
+            yield from _strangers(
+                connection, f"{database}.{identifier(schema)}.{identifier(table)}", place, allowed
+            )
+
+
+def _strangers(
+    connection: duckdb.DuckDBPyConnection, table: str, place: str, allowed: Collection[str]
+) -> Iterator[Finding]:
+    ((rows,),) = connection.execute(
+        f"select count(*) from {table} where not list_contains(?::varchar[], {_WORKSPACE})", [sorted(allowed)]
+    ).fetchall()
+    if rows:
+        yield Finding(place, "row(s) of workspaces that have ended, or that no account data knows", int(rows))
+
+
+def _leftovers(
+    connection: duckdb.DuckDBPyConnection, database: str, path: Path, *, may_wait: bool
+) -> Iterator[Finding]:
+    ((free,),) = connection.execute(
+        "select free_blocks from pragma_database_size() where database_name = ?", [database]
+    ).fetchall()
+    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    if free and not (may_wait and datetime.now(UTC) - changed < LONGEST_UNREWRITTEN):
+        yield Finding(path.name, "free block(s), which keep what was deleted: rewrite it by copy", int(free))
+
+
+def _is_the_copy(path: Path, home: Home) -> bool:
+    # A hidden file is a copy in the making; one that a crash left has a window of its own (tmp).
+    return path == home.published_path or path.name.startswith(".")
+
+
+def _old_rows(connection: sqlite3.Connection, last: datetime) -> Iterator[tuple[str, int]]:
+    tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    for table, column in _DAGSTER_TABLES.items():
+        if table in tables:
+            # Some are stored as text, some as seconds.
+            (rows,) = connection.execute(
+                f"select count(*) from {table} where case when typeof({column}) = 'text' "
+                f"then {column} < ? else {column} < ? end",
+                (last.isoformat(sep=" "), last.replace(tzinfo=UTC).timestamp()),
+            ).fetchone()
+            if rows:
+                yield table, rows
