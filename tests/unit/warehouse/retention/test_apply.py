@@ -1,5 +1,6 @@
 """Plans name what is due and why; carrying one out does that, all of it or nothing."""
 
+import shutil
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -12,7 +13,7 @@ from warehouse.keyring import Purpose
 from warehouse.ledger import Commit
 from warehouse.locks import reader_lease
 from warehouse.reading import read_parts
-from warehouse.retention import records
+from warehouse.retention import evidence, records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.errors import PlanError, UnknownDataSetError
 from warehouse.retention.plan import GONE, Outcome, write_manifest
@@ -239,6 +240,27 @@ def test_a_file_whose_key_is_gone_can_be_deleted_when_due_and_stops_everything_b
 
     assert applied.plan.missing_keys == 1
     assert stored() == {}
+
+
+def test_a_restored_backup_is_unreadable_where_it_had_expired_and_expires_again(
+    load, apply, stored, home, keyring, ledger, tmp_path
+):
+    load(("a", "w", "t"))
+    load(("b", "w", "t"), day=DAY + timedelta(days=60))
+    apply(DAY + timedelta(days=61))
+    shutil.copytree(home.data, tmp_path / "backup")
+    apply(DAY + timedelta(days=90))
+
+    shutil.rmtree(home.data)
+    shutil.copytree(tmp_path / "backup", home.data)
+
+    with pytest.raises(KeyringError):
+        stored()
+    apply(DAY + timedelta(days=91))
+    assert stored() == {90: {"b"}}
+    sealing = keyring.get(Purpose.LEDGER, "evidence")
+    problems = evidence.check_chain(ledger, key=sealing, anchor=home.keys / evidence.ANCHOR)
+    assert "restored from a backup" in " ".join(problems)
 
 
 def test_a_data_set_without_a_rule_stops_everything(load, planned):
