@@ -1,0 +1,54 @@
+"""Files of a few rows on their way through real contracts, for tests that begin at the inbox."""
+
+import csv
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.contract import contracts_of
+from pipelines.ingest import Ingested, ingest_file
+from pipelines.loading import Options, Progress
+from pipelines.runtime import Runtime
+
+Row = Mapping[str, object]
+
+
+def write_csv(source: str, *rows: Row, full: bool = False) -> Path:
+    """A CSV file of one data set; what a row does not name is empty."""
+    folder = Path(tempfile.mkdtemp(prefix=source))
+    path = folder / ("export.full.csv" if full else "export.csv")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+    return path
+
+
+def give(
+    runtime: Runtime,
+    source: str,
+    *rows: Row,
+    as_of: datetime,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> Ingested:
+    """Ingest rows of one data set as a file of its own."""
+    contract = runtime.contracts[source]
+    return ingest_file(
+        runtime,
+        write_csv(source, *rows, full=full),
+        contracts=contracts_of(contract.feed, runtime.contracts),
+        options=Options(as_of=as_of, allow_shrink=True),
+        progress=progress,
+    )
+
+
+def outcomes(result: Ingested) -> dict[str, int]:
+    """Reason (or outcome, where there is none) → rows."""
+    return {count.reason or count.outcome: count.rows for count in result.counts}
+
+
+def _text(value: object) -> object:
+    return value.isoformat() + "Z" if isinstance(value, datetime) else value
