@@ -1,7 +1,5 @@
 """What dbt-duckdb loads: attaches store and warehouse in process and defines `surrogate`."""
 
-import hashlib
-import hmac
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,11 @@ from duckdb.sqltypes import VARCHAR
 
 from pipelines.contract import load_contracts
 from pipelines.runtime import view_schema
+from pipelines.surrogates import surrogate
 from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.keyring import KeyRing, KeyStore, Purpose
 from warehouse.session import attach
-
-SURROGATE_HEX_DIGITS = 16
 
 
 class Plugin(BasePlugin):
@@ -52,17 +49,15 @@ class Plugin(BasePlugin):
 def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> None:
     """Define the SQL function `surrogate(workspace_id, kind, value)`; null where one of them is null.
 
-    The result stands for a workspace or campaign in published tables: HMAC-SHA-256 under a key of
-    the workspace that serves nothing else, so that it dies with the account.
+    The result stands for a workspace or campaign in published tables (`pipelines.surrogates`).
     """
 
     @cache
-    def surrogate(workspace_id: str, kind: str, value: str) -> str:
-        key = keyring.get(Purpose.SURROGATE, workspace_id)
-        return hmac.new(key, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()[:SURROGATE_HEX_DIGITS]
+    def of_workspace(workspace_id: str, kind: str, value: str) -> str:
+        return surrogate(keyring.get(Purpose.SURROGATE, workspace_id), kind, value)
 
     # Not of type Arrow: up to 1.5.5 at least, DuckDB lets go of the strings such a function returns before it
     # has read them (duckdb issue 20606). Called for each campaign of a slice, not for each message.
     connection.create_function(
-        "surrogate", surrogate, [VARCHAR, VARCHAR, VARCHAR], VARCHAR, type=PythonUDFType.NATIVE
+        "surrogate", of_workspace, [VARCHAR, VARCHAR, VARCHAR], VARCHAR, type=PythonUDFType.NATIVE
     )

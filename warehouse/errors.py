@@ -95,6 +95,17 @@ class UnsoundMartsError(WarehouseError):
         )
 
 
+class CoarseningError(WarehouseError):
+    """A cube has a column of which nothing says what becomes of it when an account ends."""
+
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
+        super().__init__(
+            f"cubes.{table}: nothing says what becomes of {', '.join(columns)} when an account ends. "
+            "Nothing was changed. Columns of a cube are dates, `…_key`, counts (bigint), or `…_amount` "
+            "with `…_currency`."
+        )
+
+
 class ShrinkError(WarehouseError):
     """A full export would delete most of a table."""
 
