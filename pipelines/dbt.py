@@ -237,7 +237,7 @@ def _closed_days(
 def _note_slices(warehouse: Warehouse, first: date, last: date) -> None:
     """Record how far the cubes go, if no slice before was left out."""
     waiting = unbuilt_slices(warehouse.runtime, as_of=warehouse.now())
-    if waiting is not None and first <= waiting[0] <= last:
+    if waiting and first <= waiting[0][0] <= last:
         warehouse.runtime.ledger.set_built_until(last)
 
 

@@ -12,6 +12,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from pipelines.errors import PipelineError
+from pipelines.frozen import refuse_frozen_slices
 from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -73,7 +74,8 @@ def build(
 ) -> BuildSummary:
     """Build cubes slice by slice, then the marts over them, and test both.
 
-    Holds the warehouse's lock throughout. A slice built again replaces itself.
+    Holds the warehouse's lock throughout. A slice built again replaces itself, as long as all its rows are
+    there.
 
     Args:
         from_day: First send day, inclusive.
@@ -83,6 +85,7 @@ def build(
         progress: Called with slices done and in all.
 
     Raises:
+        FrozenSliceError: Rows of a day were deleted; names it and the evidence. Nothing was built.
         MartsError: A model or test failed; names it.
         LockedError: Another process is writing the warehouse.
         KeyringError: A key of a live partition is missing.
@@ -101,6 +104,8 @@ def build(
     ]
     callbacks = [_on_slice(days, progress)] if progress and days else []
     with leases(runtime.home), _connection_closed_afterwards():
+        if days:
+            refuse_frozen_slices(runtime, first=from_day, last=to_day)
         unsound = runtime.ledger.unsound_marts()
         runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
         try:

@@ -12,6 +12,7 @@ from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days
 from pipelines.contract import lateness_days
 from pipelines.errors import PipelineError
+from pipelines.frozen import without_gaps
 from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
@@ -21,6 +22,7 @@ from pipelines.runtime import Runtime
 from pipelines.slices import last_closed_day
 from warehouse.errors import WarehouseError
 from warehouse.publish import Published, publish
+from warehouse.retention import records
 from warehouse.retention.plan import GONE
 
 Stage = Callable[[str, int, int], None]
@@ -111,12 +113,12 @@ class RunPlan:
 
     Attributes:
         waiting: Feed → files.
-        slices: First and last day to build from what is in the store already.
+        slices: First and last day of each range to build from what is in the store already.
         expiring: Data set → rows that are due to be deleted.
     """
 
     waiting: Mapping[str, int]
-    slices: tuple[date, date] | None
+    slices: list[tuple[date, date]]
     expiring: Mapping[str, int]
 
 
@@ -143,26 +145,39 @@ def _waiting(runtime: Runtime, from_day: date | None, to_day: date | None) -> li
     ]
 
 
-def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> tuple[date, date] | None:
-    """First and last closed slice that is not built yet; None where there is none."""
+def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> list[tuple[date, date]]:
+    """First and last day of each range of closed slices that are not built yet, oldest first.
+
+    Gaps, days whose rows were deleted before, lie between the ranges: they are never built.
+    """
     first = _first_unbuilt(runtime)
     last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
-    return (first, last) if first is not None and first <= last else None
+    if first is None:
+        return []
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return without_gaps(days, (gap.event_date for gap in records.gaps(runtime.ledger)))
 
 
 def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) -> None:
-    """Build every closed slice that is not built yet."""
-    slices = unbuilt_slices(runtime, as_of=as_of)
-    if slices is None:
+    """Build every closed slice that is not built yet and is no gap."""
+    ranges = unbuilt_slices(runtime, as_of=as_of)
+    if not ranges:
         return
-    first, last = slices
-    tell("build", 0, (last - first).days + 1)
+    total = sum((last - first).days + 1 for first, last in ranges)
+    done = 0
+    tell("build", done, total)
     # Ingestion and dbt take turns, so that the memory of one is enough.
     runtime.engine.release()
-    with summary.timed("build"):
-        build(runtime, from_day=first, to_day=last, progress=lambda done, total: tell("build", done, total))
-    runtime.ledger.set_built_until(last)
-    summary.slices.append((first, last))
+    for first, last in ranges:
+
+        def progress(built: int, _total: int, before: int = done) -> None:
+            tell("build", before + built, total)
+
+        with summary.timed("build"):
+            build(runtime, from_day=first, to_day=last, progress=progress)
+        runtime.ledger.set_built_until(last)
+        summary.slices.append((first, last))
+        done += (last - first).days + 1
 
 
 def _first_unbuilt(runtime: Runtime) -> date | None:

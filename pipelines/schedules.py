@@ -207,13 +207,13 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
 
 
 def next_slices(warehouse: Warehouse) -> tuple[date, date] | None:
-    """First and last day of the slices to build next; None where there is none."""
-    waiting = unbuilt_slices(warehouse.runtime, as_of=warehouse.now())
-    if waiting is None:
-        return None
-    first = max(waiting[0], date.fromisoformat(FIRST_DAY))
-    last = min(waiting[1], first + timedelta(days=MOST_DAYS_PER_RUN - 1))
-    return (first, last) if first <= last else None
+    """First and last day of the slices to build next, with no gap between; None where there are none."""
+    for begin, end in unbuilt_slices(warehouse.runtime, as_of=warehouse.now()):
+        first = max(begin, date.fromisoformat(FIRST_DAY))
+        last = min(end, first + timedelta(days=MOST_DAYS_PER_RUN - 1))
+        if first <= last:
+            return first, last
+    return None
 
 
 def _waiting(runtime: Runtime) -> list[Landed]:

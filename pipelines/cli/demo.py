@@ -25,7 +25,7 @@ _FUNNEL = f"""
         campaign_name, channel, attempted_messages, delivered_messages, read_messages, clicked_messages,
         replied_72h_messages, opted_out_messages, delivery_rate, read_rate
     from mart_campaign_funnel
-    where campaign_key not in ('none', 'other')
+    where campaign_key not in ('none', 'other', 'former')
     order by attempted_messages desc, workspace_key, campaign_key
     limit {CAMPAIGNS_SHOWN}
 """

@@ -57,8 +57,8 @@ def run(
 def _print_plan(plan: RunPlan) -> None:
     for feed, files in plan.waiting.items():
         OUT.print(f"{feed}: {files:,} file(s) wait.")
-    if plan.slices:
-        OUT.print(f"Marts of {plan.slices[0]} to {plan.slices[1]} are due to be built.")
+    for first, last in plan.slices:
+        OUT.print(f"Marts of {first} to {last} are due to be built.")
     for source, rows in plan.expiring.items():
         OUT.print(f"{source}: {rows:,} row(s) reach the end of their window.")
     OUT.print("Dry run: nothing was changed.")

@@ -175,7 +175,7 @@ def test_slices_hold_safe_groups_only_and_every_message_once(runtime, store):
         ("2026-05-10", "Bakery", "Spring offer", "20", "20", "20", "10", "10", "1.000000"),
         # Three contacts and the twelve that hide them.
         ("2026-05-10", "Bakery", "other", "12", "15", "15", "8", "8", "0.750000"),
-        ("2026-05-10", "other", "other", "12", "12", "12", "6", "6", "0.600000"),
+        ("2026-05-10", "Other workspaces", "other", "12", "12", "12", "6", "6", "0.600000"),
         ("2026-05-12", "Bakery", "Spring offer", "20", "20", "20", "10", "10", "1.000000"),
     ]
     assert slices == [(1, 3), (2, 3), (3, 3)]

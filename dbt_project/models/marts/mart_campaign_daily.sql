@@ -19,7 +19,7 @@ workspaces as (
 select
     cells.send_date,
     cells.workspace_key,
-    workspaces.workspace_name,
+    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.campaign_key,
     campaigns.campaign_name,
     campaigns.channel,

@@ -32,7 +32,7 @@ workspaces as (
 
 select
     summed.workspace_key,
-    workspaces.workspace_name,
+    {{ workspace_label('summed.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     summed.campaign_key,
     campaigns.campaign_name,
     campaigns.channel,

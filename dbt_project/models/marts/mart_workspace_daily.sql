@@ -25,7 +25,7 @@ workspaces as (
 select
     summed.send_date,
     summed.workspace_key,
-    workspaces.workspace_name,
+    {{ workspace_label('summed.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     workspaces.workspace_country,
     workspaces.industry,
     workspaces.plan,

@@ -4,7 +4,7 @@ with published as (
         workspace_key,
         campaign_key
     from {{ ref('cube_spine_daily') }}
-    where campaign_key not in ('other', 'none')
+    where campaign_key not in ('other', 'none', 'former')
 
 ),
 

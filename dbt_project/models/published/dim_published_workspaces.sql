@@ -2,7 +2,7 @@ with published as (
 
     select distinct workspace_key
     from {{ ref('cube_spine_daily') }}
-    where workspace_key <> 'other'
+    where workspace_key not in ('other', 'former')
 
 ),
 
