@@ -17,6 +17,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Directory of real inputs (whatsapp/*.json, text/access_combined.log); without it tests skip.",
     )
+    parser.addoption(
+        "--stress", action="store_true", help="Thousands of examples and hundreds of kills: `make stress`."
+    )
+
+
+@pytest.fixture
+def stress(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for many more examples than usual."""
+    return bool(request.config.getoption("--stress"))
 
 
 @pytest.fixture

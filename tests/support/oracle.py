@@ -1,0 +1,205 @@
+"""What must survive, said a second time: row by row and day by day, from the policy's words alone.
+
+Deliberately slow and plain, and without a line of the engine: it walks over every day since a row's event
+and asks whether the row was past its window on it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+ONE_DAY = timedelta(days=1)
+# What the policy says, as numbers of its own: a wrong one in the engine must not agree with itself.
+INBOX_DAYS = 14
+CLASSES = (15, 30, 60, 90, 180, 365)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Window of one category.
+
+    Attributes:
+        days: From the event; None: until the account ends.
+        chosen: Whether a workspace may choose another window.
+        outlives: Whether the end of the account leaves it alone.
+    """
+
+    days: int | None
+    chosen: bool = False
+    outlives: bool = False
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A legal hold; None = not limited in that respect. ``until`` is exclusive."""
+
+    name: str
+    workspace: str
+    expires_at: datetime
+    source: str | None = None
+    contact: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is known at one moment, as it came in.
+
+    Attributes:
+        policy: First day → category → rule; before the first day the first applies.
+        chosen: Workspace → (since when, days or None for the default) in order of time.
+        ended: Workspace → end of its subscription.
+        account_days: Days after that in which everything must be gone.
+    """
+
+    policy: Mapping[date, Mapping[str, Rule]]
+    chosen: Mapping[str, tuple[tuple[datetime, int | None], ...]] = field(default_factory=dict)
+    ended: Mapping[str, datetime] = field(default_factory=dict)
+    holds: tuple[Hold, ...] = ()
+    account_days: int = 30
+    classes: tuple[int, ...] = CLASSES
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as the store has it.
+
+    Attributes:
+        day: Day its window starts on; None: it has none.
+        at: Its own time, which a hold's period asks about; None: it has none.
+        contact: Whose it is; "" where the data set knows no contacts.
+        moves: Whether it lies in the class of its window (events), or where it was put for good.
+        needed_until: It is a legal hold itself: the end of the account does not end it before this.
+    """
+
+    source: str
+    category: str
+    workspace: str
+    id: str
+    day: date | None = None
+    at: datetime | None = None
+    contact: str | None = ""
+    moves: bool = True
+    needed_until: datetime | None = None
+
+
+class Oracle:
+    """Survivors by row: `class 90`, `kept` where rows have no class, `hold <name>`."""
+
+    def __init__(self) -> None:
+        self.fates: dict[Row, str] = {}
+        self._past: set[tuple[str, str, date]] = set()
+        self._ended: set[str] = set()
+
+    def arrive(self, rows: Iterable[Row], *, at: datetime, known: Known) -> None:
+        """Rows come to be taken in; what is past its window, or of an account that is gone, is not."""
+        for row in rows:
+            if row in self.fates or self._is_refused(row, at, known) or self._is_past(row, at, known):
+                continue
+            self.fates[row] = self._class_of(row, at, known)
+
+    def leave(self, rows: Iterable[Row]) -> None:
+        """The source deleted rows."""
+        for row in rows:
+            self.fates.pop(row, None)
+
+    def apply(self, *, at: datetime, known: Known) -> None:
+        """What is due goes, or is held; what is not lies where it belongs."""
+        for workspace in known.ended:
+            gone = gone_on(known, workspace)
+            if gone is not None and gone <= at.date():
+                # For good: whoever comes back after that is another workspace.
+                self._ended.add(workspace)
+        for row, fate in list(self.fates.items()):
+            # What a hold alone kept is past its window for good.
+            due = fate.startswith("hold ") or self._has_ended(row, at, known) or self._is_past(row, at, known)
+            if not due:
+                # Where all workspaces have one window nothing needs to move: the day alone decides.
+                if rule_on(known, row.category, at.date()).chosen:
+                    self.fates[row] = self._class_of(row, at, known)
+            elif hold := self._hold_over(row, fate, at, known):
+                self.fates[row] = f"hold {hold.name}"
+            elif row.needed_until is None or row.needed_until <= at:
+                del self.fates[row]
+
+    def _is_past(self, row: Row, at: datetime, known: Known) -> bool:
+        if row.day is None:
+            return False
+        if (row.category, row.workspace, row.day) in self._past:
+            return True
+        for day, days in windows_by_day(row.category, row.workspace, row.day, at, known):
+            if row.day + timedelta(days=days) <= day:
+                # Nothing that lengthens the window later brings it back.
+                self._past.add((row.category, row.workspace, row.day))
+                return True
+        return False
+
+    def _class_of(self, row: Row, at: datetime, known: Known) -> str:
+        rule = rule_on(known, row.category, at.date())
+        if rule.days is None or not row.moves:
+            return "kept"
+        return f"class {window_at(known, row.category, row.workspace, at)}"
+
+    def _hold_over(self, row: Row, fate: str, at: datetime, known: Known) -> Hold | None:
+        """The hold that keeps a row: the one that does already, else the one that lasts longest."""
+        if row.needed_until is not None:
+            return None
+        covering = [hold for hold in known.holds if hold.expires_at > at and covers(hold, row)]
+        covering.sort(key=lambda hold: (fate != f"hold {hold.name}", -hold.expires_at.timestamp(), hold.name))
+        return covering[0] if covering else None
+
+    def _has_ended(self, row: Row, at: datetime, known: Known) -> bool:
+        return row.workspace in self._ended and not rule_on(known, row.category, at.date()).outlives
+
+    def _is_refused(self, row: Row, at: datetime, known: Known) -> bool:
+        if rule_on(known, row.category, at.date()).outlives:
+            return False
+        gone = gone_on(known, row.workspace)
+        return row.workspace in self._ended or (gone is not None and at.date() >= gone - INBOX_DAYS * ONE_DAY)
+
+
+def gone_on(known: Known, workspace: str) -> date | None:
+    """The day on which nothing of a workspace may be left."""
+    ended = known.ended.get(workspace)
+    return ended.date() + known.account_days * ONE_DAY if ended is not None else None
+
+
+def covers(hold: Hold, row: Row) -> bool:
+    """Whether a row is in the scope of a hold; a period says nothing of rows without a time."""
+    return (
+        hold.workspace == row.workspace
+        and hold.source in (None, row.source)
+        and hold.contact in (None, row.contact)
+        and (hold.since is None or row.at is None or row.at >= hold.since)
+        and (hold.until is None or row.at is None or row.at < hold.until)
+    )
+
+
+def rule_on(known: Known, category: str, day: date) -> Rule:
+    """The rule of the policy that is in force on a day."""
+    begun = [first for first in sorted(known.policy) if first <= day]
+    return known.policy[begun[-1] if begun else min(known.policy)][category]
+
+
+def window_at(known: Known, category: str, workspace: str, at: datetime) -> int:
+    """Days of the window at one instant: the workspace's choice, rounded down to a class, or the rule's."""
+    rule = rule_on(known, category, at.date())
+    assert rule.days is not None
+    begun = [days for since, days in known.chosen.get(workspace, ()) if since <= at]
+    if not (rule.chosen and begun and begun[-1] is not None):
+        return rule.days
+    return max([c for c in known.classes if c <= begun[-1]] or [min(known.classes)])
+
+
+def windows_by_day(
+    category: str, workspace: str, first: date, at: datetime, known: Known
+) -> Iterator[tuple[date, int]]:
+    """Every window that was in force at some instant of each day up to now, with its day."""
+    for ordinal in range(first.toordinal(), at.toordinal() + 1):
+        day = date.fromordinal(ordinal)
+        midnight = datetime.combine(day, time())
+        changes = [since for since, _ in known.chosen.get(workspace, ()) if since.date() == day]
+        for instant in (midnight, *changes):
+            if instant <= at and rule_on(known, category, day).days is not None:
+                yield day, window_at(known, category, workspace, instant)
