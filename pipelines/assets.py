@@ -8,10 +8,11 @@ from pathlib import Path
 import dagster as dg
 
 from anonymizers.errors import AnonymizerError
-from pipelines.closing import close_days
+from pipelines.closing import compact_closed_days
 from pipelines.contract import Contract, Kind
 from pipelines.conventions import (
     DAYS,
+    MARTS_JOB,
     RETRIES,
     WRITER_POOL,
     batches_key,
@@ -25,6 +26,7 @@ from pipelines.conventions import (
 )
 from pipelines.documents import stored_columns
 from pipelines.errors import PipelineError
+from pipelines.expiry import expired_days, expired_metadata
 from pipelines.inbox import LOAD_FIRST, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
@@ -33,6 +35,7 @@ from pipelines.runtime import Runtime
 from warehouse.compaction import compact_day
 from warehouse.errors import WarehouseError
 from warehouse.publish import publish
+from warehouse.retention import evidence
 
 
 def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
@@ -115,7 +118,11 @@ def store_asset(contract: Contract) -> dg.AssetsDefinition:
         group_name=contract.provider,
         owners=[team(contract.owner)],
         description=f"{contract.description} Pseudonymous and encrypted; "
-        + ("expires by day. Materializing a day compacts it." if events else "the latest state only."),
+        + (
+            "expires by day. Materializing a day compacts it; one that expired is refused."
+            if events
+            else "the latest state only."
+        ),
         kinds={"parquet"},
         tags={"zone": "store", "policy": contract.policy.value, "subject": contract.subject.value},
         metadata={
@@ -133,13 +140,15 @@ def store_asset(contract: Contract) -> dg.AssetsDefinition:
             if not events:
                 rows = sum(part.rows for part in runtime.ledger.live_parts(contract.source))
                 return dg.MaterializeResult(metadata={"dagster/row_count": rows})
-            first, last = _chosen_days(context, contract)
+            days = days_between(*_chosen_days(context, contract))
+            expired = _expired(context, warehouse, contract, days)
             rows_by_day = dict(runtime.ledger.live_days(contract.source))
-            for day in days_between(first, last):
+            for day in days:
                 if day in rows_by_day:
                     _compact(warehouse, contract, day)
                 context.add_asset_metadata(
-                    {"dagster/partition_row_count": rows_by_day.get(day, 0)}, partition_key=day.isoformat()
+                    {"dagster/partition_row_count": rows_by_day.get(day, 0), **expired.get(day, {})},
+                    partition_key=day.isoformat(),
                 )
             return dg.MaterializeResult()
 
@@ -178,24 +187,17 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
 
 
 @dg.op(pool=WRITER_POOL, retry_policy=RETRIES)
-def close_and_expire(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
-    """Compact the days that closed, expire what is past its window, unlink files, destroy keys."""
+def compact_closed(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Compact the days that closed and changed since."""
     with values_stay_inside():
-        closed = close_days(warehouse.runtime, as_of=warehouse.now())
-    context.add_output_metadata(
-        {
-            "parts_compacted": closed.parts_compacted,
-            "rows_deleted": closed.rows_deleted,
-            "files_unlinked": closed.files_unlinked,
-            "keys_destroyed": closed.keys_destroyed,
-        }
-    )
+        compacted, swept = compact_closed_days(warehouse.runtime, as_of=warehouse.now())
+    context.add_output_metadata({"files_compacted": compacted, "files_unlinked": swept.files})
 
 
-@dg.job(name="close", description="Compact closed days, expire what is past its window. Nothing else.")
+@dg.job(name="close", description="Compact closed days that got late rows. Deletes no row.")
 def close_job() -> None:
-    """The op alone: what it removes spans all assets."""
-    close_and_expire()
+    """The op alone: it spans all assets."""
+    compact_closed()
 
 
 def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -248,6 +250,35 @@ def _compact(warehouse: Warehouse, contract: Contract, day: date) -> None:
         day=day,
         as_of=warehouse.now(),
     )
+
+
+def _expired(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, contract: Contract, days: Sequence[date]
+) -> dict[date, dict[str, str | int]]:
+    """What stands on those of some days whose rows were deleted; says which they are.
+
+    A run that builds slices goes on: another data set may still have the day.
+
+    Raises:
+        dg.Failure: Nothing but such days was chosen.
+    """
+    runtime = warehouse.runtime
+    expired = expired_days(runtime, contract.source)
+    chosen = {day: expired[day] for day in days if day in expired}
+    if not chosen:
+        return {}
+    entries = {entry.seq: entry for entry in evidence.entries(runtime.ledger)}
+    listed = ", ".join(f"{day} (evidence {stone.evidence})" for day, stone in sorted(chosen.items()))
+    if len(chosen) == len(days) and context.job_name != MARTS_JOB:
+        raise dg.Failure(
+            description=f"{contract.source}: {listed} expired, and expired rows do not come back. Nothing "
+            "was done. `wasms retention explain` says which rule applied.",
+            allow_retries=False,
+        )
+    context.log.warning("%s: %s expired and stay empty.", contract.source, listed)
+    return {
+        day: expired_metadata(stone, entries.get(stone.evidence), rows=0) for day, stone in chosen.items()
+    }
 
 
 def _chosen_days(context: dg.AssetExecutionContext, contract: Contract) -> tuple[date, date]:

@@ -20,6 +20,9 @@ MINIMUM_CONTACTS = 11
 # The column of cubes and marts that holds distinct contacts.
 CONTACTS_COLUMN = "audience_contacts"
 
+# Why a file was removed whose rows are in another now.
+_LIVES_ON = ("compacted", "rewritten")
+
 # Events come all the time; exports of tables may come once a week.
 LONGEST_SILENCE = {Kind.EVENT: timedelta(days=2), Kind.ENTITY: timedelta(days=8)}
 # Slices close at midnight and are built the same night.
@@ -121,7 +124,7 @@ def _reconciliation_check(contract: Contract) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=store_key(contract.source),
         name="reconciliation",
-        description="Rows kept by ingestion = rows stored + rows expired, and the files hold them.",
+        description="Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them.",
         blocking=True,
         additional_deps=[batches_key(contract.feed)],
         retry_policy=RETRIES,
@@ -146,11 +149,13 @@ def reconciliation_result(runtime: Runtime, contract: Contract) -> dg.AssetCheck
         if count.source == contract.source:
             outcomes[count.outcome] += count.rows
     parts = ledger.live_parts(contract.source)
-    damaged = damaged_files(runtime.home, parts)
+    held = [part for part in ledger.held_parts() if part.source == contract.source]
+    damaged = damaged_files(runtime.home, [*parts, *held])
     fates = ledger.rows_by_fate(contract.source)
     stored = fates.get("live", 0)
-    # What was compacted lives on in another file. An entity's state is replaced, not added to.
-    gone = sum(rows for fate, rows in fates.items() if fate not in ("live", "compacted"))
+    # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
+    gone = sum(rows for fate, rows in fates.items() if fate not in ("live", *_LIVES_ON))
+    held_rows = sum(part.rows for part in held)
     lost = outcomes.get("kept", 0) - stored - gone if contract.kind is Kind.EVENT else 0
     opened = [] if damaged else _changed(runtime, contract, parts)
     difference = sum(part.rows for part in opened) - count_rows(
@@ -160,7 +165,8 @@ def reconciliation_result(runtime: Runtime, contract: Contract) -> dg.AssetCheck
         passed=not (lost or difference or damaged),
         metadata={
             **{f"rows_{outcome}": rows for outcome, rows in sorted(outcomes.items())},
-            "rows_stored": stored,
+            "rows_stored": stored - held_rows,
+            "rows_held": held_rows,
             "rows_gone": gone,
             "rows_unaccounted": lost,
             "rows_differing_in_files": difference,

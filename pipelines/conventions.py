@@ -20,6 +20,9 @@ DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_of
 # One writer of `warehouse.duckdb`; ingestion never waits for it. Pools hold one op each (dagster.yaml).
 WRITER_POOL = "warehouse"
 
+# The job that builds slices; it takes the store as it is.
+MARTS_JOB = "marts"
+
 # For what passes by itself (`_PASSING`); anything else fails at once.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
@@ -44,6 +47,11 @@ def store_key(source: str) -> dg.AssetKey:
 def published_key() -> dg.AssetKey:
     """The copy that analysts open."""
     return dg.AssetKey(["published", "marts"])
+
+
+def retention_key() -> dg.AssetKey:
+    """What was deleted, when and under which rule."""
+    return dg.AssetKey(["retention", "evidence"])
 
 
 def team(name: str) -> str:

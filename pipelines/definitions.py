@@ -9,6 +9,7 @@ from pipelines.assets import close_job, contract_assets, published_asset
 from pipelines.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.contract import load_contracts
 from pipelines.dbt import load_manifest, marts_assets, tables
+from pipelines.expiry import endings_check, in_time_checks, retention_alarm, retention_asset, window_checks
 from pipelines.inbox import feeds
 from pipelines.resources import Warehouse
 from pipelines.schedules import asset_jobs, schedules, sensors
@@ -37,15 +38,21 @@ def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
         for schema in ("cubes", "marts")
         for key in tables(manifest, schema=schema, column=CONTACTS_COLUMN)
     )
+    proofs = [*window_checks(contracts), *in_time_checks(cubes), endings_check()]
     jobs = asset_jobs(
-        sources=contracts, feed_names=feeds(contracts), built=built, thresholds=thresholds, close=close_job
+        sources=contracts,
+        feed_names=feeds(contracts),
+        built=built,
+        thresholds=thresholds,
+        proofs=proofs,
+        close=close_job,
     )
     return dg.Definitions(
-        assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts])],
-        asset_checks=[*store_checks(contracts), *thresholds, *map(slices_check, cubes)],
+        assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts]), retention_asset()],
+        asset_checks=[*store_checks(contracts), *thresholds, *map(slices_check, cubes), *proofs],
         jobs=list(jobs),
         schedules=schedules(jobs),
-        sensors=sensors(jobs),
+        sensors=[*sensors(jobs), retention_alarm(cubes)],
         resources={"warehouse": warehouse},
         # One process per run: a process per step takes longer to start than most steps take to run.
         executor=dg.in_process_executor,

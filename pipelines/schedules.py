@@ -1,4 +1,4 @@
-"""When what runs: the inbox as files come, slices as days close, publishing and expiry every night."""
+"""When what runs: the inbox as files come, slices as days close, publishing and deletion every night."""
 
 import hmac
 import json
@@ -10,13 +10,16 @@ import dagster as dg
 
 from pipelines.conventions import (
     FIRST_DAY,
+    MARTS_JOB,
     batches_key,
     day_range,
     inbox_key,
     published_key,
+    retention_key,
     store_key,
     values_stay_inside,
 )
+from pipelines.expiry import WINDOW_CHECK
 from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.resources import Warehouse
 from pipelines.run import unbuilt_slices
@@ -48,6 +51,7 @@ class Jobs(NamedTuple):
     ingest: "AssetJob"
     marts: "AssetJob"
     publish: "AssetJob"
+    retention: "AssetJob"
     close: dg.JobDefinition
 
 
@@ -57,6 +61,7 @@ def asset_jobs(
     feed_names: Iterable[str],
     built: Sequence[dg.AssetsDefinition],
     thresholds: Sequence[dg.AssetChecksDefinition],
+    proofs: Sequence[dg.AssetChecksDefinition],
     close: dg.JobDefinition,
 ) -> Jobs:
     """Put assets and the checks that guard them into jobs.
@@ -64,6 +69,7 @@ def asset_jobs(
     Args:
         built: The assets that dbt builds.
         thresholds: The checks that published tables must pass.
+        proofs: The checks that show what retention did, and what it is about to do.
     """
     store = [store_key(source) for source in sources]
     return Jobs(
@@ -74,7 +80,7 @@ def asset_jobs(
             description="Take in what waits in the inbox, then check the store.",
         ),
         marts=dg.define_asset_job(
-            "marts",
+            MARTS_JOB,
             selection=dg.AssetSelection.assets(*store, *built),
             description="Compact closed days, check the store, build slices and marts, check them too.",
         ),
@@ -83,12 +89,18 @@ def asset_jobs(
             selection=dg.AssetSelection.assets(published_key()) | dg.AssetSelection.checks(*thresholds),
             description="Check the thresholds again, then replace the published copy.",
         ),
+        retention=dg.define_asset_job(
+            "retention",
+            selection=dg.AssetSelection.assets(retention_key()) | dg.AssetSelection.checks(*proofs),
+            description="Delete what is past its window, compact closed days, then look whether anything is "
+            "left. An unusual amount waits for a person.",
+        ),
         close=close,
     )
 
 
 def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
-    """Ingestion every hour; slices, publishing and expiry every night, in this order (UTC).
+    """Ingestion every hour; slices, publishing and deletion every night, in this order (UTC).
 
     Nothing is asked of an operator: they run unless somebody stops them.
     """
@@ -136,15 +148,15 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
             built = warehouse.runtime.ledger.built_until()
         return dg.RunRequest() if built else dg.SkipReason("No slice is built yet.")
 
-    close = dg.ScheduleDefinition(
-        name="close_daily",
-        job=jobs.close,
+    retention = dg.ScheduleDefinition(
+        name="retention_daily",
+        job=jobs.retention,
         cron_schedule="0 3 * * *",
         execution_timezone="UTC",
         default_status=_SCHEDULED,
-        description="Compacts closed days, expires what is past its window. It never waits for the others.",
+        description="Deletes what is past its window, and checks that it is gone. It waits for no other run.",
     )
-    return [_ingest, _marts, _publish, close]
+    return [_ingest, _marts, _publish, retention]
 
 
 def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
@@ -242,7 +254,7 @@ def _ingest_request(runtime: Runtime, names: Sequence[str], *, run_key: str | No
             dg.AssetCheckKey(store_key(contract.source), check)
             for feed in names
             for contract in contracts[feed]
-            for check in ("contract", "reconciliation", "freshness")
+            for check in ("contract", "reconciliation", "freshness", WINDOW_CHECK)
         ],
     )
 

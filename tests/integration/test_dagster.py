@@ -1,195 +1,30 @@
 """The real graph on a small inbox: what is taken in, what is green, what turns red, what Dagster keeps."""
 
-import json
-import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import date
-from pathlib import Path
+from contextlib import closing
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from pipelines.conventions import day_range, inbox_key, published_key, store_key
-from pipelines.dagster_home import write_instance_config
-from pipelines.definitions import build_definitions
-from pipelines.marts import parse
-from pipelines.resources import Warehouse
 from pipelines.schedules import next_slices
 from tests.support.leaks import find_leaks
-from warehouse.home import Home
+from tests.support.orchestra import (
+    CANARIES,
+    CLOSED,
+    NAME,
+    SENT,
+    TAKEN_IN,
+    TEXT,
+    day,
+    put_channel,
+    put_messages,
+    reasons,
+    verdicts,
+)
 from warehouse.session import open_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
-
-SENT, TAKEN_IN, CLOSED = "2026-05-04", "2026-05-05", "2026-05-13"
-SENDER = "155508471130"
-RECIPIENTS = [f"4915550847{n:04}" for n in range(12)]
-NAME = "Quirinius Fanderholt"
-TEXT = "Meet me behind the old canary mill"
-CANARIES = [SENDER, *RECIPIENTS, NAME, TEXT]
-
-
-def put_channel(home: Home) -> None:
-    put(
-        home,
-        "app/channels",
-        {
-            "workspace_id": "ws-1",
-            "provider": "whatsapp",
-            "account_id": "waba-5508",
-            "sender_id": SENDER,
-            "display_phone_number": SENDER,
-            "valid_from": "2026-01-01T00:00:00Z",
-            "valid_to": None,
-            "updated_at": f"{SENT}T00:00:00Z",
-            "deleted_at": None,
-        },
-    )
-
-
-def put_messages(home: Home) -> None:
-    """A campaign of twelve messages to twelve contacts, each delivered; one of them answers."""
-    put(home, "app/messages", *(outbox_row(n) for n in range(12)))
-    statuses = [
-        {"id": f"wamid.canary{n:04}", "status": status, "timestamp": "1777896000", "recipient_id": to}
-        for n, to in enumerate(RECIPIENTS)
-        for status in ("sent", "delivered")
-    ]
-    reply = {
-        "contacts": [{"wa_id": RECIPIENTS[0], "profile": {"name": NAME}}],
-        "messages": [
-            {
-                "id": "wamid.canary-reply",
-                "from": RECIPIENTS[0],
-                "timestamp": "1777897000",
-                "type": "text",
-                "text": {"body": TEXT},
-            }
-        ],
-    }
-    put(home, "whatsapp", envelope({"statuses": statuses}), envelope(reply))
-
-
-def outbox_row(n: int) -> dict[str, object]:
-    return {
-        "workspace_id": "ws-1",
-        "outbox_id": f"out-{n}",
-        "message_id": f"wamid.canary{n:04}",
-        "campaign_id": "spring",
-        "template_id": None,
-        "channel": "whatsapp",
-        "provider": "whatsapp",
-        "recipient": RECIPIENTS[n],
-        "message_category": "marketing",
-        "outcome": "accepted",
-        "skip_reason": None,
-        "error_code": None,
-        "body": TEXT,
-        "price": None,
-        "price_currency": None,
-        "queued_at": f"{SENT}T11:59:00Z",
-    }
-
-
-def envelope(value: dict[str, object]) -> dict[str, object]:
-    metadata = {"display_phone_number": SENDER, "phone_number_id": SENDER}
-    change = {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
-    body = {"object": "whatsapp_business_account", "entry": [{"id": "waba-5508", "changes": [change]}]}
-    return {"received_at": f"{SENT}T12:30:00Z", "channel": f"whatsapp/{SENDER}", "body": body}
-
-
-def put(home: Home, feed: str, *records: dict[str, object]) -> None:
-    folder = home.inbox / feed
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(record) + "\n" for record in records)
-    (folder / f"{SENT}-{len(list(folder.iterdir()))}.jsonl").write_text(lines, "utf-8")
-
-
-class Orchestra:
-    """The definitions, an instance whose storage is the home's, and a clock."""
-
-    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
-        self.home = home
-        self.instance = instance
-
-    def at(self, day: str) -> Warehouse:
-        return Warehouse(home=str(self.home.root), as_of=f"{day}T06:00:00")
-
-    def run(self, job: str, *, at: str, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
-        definitions = build_definitions(warehouse=self.at(at))
-        return definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, tags=tags, raise_on_error=False
-        )
-
-    def tick(self, sensor: str, *, cursor: str | None = None) -> SensorExecutionData:
-        definitions = build_definitions(warehouse=self.at(CLOSED))
-        context = dg.build_sensor_context(
-            instance=self.instance,
-            cursor=cursor,
-            definitions=definitions,
-            resources={"warehouse": self.at(CLOSED)},
-        )
-        return definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
-
-    def materialized(self, key: dg.AssetKey) -> set[str]:
-        return set(self.instance.get_materialized_partitions(key))
-
-
-def verdicts(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
-    return {
-        (evaluation.asset_key.path[-1], evaluation.check_name): evaluation.passed
-        for evaluation in result.get_asset_check_evaluations()
-    }
-
-
-def reasons(result: dg.ExecuteInProcessResult) -> str:
-    return "\n".join(str(event.event_specific_data) for event in result.all_events if event.is_failure)
-
-
-@pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """An empty warehouse that knows the dbt project."""
-    home = Home(tmp_path_factory.mktemp("parsed") / "home").create()
-    parse(home)
-    return home
-
-
-@pytest.fixture(scope="module")
-def once(parsed: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Taken in on the next day, built when the day had closed."""
-    with opened(parsed, tmp_path_factory.mktemp("once")) as orchestra:
-        put_channel(orchestra.home)
-        put_messages(orchestra.home)
-        assert orchestra.run("ingest", at=TAKEN_IN).success
-        days = next_slices(orchestra.at(CLOSED))
-        assert days is not None
-        assert orchestra.run("marts", at=CLOSED, tags=day_range(*days)).success
-        return orchestra.home
-
-
-@contextmanager
-def opened(template: Home, folder: Path) -> Iterator[Orchestra]:
-    """A copy of a warehouse, and Dagster over it."""
-    shutil.copytree(template.root, folder / "home")
-    home = Home(folder / "home")
-    write_instance_config(home)
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        yield Orchestra(home, instance)
-
-
-@pytest.fixture
-def orchestra(parsed: Home, tmp_path: Path) -> Iterator[Orchestra]:
-    with opened(parsed, tmp_path) as orchestra:
-        yield orchestra
-
-
-@pytest.fixture
-def built(once: Home, tmp_path: Path) -> Iterator[Orchestra]:
-    with opened(once, tmp_path) as orchestra:
-        yield orchestra
 
 
 def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_way(orchestra):
@@ -199,9 +34,9 @@ def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_w
     ingested = orchestra.run("ingest", at=TAKEN_IN)
     marts = orchestra.run("marts", at=CLOSED, tags=day_range(*next_slices(orchestra.at(CLOSED))))
     published = orchestra.run("publish", at=CLOSED)
-    closed = orchestra.run("close", at=CLOSED)
+    retention = orchestra.run("retention", at=CLOSED)
 
-    assert [run.success for run in (ingested, marts, published, closed)] == [True] * 4, reasons(marts)
+    assert [run.success for run in (ingested, marts, published, retention)] == [True] * 4, reasons(marts)
     assert not [path for path in orchestra.home.inbox.rglob("*") if path.is_file()]
     for key in (
         store_key("whatsapp__statuses"),
@@ -330,7 +165,3 @@ def test_the_sensor_asks_for_the_slices_that_closed(orchestra):
 
     assert asked.job_name == "marts"
     assert asked.tags.items() >= day_range(day(SENT), day(SENT)).items()
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)
