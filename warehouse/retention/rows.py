@@ -15,6 +15,7 @@ import pyarrow as pa
 from warehouse.connection import Engine, quoted
 from warehouse.errors import StoreError
 from warehouse.ledger import Part
+from warehouse.retention.held import first_hold_sql
 from warehouse.retention.plan import CLASS, GONE, HOLD, STAY, Outcome, Reason
 from warehouse.retention.rules import DataSet, Hold, Layout
 from warehouse.retention.verdicts import Verdict, Verdicts
@@ -178,25 +179,8 @@ def _moves_sql() -> str:
 
 def _hold_sql(case: Case, parts: Sequence[Part]) -> str:
     """The first hold that covers a row, or null."""
-    columns = set(parts[0].columns)
-    cases = []
-    for hold in case.holds:
-        if not hold.covers(case.data):
-            continue
-        conditions = [f"r.workspace_id = {quoted(hold.workspace_id)}"]
-        if hold.contact_token is not None:
-            conditions.append(
-                f"r.contact_token = {quoted(hold.contact_token)}" if "contact_token" in columns else "false"
-            )
-        # State has no time of its own: a period does not leave it out.
-        if (time := case.data.event_time) is not None and time in columns:
-            moment = f"coalesce(r.{time}, r.received_at)"
-            if hold.held_from is not None:
-                conditions.append(f"{moment} >= timestamp '{hold.held_from}'")
-            if hold.held_to is not None:
-                conditions.append(f"{moment} < timestamp '{hold.held_to}'")
-        cases.append(f"when {' and '.join(conditions)} then {quoted(f'{HOLD} {hold.name}')}")
-    return f"case {' '.join(cases)} end" if cases else "null"
+    name = first_hold_sql(case.data, case.holds, present=parts[0].columns, row="r")
+    return f"{quoted(HOLD)} || ' ' || ({name})"
 
 
 def _row(workspace: str | None, verdict: Verdict, reason: int) -> dict[str, object]:

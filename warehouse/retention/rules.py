@@ -112,6 +112,9 @@ class Hold:
         """Whether rows of a data set, of an event day if it has days, may be under this hold."""
         if data.holds or self.source not in (None, data.source):
             return False
+        # Raw records in quarantine do not say whose they are: nothing can be held of them.
+        if "workspace_id" not in data.columns:
+            return False
         if self.contact_token is not None and "contact_token" not in data.columns:
             return False
         if day is None:

@@ -269,9 +269,11 @@ def test_only_a_statutory_window_outlives_the_account():
 
 # Legal holds ------------------------------------------------------------------------------------
 
-ORDERS = DataSet("shop__orders", "orders", Layout.DAYS, "paid_at", frozenset({"contact_token", "paid_at"}))
-VISITS = DataSet("shop__visits", "visits", Layout.DAYS, "seen_at", frozenset({"seen_at"}))
-HOLDS = DataSet("shop__holds", "account", Layout.BUCKETS, columns=frozenset({"contact_token"}), holds=True)
+OWNED = frozenset({"workspace_id"})
+ORDERS = DataSet("shop__orders", "orders", Layout.DAYS, "paid_at", OWNED | {"contact_token", "paid_at"})
+VISITS = DataSet("shop__visits", "visits", Layout.DAYS, "seen_at", OWNED | {"seen_at"})
+HOLDS = DataSet("shop__holds", "account", Layout.BUCKETS, columns=OWNED | {"contact_token"}, holds=True)
+RAW = DataSet("_quarantine", "visits", Layout.DAYS)
 
 
 def hold(name: str = "h", *, expires: datetime = START, **scope: object) -> Hold:
@@ -287,8 +289,8 @@ def hold(name: str = "h", *, expires: datetime = START, **scope: object) -> Hold
         ({"source": "shop__visits", "contact_token": "t"}, set()),
     ],
 )
-def test_a_hold_shelters_what_it_names_and_never_the_holds_themselves(scope, covered):
-    assert {data.source for data in (ORDERS, VISITS, HOLDS) if hold(**scope).covers(data)} == covered
+def test_a_hold_shelters_what_it_names_never_the_holds_themselves_nor_what_is_nobodys(scope, covered):
+    assert {data.source for data in (ORDERS, VISITS, HOLDS, RAW) if hold(**scope).covers(data)} == covered
 
 
 @pytest.mark.parametrize(
