@@ -16,12 +16,12 @@ from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
 
 QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
+SUBSCRIPTIONS = "app__subscriptions"
 _SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
 HOLD_COLUMNS = (*_SCOPE, "expires_at")
 _HOLD_NAME_CHARACTERS = 32
 
 _WORKSPACES = "app__workspaces"
-_SUBSCRIPTIONS = "app__subscriptions"
 _SETTINGS = "app__workspace_settings"
 
 
@@ -93,7 +93,7 @@ def _ended(runtime: Runtime, as_of: datetime) -> dict[str, datetime]:
     """Workspace → when its account ended: with its last subscription, or deleted before that."""
     ends: dict[str, list[datetime | None]] = defaultdict(list)
     columns = ("workspace_id", "ended_at", "deleted_at")
-    for workspace, *moments in _rows(runtime, _SUBSCRIPTIONS, columns):
+    for workspace, *moments in _rows(runtime, SUBSCRIPTIONS, columns):
         ends[workspace].append(min((at for at in moments if at is not None and at <= as_of), default=None))
     ended = {w: max(at for at in moments if at) for w, moments in ends.items() if None not in moments}
     for workspace, deleted_at in _rows(runtime, _WORKSPACES, ("workspace_id", "deleted_at")):

@@ -234,7 +234,7 @@ class Batch:
         """Drop rows of workspaces whose account has ended, unless the category outlives it."""
         if self._reference.outlives_account(contract.policy):
             return rows
-        ended = self._reference.ended(rows["_workspace_id"])
+        ended = self._reference.ended(rows["_workspace_id"], source=contract.source)
         if not ended:
             return rows
         self._ended |= set(ended)

@@ -11,7 +11,7 @@ from anonymizers.identity import normalise
 from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.contract import Contract, PolicyCategory, WorkspaceFrom
-from pipelines.facts import HOLD_COLUMNS, HOLDS, facts_of
+from pipelines.facts import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
 from pipelines.runtime import Runtime, view_schema
 from warehouse.keyring import Purpose
 from warehouse.retention import records
@@ -82,9 +82,14 @@ class Reference:
         rows = workspaces.to_frame("workspace")
         return rows.join(table, on="workspace", how="left", maintain_order="left").drop("workspace")
 
-    def ended(self, workspaces: pl.Series) -> list[str]:
-        """Those whose rows are not taken in: their account has ended, or its end is near."""
-        return [workspace for workspace in workspaces.unique().drop_nulls() if self._is_refused(workspace)]
+    def ended(self, workspaces: pl.Series, *, source: str | None = None) -> list[str]:
+        """Those whose rows are not taken in: their account has ended, or its end is near.
+
+        Args:
+            source: Data set of the rows. Subscriptions are taken in until the end: one may begin again.
+        """
+        is_refused = self._is_gone if source == SUBSCRIPTIONS else self._is_refused
+        return [workspace for workspace in workspaces.unique().drop_nulls() if is_refused(workspace)]
 
     def outlives_account(self, category: PolicyCategory) -> bool:
         """Whether rows of a category are taken in from ended workspaces too."""
@@ -108,11 +113,14 @@ class Reference:
         return self._windows[category, workspace]
 
     def _is_refused(self, workspace: str) -> bool:
-        if self._subject(workspace) in self._refused:
+        if self._is_gone(workspace):
             return True
         ttl = self._runtime.policy.inbox_ttl_days
         day = refused_from(self.facts, workspace, self._as_of, inbox_ttl_days=ttl)
         return day is not None and day <= self._as_of.date()
+
+    def _is_gone(self, workspace: str) -> bool:
+        return self._subject(workspace) in self._refused
 
     def _subject(self, workspace: str) -> str:
         return records.subject(self._subject_key, workspace)

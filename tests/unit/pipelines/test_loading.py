@@ -157,6 +157,15 @@ def test_an_ended_account_is_refused_as_long_before_its_end_as_a_file_may_wait(r
     assert outcomes(give(runtime, "app__messages", message(1, age=0), as_of=NOW)) == taken
 
 
+def test_a_customer_who_comes_back_before_the_end_is_taken_in_again(runtime):
+    end(runtime, age=20)
+    again = {"workspace_id": "ws_a", "subscription_id": "s2", "started_at": ago(1), "updated_at": ago(1)}
+
+    assert outcomes(give(runtime, "app__messages", message(1, age=0), as_of=NOW)) == {"terminated": 1}
+    assert outcomes(give(runtime, "app__subscriptions", again, as_of=NOW)) == {"kept": 1}
+    assert outcomes(give(runtime, "app__messages", message(2, age=0), as_of=NOW)) == {"kept": 1}
+
+
 @pytest.mark.parametrize(
     ("source", "row"),
     [
