@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from pipelines.contract import PolicyCategory, lateness_days
+from pipelines.contract import lateness_days
 from pipelines.dagster_windows import delete_runs, due_runs
+from pipelines.endings import end_in_marts
 from pipelines.facts import data_sets, facts_of
+from pipelines.frozen import slice_sources
 from pipelines.inbox import feeds
 from pipelines.policy import Operational
 from pipelines.runtime import Runtime
@@ -17,6 +19,7 @@ from warehouse.housekeeping import sweep
 from warehouse.keyring import Purpose
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import Applied, commit_plan, written_plan
+from warehouse.retention.databases import needs_rewrite, rewrite
 from warehouse.retention.errors import PlanError, UnusualAmountError
 from warehouse.retention.files import Windows, due_files, remove_due_files
 from warehouse.retention.guard import unusual
@@ -59,6 +62,7 @@ def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
         data_sets=data_sets(runtime.contracts),
         as_of=as_of,
         slices=slices_of(runtime, as_of=as_of),
+        rewrites_database=needs_rewrite(runtime.home, runtime.ledger),
         files=[*_due_files(runtime, as_of), *_due_runs(runtime, as_of)],
     )
     return make_plan(runtime.home, ledger=runtime.ledger, engine=runtime.engine, inputs=inputs)
@@ -66,9 +70,8 @@ def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
 
 def slices_of(runtime: Runtime, *, as_of: datetime) -> Slices:
     """How far the cubes go."""
-    category = PolicyCategory.MESSAGE_LOG
     return Slices(
-        sources=frozenset(c.source for c in runtime.contracts.values() if c.policy is category),
+        sources=slice_sources(runtime.contracts),
         built_until=runtime.ledger.built_until(),
         closed_until=last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts)),
     )
@@ -199,6 +202,11 @@ def _guard(runtime: Runtime, plan: Plan) -> None:
 
 def _end(runtime: Runtime, work: records.Pending) -> int:
     """Let ended workspaces leave the databases, then destroy their keys; return how many."""
+    published = [name for name in work.workspaces if runtime.keyring.has(Purpose.SURROGATE, name)]
+    if published:
+        end_in_marts(runtime, published)
+    elif work.rewrites_database and needs_rewrite(runtime.home, runtime.ledger):
+        rewrite(runtime.home, keyring=runtime.keyring)
     # Surrogates last: what is in the databases is found by them.
     doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
     doomed += [(Purpose.PSEUDONYM, name) for name in work.released]
