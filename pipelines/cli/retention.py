@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, stages
 from pipelines.facts import facts_of
 from pipelines.retention import Finished, apply_by_hash, plan_retention
@@ -136,3 +137,7 @@ def _names(runtime: Runtime, found: Plan) -> dict[str, str]:
     key = records.subject_key(runtime.keyring)
     facts = facts_of(runtime, as_of=found.as_of)
     return {records.subject(key, workspace): workspace for workspace in facts.ended}
+
+
+app.command()(verify)
+app.command()(report)
