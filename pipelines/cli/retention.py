@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from pipelines.cli.explain import explain
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, stages
@@ -139,5 +140,6 @@ def _names(runtime: Runtime, found: Plan) -> dict[str, str]:
     return {records.subject(key, workspace): workspace for workspace in facts.ended}
 
 
+app.command()(explain)
 app.command()(verify)
 app.command()(report)

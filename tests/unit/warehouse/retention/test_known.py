@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse.home import Home
@@ -102,14 +102,15 @@ CHOICES = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(days=st.lists(CHOICES, min_size=1, max_size=6))
 def test_the_journal_gives_back_every_day_whatever_changed(
     days: list[Mapping[str, tuple[Setting, ...]]], tmp_path_factory
 ):
     ledger = Ledger(Home(tmp_path_factory.mktemp("home")).create().ledger_path)
-    for day, settings in enumerate(days, start=1):
-        note(ledger, facts(settings=settings), at(day))
+    for day, chosen in enumerate(days, start=1):
+        note(ledger, facts(settings=chosen), at(day))
 
-    for day, settings in enumerate(days, start=1):
+    for day, chosen in enumerate(days, start=1):
         known = facts_known_on(ledger, at(day, 23)).settings
-        assert known == {subject(KEY, workspace): history for workspace, history in settings.items()}
+        assert known == {subject(KEY, workspace): history for workspace, history in chosen.items()}

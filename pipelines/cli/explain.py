@@ -1,0 +1,201 @@
+"""`wasms retention explain`: which rule applied to which data, and why something is still there."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.report import OUT
+from pipelines.contract import PLATFORM_WORKSPACE, WorkspaceFrom
+from pipelines.facts import data_sets, facts_of
+from pipelines.runtime import Runtime
+from warehouse.retention import evidence, records
+from warehouse.retention.apply import APPLIED
+from warehouse.retention.explain import Explanation, Found, reasons
+from warehouse.retention.explain import explain as explained
+from warehouse.retention.known import facts_known_on
+from warehouse.retention.presence import presence
+from warehouse.retention.rules import DataSet, Hold
+
+_SHORT = 12
+
+
+def explain(
+    workspace: Annotated[str, typer.Option("--workspace", metavar="ID", help="Whose data.")],
+    day: Annotated[str, typer.Option("--date", metavar="DAY", help="Day of the events.")],
+    known_on: Annotated[
+        str | None,
+        typer.Option(
+            "--as-known-on",
+            metavar="DAY",
+            help="By the rules, settings and holds that were known at the end of that day. Default: today's.",
+            show_default=False,
+        ),
+    ] = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Say which rule applies to the data of a workspace and a day, and why something is there or is not.
+
+    Reads rules, settings, holds and counts of rows; writes nothing but a note in the access log.
+    """
+    event_day = _day(day, option="--date")
+    runtime = runtime_at(home)
+    who = records.subject(records.subject_key(runtime.keyring), workspace)
+    sets = _data_sets_of(runtime, workspace)
+    if known_on is None:
+        now = moment(as_of, option="--as-of")
+        facts, called = facts_of(runtime, as_of=now), workspace
+    else:
+        then = _end_of(_day(known_on, option="--as-known-on"))
+        now = then if as_of is None else moment(as_of, option="--as-of")
+        facts, called = facts_known_on(runtime.ledger, then), who
+    told = explained(
+        facts,
+        sets,
+        called,
+        event_day=event_day,
+        as_of=now,
+        ended_since=_ended_since(runtime, who, now),
+    )
+    OUT.print(f"Workspace {workspace}, events of {event_day}, as of {now:%Y-%m-%d}.", highlight=False)
+    if known_on is not None:
+        OUT.print(f"By what was known at the end of {known_on}; what is there now is not shown.")
+        _print(told, None)
+        return
+    for entry in _endings(runtime, who):
+        OUT.print(f"The account was ended as of {entry.as_of:%Y-%m-%d}: evidence entry {entry.seq}.")
+    runtime.ledger.log_access("retention explain")
+    _print(told, _reasons(runtime, told, sets, workspace, event_day=event_day))
+
+
+def _data_sets_of(runtime: Runtime, workspace: str) -> Mapping[str, DataSet]:
+    """Data sets that can hold rows of a workspace: the platform's own hold its only."""
+    platforms = {
+        name
+        for name, contract in runtime.contracts.items()
+        if contract.workspace.from_ is WorkspaceFrom.PLATFORM
+    }
+    known = data_sets(runtime.contracts)
+    if workspace == PLATFORM_WORKSPACE:
+        return known
+    return {name: data for name, data in known.items() if name not in platforms}
+
+
+def _ended_since(runtime: Runtime, who: str, now: datetime) -> date | None:
+    since = records.refused(runtime.ledger).get(who)
+    return since if since is not None and since <= now.date() else None
+
+
+def _endings(runtime: Runtime, who: str) -> Iterator[evidence.Entry]:
+    """The evidence of the end of an account."""
+    for entry in evidence.entries(runtime.ledger):
+        ended = entry.body.get("endings")
+        if entry.kind == APPLIED and isinstance(ended, list) and who in ended:
+            yield entry
+
+
+def _reasons(
+    runtime: Runtime,
+    told: Sequence[Explanation],
+    sets: Mapping[str, DataSet],
+    workspace: str,
+    *,
+    event_day: date,
+) -> dict[str, tuple[str, ...]]:
+    stones = defaultdict(list)
+    for stone in records.tombstones(runtime.ledger):
+        if stone.event_date == event_day:
+            stones[stone.source].append(stone)
+    found: dict[str, list[Found]] = {
+        source: presence(
+            runtime.home,
+            ledger=runtime.ledger,
+            engine=runtime.engine,
+            data=data,
+            workspace=workspace,
+            event_day=event_day,
+        )
+        for source, data in sets.items()
+    }
+    return {
+        explanation.source: tuple(reasons(explanation, found[explanation.source], stones[explanation.source]))
+        for explanation in told
+    }
+
+
+def _print(told: Sequence[Explanation], why: Mapping[str, Sequence[str]] | None) -> None:
+    """One line per rule that applies, then why, and what is there where that is known."""
+    groups: dict[Explanation, list[str]] = defaultdict(list)
+    for explanation in sorted(told, key=lambda e: (e.category, e.source)):
+        groups[replace(explanation, source="")].append(explanation.source)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("category", "decided by", "goes on", "window", "class", "since", "policy of"):
+        table.add_column(column, no_wrap=True)
+    for cells in dict.fromkeys(tuple(_cells(explanation)) for explanation in groups):
+        table.add_row(*cells)
+    OUT.print(table)
+    for explanation, sources in groups.items():
+        OUT.print(f"\n{explanation.category}, {_when(explanation)}", style="bold", highlight=False)
+        for line in (*_rules(explanation), *_content(sources, why)):
+            OUT.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _cells(explanation: Explanation) -> Iterator[str]:
+    yield explanation.category
+    yield explanation.rule.value
+    yield str(explanation.due or "-")
+    yield f"{explanation.days} days" if explanation.days is not None else "-"
+    yield str(explanation.retention_class or "-")
+    yield str(explanation.since or "-")
+    yield str(explanation.version)
+
+
+def _when(explanation: Explanation) -> str:
+    if explanation.due is None:
+        return "no day named yet"
+    return f"{'due since' if explanation.is_due else 'until'} {explanation.due}"
+
+
+def _rules(explanation: Explanation) -> Iterator[str]:
+    yield explanation.why
+    for lost in explanation.lost:
+        yield f"Not {lost.rule}: {lost.why}"
+    for hold in explanation.holds:
+        yield f"Legal hold {hold.name[:_SHORT]} keeps {_scope(hold)} until {hold.expires_at:%Y-%m-%d}."
+
+
+def _content(sources: Sequence[str], why: Mapping[str, Sequence[str]] | None) -> Iterator[str]:
+    if why is None:
+        yield f"Applies to {', '.join(sources)}."
+        return
+    for source in sources:
+        for reason in why[source]:
+            yield f"{source}: {reason}"
+    if empty := [source for source in sources if not why[source]]:
+        yield f"Nothing is there of {', '.join(empty)}."
+
+
+def _scope(hold: Hold) -> str:
+    whose = "all rows" if hold.contact_token is None else "rows about one person"
+    if hold.held_from is None and hold.held_to is None:
+        return whose
+    start = f"{hold.held_from:%Y-%m-%d}" if hold.held_from else "the beginning"
+    end = f"{hold.held_to:%Y-%m-%d}" if hold.held_to else "the end"
+    return f"{whose} from {start} to {end}"
+
+
+def _day(text: str, *, option: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("expected a date, e.g. 2026-11-30", param_hint=option) from None
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time.min) + timedelta(days=1, microseconds=-1)

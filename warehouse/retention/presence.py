@@ -1,0 +1,126 @@
+"""What the store holds of a workspace and a day: counts by partition, live, held, or not unlinked yet."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import duckdb
+
+from warehouse.connection import Engine, identifier
+from warehouse.errors import KeyringError, StoreError
+from warehouse.home import Home
+from warehouse.ledger import Ledger, Part
+from warehouse.locks import reader_lease
+from warehouse.retention.explain import Found
+from warehouse.retention.rules import DataSet, Layout
+from warehouse.views import raw_scan
+
+# Why a file was removed that held rows which are deleted; others were replaced by files with the same rows.
+_DELETED = ("expired", "rewritten")
+
+
+def presence(
+    home: Home, *, ledger: Ledger, engine: Engine, data: DataSet, workspace: str, event_day: date
+) -> list[Found]:
+    """Rows of a workspace and, where the data set has days, of a day; partitions without any left out.
+
+    Records in quarantine do not say whose they are: all of the day are counted.
+
+    Raises:
+        StoreError: A file could not be read.
+    """
+    with reader_lease(home.locks, ledger.generation()):
+        parts = [
+            *ledger.live_parts(data.source, under=_place(data, workspace, event_day)),
+            *_held(ledger, data),
+        ]
+        mine = [part for part in parts if _may_hold(data, part, workspace, event_day)]
+        connection = engine.cursor()
+        try:
+            counted = list(_counted(connection, engine, home, data, mine, workspace, event_day))
+        except duckdb.Error as error:
+            raise StoreError(data.source, f"its rows could not be counted ({type(error).__name__})") from None
+        finally:
+            connection.close()
+    hidden = [
+        Found(data.source, partition, None, is_hidden=True)
+        for partition in _waiting(ledger, data, _place(data, workspace, event_day))
+    ]
+    return [*counted, *hidden]
+
+
+def _place(data: DataSet, workspace: str, day: date) -> str:
+    """Where such rows lie: the beginning of the partition's name."""
+    match data.layout:
+        case Layout.DAYS:
+            return f"event_date={day}/"
+        case Layout.MONTHS:
+            return f"month={day:%Y-%m}"
+        case Layout.BUCKETS:
+            return f"bucket={hashlib.md5(workspace.encode(), usedforsecurity=False).hexdigest()[:2]}"
+
+
+def _held(ledger: Ledger, data: DataSet) -> list[Part]:
+    return [part for part in ledger.held_parts() if part.source == data.source]
+
+
+def _may_hold(data: DataSet, part: Part, workspace: str, day: date) -> bool:
+    own = part.partition.partition("/")[2] if part.hold is not None else part.partition
+    return own.startswith(_place(data, workspace, day))
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    home: Home,
+    data: DataSet,
+    parts: Sequence[Part],
+    workspace: str,
+    day: date,
+) -> Iterator[Found]:
+    by_partition: dict[tuple[str, str | None], list[Part]] = defaultdict(list)
+    for part in parts:
+        by_partition[part.partition, part.hold].append(part)
+    for (partition, hold), files in sorted(by_partition.items()):
+        rows: int | None
+        if "workspace_id" not in data.columns:
+            rows = sum(part.rows for part in files)
+        else:
+            try:
+                engine.add_keys(connection, (part.key_name for part in files))
+            except KeyringError:
+                rows = None
+            else:
+                rows = _count(connection, home, data, files, workspace, day)
+        if rows != 0:
+            yield Found(data.source, partition, rows, hold)
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    data: DataSet,
+    files: Sequence[Part],
+    workspace: str,
+    day: date,
+) -> int:
+    columns, conditions, values = ["workspace_id"], ["workspace_id = ?"], [workspace]
+    if data.layout is Layout.MONTHS and data.event_time is not None:
+        columns.append(data.event_time)
+        conditions.append(f"cast({identifier(data.event_time)} as date) = cast(? as date)")
+        values.append(day.isoformat())
+    scan = raw_scan(files, data=home.data, columns=columns)
+    query = f"select count(*) from ({scan}) where {' and '.join(conditions)}"
+    (count,) = connection.execute(query, values).fetchall()[0]
+    return int(count)
+
+
+def _waiting(ledger: Ledger, data: DataSet, place: str) -> list[str]:
+    """Partitions of files that are deleted but not unlinked yet."""
+    rows = ledger.read(
+        "select distinct partition from parts where source = ? and removed is not null "
+        f"and unlinked_at is null and removed_why in ({', '.join('?' * len(_DELETED))}) order by partition",
+        *(data.source, *_DELETED),
+    )
+    return [r["partition"] for r in rows if r["partition"].startswith(place)]
