@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 
 import dagster as dg
 import pytest
@@ -22,6 +23,8 @@ from tests.support.orchestra import (
     reasons,
     verdicts,
 )
+from warehouse.retention import records
+from warehouse.retention.records import Tombstone
 from warehouse.session import open_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
@@ -132,6 +135,19 @@ def test_a_day_that_has_not_closed_is_not_built(orchestra):
 
     assert not result.success
     assert "has not closed" in reasons(result)
+
+
+def test_a_slice_whose_rows_were_deleted_is_not_built_again_and_says_which_deletion_it_was(built):
+    stone = Tombstone("whatsapp__statuses", day(SENT), 90, datetime.fromisoformat(CLOSED), evidence=17)
+    with built.at(CLOSED).runtime.ledger.transaction() as connection:
+        records.set_tombstones(connection, [stone])
+
+    result = built.run("marts", at=CLOSED, tags=day_range(day(SENT), day(SENT)))
+
+    assert not result.success
+    assert f"cubes, {SENT}: rows that its slice was built from were deleted" in reasons(result)
+    assert "(evidence 17)" in reasons(result)
+    assert not [e for e in result.get_asset_materialization_events() if e.asset_key.path[0] == "cubes"]
 
 
 def test_the_sensor_asks_once_for_new_files_and_skips_those_still_being_written(orchestra):

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from pipelines.conventions import day_range
 from pipelines.dagster_home import write_instance_config
 from pipelines.definitions import build_definitions
 from pipelines.resources import Warehouse
@@ -115,13 +116,33 @@ class Orchestra:
             instance=self.instance, tags=tags, raise_on_error=False
         )
 
-    def tick(self, sensor: str, *, cursor: str | None = None) -> SensorExecutionData:
-        definitions = build_definitions(warehouse=self.at(CLOSED))
+    def materialize(
+        self, key: dg.AssetKey, first: str, last: str | None = None, *, at: str
+    ) -> dg.ExecuteInProcessResult:
+        """What a click on days of one asset does."""
+        job = build_definitions(warehouse=self.at(at)).resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[key],
+            tags=day_range(day(first), day(last or first)),
+            raise_on_error=False,
+        )
+
+    def shown(self, key: dg.AssetKey, partition: str) -> dict[str, object]:
+        """Metadata of the last materialization of a partition, as the UI shows it."""
+        wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+        (record,) = self.instance.fetch_materializations(wanted, limit=1).records
+        materialization = record.asset_materialization
+        assert materialization is not None
+        return {name: value.value for name, value in materialization.metadata.items()}
+
+    def tick(self, sensor: str, *, cursor: str | None = None, at: str = CLOSED) -> SensorExecutionData:
+        definitions = build_definitions(warehouse=self.at(at))
         context = dg.build_sensor_context(
             instance=self.instance,
             cursor=cursor,
             definitions=definitions,
-            resources={"warehouse": self.at(CLOSED)},
+            resources={"warehouse": self.at(at)},
         )
         return definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
 

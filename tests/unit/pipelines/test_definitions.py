@@ -127,8 +127,8 @@ def test_everything_runs_unless_somebody_stops_it(definitions):
     automatic = [*repository.schedule_defs, *repository.sensor_defs]
     status = {each.name: each.default_status.value for each in automatic}
 
-    for name in ("ingest_hourly", "marts_daily", "publish_daily", "close_daily", "inbox", "closed_days"):
-        assert status[name] == "RUNNING"
+    names = ("ingest_hourly", "marts_daily", "publish_daily", "retention_daily")
+    assert status == dict.fromkeys((*names, "inbox", "closed_days", "retention_alarm"), "RUNNING")
 
 
 def test_dagster_sends_nothing_home_and_keeps_everything_in_its_directory(home):

@@ -1,0 +1,330 @@
+"""Retention in Dagster: what goes every night, what expired days say, what waits for a person, what warns."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from pipelines import dagster_windows
+from pipelines.conventions import day_range, inbox_key, retention_key, store_key
+from pipelines.dagster_windows import delete_runs, due_runs
+from pipelines.retention import apply_by_hash
+from tests.support.orchestra import (
+    CLOSED,
+    SENT,
+    TAKEN_IN,
+    Orchestra,
+    day,
+    put,
+    put_channel,
+    put_messages,
+    reasons,
+    verdicts,
+)
+from warehouse.home import Home
+from warehouse.keyring import Purpose
+from warehouse.retention import evidence, guard
+from warehouse.retention.apply import APPLIED
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
+
+# 90 days after the messages: the day itself is the first on which they must be gone.
+EXPIRED, A_DAY_LATE = "2026-08-02", "2026-08-03"
+A_WEEK_BEFORE, EARLIER = "2026-07-26", "2026-07-25"
+STATUSES = store_key("whatsapp__statuses")
+CUBE = dg.AssetKey(["cubes", "cube_campaign_daily"])
+CHECK = ("whatsapp__statuses", "nothing_past_its_window")
+
+
+def rows_of(orchestra: Orchestra, source: str = "whatsapp__statuses") -> int:
+    ledger = orchestra.at(CLOSED).runtime.ledger
+    return sum(part.rows for part in ledger.live_parts(source))
+
+
+def test_what_is_past_its_window_goes_at_night_and_its_partition_says_why(built):
+    before = rows_of(built)
+
+    result = built.run("retention", at=EXPIRED)
+
+    assert result.success, reasons(result)
+    assert (before, rows_of(built)) == (24, 0)
+    shown = built.shown(STATUSES, SENT)
+    assert shown == {
+        "state": "expired",
+        "dagster/partition_row_count": 0,
+        "rows_held": 0,
+        "rule": "default",
+        "retention_days": 90,
+        "deleted_as_of": EXPIRED,
+        "evidence": 1,
+    }
+    checks = verdicts(result)
+    assert checks[CHECK]
+    assert all(passed for passed in checks.values()), checks
+    (told,) = [
+        e.materialization for e in result.get_asset_materialization_events() if e.asset_key == retention_key()
+    ]
+    assert told.metadata["rows_deleted"].value == 37
+    assert not list((built.home.store / "whatsapp__statuses").rglob("*.parquet"))
+
+
+def test_an_expired_day_is_told_once_and_again_when_it_was_deleted_without_dagster(built):
+    built.run("retention", at=EXPIRED)
+    again = built.run("retention", at=EXPIRED)
+
+    assert [e for e in again.get_asset_materialization_events() if e.asset_key == STATUSES] == []
+
+
+def test_reconciliation_stays_green_when_rows_are_deleted(built):
+    built.run("retention", at=EXPIRED)
+
+    result = built.run("ingest", at=EXPIRED)
+
+    (check,) = [
+        c
+        for c in result.get_asset_check_evaluations()
+        if (c.asset_key, c.check_name) == (STATUSES, "reconciliation")
+    ]
+    assert check.passed
+    assert check.metadata["rows_gone"].value == check.metadata["rows_kept"].value == 24
+
+
+def test_an_expired_day_is_not_made_again_and_says_which_evidence(built):
+    made = built.materialize(STATUSES, SENT, at=CLOSED)
+    built.run("retention", at=EXPIRED)
+
+    refused = built.materialize(STATUSES, SENT, at=EXPIRED)
+
+    assert made.success
+    assert not refused.success
+    assert f"whatsapp__statuses: {SENT} (evidence 1) expired" in reasons(refused)
+    assert built.shown(STATUSES, SENT)["state"] == "expired"
+
+
+def test_a_backfill_over_a_range_says_which_days_expired_and_leaves_them_so(built):
+    built.run("retention", at=EXPIRED)
+
+    result = built.materialize(STATUSES, "2026-05-03", "2026-05-05", at=EXPIRED)
+
+    assert result.success
+    log = "\n".join(entry.user_message for entry in built.instance.all_logs(result.run_id))
+    assert f"whatsapp__statuses: {SENT} (evidence 1) expired and stay empty." in log
+    assert built.shown(STATUSES, SENT)["state"] == "expired"
+    assert "state" not in built.shown(STATUSES, "2026-05-03")
+
+
+def test_a_day_that_has_rows_is_made_again(built):
+    """Twin of the refusal: without the deletion there is none."""
+    assert built.materialize(STATUSES, SENT, at=EXPIRED).success
+
+
+def test_rows_past_their_window_turn_the_check_red_and_stop_the_marts(built):
+    today = built.run("ingest", at=EXPIRED)
+    late = built.run("marts", at=A_DAY_LATE, tags=day_range(day(SENT), day(SENT)))
+
+    assert verdicts(today)[CHECK], "what is due today has until midnight"
+    assert not verdicts(late)[CHECK]
+    assert not [e for e in late.get_asset_materialization_events() if e.asset_key.path[0] == "cubes"]
+
+
+def habit(orchestra: Orchestra) -> None:
+    """Eight days on which a row was deleted."""
+    runtime = orchestra.at(CLOSED).runtime
+    for n in range(8):
+        with runtime.ledger.transaction() as connection:
+            evidence.append(
+                connection,
+                key=runtime.keyring.get(Purpose.LEDGER, evidence.KEY),
+                kind=APPLIED,
+                as_of=datetime.fromisoformat(EXPIRED) - timedelta(days=8 - n),
+                body={"rows_gone": 1},
+            )
+    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)
+
+
+def test_an_unusual_amount_waits_for_a_person_who_carries_out_exactly_that_plan(built, monkeypatch):
+    monkeypatch.setattr(guard, "FLOOR_ROWS", 20)
+    habit(built)
+
+    stopped = built.run("retention", at=EXPIRED)
+    said = reasons(stopped)
+    plan_hash = said.partition("wasms retention apply --plan ")[2][:64]
+    kept = rows_of(built)
+    warehouse = built.at(EXPIRED)
+    apply_by_hash(warehouse.runtime, plan_hash, now=warehouse.now())
+    after = built.run("retention", at=EXPIRED)
+
+    assert not stopped.success
+    assert "37 row(s), where 1 a day are usual; more than 20 wait for a person" in said
+    assert kept == 24
+    assert rows_of(built) == 0
+    assert after.success
+    assert built.shown(STATUSES, SENT)["state"] == "expired"
+
+
+def test_without_the_guard_the_same_amount_goes_by_itself(built):
+    """Twin: the same habit, and a floor that is not reached."""
+    habit(built)
+
+    assert built.run("retention", at=EXPIRED).success
+    assert rows_of(built) == 0
+
+
+@pytest.fixture
+def unbuilt(orchestra: Orchestra) -> Orchestra:
+    """Messages taken in, no slice built of them."""
+    put_channel(orchestra.home)
+    put_messages(orchestra.home)
+    assert orchestra.run("ingest", at=TAKEN_IN).success
+    return orchestra
+
+
+def test_seven_days_before_rows_go_unpublished_the_cubes_turn_red(unbuilt):
+    quiet = unbuilt.tick("retention_alarm", at=EARLIER)
+    loud = unbuilt.tick("retention_alarm", at=A_WEEK_BEFORE, cursor=quiet.cursor)
+    again = unbuilt.tick("retention_alarm", at=A_WEEK_BEFORE, cursor=loud.cursor)
+
+    assert all(event.passed for event in quiet.asset_events)
+    (alarm,) = [event for event in loud.asset_events if event.asset_key == CUBE]
+    assert (alarm.check_name, alarm.passed) == ("published_in_time", False)
+    assert alarm.severity is dg.AssetCheckSeverity.ERROR
+    assert alarm.metadata["days_at_risk"].value == 1
+    assert alarm.metadata["first_day"].value == SENT
+    assert again.asset_events == []
+
+
+def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbuilt):
+    warned = unbuilt.run("retention", at=A_WEEK_BEFORE)
+    deleted = unbuilt.run("retention", at=EXPIRED)
+
+    assert warned.success
+    assert not verdicts(warned)["cube_campaign_daily", "published_in_time"]
+    assert deleted.success
+    (told,) = [
+        e.materialization
+        for e in deleted.get_asset_materialization_events()
+        if e.asset_key == retention_key()
+    ]
+    assert told.metadata["slices_lost"].value == [SENT]
+    assert rows_of(unbuilt) == 0
+
+
+def test_a_slice_that_is_built_raises_no_alarm(built):
+    """Twin: the same day, in the cubes."""
+    assert all(event.passed for event in built.tick("retention_alarm", at=A_WEEK_BEFORE).asset_events)
+
+
+def test_an_account_that_is_about_to_be_deleted_is_told_by_keyed_hash(unbuilt):
+    put(
+        unbuilt.home,
+        "app/subscriptions",
+        {
+            "workspace_id": "ws-1",
+            "subscription_id": "sub-1",
+            "plan": "growth",
+            "started_at": "2026-01-01T00:00:00Z",
+            "ended_at": f"{CLOSED}T00:00:00Z",
+            "updated_at": f"{CLOSED}T00:00:00Z",
+            "deleted_at": None,
+        },
+    )
+    assert unbuilt.run("ingest", at="2026-05-14").success
+
+    early = unbuilt.tick("retention_alarm", at="2026-06-04")
+    told = unbuilt.tick("retention_alarm", at="2026-06-05")
+
+    assert all(e.passed for e in early.asset_events if e.asset_key == retention_key())
+    (warning,) = [e for e in told.asset_events if e.asset_key == retention_key()]
+    assert not warning.passed
+    assert list(warning.metadata["accounts"].value.values()) == ["2026-06-12"]
+    assert "ws-1" not in str(warning)
+
+
+def year_later(*, days: int = 365) -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days)
+
+
+def history(home: Home) -> Iterator[tuple[str, str]]:
+    """Every row Dagster keeps of runs and events, by table."""
+    for path in sorted((home.dagster / "storage" / "history").rglob("*.db")):
+        with closing(sqlite3.connect(path)) as connection:
+            for table in ("runs", "run_tags", "event_logs", "asset_check_executions", "bulk_actions"):
+                try:
+                    rows = connection.execute(f"select * from {table}").fetchall()
+                except sqlite3.OperationalError:
+                    continue
+                yield from ((table, repr(row)) for row in rows)
+
+
+def test_dagster_forgets_runs_after_their_window_and_still_shows_every_partition(built):
+    built.instance.report_runless_asset_event(
+        dg.AssetObservation(inbox_key("whatsapp"), metadata={"files_waiting": 471108315})
+    )
+    runs = {run.run_id for run in built.instance.get_runs()}
+    shown = built.shown(STATUSES, SENT), built.materialized(CUBE)
+    early = due_runs(built.home, days=365, as_of=year_later(days=364))
+    items = due_runs(built.home, days=365, as_of=year_later())
+
+    delete_runs(built.home, items, days=365, as_of=year_later())
+
+    assert early == []
+    assert {item.path for item in items} == {f"dagster/runs/{run}" for run in runs} | {
+        "dagster/events-without-run"
+    }
+    assert built.instance.get_runs() == []
+    assert (built.shown(STATUSES, SENT), built.materialized(CUBE)) == shown
+    left = list(history(built.home))
+    assert {table for table, _ in left} == {"event_logs"}
+    assert "471108315" not in str(left)
+    files = list((built.home.dagster / "storage").rglob("*.db*"))
+    assert not [path for path in files if path.stem in runs]
+    for path in files:
+        assert b"471108315" not in path.read_bytes()
+    assert not list((built.home.dagster / "compute_logs").rglob("*.err"))
+
+
+def test_what_dagster_deletes_by_itself_leaves_the_results_of_checks_and_files(built):
+    """Twin: its own way to delete a run, which is why there is more to ours."""
+    runs = {run.run_id for run in built.instance.get_runs()}
+
+    for run in runs:
+        built.instance.delete_run(run)
+
+    assert "asset_check_executions" in {table for table, _ in history(built.home)}
+    assert built.materialized(CUBE) == set()
+    assert [path for path in (built.home.dagster / "storage").rglob("*.db") if path.stem in runs]
+
+
+def test_a_deletion_that_was_interrupted_is_finished_by_the_next(built, monkeypatch):
+    items = due_runs(built.home, days=365, as_of=year_later())
+    with monkeypatch.context() as broken:
+        broken.setattr(dagster_windows, "_delete_events", _crash)
+        with pytest.raises(ConnectionAbortedError):
+            delete_runs(built.home, items, days=365, as_of=year_later())
+
+    delete_runs(built.home, items, days=365, as_of=year_later())
+
+    assert {table for table, _ in history(built.home)} == {"event_logs"}
+    assert len(list((built.home.dagster / "storage" / "history" / "runs").glob("*-*.db"))) == 0
+
+
+def _crash(*_: object) -> None:
+    raise ConnectionAbortedError
+
+
+def test_a_run_that_is_under_way_is_never_due(built):
+    (run, *_) = built.instance.get_runs()
+    with closing(sqlite3.connect(built.home.dagster / "storage/history/runs.db")) as storage, storage:
+        storage.execute("update runs set status = 'STARTED' where run_id = ?", (run.run_id,))
+
+    assert f"dagster/runs/{run.run_id}" not in {
+        item.path for item in due_runs(built.home, days=1, as_of=year_later())
+    }
+
+
+def test_a_warehouse_without_dagster_is_asked_nothing(home):
+    assert due_runs(home, days=365, as_of=year_later()) == []
+    assert delete_runs(home, [], days=365, as_of=year_later()) == 0
