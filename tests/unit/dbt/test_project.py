@@ -1,13 +1,16 @@
 """The shape of the dbt project, read from its files."""
 
 import re
+from contextlib import closing
 
+import duckdb
 import pytest
 import yaml
 
 from pipelines.contract import load_contracts
 from pipelines.dbt_staging import staging_files
 from pipelines.marts import DBT_PROJECT
+from warehouse.retention.former import Coarsened, coarsen_tables
 
 STAGING = staging_files(load_contracts().values())
 MODELS = sorted(DBT_PROJECT.glob("models/*/*.sql"))
@@ -54,6 +57,19 @@ def test_marts_refer_to_cubes_and_published_dims_only():
         assert referred
         assert {name.split("_")[0] for name in referred} <= {"cube", "dim"}
         assert all(name.startswith(("cube_", "dim_published_")) for name in referred)
+
+
+def test_of_every_cube_it_is_known_what_becomes_of_an_ended_workspace():
+    with closing(duckdb.connect()) as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute("create schema warehouse.cubes")
+        cubes = list(DBT_PROJECT.glob("models/cubes/*.sql"))
+        for path in cubes:
+            columns = [f"{column['name']} {column['data_type']}" for column in described(path)["columns"]]
+            connection.execute(f"create table warehouse.cubes.{path.stem} ({', '.join(columns)})")
+
+        assert cubes
+        assert coarsen_tables(connection, ["0" * 16]) == Coarsened()
 
 
 def test_sources_are_read_by_staging_models_only():
