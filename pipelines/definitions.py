@@ -9,9 +9,16 @@ from pipelines.assets import close_job, contract_assets, published_asset
 from pipelines.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.contract import load_contracts
 from pipelines.dbt import load_manifest, marts_assets, tables
-from pipelines.expiry import endings_check, in_time_checks, retention_alarm, retention_asset, window_checks
+from pipelines.expiry import retention_asset
 from pipelines.inbox import feeds
 from pipelines.resources import Warehouse
+from pipelines.retention_checks import (
+    endings_check,
+    in_time_checks,
+    retention_alarm,
+    verified_check,
+    window_checks,
+)
 from pipelines.schedules import asset_jobs, schedules, sensors
 from pipelines.settings import as_of_from_environment, home_from_environment
 from warehouse.home import Home
@@ -38,7 +45,7 @@ def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
         for schema in ("cubes", "marts")
         for key in tables(manifest, schema=schema, column=CONTACTS_COLUMN)
     )
-    proofs = [*window_checks(contracts), *in_time_checks(cubes), endings_check()]
+    proofs = [*window_checks(contracts), *in_time_checks(cubes), endings_check(), verified_check()]
     jobs = asset_jobs(
         sources=contracts,
         feed_names=feeds(contracts),

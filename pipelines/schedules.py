@@ -19,9 +19,9 @@ from pipelines.conventions import (
     store_key,
     values_stay_inside,
 )
-from pipelines.expiry import WINDOW_CHECK
 from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.resources import Warehouse
+from pipelines.retention_checks import WINDOW_CHECK
 from pipelines.run import unbuilt_slices
 from pipelines.runtime import Runtime
 from warehouse.keyring import Purpose

@@ -130,6 +130,18 @@ def test_rows_past_their_window_turn_the_check_red_and_stop_the_marts(built):
     assert not [e for e in late.get_asset_materialization_events() if e.asset_key.path[0] == "cubes"]
 
 
+def test_evidence_that_was_changed_turns_the_proof_red(built):
+    sound = built.run("retention", at=EXPIRED)
+    with closing(sqlite3.connect(built.home.ledger_path)) as ledger, ledger:
+        ledger.execute("drop trigger evidence_is_not_changed")
+        ledger.execute("update evidence set body = replace(body, '37', '36') where seq = 1")
+
+    changed = built.run("retention", at=EXPIRED)
+
+    assert verdicts(sound)["evidence", "verified"]
+    assert not verdicts(changed)["evidence", "verified"]
+
+
 def habit(orchestra: Orchestra) -> None:
     """Eight days on which a row was deleted."""
     runtime = orchestra.at(CLOSED).runtime
