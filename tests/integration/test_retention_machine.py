@@ -265,7 +265,7 @@ class Retention(RuleBasedStateMachine):
         before = self.world.survivors()
         expected = Oracle()
         expected.__dict__.update(
-            fates=dict(self.oracle.fates), _past=set(self.oracle._past), _ended=set(self.oracle._ended)
+            fates=dict(self.oracle.fates), _through=dict(self.oracle._through), _ended=set(self.oracle._ended)
         )
         expected.apply(at=self.now, known=self.known)
         after = fates(expected)

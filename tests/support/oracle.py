@@ -12,6 +12,8 @@ ONE_DAY = timedelta(days=1)
 # What the policy says, as numbers of its own: a wrong one in the engine must not agree with itself.
 INBOX_DAYS = 14
 CLASSES = (15, 30, 60, 90, 180, 365)
+# What was past its window longer ago was so at an earlier look.
+LOOK_BACK = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,26 @@ class Oracle:
 
     def __init__(self) -> None:
         self.fates: dict[Row, str] = {}
-        self._past: set[tuple[str, str, date]] = set()
+        # (category, workspace) → newest day that was past its window at any time; "" for all others.
+        self._through: dict[tuple[str, str], date] = {}
         self._ended: set[str] = set()
+        self._asked: tuple[datetime, Known] | None = None
+        self._found: dict[tuple[str, str], date | None] = {}
 
     def arrive(self, rows: Iterable[Row], *, at: datetime, known: Known) -> None:
         """Rows come to be taken in; what is past its window, or of an account that is gone, is not."""
         for row in rows:
-            if row in self.fates or self._is_refused(row, at, known) or self._is_past(row, at, known):
+            if row in self.fates or self.is_refused(row, at=at, known=known) or self._is_past(row, at, known):
                 continue
             self.fates[row] = self._class_of(row, at, known)
 
-    def leave(self, rows: Iterable[Row]) -> None:
-        """The source deleted rows."""
+    def leave(self, rows: Iterable[Row], *, at: datetime, known: Known) -> None:
+        """The source deleted rows: they go, unless a hold keeps them out of sight."""
         for row in rows:
-            self.fates.pop(row, None)
+            if row in self.fates:
+                hold = self._hold_over(row, self.fates.pop(row), at, known)
+                if hold is not None:
+                    self.fates[row] = f"hold {hold.name}"
 
     def apply(self, *, at: datetime, known: Known) -> None:
         """What is due goes, or is held; what is not lies where it belongs."""
@@ -111,6 +119,7 @@ class Oracle:
             if gone is not None and gone <= at.date():
                 # For good: whoever comes back after that is another workspace.
                 self._ended.add(workspace)
+        self._remember(at, known)
         for row, fate in list(self.fates.items()):
             # What a hold alone kept is past its window for good.
             due = fate.startswith("hold ") or self._has_ended(row, at, known) or self._is_past(row, at, known)
@@ -126,14 +135,34 @@ class Oracle:
     def _is_past(self, row: Row, at: datetime, known: Known) -> bool:
         if row.day is None:
             return False
-        if (row.category, row.workspace, row.day) in self._past:
+        before = self._through.get((row.category, row.workspace), self._through.get((row.category, "")))
+        if before is not None and row.day <= before:
             return True
-        for day, days in windows_by_day(row.category, row.workspace, row.day, at, known):
-            if row.day + timedelta(days=days) <= day:
-                # Nothing that lengthens the window later brings it back.
-                self._past.add((row.category, row.workspace, row.day))
-                return True
-        return False
+        newest = self._newest_past(row.category, row.workspace, at, known)
+        return newest is not None and row.day <= newest
+
+    def _remember(self, at: datetime, known: Known) -> None:
+        """Nothing that lengthens a window later brings back what was past it today."""
+        before = dict(self._through)
+        for category in rule_categories(known):
+            for workspace in ("", *known.chosen):
+                newest = self._newest_past(category, workspace, at, known)
+                reached = [newest] if newest else []
+                reached += [before[key] for key in ((category, workspace), (category, "")) if key in before][
+                    :1
+                ]
+                self._through[category, workspace] = max(reached, default=date.min)
+
+    def _newest_past(self, category: str, workspace: str, at: datetime, known: Known) -> date | None:
+        """The newest day that is past, or was on any day since: the same for all rows of a workspace."""
+        if self._asked != (at, known):
+            self._asked, self._found = (at, known), {}
+        key = category, workspace if workspace in known.chosen else ""
+        if key not in self._found:
+            first = max(min(known.policy), at.date() - LOOK_BACK)
+            windows = windows_by_day(*key, first, at, known)
+            self._found[key] = max((day - timedelta(days=days) for day, days in windows), default=None)
+        return self._found[key]
 
     def _class_of(self, row: Row, at: datetime, known: Known) -> str:
         rule = rule_on(known, row.category, at.date())
@@ -152,7 +181,7 @@ class Oracle:
     def _has_ended(self, row: Row, at: datetime, known: Known) -> bool:
         return row.workspace in self._ended and not rule_on(known, row.category, at.date()).outlives
 
-    def _is_refused(self, row: Row, at: datetime, known: Known) -> bool:
+    def is_refused(self, row: Row, *, at: datetime, known: Known) -> bool:
         if rule_on(known, row.category, at.date()).outlives:
             return False
         gone = gone_on(known, row.workspace)
@@ -163,6 +192,11 @@ def gone_on(known: Known, workspace: str) -> date | None:
     """The day on which nothing of a workspace may be left."""
     ended = known.ended.get(workspace)
     return ended.date() + known.account_days * ONE_DAY if ended is not None else None
+
+
+def rule_categories(known: Known) -> set[str]:
+    """All categories that any version of the policy names."""
+    return {category for version in known.policy.values() for category in version}
 
 
 def covers(hold: Hold, row: Row) -> bool:
