@@ -127,7 +127,10 @@ class EntityWriter:
             (self._home.data / part.path).unlink(missing_ok=True)
         self._written.clear()
         snapshot = self._ledger.generation()
-        total, newest = execute(f"select count(*), max({self._set.version}) from incoming").fetchall()[0]
+        total, newest, arrived = execute(
+            f"select count(*), max({self._set.version}), max(received_at) from incoming"
+        ).fetchall()[0]
+        absence = _Absence(newest, max(newest, arrived), spared) if full and newest else None
         touched = {
             partition
             for (partition,) in execute(f"select distinct {self._partition_sql()} from incoming").fetchall()
@@ -135,8 +138,7 @@ class EntityWriter:
         removed = [
             part for part in self._ledger.live_parts(self._set.source) if full or part.partition in touched
         ]
-        merged = self._merged_sql(removed, cutoff=newest if full else None, spared=spared)
-        execute(f"create or replace temp table merged as {merged}")
+        execute(f"create or replace temp table merged as {self._merged_sql(removed, absence)}")
         if full and not allow_shrink:
             self._check_shrink(removed)
         for partition, rows in execute(
@@ -168,11 +170,8 @@ class EntityWriter:
         if after < before * LARGEST_SHRINK:
             raise ShrinkError(self._set.source, before, after)
 
-    def _merged_sql(
-        self, existing: Sequence[Part], *, cutoff: datetime | None, spared: Collection[str]
-    ) -> str:
+    def _merged_sql(self, existing: Sequence[Part], absence: "_Absence | None") -> str:
         """The state of the touched partitions after the export, in the order in which it is written."""
-        version = self._set.version
         new = "select *, true as _incoming from incoming"
         old = (
             f" union all by name select *, false as _incoming from ({self._scan(existing)})"
@@ -181,34 +180,42 @@ class EntityWriter:
         )
         winners = (
             f"select * from ({new}{old}) qualify row_number() over "
-            f"(partition by entity_id order by {version} desc, {self._rank_sql(cutoff)}) = 1"
+            f"(partition by entity_id order by {self._order_sql(absence)}) = 1"
         )
-        gone = _gone_sql(version, cutoff, spared)
-        stays = {"workspace_id", "entity_id", "received_at", version, *self._set.outlives_deletion}
-        dead = f"(deleted_at is not null or {gone})"
-        cells = [
-            # When it was deleted is not known better than by the first export without it.
-            f"coalesce(deleted_at, case when {gone} then timestamp '{cutoff}' end) as deleted_at"
-            if name == "deleted_at" and cutoff
-            else identifier(name)
-            if name in stays or name == "deleted_at" or not self._set.follows_deletions
-            else f"case when not {dead} then {identifier(name)} end as {identifier(name)}"
-            for name, _ in self._set.columns
-        ]
+        cells = [f"{self._cell_sql(name, absence)} as {identifier(name)}" for name, _ in self._set.columns]
         return (
             f"select {', '.join(cells)}, _incoming, {self._partition_sql()} as _partition from ({winners}) "
             "order by _partition, workspace_id, entity_id"
         )
 
-    def _rank_sql(self, cutoff: datetime | None) -> str:
-        """Of equal versions: a deletion before an incoming row before the one that is there.
+    def _cell_sql(self, name: str, absence: "_Absence | None") -> str:
+        """A column of the row that won: blanked if the row is deleted, the marker's own if it is absent."""
+        version = self._set.version
+        gone = absence.sql(version) if absence else "false"
+        stays = {"workspace_id", "entity_id", "received_at", *self._set.outlives_deletion}
+        if name in stays or not self._set.follows_deletions:
+            return identifier(name)
+        if name == "deleted_at":
+            return (
+                f"case when {gone} then timestamp '{absence.since}' else deleted_at end" if absence else name
+            )
+        if name == version:
+            return f"case when {gone} then timestamp '{absence.cutoff}' else {name} end" if absence else name
+        return f"case when deleted_at is null and not {gone} then {identifier(name)} end"
 
-        Only a full export that is newer than the deletion can say that it was none.
+    def _order_sql(self, absence: "_Absence | None") -> str:
+        """The newest version first; of two equal ones the incoming, unless the other is a deletion.
+
+        A full export that is not older than a deletion may say that it was none.
         """
+        version = self._set.version
         if not self._set.follows_deletions:
-            return "_incoming desc"
-        stands = f"deleted_at >= timestamp '{cutoff}'" if cutoff else "true"
-        return f"case when _incoming then 1 when deleted_at is not null and {stands} then 0 else 2 end"
+            return f"{version} desc, _incoming desc"
+        deleted = "not _incoming and deleted_at is not null"
+        if absence is None:
+            return f"{version} desc, {deleted} desc, _incoming desc"
+        doubted = f"{deleted} and {version} <= timestamp '{absence.cutoff}'"
+        return f"{doubted}, {version} desc, {deleted} desc, _incoming desc"
 
     def _partition_sql(self) -> str:
         if self._set.month_of:
@@ -271,9 +278,23 @@ class EntityWriter:
         )
 
 
-def _gone_sql(version: str, cutoff: datetime | None, spared: Collection[str]) -> str:
-    """Whether a row that is there is absent from a full export that should hold it."""
-    if cutoff is None:
-        return "false"
-    excepted = f" and workspace_id not in ({', '.join(map(quoted, sorted(spared)))})" if spared else ""
-    return f"(not _incoming and {version} <= timestamp '{cutoff}'{excepted})"
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    """What a full export says of rows that it lacks.
+
+    Attributes:
+        cutoff: Newest version in it: of what is newer it says nothing.
+        since: When it came. When a row was deleted is not known better than by the first export without it.
+        spared: Workspaces of which it says nothing.
+    """
+
+    cutoff: datetime
+    since: datetime
+    spared: Collection[str]
+
+    def sql(self, version: str) -> str:
+        """Whether a living row that is there should be in the export and is not."""
+        excepted = (
+            f" and workspace_id not in ({', '.join(map(quoted, sorted(self.spared)))})" if self.spared else ""
+        )
+        return f"(not _incoming and deleted_at is null and {version} <= timestamp '{self.cutoff}'{excepted})"
