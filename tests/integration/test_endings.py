@@ -13,8 +13,9 @@ from pipelines import endings, marts
 from pipelines.contract import Kind, lateness_days
 from pipelines.endings import end_in_marts
 from pipelines.frozen import FrozenSliceError, frozen_slices, slice_sources
+from pipelines.loading import Options
 from pipelines.marts import build
-from pipelines.run import unbuilt_slices
+from pipelines.run import run, unbuilt_slices
 from pipelines.runtime import open_runtime
 from pipelines.slices import CLOSING_MARGIN_DAYS
 from pipelines.surrogates import workspace_keys_of
@@ -312,10 +313,15 @@ def test_a_gap_is_never_built_and_nothing_is_built_across_it(runtime):
     with runtime.ledger.transaction() as connection:
         records.note_gaps(connection, [days[0], days[3]], as_of=AS_OF)
     closed = days[-1] + timedelta(days=lateness_days(runtime.contracts) + CLOSING_MARGIN_DAYS)
+    as_of = datetime.combine(closed, datetime.min.time())
+    told = []
 
-    ranges = unbuilt_slices(runtime, as_of=datetime.combine(closed, datetime.min.time()))
+    summary = run(runtime, options=Options(as_of=as_of), stage=lambda *stage: told.append(stage))
 
-    assert ranges == [(days[1], days[2]), (days[4], days[4])]
+    assert summary.slices == [(days[1], days[2]), (days[4], days[4])]
+    assert [stage for stage in told if stage[0] == "build"] == [("build", done, 3) for done in range(4)]
+    assert {day for day, *_ in cells(runtime)} == {FIRST, LAST, days[1], days[2], days[4]}
+    assert unbuilt_slices(runtime, as_of=as_of) == []
     with pytest.raises(FrozenSliceError, match=r"2026-05-15: .* it is a gap"):
         build(runtime, from_day=days[2], to_day=days[4])
 

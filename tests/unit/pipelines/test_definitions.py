@@ -27,6 +27,7 @@ from pipelines.schedules import next_slices
 from warehouse.errors import LockedError
 from warehouse.home import Home
 from warehouse.ledger import Commit, Part
+from warehouse.retention import records
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -176,6 +177,15 @@ def test_slices_are_built_from_the_first_day_that_waits_and_not_beyond_a_month(h
 
     with_rows(warehouse, "2026-04-30")
     assert [str(day) for day in next_slices(warehouse)] == ["2026-04-20", "2026-04-22"]
+
+
+def test_slices_are_built_between_gaps(home):
+    warehouse = Warehouse(home=str(home.root), as_of="2026-05-01")
+    with_rows(warehouse, "2026-02-01")
+    with warehouse.runtime.ledger.transaction() as connection:
+        records.note_gaps(connection, [date(2026, 2, 1), date(2026, 2, 9)], as_of=datetime(2026, 5, 1))
+
+    assert [str(day) for day in next_slices(warehouse)] == ["2026-02-02", "2026-02-08"]
 
 
 def with_rows(warehouse: Warehouse, day: str) -> None:

@@ -1,7 +1,10 @@
 """At the end of an account its rows in the cubes lose their workspace; every sum stays what it was."""
 
+import subprocess
+import sys
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -15,6 +18,7 @@ from warehouse.retention import former
 from warehouse.retention.former import coarsen, coarsen_tables
 from warehouse.session import attach_database
 
+ROOT = Path(__file__).parents[4]
 ONE, TWO = date(2026, 5, 10), date(2026, 5, 11)
 ENDED = [f"{n:016x}" for n in range(6)]
 LIVING = "f" * 16
@@ -266,6 +270,26 @@ def test_an_error_in_the_middle_leaves_everything_as_it_was(cubes, monkeypatch):
         cubes.end(ENDED[0])
 
     assert cubes.everything() == before
+
+
+def test_killed_before_its_commit_it_has_changed_nothing_and_can_be_run_again(cubes):
+    before = cubes.everything()
+    script = f"""
+import os
+from pathlib import Path
+from warehouse.home import Home
+from warehouse.keyring import KeyRing
+from warehouse.ledger import Ledger
+from warehouse.retention.former import coarsen
+Ledger.set_unsound_marts = lambda *_: os._exit(7)
+home = Home(Path({str(cubes.home.root)!r}))
+coarsen(home, keyring=KeyRing(home.keys), workspace_keys={ENDED!r})
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 7
+
+    assert cubes.everything() == before
+    cubes.end(*ENDED)
+    assert {row[1] for row in cubes.cells()} == {LIVING, "other", "former"}
 
 
 def test_without_a_warehouse_there_is_nothing_to_do(home, keyring):
