@@ -72,8 +72,7 @@ def chart(report: Report) -> Chart:
 
 
 def _number(value: int) -> str:
-    # A narrow space between thousands reads alike in all languages, and never as a decimal point.
-    return f"{value:,}".replace(",", "\u202f")
+    return f"{value:,}"
 
 
 def _size(value: int) -> str:

@@ -225,7 +225,8 @@ def _categories(
                 sets=tuple(sorted(sets, key=lambda stored: (-stored.rows, stored.source))),
             )
         )
-    return tuple(sorted(found, key=lambda category: _ORDER.index(category.name)))
+    # What has days comes first: there is something to see.
+    return tuple(sorted(found, key=lambda c: (not any(s.lanes for s in c.sets), _ORDER.index(c.name))))
 
 
 def _chosen(facts: Facts, category: str, as_of: datetime) -> tuple[tuple[int, int], ...]:
@@ -357,8 +358,8 @@ def _scope(hold: Hold) -> str:
     who = "of one person" if hold.contact_token else "of all persons"
     if hold.held_from is None and hold.held_to is None:
         return f"{what}, {who}, whenever"
-    since = f"from {hold.held_from:%Y-%m-%d}" if hold.held_from else "from the beginning"
-    until = f" until {hold.held_to:%Y-%m-%d}" if hold.held_to else ""
+    since = f"from {hold.held_from:%-d %b %Y}" if hold.held_from else "from the beginning"
+    until = f" until {hold.held_to:%-d %b %Y}" if hold.held_to else ""
     return f"{what}, {who}, {since}{until}"
 
 
