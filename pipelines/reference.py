@@ -199,15 +199,25 @@ class Reference:
 
     def _channel_tokens(self, values: pl.Series) -> pl.Series:
         platform = pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, len(values))
-        return self._tokens(platform, values, kind=IdentityKind.CHANNEL, scope=KeyScope.PLATFORM)
+        return self._tokens(platform, values, kind=IdentityKind.CHANNEL, scope=KeyScope.PLATFORM, known=())
 
     def _workspace_tokens(self, workspaces: pl.Series, values: pl.Series, *, kind: IdentityKind) -> pl.Series:
-        return self._tokens(workspaces, values, kind=kind, scope=KeyScope.WORKSPACE)
+        """Tokens to look up; null where the workspace has no key: nothing of it can be there to be found."""
+        keyring = self._runtime.keyring
+        known = [w for w in workspaces.unique() if keyring.has(Purpose.PSEUDONYM, w)]
+        asked = pl.select(pl.when(workspaces.is_in(known)).then(values)).to_series()
+        return self._tokens(workspaces, asked, kind=kind, scope=KeyScope.WORKSPACE, known=known)
 
     def _tokens(
-        self, workspaces: pl.Series, values: pl.Series, *, kind: IdentityKind, scope: KeyScope
+        self,
+        workspaces: pl.Series,
+        values: pl.Series,
+        *,
+        kind: IdentityKind,
+        scope: KeyScope,
+        known: Sequence[str],
     ) -> pl.Series:
-        keys = self._runtime.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *workspaces.unique()})
+        keys = self._runtime.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *known})
         messages = identity_messages(normalise(values.cast(pl.String), kind=kind), kind=kind)
         return Keyed.of(workspaces, keys=keys).tokens(messages, scope=scope)
 

@@ -2,9 +2,11 @@
 
 from datetime import date, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from pipelines.loading import Batch
+from pipelines.reference import Reference
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import Row, give, outcomes
 from warehouse.errors import RulesChangedError
@@ -280,6 +282,19 @@ def test_a_file_is_read_again_when_an_account_ends_meanwhile_and_its_new_key_goe
     assert outcomes(result) == {"kept": 1, "terminated": 1}
     assert (has_key(runtime, "ws_a"), has_key(runtime, "ws_b")) == (False, True)
     assert len(list(runtime.home.store.rglob("*.parquet"))) == 1
+
+
+def test_a_look_up_of_consents_makes_no_key(runtime):
+    consent = {"member_id": "m1", "purpose": "analytics", "is_granted": "true", "valid_from": ago(9)}
+    give(runtime, "privacy__consents", consent | {"workspace_id": "ws_b", "updated_at": ago(9)}, as_of=NOW)
+    visits = pl.DataFrame(
+        {"_workspace_id": ["ws_a", "ws_b"], "member_id": ["m1", "m1"], "occurred_at": [ago(1), ago(1)]}
+    )
+
+    withdrawn = Reference(runtime, as_of=NOW).withdrawn(visits, member="member_id", at="occurred_at")
+
+    assert withdrawn.to_list() == [False, False]
+    assert (has_key(runtime, "ws_a"), has_key(runtime, "ws_b")) == (False, True)
 
 
 def test_a_file_is_not_read_again_for_ever(runtime):
