@@ -41,8 +41,14 @@ def attach(
 def attach_database(
     connection: duckdb.DuckDBPyConnection, path: Path, *, alias: str, keyring: KeyStore, read_only: bool
 ) -> None:
-    """Attach a DuckDB file encrypted with AES-256-GCM, made if it does not exist."""
-    key = keyring.get(Purpose.DATABASE, "warehouse").hex()
+    """Attach a DuckDB file encrypted with AES-256-GCM, made if it does not exist.
+
+    Raises:
+        KeyringError: The file is there and its key is not.
+    """
+    # A key that is lost is never made anew: what is there could not be read with it.
+    find = keyring.find if path.exists() else keyring.get
+    key = find(Purpose.DATABASE, "warehouse").hex()
     options = "read_only, " if read_only else ""
     connection.execute(
         f"attach if not exists {quoted(str(path))} as {alias} "
