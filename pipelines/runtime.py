@@ -11,7 +11,7 @@ from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Policy, load_policy
 from warehouse.connection import Engine
 from warehouse.home import Home
-from warehouse.housekeeping import remove_orphans
+from warehouse.housekeeping import destroy_orphan_keys, remove_orphans
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
 from warehouse.reading import CachedReader
@@ -66,6 +66,7 @@ def open_runtime(home: Home) -> Runtime:
     keyring = KeyRing(home.keys)
     ledger = Ledger(home.ledger_path)
     remove_orphans(home, ledger=ledger)
+    destroy_orphan_keys(home, ledger=ledger, keyring=keyring)
     remove_leftovers(home)
     return Runtime(
         home=home,

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 from warehouse.files import unlink_durably
 from warehouse.home import Home
-from warehouse.keyring import KeyStore, Purpose
+from warehouse.keyring import KeyRing, KeyStore, Purpose
 from warehouse.ledger import Ledger, Part
 from warehouse.locks import keys_lock, leased_generations, writing_batches
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
 LONGEST_LEASE = timedelta(minutes=15)
+# A key is made before the file that needs it is listed.
+LONGEST_UNNEEDED = timedelta(days=1)
 
 _PART_NAME = re.compile(r"^\.?part-([A-Za-z0-9]+)-[0-9a-f]+\.parquet(\.tmp)?$")
 
@@ -54,6 +56,22 @@ def remove_orphans(home: Home, *, ledger: Ledger) -> int:
     orphans = _orphans(home, ledger)
     unlink_durably(*(home.data / path for path in orphans))
     return len(orphans)
+
+
+def destroy_orphan_keys(home: Home, *, ledger: Ledger, keyring: KeyRing) -> int:
+    """Destroy Parquet keys that no file needs, a day after they were made; return how many.
+
+    Crashed writers leave them, or an old copy of the key directory that was put back. With a ledger that
+    lists no file at all nothing is destroyed: it may be about to be restored.
+    """
+    with keys_lock(home.locks):
+        needed = ledger.key_names()
+        if not needed or writing_batches(home.locks):
+            return 0
+        destroyed = keyring.destroy_besides(Purpose.PARQUET, needed, older_than=LONGEST_UNNEEDED)
+    if destroyed:
+        ledger.mark_unlinked((), destroyed=[f"orphan {digest}" for digest in destroyed])
+    return len(destroyed)
 
 
 def _orphans(home: Home, ledger: Ledger) -> list[str]:

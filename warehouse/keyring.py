@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -99,10 +100,21 @@ class KeyRing:
         """Several keys by name, made where missing."""
         return {name: self.get(purpose, name) for name in names}
 
-    def besides(self, purpose: Purpose, names: Iterable[str]) -> int:
-        """How many keys of a purpose there are besides those of some names."""
+    def besides(self, purpose: Purpose, names: Iterable[str], *, older_than: timedelta) -> int:
+        """How many keys of a purpose and age there are besides those of some names."""
+        return len(self._besides(purpose, names, older_than))
+
+    def destroy_besides(self, purpose: Purpose, names: Iterable[str], *, older_than: timedelta) -> list[str]:
+        """Remove for ever all keys of a purpose and age besides those of some names; their digests."""
+        paths = self._besides(purpose, names, older_than)
+        unlink_durably(*paths)
+        return sorted(path.stem for path in paths)
+
+    def _besides(self, purpose: Purpose, names: Iterable[str], older_than: timedelta) -> list[Path]:
         known = {self._path(purpose, name) for name in names}
-        return sum(path not in known for path in (self._directory / purpose.value).glob("*.key"))
+        newest = datetime.now(UTC).timestamp() - older_than.total_seconds()
+        present = (self._directory / purpose.value).glob("*.key")
+        return [path for path in present if path not in known and path.stat().st_mtime < newest]
 
     def destroy(self, purpose: Purpose, *names: str) -> None:
         """Unlink the only wrapped copies, durably. What they encrypted cannot be read again."""

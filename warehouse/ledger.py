@@ -308,6 +308,11 @@ class Ledger:
         with self.transaction() as connection:
             connection.execute("insert into access_log values (?, ?)", (_now(), what))
 
+    def key_names(self) -> list[str]:
+        """Names of all Parquet keys that files on disk need."""
+        rows = self.read("select distinct key_name from parts where unlinked_at is null")
+        return [r["key_name"] for r in rows]
+
     def unused_keys(self, names: Collection[str], *, besides: Sequence[Part] = ()) -> list[str]:
         """Those of some keys that no file on disk needs, apart from some files; in order of name."""
         leaving = Counter(part.key_name for part in besides)

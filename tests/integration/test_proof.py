@@ -1,5 +1,6 @@
 """`wasms retention verify` and `report` on rows that came the usual way: from the inbox, by the contracts."""
 
+import os
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_what_is_past_its_window_is_found_named_by_place_and_gone_after_apply(wa
     assert exit_code == 1
     for source in ("app__messages", "app__subscriptions", "app__workspaces"):
         assert f"{source} 1 row(s) of accounts that have ended" in said
-    assert "1 pseudonym key(s)" in said or "pseudonym key(s) that belong" in said
+    assert "1 pseudonym key(s) of accounts that have ended" in said
     assert "leaver" not in said
 
     apply_retention(runtime, as_of=AFTER)
@@ -123,6 +124,8 @@ def test_rows_that_a_hold_keeps_are_no_finding_until_it_ends(wasms, runtime):
 def test_a_restored_key_of_an_ended_account_is_found(wasms, runtime):
     apply_retention(runtime, as_of=AFTER)
     runtime.keyring.get(Purpose.PSEUDONYM, "leaver")
+    for key in runtime.home.keys.rglob("*.key"):
+        os.utime(key, (0, 0))
 
     exit_code, said = wasms("verify", "--as-of", str(AFTER))
 
@@ -191,7 +194,7 @@ def test_the_report_says_in_red_what_is_not_as_promised(runtime):
     html = page(make_report(runtime, as_of=AFTER, verified=verified))
 
     assert 'class="verdict bad"' in html
-    assert html.count("of accounts that have ended") == 3
+    assert html.count("row(s) of accounts that have ended") == 3
     assert "leaver" in html, "an account that is about to end is named"
 
 

@@ -16,7 +16,7 @@ import duckdb
 from warehouse.connection import Engine
 from warehouse.errors import KeyringError, UndeletableError
 from warehouse.home import Home
-from warehouse.housekeeping import LONGEST_LEASE
+from warehouse.housekeeping import LONGEST_LEASE, LONGEST_UNNEEDED
 from warehouse.inspection import damaged_files
 from warehouse.keyring import KeyRing, Purpose
 from warehouse.ledger import Ledger, Part
@@ -24,7 +24,7 @@ from warehouse.locks import reader_lease, warehouse_lock, writing_batches
 from warehouse.retention import evidence, records
 from warehouse.retention.files import Windows, due_files
 from warehouse.retention.finding import REPORT, Finding
-from warehouse.retention.rules import DataSet, Facts
+from warehouse.retention.rules import DataSet, Facts, active_holds
 from warehouse.retention.verify_databases import Keys, dagster_findings, database_findings
 from warehouse.retention.verify_rows import Law, RowScan, unreadable
 
@@ -32,6 +32,7 @@ from warehouse.retention.verify_rows import Law, RowScan, unreadable
 LONGEST_HIDDEN = timedelta(days=1) + LONGEST_LEASE
 LOCK_TIMEOUT_S = 600.0
 
+_REMOVE_KEYS = "Was an old copy of the key directory put back? Put the newest one in its place."
 _PART_NAME = re.compile(r"\.?part-([A-Za-z0-9]+)-")
 
 Progress = Callable[[str, int, int], None]
@@ -107,7 +108,7 @@ def verify(
         findings += database_findings(home, ledger=ledger, keyring=keyring, keys=keys)
     findings += _operational_findings(home, keyring, scope)
     findings += dagster_findings(home, days=scope.dagster_days, as_of=scope.as_of)
-    findings += _key_findings(home, ledger, keyring, scan, scope)
+    findings += _key_findings(ledger, keyring, scan, scope)
     tell("databases", 1, 1)
     return Verified(tuple(findings), scan.rows, len(live) + len(held), len(evidence.entries(ledger)))
 
@@ -165,7 +166,7 @@ def _file_findings(home: Home, ledger: Ledger, parts: Sequence[Part]) -> Iterato
             damaged,
             "Restore them from backup.",
         )
-    if waiting := _hidden_too_long(ledger):
+    if waiting := _hidden_too_long(home, ledger):
         yield Finding("store", "file(s) that were deleted and are still on disk", waiting)
 
 
@@ -174,14 +175,14 @@ def _batch_of(name: str) -> str:
     return found.group(1) if found else ""
 
 
-def _hidden_too_long(ledger: Ledger) -> int:
+def _hidden_too_long(home: Home, ledger: Ledger) -> int:
     now = datetime.now(UTC).replace(tzinfo=None)
-    (found,) = ledger.read(
-        "select count(*) as files from parts where removed is not null and unlinked_at is null and "
-        "removed_at < case when removed_why = 'replaced' or removed_why = 'compacted' then ? else ? end",
+    waiting = ledger.read(
+        "select path from parts where removed is not null and unlinked_at is null and "
+        "removed_at < case when removed_why in ('replaced', 'compacted') then ? else ? end",
         *((now - LONGEST_HIDDEN).isoformat(), (now - LONGEST_LEASE).isoformat()),
     )
-    return int(found["files"])
+    return sum(os.path.lexists(home.data / row["path"]) for row in waiting)
 
 
 def _files_without_key(keyring: KeyRing, parts: Iterable[Part], *, as_of: datetime) -> Iterator[Finding]:
@@ -230,29 +231,22 @@ def _operational_findings(home: Home, keyring: KeyRing, scope: Scope) -> Iterato
         yield Finding(category, f"file(s) older than {days} days", files)
 
 
-def _key_findings(
-    home: Home, ledger: Ledger, keyring: KeyRing, scan: RowScan, scope: Scope
-) -> Iterator[Finding]:
-    if writing_batches(home.locks):
-        # A writer makes a key before the file that needs it is listed.
-        return
-    needed = [
-        row["key_name"]
-        for row in ledger.read("select distinct key_name from parts where unlinked_at is null")
-    ]
-    names: dict[Purpose, Collection[str]] = {
-        Purpose.PARQUET: needed,
-        Purpose.PSEUDONYM: scan.living | scan.kept | scope.key_names,
+def _key_findings(ledger: Ledger, keyring: KeyRing, scan: RowScan, scope: Scope) -> Iterator[Finding]:
+    """Keys that serve nothing, a day after they were made: a writer makes them before its rows are there."""
+    held = {hold.workspace_id for hold in active_holds(scope.facts, scope.as_of)}
+    serving: dict[Purpose, Collection[str]] = {
+        Purpose.PARQUET: ledger.key_names(),
+        Purpose.PSEUDONYM: scan.living | held | scope.key_names,
         Purpose.SURROGATE: scan.living,
     }
-    for purpose, used in names.items():
-        if stray := keyring.besides(purpose, used):
-            whose = (
-                "no file needs"
-                if purpose is Purpose.PARQUET
-                else "belong to workspaces of which nothing is stored"
-            )
-            yield Finding("keys", f"{purpose} key(s) that {whose}", stray)
+    ended = {w for w in scope.facts.ended if scan.law.has_ended(w)}
+    for purpose, names in serving.items():
+        known = [w for w in ended - set(names) if purpose is not Purpose.PARQUET and keyring.has(purpose, w)]
+        if known:
+            yield Finding("keys", f"{purpose} key(s) of accounts that have ended", len(known))
+        if stray := keyring.besides(purpose, [*names, *known], older_than=LONGEST_UNNEEDED):
+            serves = "no file" if purpose is Purpose.PARQUET else "no workspace of which something is stored"
+            yield Finding("keys", f"{purpose} key(s) that serve {serves}", stray, _REMOVE_KEYS)
 
 
 def _is_there(home: Home, part: Part) -> bool:

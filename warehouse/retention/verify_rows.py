@@ -67,18 +67,17 @@ class RowScan:
     """Judges rows on one connection; close it when done.
 
     Attributes:
+        law: What rows are judged by.
         living: Workspaces met so far whose account has not ended.
-        kept: Ended workspaces of which a hold keeps rows.
         rows: Rows looked at.
     """
 
     def __init__(self, engine: Engine, *, data: Path, law: Law) -> None:
         self._data = data
-        self._law = law
+        self.law = law
         self._engine = engine
         self._connection = engine.cursor()
         self.living: set[str] = set()
-        self.kept: set[str] = set()
         self.rows = 0
 
     def close(self) -> None:
@@ -114,7 +113,7 @@ class RowScan:
             KeyringError: A key is missing.
             duckdb.Error: A file cannot be read.
         """
-        active = {hold.name: hold for hold in active_holds(self._law.facts, self._law.as_of)}
+        active = {hold.name: hold for hold in active_holds(self.law.facts, self.law.as_of)}
         ended = [part for part in parts if part.hold not in active]
         if ended:
             rows = sum(part.rows for part in ended)
@@ -124,9 +123,7 @@ class RowScan:
             unnamed = sum(self._unnamed(data, hold, group) for group in group_by_layout(under).values())
             if unnamed:
                 yield Finding(data.source, "held row(s) that their legal hold does not name", unnamed, REPORT)
-            if under:
-                self.kept.add(hold.workspace_id)
-                self.rows += sum(part.rows for part in under)
+            self.rows += sum(part.rows for part in under)
 
     def _read(self, data: DataSet, parts: Sequence[Part]) -> None:
         """Number of rows by file, workspace and day, as the temporary table `seen`."""
@@ -137,11 +134,11 @@ class RowScan:
             "create or replace temp table seen "
             "(workspace varchar, day date, filed_under date, outlives boolean, rows bigint)"
         )
-        outlives = outlives_account(self._law.facts, data.category, self._law.as_of)
+        outlives = outlives_account(self.law.facts, data.category, self.law.as_of)
         for group in group_by_layout(parts).values():
             present = group[0].columns
             workspace = "r.workspace_id" if "workspace_id" in present else "null"
-            lasting = f"r.expires_at > timestamp '{self._law.as_of}'" if data.holds else str(outlives).lower()
+            lasting = f"r.expires_at > timestamp '{self.law.as_of}'" if data.holds else str(outlives).lower()
             self._connection.execute(
                 f"insert into seen select {workspace}, {_day(data, present)}, f.filed_under, {lasting}, "
                 f"count(*) from {self._scan(group)} r join files f on f.file = r.filename group by all"
@@ -152,12 +149,12 @@ class RowScan:
     def _judge(self, data: DataSet) -> None:
         """What the rules say of each workspace met, as the temporary table `verdicts`."""
         met = [w for (w,) in self._connection.execute("select distinct workspace from seen").fetchall()]
-        ended = {w: w is not None and self._law.has_ended(w) for w in met}
+        ended = {w: w is not None and self.law.has_ended(w) for w in met}
         self.living |= {w for w in met if w is not None and not ended[w]}
         verdicts = [
             {
                 "workspace": w,
-                "through": None if data.layout is Layout.BUCKETS else self._law.through(data.category, w),
+                "through": None if data.layout is Layout.BUCKETS else self.law.through(data.category, w),
                 "is_ended": ended[w],
             }
             for w in met

@@ -531,30 +531,42 @@ def test_records_of_dagster_past_their_window(found, home):
 # Keys and ledger --------------------------------------------------------------------------------
 
 
-def test_keys_that_nothing_needs(put, found, keyring):
-    put("shop__buyers", _buyers("a", "b"))
-    facts = replace(FACTS, ended={"b": datetime(2026, 5, 20)})
+def test_keys_that_nothing_needs_a_day_after_they_were_made(put, found, keyring, home):
+    put("shop__buyers", _buyers("a"))
     keyring.get(Purpose.PARQUET, "log.2020-01.90")
     for purpose in (Purpose.PSEUDONYM, Purpose.SURROGATE):
-        keyring.get_all(purpose, ["a", "b", "ended"])
+        keyring.get_all(purpose, ["a", "ended long ago"])
     keyring.get(Purpose.PSEUDONYM, "_platform")
 
-    assert found(facts=facts) == [
-        "keys: 1 parquet key(s) that no file needs",
-        "keys: 1 pseudonym key(s) that belong to workspaces of which nothing is stored",
-        "keys: 1 surrogate key(s) that belong to workspaces of which nothing is stored",
+    assert found() == []
+    for key in home.keys.rglob("*.key"):
+        _age(key, days=2)
+    assert found() == [
+        "keys: 1 parquet key(s) that serve no file",
+        "keys: 1 pseudonym key(s) that serve no workspace of which something is stored",
+        "keys: 1 surrogate key(s) that serve no workspace of which something is stored",
     ]
 
 
-def test_the_pseudonym_key_of_an_ended_account_stays_as_long_as_a_hold_keeps_its_rows(put, found, keyring):
+def test_keys_of_accounts_that_have_ended_at_once(put, found, keyring):
+    put("shop__buyers", _buyers("a"))
+    facts = replace(FACTS, ended={"b": datetime(2026, 4, 20), "c": datetime(2026, 5, 20)})
+    for purpose in (Purpose.PSEUDONYM, Purpose.SURROGATE):
+        keyring.get_all(purpose, ["a", "b", "c"])
+
+    assert found(facts=facts) == [
+        "keys: 1 pseudonym key(s) of accounts that have ended",
+        "keys: 1 surrogate key(s) of accounts that have ended",
+    ]
+
+
+def test_the_pseudonym_key_of_an_ended_account_stays_as_long_as_a_hold(put, found, keyring):
     facts = replace(FACTS, ended={"a": datetime(2026, 1, 1)}, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
     put("shop__visits", _visits(("a", "2026-01-01 10:00:00")), day=date(2026, 1, 1), days=90, hold=HOLD)
     keyring.get(Purpose.PSEUDONYM, "a")
     keyring.get(Purpose.SURROGATE, "a")
 
-    assert found(facts=facts) == [
-        "keys: 1 surrogate key(s) that belong to workspaces of which nothing is stored"
-    ]
+    assert found(facts=facts) == ["keys: 1 surrogate key(s) of accounts that have ended"]
 
 
 def test_a_broken_chain_and_a_tombstone_that_points_nowhere(found, ledger, keyring, home):
