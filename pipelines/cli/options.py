@@ -10,6 +10,9 @@ from pipelines.runtime import Runtime, open_runtime
 from pipelines.settings import home_from_environment
 from warehouse.home import Home
 
+# Windows are added to days, and calendars end.
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
 HomeOption = Annotated[
     Path | None,
     typer.Option(
@@ -48,4 +51,6 @@ def moment(text: str | None, *, option: str) -> datetime:
         raise typer.BadParameter(
             "expected a date or ISO 8601 time, e.g. 2026-11-30 or 2026-11-30T12:00:00Z", param_hint=option
         ) from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise typer.BadParameter(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}", param_hint=option)
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

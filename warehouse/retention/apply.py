@@ -191,8 +191,9 @@ def _remember(
         records.set_applied_windows(connection, verdicts.applied)
         records.raise_horizons(connection, verdicts.horizons)
     records.note_applied(connection, digest=plan.facts, as_of=plan.as_of)
-    if rules_changed:
+    if rules_changed or plan.endings:
         records.advance_epoch(connection)
+    if rules_changed:
         known.remember(connection, planned.facts, key=naming, as_of=plan.as_of)
     records.note_terminated(connection, (ending.subject for ending in plan.endings), since=plan.as_of.date())
     records.note_gaps(connection, plan.gaps, as_of=plan.as_of)

@@ -39,8 +39,8 @@ class UnusualAmountError(WarehouseError):
     def __init__(self, plan_hash: str, rows: int, *, median_rows: int, most_rows: int) -> None:
         super().__init__(
             f"What is due today is {rows:,} row(s), where {median_rows:,} a day are usual; more than "
-            f"{most_rows:,} wait for a person. Nothing of this plan was deleted. Look at it: `wasms retention "
-            "plan`. If clock, policy and ended accounts are right, carry it out today: "
+            f"{most_rows:,} wait for a person. Nothing of this plan was deleted. Look at it: "
+            "`wasms retention plan`. If clock, policy and ended accounts are right, carry it out today: "
             f"`wasms retention apply --plan {plan_hash}`."
         )
 

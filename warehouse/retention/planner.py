@@ -243,7 +243,7 @@ class _Planner:
             part
             for part in self._ledger.live_parts(source)
             if window is not None
-            and _month_start(part.partition) + timedelta(days=window) <= self._as_of.date()
+            and _may_hold_rows_of(part.partition, self._as_of.date() - timedelta(days=window))
         ]
 
     def _case(self, data: DataSet, days: int | None) -> Case:
@@ -402,9 +402,12 @@ def event_key(part: Part, to: str) -> str:
     return f"{part.key_name.rpartition('.')[0]}.{to.removeprefix(f'{CLASS} ')}"
 
 
-def _month_start(partition: str) -> date:
-    year, month = partition.partition("month=")[2][:7].split("-")
-    return date(int(year), int(month), 1)
+def _may_hold_rows_of(partition: str, day: date) -> bool:
+    """Whether a month's partition may hold rows as old as a day; a month no calendar knows is looked into."""
+    try:
+        return date.fromisoformat(f"{partition.partition('month=')[2].partition('/')[0]}-01") <= day
+    except ValueError:
+        return True
 
 
 def _sha256(path: Path) -> str:

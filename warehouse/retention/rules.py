@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 _INSTANT = timedelta(microseconds=1)
+# A choice said to be older decides nothing: whatever it reached is past every window by now.
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  naive UTC, like all times here
 
 
 class Clock(StrEnum):
@@ -183,7 +185,7 @@ def expired_through(facts: Facts, category: str, workspace: str | None, at: date
     days is past it on D + N. None where rows do not expire by day.
     """
     # Just before a window changes, the old one has reached furthest.
-    moments = [at, *(c - _INSTANT for c in _changes(facts, category, workspace) if c <= at)]
+    moments = [at, *(c - _INSTANT for c in _changes(facts, category, workspace) if _EPOCH < c <= at)]
     reached = [
         moment.date() - timedelta(days=window.days)
         for moment in moments
@@ -218,8 +220,8 @@ def refused_from(facts: Facts, workspace: str, at: datetime, *, inbox_ttl_days: 
 
 def active_holds(facts: Facts, at: datetime) -> list[Hold]:
     """Holds that have not expired; the one that lasts longest first, so that rows move least."""
-    alive = [hold for hold in facts.holds if hold.expires_at > at]
-    return sorted(alive, key=lambda hold: (-hold.expires_at.timestamp(), hold.name))
+    alive = sorted((hold for hold in facts.holds if hold.expires_at > at), key=lambda hold: hold.name)
+    return sorted(alive, key=lambda hold: hold.expires_at, reverse=True)
 
 
 def outlives_account(facts: Facts, category: str, at: datetime) -> bool:
