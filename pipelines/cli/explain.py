@@ -44,7 +44,7 @@ def explain(
 
     Reads rules, settings, holds and counts of rows; writes nothing but a note in the access log.
     """
-    event_day = _day(day, option="--date")
+    event_day = moment(day, option="--date").date()
     runtime = runtime_at(home)
     who = records.subject(records.subject_key(runtime.keyring), workspace)
     sets = _data_sets_of(runtime, workspace)
@@ -52,7 +52,7 @@ def explain(
         now = moment(as_of, option="--as-of")
         facts, called = facts_of(runtime, as_of=now), workspace
     else:
-        then = _end_of(_day(known_on, option="--as-known-on"))
+        then = _end_of(moment(known_on, option="--as-known-on").date())
         now = then if as_of is None else moment(as_of, option="--as-of")
         facts, called = facts_known_on(runtime.ledger, then), who
     told = explained(
@@ -188,13 +188,6 @@ def _scope(hold: Hold) -> str:
     start = f"{hold.held_from:%Y-%m-%d}" if hold.held_from else "the beginning"
     end = f"{hold.held_to:%Y-%m-%d}" if hold.held_to else "the end"
     return f"{whose} from {start} to {end}"
-
-
-def _day(text: str, *, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("expected a date, e.g. 2026-11-30", param_hint=option) from None
 
 
 def _end_of(day: date) -> datetime:
