@@ -16,13 +16,15 @@ from warehouse.ledger import Ledger
 
 # Stands for every workspace that has no record of its own.
 DEFAULT_SUBJECT = ""
+# Name of the LEDGER key under which workspaces become subjects.
+SUBJECT_KEY = "subject"
 
 _SUBJECT_HEX = 32
 
 
 def subject_key(keyring: KeyStore) -> bytes:
     """The key under which workspaces become subjects."""
-    return keyring.get(Purpose.LEDGER, "subject")
+    return keyring.get(Purpose.LEDGER, SUBJECT_KEY)
 
 
 def subject(key: bytes, workspace_id: str) -> str:

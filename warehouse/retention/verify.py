@@ -121,6 +121,9 @@ def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator
             len(waiting),
             "Run `wasms retention apply`.",
         )
+    hashed = len(records.horizons(ledger)) + len(records.refused(ledger))
+    if hashed and not keyring.has(Purpose.LEDGER, records.SUBJECT_KEY):
+        yield Finding("ledger", "hash(es) that match nobody any more: their key is missing", hashed, REPORT)
     try:
         key = keyring.find(Purpose.LEDGER, evidence.KEY)
     except KeyringError:

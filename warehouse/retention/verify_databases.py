@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.connection import connect, identifier, quoted
+from warehouse.errors import KeyringError
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
@@ -69,8 +70,9 @@ def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Ke
                 yield from _contents(connection, name, keys)
                 may_wait = name == "warehouse" and needs_rewrite(home, ledger)
                 yield from _leftovers(connection, name, path, may_wait=may_wait)
-            except duckdb.Error as error:
-                yield Finding(path.name, f"file that could not be read ({type(error).__name__})", 1, REPORT)
+            except (duckdb.Error, KeyringError) as error:
+                kind = "its key is missing" if isinstance(error, KeyringError) else type(error).__name__
+                yield Finding(path.name, f"file that could not be read ({kind})", 1, REPORT)
     finally:
         connection.close()
     others = [p for p in home.published_path.parent.iterdir() if not _is_the_copy(p, home)]
@@ -132,9 +134,16 @@ def _leftovers(
     ((free,),) = connection.execute(
         "select free_blocks from pragma_database_size() where database_name = ?", [database]
     ).fetchall()
-    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    if free and not (may_wait and datetime.now(UTC) - changed < LONGEST_UNREWRITTEN):
+    if free and not (may_wait and _is_fresh(path)):
         yield Finding(path.name, "free block(s), which keep what was deleted: rewrite it by copy", int(free))
+    log = path.with_name(f"{path.name}.wal")
+    if log.exists() and not _is_fresh(log):
+        yield Finding(log.name, "write-ahead log that a crash left, which keeps what was deleted", 1)
+
+
+def _is_fresh(path: Path) -> bool:
+    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return datetime.now(UTC) - changed < LONGEST_UNREWRITTEN
 
 
 def _is_the_copy(path: Path, home: Home) -> bool:

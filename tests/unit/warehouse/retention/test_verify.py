@@ -512,6 +512,23 @@ def test_a_database_that_cannot_be_read(found, home):
     assert finding.startswith("marts.duckdb: 1 file that could not be read (")
 
 
+def test_a_warehouse_file_whose_key_is_gone(found, keyring, warehouse):
+    warehouse("create schema cubes")
+    keyring.destroy(Purpose.DATABASE, "warehouse")
+
+    assert found() == ["warehouse.duckdb: 1 file that could not be read (its key is missing)"]
+
+
+def test_a_write_ahead_log_that_a_crash_left(found, home, keyring, warehouse):
+    warehouse("create schema cubes")
+    log = home.data / "warehouse.duckdb.wal"
+    log.touch()
+
+    assert found() == []
+    _age(log, days=2)
+    assert "write-ahead log that a crash left" in found()[0]
+
+
 def test_records_of_dagster_past_their_window(found, home):
     path = home.dagster / "storage" / "history" / "runs.db"
     path.parent.mkdir(parents=True)
@@ -581,6 +598,13 @@ def test_a_broken_chain_and_a_tombstone_that_points_nowhere(found, ledger, keyri
     broken, loose = found()
     assert "evidence: 1 break in the chain: entry 1 was changed after it was written" in broken
     assert loose == "evidence: 1 deleted partition(s) whose entry is not in the chain"
+
+
+def test_hashes_of_workspaces_whose_key_is_gone(found, ledger):
+    with ledger.transaction() as connection:
+        records.note_terminated(connection, ["ab" * 16], since=TODAY)
+
+    assert found() == ["ledger: 1 hash(es) that match nobody any more: their key is missing"]
 
 
 def test_a_chain_whose_key_is_gone(found, ledger, keyring, home):
