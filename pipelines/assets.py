@@ -26,7 +26,7 @@ from pipelines.conventions import (
 )
 from pipelines.documents import stored_columns
 from pipelines.errors import PipelineError
-from pipelines.expiry import expired_days, expired_metadata
+from pipelines.expiry import lost_days
 from pipelines.inbox import LOAD_FIRST, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
@@ -263,12 +263,11 @@ def _expired(
         dg.Failure: Nothing but such days was chosen.
     """
     runtime = warehouse.runtime
-    expired = expired_days(runtime, contract.source)
-    chosen = {day: expired[day] for day in days if day in expired}
+    lost = lost_days(runtime, contract.source)
+    chosen = {day: lost[day] for day in days if day in lost and not lost[day].rows}
     if not chosen:
         return {}
-    entries = {entry.seq: entry for entry in evidence.entries(runtime.ledger)}
-    listed = ", ".join(f"{day} (evidence {stone.evidence})" for day, stone in sorted(chosen.items()))
+    listed = ", ".join(f"{day} (evidence {expired.evidence})" for day, expired in sorted(chosen.items()))
     if len(chosen) == len(days) and context.job_name != MARTS_JOB:
         raise dg.Failure(
             description=f"{contract.source}: {listed} expired, and expired rows do not come back. Nothing "
@@ -276,9 +275,8 @@ def _expired(
             allow_retries=False,
         )
     context.log.warning("%s: %s expired and stay empty.", contract.source, listed)
-    return {
-        day: expired_metadata(stone, entries.get(stone.evidence), rows=0) for day, stone in chosen.items()
-    }
+    entries = {entry.seq: entry for entry in evidence.entries(runtime.ledger)}
+    return {day: expired.metadata(entries.get(expired.evidence)) for day, expired in chosen.items()}
 
 
 def _chosen_days(context: dg.AssetExecutionContext, contract: Contract) -> tuple[date, date]:

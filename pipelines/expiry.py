@@ -1,7 +1,8 @@
 """Retention in Dagster: the nightly deletion as an asset, expired days as states of their partitions."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
@@ -19,7 +20,6 @@ from pipelines.conventions import (
 from pipelines.resources import Warehouse
 from pipelines.retention import apply_retention
 from pipelines.runtime import Runtime
-from warehouse.ledger import Part
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE
@@ -83,67 +83,94 @@ def _told_until(instance: dg.DagsterInstance) -> int:
     return told.value if isinstance(told, dg.IntMetadataValue) and told.value else 0
 
 
+@dataclass(frozen=True, slots=True)
+class LostDay:
+    """A day of a data set that lost rows, as its last deletion left it.
+
+    Attributes:
+        classes: Retention classes that this deletion touched.
+        rows: What is left for use; ``held``: what only a legal hold keeps.
+        evidence: Number of the entry that tells of the deletion.
+    """
+
+    source: str
+    day: date
+    classes: tuple[int, ...]
+    rows: int
+    held: int
+    deleted_as_of: date
+    evidence: int
+
+    def metadata(self, entry: Entry | None) -> dict[str, str | int]:
+        """What stands on its partition."""
+        return {
+            STATE: PARTLY if self.rows else EXPIRED,
+            "dagster/partition_row_count": self.rows,
+            "rows_held": self.held,
+            "rule": ", ".join(_rules(entry, self)) or "unknown",
+            "retention_days": ", ".join(map(str, self.classes)),
+            "deleted_as_of": str(self.deleted_as_of),
+            "evidence": self.evidence,
+        }
+
+
+def lost_days(runtime: Runtime, source: str) -> dict[date, LostDay]:
+    """Days of a data set that lost rows to deletions, wholly or partly."""
+    stones: dict[date, list[Tombstone]] = defaultdict(list)
+    for stone in records.tombstones(runtime.ledger, source):
+        stones[stone.event_date].append(stone)
+    live = dict(runtime.ledger.live_days(source))
+    held: Counter[date | None] = Counter()
+    for part in runtime.ledger.held_parts():
+        if part.source == source:
+            held[part.event_date] += part.rows
+    lost = {}
+    for day, found in stones.items():
+        evidence_number = max(stone.evidence for stone in found)
+        last = [stone for stone in found if stone.evidence == evidence_number]
+        lost[day] = LostDay(
+            source=source,
+            day=day,
+            classes=tuple(sorted(stone.retention_days for stone in last)),
+            rows=live.get(day, 0),
+            held=held[day],
+            deleted_as_of=last[0].deleted_as_of.date(),
+            evidence=evidence_number,
+        )
+    return lost
+
+
 def expired_states(
     runtime: Runtime, entries: Iterable[Entry], *, after: int
 ) -> Iterator[dg.AssetMaterialization]:
-    """What Dagster shows of days that lost rows: one event each, with what is left and the evidence.
+    """What Dagster shows of days that lost rows: one event each.
 
     Args:
         entries: All evidence.
         after: Number of the last entry whose deletions are shown already.
     """
     known = {entry.seq: entry for entry in entries}
-    lost: dict[tuple[str, date], list[Tombstone]] = defaultdict(list)
-    for stone in records.tombstones(runtime.ledger):
-        contract = runtime.contracts.get(stone.source)
-        if contract is not None and contract.kind is Kind.EVENT:
-            lost[stone.source, stone.event_date].append(stone)
-    held = _rows_by_day(runtime.ledger.held_parts())
-    live: dict[str, dict[date, int]] = {}
-    for (source, day), stones in lost.items():
-        last = max(stones, key=lambda stone: stone.evidence)
-        if last.evidence <= after or not DAYS.has_partition_key(day.isoformat()):
+    for contract in runtime.contracts.values():
+        if contract.kind is not Kind.EVENT:
             continue
-        if source not in live:
-            live[source] = dict(runtime.ledger.live_days(source))
-        rows = live[source].get(day, 0)
-        yield dg.AssetMaterialization(
-            store_key(source),
-            partition=day.isoformat(),
-            description=f"{PARTLY if rows else EXPIRED} as of {last.deleted_as_of.date()}",
-            metadata=expired_metadata(last, known.get(last.evidence), rows=rows)
-            | {"rows_held": held.get((source, day), 0)},
-        )
+        for day, lost in sorted(lost_days(runtime, contract.source).items()):
+            if lost.evidence > after and DAYS.has_partition_key(day.isoformat()):
+                yield dg.AssetMaterialization(
+                    store_key(contract.source),
+                    partition=day.isoformat(),
+                    metadata=lost.metadata(known.get(lost.evidence)),
+                )
 
 
-def expired_metadata(stone: Tombstone, entry: Entry | None, *, rows: int) -> dict[str, str | int]:
-    """What stands on a partition that lost rows; ``rows`` are those it still has."""
-    return {
-        STATE: PARTLY if rows else EXPIRED,
-        "dagster/partition_row_count": rows,
-        "rule": ", ".join(_rules(entry, stone.source)) or "unknown",
-        "retention_days": stone.retention_days,
-        "deleted_as_of": str(stone.deleted_as_of.date()),
-        "evidence": stone.evidence,
-    }
-
-
-def expired_days(runtime: Runtime, source: str) -> dict[date, Tombstone]:
-    """Days of a data set all of whose rows were deleted → the last deletion."""
-    live = {day for day, _ in runtime.ledger.live_days(source)}
-    stones = sorted(records.tombstones(runtime.ledger, source), key=lambda stone: stone.evidence)
-    return {stone.event_date: stone for stone in stones if stone.event_date not in live}
-
-
-def _rules(entry: Entry | None, source: str) -> list[str]:
+def _rules(entry: Entry | None, lost: LostDay) -> list[str]:
+    """The rules by which rows of a day went, as the evidence tells."""
     rows = entry.body.get("rows") if entry is not None else None
     listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return sorted({str(row["rule"]) for row in listed if (row["data_set"], row["to"]) == (source, GONE)})
-
-
-def _rows_by_day(parts: Iterable[Part]) -> dict[tuple[str, date], int]:
-    rows: dict[tuple[str, date], int] = defaultdict(int)
-    for part in parts:
-        if part.event_date is not None:
-            rows[part.source, part.event_date] += part.rows
-    return rows
+    return sorted(
+        {
+            str(row["rule"])
+            for row in listed
+            if (row["data_set"], row["to"]) == (lost.source, GONE)
+            and row["window_days"] in (None, *lost.classes)
+        }
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from pipelines.contract import lateness_days
@@ -152,7 +152,10 @@ def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Fin
             name_key=records.subject_key(runtime.keyring),
         )
         removed += delete_runs(
-            runtime.home, _due_runs(runtime, work.as_of), days=_dagster_days(runtime), as_of=work.as_of
+            runtime.home,
+            _due_runs(runtime, work.as_of),
+            days=_dagster_days(runtime),
+            as_of=min(work.as_of, _machine_clock()),
         )
         if progress is not None:
             progress("databases", 0, 1)
@@ -174,6 +177,7 @@ def operational_windows(runtime: Runtime) -> Windows:
         compute_logs=days[Operational.COMPUTE_LOGS],
         manifests=days[Operational.MANIFESTS],
         feeds=frozenset(feeds(runtime.contracts)),
+        now=_machine_clock(),
     )
 
 
@@ -184,7 +188,11 @@ def _due_files(runtime: Runtime, as_of: datetime) -> list[FileItem]:
 
 
 def _due_runs(runtime: Runtime, as_of: datetime) -> list[FileItem]:
-    return due_runs(runtime.home, days=_dagster_days(runtime), as_of=as_of)
+    return due_runs(runtime.home, days=_dagster_days(runtime), as_of=min(as_of, _machine_clock()))
+
+
+def _machine_clock() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _dagster_days(runtime: Runtime) -> int:

@@ -1,6 +1,8 @@
 """Retention in Dagster: what goes every night, what expired days say, what waits for a person, what warns."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -57,7 +59,7 @@ def test_what_is_past_its_window_goes_at_night_and_its_partition_says_why(built)
         "dagster/partition_row_count": 0,
         "rows_held": 0,
         "rule": "default",
-        "retention_days": 90,
+        "retention_days": "90",
         "deleted_as_of": EXPIRED,
         "evidence": 1,
     }
@@ -337,6 +339,15 @@ def test_a_run_that_is_under_way_is_never_due(built):
     }
 
 
-def test_a_warehouse_without_dagster_is_asked_nothing(home):
-    assert due_runs(home, days=365, as_of=year_later()) == []
-    assert delete_runs(home, [], days=365, as_of=year_later()) == 0
+def test_a_warehouse_without_dagster_is_asked_nothing_and_dagster_not_imported(home):
+    code = (
+        "import sys, datetime, pathlib\n"
+        "from pipelines.dagster_windows import delete_runs, due_runs\n"
+        "from warehouse.home import Home\n"
+        "home, at = Home(pathlib.Path(sys.argv[1])), datetime.datetime(2030, 1, 1)\n"
+        "assert due_runs(home, days=365, as_of=at) == []\n"
+        "assert delete_runs(home, [], days=365, as_of=at) == 0\n"
+        "assert 'dagster' not in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code, str(home.root)], check=True)

@@ -40,6 +40,8 @@ class Windows:
         inbox: Counted from when a file came into this inbox, whatever time it bears.
         tmp: Also of leases and half-written databases that a crash left; a lease that is held stays.
         feeds: Inbox directories whose names are known, e.g. `app/channels`.
+        now: The machine's clock (naive UTC), which files age by: a warehouse whose own clock is ahead, as
+            with generated data, must not take what came a minute ago for old. None: not known.
     """
 
     inbox: int
@@ -48,6 +50,7 @@ class Windows:
     compute_logs: int
     manifests: int
     feeds: frozenset[str] = frozenset()
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def due_files(
         UndeletableError: One of the directories is a link: what lies behind it is not ours to delete.
     """
     due = []
+    as_of = min(as_of, windows.now or as_of)
     for place in _places(home, windows):
         for path in _entries(home, place, windows.feeds):
             try:

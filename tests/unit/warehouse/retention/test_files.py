@@ -1,6 +1,7 @@
 """Files outside the store: what is due, what never is, and that nothing else can be removed."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,6 +71,18 @@ def test_an_inbox_file_ages_since_it_came_whatever_time_it_bears(home):
     assert due(home) == set()
     assert due(home, in_days=13) == set()
     assert due(home, in_days=14) == {"inbox/whatsapp/old-export.jsonl"}
+
+
+def test_a_warehouse_whose_clock_is_ahead_does_not_take_what_just_came_for_old(home):
+    put(home, "inbox/whatsapp/a.jsonl")
+    put(home, "tmp/old.tmp", age_days=2)
+    ahead = NOW + timedelta(days=365)
+
+    found = due_files(home, replace(WINDOWS, now=NOW), as_of=ahead, name_key=KEY)
+    without = due_files(home, WINDOWS, as_of=ahead, name_key=KEY)
+
+    assert [path.name for path, _ in found] == ["old.tmp"]
+    assert len(without) == 2, "twin: only the machine's clock keeps it"
 
 
 def test_hidden_files_and_files_of_no_feed_end_as_well(home):
