@@ -12,8 +12,8 @@ from warehouse.compaction import compact_day
 from warehouse.connection import Engine
 from warehouse.errors import ConflictError, DuplicateBatchError, ReconciliationError
 from warehouse.home import Home
-from warehouse.housekeeping import expire, remove_orphans, sweep
-from warehouse.keyring import KeyRing, Purpose
+from warehouse.housekeeping import remove_orphans, sweep
+from warehouse.keyring import KeyRing
 from warehouse.ledger import Commit, Count, Ledger
 from warehouse.locks import reader_lease
 from warehouse.reading import read_columns
@@ -204,20 +204,6 @@ def test_what_a_crash_left_is_swept_but_not_what_is_being_written(load, home, le
 
     assert orphans == 2
     assert stored_ids() == ["a", "b"]
-
-
-@pytest.mark.parametrize(("days_later", "alive"), [(29, True), (30, False), (400, False)])
-def test_a_partition_is_gone_on_the_day_its_rows_reach_their_window(
-    load, home, ledger, keyring, stored_ids, days_later, alive
-):
-    load("b1", events("a", retention_days=30))
-
-    expire(ledger, as_of=datetime.combine(DAY, datetime.min.time()) + timedelta(days=days_later))
-    sweep(home, ledger=ledger, keyring=keyring)
-
-    assert bool(stored_ids()) is alive
-    assert bool(store_files(home)) is alive
-    assert bool(list(home.keys.glob(f"{Purpose.PARQUET}/*"))) is alive
 
 
 def test_a_newer_column_is_null_in_older_files(home, ledger, engine, load):
