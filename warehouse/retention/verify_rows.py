@@ -93,13 +93,15 @@ class RowScan:
         """
         self._read(data, parts)
         self._judge(data)
+        # Each row counts once, however many promises it breaks.
+        ended, past = "(v.is_ended and not s.outlives)", "coalesce(s.day <= v.through, false)"
         yield from self._counted(
             data.source,
             {
-                "row(s) of accounts that have ended": "v.is_ended and not s.outlives",
-                f"row(s) past their window ({data.category})": "not v.is_ended and s.day <= v.through",
+                "row(s) of accounts that have ended": ended,
+                f"row(s) past their window ({data.category})": f"not {ended} and {past}",
                 "row(s) older than the day they are filed under, which would overstay": (
-                    "s.day < s.filed_under and not v.is_ended and not s.day <= v.through"
+                    f"s.day < s.filed_under and not {ended} and not {past}"
                 ),
             },
         )

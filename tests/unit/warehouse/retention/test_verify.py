@@ -243,14 +243,17 @@ def test_rows_of_an_account_of_which_only_the_ledger_knows_that_it_ended(put, fo
     assert found() == ["shop__buyers: 1 row(s) of accounts that have ended"]
 
 
-def test_bills_past_their_own_date_and_window(put, found):
+@pytest.mark.parametrize("ended", [{}, {"a": datetime(2024, 1, 1)}])
+def test_bills_past_their_own_date_and_window_whether_or_not_the_account_has_ended(put, found, ended):
     row = "('a', timestamp '{0}', timestamp '2026-05-01')"
     rows = (
         f"{row.format('2023-09-05')}, {row.format('2023-09-06')}) as t(workspace_id, billed_at, received_at"
     )
     put("shop__bills", rows, partition="month=2023-09")
 
-    assert found() == ["shop__bills: 1 row(s) past their window (money), the oldest of 2023-09-05"]
+    assert found(facts=replace(FACTS, ended=ended)) == [
+        "shop__bills: 1 row(s) past their window (money), the oldest of 2023-09-05"
+    ]
 
 
 def test_the_content_of_deleted_rows(put, found):
