@@ -107,7 +107,9 @@ def verify(
     with warehouse_lock(home.locks, timeout_s=LOCK_TIMEOUT_S):
         findings += database_findings(home, ledger=ledger, keyring=keyring, keys=keys)
     findings += _operational_findings(home, keyring, scope)
-    findings += dagster_findings(home, days=scope.dagster_days, as_of=scope.as_of)
+    # Records age by the machine's clock, like files.
+    recorded = min(scope.as_of, scope.windows.now or scope.as_of)
+    findings += dagster_findings(home, days=scope.dagster_days, as_of=recorded)
     findings += _key_findings(ledger, keyring, scan, scope)
     tell("databases", 1, 1)
     return Verified(tuple(findings), scan.rows, len(live) + len(held), len(evidence.entries(ledger)))

@@ -548,6 +548,18 @@ def test_records_of_dagster_past_their_window(found, home):
     ]
 
 
+def test_what_dagster_recorded_is_not_old_because_the_warehouse_is_ahead_of_the_machine(found, home, scope):
+    path = home.dagster / "storage" / "runs.db"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "create table runs (create_timestamp datetime); insert into runs values ('2026-05-01 10:00:00')"
+        )
+
+    assert len(found(as_of=datetime(2028, 1, 1))) == 1
+    assert found(as_of=datetime(2028, 1, 1), windows=replace(scope.windows, now=AS_OF)) == []
+
+
 # Keys and ledger --------------------------------------------------------------------------------
 
 
