@@ -6,7 +6,14 @@ from datetime import timedelta
 import dagster as dg
 
 from pipelines.contract import Contract, Kind, lateness_days
-from pipelines.conventions import RETRIES, WRITER_POOL, batches_key, store_key, values_stay_inside
+from pipelines.conventions import (
+    RETRIES,
+    WRITER_POOL,
+    batches_key,
+    retention_key,
+    store_key,
+    values_stay_inside,
+)
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
 from pipelines.slices import last_closed_day
@@ -82,8 +89,8 @@ def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
         name="contract",
         description="The files hold exactly the columns of the contract, in their types.",
         blocking=True,
-        # In a run that takes files in, look at what it brought.
-        additional_deps=[batches_key(contract.feed)],
+        # In a run that takes files in or deletes, look at what it left.
+        additional_deps=[batches_key(contract.feed), retention_key()],
         retry_policy=RETRIES,
     )
     def _contract(warehouse: Warehouse) -> dg.AssetCheckResult:
@@ -126,7 +133,7 @@ def _reconciliation_check(contract: Contract) -> dg.AssetChecksDefinition:
         name="reconciliation",
         description="Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them.",
         blocking=True,
-        additional_deps=[batches_key(contract.feed)],
+        additional_deps=[batches_key(contract.feed), retention_key()],
         retry_policy=RETRIES,
     )
     def _reconciliation(warehouse: Warehouse) -> dg.AssetCheckResult:
@@ -189,7 +196,7 @@ def _freshness_check(contract: Contract) -> dg.AssetChecksDefinition:
         asset=store_key(contract.source),
         name="freshness",
         description=f"The feed {contract.feed} has brought a file within {silence.days} days, if ever.",
-        additional_deps=[batches_key(contract.feed)],
+        additional_deps=[batches_key(contract.feed), retention_key()],
         retry_policy=RETRIES,
     )
     def _freshness(warehouse: Warehouse) -> dg.AssetCheckResult:

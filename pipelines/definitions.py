@@ -45,7 +45,8 @@ def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
         for schema in ("cubes", "marts")
         for key in tables(manifest, schema=schema, column=CONTACTS_COLUMN)
     )
-    proofs = [*window_checks(contracts), *in_time_checks(cubes), endings_check(), verified_check()]
+    stored = [*store_checks(contracts), *window_checks(contracts)]
+    proofs = [*stored, *in_time_checks(cubes), endings_check(), verified_check()]
     jobs = asset_jobs(
         sources=contracts,
         feed_names=feeds(contracts),
@@ -56,7 +57,7 @@ def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts]), retention_asset()],
-        asset_checks=[*store_checks(contracts), *thresholds, *map(slices_check, cubes), *proofs],
+        asset_checks=[*thresholds, *map(slices_check, cubes), *proofs],
         jobs=list(jobs),
         schedules=schedules(jobs),
         sensors=[*sensors(jobs), retention_alarm(cubes)],
