@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --
 	--generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check sync docs format lock clean
+.PHONY: help demo dev test stress check sync docs format lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 
 test: $(DEV) ## Run all tests.
 	$(BIN)/pytest
+
+stress: $(DEV) ## Test retention hard: 2,500 state machines, 500 kills, a whole year (about an hour).
+	$(BIN)/pytest --stress -s tests/stress tests/integration/test_retention_machine.py \
+		tests/integration/test_retention_year.py
 
 check: $(DEV) ## Check format, lint, types, import rules, SQL and that generated files are in step.
 	$(BIN)/ruff format --check .

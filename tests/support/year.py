@@ -201,9 +201,16 @@ class Year:
         return {(row.source, row.id): fate for row, fate in self.oracle.fates.items()}
 
     def survivors(self) -> dict[tuple[str, str], str]:
-        """What the ledger's files hold; each file is read once, for files never change."""
+        """What the ledger's files hold; each file is read once, for files never change.
+
+        Without quarantine: raw records do not say whose they are until they are read.
+        """
         ledger = self.runtime.ledger
-        parts = [*ledger.live_parts(), *ledger.held_parts()]
+        parts = [
+            part
+            for part in (*ledger.live_parts(), *ledger.held_parts())
+            if part.source in self.runtime.contracts
+        ]
         self._read([part for part in parts if part.path not in self.cache])
         found: dict[tuple[str, str], str] = {}
         for part in parts:
@@ -259,9 +266,13 @@ class Year:
         for version, deleted, row in taken:
             if row.id in state and state[row.id][0] > version:
                 continue
+            _, before = state.get(row.id, (version, row))
             state[row.id] = version, row
             if deleted:
-                self.oracle.leave([row], at=now, known=self.known)
+                # As it was: what is left of a deleted row need not say whose it was.
+                self.oracle.leave([before], at=now, known=self.known)
+            elif before in self.oracle.fates:
+                self.oracle.fates[row] = self.oracle.fates.pop(before)
             else:
                 self.oracle.arrive([row], at=now, known=self.known)
         follows = any(name == "deleted_at" for name, _ in contract.plan.stored_columns())

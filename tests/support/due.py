@@ -1,0 +1,97 @@
+"""A warehouse in which much is due at once: windows, an ended account, holds, moves between classes."""
+
+import shutil
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from pipelines.contract import load_contracts
+from pipelines.inbox import landed_files
+from pipelines.loading import Options
+from pipelines.policy import load_policy
+from pipelines.run import run
+from pipelines.runtime import Runtime, open_runtime, view_schema
+from pipelines.synthetic import WorldSpec
+from tests.support.year import Delivery, at_end_of, ingest, world
+from warehouse.connection import Engine
+from warehouse.home import Home
+from warehouse.keyring import KeyRing
+from warehouse.ledger import Ledger
+from warehouse.locks import reader_lease
+from warehouse.reading import read_columns, read_parts
+
+# The last workspace ends and is held as a whole; the second is shortened, the fifth lengthened half way.
+SPEC = WorldSpec(
+    workspaces=6,
+    contacts=20,
+    days=2,
+    seed=11,
+    start=date(2026, 5, 11),
+    messages=150,
+    endings=2,
+    hold_days=90,
+)
+# All slices are closed, nothing has ended.
+BUILT_AT = datetime.combine(SPEC.start + timedelta(days=25), time())
+# Neither retention nor marts differ by them: fewer files make more kills an hour.
+LEFT_OUT = ("access_log", "error_log", "twilio_export", "app/payments", "app/members", "privacy/requests")
+# Thirty days are past for those who chose them, and two accounts have ended.
+DUE_AT = datetime.combine(SPEC.start + timedelta(days=45), time())
+# (data set, id) → class, or hold.
+Content = dict[tuple[str, str], str]
+
+
+def warehouse_with_much_due(root: Path, *, marts: bool = False) -> Runtime:
+    """Take a small world in, day by day; with marts, build and publish them."""
+    runtime = open_runtime(Home(root))
+    world(root / "world", SPEC)
+    for feed in LEFT_OUT:
+        shutil.rmtree(root / "world" / feed, ignore_errors=True)
+    for landed in landed_files(root / "world", runtime.contracts):
+        ingest(runtime, Delivery(landed.feed, landed.path, landed.arrival, frozenset({landed.arrival})))
+    assert at_end_of(landed.arrival) <= BUILT_AT
+    if marts:
+        run(runtime, options=Options(as_of=BUILT_AT))
+    return runtime
+
+
+def content(home: Home) -> Content:
+    """Every row that is in sight, with its class, and every held one with its hold."""
+    runtime = Runtime(
+        home,
+        contracts=load_contracts(),
+        policy=load_policy(),
+        keyring=(keyring := KeyRing(home.keys)),
+        ledger=(ledger := Ledger(home.ledger_path)),
+        engine=(engine := Engine(home.tmp, keyring)),
+    )
+    found: Content = {}
+    with reader_lease(home.locks, ledger.generation()):
+        for source in sorted({part.source for part in ledger.live_parts()} & set(runtime.contracts)):
+            schema = view_schema(runtime.contracts[source])
+            names = [name for name, _ in schema]
+            columns = [name for name in ("event_id", "entity_id", "retention_days") if name in names]
+            table = read_columns(
+                home, ledger=ledger, engine=engine, source=source, schema=schema, columns=columns
+            )
+            for id_, *days in zip(*(table[name].to_pylist() for name in columns), strict=True):
+                assert (source, id_) not in found, "a row is there twice"
+                found[source, id_] = f"class {days[0]}" if days else "kept"
+        for part in ledger.held_parts():
+            table = read_parts(home, engine=engine, parts=[part])
+            id_column = "event_id" if "event_id" in table.column_names else "entity_id"
+            for id_ in table[id_column].to_pylist():
+                assert (part.source, id_) not in found, "a held row is there twice"
+                found[part.source, id_] = f"hold {part.hold}"
+    engine.release()
+    return found
+
+
+def files_on_disk(home: Home) -> set[str]:
+    """Store files, by their place in the data directory."""
+    return {str(p.relative_to(home.data)) for p in home.store.rglob("*") if p.is_file()}
+
+
+def files_in_ledger(home: Home) -> set[str]:
+    """Store files that the ledger lists, in sight or held."""
+    ledger = Ledger(home.ledger_path)
+    return {part.path for part in (*ledger.live_parts(), *ledger.held_parts())}
