@@ -63,7 +63,10 @@ create table if not exists pending (
 _INDEXES = """
 create index if not exists live_parts on parts (source, partition) where removed is null;
 create index if not exists parts_by_generation on parts (added);
-create index if not exists live_by_window on parts (source, retention_days, event_date) where removed is null;
+drop index if exists live_by_window;
+create index if not exists in_sight_by_window on parts (source, retention_days, event_date)
+where removed is null and hold is null;
+create index if not exists held_parts on parts (path) where removed is null and hold is not null;
 create index if not exists kept_by_key on parts (key_name) where unlinked_at is null;
 create index if not exists waiting_parts on parts (removed) where removed is not null and unlinked_at is null;
 """
