@@ -40,10 +40,10 @@ DUE_AT = datetime.combine(SPEC.start + timedelta(days=45), time())
 Content = dict[tuple[str, str], str]
 
 
-def warehouse_with_much_due(root: Path, *, marts: bool = False) -> Runtime:
+def warehouse_with_much_due(root: Path, *, marts: bool = False, spec: WorldSpec = SPEC) -> Runtime:
     """Take a small world in, day by day; with marts, build and publish them."""
     runtime = open_runtime(Home(root))
-    world(root / "world", SPEC)
+    world(root / "world", spec)
     for feed in LEFT_OUT:
         shutil.rmtree(root / "world" / feed, ignore_errors=True)
     for landed in landed_files(root / "world", runtime.contracts):

@@ -52,6 +52,8 @@ REPEATING = ("whatsapp", "twilio", "smpp")
 FACTS = ("app/workspace_settings", "app/subscriptions", "privacy/legal_holds")
 HOLDS = "privacy__legal_holds"
 FOR_EVER = 20_000
+# (data set, id, event day) → class, or hold. An event that comes again on another day is there twice.
+Content = dict[tuple[str, str, date | None], str]
 
 
 def thin_out(inbox: Path) -> None:
@@ -197,10 +199,13 @@ class Year:
         if delivery.feed in FACTS:
             self._learn(delivery, now)
 
-    def expected(self) -> dict[tuple[str, str], str]:
-        return {(row.source, row.id): fate for row, fate in self.oracle.fates.items()}
+    def expected(self) -> Content:
+        return {
+            (row.source, row.id, row.day if row.moves else None): fate
+            for row, fate in self.oracle.fates.items()
+        }
 
-    def survivors(self) -> dict[tuple[str, str], str]:
+    def survivors(self) -> Content:
         """What the ledger's files hold; each file is read once, for files never change.
 
         Without quarantine: raw records do not say whose they are until they are read.
@@ -212,18 +217,21 @@ class Year:
             if part.source in self.runtime.contracts
         ]
         self._read([part for part in parts if part.path not in self.cache])
-        found: dict[tuple[str, str], str] = {}
+        found: Content = {}
         for part in parts:
             for id_, fate in self.cache[part.path].items():
-                assert (part.source, id_) not in found, "a row is there twice"
-                found[part.source, id_] = fate
+                row = part.source, id_, part.event_date
+                assert row not in found, "a row is there twice"
+                found[row] = fate
         return found
 
-    def survivors_in_views(self) -> dict[tuple[str, str], str]:
+    def survivors_in_views(self) -> Content:
         """The same, read through the views; held rows are not in them."""
-        found: dict[tuple[str, str], str] = {}
+        found: Content = {}
         for source, contract in self.runtime.contracts.items():
-            columns = ("event_id", "retention_days") if contract.kind is Kind.EVENT else ("entity_id",)
+            columns = ("event_id", "event_date", "retention_days")
+            if contract.kind is not Kind.EVENT:
+                columns = ("entity_id",)
             table = read_columns(
                 self.runtime.home,
                 ledger=self.runtime.ledger,
@@ -232,8 +240,8 @@ class Year:
                 schema=view_schema(contract),
                 columns=columns,
             )
-            for id_, *days in zip(*(table[name].to_pylist() for name in columns), strict=True):
-                found[source, id_] = f"class {days[0]}" if days else "kept"
+            for id_, *more in zip(*(table[name].to_pylist() for name in columns), strict=True):
+                found[source, id_, more[0] if more else None] = f"class {more[1]}" if more else "kept"
         return found
 
     def _read(self, parts: Sequence[Part]) -> None:
