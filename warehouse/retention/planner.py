@@ -199,13 +199,13 @@ class _Planner:
         )
 
     def _ending(self) -> dict[str, date]:
-        """Workspaces to be ended now; also one that was, whose last hold has since expired."""
+        """Workspaces to be ended now; also those that were, of which a hold has since expired."""
         refused = records.refused(self._ledger)
-        held = {hold.workspace_id for hold in self._holds}
+        active = {hold.name for hold in self._holds}
         released = {
             hold.workspace_id: refused[who]
             for hold in self._facts.holds
-            if hold.workspace_id not in held and (who := self._subject(hold.workspace_id)) in refused
+            if hold.name not in active and (who := self._subject(hold.workspace_id)) in refused
         }
         return ended_workspaces(self._facts, as_of=self._as_of) | released
 
