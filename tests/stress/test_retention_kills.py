@@ -104,7 +104,7 @@ def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same
     assert 0 < len(lost) <= plan.rows_gone
     chance, reached = random.Random(3), Counter[str]()
     # How long after the start, the first file written, the commit, the first file unlinked: each is shorter.
-    parts = (1.0, 1 / 10, 1 / 40, 1 / 80)
+    parts = (1.0, 1 / 10, 1 / 100, 1 / 100)
 
     for number in range(kills):
         killed = copy("killed")
