@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -30,6 +30,7 @@ from tests.support.retention_world import (
     policy,
     state,
 )
+from warehouse.retention import apply, planner, rows, verdicts
 
 WORKSPACES = ("ws_a", "ws_b", "ws_c")
 PEOPLE = ("token_1", "token_2")
@@ -285,6 +286,7 @@ class Retention(RuleBasedStateMachine):
     def _compare(self) -> None:
         assert differences(self.world.survivors(), fates(self.oracle)) == {}
         assert self.world.stray_files() == set()
+        assert self.world.foreign_keys() == set()
 
 
 def fates(oracle: Oracle) -> dict[tuple[str, str], str]:
@@ -302,17 +304,40 @@ def differences(
     }
 
 
-@pytest.mark.slow
-def test_what_survives_is_what_the_oracle_says(stress):
+def run_machine(*, examples: int, is_fixed: bool, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
     run_state_machine_as_test(
         Retention,
         settings=settings(
-            max_examples=2_500 if stress else 30,
+            max_examples=examples,
             stateful_step_count=20,
             # The same examples in every CI run; `make stress` looks for new ones.
-            derandomize=not stress,
+            derandomize=is_fixed,
+            phases=phases,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.slow
+def test_what_survives_is_what_the_oracle_says(stress):
+    run_machine(examples=2_500 if stress else 30, is_fixed=not stress)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken"),
+    [
+        (planner, "ended_workspaces", lambda *_args, **_kwargs: {}),
+        (rows, "first_hold_sql", lambda *_args, **_kwargs: "null"),
+        (verdicts, "expired_through", lambda *_args, **_kwargs: None),
+        (apply, "event_key", lambda part, _to: part.key_name),
+    ],
+    ids=["forgets endings", "forgets holds", "forgets days", "keeps one key for all classes"],
+)
+@pytest.mark.slow
+def test_an_engine_with_a_fault_is_caught(module, name, broken, monkeypatch):
+    monkeypatch.setattr(module, name, broken)
+
+    with pytest.raises(AssertionError):
+        run_machine(examples=60, is_fixed=True, phases=(Phase.generate,))

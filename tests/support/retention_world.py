@@ -274,6 +274,15 @@ class World:
                 found[part.source, row[id_]] = f"hold {part.hold}"
         return found
 
+    def foreign_keys(self) -> set[str]:
+        """Files of events whose key is not that of their category, month and class."""
+        return {
+            part.path
+            for part in self.ledger.live_parts()
+            if part.event_date is not None
+            and part.key_name != f"{CATEGORIES[part.source]}.{part.event_date:%Y-%m}.{part.retention_days}"
+        }
+
     def stray_files(self) -> set[str]:
         """Files and keys that are on disk but not in the ledger, or in the ledger but not on disk."""
         listed = {part.path for part in (*self.ledger.live_parts(), *self.ledger.held_parts())}
