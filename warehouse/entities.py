@@ -19,7 +19,7 @@ from warehouse.home import Home
 from warehouse.ledger import Count, Ledger, Merge, Part
 from warehouse.retention.held import first_hold_sql
 from warehouse.retention.rules import DataSet, Hold
-from warehouse.store import write_part
+from warehouse.store import discard_uncommitted, write_part
 from warehouse.views import raw_scan
 
 # A full export that loses more than this share of the rows is more likely broken than meant.
@@ -116,8 +116,7 @@ class EntityWriter:
         """Free the connection; unless committed, remove every file written."""
         self._connection.close()
         if not committed:
-            for part in self._written:
-                (self._home.data / part.path).unlink(missing_ok=True)
+            discard_uncommitted(self._home, self._ledger, self._written)
 
     def _merge(
         self, *, full: bool, allow_shrink: bool, spared: Collection[str], keeping: Keeping | None

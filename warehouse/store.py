@@ -125,7 +125,7 @@ class StoreWriter:
         """Free the connection; unless committed, remove every file written."""
         self._connection.close()
         if not committed:
-            self._discard(self._parts)
+            discard_uncommitted(self._home, self._ledger, self._parts)
 
     def _flush(self) -> None:
         for events, buffer in self._buffers.items():
@@ -227,6 +227,17 @@ def write_part(
         temporary.unlink(missing_ok=True)
     columns = tuple(column[0] for column in connection.execute(f"{query} limit 0").description or ())
     return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
+
+
+def discard_uncommitted(home: Home, ledger: Ledger, parts: Iterable[Part]) -> None:
+    """Unlink files after an error, but none that the ledger lists.
+
+    The error may have come after the commit (an interrupt, a full disk): then the files are the only copy.
+    """
+    listed = ledger.known_paths()
+    for part in parts:
+        if part.path not in listed:
+            (home.data / part.path).unlink(missing_ok=True)
 
 
 class DryRunDone(Exception):  # noqa: N818  it takes a batch back as an error would, but is none

@@ -26,7 +26,7 @@ from warehouse.retention.errors import PlanError
 from warehouse.retention.plan import CLASS, GONE, HOLD, Outcome, PartItem, Plan
 from warehouse.retention.planner import Planned, event_key
 from warehouse.retention.rows import RowFates
-from warehouse.store import write_part
+from warehouse.store import discard_uncommitted, write_part
 
 # Why a file was removed whose rows live on in others.
 REWRITTEN = "rewritten"
@@ -71,8 +71,7 @@ def commit_plan(
             committed = True
         finally:
             if not committed:
-                for part in written:
-                    (home.data / part.path).unlink(missing_ok=True)
+                discard_uncommitted(home, ledger, written)
     return Applied(planned.plan, number, len(planned.plan.parts), len(written))
 
 

@@ -275,3 +275,18 @@ def test_any_split_and_repetition_of_events_gives_the_same_store(tmp_path_factor
         )
         if rows
     ]
+
+
+def test_an_error_after_the_commit_deletes_nothing_that_is_committed(home, ledger, engine, stored_ids):
+    def load_and_be_interrupted() -> None:
+        with writing(home, ledger=ledger, engine=engine, batch_id="one") as writer:
+            writer.append(ORDERS, events("a", "b"))
+            commit_batch(
+                writer, ledger, as_of=AS_OF, feed="shop", content_hash="one", rows_read={SOURCE: 2}, counts=[]
+            )
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_and_be_interrupted()
+
+    assert stored_ids() == ["a", "b"]
