@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from pipelines.retention import apply_retention, plan_retention
-from pipelines.runtime import open_runtime
 from tests.support.due import (
     DUE_AT,
     Content,
     content,
     files_in_ledger,
     files_on_disk,
+    reopened,
     warehouse_with_much_due,
 )
 from tests.support.kills import Moment, processes, run_and_kill, signs, step_reached
@@ -116,7 +116,7 @@ def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same
         # No reader ever meets a part of it.
         assert seen in (before, expected.rows), f"kill {number}: a partial state"
 
-        apply_retention(open_runtime(killed), as_of=DUE_AT)
+        apply_retention(reopened(killed), as_of=DUE_AT)
 
         assert End.of(killed) == expected, f"kill {number}"
         shutil.rmtree(killed.root)

@@ -1,19 +1,22 @@
 """A warehouse in which much is due at once: windows, an ended account, holds, moves between classes."""
 
 import shutil
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 
-from pipelines.contract import load_contracts
+from pipelines.contract import Contract, load_contracts
 from pipelines.inbox import landed_files
 from pipelines.loading import Options
-from pipelines.policy import load_policy
+from pipelines.policy import Policy, load_policy
 from pipelines.run import run
 from pipelines.runtime import Runtime, open_runtime, view_schema
 from pipelines.synthetic import WorldSpec
 from tests.support.year import Delivery, at_end_of, ingest, world
 from warehouse.connection import Engine
 from warehouse.home import Home
+from warehouse.housekeeping import remove_orphans
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
 from warehouse.locks import reader_lease
@@ -54,16 +57,28 @@ def warehouse_with_much_due(root: Path, *, marts: bool = False, spec: WorldSpec 
     return runtime
 
 
+@cache
+def _declared() -> tuple[Mapping[str, Contract], Policy]:
+    return load_contracts(), load_policy()
+
+
+def reopened(home: Home) -> Runtime:
+    """As another process opens a warehouse, without reading the declarations again."""
+    remove_orphans(home, ledger=Ledger(home.ledger_path))
+    return looking_at(home)
+
+
+def looking_at(home: Home) -> Runtime:
+    """A warehouse as it lies there: nothing is swept."""
+    contracts, policy = _declared()
+    keyring = KeyRing(home.keys)
+    return Runtime(home, contracts, policy, keyring, Ledger(home.ledger_path), Engine(home.tmp, keyring))
+
+
 def content(home: Home) -> Content:
     """Every row that is in sight, with its class, and every held one with its hold."""
-    runtime = Runtime(
-        home,
-        contracts=load_contracts(),
-        policy=load_policy(),
-        keyring=(keyring := KeyRing(home.keys)),
-        ledger=(ledger := Ledger(home.ledger_path)),
-        engine=(engine := Engine(home.tmp, keyring)),
-    )
+    runtime = looking_at(home)
+    ledger, engine = runtime.ledger, runtime.engine
     found: Content = {}
     with reader_lease(home.locks, ledger.generation()):
         for source in sorted({part.source for part in ledger.live_parts()} & set(runtime.contracts)):

@@ -16,7 +16,8 @@ from warehouse.ledger import Ledger
 from warehouse.retention import records
 
 # What a process needs most of its first seconds for; loaded once, then every process is a fork.
-_PRELOADED = ("pipelines.cli.app", "pipelines.retention", "pipelines.run", "warehouse.retention.apply")
+# DuckDB looks for pandas when it is given a table.
+_PRELOADED = ("pipelines.cli.app", "pipelines.retention", "pipelines.run", "pandas")
 
 
 def command(arguments: Sequence[str]) -> None:
