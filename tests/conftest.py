@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
+
+# Timings never decide a test: a busy machine is no counterexample.
+settings.register_profile("wasms", deadline=None)
+settings.load_profile("wasms")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
