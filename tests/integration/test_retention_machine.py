@@ -320,6 +320,21 @@ def run_machine(*, examples: int, is_fixed: bool, phases: tuple[Phase, ...] = tu
     )
 
 
+def test_a_shorter_window_that_came_and_went_since_the_last_look_is_applied():
+    """Found by the machine: a version of the policy that was superseded before retention saw it."""
+    place, now = world(), datetime(2027, 12, 20, 6)
+    place.empty()
+    first = {date(2026, 4, 1): policy(messages=30)}
+    late = {date(2027, 12, 19): policy(messages=15), date(2027, 12, 20): policy(messages=30)}
+    row = event(MESSAGES, "ws_a", "row", at=now - timedelta(days=20), received=now, contact="token_1")
+    place.store([row], at=now, known=Known(first))
+    place.apply(at=now, known=Known(first))
+
+    place.apply(at=now, known=Known({**first, **late}))
+
+    assert place.survivors() == {}
+
+
 @pytest.mark.slow
 def test_what_survives_is_what_the_oracle_says(stress):
     run_machine(examples=2_500 if stress else 30, is_fixed=not stress)

@@ -121,7 +121,7 @@ def digest_of(facts: Facts, *, key: bytes) -> str:
 def _by_window(facts: Facts, category: str, *, as_of: datetime, known: Known) -> Verdicts:
     everyone = window_at(facts, category, None, as_of)
     through = expired_through(facts, category, None, as_of)
-    applied = {(category, DEFAULT_SUBJECT): AppliedWindow(everyone.days or 0, "")}
+    applied = {(category, DEFAULT_SUBJECT): AppliedWindow(everyone.days or 0, _rules(facts, category, as_of))}
     horizons = {(category, DEFAULT_SUBJECT): through} if through else {}
     if not version_at(facts, as_of).rules[category].per_workspace:
         return Verdicts(through=through, applied=applied, horizons=horizons)
@@ -153,6 +153,12 @@ def _by_window(facts: Facts, category: str, *, as_of: datetime, known: Known) ->
             listed[workspace] = Verdict(window_reason(category, window, None), window.days, reached)
     default = Verdict(window_reason(category, everyone, None), everyone.days, through)
     return Verdicts(default if all_changed else None, listed, None, applied, horizons)
+
+
+def _rules(facts: Facts, category: str, as_of: datetime) -> str:
+    """Digest of a category's rules so far: two versions may come at once, and the later hide the earlier."""
+    begun = [v for v in facts.versions if v.effective_from <= as_of.date()]
+    return _digest([(v.effective_from, asdict(v.rules[category])) for v in begun])
 
 
 def _history(facts: Facts, workspace: str) -> str:
