@@ -30,11 +30,11 @@ from pipelines.expiry import lost_days
 from pipelines.inbox import LOAD_FIRST, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
+from pipelines.release import release_and_publish
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
 from warehouse.compaction import compact_day
 from warehouse.errors import WarehouseError
-from warehouse.publish import publish
 from warehouse.retention import evidence
 
 
@@ -173,7 +173,7 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
     def _published(warehouse: Warehouse) -> dg.MaterializeResult[None]:
         runtime = warehouse.runtime
         with values_stay_inside():
-            tables = publish(runtime.home, keyring=runtime.keyring).tables
+            tables = release_and_publish(runtime).tables
             size = runtime.home.published_path.stat().st_size
         return dg.MaterializeResult(
             metadata={

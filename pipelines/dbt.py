@@ -83,21 +83,31 @@ class Translator(DagsterDbtTranslator):
     def get_partitions_def(
         self, dbt_resource_props: Mapping[str, Any]
     ) -> dg.PartitionsDefinition[str] | None:
-        """Cubes are kept by send day; views and marts are one thing."""
-        return DAYS if is_cube(dbt_resource_props) else None
+        """Cubes of days are kept by send day; views, marts and cubes of months are one thing."""
+        return DAYS if is_daily(dbt_resource_props) else None
 
     def get_partition_mapping(
         self, dbt_resource_props: Mapping[str, Any], dbt_parent_resource_props: Mapping[str, Any]
     ) -> dg.PartitionMapping | None:
         """A slice needs the same slice of the cubes it is made from; all else needs what there is."""
-        if is_cube(dbt_resource_props) and is_cube(dbt_parent_resource_props):
+        if is_daily(dbt_resource_props) and is_daily(dbt_parent_resource_props):
             return dg.TimeWindowPartitionMapping()
         return None
 
 
 def is_cube(node: Mapping[str, Any]) -> bool:
-    """Whether a node is a cube built in daily slices."""
+    """Whether a node is a cube, built in slices."""
     return bool(node.get("config", {}).get("materialized") == "incremental")
+
+
+def is_daily(node: Mapping[str, Any]) -> bool:
+    """Whether a node is a cube built in daily slices."""
+    return is_cube(node) and "daily" in node["config"]["tags"]
+
+
+def is_slice(node: Mapping[str, Any]) -> bool:
+    """Whether a node holds rows of a slice in memory while it is built: nothing that lasts."""
+    return bool(node.get("schema") == "slices")
 
 
 def load_manifest(home: Home) -> Manifest:
@@ -166,9 +176,9 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Ma
         rows = _rows(warehouse.runtime, built, days)
     for key, node in built.items():
         counts = rows.get(key, {})
-        if is_cube(node):
+        if is_daily(node):
             _add_rows_by_day(context, key, counts)
-        total = {"dagster/row_count": sum(counts.values())} if counts and not is_cube(node) else {}
+        total = {"dagster/row_count": sum(counts.values())} if counts and not is_daily(node) else {}
         yield dg.MaterializeResult(asset_key=key, metadata=total, data_version=_version(node))
     for check in checks:
         if (outcome := outcomes.get(check.name, "skipped")) != "skipped":
@@ -184,7 +194,9 @@ def _outcomes(
     """Status of each node by name, and what went wrong, if anything did."""
     first, last = days or (EMPTY_DAY, date.min)
     try:
-        summary = build(runtime, from_day=first, to_day=last, select=" ".join(sorted(names)))
+        # Whichever cubes are chosen: what they count lies in this process's memory, and is made for them.
+        chosen = [*sorted(names), *(["fqn:wasms.slices"] if days else [])]
+        summary = build(runtime, from_day=first, to_day=last, select=" ".join(chosen))
     except MartsError as error:
         return error.outcomes, str(error)
     return summary.outcomes, None
@@ -246,17 +258,17 @@ def _rows(
 ) -> dict[dg.AssetKey, dict[date, int]]:
     """Rows of each table built, by day; of one without days under the day it has none for.
 
-    Views are not counted: that would read the store.
+    Views are not counted: that would read the store. What was held in memory is gone.
     """
-    wanted = {key: node for key, node in built.items() if not _is_view(node)}
+    wanted = {key: node for key, node in built.items() if not _is_view(node) and not is_slice(node)}
     if not wanted:
         return {}
     rows = {}
     with open_session(runtime.home, schemas={}, read_only=True) as connection:
         for key, node in wanted.items():
             table = ".".join(identifier(part) for part in ("warehouse", *key.path))
-            day = SLICE_COLUMN if is_cube(node) else f"date '{EMPTY_DAY}'"
+            day = SLICE_COLUMN if is_daily(node) else f"date '{EMPTY_DAY}'"
             counted = dict(connection.execute(f"select {day}, count(*) from {table} group by 1").fetchall())
-            listed = days_between(*days) if days and is_cube(node) else [EMPTY_DAY]
+            listed = days_between(*days) if days and is_daily(node) else [EMPTY_DAY]
             rows[key] = {each: int(counted.get(each, 0)) for each in listed}
     return rows

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 
 from pipelines.errors import PipelineError
 from pipelines.marts import EMPTY_DAY, build
+from pipelines.release import release_and_publish
 from pipelines.runtime import Runtime
 from pipelines.surrogates import workspace_keys_of
-from warehouse.errors import CoarseningError, LockedError, StoreError, UnsoundMartsError, WarehouseError
-from warehouse.publish import Published, publish, withdraw
+from warehouse.errors import (
+    CoarseningError,
+    LockedError,
+    StoreError,
+    ThawedSliceError,
+    UnsoundMartsError,
+    WarehouseError,
+)
+from warehouse.publish import Published, withdraw
+from warehouse.releases import renew
 from warehouse.retention.databases import Rewritten, needs_rewrite, rewrite
 from warehouse.retention.former import Coarsened, coarsen
+from warehouse.session import open_session
 
 # All that is made from cubes, and the tests of the cubes themselves: no slice is built.
 _MADE_FROM_CUBES = "fqn:wasms.published fqn:wasms.marts fqn:wasms.cubes,resource_type:test"
@@ -54,6 +64,7 @@ def end_in_marts(runtime: Runtime, workspace_ids: Collection[str]) -> Ended:
         # What is published can go nevertheless.
         withdraw(runtime.home, workspace_keys=keys)
         raise
+    _renew(runtime)
     problem = _rebuild(runtime)
     rewritten = Rewritten()
     if needs_rewrite(runtime.home, runtime.ledger):
@@ -61,11 +72,18 @@ def end_in_marts(runtime: Runtime, workspace_ids: Collection[str]) -> Ended:
     published = None
     if runtime.home.published_path.exists():
         try:
-            published = publish(runtime.home, keyring=runtime.keyring)
-        except (UnsoundMartsError, StoreError) as error:
+            published = release_and_publish(runtime)
+        except (UnsoundMartsError, StoreError, ThawedSliceError) as error:
             problem = problem or str(error)
             published = withdraw(runtime.home, workspace_keys=keys)
     return Ended(coarsened, rewritten, published, problem)
+
+
+def _renew(runtime: Runtime) -> None:
+    """Record released slices as they are without the ended workspaces."""
+    if runtime.home.warehouse_path.exists():
+        with open_session(runtime.home, schemas={}, read_only=True) as connection:
+            renew(runtime.ledger, connection, why="an account ended")
 
 
 def _rebuild(runtime: Runtime) -> str | None:

@@ -18,6 +18,17 @@ class ContractError(PipelineError):
         )
 
 
+class CubeError(PipelineError):
+    """The declaration of a cube does not load."""
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"pipelines/cubes/{name}.yml is not a cube that can be anonymous:\n{listed}\n"
+            "Mend the file, then run `wasms sync`."
+        )
+
+
 class UnknownContractError(PipelineError):
     """A command names a contract that does not exist."""
 

@@ -1,4 +1,4 @@
-"""Slices that must not be built: rows they need were deleted, and what is left is not the day."""
+"""Slices that must not be built: they are released, or rows they need were deleted."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -11,6 +11,7 @@ from pipelines.contract import Contract, Kind, PolicyCategory, lateness_days
 from pipelines.errors import PipelineError
 from pipelines.runtime import Runtime
 from warehouse.connection import connect
+from warehouse.releases import released_periods
 from warehouse.retention import records
 from warehouse.session import attach_database
 
@@ -25,23 +26,26 @@ class FrozenSlice:
     Attributes:
         evidence: Number of the entry that proves the deletion; None where there is none.
         is_gap: Its slice was never built; otherwise it is in the cubes, complete.
+        is_released: It may have been published.
     """
 
     day: date
     evidence: int | None
     is_gap: bool
+    is_released: bool = False
 
 
 class FrozenSliceError(PipelineError):
-    """Slices were to be built of days that lost rows."""
+    """Slices were to be built of days that are released, or lost rows."""
 
     def __init__(self, slices: Sequence[FrozenSlice]) -> None:
         first = slices[0]
-        why = (
-            "rows of this day were deleted before its slice was built: it is a gap"
-            if first.is_gap
-            else "rows that its slice was built from were deleted, and what is left would take its place"
-        )
+        if first.is_gap:
+            why = "rows of this day were deleted before its slice was built: it is a gap"
+        elif first.evidence is not None:
+            why = "rows that its slice was built from were deleted, and what is left would take its place"
+        else:
+            why = "its slice is released: built again, it would show who was erased or came late"
         proof = f" (evidence {first.evidence})" if first.evidence is not None else ""
         more = f" {len(slices) - 1} more day(s) up to {slices[-1].day} likewise." if slices[1:] else ""
         super().__init__(
@@ -63,18 +67,22 @@ def slice_sources(contracts: Mapping[str, Contract]) -> frozenset[str]:
 def frozen_slices(runtime: Runtime, *, first: date, last: date) -> list[FrozenSlice]:
     """Days from ``first`` to ``last`` that must not be built, oldest first. The caller holds the lock.
 
-    A gap is never built. A slice that is in the cubes is not built again once any of the partitions that
-    its messages and their events stand in has lost rows. A slice that was never built and is no gap has
-    lost nothing but accounts that ended: it is built.
+    A gap is never built, nor is a released slice. A slice that is in the cubes is not built again once any
+    of the partitions that its messages and their events stand in has lost rows. A slice that was never
+    built and is no gap has lost nothing but accounts that ended: it is built.
     """
     evidence = _evidence_by_day(runtime)
     gaps = {gap.event_date for gap in records.gaps(runtime.ledger)}
-    suspect = sorted(day for day in gaps | set(evidence) if first <= day <= last)
+    frozen = released_periods(runtime.ledger, suffix="_daily")
+    suspect = sorted(day for day in gaps | frozen | set(evidence) if first <= day <= last)
     built: frozenset[date] | None = None
     found = []
     for day in suspect:
         if day in gaps:
             found.append(FrozenSlice(day, evidence.get(day), is_gap=True))
+            continue
+        if day in frozen:
+            found.append(FrozenSlice(day, evidence.get(day), is_gap=False, is_released=True))
             continue
         built = _built_days(runtime) if built is None else built
         if day in built or day <= (runtime.ledger.built_until() or date.min):
@@ -83,7 +91,7 @@ def frozen_slices(runtime: Runtime, *, first: date, last: date) -> list[FrozenSl
 
 
 def refuse_frozen_slices(runtime: Runtime, *, first: date, last: date) -> None:
-    """Let nobody build days that lost rows.
+    """Let nobody build days that are released or lost rows.
 
     Raises:
         FrozenSliceError: There are some; names the first and the evidence of its deletion.
@@ -134,7 +142,7 @@ def _built_days(runtime: Runtime) -> frozenset[date]:
         )
         try:
             rows = connection.execute(
-                "select distinct send_date from warehouse.cubes.cube_spine_daily"
+                "select distinct send_date from warehouse.cubes.cube_campaign_daily"
             ).fetchall()
         except duckdb.CatalogException:
             return frozenset()

@@ -1,9 +1,9 @@
-"""Cubes and marts: runs dbt in this process, many days in one go, one slice at a time."""
+"""Cubes and marts: runs dbt in this process, some days in one go, in memory that does not grow with them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,19 @@ from pipelines.frozen import refuse_frozen_slices
 from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.retention import records
 from warehouse.session import leases
 
 DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
 MANIFEST = "manifest.json"
-# Its slices are the last to be built of a day, so they tell how far a build is.
-_LAST_CUBE = "cube_campaign_daily"
+# Days whose rows dbt holds in memory at once; a month of them when one closes.
+MOST_DAYS_AT_ONCE = 31
+# The cubes of months, and what is held in memory for them alone.
+_MONTHS = "tag:monthly"
+# All that is made from cubes: once, after the last of them.
+OVER_CUBES = "fqn:wasms.published fqn:wasms.marts"
 
 # Stands among the unsound marts while a build runs; there still, if it was killed.
 _INTERRUPTED = "(interrupted build)"
@@ -72,10 +77,10 @@ def build(
     select: str | None = None,
     progress: Progress | None = None,
 ) -> BuildSummary:
-    """Build cubes slice by slice, then the marts over them, and test both.
+    """Build cubes, some days at a time, then the marts over them, and test both.
 
-    Holds the warehouse's lock throughout. A slice built again replaces itself, as long as all its rows are
-    there.
+    A month is built with its last day. Holds the warehouse's lock throughout. A slice that was not released
+    yet may be built again and replaces itself, as long as all its rows are there.
 
     Args:
         from_day: First send day, inclusive.
@@ -92,31 +97,89 @@ def build(
         StoreError: A live partition cannot be read.
     """
     days = max((to_day - from_day).days + 1, 0)
-    first, last = (from_day, to_day) if days else (EMPTY_DAY, EMPTY_DAY)
-    arguments = [
-        "build",
-        *_common_arguments(runtime.home),
-        *("--event-time-start", first.isoformat()),
-        *("--event-time-end", (last + timedelta(days=1)).isoformat()),
-        # Unit tests test the code, not the data: see `check_models`.
-        *("--exclude-resource-type", "unit_test"),
-        *(("--select", select) if select else ()),
-    ]
-    callbacks = [_on_slice(days, progress)] if progress and days else []
+    summaries: list[BuildSummary] = []
     with leases(runtime.home), _connection_closed_afterwards():
         if days:
             refuse_frozen_slices(runtime, first=from_day, last=to_day)
         unsound = runtime.ledger.unsound_marts()
         runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
         try:
-            summary = _summarized(dbtRunner(callbacks=callbacks).invoke(arguments), days=days)
+            for chunk in _chunks(from_day, to_day, gaps=_gaps(runtime), exist=_exist(runtime)):
+                before = sum(summary.days for summary in summaries)
+                told = _on_model(before, chunk.days, days, progress) if progress and days else []
+                summaries.append(_build_chunk(runtime, chunk, select=select, callbacks=told))
         except MartsError as error:
             failed = {name for name, outcome in error.outcomes.items() if outcome not in _PASSED}
             runtime.ledger.set_unsound_marts(unsound | failed)
             raise
         # What passes now has mended what failed under the same name, and nothing else.
-        runtime.ledger.set_unsound_marts(unsound - set(summary.outcomes) - {_INTERRUPTED})
-    return summary
+        outcomes = {name: outcome for each in summaries for name, outcome in each.outcomes.items()}
+        runtime.ledger.set_unsound_marts(unsound - set(outcomes) - {_INTERRUPTED})
+    return replace(summaries[-1], days=days, outcomes=outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Days that are built together.
+
+    Attributes:
+        first, last: Both inclusive.
+        has_month: Its last day ends a month of which every day is there: the month is built with it.
+        is_last: The marts are built after it.
+    """
+
+    first: date
+    last: date
+    has_month: bool
+    is_last: bool = False
+
+    @property
+    def days(self) -> int:
+        """How many."""
+        return (self.last - self.first).days + 1
+
+
+def _chunks(first: date, last: date, *, gaps: Collection[date], exist: bool) -> Iterator[Chunk]:
+    """The days from ``first`` to ``last`` in order, each month's end at the end of a chunk.
+
+    A month that lost a day before it was built is never built: a part would pass for the whole.
+
+    Args:
+        exist: There are tables of every cube; else the first chunk makes them, without a row if need be.
+    """
+    if last < first or not exist:
+        yield Chunk(EMPTY_DAY, EMPTY_DAY, has_month=True, is_last=last < first)
+    while first <= last:
+        month_end = (first.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        end = min(month_end, last, first + timedelta(days=MOST_DAYS_AT_ONCE - 1))
+        lost = any((day.year, day.month) == (end.year, end.month) for day in gaps)
+        yield Chunk(first, end, has_month=end == month_end and not lost, is_last=end == last)
+        first = end + timedelta(days=1)
+
+
+def _exist(runtime: Runtime) -> bool:
+    return runtime.ledger.built_until() is not None
+
+
+def _gaps(runtime: Runtime) -> frozenset[date]:
+    return frozenset(gap.event_date for gap in records.gaps(runtime.ledger))
+
+
+def _build_chunk(
+    runtime: Runtime, chunk: Chunk, *, select: str | None, callbacks: list[Callable[[Any], None]]
+) -> BuildSummary:
+    excluded = ([] if chunk.has_month else [_MONTHS]) + ([] if chunk.is_last else [OVER_CUBES])
+    arguments = [
+        "build",
+        *_common_arguments(runtime.home),
+        *("--event-time-start", chunk.first.isoformat()),
+        *("--event-time-end", (chunk.last + timedelta(days=1)).isoformat()),
+        # Unit tests test the code, not the data: see `check_models`.
+        *("--exclude-resource-type", "unit_test"),
+        *(("--select", select) if select else ()),
+        *(("--exclude", " ".join(excluded)) if excluded else ()),
+    ]
+    return _summarized(dbtRunner(callbacks=callbacks).invoke(arguments), days=chunk.days)
 
 
 def check_models(runtime: Runtime) -> BuildSummary:
@@ -170,16 +233,14 @@ def _connection_closed_afterwards() -> Iterator[None]:
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb 1.11
 
 
-def _on_slice(days: int, progress: Progress) -> Callable[[Any], None]:
-    done = 0
+def _on_model(before: int, days: int, total: int, progress: Progress) -> list[Callable[[Any], None]]:
+    """Tell how far a build is, in days, by the models of the chunk that are built."""
 
     def on_event(event: Any) -> None:
-        nonlocal done
-        if event.info.name == "LogBatchResult" and _LAST_CUBE in event.data.description:
-            done += 1
-            progress(done, days)
+        if event.info.name == "LogModelResult":
+            progress(before + days * event.data.index // event.data.total, total)
 
-    return on_event
+    return [on_event]
 
 
 def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:

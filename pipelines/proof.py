@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from anonymizers.tokens import PLATFORM
+from pipelines.cube import REST, TOTAL
 from pipelines.facts import data_sets, facts_of
 from pipelines.policy import Operational
 from pipelines.retention import operational_windows
@@ -11,7 +12,7 @@ from pipelines.runtime import Runtime
 from pipelines.surrogates import workspace_keys_of
 from warehouse.keyring import Purpose
 from warehouse.retention import evidence
-from warehouse.retention.former import FORMER, OTHER
+from warehouse.retention.former import FORMER
 from warehouse.retention.verify import Scope, Verified, verify
 
 Progress = Callable[[str, int, int], None]
@@ -66,7 +67,7 @@ def scope_of(runtime: Runtime, *, as_of: datetime) -> Scope:
         windows=operational_windows(runtime),
         dagster_days=runtime.policy.operational_days[Operational.DAGSTER_RUNS],
         published_as=published_as,
-        coarse_keys=frozenset({OTHER, FORMER}),
+        coarse_keys=frozenset({TOTAL, REST, FORMER}),
         key_names=frozenset({PLATFORM}),
     )
 

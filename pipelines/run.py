@@ -12,16 +12,17 @@ from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days
 from pipelines.contract import lateness_days
 from pipelines.errors import PipelineError
-from pipelines.frozen import without_gaps
+from pipelines.frozen import FrozenSliceError, without_gaps
 from pipelines.inbox import Landed, feeds, landed_files
 from pipelines.ingest import Ingested, ingest_file
 from pipelines.loading import Options
 from pipelines.marts import build
+from pipelines.release import release_and_publish
 from pipelines.retention import plan_retention
 from pipelines.runtime import Runtime
 from pipelines.slices import last_closed_day
 from warehouse.errors import WarehouseError
-from warehouse.publish import Published, publish
+from warehouse.publish import Published
 from warehouse.retention import records
 from warehouse.retention.plan import GONE
 
@@ -102,7 +103,7 @@ def run(
     # Before the first day has closed there is nothing to publish.
     if runtime.home.warehouse_path.exists():
         with summary.timed("publish"):
-            summary.published = publish(runtime.home, keyring=runtime.keyring)
+            summary.published = release_and_publish(runtime)
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
 
@@ -168,16 +169,25 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
     tell("build", done, total)
     # Ingestion and dbt take turns, so that the memory of one is enough.
     runtime.engine.release()
-    for first, last in ranges:
+    while ranges:
+        first, last = ranges[0]
 
         def progress(built: int, _total: int, before: int = done) -> None:
-            tell("build", before + built, total)
+            tell("build", min(before + built, total), total)
 
-        with summary.timed("build"):
-            build(runtime, from_day=first, to_day=last, progress=progress)
+        try:
+            with summary.timed("build"):
+                build(runtime, from_day=first, to_day=last, progress=progress)
+        except FrozenSliceError:
+            # Another run may have built and released some of them meanwhile.
+            if (left := unbuilt_slices(runtime, as_of=as_of)) == ranges:
+                raise
+            ranges = left
+            continue
         runtime.ledger.set_built_until(last)
         summary.slices.append((first, last))
         done += (last - first).days + 1
+        ranges = ranges[1:]
 
 
 def _first_unbuilt(runtime: Runtime) -> date | None:

@@ -1,12 +1,17 @@
 """What stands for workspaces and campaigns in published tables: surrogates, the one place they are made."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import polars as pl
+
+from anonymizers.tokens import Keyed
 from warehouse.keyring import KeyStore, Purpose
 
 WORKSPACE = "workspace"
 SURROGATE_HEX_DIGITS = 16
+# As in the censuses of the UK and Australia: a key of one byte, and a cell's key is the sum of its records'.
+RECORD_KEYS = 256
 
 
 def surrogate(key: bytes, kind: str, value: str) -> str:
@@ -30,3 +35,21 @@ def workspace_keys_of(keyring: KeyStore, workspace_ids: Iterable[str]) -> list[s
         for each in workspace_ids
         if keyring.has(Purpose.SURROGATE, each)
     ]
+
+
+def record_keys(workspaces: pl.Series, units: pl.Series, *, keys: Mapping[str, bytes]) -> pl.Series:
+    """Record keys of contacts or members for cell-key perturbation (Fraser & Wooton 2005).
+
+    HMAC-SHA-256 under the workspace's key for surrogates, so that nobody without it can compute which noise
+    a cell would have with or without a person. Never stored.
+
+    Args:
+        workspaces, units: Each row's workspace and pseudonym; none is null.
+        keys: Workspace → key.
+
+    Returns:
+        Numbers 0..255, one per row in the same order.
+    """
+    messages = pl.select(pl.lit("record\x1f") + units).to_series()
+    tokens = Keyed.of(workspaces, keys=keys).tokens(messages)
+    return tokens.str.slice(0, 2).str.to_integer(base=16, dtype=pl.Int32)

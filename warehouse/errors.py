@@ -1,7 +1,7 @@
 """Errors of the warehouse: place, reason, next step; never a value."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 
 class WarehouseError(Exception):
@@ -95,14 +95,40 @@ class UnsoundMartsError(WarehouseError):
         )
 
 
+class ThawedSliceError(WarehouseError):
+    """A released slice is not what it was."""
+
+    def __init__(self, slices: Sequence[tuple[str, date]]) -> None:
+        cube, period = slices[0]
+        more = f", and {len(slices) - 1} more" if slices[1:] else ""
+        super().__init__(
+            f"cubes.{cube}, {period}{more}: released, and changed since. The difference of two releases may "
+            "be one person. Nothing was published, the last copy stays. Restore warehouse.duckdb."
+        )
+        self.slices = tuple(slices)
+
+
+class UnreleasedSliceError(WarehouseError):
+    """A slice was to be published that has not been attacked and released."""
+
+    def __init__(self, slices: Sequence[tuple[str, date]]) -> None:
+        cube, period = slices[0]
+        more = f", and {len(slices) - 1} more" if slices[1:] else ""
+        super().__init__(
+            f"cubes.{cube}, {period}{more}: not released. Nothing was published, the last copy stays. "
+            "`wasms run` releases what passes its attacks."
+        )
+        self.slices = tuple(slices)
+
+
 class CoarseningError(WarehouseError):
     """A cube has a column of which nothing says what becomes of it when an account ends."""
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         super().__init__(
             f"cubes.{table}: nothing says what becomes of {', '.join(columns)} when an account ends. "
-            "Nothing was changed. Columns of a cube are dates, `…_key`, counts (bigint), or `…_amount` "
-            "with `…_currency`."
+            "Nothing was changed. Columns of a cube are its period, its level, keys, one free dimension, and "
+            "counts (bigint), each with its flag."
         )
 
 

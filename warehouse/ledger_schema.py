@@ -56,6 +56,12 @@ create table if not exists known_facts (
     known_from text not null, known_to text,
     primary key (subject, kind, name, known_from)
 ) strict;
+-- Slices of cubes as they were published. A slice that was recorded again has several lines, one in force.
+create table if not exists released_slices (
+    cube text not null, period text not null, line integer not null, digest text not null,
+    rows integer not null, why text not null, released_at text not null, ended_at text,
+    is_changing integer not null default 0, primary key (cube, period, line)
+) strict;
 create table if not exists pending (
     plan_hash text primary key, as_of text not null, body text not null
 ) strict;

@@ -13,6 +13,7 @@ from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
 from warehouse.locks import warehouse_lock
+from warehouse.releases import check_released
 from warehouse.session import LOCK_TIMEOUT_S, attach_database, leases
 
 # Schema in the warehouse → in the copy. A file called marts.duckdb is a catalog called marts; a schema of
@@ -35,9 +36,12 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
 
     Raises:
         UnsoundMartsError: The last build did not pass its tests.
+        UnreleasedSliceError: A slice was not released (`pipelines/release.py`).
+        ThawedSliceError: A released slice is not what it was.
         LockedError: Somebody is building at this moment.
     """
-    if unsound := Ledger(home.ledger_path).unsound_marts():
+    ledger = Ledger(home.ledger_path)
+    if unsound := ledger.unsound_marts():
         raise UnsoundMartsError(sorted(unsound))
     with leases(home):
         connection = connect(tmp=home.tmp)
@@ -45,6 +49,7 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
             attach_database(
                 connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=True
             )
+            check_released(ledger, connection)
             with replacing(home.published_path) as temporary:
                 temporary.unlink(missing_ok=True)
                 connection.execute(f"attach {quoted(str(temporary))} as published")

@@ -1,9 +1,11 @@
 {#-
     The messages of a slice and the facts about them, as queries. One source for the unbounded view
-    `fct_messages` and for the cubes, which are built one day at a time and must not read other days.
+    `fct_messages` and for the cubes, which are built some days at a time and must not read other days.
 
-    A store partition's day is the earlier of event and receipt, and an event lies at most 24 h after
-    its receipt: so an event of day D stands in the partitions of D - 1 and D.
+    Args of both macros:
+        sources: Relations by name: `outbox`, `events`, `inbound`, `opt_outs`, `clicks`.
+        from_date, to_date: First and last day of the slice; none for all days there are. What a message is
+            and what counts for it depends on its own day alone, never on the days that are built with it.
 -#}
 
 
@@ -14,101 +16,109 @@
     message without an outbox row only if an event of its beginning is there (`is_start`): a read
     alone may belong to a message older than the lateness horizon, which was counted then.
 
-    Outbox rows and events of one message may come repeatedly and in any order: aggregates only.
+    The outbox may name one provider's id twice: the earliest row is the message, in every column, and a
+    later one begins no second message on its own day. Events come repeatedly and in any order: aggregates
+    only.
 -#}
-{% macro sent_messages(from_date=none, to_date=none) %}
+{% macro sent_messages(sources, from_date=none, to_date=none) %}
 {%- set horizon = var('lateness_days') -%}
-with outbox as (
+with outbox_rows as (
+
+    select
+        *,
+        lag(send_date) over (
+            partition by workspace_id, message_token
+            order by queued_at, event_id
+        ) as queued_before
+    from {{ sources.outbox }}
+
+),
+
+outbox as (
+
+    select * from outbox_rows
+    where
+        {{ days('send_date', from_date, to_date) }}
+        {% if from_date -%}
+        and coalesce(queued_before < send_date - {{ horizon + 1 }}, true)
+        {%- else -%}
+        and queued_before is null
+        {%- endif %}
+
+),
+
+event_days as (
 
     select
         workspace_id,
         message_token,
-        min(send_date) as send_date,
-        min(queued_at) as queued_at,
-        min(campaign_id) as campaign_id,
-        min(template_id) as template_id,
-        min(contact_token) as contact_token,
-        min(contact_country) as contact_country,
-        min(channel) as channel,
-        min(provider) as provider,
-        min(message_category) as message_category,
-        bool_or(outcome = 'accepted') as is_taken,
-        bool_or(outcome = 'rejected') as is_rejected,
-        min(skip_reason) as skip_reason,
-        min(error_code) as error_code,
-        max(segments) as segments,
-        max(price_amount) as price_amount,
-        min(price_currency) as price_currency
-    from {{ ref('int_outbox_messages') }}
-    where
-        {{ days('event_date', from_date, to_date, before=1) }}
-        and {{ days('send_date', from_date, to_date) }}
-    group by workspace_id, message_token
+        cast(occurred_at as date) as event_day,
+        min(occurred_at) as queued_at
+    from {{ sources.events }}
+    group by workspace_id, message_token, cast(occurred_at as date)
+
+),
+
+first_event_days as (
+
+    select
+        *,
+        lag(event_day) over (partition by workspace_id, message_token order by event_day) as event_day_before
+    from event_days
 
 ),
 
 unqueued as (
 
     select
-        events.workspace_id,
-        events.message_token,
-        min(events.occurred_at) as queued_at,
-        min(events.contact_token) as contact_token,
-        min(events.contact_country) as contact_country,
-        min(events.provider) as provider,
-        min(events.provider_category) as message_category,
-        bool_or(events.is_start) as is_start
-    from {{ ref('int_message_events_unioned') }} as events
-    left join outbox
+        first_event_days.workspace_id,
+        first_event_days.message_token,
+        first_event_days.event_day as send_date,
+        first_event_days.queued_at
+    from first_event_days
+    -- Counted with its outbox row, of this day or of one nearby.
+    left join {{ sources.outbox }} as queued
         on
-            events.workspace_id = outbox.workspace_id
-            and events.message_token = outbox.message_token
+            first_event_days.workspace_id = queued.workspace_id
+            and first_event_days.message_token = queued.message_token
+            {%- if from_date %}
+            and queued.send_date between first_event_days.event_day - {{ horizon + 1 }} and first_event_days.event_day + 1
+            {%- endif %}
     where
-        {{ days('events.event_date', from_date, to_date, before=1) }}
-        and {{ days('cast(events.occurred_at as date)', from_date, to_date) }}
-        and outbox.message_token is null
-    group by events.workspace_id, events.message_token
+        {{ days('first_event_days.event_day', from_date, to_date) }}
+        {% if from_date -%}
+        and coalesce(first_event_days.event_day_before < first_event_days.event_day - {{ horizon + 1 }}, true)
+        {%- else -%}
+        and first_event_days.event_day_before is null
+        {%- endif %}
+        and queued.message_token is null
 
 ),
-{% if from_date %}
-counted_elsewhere as (
 
-    select
-        outbox_around.workspace_id,
-        outbox_around.message_token
-    from {{ ref('int_outbox_messages') }} as outbox_around
-    inner join unqueued
-        on
-            outbox_around.workspace_id = unqueued.workspace_id
-            and outbox_around.message_token = unqueued.message_token
-    where {{ days('outbox_around.event_date', from_date, to_date, before=horizon + 1, after=1) }}
-    union all
-    select
-        events_before.workspace_id,
-        events_before.message_token
-    from {{ ref('int_message_events_unioned') }} as events_before
-    inner join unqueued
-        on
-            events_before.workspace_id = unqueued.workspace_id
-            and events_before.message_token = unqueued.message_token
-    where
-        {{ days('events_before.event_date', from_date, to_date, before=horizon + 1) }}
-        and events_before.occurred_at < date '{{ from_date }}'
-
-),
-{% endif %}
 orphans as (
 
-    select unqueued.*
+    -- What a message is, any of its events may say: not only those of its first day.
+    select
+        unqueued.workspace_id,
+        unqueued.message_token,
+        unqueued.send_date,
+        unqueued.queued_at,
+        -- The number, as everywhere else; the provider's user id only where no event names the number.
+        coalesce(min(events.contact_token), min(events.contact_user_token)) as contact_token,
+        min(events.contact_country) as contact_country,
+        min(events.provider) as provider,
+        min(events.provider_category) as message_category
     from unqueued
-    {%- if from_date %}
-    left join (select distinct workspace_id, message_token from counted_elsewhere) as elsewhere
+    inner join {{ sources.events }} as events
         on
-            unqueued.workspace_id = elsewhere.workspace_id
-            and unqueued.message_token = elsewhere.message_token
-    where
-        unqueued.is_start
-        and elsewhere.message_token is null
+            unqueued.workspace_id = events.workspace_id
+            and unqueued.message_token = events.message_token
+    {%- if from_date %}
+    where cast(events.occurred_at as date) between unqueued.send_date and unqueued.send_date + {{ horizon }}
+    {%- endif %}
+    group by unqueued.workspace_id, unqueued.message_token, unqueued.send_date, unqueued.queued_at
+    {%- if from_date %}
+    having bool_or(events.is_start)
     {%- endif %}
 
 )
@@ -126,8 +136,8 @@ select
     provider,
     message_category,
     true as is_queued,
-    is_taken,
-    is_rejected,
+    outcome = 'accepted' as is_taken,
+    outcome = 'rejected' as is_rejected,
     skip_reason,
     error_code,
     segments,
@@ -138,7 +148,7 @@ union all
 select
     workspace_id,
     message_token,
-    cast(queued_at as date) as send_date,
+    send_date,
     queued_at,
     cast(null as varchar) as campaign_id,
     cast(null as varchar) as template_id,
@@ -159,12 +169,37 @@ from orphans
 {% endmacro %}
 
 
+{#- An act's own time ends a message's horizon, one day of clock skew before it begins; not its partition. -#}
+{% macro within_horizon(moment) -%}
+cast({{ moment }} as date) between sent_messages.send_date - 1 and sent_messages.send_date + {{ var('lateness_days') }}
+{%- endmacro %}
+
+
+{#- Earliest moment in which a contact did something within 72 hours of a message's queueing. -#}
+{% macro first_within_72_hours(relation, moment, name, condition='true') %}
+    select
+        sent_messages.workspace_id,
+        sent_messages.message_token,
+        sent_messages.send_date,
+        min(acts.{{ moment }}) as {{ name }}
+    from sent_messages
+    inner join {{ relation }} as acts
+        on
+            sent_messages.workspace_id = acts.workspace_id
+            and sent_messages.contact_token = acts.contact_token
+    where
+        acts.{{ moment }} >= sent_messages.queued_at
+        and acts.{{ moment }} < sent_messages.queued_at + interval '72' hour
+        and {{ condition }}
+    group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.send_date
+{% endmacro %}
+
+
 {#- One row per message whose day lies in the slice: the columns of `fct_messages`. -#}
-{% macro messages(from_date=none, to_date=none) %}
-{%- set horizon = var('lateness_days') -%}
+{% macro messages(sources, from_date=none, to_date=none) %}
 with sent_messages as (
 
-    {{ sent_messages(from_date, to_date) | indent(4) }}
+    {{ sent_messages(sources, from_date, to_date) | indent(4) }}
 
 ),
 
@@ -173,6 +208,7 @@ progress as (
     select
         events.workspace_id,
         events.message_token,
+        sent_messages.send_date,
         min(case when events.status = 'accepted' then events.status_at end) as accepted_at,
         min(case when events.status = 'sent' then events.status_at end) as sent_at,
         min(case when events.status = 'delivered' then events.status_at end) as delivered_at,
@@ -190,68 +226,44 @@ progress as (
         bool_or(events.is_billable) as is_billable,
         min(events.provider) as provider,
         min(events.provider_category) as provider_category
-    from {{ ref('int_message_events_unioned') }} as events
-    -- First of all down to the slice's messages, so that memory holds one day of them.
+    from {{ sources.events }} as events
+    -- First of all down to the slice's messages, so that memory holds no others.
     inner join sent_messages
         on
             events.workspace_id = sent_messages.workspace_id
             and events.message_token = sent_messages.message_token
-    where {{ days('events.event_date', from_date, to_date, before=1, after=horizon) }}
-    group by events.workspace_id, events.message_token
+    {%- if from_date %}
+    where {{ within_horizon('events.occurred_at') }}
+    {%- endif %}
+    group by events.workspace_id, events.message_token, sent_messages.send_date
 
 ),
 
 clicks as (
 
     select
-        workspace_id,
-        message_token,
-        min(clicked_at) as first_clicked_at
-    from {{ ref('stg_app__link_clicks') }}
-    where
-        {{ days('event_date', from_date, to_date, before=1, after=horizon) }}
-        and message_token is not null
-    group by workspace_id, message_token
+        sent_messages.workspace_id,
+        sent_messages.message_token,
+        sent_messages.send_date,
+        min(acts.clicked_at) as first_clicked_at
+    from sent_messages
+    inner join {{ sources.clicks }} as acts
+        on
+            sent_messages.workspace_id = acts.workspace_id
+            and sent_messages.message_token = acts.message_token
+    {%- if from_date %}
+    where {{ within_horizon('acts.clicked_at') }}
+    {%- endif %}
+    group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.send_date
 
 ),
 
 replies as (
-
-    select
-        sent_messages.workspace_id,
-        sent_messages.message_token,
-        min(inbound.occurred_at) as first_replied_at
-    from sent_messages
-    inner join {{ ref('int_inbound_messages_unioned') }} as inbound
-        on
-            sent_messages.workspace_id = inbound.workspace_id
-            and sent_messages.contact_token = inbound.contact_token
-    where
-        {{ days('inbound.event_date', from_date, to_date, before=1, after=4) }}
-        and inbound.message_type <> 'reaction'
-        and inbound.occurred_at >= sent_messages.queued_at
-        and inbound.occurred_at < sent_messages.queued_at + interval '72' hour
-    group by sent_messages.workspace_id, sent_messages.message_token
-
+    {{ first_within_72_hours(sources.inbound, 'occurred_at', 'first_replied_at', "acts.message_type <> 'reaction'") }}
 ),
 
 opt_outs as (
-
-    select
-        sent_messages.workspace_id,
-        sent_messages.message_token,
-        min(stops.occurred_at) as first_opted_out_at
-    from sent_messages
-    inner join {{ ref('int_opt_outs_unioned') }} as stops
-        on
-            sent_messages.workspace_id = stops.workspace_id
-            and sent_messages.contact_token = stops.contact_token
-    where
-        {{ days('stops.event_date', from_date, to_date, before=1, after=4) }}
-        and stops.occurred_at >= sent_messages.queued_at
-        and stops.occurred_at < sent_messages.queued_at + interval '72' hour
-    group by sent_messages.workspace_id, sent_messages.message_token
-
+    {{ first_within_72_hours(sources.opt_outs, 'occurred_at', 'first_opted_out_at') }}
 ),
 
 joined as (
@@ -300,6 +312,7 @@ joined as (
         on
             sent_messages.workspace_id = progress.workspace_id
             and sent_messages.message_token = progress.message_token
+            and sent_messages.send_date = progress.send_date
 
 ),
 
@@ -370,14 +383,17 @@ left join clicks
     on
         judged.workspace_id = clicks.workspace_id
         and judged.message_token = clicks.message_token
+        and judged.send_date = clicks.send_date
 left join replies
     on
         judged.workspace_id = replies.workspace_id
         and judged.message_token = replies.message_token
+        and judged.send_date = replies.send_date
 left join opt_outs
     on
         judged.workspace_id = opt_outs.workspace_id
         and judged.message_token = opt_outs.message_token
+        and judged.send_date = opt_outs.send_date
 left join {{ ref('provider_error_codes') }} as codes
     on
         judged.provider = codes.provider

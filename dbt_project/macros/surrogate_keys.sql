@@ -11,6 +11,7 @@
 {#- What a reader calls a workspace: its name, or what the group it is in is made of. -#}
 {% macro workspace_label(key, name) -%}
     case {{ key }}
+        when 'all' then 'All workspaces'
         when 'other' then 'Other workspaces'
         when 'former' then 'Former workspaces'
         else {{ name }}

@@ -6,6 +6,7 @@ import typer
 
 from anonymizers.errors import AnonymizerError
 from pipelines.cli import contract, quarantine, retention
+from pipelines.cli.attack import attack_command
 from pipelines.cli.demo import demo
 from pipelines.cli.dev import dev
 from pipelines.cli.generate import generate
@@ -29,6 +30,7 @@ def build_app() -> typer.Typer:
     )
     for command in (demo, generate, ingest, run, sql, dev):
         app.command()(command)
+    app.command("attack")(attack_command)
     app.command("sync")(sync_command)
     app.add_typer(contract.app, name="contract")
     app.add_typer(quarantine.app, name="quarantine")

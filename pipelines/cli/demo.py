@@ -20,13 +20,21 @@ from pipelines.synthetic import WorldSpec, generate
 from warehouse.home import Home
 
 CAMPAIGNS_SHOWN = 15
+_MEASURES = (
+    "attempted_messages",
+    "delivered_messages",
+    "read_messages",
+    "clicked_messages",
+    "replied_72h_messages",
+    "opted_out_messages",
+)
 _FUNNEL = f"""
     select
-        campaign_name, channel, attempted_messages, delivered_messages, read_messages, clicked_messages,
-        replied_72h_messages, opted_out_messages, delivery_rate, read_rate
+        campaign_name, channel, {", ".join(f"{name}, {name}_flag" for name in _MEASURES)},
+        delivery_rate, read_rate
     from mart_campaign_funnel
     where campaign_key not in ('none', 'other', 'former')
-    order by attempted_messages desc, workspace_key, campaign_key
+    order by attempted_messages desc nulls last, workspace_key, campaign_key
     limit {CAMPAIGNS_SHOWN}
 """
 
@@ -97,26 +105,27 @@ def _print_funnel(runtime: Runtime) -> None:
         "read rate",
     ):
         table.add_column(name, justify="right")
-    for *names, attempted, delivered, read, clicked, replied, opted_out, delivery_rate, read_rate in rows:
-        # Nobody reports that an SMS was read.
-        is_reported = "sms" not in names
-        table.add_row(
-            *names,
-            f"{attempted:,}",
-            f"{delivered:,}",
-            f"{read:,}" if is_reported else "–",
-            *(f"{n:,}" for n in (clicked, replied, opted_out)),
-            f"{delivery_rate or 0:.1%}",
-            f"{read_rate or 0:.1%}" if is_reported else "–",
-        )
+    for name, channel, *cells, delivery_rate, read_rate in rows:
+        measures = list(zip(cells[::2], cells[1::2], strict=True))
+        rates = ["–" if rate is None else f"{rate:.1%}" for rate in (delivery_rate, read_rate)]
+        table.add_row(name, channel, *(_coded(number, flag) for number, flag in measures), *rates)
     OUT.print()
     OUT.print(table)
+
+
+def _coded(number: int | None, flag: str | None) -> str:
+    """A published number, or what stands in its place."""
+    if number is None or (number == 0 and flag):
+        return "<11"
+    return f"≥{number:,}" if flag else f"{number:,}"
 
 
 def _print_next(home: Home, *, seconds: float) -> None:
     OUT.print(
         f"\nDone in {seconds:.0f} s. Every group above has at least 11 contacts; "
         "smaller ones are in `other`.\n"
+        "Counts carry noise of a few contacts, the same each time; `few` and `≥` say that small or nearly\n"
+        "full ones are hidden (docs/analysts.md).\n"
         "Next:\n"
         "  .venv/bin/wasms sql                        ask the published marts\n"
         '  .venv/bin/wasms sql "from mart_platform_daily"\n'

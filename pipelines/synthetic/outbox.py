@@ -19,7 +19,7 @@ _SKIP_SHARES = (0.975, 0.0, 0.014, 0.004, 0.002, 0.005)
 REJECTED_SHARE = 0.004
 WHATSAPP, TWILIO, SMPP = 0, 1, 2
 PROVIDERS = ("whatsapp", "twilio", "smpp")
-_REJECTIONS = {WHATSAPP: (131009, 132000, 131056, 130429), TWILIO: (21211, 21610, 21614), SMPP: (11, 88, 20)}
+REJECTIONS = {WHATSAPP: (131009, 132000, 131056, 130429), TWILIO: (21211, 21610, 21614), SMPP: (11, 88, 20)}
 # Single messages: hour of the day in the workspace's own time.
 _HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 4, 3, 2], dtype=float)
 _SENDS_PER_SECOND = 25.0
@@ -164,7 +164,7 @@ def _outcomes(
     rejected = (reason == 0) & chance(rng, REJECTED_SHARE, count)
     outcome = np.where(reason > 0, SKIPPED, np.where(rejected, REJECTED, ACCEPTED))
     error = np.zeros(count, dtype=np.int64)
-    for carrier, codes in _REJECTIONS.items():
+    for carrier, codes in REJECTIONS.items():
         of = rejected & (provider == carrier)
         error[of] = np.array(codes)[rng.integers(0, len(codes), int(of.sum()))]
     return outcome, reason, error

@@ -129,8 +129,8 @@ def store(runtime):
     store = Store(runtime)
     batches = [
         sent(WORKSPACES[0], "spring", range(20)),
-        sent(WORKSPACES[0], "summer", range(12)),
-        sent(WORKSPACES[0], "tiny", range(3)),
+        sent(WORKSPACES[0], "summer", range(30, 42)),
+        sent(WORKSPACES[0], "tiny", range(50, 53)),
         sent(WORKSPACES[1], "first", range(8)),
         sent(WORKSPACES[2], "only", range(4)),
         sent(WORKSPACES[0], "spring", range(10, 30), day=LAST),
@@ -160,47 +160,82 @@ def rows(runtime, query):
 
 
 FUNNEL = """
-select send_date, coalesce(workspace_name, workspace_key), coalesce(campaign_name, campaign_key),
-    audience_contacts, attempted_messages, sent_messages, delivered_messages, read_messages, cost_amount
+select
+    cast(send_date as varchar),
+    coalesce(workspace_name, workspace_key),
+    coalesce(campaign_name, campaign_key),
+    columns('_contacts|_messages')
 from warehouse.marts.mart_campaign_daily order by all
 """
+CUBES = "select table_name from duckdb_tables() where schema_name = 'cubes' order by all"
 
 
-def test_slices_hold_safe_groups_only_and_every_message_once(runtime, store):
-    slices = []
+def everything(runtime):
+    """Every row of every cube and mart, as published."""
+    return {
+        name: rows(runtime, f"from warehouse.cubes.{name} order by all") for (name,) in rows(runtime, CUBES)
+    } | {"funnel": rows(runtime, FUNNEL)}
 
-    summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: slices.append((done, of)))
 
-    assert [tuple(map(str, row)) for row in rows(runtime, FUNNEL)] == [
-        ("2026-05-10", "Bakery", "Spring offer", "20", "20", "20", "10", "10", "1.000000"),
+def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime, store):
+    told = []
+
+    summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: told.append((done, of)))
+
+    truth = {
+        ("2026-05-10", "Bakery", "Spring offer"): 20,
         # Three contacts and the twelve that hide them.
-        ("2026-05-10", "Bakery", "other", "12", "15", "15", "8", "8", "0.750000"),
-        ("2026-05-10", "Other workspaces", "other", "12", "12", "12", "6", "6", "0.600000"),
-        ("2026-05-12", "Bakery", "Spring offer", "20", "20", "20", "10", "10", "1.000000"),
-    ]
-    assert slices == [(1, 3), (2, 3), (3, 3)]
+        ("2026-05-10", "Bakery", "other"): 15,
+        ("2026-05-10", "Other workspaces", "other"): 12,
+        ("2026-05-12", "Bakery", "Spring offer"): 20,
+    }
+    found = {row[:3]: row[3] for row in rows(runtime, FUNNEL)}
+    assert set(found) == set(truth)
+    assert all(found[key] is None or abs(found[key] - truth[key]) <= 6 for key in truth)
+    assert all(count is None or count >= 11 for count in found.values())
+    assert told == sorted(told)
+    assert told[-1] == (3, 3)
     assert (summary.days, set(summary.outcomes.values())) == (3, {"success", "pass"})
 
 
-def test_building_again_changes_nothing_and_one_day_leaves_the_others(runtime, store):
+def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(runtime, store):
     build(runtime, from_day=FIRST, to_day=LAST)
-    before = rows(runtime, FUNNEL)
+    before = everything(runtime)
 
     build(runtime, from_day=FIRST, to_day=LAST)
     build(runtime, from_day=LAST, to_day=LAST)
 
-    assert rows(runtime, FUNNEL) == before
+    assert everything(runtime) == before
 
 
 def test_day_by_day_gives_the_same_as_all_days_at_once(runtime, store):
     for day in (FIRST, FIRST + timedelta(days=1), LAST):
-        build(runtime, from_day=day, to_day=day, select="+cube_campaign_daily")
+        build(runtime, from_day=day, to_day=day, select="+cube_campaign_daily +cube_failures_daily")
     build(runtime, from_day=LAST, to_day=LAST)
-    one_by_one = rows(runtime, FUNNEL)
+    one_by_one = everything(runtime)
 
     build(runtime, from_day=FIRST, to_day=LAST)
 
-    assert rows(runtime, FUNNEL) == one_by_one
+    at_once = everything(runtime)
+    for name in ("cube_campaign_daily", "cube_failures_daily", "funnel"):
+        assert one_by_one[name] == at_once[name]
+    assert at_once["funnel"]
+
+
+def test_a_month_is_built_with_its_last_day_and_not_before(runtime, store):
+    build(runtime, from_day=FIRST, to_day=date(2026, 5, 30))
+    assert rows(runtime, "select count(*) from warehouse.cubes.cube_workspace_monthly") == [(0,)]
+
+    build(runtime, from_day=date(2026, 5, 31), to_day=date(2026, 6, 2))
+
+    (row,) = rows(
+        runtime,
+        "select cast(month as varchar), attempted_messages from warehouse.cubes.cube_workspace_monthly "
+        "where level = 'workspace' and workspace_key <> 'other'",
+    )
+    # 35 messages on the first day and 20 on the last, of 45 contacts, the most active with two.
+    assert row[0] == "2026-05-01"
+    assert abs(row[1] - 55) <= 6 * 2
 
 
 def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime, store):
@@ -266,12 +301,12 @@ def test_a_failure_names_the_model_and_no_value(runtime, store, project):
     assert rows(runtime, FUNNEL) == before
 
 
-def test_a_weakened_roll_up_is_found_before_any_mart_is_built(runtime, store, project):
+def test_weakened_coding_is_found_before_any_mart_is_built(runtime, store, project):
     build(runtime, from_day=FIRST, to_day=LAST)
     before = rows(runtime, FUNNEL)
-    roll_up = project / "macros" / "roll_up.sql"
-    roll_up.write_text(
-        roll_up.read_text("utf-8").replace("set k = var('minimum_contacts')", "set k = 2"), "utf-8"
+    cube = project / "macros" / "disclosure" / "cube.sql"
+    cube.write_text(
+        cube.read_text("utf-8").replace("_units < {{ k }} then '<k'", "_units < 1 then '<k'"), "utf-8"
     )
 
     with pytest.raises(MartsError, match="Failed in dbt: no_cell_below_the_threshold") as caught:
@@ -307,7 +342,7 @@ def test_a_missing_key_says_so(runtime, store):
 def test_the_unit_tests_of_the_models_pass(runtime):
     build(runtime, from_day=FIRST, to_day=FIRST)
 
-    assert check_models(runtime).tests >= 16
+    assert check_models(runtime).tests >= 13
 
 
 def test_marts_reach_restricted_rows_through_cubes_and_published_dims_only(runtime):
@@ -320,6 +355,8 @@ def test_marts_reach_restricted_rows_through_cubes_and_published_dims_only(runti
             assert {folder[parent] for parent in node["depends_on"]["nodes"]} <= {"cubes", "published"}
         if folder[key] in ("cubes", "published", "marts"):
             assert node["config"]["contract"]["enforced"], key
+        elif folder[key] == "slices":
+            assert (node["database"], node["config"]["materialized"]) == ("memory", "table"), key
         else:
             assert node["config"]["materialized"] == "view", key
 

@@ -24,9 +24,10 @@ with whatsapp as (
 
 twilio as (
 
+    -- One message may be exported several times, before and after its price is known.
     select
         workspace_id,
-        event_id,
+        min(event_id) as event_id,
         message_token,
         writer_token as contact_token,
         writer_country as contact_country,
@@ -42,6 +43,17 @@ twilio as (
         event_date
     from {{ ref('stg_twilio__messages') }}
     where direction = 'inbound'
+    group by
+        workspace_id,
+        message_token,
+        writer_token,
+        writer_country,
+        occurred_at,
+        body_length,
+        body_language,
+        body_has_link,
+        body_is_opt_out,
+        event_date
 
 )
 

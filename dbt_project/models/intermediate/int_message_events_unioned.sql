@@ -22,7 +22,8 @@ whatsapp as (
         end as status,
         occurred_at,
         occurred_at as status_at,
-        coalesce(contact_token, contact_user_token) as contact_token,
+        contact_token,
+        contact_user_token,
         contact_country,
         case
             when origin in ('marketing', 'marketing_lite') then 'marketing'
@@ -51,6 +52,7 @@ twilio_callbacks as (
         occurred_at,
         occurred_at as status_at,
         contact_token,
+        cast(null as varchar) as contact_user_token,
         contact_country,
         cast(null as varchar) as provider_category,
         cast(null as boolean) as is_billable,
@@ -78,6 +80,7 @@ twilio_exports as (
         -- The export says when the message was sent, not when it got its last status.
         case when status = 'sent' then occurred_at end as status_at,
         recipient_token as contact_token,
+        cast(null as varchar) as contact_user_token,
         recipient_country as contact_country,
         cast(null as varchar) as provider_category,
         cast(null as boolean) as is_billable,
@@ -104,6 +107,7 @@ twilio_sent as (
         occurred_at,
         occurred_at as status_at,
         recipient_token as contact_token,
+        cast(null as varchar) as contact_user_token,
         recipient_country as contact_country,
         cast(null as varchar) as provider_category,
         cast(null as boolean) as is_billable,
@@ -136,6 +140,7 @@ smpp as (
         occurred_at,
         occurred_at as status_at,
         cast(null as varchar) as contact_token,
+        cast(null as varchar) as contact_user_token,
         cast(null as varchar) as contact_country,
         cast(null as varchar) as provider_category,
         cast(null as boolean) as is_billable,

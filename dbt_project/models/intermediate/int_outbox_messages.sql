@@ -6,6 +6,7 @@ with outbox as (
 
 select
     workspace_id,
+    event_id,
     -- A message that no provider took has no id there; it is known by its event.
     coalesce(message_token, event_id) as message_token,
     cast(queued_at as date) as send_date,

@@ -3,8 +3,8 @@ with published as (
     select distinct
         workspace_key,
         campaign_key
-    from {{ ref('cube_spine_daily') }}
-    where campaign_key not in ('other', 'none', 'former')
+    from {{ ref('cube_campaign_daily') }}
+    where level = 'campaign'
 
 ),
 

@@ -1,8 +1,12 @@
 with published as (
 
-    select distinct workspace_key
-    from {{ ref('cube_spine_daily') }}
-    where workspace_key not in ('other', 'former')
+    select workspace_key
+    from {{ ref('cube_campaign_daily') }}
+    where level = 'workspace'
+    union
+    select workspace_key
+    from {{ ref('cube_workspace_monthly') }}
+    where level = 'workspace'
 
 ),
 
@@ -21,7 +25,8 @@ select
     cast(workspaces.workspace_country as varchar) as workspace_country,
     cast(workspaces.time_zone as varchar) as time_zone,
     cast(workspaces.industry as varchar) as industry,
-    cast(workspaces.plan as varchar) as plan
+    cast(workspaces.plan as varchar) as plan,
+    cast(workspaces.is_in_benchmarks as boolean) as is_in_benchmarks
 from workspaces
 inner join published
     on workspaces.workspace_key = published.workspace_key

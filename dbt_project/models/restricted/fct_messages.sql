@@ -1,1 +1,1 @@
-{{ messages() }}
+{{ messages(stored_sources()) }}

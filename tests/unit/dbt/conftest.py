@@ -5,8 +5,8 @@ runs the same files through dbt.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -24,20 +24,36 @@ VIEWS = (
     "int_inbound_messages_unioned",
     "int_opt_outs_unioned",
 )
+SOURCES = {
+    "outbox": "int_outbox_messages",
+    "events": "int_message_events_unioned",
+    "inbound": "int_inbound_messages_unioned",
+    "opt_outs": "int_opt_outs_unioned",
+    "clicks": "stg_app__link_clicks",
+}
 
 
 class Sql:
-    """One DuckDB connection with empty staging tables and the views on them."""
+    """One DuckDB connection with empty staging tables and the views on them.
+
+    Attributes:
+        slice_days: First and last day of the slice that models are rendered for; None = all days.
+    """
 
     def __init__(self, *, minimum_contacts: int = 11, lateness_days: int = 7) -> None:
+        self.slice_days: tuple[date, date] | None = None
         variables = {"minimum_contacts": minimum_contacts, "lateness_days": lateness_days}
-        files = sorted(path for path in DBT_PROJECT.glob("macros/*.sql") if _is_plain(path))
+        files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
         self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
         self._macros = "\n".join(path.read_text("utf-8") for path in files)
         self._context = {
             "ref": lambda name: f'"{name}"',
             "var": variables.__getitem__,
-            "model": SimpleNamespace(batch=None),
+            "config": lambda **_: "",
+            "slices": lambda _column: {},
+            "stored_sources": lambda: SOURCES,
+            "slice_from": lambda _period: self.slice_days and self.slice_days[0],
+            "slice_to": lambda _period: self.slice_days and self.slice_days[1],
         }
         self.connection = duckdb.connect()
         for contract in load_contracts().values():
@@ -46,6 +62,10 @@ class Sql:
         seed = DBT_PROJECT / "seeds" / "provider_error_codes.csv"
         self.connection.execute(
             f"create table provider_error_codes as from read_csv('{seed}', all_varchar = true, header = true)"
+        )
+        perturbation = DBT_PROJECT / "seeds" / "perturbation.csv"
+        self.connection.execute(
+            f"create table perturbation as from read_csv('{perturbation}', header = true)"
         )
         for name in VIEWS:
             text = next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8")

@@ -1,6 +1,7 @@
 """One row per message, whatever order, number and day its events come in."""
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import permutations
 
 import duckdb
@@ -41,7 +42,7 @@ def status(token, name, *, minutes=1, **columns):
     }
 
 
-def facts(sql, *, columns=("final_status",), query="{{ messages() }}"):
+def facts(sql, *, columns=("final_status",), query="{{ messages(stored_sources()) }}"):
     rows = sql.rows(query, order_by="workspace_id, message_token")
     if len(columns) == 1:
         return {row["message_token"]: row[columns[0]] for row in rows}
@@ -155,6 +156,31 @@ def test_failures_carry_the_code_and_its_class(sql):
     }
 
 
+@pytest.mark.parametrize(
+    ("provider", "code", "error_class"),
+    [
+        ("smpp", 11, "invalid_recipient"),
+        ("smpp", 88, "rate_limit"),
+        ("smpp", 1025, "unknown"),
+        ("twilio", 21610, "opted_out"),
+        ("twilio", 39999, "unknown"),
+        ("whatsapp", 131042, "account"),
+        # Another provider's code says nothing of this one.
+        ("whatsapp", 21610, "unknown"),
+        ("whatsapp", None, "unspecified"),
+    ],
+)
+def test_a_rejection_is_classified_by_its_own_provider_and_shows_if_it_is_unknown(
+    sql, provider, code, error_class
+):
+    row = queued("m1", provider=provider, outcome="rejected", error_code=code, message_token=None)
+    sql.load("stg_app__messages", [row])
+
+    assert facts(sql, columns=("final_status", "provider_error_code", "provider_error_class")) == {
+        "outbox-m1-101200": ("failed", None if code is None else str(code), error_class)
+    }
+
+
 def test_providers_share_one_vocabulary(sql):
     sql.load(
         "stg_twilio__statuses",
@@ -230,6 +256,86 @@ def test_statuses_without_an_outbox_row_give_a_message_on_the_day_of_the_earlies
     }
 
 
+def of_day(day):
+    return f"{{{{ messages(stored_sources(), '{day}', '{day}') }}}}"
+
+
+@pytest.mark.parametrize("days_later", [0, 1, 5, 7])
+def test_a_message_queued_twice_is_its_earliest_row_and_counts_on_that_day_only(sql, days_later):
+    first = queued("m1", campaign_id="spring", template_id=None, price="0.07", price_currency="EUR")
+    again = queued(
+        "m1",
+        at=NOON + timedelta(days=days_later, hours=1),
+        campaign_id="again",
+        template_id="a-1",
+        price="0.09",
+        price_currency="AAA",
+        outcome="skipped",
+    )
+    sql.load("stg_app__messages", [again, first])
+    sql.load("stg_whatsapp__statuses", [status("m1", "sent", minutes=(days_later * 24 + 2) * 60)])
+    columns = ("send_date", "campaign_id", "template_id", "cost_amount", "cost_currency", "final_status")
+    expected = {"m1": (DAY, "spring", None, Decimal("0.070000"), "EUR", "sent")}
+
+    assert facts(sql, columns=columns) == expected
+    assert facts(sql, columns=columns, query=of_day(DAY)) == expected
+    if days_later:
+        assert facts(sql, query=of_day(DAY + timedelta(days=days_later))) == {}
+
+
+def test_a_message_begins_with_its_earliest_event_even_if_that_is_stamped_before_it_was_sent(sql):
+    # The carrier's clock is two hours behind: delivered the day before it was sent.
+    sql.load(
+        "stg_twilio__statuses",
+        [status("m1", "delivered", minutes=11 * 60), status("m1", "sent", minutes=13 * 60)],
+    )
+    whole = facts(sql, columns=("send_date", "final_status"))
+
+    assert whole == {"m1": (DAY, "delivered")}
+    assert facts(sql, columns=("send_date", "final_status"), query=of_day(DAY)) == whole
+    assert facts(sql, query=of_day(DAY + timedelta(days=1))) == {}
+
+
+def test_a_contact_is_known_by_the_number_wherever_one_event_names_it(sql):
+    sql.load(
+        "stg_whatsapp__statuses",
+        [
+            status("m1", "sent", contact_user_token="a-user"),
+            status("m1", "read", minutes=24 * 60, contact_token="z-number", contact_user_token="a-user"),
+            status("m2", "sent", contact_user_token="a-user"),
+        ],
+    )
+
+    expected = {"m1": "z-number", "m2": "a-user"}
+    assert facts(sql, columns=("contact_token",)) == expected
+    assert facts(sql, columns=("contact_token",), query=of_day(DAY)) == expected
+
+
+@pytest.mark.parametrize("received_days_later", [7, 8])
+def test_the_horizon_ends_by_the_events_time_whenever_it_was_received(sql, received_days_later):
+    sql.load("stg_app__messages", [queued("m1")])
+    partition = DAY + timedelta(days=received_days_later)
+    sql.load("stg_whatsapp__statuses", [status("m1", "read", minutes=8 * 24 * 60, event_date=partition)])
+
+    assert facts(sql, query=of_day(DAY)) == {"m1": "accepted"}
+
+
+def test_an_inbound_message_exported_again_with_its_price_is_one_message(sql):
+    exported = {
+        **status("m1", "received"),
+        "direction": "inbound",
+        "writer_token": "c1",
+        "body_length": 4,
+    }
+    sql.load(
+        "stg_twilio__messages",
+        [{**exported, "event_id": "b"}, {**exported, "event_id": "a", "price": "0.0075"}],
+    )
+
+    (row,) = sql.rows("select * from int_inbound_messages_unioned")
+    assert (row["event_id"], row["contact_token"]) == ("a", "c1")
+
+
 # Cases go through the database many at a time, so that thousands are tried; there is nothing to shrink.
 MANY = settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
@@ -259,7 +365,7 @@ def test_order_and_repetition_of_events_change_nothing(new_sql, random):
         sql = new_sql()
         sql.load("stg_app__messages", queue)
         sql.load("stg_whatsapp__statuses", arranged)
-        results.append(sql.rows("{{ messages() }}", order_by="workspace_id, message_token"))
+        results.append(sql.rows("{{ messages(stored_sources()) }}", order_by="workspace_id, message_token"))
         sql.connection.close()
 
     assert results[0] == results[1]
@@ -271,21 +377,35 @@ def test_slices_put_together_are_the_whole(new_sql, random):
     sql = new_sql()
     days = [DAY + timedelta(days=n) for n in range(-1, 12)]
     sql.load(
-        "stg_app__messages", [queued(f"m{i:03}", at=NOON + timedelta(days=i % 4)) for i in range(0, 200, 2)]
+        "stg_app__messages",
+        [queued(f"m{i:03}", at=NOON + timedelta(days=i % 4)) for i in range(0, 200, 2)]
+        # Some are queued again days later: another row of the same message.
+        + [
+            queued(f"m{i:03}", at=NOON + timedelta(days=i % 4 + random.randint(0, 6), hours=1))
+            for i in range(0, 200, 6)
+        ],
     )
     sql.load(
         "stg_whatsapp__statuses",
         [
-            status(f"m{i:03}", name, minutes=minutes + i % 4 * 24 * 60)
+            status(
+                f"m{i:03}",
+                name,
+                minutes=minutes + i % 4 * 24 * 60,
+                contact_token=random.choice((None, f"contact-m{i:03}")),
+                contact_user_token=f"user-m{i:03}",
+            )
             for i, sequence in enumerate(sequences(random, count=200))
             # Without its beginning a slice does not take up a message: see the next test.
             for name, minutes in [*sequence, *([("sent", -60)] if i % 2 else [])]
         ],
     )
 
-    slices = [row for day in days for row in sql.rows(f"{{{{ messages('{day}', '{day}') }}}}")]
+    slices = [
+        row for day in days for row in sql.rows(f"{{{{ messages(stored_sources(), '{day}', '{day}') }}}}")
+    ]
 
-    whole = sql.rows("{{ messages() }}", order_by="workspace_id, message_token")
+    whole = sql.rows("{{ messages(stored_sources()) }}", order_by="workspace_id, message_token")
     sql.connection.close()
     assert sorted(slices, key=lambda row: row["message_token"]) == whole
 
@@ -295,8 +415,8 @@ def test_a_read_that_comes_after_the_horizon_is_no_new_message_of_its_day(sql):
     sql.load("stg_whatsapp__statuses", [status("m1", "sent"), status("m1", "read", minutes=20 * 24 * 60)])
     late = DAY + timedelta(days=20)
 
-    assert facts(sql, query=f"{{{{ messages('{late}', '{late}') }}}}") == {}
-    assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "sent"}
+    assert facts(sql, query=f"{{{{ messages(stored_sources(), '{late}', '{late}') }}}}") == {}
+    assert facts(sql, query=f"{{{{ messages(stored_sources(), '{DAY}', '{DAY}') }}}}") == {"m1": "sent"}
 
 
 def test_an_event_stamped_a_day_before_its_partition_or_after_is_found(sql):
@@ -305,7 +425,7 @@ def test_an_event_stamped_a_day_before_its_partition_or_after_is_found(sql):
         "stg_whatsapp__statuses", [status("m1", "sent", minutes=-60, event_date=DAY - timedelta(days=1))]
     )
 
-    assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "sent"}
+    assert facts(sql, query=f"{{{{ messages(stored_sources(), '{DAY}', '{DAY}') }}}}") == {"m1": "sent"}
 
 
 def test_a_slice_opens_no_partition_of_a_day_beyond_the_horizon(sql, tmp_path):
@@ -324,14 +444,16 @@ def test_a_slice_opens_no_partition_of_a_day_beyond_the_horizon(sql, tmp_path):
         "hive_partitioning = true, hive_types = {'event_date': date})"
     )
 
-    assert facts(sql, query=f"{{{{ messages('{DAY}', '{DAY}') }}}}") == {"m1": "accepted"}
+    sql.slice_days = (DAY, DAY)
+    assert [row["message_token"] for row in sql.rows("{{ slice_rows('int_outbox_messages') }}")] == ["m1"]
+    sql.slice_days = None
     with pytest.raises(duckdb.InvalidInputException):
-        facts(sql)
+        sql.rows("{{ slice_rows('int_outbox_messages') }}")
 
 
 def test_a_slice_is_planned_without_joining_every_row_with_every_other(sql):
     (plan,) = sql.connection.execute(
-        "explain (format json) " + sql.render(f"{{{{ messages('{DAY}', '{DAY}') }}}}")
+        "explain (format json) " + sql.render(f"{{{{ messages(stored_sources(), '{DAY}', '{DAY}') }}}}")
     ).fetchall()
 
     assert "HASH_JOIN" in plan[1]

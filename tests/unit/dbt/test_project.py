@@ -1,5 +1,6 @@
 """The shape of the dbt project, read from its files."""
 
+import csv
 import re
 from contextlib import closing
 
@@ -10,6 +11,8 @@ import yaml
 from pipelines.contract import load_contracts
 from pipelines.dbt_staging import staging_files
 from pipelines.marts import DBT_PROJECT
+from pipelines.synthetic.journeys import TWILIO_FAILURES, WHATSAPP_FAILURES
+from pipelines.synthetic.outbox import PROVIDERS, REJECTIONS
 from warehouse.retention.former import Coarsened, coarsen_tables
 
 STAGING = staging_files(load_contracts().values())
@@ -78,9 +81,45 @@ def test_sources_are_read_by_staging_models_only():
     assert readers == {"staging"}
 
 
-def test_every_error_code_is_listed_once_with_its_source():
-    lines = (DBT_PROJECT / "seeds" / "provider_error_codes.csv").read_text("utf-8").splitlines()[1:]
-    keys = [tuple(line.split(",")[:2]) for line in lines]
+SOURCES = {
+    "smpp": r"SMPP 3\.4 specification Issue 1\.2; "
+    r"(5\.1\.3 command_status|5\.2\.28 message_state and appendix B)",
+    "twilio": r"Twilio: Error and Warning Dictionary; (\d+) \(https://www\.twilio\.com/docs/api/errors/\1\)",
+    "whatsapp": r"WhatsApp Cloud API: Error codes; \w+ errors \(https://developers\.facebook\.com/\S+\)",
+}
+
+
+def error_codes():
+    with (DBT_PROJECT / "seeds" / "provider_error_codes.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_error_code_is_listed_once_with_document_and_section():
+    codes = error_codes()
+    keys = [(row["provider"], row["error_code"]) for row in codes]
 
     assert len(keys) == len(set(keys))
-    assert all(re.search(r",(https://|SMPP 3\.4)", line) for line in lines)
+    for row in codes:
+        assert re.fullmatch(SOURCES[row["provider"]], row["source"]), row
+        if row["provider"] == "twilio":
+            assert f"errors/{row['error_code']})" in row["source"]
+
+
+def test_every_class_of_failures_is_explained_and_used():
+    (seed,) = yaml.safe_load((DBT_PROJECT / "seeds" / "provider_error_codes.yml").read_text("utf-8"))["seeds"]
+    (column,) = [column for column in seed["columns"] if column["name"] == "error_class"]
+    (test,) = column["data_tests"]
+    accepted = set(test["accepted_values"]["arguments"]["values"])
+
+    assert set(re.findall(r"`(\w+)`", column["description"])) == accepted
+    assert {row["error_class"] for row in error_codes()} == accepted
+
+
+def test_every_code_of_the_generated_world_has_a_class():
+    known = {(row["provider"], row["error_code"]) for row in error_codes()}
+    failures = {"whatsapp": WHATSAPP_FAILURES, "twilio": TWILIO_FAILURES}
+    rejections = {PROVIDERS[number]: codes for number, codes in REJECTIONS.items()}
+
+    made = {(p, str(c)) for by in (failures, rejections) for p, codes in by.items() for c in codes}
+
+    assert made <= known

@@ -1,0 +1,376 @@
+{#-
+    One anonymous table: counts of people and of their messages in the nodes of a spine.
+
+    Every count is perturbed by its cell's key and then coded where it, or what it leaves of its parent, is
+    small; nothing else of a row of the store gets out. See `pipelines/cube.py` for the declarations these
+    arguments come from, and docs/analysts.md for how to read the result.
+
+    Args:
+        facts: Model of the slice; one row per thing counted, with `unit_token`, `record_key`, `workspace_id`.
+        leaves: Model that places each fact in the finest node of the spine; none = the platform is the spine.
+        period: Column of the slice.
+        keys: Columns by which facts find their leaf, beside the period.
+        path: Columns that name a node of the finest level, coarse to fine.
+        levels: [{name, depth}]: which levels get rows; a node of depth d is named by the first d of ``path``.
+        dimension: {name, sql, values} or none. Closed (``values``): every value is listed in every node.
+            Open: values of fewer than ``minimum_units`` join `other`.
+        measures: [{name, sql, is_units, parent}], parents first.
+        minimum_units: The threshold k.
+        unit: contact, member or event.
+
+    Returns:
+        A query: one row per slice, node and value of the dimension (`all` = the node's total), with each
+        measure and its flag: null, `<k` (below k; zero looks the same) or `>n-k` (its complement is).
+-#}
+{% macro cube(facts, leaves, period, keys, path, levels, dimension, measures, minimum_units, unit) %}
+{%- set nodes = [period, 'level'] + path -%}
+{%- set cells = nodes + (['cell'] if dimension else []) -%}
+{%- set k = minimum_units -%}
+with placed as (
+
+    select
+        facts.{{ period }},
+        {% for column in path -%}
+        leaves.{{ column }},
+        {% endfor -%}
+        facts.workspace_id,
+        facts.unit_token,
+        facts.record_key,
+        {% if dimension -%}
+        coalesce({{ dimension.sql }}, 'unknown') as cell,
+        {% endif -%}
+        {% for measure in measures -%}
+        {{ measure.sql }} as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref(facts) }} as facts
+    {% if leaves -%}
+    inner join {{ ref(leaves) }} as leaves
+        on
+            facts.{{ period }} = leaves.{{ period }}
+            {% for key in keys -%}
+            and facts.{{ key }} = leaves.{{ key }}
+            {% endfor %}
+    {% endif %}
+
+),
+
+-- What each person adds to each node. Workspaces never share a token, so a person is in one workspace.
+per_unit as (
+
+    select
+        {{ node_columns(period, path, levels) }},
+        {{ 'cell,' if dimension }}
+        workspace_id,
+        unit_token,
+        min(record_key) as record_key,
+        {% for measure in measures -%}
+        sum({{ measure.name }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from placed
+    group by
+        grouping sets (
+            {% for level in levels -%}
+            ({{ ([period] + path[:level.depth] + (['cell'] if dimension else []) + ['workspace_id', 'unit_token']) | join(', ') }}){{ ',' if not loop.last }}
+            {% endfor %}
+        )
+
+),
+
+{% if dimension and not dimension['values'] -%}
+counted as (
+
+    select * from per_unit
+    where {% for measure in measures %}{{ measure.name }} > 0{{ ' or ' if not loop.last }}{% endfor %}
+
+),
+
+placements as (
+
+    {{ roll_up('counted', parent=nodes, child='cell', contact='unit_token', k=k) }}
+
+),
+
+{% endif -%}
+split as (
+
+    {% if dimension -%}
+    select
+        {% for column in nodes %}per_unit.{{ column }}, {% endfor %}
+        {% if dimension['values'] -%}
+        per_unit.cell,
+        {% else -%}
+        case when placements.placement = 'own' then per_unit.cell else 'other' end as cell,
+        {% endif -%}
+        per_unit.workspace_id,
+        per_unit.unit_token,
+        per_unit.record_key,
+        {% for measure in measures %}per_unit.{{ measure.name }}{{ ', ' if not loop.last }}{% endfor %}
+    from per_unit
+    {% if not dimension['values'] -%}
+    inner join placements
+        on
+            per_unit.cell = placements.cell
+            {% for column in nodes -%}
+            and per_unit.{{ column }} = placements.{{ column }}
+            {% endfor %}
+    where placements.placement <> 'unsafe'
+    {% endif %}
+    union all
+    select
+        {% for column in nodes %}{{ column }}, {% endfor %}
+        'all' as cell,
+        workspace_id,
+        unit_token,
+        record_key,
+        {% for measure in measures %}{{ measure.name }}{{ ', ' if not loop.last }}{% endfor %}
+    from per_unit
+    {%- else -%}
+    select * from per_unit
+    {%- endif %}
+
+),
+
+units as (
+
+    select
+        {% for column in cells %}{{ column }}, {% endfor %}
+        workspace_id,
+        unit_token,
+        min(record_key) as record_key,
+        {% for measure in measures -%}
+        sum({{ measure.name }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from split
+    group by {{ (cells + ['workspace_id', 'unit_token']) | join(', ') }}
+
+),
+
+by_workspace as (
+
+    select
+        {% for column in cells %}{{ column }}, {% endfor %}
+        count(unit_token) as units
+    from units
+    where level = 'platform'
+    group by {{ cells | join(', ') }}, workspace_id
+
+),
+
+-- Where fewer than five workspaces take part, or one has more than half, a figure of all is one of few.
+dominance as (
+
+    select
+        {% for column in cells %}{{ column }}, {% endfor %}
+        count(*) < 5 or max(units) * 2 > sum(units) as is_dominated
+    from by_workspace
+    group by {{ cells | join(', ') }}
+
+),
+
+counts as (
+
+    select
+        {% for column in cells %}{{ column }}, {% endfor %}
+        {% for measure in measures -%}
+        count(case when {{ measure.name }} > 0 then unit_token end) as {{ measure.name }}_units,
+        cast(mod(sum(case when {{ measure.name }} > 0 then record_key else 0 end), 256) as integer)
+            as {{ measure.name }}_cell_key,
+        {% if measure.is_units -%}
+        1 as {{ measure.name }}_largest,
+        count(case when {{ measure.name }} > 0 then unit_token end) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% else -%}
+        max(case when unit_token is not null then {{ measure.name }} else 0 end) as {{ measure.name }}_largest,
+        sum({{ measure.name }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% endif -%}
+        {% endfor %}
+    from units
+    group by {{ cells | join(', ') }}
+
+),
+
+-- Every node is listed, whether or not anything was counted there: a missing row would say so.
+nodes as (
+
+    {% if leaves -%}
+    select distinct
+        {{ node_columns(period, path, levels) }}
+    from {{ ref(leaves) }}
+    group by
+        grouping sets (
+            {% for level in levels -%}
+            ({{ ([period] + path[:level.depth]) | join(', ') }}){{ ',' if not loop.last }}
+            {% endfor %}
+        )
+    {%- else -%}
+    select distinct {{ nodes | join(', ') }} from per_unit
+    {%- endif %}
+
+),
+
+grid as (
+
+    {% if dimension -%}
+    {% for value in ['all'] + dimension['values'] -%}
+    select *, '{{ value }}' as cell from nodes
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
+    {% if not dimension['values'] -%}
+    union all
+    select {{ cells | join(', ') }} from counts
+    where cell <> 'all'
+    {%- endif %}
+    {%- else -%}
+    select * from nodes
+    {%- endif %}
+
+),
+
+perturbation as (
+
+    select
+        {{ as_list('noise', order_by='contacts, cell_key') }} as noises,
+        max(contacts) as last_contacts
+    from {{ ref('perturbation') }}
+
+),
+
+-- The same people in a cell always get the same noise, so that asking again teaches nothing; it is scaled by
+-- what the most active of them adds, so that it hides that person as well.
+perturbed as (
+
+    select
+        {% for column in cells %}grid.{{ column }}, {% endfor %}
+        {{ 'coalesce(dominance.is_dominated, true)' if unit == 'member' else 'false' }} as is_hidden,
+        {% for measure in measures -%}
+        coalesce(counts.{{ measure.name }}_units, 0)
+        + {{ noise_of(measure.name, period, dimension) }} as {{ measure.name }}_units_drawn,
+        coalesce(counts.{{ measure.name }}, 0)
+        + {{ noise_of(measure.name, period, dimension) }} * coalesce(counts.{{ measure.name }}_largest, 0)
+            as {{ measure.name }}_drawn{{ ',' if not loop.last }}
+        {% endfor %}
+    from grid
+    cross join perturbation
+    left join counts
+        on
+            {% for column in cells -%}
+            {{ 'and ' if not loop.first }}grid.{{ column }} = counts.{{ column }}
+            {% endfor %}
+    left join dominance
+        on
+            {% for column in cells -%}
+            {{ 'and ' if not loop.first }}grid.{{ column }} = dominance.{{ column }}
+            {% endfor %}
+
+),
+
+{# A part is never larger than its whole, nor are people more than their messages, also after noise. -#}
+{% for measure in measures -%}
+{{ 'bounded_' ~ loop.index }} as (
+
+    select
+        *,
+        {% if measure.parent -%}
+        least({{ measure.name }}_units_drawn, {{ measure.parent }}_units) as {{ measure.name }}_units,
+        least(
+            greatest({{ measure.name }}_drawn, {{ measure.name }}_units_drawn), {{ measure.parent }}_bounded
+        ) as {{ measure.name }}_bounded
+        {%- else -%}
+        {{ measure.name }}_units_drawn as {{ measure.name }}_units,
+        greatest({{ measure.name }}_drawn, {{ measure.name }}_units_drawn) as {{ measure.name }}_bounded
+        {%- endif %}
+    from {{ 'perturbed' if loop.first else 'bounded_' ~ loop.index0 }}
+
+),
+
+{% endfor -%}
+coded as (
+
+    select
+        *,
+        {% for measure in measures -%}
+        case
+            when is_hidden or {{ measure.name }}_units < {{ k }} then '<k'
+            {% if measure.parent -%}
+            when {{ measure.parent }}_units - {{ measure.name }}_units < {{ k }} then '>n-k'
+            {% endif -%}
+            {% if dimension and dimension['values'] -%}
+            when
+                cell <> 'all'
+                and max(case when cell = 'all' then {{ measure.name }}_units end)
+                    over (partition by {{ nodes | join(', ') }})
+                - {{ measure.name }}_units < {{ k }}
+                then '>n-k'
+            {% endif -%}
+        end as {{ measure.name }}_flag{{ ',' if not loop.last }}
+        {% endfor %}
+    from bounded_{{ measures | length }}
+
+)
+
+select
+    cast({{ period }} as date) as {{ period }},
+    {% for column in nodes[1:] -%}
+    cast({{ column }} as varchar) as {{ column }},
+    {% endfor -%}
+    {% if dimension -%}
+    cast(cell as varchar) as {{ dimension.name }},
+    {% endif -%}
+    {% for measure in measures -%}
+    cast(case when {{ measure.name }}_flag is null then {{ measure.name }}_bounded end as bigint) as {{ measure.name }},
+    cast({{ measure.name }}_flag as varchar) as {{ measure.name }}_flag{{ ',' if not loop.last }}
+    {% endfor %}
+from coded
+{% endmacro %}
+
+
+{#- Columns that name a node, for `grouping sets` over levels: what a level does not split reads `all`. -#}
+{% macro node_columns(period, path, levels) -%}
+{{ period }},
+        case
+            {% for level in levels | sort(attribute='depth', reverse=true) -%}
+            when {{ 'grouping(' ~ path[level.depth - 1] ~ ') = 0' if level.depth else 'true' }} then '{{ level.name }}'
+            {% endfor -%}
+        end as level
+        {%- for column in path -%}
+        ,
+        case when grouping({{ column }}) = 1 then 'all' else {{ column }} end as {{ column }}
+        {%- endfor -%}
+{%- endmacro %}
+
+
+{#- The noise of a measure in a cell; none in the totals of a month over many workspaces. -#}
+{% macro noise_of(measure, period, dimension) -%}
+    {%- if period == 'month' -%}
+    case
+            when
+                grid.level = 'platform' {{ "and grid.cell = 'all'" if dimension }}
+                and dominance.is_dominated = false
+                then 0
+            else {{ noise_at(measure) }}
+        end
+    {%- else -%}
+    {{ noise_at(measure) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro noise_at(measure) -%}
+    coalesce(
+            {{ element_of(
+                'perturbation.noises',
+                'least(counts.' ~ measure ~ '_units, perturbation.last_contacts) * 256 + counts.' ~ measure ~ '_cell_key + 1',
+            ) }}, 0
+        )
+{%- endmacro %}
+
+
+{#- A column's values in one list. -#}
+{% macro as_list(column, order_by) -%}
+    list({{ column }} order by {{ order_by }})
+{%- endmacro %}
+
+
+{#- One element of a list, counted from 1. -#}
+{% macro element_of(list, position) -%}
+    {{ list }}[{{ position }}]
+{%- endmacro %}

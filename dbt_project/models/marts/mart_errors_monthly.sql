@@ -1,0 +1,14 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_errors_monthly') }}
+
+)
+
+select
+    cells.month,
+    cells.level,
+    cells.error_kind,
+    cells.errors,
+    cells.errors_flag
+from cells

@@ -1,0 +1,30 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_fatigue_monthly') }}
+
+),
+
+workspaces as (
+
+    select * from {{ ref('dim_published_workspaces') }}
+
+)
+
+select
+    cells.month,
+    cells.level,
+    cells.workspace_key,
+    cells.messages_bin,
+    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    cells.reached_contacts,
+    cells.reached_contacts_flag,
+    cells.reading_contacts,
+    cells.reading_contacts_flag,
+    cells.replying_contacts,
+    cells.replying_contacts_flag,
+    cells.opted_out_contacts,
+    cells.opted_out_contacts_flag
+from cells
+left join workspaces
+    on cells.workspace_key = workspaces.workspace_key

@@ -1,0 +1,28 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_inbound_monthly') }}
+
+),
+
+workspaces as (
+
+    select * from {{ ref('dim_published_workspaces') }}
+
+)
+
+select
+    cells.month,
+    cells.level,
+    cells.workspace_key,
+    cells.message_type,
+    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    cells.writing_contacts,
+    cells.writing_contacts_flag,
+    cells.inbound_messages,
+    cells.inbound_messages_flag,
+    cells.conversations,
+    cells.conversations_flag
+from cells
+left join workspaces
+    on cells.workspace_key = workspaces.workspace_key

@@ -1,0 +1,16 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_plans_monthly') }}
+
+)
+
+select
+    cells.month,
+    cells.level,
+    cells.plan,
+    cells.active_members,
+    cells.active_members_flag,
+    cells.usage_events,
+    cells.usage_events_flag
+from cells

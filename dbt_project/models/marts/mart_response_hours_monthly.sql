@@ -1,0 +1,28 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_response_hours_monthly') }}
+
+),
+
+workspaces as (
+
+    select * from {{ ref('dim_published_workspaces') }}
+
+)
+
+select
+    cells.month,
+    cells.level,
+    cells.workspace_key,
+    cells.response_hour,
+    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    cells.read_responses,
+    cells.read_responses_flag,
+    cells.click_responses,
+    cells.click_responses_flag,
+    cells.reply_responses,
+    cells.reply_responses_flag
+from cells
+left join workspaces
+    on cells.workspace_key = workspaces.workspace_key

@@ -1,0 +1,1 @@
+{{ slice_rows(ref('int_message_events_unioned')) }}

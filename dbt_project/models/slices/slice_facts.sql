@@ -1,0 +1,1 @@
+{{ messages(slice_sources(), slice_from('all'), slice_to('all')) }}

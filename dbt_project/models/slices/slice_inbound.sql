@@ -1,0 +1,1 @@
+{{ slice_rows(ref('int_inbound_messages_unioned')) }}

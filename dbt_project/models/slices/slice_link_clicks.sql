@@ -1,0 +1,1 @@
+{{ slice_rows(ref('stg_app__link_clicks')) }}

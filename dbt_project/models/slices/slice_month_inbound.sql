@@ -1,0 +1,49 @@
+{{ config(tags=['monthly']) }}
+
+with inbound as (
+
+    select
+        workspace_id,
+        contact_token,
+        message_type,
+        occurred_at,
+        coalesce(
+            occurred_at - lag(occurred_at) over (
+                partition by workspace_id, contact_token
+                order by occurred_at, event_id
+            ) >= interval '24' hour,
+            true
+        ) as is_first_in_24h
+    from {{ ref('slice_inbound') }}
+
+),
+
+workspaces as (
+
+    {{ month_workspaces() }}
+
+),
+
+contacts as (
+
+    {{ record_keys('inbound', 'contact_token') }}
+
+)
+
+select
+    cast(date_trunc('month', inbound.occurred_at) as date) as month,
+    inbound.workspace_id,
+    inbound.contact_token as unit_token,
+    contacts.record_key,
+    inbound.message_type,
+    inbound.is_first_in_24h
+from inbound
+left join workspaces
+    on inbound.workspace_id = workspaces.workspace_id
+left join contacts
+    on
+        inbound.workspace_id = contacts.workspace_id
+        and inbound.contact_token = contacts.contact_token
+where
+    coalesce(workspaces.is_kept, true)
+    and {{ days('cast(inbound.occurred_at as date)', slice_from('month'), slice_to('month')) }}

@@ -1,0 +1,36 @@
+{{ config(tags=['monthly']) }}
+
+with opt_outs as (
+
+    select * from {{ ref('slice_opt_outs') }}
+    where {{ days('cast(occurred_at as date)', slice_from('month'), slice_to('month')) }}
+
+),
+
+workspaces as (
+
+    {{ month_workspaces() }}
+
+),
+
+contacts as (
+
+    {{ record_keys('opt_outs', 'contact_token') }}
+
+)
+
+select
+    cast(date_trunc('month', opt_outs.occurred_at) as date) as month,
+    opt_outs.workspace_id,
+    opt_outs.contact_token as unit_token,
+    contacts.record_key,
+    opt_outs.channel,
+    opt_outs.opt_out_source
+from opt_outs
+left join workspaces
+    on opt_outs.workspace_id = workspaces.workspace_id
+left join contacts
+    on
+        opt_outs.workspace_id = contacts.workspace_id
+        and opt_outs.contact_token = contacts.contact_token
+where coalesce(workspaces.is_kept, true)

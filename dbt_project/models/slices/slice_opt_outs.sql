@@ -1,0 +1,1 @@
+{{ slice_rows(ref('int_opt_outs_unioned')) }}

@@ -1,0 +1,56 @@
+"""All attacks on slices that are about to be published, and what is done about what they find."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import duckdb
+
+from pipelines.attacks.finding import Attacked, Finding
+from pipelines.attacks.subtraction import attack_by_subtraction
+from pipelines.attacks.threshold import attack_thresholds
+from pipelines.cube import Cube
+from warehouse.connection import identifier
+from warehouse.releases import Slice
+
+CUBES = "warehouse.cubes"
+ATTACKS = (attack_thresholds, attack_by_subtraction)
+
+
+def attack(
+    connection: duckdb.DuckDBPyConnection,
+    cubes: Mapping[str, Cube],
+    slices: Iterable[Slice],
+    *,
+    schema: str = CUBES,
+) -> list[Attacked]:
+    """Try every attack on some slices, jointly where they are of one period.
+
+    Args:
+        connection: Sees the cubes in ``schema``.
+    """
+    periods = defaultdict(set)
+    for each in slices:
+        periods[each.cube].add(each.period)
+    return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS]
+
+
+def coarsen_slices(
+    connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], findings: Iterable[Finding]
+) -> None:
+    """Take back what gave something away: a measure of a slice, or the slice where its form does.
+
+    Args:
+        connection: With the database `warehouse` attached for writing.
+    """
+    for finding in findings:
+        cube = cubes[finding.cube]
+        table, period = f"{CUBES}.{identifier(cube.cube)}", cube.spine.period.column
+        measures = {measure.name for measure in cube.measures}
+        if finding.column in measures:
+            m = identifier(finding.column)
+            flag = identifier(f"{finding.column}_flag")
+            connection.execute(
+                f"update {table} set {m} = null, {flag} = '<k' where {period} = ?", [finding.period]
+            )
+        else:
+            connection.execute(f"delete from {table} where {period} = ?", [finding.period])

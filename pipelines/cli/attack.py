@@ -1,0 +1,47 @@
+"""`wasms attack`: what somebody could find out from everything that is published."""
+
+from pathlib import Path
+
+import duckdb
+import typer
+from rich.table import Table
+
+from pipelines.attacks.suite import attack
+from pipelines.cli.ingest import EXIT_FAILED
+from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.report import OUT, stages
+from pipelines.cube import load_cubes
+from pipelines.errors import PipelineError
+from warehouse.connection import quoted
+from warehouse.releases import slices_in
+
+
+class NothingPublishedError(PipelineError):
+    """There is no published copy to attack."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path.name}: nothing is published yet. `wasms run` does it once a day has closed.")
+
+
+def attack_command(home: HomeOption = None) -> None:
+    """Attack the published copy, reading nothing else; exit 1 if a small group or a coded count comes out."""
+    path = runtime_at(home).home.published_path
+    if not path.exists():
+        raise NothingPublishedError(path)
+    with stages() as stage, duckdb.connect() as connection:
+        stage("attack", 0, 1)
+        connection.execute(f"attach {quoted(str(path))} as warehouse (read_only)")
+        results = attack(connection, load_cubes(), slices_in(connection))
+        stage("attack", 1, 1)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("attack", "cells tried", "recovered"):
+        table.add_column(name, justify="left" if name == "attack" else "right")
+    for result in results:
+        table.add_row(result.attack, f"{result.tried:,}", f"{sum(f.cells for f in result.findings):,}")
+    OUT.print(table)
+    findings = [finding for result in results for finding in result.findings]
+    for finding in findings:
+        OUT.print(f"{finding.cube}, {finding.period}, {finding.column}: {finding.problem} ({finding.cells})")
+    if findings:
+        raise typer.Exit(EXIT_FAILED)
+    OUT.print("Nothing was recovered.")
