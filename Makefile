@@ -27,7 +27,7 @@ dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 	$(BIN)/wasms dev
 
 test: $(DEV) ## Run all tests.
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 stress: $(DEV) ## Test retention hard: 2,500 state machines, 500 kills, a whole year (about an hour).
 	$(BIN)/pytest --stress -s tests/stress tests/integration/test_retention_machine.py \
