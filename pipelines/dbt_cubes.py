@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from pipelines.cube import Cube, Dimension, Mart, Measure, Period
+from pipelines.metrics.metric import load_composed
 
 DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
 
@@ -31,15 +32,6 @@ _FLAG = (
     "Why the number is empty: `<k` = below the threshold, zero looks the same; `>n-k` = nearly all of the "
     "whole; with `>=` the number is a lower bound."
 )
-# Ratio → measures it divides: in a mart wherever both are in its cube.
-_RATES = {
-    "delivery_rate": ("delivered_messages", "attempted_messages"),
-    "read_rate": ("read_messages", "delivered_messages"),
-    "click_rate": ("clicked_messages", "delivered_messages"),
-    "reply_72h_rate": ("replied_72h_messages", "delivered_messages"),
-    "opt_out_rate": ("opted_out_messages", "delivered_messages"),
-    "failure_rate": ("failed_messages", "attempted_messages"),
-}
 _NAMES = {
     "workspace_name": "Scrubbed name of the workspace; of a group `All workspaces`, `Other workspaces` or "
     "`Former workspaces`.",
@@ -151,8 +143,13 @@ def _names(keys: Sequence[str]) -> list[str]:
 
 
 def _rates(cube: Cube) -> dict[str, tuple[str, str]]:
+    """Ratio → the measures it divides, wherever both are in the cube."""
     measures = {measure.name for measure in cube.measures}
-    return {name: parts for name, parts in _RATES.items() if measures.issuperset(parts)}
+    return {
+        ratio.metric: (ratio.over, ratio.under)
+        for ratio in load_composed()
+        if ratio.in_marts and ratio.under and measures.issuperset(ratio.measures)
+    }
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:

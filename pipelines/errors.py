@@ -29,6 +29,10 @@ class CubeError(PipelineError):
         )
 
 
+class MetricError(PipelineError):
+    """A metric cannot be read, or a question cannot be answered; says what can be asked."""
+
+
 class UnknownContractError(PipelineError):
     """A command names a contract that does not exist."""
 

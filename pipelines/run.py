@@ -187,6 +187,7 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         runtime.ledger.set_built_until(last)
         summary.slices.append((first, last))
         done += (last - first).days + 1
+        tell("build", done, total)
         ranges = ranges[1:]
 
 

@@ -95,7 +95,8 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) ->
     listed = connection.execute(
         "select schema_name, table_name, bool_or(column_name = 'workspace_key') from duckdb_columns() "
         "where database_name = 'old' group by schema_name, table_name "
-        "having bool_or(column_name = 'workspace_key') or not bool_or(data_type = 'VARCHAR') order by all"
+        "having bool_or(column_name = 'workspace_key') "
+        "or not bool_or(data_type = 'VARCHAR' and not suffix(column_name, '_flag')) order by all"
     ).fetchall()
     copied = []
     for schema, table, is_keyed in listed:

@@ -1,6 +1,7 @@
 {#-
-    The sum of a measure over several published rows, and its flag: `>=` where coded ones are among them, so
-    that the sum is a lower bound: a count below k counts as 0, nearly all of a whole as all but k - 1.
+    The sum of a measure over several published rows, and its flag. A count below k counts as 0: the sum is a
+    lower bound, `>=`. Nearly all of a whole counts as all but k - 1, which is an estimate, `~`: fewer than k
+    people are missing, and they may have more messages than one.
 -#}
 {% macro summed(measure, parent=none, relation='cells') -%}
 cast(
@@ -15,7 +16,14 @@ cast(
                 end
             ) as bigint
         ) as {{ measure }},
-        cast(case when count({{ relation }}.{{ measure }}_flag) > 0 then '>=' end as varchar) as {{ measure }}_flag
+        cast(
+            case
+                {%- if parent %}
+                when bool_or({{ relation }}.{{ measure }}_flag = '>n-k') then '~'
+                {%- endif %}
+                when count({{ relation }}.{{ measure }}_flag) > 0 then '>='
+            end as varchar
+        ) as {{ measure }}_flag
 {%- endmacro %}
 
 {#- One measure over another; empty where either is coded or a lower bound only. -#}

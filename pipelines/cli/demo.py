@@ -49,6 +49,9 @@ class NotADemoError(PipelineError):
         )
 
 
+_MARKS = {None: "", ">=": "≥", "~": "≈"}
+
+
 def demo(
     workspaces: int = typer.Option(WorldSpec.workspaces, help="Workspaces to generate."),
     contacts: int = typer.Option(WorldSpec.contacts, help="Average contacts per workspace."),
@@ -117,15 +120,15 @@ def _coded(number: int | None, flag: str | None) -> str:
     """A published number, or what stands in its place."""
     if number is None or (number == 0 and flag):
         return "<11"
-    return f"≥{number:,}" if flag else f"{number:,}"
+    return f"{_MARKS[flag]}{number:,}"
 
 
 def _print_next(home: Home, *, seconds: float) -> None:
     OUT.print(
         f"\nDone in {seconds:.0f} s. Every group above has at least 11 contacts; "
         "smaller ones are in `other`.\n"
-        "Counts carry noise of a few contacts, the same each time; `few` and `≥` say that small or nearly\n"
-        "full ones are hidden (docs/analysts.md).\n"
+        "Counts carry noise of a few contacts, the same each time; `<11`, `≥` and `≈` say that small\n"
+        "or nearly full ones are hidden (docs/analysts.md).\n"
         "Next:\n"
         "  .venv/bin/wasms sql                        ask the published marts\n"
         '  .venv/bin/wasms sql "from mart_platform_daily"\n'

@@ -175,6 +175,11 @@ counts as (
         count(case when {{ measure.name }} > 0 then unit_token end) as {{ measure.name }}_units,
         cast(mod(sum(case when {{ measure.name }} > 0 then record_key else 0 end), 256) as integer)
             as {{ measure.name }}_cell_key,
+        {% if measure.parent and not measure.is_units -%}
+        count(case when {{ measure.parent }} > {{ measure.name }} then unit_token end) as {{ measure.name }}_left_units,
+        cast(mod(sum(case when {{ measure.parent }} > {{ measure.name }} then record_key else 0 end), 256) as integer)
+            as {{ measure.name }}_left_cell_key,
+        {% endif -%}
         {% if measure.is_units -%}
         1 as {{ measure.name }}_largest,
         count(case when {{ measure.name }} > 0 then unit_token end) as {{ measure.name }}{{ ',' if not loop.last }}
@@ -242,6 +247,10 @@ perturbed as (
         {% for column in cells %}grid.{{ column }}, {% endfor %}
         {{ 'coalesce(dominance.is_dominated, true)' if unit == 'member' else 'false' }} as is_hidden,
         {% for measure in measures -%}
+        {% if measure.parent and not measure.is_units -%}
+        coalesce(counts.{{ measure.name }}_left_units, 0)
+        + {{ noise_of(measure.name ~ '_left', period, dimension) }} as {{ measure.name }}_left_units_drawn,
+        {% endif -%}
         coalesce(counts.{{ measure.name }}_units, 0)
         + {{ noise_of(measure.name, period, dimension) }} as {{ measure.name }}_units_drawn,
         coalesce(counts.{{ measure.name }}, 0)
@@ -290,8 +299,14 @@ coded as (
         {% for measure in measures -%}
         case
             when is_hidden or {{ measure.name }}_units < {{ k }} then '<k'
-            {% if measure.parent -%}
+            {% if measure.parent and measure.is_units -%}
             when {{ measure.parent }}_units - {{ measure.name }}_units < {{ k }} then '>n-k'
+            {% elif measure.parent -%}
+            -- Few people have a message of the whole that is not in the part, or it is few messages.
+            when
+                {{ measure.name }}_left_units_drawn < {{ k }}
+                or {{ measure.parent }}_bounded - {{ measure.name }}_bounded < {{ k }}
+                then '>n-k'
             {% endif -%}
             {% if dimension and dimension['values'] -%}
             when

@@ -76,6 +76,8 @@ select
         * case when priced.channel = 'sms' then priced.segments else priced.accepted_messages end
         as decimal(18, 6)
     ) as cost_amount,
+    case when priced.channel = 'sms' then priced.segments_flag else priced.accepted_messages_flag end
+        as cost_amount_flag,
     priced.cost_currency
 from priced
 left join workspaces

@@ -112,6 +112,23 @@ def test_nearly_all_of_a_whole_is_coded_like_all_of_it(built):
     assert built(sent("w", 300, failed=150))["workspace", "w", "all"]["failed_messages_flag"] is None
 
 
+def test_a_whole_of_which_many_have_a_part_left_is_shown(built):
+    some_of_both = [
+        row for n in range(300) for row in (("w", str(n), "busy", True), ("w", str(n), "busy", False))
+    ]
+    row = built(some_of_both)["workspace", "w", "all"]
+
+    assert row["failed_messages_flag"] is None
+    assert abs(row["failed_messages"] - 300) <= LARGEST_NOISE
+
+
+def test_however_many_messages_are_left_those_of_few_people_do_not_show(built):
+    few_have_more = sent("w", 300, failed=300) + [("w", str(n), "busy", False) for n in range(3)] * 40
+    row = built(few_have_more)["workspace", "w", "all"]
+
+    assert (row["failed_messages"], row["failed_messages_flag"]) == (None, ">n-k")
+
+
 def test_a_value_that_nearly_all_have_is_coded(built):
     rows = built([*sent("w", 300), ("w", "x", "gone", False)])
 

@@ -1,0 +1,182 @@
+"""`wasms metrics`: every number by its name, from the published tables or, exactly, from restricted facts."""
+
+import json
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import pyarrow as pa
+import typer
+from pyarrow import csv
+from rich.bar import Bar
+from rich.console import RenderableType
+from rich.table import Table as Grid
+
+from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.report import ERR, OUT
+from pipelines.cube import Period
+from pipelines.errors import MetricError
+from pipelines.metrics.metric import Metric, load_metrics, load_tables
+from pipelines.metrics.published import Query, published_query
+from pipelines.metrics.question import Question, answering, askable, parse_where
+from pipelines.metrics.restricted import restricted_query
+from pipelines.runtime import Runtime
+from warehouse.session import open_session
+
+app = typer.Typer(no_args_is_help=True, help="Numbers by their names: what they mean, and what they are.")
+
+FLAGS = {
+    "<k": "fewer than 11 people, or none",
+    ">n-k": "all of the whole, or all but what fewer than 11 people have of it",
+    ">=": "a lower bound: parts read `<k`, and count as none",
+    "~": "an estimate: parts are coded",
+}
+_WIDTH = 40
+
+
+class AnswerFormat(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    CHART = "chart"
+
+
+@app.command("list")
+def list_() -> None:
+    """List all metrics with unit and formula."""
+    grid = _grid("metric", "unit", "formula", "meaning")
+    for name, metric in load_metrics().items():
+        grid.add_row(name, metric.unit, "" if metric.formula == name else metric.formula, metric.description)
+    OUT.print(grid)
+
+
+@app.command()
+def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")]) -> None:
+    """Say what a metric means, by what it can be asked, and how coded numbers are treated."""
+    found = _metric(metric)
+    OUT.print(f"[bold]{found.metric}[/bold] ({found.unit})\n{found.description}", highlight=False)
+    OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
+    if found.under is not None:
+        OUT.print(f"Denominator: {found.under}", highlight=False)
+    grid = _grid("can be asked by", "read from")
+    for table in answering(found, load_tables()):
+        periods = "day, week, month" if table.period is Period.DAY else "month"
+        grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
+    OUT.print(grid)
+    OUT.print("Flags beside its numbers:", highlight=False)
+    for flag, meaning in FLAGS.items():
+        OUT.print(f"  {flag:5} {meaning}", markup=False, highlight=False)
+    OUT.print("Without --restricted, counts carry noise of at most 6 people: see docs/analysts.md.")
+
+
+@app.command()
+def query(
+    metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")],
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="day, week, month, workspace, campaign …; may be given several times."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="column=value, a workspace or campaign by key or name; may be given often."),
+    ] = None,
+    from_: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.", show_default=False)
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.", show_default=False)
+    ] = None,
+    format_: Annotated[
+        AnswerFormat, typer.Option("--format", help="How to write the answer.")
+    ] = AnswerFormat.TABLE,
+    restricted: Annotated[
+        bool,
+        typer.Option("--restricted", help="Exact numbers within the window: needs the keys, and is logged."),
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Answer one question; writes nothing."""
+    found = _metric(metric)
+    asked = Question(
+        by=tuple(by or ()),
+        where=parse_where(where or ()),
+        first=from_.date() if from_ else None,
+        last=to.date() if to else None,
+    )
+    answer = restricted_query if restricted else published_query
+    wanted = answer(found, asked, load_tables())
+    runtime = runtime_at(home)
+    rows = (
+        _restricted(runtime, found, wanted) if restricted else _published(runtime.home.published_path, wanted)
+    )
+    ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
+    _write(found, rows, format_)
+
+
+def _metric(name: str) -> Metric:
+    metrics = load_metrics()
+    if name not in metrics:
+        raise MetricError("No metric has that name. `wasms metrics list` shows them all.")
+    return metrics[name]
+
+
+def _published(path: Path, wanted: Query) -> pa.Table:
+    if not path.exists():
+        raise MetricError("Nothing is published yet. Run `wasms run` (or `make demo`) first.")
+    with duckdb.connect(path, read_only=True) as connection:
+        connection.execute("set enable_external_access = false")
+        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+
+
+def _restricted(runtime: Runtime, metric: Metric, wanted: Query) -> pa.Table:
+    runtime.ledger.log_access(f"metrics query {metric.metric} --restricted")
+    ERR.print("Exact numbers of few people are personal data: keep no copy. This access is logged.")
+    with open_session(runtime.home, schemas=runtime.schemas, read_only=True, timeout_s=30) as connection:
+        connection.execute("set schema 'warehouse.restricted'")
+        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+
+
+def _write(metric: Metric, rows: pa.Table, format_: AnswerFormat) -> None:
+    match format_:
+        case AnswerFormat.CSV:
+            csv.write_csv(rows, sys.stdout.buffer)
+        case AnswerFormat.JSON:
+            sys.stdout.write(json.dumps(rows.to_pylist(), default=str, indent=1) + "\n")
+        case AnswerFormat.TABLE | AnswerFormat.CHART:
+            OUT.print(_drawn(metric, rows, with_bars=format_ is AnswerFormat.CHART))
+            for flag in sorted({row.get("flag") for row in rows.to_pylist()} - {None}):
+                OUT.print(f"{flag}: {FLAGS[flag]}", markup=False, highlight=False)
+
+
+def _drawn(metric: Metric, rows: pa.Table, *, with_bars: bool) -> Grid:
+    """A table of the answer; each number has a bar beside it, from 0 to the largest."""
+    grid = _grid(*rows.column_names, *(["chart"] if with_bars else []))
+    numbers = [float(n) for n in rows[metric.metric].to_pylist() if n is not None]
+    largest = max([*numbers, 0.0])
+    for row in rows.to_pylist():
+        cells: list[RenderableType] = [
+            _number(value) if name == metric.metric else str(value if value is not None else "")
+            for name, value in row.items()
+        ]
+        if with_bars:
+            cells.append(Bar(largest or 1.0, 0, float(row[metric.metric] or 0), width=_WIDTH))
+        grid.add_row(*cells)
+    return grid
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _grid(*columns: str) -> Grid:
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column)
+    return grid

@@ -1,0 +1,124 @@
+"""A question about a metric: by what, of which rows, of which days; and the table that can answer it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from pipelines.cube import Period
+from pipelines.errors import MetricError
+from pipelines.metrics.metric import LATENCY_BIN, Metric, Table
+
+PERIODS = {"day": Period.DAY, "week": Period.DAY, "month": Period.MONTH}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a metric.
+
+    Attributes:
+        by: Columns and periods to tell apart, in the order of the answer.
+        where: Column → the one value asked for.
+        first, last: Days, both included; none where unbounded.
+    """
+
+    by: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+    first: date | None = None
+    last: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.first and self.last and self.first > self.last:
+            raise MetricError(f"--from {self.first} is after --to {self.last}.")
+        if repeated := {name for name in self.by if self.by.count(name) > 1}:
+            raise MetricError(f"--by names {', '.join(sorted(repeated))} twice.")
+        if periods := set(self.where) & set(PERIODS):
+            raise MetricError(f"--where {', '.join(sorted(periods))}: say days by --from and --to.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns it names, periods apart, each once."""
+        return tuple(dict.fromkeys([*(n for n in self.by if n not in PERIODS), *self.where]))
+
+    @property
+    def asks_parts_of_months(self) -> bool:
+        """Whether months alone cannot answer it."""
+        starts_late = self.first is not None and self.first.day != 1
+        ends_early = self.last is not None and (self.last + timedelta(days=1)).day != 1
+        return starts_late or ends_early or any(PERIODS.get(n) is Period.DAY for n in self.by)
+
+
+def parse_where(conditions: Iterable[str]) -> dict[str, str]:
+    """Read conditions of the form `column=value`.
+
+    Raises:
+        MetricError: One has another form, or names a column again.
+    """
+    where: dict[str, str] = {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        name = name.strip()
+        if not equals or not name or name in where:
+            raise MetricError("--where takes `column=value`, each column once.")
+        where[name] = value.strip()
+    return where
+
+
+def answering(metric: Metric, tables: Sequence[Table]) -> list[Table]:
+    """The tables that have all a metric is made of."""
+    return [
+        table
+        for table in tables
+        if set(metric.measures) <= set(table.measures)
+        and (metric.quantile is None or table.dimension == LATENCY_BIN)
+        and (not table.needed or "cost_amount" in metric.measures)
+    ]
+
+
+def askable(metric: Metric, table: Table) -> tuple[str, ...]:
+    """What a metric can be asked by in a table; bins are what a quantile is made of."""
+    return tuple(c for c in table.columns if metric.quantile is None or c != LATENCY_BIN)
+
+
+def choose(
+    metric: Metric, question: Question, tables: Sequence[Table], *, by_whole_months: bool = True
+) -> Table:
+    """The table that answers: without a dimension nobody asked for, months for months, else days.
+
+    Args:
+        by_whole_months: Whether a table by month knows nothing of its days.
+
+    Raises:
+        MetricError: None does; says what can be asked together.
+    """
+    fitting = [t for t in answering(metric, tables) if set(question.columns) <= set(askable(metric, t))]
+    if not answering(metric, tables):
+        raise MetricError(f"{metric.metric} has no facts in the restricted zone. Ask the published tables.")
+    if not fitting:
+        raise MetricError(
+            f"{metric.metric} is not known by {' and '.join(question.columns)}. "
+            f"It can be asked by:\n{_possible(metric, tables)}"
+        )
+    asks_days = by_whole_months and question.asks_parts_of_months
+    timely = [t for t in fitting if t.period is Period.DAY or not asks_days]
+    if not timely:
+        named = " by " + " and ".join(question.columns) if question.columns else ""
+        raise MetricError(f"{metric.metric}{named} comes by whole months: ask --by month, or whole months.")
+    return min(timely, key=lambda t: (_is_unasked(t, question), _is_untimely(t, question), t.name))
+
+
+def _is_unasked(table: Table, question: Question) -> bool:
+    return table.dimension is not None and table.dimension not in question.columns
+
+
+def _is_untimely(table: Table, question: Question) -> bool:
+    wanted = Period.MONTH if "month" in question.by else Period.DAY
+    return table.period is not wanted
+
+
+def _possible(metric: Metric, tables: Sequence[Table]) -> str:
+    lines = {
+        f"  {'day, week, month' if t.period is Period.DAY else 'month'}"
+        f"{''.join(', ' + c for c in askable(metric, t))}"
+        for t in answering(metric, tables)
+    }
+    return "\n".join(sorted(lines))
