@@ -4,7 +4,7 @@ A slice built again after somebody was erased would differ from the published on
 is published is recorded by its hash, and nothing is published that differs from its record.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -16,7 +16,6 @@ from warehouse.ledger import Ledger
 
 _CUBES = "cubes"
 _PERIODS = ("send_date", "month")
-FIRST_LINE = 1
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -145,25 +144,6 @@ def renew(ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, why: str) ->
         return
     now = {(s.cube, s.period): s for s in slices_in(connection, cubes={cube for cube, _ in changing})}
     release(ledger, [now.get(key, Slice(*key, digest="", rows=0)) for key in changing], why=why)
-
-
-def reopen(ledger: Ledger, periods: Mapping[str, Collection[date]], *, why: str) -> int:
-    """End the records of slices, so that they may be built again; return how many.
-
-    Args:
-        periods: Cube → its periods.
-    """
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    ended = 0
-    with ledger.transaction() as connection:
-        for cube, days in periods.items():
-            for day in days:
-                ended += connection.execute(
-                    "update released_slices set ended_at = ?, why = why || '; reopened: ' || ? "
-                    "where cube = ? and period = ? and ended_at is null",
-                    (now, why, cube, day.isoformat()),
-                ).rowcount
-    return ended
 
 
 def check_released(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -> None:
