@@ -6,12 +6,14 @@ import duckdb
 import typer
 from rich.table import Table
 
+from pipelines.attacks.overlap import PAIRS, overlap_accuracy
 from pipelines.attacks.suite import attack
 from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.report import OUT, stages
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
+from pipelines.perturbation import last_count, noises
 from warehouse.connection import quoted
 from warehouse.releases import slices_in
 
@@ -45,3 +47,18 @@ def attack_command(home: HomeOption = None) -> None:
     if findings:
         raise typer.Exit(EXIT_FAILED)
     OUT.print("Nothing was recovered.")
+    OUT.print()
+    OUT.print(_overlap())
+
+
+def _overlap() -> Table:
+    """What no build can take back: how far the noise carries over many overlapping audiences."""
+    title = "Somebody who knows all others guesses one contact of two audiences that differ by it"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in ("pairs seen", "others change", "others steady"):
+        table.add_column(name, justify="right")
+    drawn = noises(last_count())
+    for pairs in PAIRS:
+        shares = (overlap_accuracy(drawn, pairs, is_steady=steady) for steady in (False, True))
+        table.add_row(str(pairs), *(f"{share:.0%} right" for share in shares))
+    return table

@@ -16,7 +16,7 @@ PATH = ("workspace_key", "channel", "message_category", "template_key", "campaig
 
 @pytest.fixture(scope="module")
 def leaves(new_sql):
-    """Place campaigns: {(workspace, campaign): (audience, channel, category, template)} → path by campaign."""
+    """Place campaigns: {(workspace, campaign): (audience, channel, category, template)} → their paths."""
     sql = new_sql()
     sql.connection.create_function(
         "surrogate", lambda workspace, _kind, value: f"{workspace}.{value}", ["VARCHAR"] * 3, "VARCHAR"
