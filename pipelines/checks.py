@@ -229,11 +229,15 @@ def _threshold_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
 
 
 def threshold_result(runtime: Runtime, key: dg.AssetKey) -> dg.AssetCheckResult:
-    """Count the rows of a table whose contacts are too few; a row that does not say counts as one."""
+    """Count the rows of a table whose contacts are too few; one with neither a number nor a code is one.
+
+    Sums of former workspaces are lower bounds, and may be any number.
+    """
     table = ".".join(identifier(part) for part in ("warehouse", *key.path))
     with open_session(runtime.home, schemas={}, read_only=True) as connection:
         row = connection.execute(
-            f"select count(*), count(*) filter (coalesce({CONTACTS_COLUMN}, 0) < ?) from {table}",
+            f"select count(*), count(*) filter (coalesce({CONTACTS_COLUMN}, 0) < ? "
+            f"and coalesce({CONTACTS_COLUMN}_flag, '') not in ('<k', '>=')) from {table}",
             [MINIMUM_CONTACTS],
         ).fetchone()
     rows, below = row or (0, 0)

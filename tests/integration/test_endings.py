@@ -304,10 +304,11 @@ def test_without_the_refusal_what_is_left_takes_the_place_of_the_slice(runtime, 
     monkeypatch.setattr(marts, "refuse_frozen_slices", lambda *_, **__: None)
     before = cells(runtime)
     lost(runtime, "whatsapp__statuses", FIRST)
+    Store(runtime).events("app__messages", sent(LIVING, "spring", range(12), day=FIRST)[0])
 
     build(runtime, from_day=FIRST, to_day=FIRST)
 
-    assert cells(runtime) != before
+    assert len(cells(runtime)) < len(before)
 
 
 @pytest.mark.parametrize(
@@ -358,7 +359,7 @@ def test_a_gap_is_never_built_and_nothing_is_built_across_it(runtime):
     assert {day for day, *_ in cells(runtime)} == {FIRST, LAST, days[1], days[2], days[4]}
     assert unbuilt_slices(runtime, as_of=as_of) == []
     with pytest.raises(FrozenSliceError, match=r"2026-05-15: .* it is a gap"):
-        build(runtime, from_day=days[2], to_day=days[4])
+        build(runtime, from_day=days[3], to_day=days[4])
 
 
 def test_cubes_of_days_are_made_of_message_logs_only(runtime):
