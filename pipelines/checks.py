@@ -234,10 +234,12 @@ def threshold_result(runtime: Runtime, key: dg.AssetKey) -> dg.AssetCheckResult:
     Sums of former workspaces are lower bounds, and may be any number.
     """
     table = ".".join(identifier(part) for part in ("warehouse", *key.path))
+    flag = f"{CONTACTS_COLUMN}_flag"
     with open_session(runtime.home, schemas={}, read_only=True) as connection:
         row = connection.execute(
-            f"select count(*), count(*) filter (coalesce({CONTACTS_COLUMN}, 0) < ? "
-            f"and coalesce({CONTACTS_COLUMN}_flag, '') not in ('<k', '>=')) from {table}",
+            f"select count(*), count(*) filter (case when {CONTACTS_COLUMN} is null "
+            f"then {flag} is distinct from '<k' "
+            f"else {CONTACTS_COLUMN} < ? and {flag} is distinct from '>=' end) from {table}",
             [MINIMUM_CONTACTS],
         ).fetchone()
     rows, below = row or (0, 0)
