@@ -1,7 +1,5 @@
 """`wasms attack`: what somebody could find out from everything that is published."""
 
-from pathlib import Path
-
 import duckdb
 import typer
 from rich.table import Table
@@ -10,26 +8,17 @@ from pipelines.attacks.overlap import PAIRS, overlap_accuracy
 from pipelines.attacks.suite import attack
 from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.reading import published_path
 from pipelines.cli.report import OUT, stages
 from pipelines.cube import load_cubes
-from pipelines.errors import PipelineError
 from pipelines.perturbation import last_count, noises
 from warehouse.connection import quoted
 from warehouse.releases import slices_in
 
 
-class NothingPublishedError(PipelineError):
-    """There is no published copy to attack."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path.name}: nothing is published yet. `wasms run` does it once a day has closed.")
-
-
 def attack_command(home: HomeOption = None) -> None:
     """Attack the published copy, reading nothing else; exit 1 if a small group or a coded count comes out."""
-    path = runtime_at(home).home.published_path
-    if not path.exists():
-        raise NothingPublishedError(path)
+    path = published_path(runtime_at(home))
     with stages() as stage, duckdb.connect() as connection:
         stage("attack", 0, 1)
         connection.execute(f"attach {quoted(str(path))} as warehouse (read_only)")

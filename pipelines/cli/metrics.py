@@ -4,7 +4,6 @@ import json
 import sys
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -16,6 +15,7 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 
 from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
 from pipelines.cube import Period
 from pipelines.errors import MetricError
@@ -24,7 +24,6 @@ from pipelines.metrics.published import Query, published_query
 from pipelines.metrics.question import Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query
 from pipelines.runtime import Runtime
-from warehouse.session import open_session
 
 app = typer.Typer(no_args_is_help=True, help="Numbers by their names: what they mean, and what they are.")
 
@@ -111,9 +110,7 @@ def query(
     answer = restricted_query if restricted else published_query
     wanted = answer(found, asked, load_tables())
     runtime = runtime_at(home)
-    rows = (
-        _restricted(runtime, found, wanted) if restricted else _published(runtime.home.published_path, wanted)
-    )
+    rows = _restricted(runtime, found, wanted) if restricted else _published(runtime, wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 
@@ -125,19 +122,16 @@ def _metric(name: str) -> Metric:
     return metrics[name]
 
 
-def _published(path: Path, wanted: Query) -> pa.Table:
-    if not path.exists():
-        raise MetricError("Nothing is published yet. Run `wasms run` (or `make demo`) first.")
-    with duckdb.connect(path, read_only=True) as connection:
+def _published(runtime: Runtime, wanted: Query) -> pa.Table:
+    with duckdb.connect(published_path(runtime), read_only=True) as connection:
         connection.execute("set enable_external_access = false")
         return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
 
 
 def _restricted(runtime: Runtime, metric: Metric, wanted: Query) -> pa.Table:
-    runtime.ledger.log_access(f"metrics query {metric.metric} --restricted")
-    ERR.print("Exact numbers of few people are personal data: keep no copy. This access is logged.")
-    with open_session(runtime.home, schemas=runtime.schemas, read_only=True, timeout_s=30) as connection:
-        connection.execute("set schema 'warehouse.restricted'")
+    what = f"metrics query {metric.metric} --restricted"
+    warning = "Exact numbers of few people are personal data: keep no copy."
+    with restricted_zone(runtime, what=what, warning=warning) as connection:
         return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
 
 

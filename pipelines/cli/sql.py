@@ -10,10 +10,9 @@ import typer
 from pyarrow import csv
 
 from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
-from pipelines.errors import PipelineError
 from warehouse.connection import quoted
-from warehouse.session import open_session
 
 PROMPT = "wasms> "
 ROWS_SHOWN = 200
@@ -26,13 +25,6 @@ class OutputFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
-
-
-class NothingPublishedError(PipelineError):
-    """There is no published copy yet."""
-
-    def __init__(self) -> None:
-        super().__init__("Nothing is published yet. Run `wasms run` (or `make demo`) first.")
 
 
 def sql(
@@ -58,18 +50,13 @@ def sql(
     if format_ is OutputFormat.PARQUET and output is None:
         raise typer.BadParameter("parquet needs a file: --output marts.parquet", param_hint="--format")
     if restricted:
-        runtime.ledger.log_access("sql --restricted")
-        ERR.print("These rows are personal data: a copy of them is under no window. This access is logged.")
-        with open_session(
-            runtime.home, schemas=runtime.schemas, read_only=True, memory_limit=memory, timeout_s=30
+        warning = "These rows are personal data: a copy of them is under no window."
+        with restricted_zone(
+            runtime, what="sql --restricted", warning=warning, memory_limit=memory
         ) as connection:
-            connection.execute("set schema 'warehouse.restricted'")
             _answer(connection, query, format_, output)
         return
-    path = runtime.home.published_path
-    if not path.exists():
-        raise NothingPublishedError
-    with duckdb.connect(path, read_only=True) as connection:
+    with duckdb.connect(published_path(runtime), read_only=True) as connection:
         connection.execute("set search_path = 'main,cubes'")
         connection.execute("set enable_external_access = false") if output is None else None
         _answer(connection, query, format_, output)
