@@ -13,13 +13,13 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices
+from pipelines.model_sql import DBT_PROJECT
 from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.retention import records
 from warehouse.session import leases
 
-DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
 MANIFEST = "manifest.json"
