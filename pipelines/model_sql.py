@@ -1,0 +1,66 @@
+"""The SQL of the project's models without dbt: for rows that are in no store, such as invented worlds.
+
+Renders the files of `dbt_project` by plain Jinja, with what dbt would bring said by hand. dbt itself builds
+the same files (`pipelines.marts`); tests/integration/test_marts.py shows that they do.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import jinja2
+
+from pipelines.cube import MINIMUM_UNITS
+
+DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
+PERTURBATION_SEED = DBT_PROJECT / "seeds" / "perturbation.csv"
+_SOURCES = {
+    "outbox": "int_outbox_messages",
+    "events": "int_message_events_unioned",
+    "inbound": "int_inbound_messages_unioned",
+    "opt_outs": "int_opt_outs_unioned",
+    "clicks": "stg_app__link_clicks",
+}
+
+
+class ModelSql:
+    """Renders models and macros; every relation goes by its bare name.
+
+    Attributes:
+        days: First and last day of the slice that models are rendered for; None = all days.
+    """
+
+    def __init__(self, *, minimum_contacts: int = MINIMUM_UNITS, lateness_days: int = 7) -> None:
+        self.days: tuple[date, date] | None = None
+        variables: Mapping[str, int] = {
+            "minimum_contacts": minimum_contacts,
+            "lateness_days": lateness_days,
+            "default_retention_days": 90,
+            "month_retention_days": 60,
+        }
+        files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
+        self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (SQL)
+        self._macros = "\n".join(path.read_text("utf-8") for path in files)
+        self._context: Mapping[str, Callable[..., object]] = {
+            "ref": lambda name: f'"{name}"',
+            "var": variables.__getitem__,
+            "config": lambda **_: "",
+            "slices": lambda _column: {},
+            "stored_sources": lambda: _SOURCES,
+            "slice_from": lambda _period: self.days and self.days[0],
+            "slice_to": lambda _period: self.days and self.days[1],
+        }
+
+    def render(self, text: str) -> str:
+        """A query with macros as plain SQL."""
+        return self._jinja.from_string(self._macros + "\n" + text).render(self._context)
+
+    def model(self, name: str) -> str:
+        """A model of the project as plain SQL."""
+        return self.render(next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8"))
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a macro file renders outside dbt."""
+    text = path.read_text("utf-8")
+    return "return(" not in text and "{% test" not in text
