@@ -67,7 +67,7 @@ def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> Non
 
 
 def register_record_key(connection: duckdb.DuckDBPyConnection, keyring: KeyStore) -> None:
-    """Define the SQL function `record_key(workspace_id, token)`: 0..255; see `pipelines.surrogates`."""
+    """Define the SQL function `record_key(workspace_id, token)`: 24 bits; see `pipelines.surrogates`."""
 
     def of_units(workspaces: pa.ChunkedArray, units: pa.ChunkedArray) -> pa.Array:
         names, tokens = pl.Series(workspaces), pl.Series(units)

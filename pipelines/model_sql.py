@@ -27,11 +27,11 @@ class ModelSql:
     """Renders models and macros; every relation goes by its bare name.
 
     Attributes:
-        days: First and last day of the slice that models are rendered for; None = all days.
+        bounds: Kind of slice (`day`, `month`, `all`) → its first and last day; all days where it is missing.
     """
 
     def __init__(self, *, minimum_contacts: int = MINIMUM_UNITS, lateness_days: int = 7) -> None:
-        self.days: tuple[date, date] | None = None
+        self.bounds: Mapping[str, tuple[date, date]] = {}
         variables: Mapping[str, int] = {
             "minimum_contacts": minimum_contacts,
             "lateness_days": lateness_days,
@@ -47,8 +47,8 @@ class ModelSql:
             "config": lambda **_: "",
             "slices": lambda _column: {},
             "stored_sources": lambda: _SOURCES,
-            "slice_from": lambda _period: self.days and self.days[0],
-            "slice_to": lambda _period: self.days and self.days[1],
+            "slice_from": lambda period: self.bounds[period][0] if period in self.bounds else None,
+            "slice_to": lambda period: self.bounds[period][1] if period in self.bounds else None,
         }
 
     def render(self, text: str) -> str:

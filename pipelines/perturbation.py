@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import brentq
 
-from pipelines.surrogates import RECORD_KEYS
+from pipelines.surrogates import NOISE_KEYS
 
 VARIANCE = 4.0
 LARGEST_NOISE = 6
@@ -70,19 +70,19 @@ def noises(count: int) -> list[int]:
     shares = min(candidates, key=lambda each: abs(_variance(each) - VARIANCE))
     ordered = [step for step, share in zip(_STEPS, shares, strict=True) for _ in range(share)]
     # 97 has no divisor in common with 256, so every place is filled once.
-    return [ordered[key * 97 % RECORD_KEYS] for key in range(RECORD_KEYS)]
+    return [ordered[key * 97 % NOISE_KEYS] for key in range(NOISE_KEYS)]
 
 
 def _variance(shares: Sequence[int]) -> float:
-    return sum(share * step**2 for share, step in zip(shares, _STEPS, strict=True)) / RECORD_KEYS
+    return sum(share * step**2 for share, step in zip(shares, _STEPS, strict=True)) / NOISE_KEYS
 
 
 def _shares(density: np.ndarray) -> list[int]:
     """Whole numbers of keys that sum to 256, as near to a density as an exact mean of 0 allows."""
-    exact = density * RECORD_KEYS
+    exact = density * NOISE_KEYS
     shares = np.floor(exact).astype(int)
     by_remainder = np.argsort(-(exact - shares), kind="stable")
-    shares[by_remainder[: RECORD_KEYS - shares.sum()]] += 1
+    shares[by_remainder[: NOISE_KEYS - shares.sum()]] += 1
     steps = np.array(_STEPS)
     while (mean := int(shares @ steps)) != 0:
         # One key moves one step towards balance, where it strays least from the density.

@@ -10,8 +10,11 @@ from warehouse.keyring import KeyStore, Purpose
 
 WORKSPACE = "workspace"
 SURROGATE_HEX_DIGITS = 16
-# As in the censuses of the UK and Australia: a key of one byte, and a cell's key is the sum of its records'.
-RECORD_KEYS = 256
+# As in the censuses of the UK and Australia a cell's key is the sum of its records' keys. The lowest byte of it
+# looks the noise up; the 16 bits above spread the noise of sums to which people add more than one.
+NOISE_KEYS = 256
+RECORD_KEYS = NOISE_KEYS << 16
+_KEY_DIGITS = 6
 
 
 def surrogate(key: bytes, kind: str, value: str) -> str:
@@ -48,8 +51,8 @@ def record_keys(workspaces: pl.Series, units: pl.Series, *, keys: Mapping[str, b
         keys: Workspace → key.
 
     Returns:
-        Numbers 0..255, one per row in the same order.
+        Numbers 0..2^24 - 1, one per row in the same order.
     """
     messages = pl.select(pl.lit("record\x1f") + units).to_series()
     tokens = Keyed.of(workspaces, keys=keys).tokens(messages)
-    return tokens.str.slice(0, 2).str.to_integer(base=16, dtype=pl.Int32)
+    return tokens.str.slice(0, _KEY_DIGITS).str.to_integer(base=16, dtype=pl.Int32)

@@ -173,11 +173,11 @@ counts as (
         {% for column in cells %}{{ column }}, {% endfor %}
         {% for measure in measures -%}
         count(case when {{ measure.name }} > 0 then unit_token end) as {{ measure.name }}_units,
-        cast(mod(sum(case when {{ measure.name }} > 0 then record_key else 0 end), 256) as integer)
+        cast(mod(sum(case when {{ measure.name }} > 0 then record_key else 0 end), 16777216) as integer)
             as {{ measure.name }}_cell_key,
         {% if measure.parent and not measure.is_units -%}
         count(case when {{ measure.parent }} > {{ measure.name }} then unit_token end) as {{ measure.name }}_left_units,
-        cast(mod(sum(case when {{ measure.parent }} > {{ measure.name }} then record_key else 0 end), 256) as integer)
+        cast(mod(sum(case when {{ measure.parent }} > {{ measure.name }} then record_key else 0 end), 16777216) as integer)
             as {{ measure.name }}_left_cell_key,
         {% endif -%}
         {% if measure.is_units -%}
@@ -239,8 +239,9 @@ perturbation as (
 
 ),
 
--- The same people in a cell always get the same noise, so that asking again teaches nothing; it is scaled by
--- what the most active of them adds, so that it hides that person as well.
+-- The same people in a cell always get the same noise, so that asking again teaches nothing. It is scaled by
+-- what the most active of them adds, so that it hides that person as well, and spread evenly between its steps:
+-- multiples of 2 alone would show who adds 1.
 perturbed as (
 
     select
@@ -254,8 +255,7 @@ perturbed as (
         coalesce(counts.{{ measure.name }}_units, 0)
         + {{ noise_of(measure.name, period, dimension) }} as {{ measure.name }}_units_drawn,
         coalesce(counts.{{ measure.name }}, 0)
-        + {{ noise_of(measure.name, period, dimension) }} * coalesce(counts.{{ measure.name }}_largest, 0)
-            as {{ measure.name }}_drawn{{ ',' if not loop.last }}
+        + {{ scaled_noise_of(measure.name, period, dimension) }} as {{ measure.name }}_drawn{{ ',' if not loop.last }}
         {% endfor %}
     from grid
     cross join perturbation
@@ -353,18 +353,31 @@ from coded
 {%- endmacro %}
 
 
-{#- The noise of a measure in a cell; none in the totals of a month over many workspaces. -#}
+{#- The noise of a measure's people in a cell; none in the totals of a month over many workspaces. -#}
 {% macro noise_of(measure, period, dimension) -%}
+    {{ unless_exact(noise_at(measure), period, dimension) }}
+{%- endmacro %}
+
+
+{#- The same of what these people add, which may be more than one each: as many times as wide, without gaps. -#}
+{% macro scaled_noise_of(measure, period, dimension) -%}
+    {%- set spread = 'floor(coalesce(counts.' ~ measure ~ '_cell_key, 0) / 256.0) / 65536.0 - 0.5' -%}
+    {%- set scaled = 'cast(floor(coalesce(counts.' ~ measure ~ '_largest, 0) * (' ~ noise_at(measure) ~ ' + ' ~ spread ~ ') + 0.5) as bigint)' -%}
+    {{ unless_exact(scaled, period, dimension) }}
+{%- endmacro %}
+
+
+{% macro unless_exact(noise, period, dimension) -%}
     {%- if period == 'month' -%}
     case
             when
                 grid.level = 'platform' {{ "and grid.cell = 'all'" if dimension }}
                 and dominance.is_dominated = false
                 then 0
-            else {{ noise_at(measure) }}
+            else {{ noise }}
         end
     {%- else -%}
-    {{ noise_at(measure) }}
+    {{ noise }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -373,7 +386,7 @@ from coded
     coalesce(
             {{ element_of(
                 'perturbation.noises',
-                'least(counts.' ~ measure ~ '_units, perturbation.last_contacts) * 256 + counts.' ~ measure ~ '_cell_key + 1',
+                'least(counts.' ~ measure ~ '_units, perturbation.last_contacts) * 256 + mod(counts.' ~ measure ~ '_cell_key, 256) + 1',
             ) }}, 0
         )
 {%- endmacro %}

@@ -444,9 +444,9 @@ def test_a_slice_opens_no_partition_of_a_day_beyond_the_horizon(sql, tmp_path):
         "hive_partitioning = true, hive_types = {'event_date': date})"
     )
 
-    sql.models.days = (DAY, DAY)
+    sql.models.bounds = dict.fromkeys(("day", "month", "all"), (DAY, DAY))
     assert [row["message_token"] for row in sql.rows("{{ slice_rows('int_outbox_messages') }}")] == ["m1"]
-    sql.models.days = None
+    sql.models.bounds = {}
     with pytest.raises(duckdb.InvalidInputException):
         sql.rows("{{ slice_rows('int_outbox_messages') }}")
 

@@ -17,7 +17,7 @@ from pipelines.perturbation import (
     perturbation_table,
     probabilities,
 )
-from pipelines.surrogates import RECORD_KEYS
+from pipelines.surrogates import NOISE_KEYS
 
 COUNTS = range(last_count() + 1)
 
@@ -26,7 +26,7 @@ COUNTS = range(last_count() + 1)
 def test_noise_is_unbiased_over_all_keys_bounded_and_leaves_no_count_negative(count):
     found = noises(count)
 
-    assert len(found) == RECORD_KEYS
+    assert len(found) == NOISE_KEYS
     assert sum(found) == 0
     assert -min(count, LARGEST_NOISE) <= min(found)
     assert max(found) <= LARGEST_NOISE
@@ -66,7 +66,7 @@ def test_the_noise_of_a_small_group_is_worked_by_hand():
 def test_neighbouring_keys_do_not_share_their_noise():
     found = noises(last_count())
 
-    assert sum(a == b for a, b in pairwise(found)) < RECORD_KEYS / 4
+    assert sum(a == b for a, b in pairwise(found)) < NOISE_KEYS / 4
 
 
 def test_the_seed_is_the_table():

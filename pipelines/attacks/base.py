@@ -1,0 +1,77 @@
+"""What worlds are drawn from, out of the restricted zone: pseudonymous rows, in memory, without pseudonyms."""
+
+from datetime import date, timedelta
+
+import duckdb
+
+from pipelines.attacks.worlds import Base
+from pipelines.model_sql import ModelSql
+
+# Models with the rows of people, and what of their rows no cube counts.
+_DAILY = ("slice_messages", "slice_clicks")
+_MONTHLY = ("slice_month_messages", "slice_month_inbound", "slice_month_opt_outs")
+_UNUSED = frozenset({"send_date", "month", "workspace_id", "unit_token", "record_key", "message_token", "queued_at"})
+_SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermediate,warehouse.reference"
+
+
+def base_of(
+    connection: duckdb.DuckDBPyConnection, *, workspace_id: str, day: date, models: ModelSql | None = None
+) -> Base:
+    """The rows of one workspace on a day and in its month, made by the project's own models.
+
+    Args:
+        connection: A session on store and warehouse. Tables are made in its memory.
+    """
+    sql = models or ModelSql()
+    month = day.replace(day=1)
+    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    sql.bounds = {"day": (day, day), "month": (month, last), "all": (month, last)}
+    connection.execute(f"set search_path = '{_SCHEMAS}'")
+    # Nothing here is published, so nothing needs keys.
+    connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as value")
+    connection.execute("create or replace macro memory.main.record_key(w, unit) as 0")
+    _prepare(connection, workspace_id, month, last)
+    for model in (*_DAILY, *_MONTHLY):
+        connection.execute(f"create or replace table memory.main.{model} as {sql.model(model)}")
+    connection.execute(
+        "create or replace table memory.main.people as select unit_token, row_number() over () - 1 as contact "
+        "from (select contact_token as unit_token from dim_contacts where contact_token is not null "
+        + "".join(f"union select unit_token from {m} where unit_token is not null " for m in (*_DAILY, *_MONTHLY))
+        + ")"
+    )
+    (contacts,) = connection.execute("select count(*) from memory.main.people").fetchall()[0]
+    return Base(contacts, {model: _rows(connection, model) for model in (*_DAILY, *_MONTHLY)})
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, workspace_id: str, first: date, last: date) -> None:
+    """The models that the others need, of one workspace alone."""
+    for dimension in ("dim_campaigns", "dim_contacts", "dim_workspaces"):
+        _take(connection, dimension, f"warehouse.restricted.{dimension}", "true", workspace_id)
+    near = f"event_date between date '{first}' - 9 and date '{last}' + 8"
+    for model, source in (
+        ("slice_inbound", "warehouse.intermediate.int_inbound_messages_unioned"),
+        ("slice_opt_outs", "warehouse.intermediate.int_opt_outs_unioned"),
+        ("slice_link_clicks", "warehouse.staging.stg_app__link_clicks"),
+    ):
+        _take(connection, model, source, near, workspace_id)
+    sent = f"send_date between date '{first}' and date '{last}'"
+    _take(connection, "slice_facts", "warehouse.restricted.fct_messages", sent, workspace_id)
+
+
+def _take(
+    connection: duckdb.DuckDBPyConnection, name: str, relation: str, condition: str, workspace_id: str
+) -> None:
+    connection.execute(
+        f"create or replace table memory.main.{name} as "
+        f"select * from {relation} where workspace_id = ? and {condition}",
+        [workspace_id],
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, model: str):  # noqa: ANN202
+    names = [column[0] for column in connection.execute(f"from memory.main.{model} limit 0").description]
+    kept = ", ".join(f"rows.{name}" for name in names if name not in _UNUSED)
+    return connection.execute(
+        f"select people.contact, {kept} from memory.main.{model} as rows "
+        "inner join memory.main.people as people on rows.unit_token = people.unit_token"
+    ).pl()

@@ -1,0 +1,152 @@
+"""Worlds to attack: what might as well have happened, published by the project's own SQL.
+
+A world is one workspace in one month, drawn anew: every contact gets the rows of some contact of the same
+workspace, so that all worlds have one distribution and nobody in them is real. Worlds are laid out as months
+of one table and built in one go; each world's cubes are slices of their own.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from pipelines.cube import Cube, Period
+from pipelines.dbt_cubes import cube_sql
+from pipelines.model_sql import PERTURBATION_SEED, ModelSql
+from pipelines.surrogates import RECORD_KEYS
+from warehouse.connection import identifier
+
+# One month per world from here on.
+_FIRST_MONTH = date(1900, 1, 1)
+WORKSPACE = "attacked"
+# Models that are made of the rows below, in the order in which they need each other.
+_DERIVED = (
+    "slice_campaign_groups",
+    "slice_leaves",
+    "slice_month_leaves",
+    "slice_month_contacts",
+    "slice_month_responses",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The rows that worlds are drawn from, of one workspace: a day's and its month's.
+
+    Attributes:
+        contacts: How many there are, with rows or without; they are numbered from 0.
+        rows: Model of the slice → its rows; `contact` is the number in place of `unit_token`, and there are
+            no columns `send_date`, `month`, `workspace_id` and `record_key`.
+    """
+
+    contacts: int
+    rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Weakening:
+    """What a build leaves out, to see that an attack can succeed."""
+
+    has_noise: bool = True
+    has_coding: bool = True
+
+
+NONE = Weakening()
+EXACT = Weakening(has_noise=False, has_coding=False)
+
+
+def draw_donors(contacts: int, worlds: int, *, seed: int) -> np.ndarray:
+    """Whose rows each contact has in each world: worlds x contacts, each contact of the base alike."""
+    return np.random.default_rng(seed).integers(0, contacts, (worlds, contacts))
+
+
+class Worlds:
+    """Tables of many worlds in one connection, and the cubes over them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, base: Base, donors: np.ndarray, *, seed: int):
+        """Lay out worlds.
+
+        Args:
+            connection: In memory, for this alone; rows that do not fit spill encrypted.
+            donors: Worlds x contacts: whose rows a contact has; -1 = none.
+            seed: Of the record keys, which are drawn anew in each world, as nobody outside knows them.
+        """
+        self._connection = connection
+        self._models = ModelSql()
+        keys = np.random.default_rng(seed).integers(0, RECORD_KEYS, donors.shape)
+        worlds, contacts = np.indices(donors.shape)
+        drawn = pl.DataFrame(
+            {
+                "world": worlds.ravel(),
+                "unit": contacts.ravel(),
+                "donor": donors.ravel(),
+                "record_key": keys.ravel().astype(np.int32),
+            }
+        )
+        connection.register("_drawn", drawn)
+        for model, rows in base.rows.items():
+            self._lay_out(model, rows)
+        connection.unregister("_drawn")
+        connection.execute("create or replace macro surrogate(w, kind, value) as kind || ' ' || value")
+        connection.execute("create or replace table dim_workspaces (workspace_id varchar)")
+        self._weaken(NONE)
+        for model in _DERIVED:
+            connection.execute(
+                f"create or replace table {identifier(model)} as {self._models.model(model)}"
+            )
+
+    def _lay_out(self, model: str, rows: pl.DataFrame) -> None:
+        period = "month" if model.startswith("slice_month_") else "send_date"
+        self._connection.register("_base", rows)
+        self._connection.execute(
+            f"create or replace table {identifier(model)} as "
+            f"select cast(date '{_FIRST_MONTH}' + to_months(world::integer) as date) as {period}, "
+            f"'{WORKSPACE}' as workspace_id, unit::varchar as unit_token, record_key, "
+            "base.* exclude (contact) from _drawn inner join _base as base on donor = base.contact"
+        )
+        self._connection.unregister("_base")
+
+    def _weaken(self, weakening: Weakening) -> None:
+        noise = "noise" if weakening.has_noise else "0"
+        self._connection.execute(
+            "create or replace table perturbation as "
+            f"select contacts, cell_key, {noise} as noise from read_csv('{PERTURBATION_SEED}', header = true)"
+        )
+
+    def publish(self, cube: Cube, *, weakening: Weakening = NONE) -> pl.DataFrame:
+        """What a cube says of every world.
+
+        Returns:
+            One row per cell and measure: `world`, `cell` (the cube, the node and the value of the dimension),
+            `measure`, `number`, `flag`.
+        """
+        self._weaken(weakening)
+        weakened = cube if weakening.has_coding else cube.model_copy(update={"minimum_units": -1_000})
+        sql = self._models.render(cube_sql(weakened))
+        period = cube.spine.period.column
+        names = ", ".join(("level", *cube.path, *([cube.dimension.name] if cube.dimension else [])))
+        cells = self._connection.execute(
+            f"select cast(date_diff('month', date '{_FIRST_MONTH}', {period}) as integer) as world, "
+            f"concat_ws('|', '{cube.cube}', {names}) as cell, "
+            f"* exclude ({period}, {names}) from ({sql})"
+        ).pl()
+        measures = [measure.name for measure in cube.measures]
+        return pl.concat(
+            cells.select(
+                "world",
+                "cell",
+                pl.lit(measure).alias("measure"),
+                pl.col(measure).alias("number"),
+                pl.col(f"{measure}_flag").alias("flag"),
+            )
+            for measure in measures
+        )
+
+
+def attackable(cubes: Mapping[str, Cube], models: Collection[str]) -> dict[str, Cube]:
+    """Cubes over the models that worlds have."""
+    there = {*models, *_DERIVED}
+    return {name: cube for name, cube in cubes.items() if cube.facts in there}
