@@ -118,7 +118,7 @@ def _columns(cube: Cube) -> list[tuple[str, str, str]]:
 
 
 def _dimension_column(dimension: Dimension) -> tuple[str, str, str]:
-    rest = "" if dimension.values else "; `other` = the values of few, together"
+    rest = "" if dimension.values else "; `other` = the values of few, together, always listed"
     return (dimension.name, "varchar", f"{dimension.description} `all` = the node's total{rest}.")
 
 

@@ -41,6 +41,7 @@ class ModelSql:
         files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
         self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (SQL)
         self._macros = "\n".join(path.read_text("utf-8") for path in files)
+        self._compiled: dict[str, jinja2.Template] = {}
         self._context: Mapping[str, Callable[..., object]] = {
             "ref": lambda name: f'"{name}"',
             "var": variables.__getitem__,
@@ -53,7 +54,9 @@ class ModelSql:
 
     def render(self, text: str) -> str:
         """A query with macros as plain SQL."""
-        return self._jinja.from_string(self._macros + "\n" + text).render(self._context)
+        if text not in self._compiled:
+            self._compiled[text] = self._jinja.from_string(self._macros + "\n" + text)
+        return self._compiled[text].render(self._context)
 
     def model(self, name: str) -> str:
         """A model of the project as plain SQL."""

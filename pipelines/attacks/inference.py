@@ -3,8 +3,8 @@
 Two games of Yeom et al. 2018 ("Privacy risk in machine learning", experiments 1 and 2), played on worlds in which
 the target's rows are its own or drawn anew from the workspace's contacts, over all cells together:
 
-* Membership. The attacker knows the target's rows and says whether they are in. Advantage = share of right
-  accusations - share of wrong ones.
+* Membership. The attacker knows something of the target's rows and says whether they are in. Advantage = share
+  of right accusations - share of wrong ones.
 * Attribute. The attacker says whether the target did something. Advantage = share of right guesses where the
   published numbers count the target - the same where they count somebody else in its place, so that what holds
   of everybody is no success.
@@ -17,6 +17,7 @@ known rows is noise, or noise and one more, and the likelihoods of both are comp
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -205,17 +206,23 @@ def _evidence(cell: KnownCell, *, known: int, k: int) -> np.ndarray:
 
 
 def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
-    chances = np.array(
-        [np.bincount(np.array(noises(n)) + LARGEST_NOISE, minlength=2 * LARGEST_NOISE + 1) for n in range(last_count() + 1)]
-    ) / len(noises(0))
-    row = np.clip(people, 0, last_count())
-    step, rest = np.divmod(np.nan_to_num(cell.shown) - total, np.maximum(cell.largest, 1))
-    possible = (np.abs(step) <= LARGEST_NOISE) & (rest == 0)
-    exact = np.where(possible, chances[row, (np.clip(step, -LARGEST_NOISE, LARGEST_NOISE) + LARGEST_NOISE).astype(int)], 0)
-    below = np.cumsum(chances, axis=1)
-    coded = below[row, np.clip(k - 1 - people + LARGEST_NOISE, 0, 2 * LARGEST_NOISE)]
-    coded = np.where(k - 1 - people < -LARGEST_NOISE, 0, coded)
-    return np.select([cell.flag == "<k", cell.flag == ">n-k"], [coded, 1.0], exact)
+    """Probability of what is published, if so many people added so much."""
+    chances = _chances()[np.clip(people, 0, last_count())]
+    steps = np.arange(-LARGEST_NOISE, LARGEST_NOISE + 1)
+    # Noise of a sum lies anywhere within half a step of the most that one adds: see the macro `scaled_noise_of`.
+    largest = np.maximum(cell.largest, 1)[:, np.newaxis]
+    off = (np.nan_to_num(cell.shown) - total)[:, np.newaxis]
+    within = np.clip((off + 0.5) / largest - steps + 0.5, 0, 1) - np.clip((off - 0.5) / largest - steps + 0.5, 0, 1)
+    exact = (chances * within).sum(axis=1)
+    few = (chances * (people[:, np.newaxis] + steps < k)).sum(axis=1)
+    return np.select([cell.flag == "<k", cell.flag == ">n-k"], [few, 1.0], exact)
+
+
+@cache
+def _chances() -> np.ndarray:
+    """Probability of each noise from -6 to 6, by count: the table as everybody may know it."""
+    drawn = [np.array(noises(count)) + LARGEST_NOISE for count in range(last_count() + 1)]
+    return np.array([np.bincount(each, minlength=2 * LARGEST_NOISE + 1) / len(each) for each in drawn])
 
 
 def _guess(evidence: np.ndarray) -> np.ndarray:

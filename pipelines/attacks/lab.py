@@ -17,45 +17,85 @@ from pipelines.attacks.inference import (
     membership_by_stranger,
 )
 from pipelines.attacks.worlds import NONE, Base, Weakening, Worlds, attackable
-from pipelines.cube import TOTAL, Cube
+from pipelines.cube import Cube, Level
+from pipelines.model_sql import ModelSql
 from warehouse.connection import connect
 
-MOST_WORLDS = 2_000
+MOST_WORLDS = 1_200
+FEWEST_WORLDS = 100
 # Rows laid out at once, so that memory does not grow with the workspace.
-MOST_ROWS = 4_000_000
-TARGETS = 50
-MOST_OUTLIERS = 20
+MOST_ROWS = 2_000_000
+TARGETS = 40
+MOST_OUTLIERS = 8
 # A contact stands out by a value that so few others have.
 _FEW_OTHERS = 2
-_STANDING_OUT = (
-    "contact_country", "contact_language", "first_contact_quarter", "read_hour", "click_hour", "reply_hour",
-)
 
 STRANGER, INSIDER = "stranger", "insider"
-MEMBERSHIP, OUTLIER = "has rows like these", "has rows like these, which stand out"
-# What one may want to know of a contact and a day, and the measure that counts it.
-SECRETS: Mapping[str, tuple[pl.Expr, str]] = {
-    "was written to": (pl.lit(value=True), "audience_contacts"),
-    "read": (pl.col("is_read"), "read_messages"),
-    "clicked": (pl.col("is_clicked"), "clicked_messages"),
-    "replied": (pl.col("is_replied_72h"), "replied_72h_messages"),
-    "opted out": (pl.col("is_opted_out"), "opted_out_messages"),
+# The attacker knows all the target did in the month. No publication of many numbers withstands it, so this is
+# measured and told, and nothing is decided by it.
+TRACED = "all its rows of the month, known beforehand, are in"
+
+FUNNEL, MONTH = "cube_campaign_daily", "cube_workspace_monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Something that a contact did on a day: a condition on its messages, and the measure that counts them."""
+
+    condition: pl.Expr
+    measure: str
+
+
+SECRETS: Mapping[str, Secret] = {
+    "was written to": Secret(pl.lit(value=True), "audience_contacts"),
+    "read": Secret(pl.col("is_read"), "read_messages"),
+    "clicked": Secret(pl.col("is_clicked"), "clicked_messages"),
+    "replied": Secret(pl.col("is_replied_72h"), "replied_72h_messages"),
+    "opted out": Secret(pl.col("is_opted_out"), "opted_out_messages"),
 }
-_FUNNEL = "cube_campaign_daily"
+# What a contact may stand out by: words, model and column whose value hardly anybody else has, and the cubes that
+# tell of it.
+OUTLIERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "is there: only contact of a country": (
+        "slice_month_messages", "contact_country", ("cube_countries_monthly", "cube_tariffs_monthly")
+    ),
+    "is there: only speaker of a language": (
+        "slice_month_messages", "contact_language", ("cube_languages_monthly",)
+    ),
+    "is there: only one of a quarter": (
+        "slice_month_messages", "first_contact_quarter", ("cube_cohorts_monthly",)
+    ),
+    "is there: reads when nobody else does": (
+        "slice_month_messages", "read_hour", ("cube_response_hours_monthly",)
+    ),
+    "is there: only one to click a link": ("slice_clicks", "link_key", ("cube_clicks_daily",)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What an attacker achieved in the worlds of one workspace."""
+    """What an attacker achieved in the worlds of one workspace.
+
+    Attributes:
+        contacts: Of the workspace.
+        worlds: Drawn.
+    """
 
     attacker: str
     secret: str
     contacts: int
+    worlds: int
     advantage: Advantage
 
 
 def infer(
-    base: Base, cubes: Mapping[str, Cube], *, tmp: Path, seed: int = 1, weakening: Weakening = NONE
+    base: Base,
+    cubes: Mapping[str, Cube],
+    *,
+    tmp: Path,
+    models: ModelSql,
+    seed: int = 1,
+    weakening: Weakening = NONE,
 ) -> Iterator[Inferred]:
     """Play all games on worlds drawn from one workspace's rows.
 
@@ -64,70 +104,98 @@ def infer(
         weakening: What the build leaves out.
     """
     rows = max(sum(map(len, base.rows.values())), base.contacts)
-    worlds = min(MOST_WORLDS, max(MOST_ROWS // max(rows, 1), 50))
+    worlds = min(MOST_WORLDS, max(MOST_ROWS // max(rows, 1), FEWEST_WORLDS))
     random = np.random.default_rng(seed)
-    outliers = outliers_of(base)
-    ordinary = np.setdiff1d(np.arange(base.contacts), outliers)
+    outliers = {kind: outliers_of(base, model, column) for kind, (model, column, _) in OUTLIERS.items()}
+    standing_out = np.unique(np.concatenate(list(outliers.values())))
+    ordinary = np.setdiff1d(np.arange(base.contacts), standing_out)
+    if not len(ordinary):
+        return
     known = random.permutation(ordinary)[: min(TARGETS, len(ordinary) // 2)]
-    targets = np.concatenate([known, outliers])
+    targets = np.concatenate([known, standing_out])
     # Nobody else has the rows of an outlier, or it would be none.
     donors = random.choice(ordinary, (worlds, base.contacts))
-    own = random.integers(0, 2, (worlds, len(targets))).astype(bool)
-    donors[:, targets] = np.where(own, targets, donors[:, targets])
-    copies = np.stack([(donors == target).sum(axis=1) for target in targets], axis=1)
-    with closing(connect(tmp=tmp, memory_limit="2GB")) as connection:
-        laid_out = Worlds(connection, base, donors, seed=seed + 1)
-        published = [
-            laid_out.publish(cube, weakening=weakening) for cube in attackable(cubes, base.rows).values()
-        ]
-    features = features_of(pl.concat(published), worlds=worlds)
-    for secret, chosen in ((MEMBERSHIP, slice(0, len(known))), (OUTLIER, slice(len(known), None))):
-        if own[:, chosen].shape[1]:
-            found = membership_by_stranger(features, own[:, chosen], copies[:, chosen], seed=seed)
-            yield Inferred(STRANGER, secret, base.contacts, found)
+    own = np.zeros(donors.shape, dtype=bool)
+    own[:, targets] = random.integers(0, 2, (worlds, len(targets))).astype(bool)
+    donors = np.where(own, np.arange(base.contacts), donors)
+    published = _publish(base, cubes, donors, tmp=tmp, models=models, seed=seed + 1, weakening=weakening)
+
+    def found(attacker: str, secret: str, advantage: Advantage) -> Inferred:
+        return Inferred(attacker, secret, base.contacts, worlds, advantage)
+
+    def traced(chosen: np.ndarray, features: np.ndarray) -> Advantage:
+        copies = np.stack([(donors == target).sum(axis=1) for target in chosen], axis=1)
+        return membership_by_stranger(features, own[:, chosen], copies, seed=seed)
+
+    for kind, chosen in outliers.items():
+        if len(chosen):
+            told = pl.concat(published[cube] for cube in OUTLIERS[kind][2])
+            yield found(STRANGER, kind, traced(chosen, features_of(told, worlds=worlds)))
+    features = features_of(pl.concat(published.values()), worlds=worlds)
     others = np.setdiff1d(ordinary, known)
-    funnel = next(p for p in published if str(p["cell"][0]).startswith(_FUNNEL)) if published else None
-    for secret, (condition, measure) in SECRETS.items():
-        adds = _contributions(base, condition)
-        truth = (adds > 0)[donors[:, others]]
-        if not 0 < truth.mean() < 1:
-            continue
-        yield Inferred(STRANGER, secret, base.contacts, attribute_by_stranger(features, truth, seed=seed))
-        counted = np.minimum(adds, 1) if measure == "audience_contacts" else adds
-        cells = [_known_cell(funnel, measure, counted[donors])] if funnel is not None else []
-        insider = attribute_by_insider(cells, truth, k=cubes[_FUNNEL].minimum_units, seed=seed)
-        yield Inferred(INSIDER, secret, base.contacts, insider)
+    for name, secret in SECRETS.items():
+        daily, monthly = (_adds(base, model, secret) for model in ("slice_messages", "slice_month_messages"))
+        truth = (daily > 0)[donors[:, others]]
+        if 0 < truth.mean() < 1:
+            yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
+            cells = [
+                _known_cell(published[cube], secret.measure, adds[donors])
+                for cube, adds in ((FUNNEL, daily), (MONTH, monthly))
+                if secret.measure in {measure.name for measure in cubes[cube].measures}
+            ]
+            insider = attribute_by_insider(cells, truth, k=cubes[FUNNEL].minimum_units, seed=seed)
+            yield found(INSIDER, name, insider)
+    if len(known):
+        yield found(STRANGER, TRACED, traced(known, features))
 
 
-def outliers_of(base: Base) -> np.ndarray:
-    """Contacts who stand out: by a country, a language, an hour that hardly anybody else has; at most 20."""
-    rows = base.rows["slice_month_messages"]
-    found = [
-        rows.drop_nulls(column)
+def _publish(
+    base: Base,
+    cubes: Mapping[str, Cube],
+    donors: np.ndarray,
+    *,
+    tmp: Path,
+    models: ModelSql,
+    seed: int,
+    weakening: Weakening,
+) -> dict[str, pl.DataFrame]:
+    with closing(connect(tmp=tmp, memory_limit="2GB")) as connection:
+        worlds = Worlds(connection, base, donors, models=models, seed=seed)
+        return {
+            name: worlds.publish(cube, weakening=weakening)
+            for name, cube in attackable(cubes, base.rows).items()
+        }
+
+
+def outliers_of(base: Base, model: str, column: str) -> np.ndarray:
+    """Contacts with a value that hardly anybody else has, in order; at most 8."""
+    found = (
+        base.rows[model]
+        .drop_nulls(column)
         .filter(pl.col("contact").n_unique().over(column) <= _FEW_OTHERS)["contact"]
-        .unique(maintain_order=True)
-        .head(MOST_OUTLIERS // 4)
-        for column in _STANDING_OUT
-        if column in rows.columns
-    ]
-    return pl.concat(found).unique().sort().head(MOST_OUTLIERS).to_numpy() if found else np.array([], dtype=int)
+        .unique()
+        .sort()
+        .head(MOST_OUTLIERS)
+    )
+    return found.to_numpy().astype(np.int64)
 
 
-def _contributions(base: Base, condition: pl.Expr) -> np.ndarray:
-    """How many messages of the day each contact adds."""
+def _adds(base: Base, model: str, secret: Secret) -> np.ndarray:
+    """What each contact adds to the measure of a secret."""
     adds = np.zeros(base.contacts, dtype=np.int64)
-    counted = base.rows["slice_messages"].filter(condition).group_by("contact").len()
+    counted = base.rows[model].filter(secret.condition).group_by("contact").len()
     adds[counted["contact"].to_numpy()] = counted["len"].to_numpy()
-    return adds
+    return np.minimum(adds, 1) if secret.measure.endswith("_contacts") else adds
 
 
 def _known_cell(published: pl.DataFrame, measure: str, adds: np.ndarray) -> KnownCell:
-    """The cell of the workspace as a whole: what is published of it, and what its people add."""
-    cell = published.filter(
-        (pl.col("measure") == measure)
-        & pl.col("cell").str.starts_with(f"{_FUNNEL}|workspace|")
-        & pl.col("cell").str.ends_with(f"|{TOTAL}")
-    )
+    """The one cell of the workspace as a whole: what is published of it, and what its people add.
+
+    Args:
+        published: Of a cube without a dimension.
+        adds: Worlds x contacts.
+    """
+    cell = published.filter((pl.col("measure") == measure) & (pl.col("level") == Level.WORKSPACE))
     shown, flag = np.full(len(adds), np.nan), np.full(len(adds), "<k", dtype=object)
     places = cell["world"].to_numpy()
     shown[places] = cell["number"].cast(pl.Float64).to_numpy()

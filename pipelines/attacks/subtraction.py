@@ -126,7 +126,7 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
             system.hidden[cell] = cube.cube
     if not adds_up:
         return
-    if cube.dimension is not None and cube.dimension.values:
+    if cube.dimension is not None:
         system.sums += [((*node, "", TOTAL), tuple(cells)) for node, cells in parts.items()]
     for node in nodes:
         if children := _children(node, nodes):

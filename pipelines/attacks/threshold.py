@@ -6,8 +6,8 @@ from datetime import date
 import duckdb
 
 from pipelines.attacks.finding import Attacked, Finding
-from pipelines.cube import TOTAL, Cube
-from warehouse.connection import identifier
+from pipelines.cube import REST, TOTAL, Cube
+from warehouse.connection import identifier, quoted
 
 ATTACK = "threshold"
 CODES = ("<k", ">n-k")
@@ -60,7 +60,7 @@ def _with_totals(cube: Cube, table: str) -> str:
 
 def _rules(cube: Cube) -> Iterator[tuple[str, str, str]]:
     """Column, what is wrong, and the condition by which it is found."""
-    k, closed = cube.minimum_units, cube.dimension is not None and bool(cube.dimension.values)
+    k = cube.minimum_units
     listed = ", ".join(f"'{code}'" for code in (*CODES, LOWER_BOUND))
     for measure in cube.measures:
         m, flag = measure.name, f"{measure.name}_flag"
@@ -76,7 +76,7 @@ def _rules(cube: Cube) -> Iterator[tuple[str, str, str]]:
             yield m, "a part is larger than its whole", f"{m} > {measure.parent}"
         if measure.units is not None and measure.parent is not None:
             yield m, "what is left of its whole is below the threshold", f"{measure.parent} - {m} < {k}"
-        if closed and measure.units is not None and cube.dimension is not None:
+        if measure.units is not None and cube.dimension is not None:
             yield (
                 m,
                 "what is left of its node is below the threshold",
@@ -91,15 +91,17 @@ def _rows(cube: Cube) -> frozenset[str]:
 def _unlisted(
     connection: duckdb.DuckDBPyConnection, cube: Cube, table: str, wanted: str
 ) -> Iterable[Finding]:
-    """Nodes that do not list every value: what is missing says that nobody had it."""
-    if cube.dimension is None or not cube.dimension.values:
+    """Nodes that do not list every value, or not the rest: what is missing says that nobody had it."""
+    if cube.dimension is None:
         return []
+    always = (TOTAL, *(cube.dimension.values or (REST,)))
+    listed = ", ".join(quoted(value) for value in always)
     period = cube.spine.period.column
     node = ", ".join((period, "level", *cube.path))
     own = "and workspace_key <> 'former'" if cube.path else ""
     rows = connection.execute(
         f"select {period}, count(*) from (select {node} from {table} where {wanted} {own} group by {node} "
-        f"having count(*) < {len(cube.dimension.values) + 1}) group by 1"
+        f"having count(*) filter ({cube.dimension.name} in ({listed})) < {len(always)}) group by 1"
     ).fetchall()
     problem = "a node does not list every value"
     return [Finding(ATTACK, cube.cube, day, cube.dimension.name, problem, count) for day, count in rows]

@@ -58,15 +58,18 @@ NONE = Weakening()
 EXACT = Weakening(has_noise=False, has_coding=False)
 
 
-def draw_donors(contacts: int, worlds: int, *, seed: int) -> np.ndarray:
-    """Whose rows each contact has in each world: worlds x contacts, each contact of the base alike."""
-    return np.random.default_rng(seed).integers(0, contacts, (worlds, contacts))
-
-
 class Worlds:
     """Tables of many worlds in one connection, and the cubes over them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, base: Base, donors: np.ndarray, *, seed: int):
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        base: Base,
+        donors: np.ndarray,
+        *,
+        models: ModelSql,
+        seed: int,
+    ) -> None:
         """Lay out worlds.
 
         Args:
@@ -75,7 +78,7 @@ class Worlds:
             seed: Of the record keys, which are drawn anew in each world, as nobody outside knows them.
         """
         self._connection = connection
-        self._models = ModelSql()
+        self._models = models
         keys = np.random.default_rng(seed).integers(0, RECORD_KEYS, donors.shape)
         worlds, contacts = np.indices(donors.shape)
         drawn = pl.DataFrame(
@@ -120,8 +123,8 @@ class Worlds:
         """What a cube says of every world.
 
         Returns:
-            One row per cell and measure: `world`, `cell` (the cube, the node and the value of the dimension),
-            `measure`, `number`, `flag`.
+            One row per cell and measure: `world`, `level`, `cell` (the cube, the node and the value of the
+            dimension), `measure`, `number`, `flag`.
         """
         self._weaken(weakening)
         weakened = cube if weakening.has_coding else cube.model_copy(update={"minimum_units": -1_000})
@@ -130,13 +133,14 @@ class Worlds:
         names = ", ".join(("level", *cube.path, *([cube.dimension.name] if cube.dimension else [])))
         cells = self._connection.execute(
             f"select cast(date_diff('month', date '{_FIRST_MONTH}', {period}) as integer) as world, "
-            f"concat_ws('|', '{cube.cube}', {names}) as cell, "
+            f"level as spine_level, concat_ws('|', '{cube.cube}', {names}) as cell, "
             f"* exclude ({period}, {names}) from ({sql})"
         ).pl()
         measures = [measure.name for measure in cube.measures]
         return pl.concat(
             cells.select(
                 "world",
+                pl.col("spine_level").alias("level"),
                 "cell",
                 pl.lit(measure).alias("measure"),
                 pl.col(measure).alias("number"),

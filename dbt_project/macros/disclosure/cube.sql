@@ -13,7 +13,7 @@
         path: Columns that name a node of the finest level, coarse to fine.
         levels: [{name, depth}]: which levels get rows; a node of depth d is named by the first d of ``path``.
         dimension: {name, sql, values} or none. Closed (``values``): every value is listed in every node.
-            Open: values of fewer than ``minimum_units`` join `other`.
+            Open: values of few join `other`, which every node lists.
         measures: [{name, sql, is_units, parent}], parents first.
         minimum_units: The threshold k.
         unit: contact, member or event.
@@ -26,7 +26,17 @@
 {%- set nodes = [period, 'level'] + path -%}
 {%- set cells = nodes + (['cell'] if dimension else []) -%}
 {%- set k = minimum_units -%}
-with placed as (
+with perturbation as (
+
+    select
+        {{ as_list('noise', order_by='contacts, cell_key') }} as noises,
+        max(contacts) as last_contacts,
+        max(noise) as largest_noise
+    from {{ ref('perturbation') }}
+
+),
+
+placed as (
 
     select
         facts.{{ period }},
@@ -84,9 +94,20 @@ counted as (
 
 ),
 
+-- A value stands alone if there are enough people even without its noise; drawn with it, so that one person
+-- more or less does not decide. All others are `other`, which is always there, however few they are.
 placements as (
 
-    {{ roll_up('counted', parent=nodes, child='cell', contact='unit_token', k=k) }}
+    select
+        {% for column in nodes %}{{ column }}, {% endfor %}
+        cell,
+        count(unit_token) + {{ element_of(
+            'max(perturbation.noises)',
+            'least(count(unit_token), max(perturbation.last_contacts)) * 256 + cast(mod(sum(record_key), 256) as integer) + 1',
+        ) }} >= {{ k }} + max(perturbation.largest_noise) as stands_alone
+    from counted
+    cross join perturbation
+    group by {{ (nodes + ['cell']) | join(', ') }}
 
 ),
 
@@ -99,7 +120,7 @@ split as (
         {% if dimension['values'] -%}
         per_unit.cell,
         {% else -%}
-        case when placements.placement = 'own' then per_unit.cell else 'other' end as cell,
+        case when placements.stands_alone then per_unit.cell else 'other' end as cell,
         {% endif -%}
         per_unit.workspace_id,
         per_unit.unit_token,
@@ -113,7 +134,6 @@ split as (
             {% for column in nodes -%}
             and per_unit.{{ column }} = placements.{{ column }}
             {% endfor %}
-    where placements.placement <> 'unsafe'
     {% endif %}
     union all
     select
@@ -215,27 +235,18 @@ nodes as (
 grid as (
 
     {% if dimension -%}
-    {% for value in ['all'] + dimension['values'] -%}
+    {% for value in ['all'] + (dimension['values'] or ['other']) -%}
     select *, '{{ value }}' as cell from nodes
     {{ 'union all' if not loop.last }}
     {% endfor -%}
     {% if not dimension['values'] -%}
     union all
     select {{ cells | join(', ') }} from counts
-    where cell <> 'all'
+    where cell not in ('all', 'other')
     {%- endif %}
     {%- else -%}
     select * from nodes
     {%- endif %}
-
-),
-
-perturbation as (
-
-    select
-        {{ as_list('noise', order_by='contacts, cell_key') }} as noises,
-        max(contacts) as last_contacts
-    from {{ ref('perturbation') }}
 
 ),
 
@@ -308,7 +319,7 @@ coded as (
                 or {{ measure.parent }}_bounded - {{ measure.name }}_bounded < {{ k }}
                 then '>n-k'
             {% endif -%}
-            {% if dimension and dimension['values'] -%}
+            {% if dimension -%}
             when
                 cell <> 'all'
                 and max(case when cell = 'all' then {{ measure.name }}_units end)

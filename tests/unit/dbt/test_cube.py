@@ -146,10 +146,21 @@ def test_a_value_that_nearly_all_have_is_coded(built):
     assert rows["workspace", "w", "all"]["contacts_flag"] is None
 
 
-def test_open_values_of_few_join_the_others_until_these_are_safe(built):
-    rows = built(sent("w", 40, reason="a") + sent("w", 3, reason="b") + sent("w", 14, reason="c"), cube=OPEN)
+def test_open_values_of_few_are_the_rest_and_the_rest_is_always_there(built):
+    some = built(sent("w", 40, reason="a") + sent("w", 3, reason="b") + sent("w", 30, reason="c"), cube=OPEN)
+    none = built(sent("w", 40, reason="a") + sent("w", 30, reason="c"), cube=OPEN)
 
-    assert {reason for level, _, reason in rows if level == "workspace"} == {"all", "a", "other"}
+    for rows in (some, none):
+        assert {r for level, _, r in rows if level == "workspace"} == {"all", "a", "c", "other"}
+        assert rows["workspace", "w", "other"]["contacts_flag"] == "<k"
+
+
+def test_one_contact_of_a_value_of_its_own_leaves_the_others_value_as_it_was(built):
+    """`other` used to take it in until it was safe: who was the only one abroad moved everybody."""
+    for abroad in (0, 1):
+        rows = built(sent("w", 80, reason="here") + sent("w", abroad, reason="abroad"), cube=OPEN)
+        assert rows["workspace", "w", "here"]["contacts_flag"] == ">n-k"
+        assert rows["workspace", "w", "other"]["contacts_flag"] == "<k"
 
 
 def test_the_platforms_month_is_exact_where_five_workspaces_share_it_and_none_has_most(built):
