@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-
+from pipelines.pages import pages
 from pipelines.retention_report import Lane, Report
 from warehouse.files import replacing
 
@@ -46,9 +44,7 @@ def write_page(report: Report, path: Path) -> None:
 
 def page(report: Report) -> str:
     """The page as HTML."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = pages()
     environment.filters |= {
         "n": _number,
         "size": _size,
@@ -57,8 +53,7 @@ def page(report: Report) -> str:
         "span": _span,
         "dayranges": _ranges,
     }
-    template = (files("pipelines") / "templates" / "retention.html.j2").read_text("utf-8")
-    return environment.from_string(template).render(report=report, chart=chart(report))
+    return environment.get_template("retention.html.j2").render(report=report, chart=chart(report))
 
 
 def chart(report: Report) -> Chart:

@@ -18,7 +18,7 @@ class Finding:
 
     attack: str
     cube: str
-    period: date
+    period: date | None
     column: str
     problem: str
     cells: int = 1

@@ -16,7 +16,7 @@ from pipelines.attacks.inference import (
     features_of,
     membership_by_stranger,
 )
-from pipelines.attacks.worlds import NONE, Base, Weakening, Worlds, attackable
+from pipelines.attacks.worlds import NONE, Base, Weakening, Worlds, attackable, draw_keys
 from pipelines.cube import Cube, Level
 from pipelines.model_sql import ModelSql
 from warehouse.connection import connect
@@ -24,7 +24,7 @@ from warehouse.connection import connect
 MOST_WORLDS = 1_200
 FEWEST_WORLDS = 100
 # Rows laid out at once, so that memory does not grow with the workspace.
-MOST_ROWS = 2_000_000
+MOST_ROWS = 1_000_000
 TARGETS = 40
 MOST_OUTLIERS = 8
 # A contact stands out by a value that so few others have.
@@ -159,8 +159,8 @@ def _publish(
     seed: int,
     weakening: Weakening,
 ) -> dict[str, pl.DataFrame]:
-    with closing(connect(tmp=tmp, memory_limit="2GB")) as connection:
-        worlds = Worlds(connection, base, donors, models=models, seed=seed)
+    with closing(connect(tmp=tmp, memory_limit="3GB")) as connection:
+        worlds = Worlds(connection, base, donors, keys=draw_keys(donors.shape, seed=seed), models=models)
         return {
             name: worlds.publish(cube, weakening=weakening)
             for name, cube in attackable(cubes, base.rows).items()

@@ -76,9 +76,9 @@ def attack_by_subtraction(
                 chosen = [c for c in members if c.spine.unit is unit]
                 system = _system(connection, chosen, measure, schema, day, largest_noise)
                 tried += len(system.hidden)
-                recovered = _recovered(system)
+                small = recovered(system)
                 findings += [
-                    Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in recovered
+                    Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small
                 ]
     return Attacked(ATTACK, tried, tuple(sorted(findings)))
 
@@ -121,7 +121,7 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
         # Totals of a month over the platform are exact, and the attacker knows it.
         is_exact = cube.spine.period is Period.MONTH and level == Level.PLATFORM and value == TOTAL
         reach = 0 if is_exact else noise
-        system.know(cell, *_range(number, flag, whole, k=cube.minimum_units, noise=reach))
+        system.know(cell, *cell_range(number, flag, whole, k=cube.minimum_units, noise=reach))
         if flag is not None:
             system.hidden[cell] = cube.cube
     if not adds_up:
@@ -133,7 +133,7 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
             system.sums.append(((*node, "", TOTAL), tuple((*child, "", TOTAL) for child in children)))
 
 
-def _range(number: object, flag: object, whole: object, *, k: int, noise: int) -> tuple[float, float]:
+def cell_range(number: object, flag: object, whole: object, *, k: int, noise: int) -> tuple[float, float]:
     """What a published cell says of the true count: the least and the most it can be."""
     if isinstance(number, int):
         return number - noise, number + noise
@@ -153,7 +153,7 @@ def _children(node: Key, nodes: Collection[Key]) -> list[Key]:
     return sorted(n for n, d in depths.items() if d == finer) if finer else []
 
 
-def _recovered(system: System) -> list[tuple[str, int]]:
+def recovered(system: System) -> list[tuple[str, int]]:
     """Cube → small hidden counts of which only one value is possible."""
     suspects = [cell for cell in system.hidden if _nearly_known(system, cell)]
     found: dict[str, int] = {}

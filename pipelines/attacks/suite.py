@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
+from pipelines.attacks.differencing import attack_by_differencing
 from pipelines.attacks.finding import Attacked, Finding
 from pipelines.attacks.subtraction import attack_by_subtraction
 from pipelines.attacks.threshold import attack_thresholds
@@ -13,7 +14,7 @@ from warehouse.connection import identifier
 from warehouse.releases import Slice
 
 CUBES = "warehouse.cubes"
-ATTACKS = (attack_thresholds, attack_by_subtraction)
+ATTACKS = (attack_thresholds, attack_by_subtraction, attack_by_differencing)
 
 
 def attack(

@@ -58,6 +58,11 @@ NONE = Weakening()
 EXACT = Weakening(has_noise=False, has_coding=False)
 
 
+def draw_keys(shape: tuple[int, ...], *, seed: int) -> np.ndarray:
+    """Record keys, each as likely as any other."""
+    return np.random.default_rng(seed).integers(0, RECORD_KEYS, shape)
+
+
 class Worlds:
     """Tables of many worlds in one connection, and the cubes over them."""
 
@@ -67,19 +72,18 @@ class Worlds:
         base: Base,
         donors: np.ndarray,
         *,
+        keys: np.ndarray,
         models: ModelSql,
-        seed: int,
     ) -> None:
         """Lay out worlds.
 
         Args:
             connection: In memory, for this alone; rows that do not fit spill encrypted.
             donors: Worlds x contacts: whose rows a contact has; -1 = none.
-            seed: Of the record keys, which are drawn anew in each world, as nobody outside knows them.
+            keys: Worlds x contacts: record keys, which nobody outside knows.
         """
         self._connection = connection
         self._models = models
-        keys = np.random.default_rng(seed).integers(0, RECORD_KEYS, donors.shape)
         worlds, contacts = np.indices(donors.shape)
         drawn = pl.DataFrame(
             {

@@ -1,53 +1,173 @@
 """`wasms attack`: what somebody could find out from everything that is published."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
 import duckdb
+import polars as pl
 import typer
 from rich.table import Table
 
+from pipelines.attacks.dictionary import NUMBERS, attack_with_dictionary, numbers_of
+from pipelines.attacks.finding import Attacked
+from pipelines.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.attacks.overlap import PAIRS, overlap_accuracy
 from pipelines.attacks.suite import attack
+from pipelines.attacks.trial import Trial, try_workspaces
 from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import HomeOption, runtime_at
-from pipelines.cli.reading import published_path
+from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, stages
 from pipelines.cube import load_cubes
+from pipelines.pages import pages
 from pipelines.perturbation import last_count, noises
+from pipelines.runtime import Runtime
 from warehouse.connection import quoted
+from warehouse.files import replacing
 from warehouse.releases import slices_in
 
+_WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory.[/yellow]"
 
-def attack_command(home: HomeOption = None) -> None:
-    """Attack the published copy, reading nothing else; exit 1 if a small group or a coded count comes out."""
-    path = published_path(runtime_at(home))
-    with stages() as stage, duckdb.connect() as connection:
-        stage("attack", 0, 1)
-        connection.execute(f"attach {quoted(str(path))} as warehouse (read_only)")
-        results = attack(connection, load_cubes(), slices_in(connection))
-        stage("attack", 1, 1)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("attack", "cells tried", "recovered"):
-        table.add_column(name, justify="left" if name == "attack" else "right")
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Share of contacts guessed right from so many pairs of audiences that differ by one of them."""
+
+    pairs: int
+    changing: float
+    steady: float
+
+
+def attack_command(
+    restricted: Annotated[
+        bool,
+        typer.Option(
+            "--restricted", help="Also draw worlds from workspaces' rows, whose truth is known: minutes each."
+        ),
+    ] = False,
+    workspaces: Annotated[
+        int, typer.Option(help="Workspaces to draw worlds from, from the smallest to the largest.", min=1)
+    ] = 4,
+    numbers: Annotated[int, typer.Option(help="Phone numbers to try.", min=1)] = NUMBERS,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was tried and found as a page (HTML).", dir_okay=False)
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Attack the published copy; exit 1 if a small group, a coded count or a contact comes out.
+
+    Without --restricted nothing but the published copy is read.
+    """
+    runtime = runtime_at(home)
+    path = published_path(runtime)
+    with stages() as stage:
+        stage("attack", 0, 2)
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {quoted(str(path))} as warehouse (read_only)")
+            results = attack(connection, load_cubes(), slices_in(connection))
+            stage("attack", 1, 2)
+            results.append(attack_with_dictionary(connection, _numbers(connection, numbers)))
+        stage("attack", 2, 2)
+    overlaps = _overlaps()
+    trial = _trial(runtime, workspaces) if restricted else None
+    _print(results, overlaps, trial)
+    if report is not None:
+        _write(report, results, overlaps, trial)
+        OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
+    if any(result.findings for result in results) or (trial and (trial.too_telling or trial.repeated.changing)):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _numbers(connection: duckdb.DuckDBPyConnection, amount: int) -> pl.Series:
+    rows = connection.execute(
+        "select distinct contact_country from warehouse.cubes.cube_countries_monthly"
+    ).fetchall()
+    return numbers_of([country for (country,) in rows if len(country) == 2], amount=amount)  # noqa: PLR2004 (ISO)
+
+
+def _trial(runtime: Runtime, workspaces: int) -> Trial | None:
+    with (
+        restricted_zone(runtime, what="attack --restricted", warning=_WARNING) as connection,
+        stages() as stage,
+    ):
+        return try_workspaces(connection, runtime.home, load_cubes(), most=workspaces, progress=stage)
+
+
+def _overlaps() -> list[Overlap]:
+    """What no build can take back: how far the noise carries over many overlapping audiences."""
+    drawn = noises(last_count())
+    return [
+        Overlap(
+            pairs,
+            overlap_accuracy(drawn, pairs, is_steady=False),
+            overlap_accuracy(drawn, pairs, is_steady=True),
+        )
+        for pairs in PAIRS
+    ]
+
+
+def _print(results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Trial | None) -> None:
+    table = _table("Everything published, attacked together", "attack", "tried", "recovered")
     for result in results:
         table.add_row(result.attack, f"{result.tried:,}", f"{sum(f.cells for f in result.findings):,}")
     OUT.print(table)
     findings = [finding for result in results for finding in result.findings]
-    for finding in findings:
-        OUT.print(f"{finding.cube}, {finding.period}, {finding.column}: {finding.problem} ({finding.cells})")
-    if findings:
-        raise typer.Exit(EXIT_FAILED)
-    OUT.print("Nothing was recovered.")
+    for found in findings:
+        OUT.print(f"{found.cube}, {found.period}, {found.column}: {found.problem} ({found.cells})")
+    if not findings:
+        OUT.print("Nothing was recovered.")
     OUT.print()
-    OUT.print(_overlap())
-
-
-def _overlap() -> Table:
-    """What no build can take back: how far the noise carries over many overlapping audiences."""
     title = "Somebody who knows all others guesses one contact of two audiences that differ by it"
+    table = _table(title, "pairs seen", "others change", "others steady")
+    for each in overlaps:
+        table.add_row(str(each.pairs), f"{each.changing:.0%} right", f"{each.steady:.0%} right")
+    OUT.print(table)
+    if trial is not None:
+        OUT.print()
+        _print_trial(trial)
+
+
+def _print_trial(trial: Trial) -> None:
+    sizes = ", ".join(f"{contacts:,}" for contacts in trial.workspaces)
+    title = f"Worlds drawn from workspaces of {sizes} contacts: advantage over guessing (0 = none, 1 = sure)"
+    table = _table(title, "attacker", "of a contact:", "advantage", "95% interval", "targets", "power")
+    for game in trial.games:
+        found = game.advantage
+        table.add_row(
+            game.attacker, game.secret, f"{found.value:.3f}", _interval(found), f"{found.targets:,}", f"{found.power:.3f}"
+        )
+    OUT.print(table)
+    overall = trial.overall
+    OUT.print(
+        f"A stranger gains {overall.value:.3f} ({_interval(overall)}) over all {overall.targets:,} targets; "
+        f"allowed: {ADVANTAGE_ALLOWED}."
+    )
+    repeated = trial.repeated
+    OUT.print(
+        f"Built 100 times: {repeated.changing:,} of {repeated.cells:,} cells changed; the mean of all answers is "
+        f"{repeated.error:.1f} off the truth."
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in ("pairs seen", "others change", "others steady"):
-        table.add_column(name, justify="right")
-    drawn = noises(last_count())
-    for pairs in PAIRS:
-        shares = (overlap_accuracy(drawn, pairs, is_steady=steady) for steady in (False, True))
-        table.add_row(str(pairs), *(f"{share:.0%} right" for share in shares))
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("attack", "attacker", "of a contact:") else "right")
     return table
+
+
+def _interval(found: Advantage) -> str:
+    return f"{found.low:.3f} to {found.high:.3f}"
+
+
+def _write(
+    path: Path, results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Trial | None
+) -> None:
+    page = pages().get_template("attacks.html.j2").render(
+        now=datetime.now(UTC), results=results, overlaps=overlaps, trial=trial, allowed=ADVANTAGE_ALLOWED
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, "utf-8")

@@ -1,0 +1,125 @@
+"""A trial: the laboratory's attacks over several workspaces, put together."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from pipelines.attacks.base import base_of
+from pipelines.attacks.inference import ADVANTAGE_ALLOWED, Advantage
+from pipelines.attacks.lab import STRANGER, TRACED, Inferred, infer
+from pipelines.attacks.repetition import Repeated, repeat
+from pipelines.attacks.worlds import Base
+from pipelines.cube import MINIMUM_UNITS, Cube
+from pipelines.model_sql import ModelSql
+from warehouse.home import Home
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was tried on worlds drawn from workspaces' rows.
+
+    Attributes:
+        workspaces: Contacts of each workspace that was attacked.
+        games: By attacker and secret, over all workspaces.
+        repeated: What building the smallest workspace's slice 100 times gave.
+    """
+
+    workspaces: tuple[int, ...]
+    games: tuple[Inferred, ...]
+    repeated: Repeated
+
+    @property
+    def too_telling(self) -> tuple[Inferred, ...]:
+        """Games that a stranger wins more often than allowed, beyond chance."""
+        return tuple(
+            game
+            for game in self.games
+            if game.attacker == STRANGER and game.secret != TRACED and game.advantage.low > ADVANTAGE_ALLOWED
+        )
+
+    @property
+    def overall(self) -> Advantage:
+        """What a stranger gains by all secrets and targets together."""
+        return _together(
+            g.advantage for g in self.games if g.attacker == STRANGER and g.secret != TRACED
+        )
+
+
+def try_workspaces(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    cubes: Mapping[str, Cube],
+    *,
+    most: int,
+    progress: Progress,
+) -> Trial | None:
+    """Attack worlds drawn from some workspaces, from the smallest to the largest; None where there is none.
+
+    Args:
+        connection: A session on store and warehouse.
+        most: Workspaces to attack; spread evenly over their sizes.
+    """
+    models = ModelSql()
+    bases = [base_of(connection, workspace_id=w, day=day, models=models) for w, day in _busiest_days(connection)]
+    chosen = _spread(sorted(bases, key=lambda base: base.contacts), most)
+    if not chosen:
+        return None
+    found: list[Inferred] = []
+    for done, base in enumerate(chosen):
+        progress("worlds", done, len(chosen))
+        found += infer(base, cubes, tmp=home.tmp, models=models, seed=done + 1)
+    repeated = repeat(chosen[0], cubes, tmp=home.tmp, models=models)
+    progress("worlds", len(chosen), len(chosen))
+    return Trial(tuple(base.contacts for base in chosen), tuple(_summed(found)), repeated)
+
+
+def _busiest_days(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, date]]:
+    """Of each workspace the day on which it wrote to most contacts, among days whose whole month is there."""
+    rows = connection.execute(
+        "select workspace_id, send_date, count(distinct contact_token) as contacts "
+        "from warehouse.restricted.fct_messages group by 1, 2 having contacts >= ? order by 3 desc, 1, 2",
+        [MINIMUM_UNITS],
+    ).fetchall()
+    days: dict[str, date] = {}
+    for workspace, day, _ in rows:
+        days.setdefault(workspace, day)
+    return list(days.items())
+
+
+def _spread(bases: Sequence[Base], most: int) -> list[Base]:
+    if len(bases) <= most:
+        return list(bases)
+    step = (len(bases) - 1) / max(most - 1, 1)
+    return [bases[round(n * step)] for n in range(most)]
+
+
+def _summed(found: Iterable[Inferred]) -> list[Inferred]:
+    """One line per attacker and secret: the mean over targets of all workspaces."""
+    groups: dict[tuple[str, str], list[Inferred]] = {}
+    for each in found:
+        groups.setdefault((each.attacker, each.secret), []).append(each)
+    return [
+        Inferred(
+            attacker,
+            secret,
+            contacts=sum(each.contacts for each in games),
+            worlds=sum(each.worlds for each in games),
+            advantage=_together(each.advantage for each in games),
+        )
+        for (attacker, secret), games in sorted(groups.items(), reverse=True)
+    ]
+
+
+def _together(advantages: Iterable[Advantage]) -> Advantage:
+    """Mean over targets; intervals of games in different worlds add like independent errors."""
+    games = list(advantages)
+    targets = sum(game.targets for game in games)
+    weights = [game.targets / max(targets, 1) for game in games]
+    value = sum(w * g.value for w, g in zip(weights, games, strict=True))
+    half = sum((w * (g.high - g.low) / 2) ** 2 for w, g in zip(weights, games, strict=True)) ** 0.5
+    power = sum(w * g.power for w, g in zip(weights, games, strict=True))
+    return Advantage(value, value - half, value + half, targets, power)
