@@ -10,8 +10,8 @@ from warehouse.keyring import KeyStore, Purpose
 
 WORKSPACE = "workspace"
 SURROGATE_HEX_DIGITS = 16
-# As in the censuses of the UK and Australia a cell's key is the sum of its records' keys. The lowest byte of it
-# looks the noise up; the 16 bits above spread the noise of sums to which people add more than one.
+# As in the censuses of the UK and Australia a cell's key is the sum of its records'. Its lowest byte looks
+# the noise up; the 16 bits above spread the noise of sums to which people add more than one.
 NOISE_KEYS = 256
 RECORD_KEYS = NOISE_KEYS << 16
 _KEY_DIGITS = 6

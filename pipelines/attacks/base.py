@@ -1,8 +1,9 @@
-"""What worlds are drawn from, out of the restricted zone: pseudonymous rows, in memory, without pseudonyms."""
+"""What worlds are drawn from: rows of the restricted zone, in memory, numbers in place of pseudonyms."""
 
 from datetime import date, timedelta
 
 import duckdb
+import polars as pl
 
 from pipelines.attacks.worlds import Base
 from pipelines.model_sql import ModelSql
@@ -10,7 +11,9 @@ from pipelines.model_sql import ModelSql
 # Models with the rows of people, and what of their rows no cube counts.
 _DAILY = ("slice_messages", "slice_clicks")
 _MONTHLY = ("slice_month_messages", "slice_month_inbound", "slice_month_opt_outs")
-_UNUSED = frozenset({"send_date", "month", "workspace_id", "unit_token", "record_key", "message_token", "queued_at"})
+_UNUSED = frozenset(
+    {"send_date", "month", "workspace_id", "unit_token", "record_key", "message_token", "queued_at"}
+)
 _SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermediate,warehouse.reference"
 
 
@@ -33,11 +36,12 @@ def base_of(
     _prepare(connection, workspace_id, month, last)
     for model in (*_DAILY, *_MONTHLY):
         connection.execute(f"create or replace table memory.main.{model} as {sql.model(model)}")
+    tokens = ["select contact_token as unit_token from dim_contacts where contact_token is not null"]
+    tokens += [f"select unit_token from {m} where unit_token is not null" for m in (*_DAILY, *_MONTHLY)]
     connection.execute(
-        "create or replace table memory.main.people as select unit_token, row_number() over () - 1 as contact "
-        "from (select contact_token as unit_token from dim_contacts where contact_token is not null "
-        + "".join(f"union select unit_token from {m} where unit_token is not null " for m in (*_DAILY, *_MONTHLY))
-        + ")"
+        "create or replace table memory.main.people as "
+        "select unit_token, row_number() over (order by unit_token) - 1 as contact "
+        f"from ({' union '.join(tokens)})"
     )
     (contacts,) = connection.execute("select count(*) from memory.main.people").fetchall()[0]
     return Base(contacts, {model: _rows(connection, model) for model in (*_DAILY, *_MONTHLY)})
@@ -68,7 +72,7 @@ def _take(
     )
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, model: str):  # noqa: ANN202
+def _rows(connection: duckdb.DuckDBPyConnection, model: str) -> pl.DataFrame:
     names = [column[0] for column in connection.execute(f"from memory.main.{model} limit 0").description]
     kept = ", ".join(f"rows.{name}" for name in names if name not in _UNUSED)
     return connection.execute(

@@ -64,13 +64,17 @@ def attack_with_dictionary(connection: duckdb.DuckDBPyConnection, numbers: pl.Se
             digest = hashed.select(getattr(plh.col("n").nchash, name)().cast(pl.String)).to_series()
             hits |= _common(digest, hexes)
     found = texts.filter(
-        hexes.is_in(list(hits)) | strings.str.extract_all(rf"\d{{{_SHORTEST_NUMBER},}}").list.eval(
-            pl.element().is_in(_common(numbers, runs, prefix=None) or [""])
-        ).list.any()
+        hexes.is_in(list(hits))
+        | strings.str.extract_all(rf"\d{{{_SHORTEST_NUMBER},}}")
+        .list.eval(pl.element().is_in(_common(numbers, runs, prefix=None) or [""]))
+        .list.any()
     )
     findings = [
         Finding(ATTACK, table, None, column, "stands for a phone number that anybody can compute", cells)
-        for table, column, cells in found.group_by("table", "column").len().sort("table", "column").iter_rows()
+        for table, column, cells in found.group_by("table", "column")
+        .len()
+        .sort("table", "column")
+        .iter_rows()
     ]
     return Attacked(ATTACK, len(numbers), tuple(findings))
 

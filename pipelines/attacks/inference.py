@@ -1,18 +1,18 @@
 """Attack (d): are this contact's rows in there; was it written to, did it read, click, opt out?
 
-Two games of Yeom et al. 2018 ("Privacy risk in machine learning", experiments 1 and 2), played on worlds in which
-the target's rows are its own or drawn anew from the workspace's contacts, over all cells together:
+Two games of Yeom et al. 2018 ("Privacy risk in machine learning", experiments 1 and 2), played on worlds in
+which the target's rows are its own or drawn anew from the workspace's contacts, over all cells together:
 
-* Membership. The attacker knows something of the target's rows and says whether they are in. Advantage = share
-  of right accusations - share of wrong ones.
+* Membership. The attacker knows something of the target's rows and says whether they are in. Advantage =
+  share of right accusations - share of wrong ones.
 * Attribute. The attacker says whether the target did something. Advantage = share of right guesses where the
-  published numbers count the target - the same where they count somebody else in its place, so that what holds
-  of everybody is no success.
+  published numbers count the target - the same where they count somebody else in its place, so that what
+  holds of everybody is no success.
 
-0 = a coin, 1 = certainty. Two attackers: a *stranger* knows the distribution that contacts are drawn from, and has
-tried the attack on worlds of its own (Fisher's linear discriminant over the cells that tell most). An *insider*
-knows every row of the workspace but the one in question, and the noise table: what is left of a number after the
-known rows is noise, or noise and one more, and the likelihoods of both are compared.
+0 = a coin, 1 = certainty. Two attackers: a *stranger* knows the distribution that contacts are drawn from,
+and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that tell most). An
+*insider* knows every row of the workspace but the one in question, and the noise table: what is left of a
+number after the known rows is noise, or noise and one more, and the likelihoods of both are compared.
 """
 
 from collections.abc import Sequence
@@ -166,7 +166,9 @@ def _discriminant(features: np.ndarray, accusation: np.ndarray) -> np.ndarray:
     return weights
 
 
-def attribute_by_insider(cells: Sequence[KnownCell], truth: np.ndarray, *, k: int, seed: int = 1) -> Advantage:
+def attribute_by_insider(
+    cells: Sequence[KnownCell], truth: np.ndarray, *, k: int, seed: int = 1
+) -> Advantage:
     """How well somebody guesses who knows all rows but the one in question.
 
     Args:
@@ -184,9 +186,14 @@ def attribute_by_insider(cells: Sequence[KnownCell], truth: np.ndarray, *, k: in
         guilty += is_fresh * _evidence(cell, known=1, k=k)
         innocent += is_fresh * _evidence(cell, known=0, k=k)
     did, did_not = truth.sum(axis=1), (~truth).sum(axis=1)
-    right, wrong = did * _guess(guilty) / max(did.sum(), 1), did_not * _guess(innocent) / max(did_not.sum(), 1)
+    right, wrong = (
+        did * _guess(guilty) / max(did.sum(), 1),
+        did_not * _guess(innocent) / max(did_not.sum(), 1),
+    )
     prevalence = float(truth.mean())
-    return _advantage(right - wrong, targets=truth.shape[1], scale=2 * prevalence * (1 - prevalence), seed=seed)
+    return _advantage(
+        right - wrong, targets=truth.shape[1], scale=2 * prevalence * (1 - prevalence), seed=seed
+    )
 
 
 def _evidence(cell: KnownCell, *, known: int, k: int) -> np.ndarray:
@@ -196,23 +203,23 @@ def _evidence(cell: KnownCell, *, known: int, k: int) -> np.ndarray:
         known: 1 = the row is there, so without it there would be one fewer; 0 = it is not there.
     """
     people, total = cell.people - known, cell.total - known
-    with_, without = (
-        _likelihood(cell, people=people + more, total=total + more, k=k) for more in (1, 0)
-    )
+    with_, without = (_likelihood(cell, people=people + more, total=total + more, k=k) for more in (1, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(with_) - np.log(without)
     # Impossible either way: the number was cut to fit its whole, and says nothing here.
-    return np.nan_to_num(ratio, nan=0.0, posinf=50.0, neginf=-50.0)
+    return np.asarray(np.nan_to_num(ratio, nan=0.0, posinf=50.0, neginf=-50.0))
 
 
 def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
     """Probability of what is published, if so many people added so much."""
     chances = _chances()[np.clip(people, 0, last_count())]
     steps = np.arange(-LARGEST_NOISE, LARGEST_NOISE + 1)
-    # Noise of a sum lies anywhere within half a step of the most that one adds: see the macro `scaled_noise_of`.
+    # Noise of a sum lies within half a step of the most that one adds: see the macro `scaled_noise_of`.
     largest = np.maximum(cell.largest, 1)[:, np.newaxis]
     off = (np.nan_to_num(cell.shown) - total)[:, np.newaxis]
-    within = np.clip((off + 0.5) / largest - steps + 0.5, 0, 1) - np.clip((off - 0.5) / largest - steps + 0.5, 0, 1)
+    within = np.clip((off + 0.5) / largest - steps + 0.5, 0, 1) - np.clip(
+        (off - 0.5) / largest - steps + 0.5, 0, 1
+    )
     exact = (chances * within).sum(axis=1)
     few = (chances * (people[:, np.newaxis] + steps < k)).sum(axis=1)
     return np.select([cell.flag == "<k", cell.flag == ">n-k"], [few, 1.0], exact)

@@ -40,7 +40,7 @@ FUNNEL, MONTH = "cube_campaign_daily", "cube_workspace_monthly"
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Something that a contact did on a day: a condition on its messages, and the measure that counts them."""
+    """Something that a contact did: a condition on its messages, and the measure that counts them."""
 
     condition: pl.Expr
     measure: str
@@ -53,8 +53,8 @@ SECRETS: Mapping[str, Secret] = {
     "replied": Secret(pl.col("is_replied_72h"), "replied_72h_messages"),
     "opted out": Secret(pl.col("is_opted_out"), "opted_out_messages"),
 }
-# What a contact may stand out by: words, model and column whose value hardly anybody else has, and the cubes that
-# tell of it.
+# What a contact may stand out by: words, model and column whose value hardly anybody else has, and the cubes
+# that tell of it.
 OUTLIERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "is there: only contact of a country": (
         "slice_month_messages", "contact_country", ("cube_countries_monthly", "cube_tariffs_monthly")
@@ -132,21 +132,31 @@ def infer(
             told = pl.concat(published[cube] for cube in OUTLIERS[kind][2])
             yield found(STRANGER, kind, traced(chosen, features_of(told, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
-    others = np.setdiff1d(ordinary, known)
-    for name, secret in SECRETS.items():
-        daily, monthly = (_adds(base, model, secret) for model in ("slice_messages", "slice_month_messages"))
-        truth = (daily > 0)[donors[:, others]]
-        if 0 < truth.mean() < 1:
-            yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
-            cells = [
-                _known_cell(published[cube], secret.measure, adds[donors])
-                for cube, adds in ((FUNNEL, daily), (MONTH, monthly))
-                if secret.measure in {measure.name for measure in cubes[cube].measures}
-            ]
-            insider = attribute_by_insider(cells, truth, k=cubes[FUNNEL].minimum_units, seed=seed)
-            yield found(INSIDER, name, insider)
+    drawn = donors[:, np.setdiff1d(ordinary, known)]
+    for name, truth, cells in _secrets(base, donors, drawn, published):
+        yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
+        insider = attribute_by_insider(cells, truth, k=cubes[FUNNEL].minimum_units, seed=seed)
+        yield found(INSIDER, name, insider)
     if len(known):
         yield found(STRANGER, TRACED, traced(known, features))
+
+
+def _secrets(
+    base: Base, donors: np.ndarray, drawn: np.ndarray, published: Mapping[str, pl.DataFrame]
+) -> Iterator[tuple[str, np.ndarray, list[KnownCell]]]:
+    """Each secret that is true of some: of whom in which world, and what the insider sees of it."""
+    for name, secret in SECRETS.items():
+        daily, monthly = (_adds(base, model, secret) for model in ("slice_messages", "slice_month_messages"))
+        truth = (daily > 0)[drawn]
+        if 0 < truth.mean() < 1:
+            yield (
+                name,
+                truth,
+                [
+                    _known_cell(published[cube], secret.measure, adds[donors])
+                    for cube, adds in ((FUNNEL, daily), (MONTH, monthly))
+                ],
+            )
 
 
 def _publish(

@@ -77,9 +77,7 @@ def attack_by_subtraction(
                 system = _system(connection, chosen, measure, schema, day, largest_noise)
                 tried += len(system.hidden)
                 small = recovered(system)
-                findings += [
-                    Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small
-                ]
+                findings += [Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small]
     return Attacked(ATTACK, tried, tuple(sorted(findings)))
 
 

@@ -44,9 +44,7 @@ class Trial:
     @property
     def overall(self) -> Advantage:
         """What a stranger gains by all secrets and targets together."""
-        return _together(
-            g.advantage for g in self.games if g.attacker == STRANGER and g.secret != TRACED
-        )
+        return _together(g.advantage for g in self.games if g.attacker == STRANGER and g.secret != TRACED)
 
 
 def try_workspaces(
@@ -64,7 +62,9 @@ def try_workspaces(
         most: Workspaces to attack; spread evenly over their sizes.
     """
     models = ModelSql()
-    bases = [base_of(connection, workspace_id=w, day=day, models=models) for w, day in _busiest_days(connection)]
+    bases = [
+        base_of(connection, workspace_id=w, day=day, models=models) for w, day in _busiest_days(connection)
+    ]
     chosen = _spread(sorted(bases, key=lambda base: base.contacts), most)
     if not chosen:
         return None

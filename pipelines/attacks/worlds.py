@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines.cube import Cube, Period
+from pipelines.cube import Cube
 from pipelines.dbt_cubes import cube_sql
 from pipelines.model_sql import PERTURBATION_SEED, ModelSql
 from pipelines.surrogates import RECORD_KEYS
@@ -101,9 +101,7 @@ class Worlds:
         connection.execute("create or replace table dim_workspaces (workspace_id varchar)")
         self._weaken(NONE)
         for model in _DERIVED:
-            connection.execute(
-                f"create or replace table {identifier(model)} as {self._models.model(model)}"
-            )
+            connection.execute(f"create or replace table {identifier(model)} as {self._models.model(model)}")
 
     def _lay_out(self, model: str, rows: pl.DataFrame) -> None:
         period = "month" if model.startswith("slice_month_") else "send_date"

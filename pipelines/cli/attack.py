@@ -77,7 +77,9 @@ def attack_command(
     if report is not None:
         _write(report, results, overlaps, trial)
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
-    if any(result.findings for result in results) or (trial and (trial.too_telling or trial.repeated.changing)):
+    if any(result.findings for result in results) or (
+        trial and (trial.too_telling or trial.repeated.changing)
+    ):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -85,7 +87,7 @@ def _numbers(connection: duckdb.DuckDBPyConnection, amount: int) -> pl.Series:
     rows = connection.execute(
         "select distinct contact_country from warehouse.cubes.cube_countries_monthly"
     ).fetchall()
-    return numbers_of([country for (country,) in rows if len(country) == 2], amount=amount)  # noqa: PLR2004 (ISO)
+    return numbers_of([country for (country,) in rows if len(country) == 2], amount=amount)
 
 
 def _trial(runtime: Runtime, workspaces: int) -> Trial | None:
@@ -137,7 +139,12 @@ def _print_trial(trial: Trial) -> None:
     for game in trial.games:
         found = game.advantage
         table.add_row(
-            game.attacker, game.secret, f"{found.value:.3f}", _interval(found), f"{found.targets:,}", f"{found.power:.3f}"
+            game.attacker,
+            game.secret,
+            f"{found.value:.3f}",
+            _interval(found),
+            f"{found.targets:,}",
+            f"{found.power:.3f}",
         )
     OUT.print(table)
     overall = trial.overall
@@ -147,8 +154,8 @@ def _print_trial(trial: Trial) -> None:
     )
     repeated = trial.repeated
     OUT.print(
-        f"Built 100 times: {repeated.changing:,} of {repeated.cells:,} cells changed; the mean of all answers is "
-        f"{repeated.error:.1f} off the truth."
+        f"Built 100 times: {repeated.changing:,} of {repeated.cells:,} cells changed; the mean of all "
+        f"answers is {repeated.error:.1f} off the truth."
     )
 
 
@@ -163,11 +170,13 @@ def _interval(found: Advantage) -> str:
     return f"{found.low:.3f} to {found.high:.3f}"
 
 
-def _write(
-    path: Path, results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Trial | None
-) -> None:
-    page = pages().get_template("attacks.html.j2").render(
-        now=datetime.now(UTC), results=results, overlaps=overlaps, trial=trial, allowed=ADVANTAGE_ALLOWED
+def _write(path: Path, results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Trial | None) -> None:
+    page = (
+        pages()
+        .get_template("attacks.html.j2")
+        .render(
+            now=datetime.now(UTC), results=results, overlaps=overlaps, trial=trial, allowed=ADVANTAGE_ALLOWED
+        )
     )
     with replacing(path) as temporary:
         temporary.write_text(page, "utf-8")

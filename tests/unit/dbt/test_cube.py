@@ -234,7 +234,9 @@ def test_what_is_published_is_near_the_truth_at_least_k_and_fits_together(built,
             if number is not None:
                 heaviest = max((sum(r[:2] == p for r in counted) for p in people), default=0)
                 assert number >= K
-                most = LARGEST_NOISE if name == "contacts" or heaviest <= 1 else heaviest * (LARGEST_NOISE + 0.5)
+                most = (
+                    LARGEST_NOISE if name == "contacts" or heaviest <= 1 else heaviest * (LARGEST_NOISE + 0.5)
+                )
                 assert abs(number - len(of)) <= most + 0.5
         if None not in (row["messages"], row["failed_messages"]):
             assert row["failed_messages"] <= row["messages"]

@@ -1,0 +1,157 @@
+"""Worlds whose truth is known: the build gives little away, a weakened one all that it was to hide."""
+
+from contextlib import closing
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.attacks.inference import Advantage, features_of, membership_by_stranger
+from pipelines.attacks.lab import INSIDER, OUTLIERS, STRANGER, infer, outliers_of
+from pipelines.attacks.repetition import REPETITIONS, repeat
+from pipelines.attacks.worlds import EXACT, Base, Weakening, Worlds, draw_keys
+from pipelines.cube import load_cubes
+from pipelines.model_sql import ModelSql
+from warehouse.connection import connect
+
+CONTACTS = 120
+CUBES = load_cubes()
+MODELS = ModelSql()
+KEYS = ["workspace_key", "channel", "message_category", "template_key", "campaign_key"]
+FLAGS = ("accepted", "sent", "delivered", "clicked", "replied_24h", "opted_out", "failed")
+
+
+def base():
+    """One campaign of a day to 9 of 10 contacts, of whom 6 of 10 read; one contact is from abroad."""
+    numbers = np.arange(CONTACTS)
+    messages = pl.DataFrame({"contact": numbers[numbers % 10 > 0]}).with_columns(
+        pl.lit("c").alias("campaign_ref"),
+        pl.lit("sms").alias("channel"),
+        pl.lit("marketing").alias("message_category"),
+        pl.lit("t").alias("template_ref"),
+        pl.lit(value=True).alias("is_attempted"),
+        (pl.col("contact") % 10 < 7).alias("is_read"),
+        (pl.col("contact") % 4 == 0).alias("is_replied_72h"),
+        *(pl.lit(name in ("accepted", "sent", "delivered")).alias(f"is_{name}") for name in FLAGS),
+        *(pl.lit(None, pl.String).alias(name) for name in ("skip_reason", "provider_error_class")),
+        *(pl.lit("5min").alias(f"{name}_latency_bin") for name in ("delivery", "read")),
+        pl.lit(1).alias("segments"),
+    )
+    month = messages.with_columns(
+        pl.when(pl.col("contact") == 1).then(pl.lit("NL")).otherwise(pl.lit("DE")).alias("contact_country"),
+        pl.lit("de").alias("contact_language"),
+        pl.lit("2026-Q1").alias("first_contact_quarter"),
+        *(pl.lit("mon-09").alias(f"{name}_hour") for name in ("send", "read", "click", "reply")),
+        pl.lit("twilio").alias("provider"),
+        pl.lit(None, pl.String).alias("provider_error_code"),
+        pl.lit("sms marketing DE EUR").alias("tariff"),
+    )
+    clicks = pl.DataFrame({"contact": [], "campaign_ref": [], "link_key": []}).with_columns(
+        pl.col("contact").cast(pl.Int64), pl.col("campaign_ref", "link_key").cast(pl.String)
+    )
+    inbound = pl.DataFrame({"contact": [2], "message_type": ["text"], "is_first_in_24h": [True]})
+    opt_outs = pl.DataFrame({"contact": [3], "channel": ["sms"], "opt_out_source": ["keyword"]})
+    return Base(
+        CONTACTS,
+        {
+            "slice_messages": messages,
+            "slice_clicks": clicks,
+            "slice_month_messages": month,
+            "slice_month_inbound": inbound,
+            "slice_month_opt_outs": opt_outs,
+        },
+    )
+
+
+def played(tmp_path, weakening):
+    found = infer(base(), CUBES, tmp=tmp_path, models=MODELS, weakening=weakening)
+    return {(each.attacker, each.secret): each.advantage for each in found}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return played(tmp_path_factory.mktemp("sound"), Weakening())
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory):
+    return played(tmp_path_factory.mktemp("exact"), EXACT)
+
+
+def test_a_stranger_learns_little_of_what_a_contact_did(sound):
+    for secret in ("was written to", "read", "replied"):
+        assert sound[STRANGER, secret].low <= 0.05, secret
+
+
+def test_an_insider_learns_little_more_than_from_a_coin(sound):
+    assert sound[INSIDER, "read"].power < 0.5
+
+
+def test_without_noise_and_codes_an_insider_knows_everything(exact):
+    assert exact[INSIDER, "read"].power > 0.95
+
+
+def test_the_only_contact_of_a_country_does_not_show(sound):
+    assert sound[STRANGER, "is there: only contact of a country"].value < 0.25
+
+
+def test_without_noise_and_codes_the_only_contact_of_a_country_shows(exact):
+    assert exact[STRANGER, "is there: only contact of a country"].value > 0.9
+
+
+def test_contacts_stand_out_by_what_hardly_anybody_else_has():
+    model, column, _ = OUTLIERS["is there: only contact of a country"]
+    assert outliers_of(base(), model, column).tolist() == [1]
+
+
+def test_building_again_and_again_gives_the_same_numbers_and_no_way_to_the_truth(tmp_path):
+    repeated = repeat(base(), CUBES, tmp=tmp_path, models=MODELS)
+    assert (repeated.cells > 50, repeated.changing) == (True, 0)
+    assert repeated.error > 0.5
+
+
+def test_with_new_noise_each_time_the_mean_of_all_answers_is_the_truth(tmp_path):
+    repeated = repeat(base(), CUBES, tmp=tmp_path, models=MODELS, has_fixed_keys=False)
+    assert repeated.changing > 0
+    assert repeated.error < 4 / REPETITIONS**0.5
+
+
+def test_codes_tell_as_much_as_numbers():
+    cells = pl.DataFrame(
+        {
+            "world": [0, 1, 2],
+            "cell": ["c"] * 3,
+            "measure": ["m"] * 3,
+            "number": [20, None, None],
+            "flag": [None, "<k", ">n-k"],
+        }
+    )
+    assert features_of(cells, worlds=3).tolist() == [[20, 0, 0], [5, 1, 0], [25, 0, 1]]
+
+
+@pytest.mark.parametrize(("effect", "least", "most"), [(0.0, -0.1, 0.1), (8.0, 0.9, 1.0)])
+def test_an_advantage_is_what_the_published_number_tells(effect, least, most):
+    random = np.random.default_rng(1)
+    own = random.integers(0, 2, (2_000, 1)).astype(bool)
+    features = random.normal(size=(2_000, 3)) + effect * own
+
+    found = membership_by_stranger(features, own, own.astype(int))
+
+    assert isinstance(found, Advantage)
+    assert least <= found.value <= most
+    assert found.low <= found.value <= found.high
+
+
+def test_no_group_of_a_days_spine_has_fewer_people_than_the_threshold_as_pycanon_counts_them(tmp_path):
+    anonymity = pytest.importorskip("pycanon.anonymity")
+    donors = np.arange(CONTACTS)[np.newaxis]
+    with closing(connect(tmp=tmp_path)) as connection:
+        Worlds(connection, base(), donors, keys=draw_keys(donors.shape, seed=1), models=MODELS)
+        groups = connection.execute(
+            f"select distinct leaves.{', leaves.'.join(KEYS)}, unit_token from slice_messages as messages "
+            "inner join slice_leaves as leaves using (send_date, workspace_id, campaign_ref)"
+        ).df()
+
+    assert anonymity.k_anonymity(groups, KEYS) >= 11
+    # The twin: by the contacts' own campaigns of one, somebody stands alone.
+    assert anonymity.k_anonymity(groups.assign(campaign_key=groups["unit_token"]), KEYS) == 1
