@@ -23,8 +23,9 @@ from warehouse.connection import connect
 
 MOST_WORLDS = 1_200
 FEWEST_WORLDS = 100
-# Rows laid out at once, so that memory does not grow with the workspace.
+# Rows of all worlds of a workspace, so that a large one takes minutes as well; and those laid out at once.
 MOST_ROWS = 1_000_000
+ROWS_AT_ONCE = 250_000
 TARGETS = 40
 MOST_OUTLIERS = 8
 # A contact stands out by a value that so few others have.
@@ -169,12 +170,18 @@ def _publish(
     seed: int,
     weakening: Weakening,
 ) -> dict[str, pl.DataFrame]:
-    with closing(connect(tmp=tmp, memory_limit="3GB")) as connection:
-        worlds = Worlds(connection, base, donors, keys=draw_keys(donors.shape, seed=seed), models=models)
-        return {
-            name: worlds.publish(cube, weakening=weakening)
-            for name, cube in attackable(cubes, base.rows).items()
-        }
+    keys = draw_keys(donors.shape, seed=seed)
+    chosen = attackable(cubes, base.rows)
+    step = max(ROWS_AT_ONCE // max(sum(map(len, base.rows.values())), base.contacts, 1), 1)
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in chosen}
+    with closing(connect(tmp=tmp, memory_limit="2GB")) as connection:
+        for first in range(0, len(donors), step):
+            some = slice(first, first + step)
+            worlds = Worlds(connection, base, donors[some], keys=keys[some], models=models)
+            for name, cube in chosen.items():
+                cells = worlds.publish(cube, weakening=weakening)
+                parts[name].append(cells.with_columns(pl.col("world") + first))
+    return {name: pl.concat(frames) for name, frames in parts.items()}
 
 
 def outliers_of(base: Base, model: str, column: str) -> np.ndarray:
