@@ -14,7 +14,7 @@ _MONTHLY = ("slice_month_messages", "slice_month_inbound", "slice_month_opt_outs
 _UNUSED = frozenset(
     {"send_date", "month", "workspace_id", "unit_token", "record_key", "message_token", "queued_at"}
 )
-_SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermediate,warehouse.reference"
+SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermediate,warehouse.reference"
 
 
 def base_of(
@@ -29,7 +29,7 @@ def base_of(
     month = day.replace(day=1)
     last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     sql.bounds = {"day": (day, day), "month": (month, last), "all": (month, last)}
-    connection.execute(f"set search_path = '{_SCHEMAS}'")
+    connection.execute(f"set search_path = '{SCHEMAS}'")
     # Nothing here is published, so nothing needs keys.
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as value")
     connection.execute("create or replace macro memory.main.record_key(w, unit) as 0")

@@ -15,6 +15,7 @@ from pipelines.cli.report import ERR
 from pipelines.cli.run import run
 from pipelines.cli.sql import sql
 from pipelines.cli.sync import sync_command
+from pipelines.cli.utility import utility
 from pipelines.errors import PipelineError
 from warehouse.errors import WarehouseError
 
@@ -28,7 +29,7 @@ def build_app() -> typer.Typer:
         rich_markup_mode="rich",
         help="Personal data in, anonymous campaign marts out: the WaSMS analytics warehouse.",
     )
-    for command in (demo, generate, ingest, run, sql, dev):
+    for command in (demo, generate, ingest, run, sql, utility, dev):
         app.command()(command)
     app.command("attack")(attack_command)
     app.command("sync")(sync_command)

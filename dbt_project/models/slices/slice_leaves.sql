@@ -1,5 +1,6 @@
 -- The spine of a day: every campaign's place, from the platform down. A group keeps what all its messages
--- have in common; what differs reads `mixed`, so that each level splits the one above it.
+-- have in common; what differs reads `mixed`, so that each level splits the one above it. A workspace is never
+-- taken in by another; below it, what is too little to be `other` is in the largest part.
 {%- set levels = ['workspace_id', 'channel', 'message_category', 'template_ref', 'group_ref'] %}
 with groups as (
 
@@ -70,7 +71,7 @@ open_{{ loop.index }} as (
 
 placements_{{ loop.index }} as (
 
-    {{ roll_up('open_' ~ loop.index, parent=parents, child=level, contact='unit_token') }}
+    {{ roll_up('open_' ~ loop.index, parent=parents, child=level, contact='unit_token', absorbs=not loop.first) }}
 
 ),
 
@@ -81,8 +82,9 @@ units_{{ loop.index }} as (
         {% for parent in parents -%}
         units.{{ parent }},
         {% endfor -%}
-        {% for child in levels[loop.index0:] -%}
-        case when placements.placement = 'own' then units.{{ child }} end as {{ child }},
+        placements.shown_as as {{ level }},
+        {% for child in levels[loop.index:] -%}
+        case when placements.shown_as is not null then units.{{ child }} end as {{ child }},
         {% endfor -%}
         units.own_workspace_id,
         units.own_group_ref,

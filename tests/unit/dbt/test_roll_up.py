@@ -34,6 +34,12 @@ def roll_up(new_sql):
         placed = sql.rows("{{ roll_up('units', parent=['workspace_id'], child='campaign_id') }}")
         return {(row["workspace_id"], row["campaign_id"]): row["placement"] for row in placed}
 
+    def absorb(rows):
+        place(rows)
+        macro = "{{ roll_up('units', parent=['workspace_id'], child='campaign_id', absorbs=true) }}"
+        return {row["campaign_id"]: (row["placement"], row["shown_as"]) for row in sql.rows(macro)}
+
+    place.absorb = absorb
     yield place
     sql.connection.close()
 
@@ -82,6 +88,35 @@ def campaign(name, *numbers, workspace="w1"):
 )
 def test_groups_below_the_threshold_join(roll_up, case, rows, expected):
     assert {name: placement for (_, name), placement in roll_up(rows).items()} == expected, case
+
+
+@pytest.mark.parametrize(
+    ("case", "rows", "expected"),
+    [
+        (
+            "the largest takes in what is too little for other",
+            campaign("a", 1) + campaign("b", 2, 3, 4) + campaign("c", 5, 6, 7, 8),
+            {"a": ("absorbed", "c"), "b": ("own", "b"), "c": ("own", "c")},
+        ),
+        (
+            "enough of them are other",
+            campaign("a", 1, 2) + campaign("b", 3) + campaign("c", 5, 6, 7, 8),
+            {"a": ("other", None), "b": ("other", None), "c": ("own", "c")},
+        ),
+        (
+            "without a large one they are other",
+            campaign("a", 1, 2) + campaign("b", 3),
+            {"a": ("other", None), "b": ("other", None)},
+        ),
+        (
+            "too few of all are nothing",
+            campaign("a", 1) + campaign("b", 2),
+            {"a": ("unsafe", None), "b": ("unsafe", None)},
+        ),
+    ],
+)
+def test_what_is_too_little_to_be_other_is_absorbed(roll_up, case, rows, expected):
+    assert roll_up.absorb(rows) == expected, case
 
 
 def test_parents_do_not_mix(roll_up):

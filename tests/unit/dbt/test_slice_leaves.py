@@ -79,7 +79,7 @@ def test_a_group_says_mixed_where_its_campaigns_differ(leaves):
     assert set(placed.values()) == {("w.w", "mixed", "marketing", "mixed", "w.a")}
 
 
-def test_a_campaign_of_few_joins_others_at_the_level_where_it_is_small(leaves):
+def test_a_campaign_of_few_is_in_the_largest_of_those_it_shares_a_level_with(leaves):
     placed = leaves(
         {
             ("w", "a"): campaign(30),
@@ -88,9 +88,18 @@ def test_a_campaign_of_few_joins_others_at_the_level_where_it_is_small(leaves):
         }
     )
     assert placed["w", "c"][:4] == ("w.w", "sms", "marketing", "w.t")
-    others = [key for key, path in placed.items() if path[-1] == "other"]
-    assert len(others) == 2
-    assert ("w", "c") in others
+    assert {key: path[-1] for key, path in placed.items()} == {
+        ("w", "a"): "w.a",
+        ("w", "b"): "w.b",
+        # Three alone would be too few: the largest takes them in, and keeps its name.
+        ("w", "c"): "w.b",
+    }
+
+
+def test_no_workspace_is_taken_in_by_another(leaves):
+    placed = leaves({("v", "a"): campaign(300), ("w", "a"): campaign(30), ("x", "a"): campaign(3)})
+    assert placed["v", "a"][0] == "v.v"
+    assert placed["w", "a"][0] == placed["x", "a"][0] == "other"
 
 
 def test_a_day_of_too_few_contacts_has_no_place_at_all(leaves):

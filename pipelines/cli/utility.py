@@ -1,0 +1,53 @@
+"""`wasms utility`: what anonymity costs in numbers."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.reading import published_path, restricted_zone
+from pipelines.cli.report import OUT
+from pipelines.cube import MINIMUM_UNITS, load_cubes
+from pipelines.utility import SIZES, Utility, utility_of
+
+_WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
+
+
+def utility(
+    days: Annotated[int, typer.Option(help="Days to measure, up to the last that is built.", min=1)] = 35,
+    home: HomeOption = None,
+) -> None:
+    """Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise."""
+    runtime = runtime_at(home)
+    published_path(runtime)
+    last = runtime.ledger.built_until()
+    if last is None:
+        OUT.print("No day is built yet.")
+        return
+    with restricted_zone(runtime, what="utility", warning=_WARNING) as connection:
+        found = utility_of(connection, load_cubes(), first=last - timedelta(days=days - 1), last=last)
+    _print(
+        found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {MINIMUM_UNITS} with noise"
+    )
+
+
+def _print(found: Utility, *, title: str) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    sizes = [f"coded, {least}+ contacts" for least in SIZES]
+    for name in ("k", "noise", "bias", "spread", "messages at campaign level", *sizes):
+        table.add_column(name, justify="right")
+    for each in found.variants:
+        coded = (f"{each.coded_share[least]:.0%}" if least in each.coded_share else "-" for least in SIZES)
+        table.add_row(
+            str(each.threshold),
+            "yes" if each.has_noise else "no",
+            f"{each.bias:+.2f}",
+            f"{each.spread:.1f}",
+            f"{each.campaign_share:.1%}",
+            *coded,
+        )
+    OUT.print(table)
+    words = {True: "equal the rows exactly", False: "DIFFER from the rows", None: "are not among these days"}
+    OUT.print(f"Months of the platform {words[found.is_platform_exact]}.")

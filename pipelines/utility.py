@@ -1,0 +1,147 @@
+"""What anonymity costs: published counts against true ones, for several thresholds, with noise and without.
+
+Builds the funnel of some days anew from the restricted rows, once per variant, and once exactly. Nothing of it
+is kept or published; what comes out are means, spreads and shares over many cells.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from pipelines.attacks.base import SCHEMAS
+from pipelines.cube import REST, Cube, Level
+from pipelines.dbt_cubes import cube_sql
+from pipelines.model_sql import PERTURBATION_SEED, ModelSql
+from pipelines.surrogates import RECORD_KEYS
+
+THRESHOLDS = (5, 11, 20)
+# Contacts a campaign group has: lower bounds of the classes.
+SIZES = (0, 25, 100, 1_000)
+_FUNNEL, _MONTHS = "cube_campaign_daily", "cube_workspace_monthly"
+_EVERYTHING = -1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What one way of publishing leaves of the truth.
+
+    Attributes:
+        bias, spread: Mean and standard deviation of published - true, over all cells that show a number.
+        campaign_share: Share of messages that stand in a row of their own campaign or group, with a number.
+        coded_share: Lower bound of a campaign's contacts → share of its measures that are coded.
+    """
+
+    threshold: int
+    has_noise: bool
+    bias: float
+    spread: float
+    campaign_share: float
+    coded_share: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Utility:
+    """The variants, and whether every month of the platform equals the truth (None: no month to compare)."""
+
+    variants: tuple[Variant, ...]
+    is_platform_exact: bool | None
+
+
+def utility_of(
+    connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], *, first: date, last: date
+) -> Utility:
+    """Measure what is left of the days from ``first`` to ``last``.
+
+    Args:
+        connection: A session on store and warehouse. Tables are made in its memory.
+    """
+    connection.execute(f"set search_path = '{SCHEMAS}'")
+    # As random as the real ones, which need keys; the same people have the same in every variant.
+    connection.execute(
+        f"create or replace macro memory.main.record_key(w, u) as cast(hash(w || u) % {RECORD_KEYS} as integer)"
+    )
+    connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as w || ' ' || value")
+    connection.execute(
+        "create or replace table memory.main.slice_facts as select * from warehouse.restricted.fct_messages "
+        "where send_date between ? and ?",
+        [first, last],
+    )
+    models = ModelSql()
+    _make(connection, models, "slice_messages")
+    variants = tuple(_variants(connection, cubes[_FUNNEL]))
+    return Utility(variants, _is_platform_exact(connection, first=first, last=last))
+
+
+def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Iterator[Variant]:
+    for threshold in THRESHOLDS:
+        models = ModelSql(minimum_contacts=threshold)
+        for model in ("slice_campaign_groups", "slice_leaves"):
+            _make(connection, models, model)
+        _build(connection, models, cube, "truth", threshold=_EVERYTHING, has_noise=False)
+        for has_noise in (True, False):
+            _build(connection, models, cube, "shown", threshold=threshold, has_noise=has_noise)
+            yield _compare(connection, cube, threshold=threshold, has_noise=has_noise)
+
+
+def _make(connection: duckdb.DuckDBPyConnection, models: ModelSql, model: str) -> None:
+    connection.execute(f"create or replace table memory.main.{model} as {models.model(model)}")
+
+
+def _build(
+    connection: duckdb.DuckDBPyConnection,
+    models: ModelSql,
+    cube: Cube,
+    table: str,
+    *,
+    threshold: int,
+    has_noise: bool,
+) -> None:
+    noise = "noise" if has_noise else "0"
+    connection.execute(
+        "create or replace table memory.main.perturbation as "
+        f"select contacts, cell_key, {noise} as noise from read_csv('{PERTURBATION_SEED}', header = true)"
+    )
+    sql = models.render(cube_sql(cube.model_copy(update={"minimum_units": threshold})))
+    connection.execute(f"create or replace table memory.main.{table} as {sql}")
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection, cube: Cube, *, threshold: int, has_noise: bool
+) -> Variant:
+    keys = ", ".join(cube.keys)
+    measures = [measure.name for measure in cube.measures]
+    listed = ", ".join(measures)
+    flags = " + ".join(f"({m}_flag is not null)::integer" for m in measures)
+    bias, spread = connection.execute(
+        f"select coalesce(avg(shown.number - truth.number), 0), coalesce(stddev_pop(shown.number - truth.number), 0) "
+        f"from (unpivot (select {keys}, {listed} from shown) on {listed} into name measure value number) as shown "
+        f"inner join (unpivot (select {keys}, {listed} from truth) on {listed} into name measure value number) "
+        f"as truth using ({keys}, measure)"
+    ).fetchall()[0]
+    named = f"level = '{Level.CAMPAIGN}' and campaign_key <> '{REST}'"
+    (share,) = connection.execute(
+        f"select coalesce(sum(truth.attempted_messages) filter (shown.attempted_messages_flag is null and "
+        f"shown.{named}) / (select sum(is_attempted::integer) from slice_messages), 0) "
+        f"from shown inner join truth using ({keys})"
+    ).fetchall()[0]
+    bounds = ", ".join(map(str, SIZES))
+    coded = connection.execute(
+        f"select list_max(list_filter([{bounds}], least -> least <= truth.audience_contacts)) as size, "
+        f"avg(({flags.replace('(', '(shown.')}) / {len(measures)}) "
+        f"from shown inner join truth using ({keys}) where shown.{named} group by size order by size"
+    ).fetchall()
+    return Variant(threshold, has_noise, float(bias), float(spread), float(share), dict(coded))
+
+
+def _is_platform_exact(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> bool | None:
+    """Whether published months of the platform that lie within the days equal the rows, to the message."""
+    rows = connection.execute(
+        f"select cube.attempted_messages = counted.messages from warehouse.cubes.{_MONTHS} as cube inner join "
+        "(select date_trunc('month', send_date) as month, sum(is_attempted::integer) as messages "
+        "from slice_messages group by 1) as counted on cube.month = counted.month "
+        "where level = 'platform' and cube.month >= ? and last_day(cube.month) <= ?",
+        [first, last],
+    ).fetchall()
+    return all(same for (same,) in rows) if rows else None
