@@ -25,7 +25,7 @@ MOST_WORLDS = 1_200
 FEWEST_WORLDS = 100
 # Rows of all worlds of a workspace, so that a large one takes minutes as well; and those laid out at once.
 MOST_ROWS = 1_000_000
-ROWS_AT_ONCE = 250_000
+ROWS_AT_ONCE = 60_000
 TARGETS = 40
 MOST_OUTLIERS = 8
 # A contact stands out by a value that so few others have.
