@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from anonymizers.errors import AnonymizerError
+from pipelines.attacks.suite import ATTACKS
 from pipelines.closing import compact_closed_days
 from pipelines.contract import Contract, Kind
 from pipelines.conventions import (
@@ -169,18 +170,37 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         tags={"zone": "published"},
         pool=WRITER_POOL,
         retry_policy=RETRIES,
+        check_specs=[
+            dg.AssetCheckSpec(
+                name=f"attack_{name}",
+                asset=published_key(),
+                blocking=True,
+                description="Everything new was attacked together before it was published: nothing came out.",
+            )
+            for name in ATTACKS
+        ],
     )
     def _published(warehouse: Warehouse) -> dg.MaterializeResult[None]:
         runtime = warehouse.runtime
         with values_stay_inside():
-            tables = release_and_publish(runtime).tables
+            released = release_and_publish(runtime)
+            tables = released.published.tables
             size = runtime.home.published_path.stat().st_size
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(rows for _, rows in tables),
                 "rows_by_table": dict(tables),
                 "bytes": size,
-            }
+            },
+            # What finds something stops the publication: what is published has withstood.
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=f"attack_{each.attack}",
+                    passed=not each.findings,
+                    metadata={"tried": each.tried, "times_taken_back": released.rounds},
+                )
+                for each in released.attacks
+            ],
         )
 
     return _published

@@ -72,7 +72,7 @@ def end_in_marts(runtime: Runtime, workspace_ids: Collection[str]) -> Ended:
     published = None
     if runtime.home.published_path.exists():
         try:
-            published = release_and_publish(runtime)
+            published = release_and_publish(runtime).published
         except (UnsoundMartsError, StoreError, ThawedSliceError) as error:
             problem = problem or str(error)
             published = withdraw(runtime.home, workspace_keys=keys)

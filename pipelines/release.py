@@ -1,6 +1,8 @@
 """Releasing: new slices are attacked, recorded and published; what was released before is left as it is."""
 
-from pipelines.attacks.finding import Finding
+from dataclasses import dataclass
+
+from pipelines.attacks.finding import Attacked, Finding
 from pipelines.attacks.suite import attack, coarsen_slices
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
@@ -26,7 +28,20 @@ class AttackedError(PipelineError):
         )
 
 
-def release_and_publish(runtime: Runtime) -> Published:
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What was published, and the attacks that everything new in it withstood.
+
+    Attributes:
+        rounds: How often something was taken back before it did.
+    """
+
+    published: Published
+    attacks: tuple[Attacked, ...]
+    rounds: int
+
+
+def release_and_publish(runtime: Runtime) -> Released:
     """Attack every slice that is not released yet, record it, and replace the published copy.
 
     What an attack finds is taken back before anything is released: the measure of that slice is coded, or
@@ -40,26 +55,26 @@ def release_and_publish(runtime: Runtime) -> Published:
     """
     if unsound := runtime.ledger.unsound_marts():
         raise UnsoundMartsError(sorted(unsound))
-    waiting, findings = _attacked(runtime)
+    waiting, attacks = _attacked(runtime)
     rounds = 0
-    while findings:
+    while findings := [finding for each in attacks for finding in each.findings]:
         if rounds == MOST_ROUNDS:
             raise AttackedError(findings)
         _coarsen(runtime, findings)
         rounds += 1
-        waiting, findings = _attacked(runtime)
+        waiting, attacks = _attacked(runtime)
     if rounds:
         build(runtime, from_day=EMPTY_DAY, to_day=EMPTY_DAY.min, select=OVER_CUBES)
     if waiting:
         release(runtime.ledger, waiting, why="closed")
-    return publish(runtime.home, keyring=runtime.keyring)
+    published = publish(runtime.home, keyring=runtime.keyring)
+    return Released(published, tuple(attacks), rounds)
 
 
-def _attacked(runtime: Runtime) -> tuple[list[Slice], list[Finding]]:
+def _attacked(runtime: Runtime) -> tuple[list[Slice], list[Attacked]]:
     with open_session(runtime.home, schemas={}, read_only=True) as connection:
         waiting = unreleased(runtime.ledger, slices_in(connection))
-        results = attack(connection, load_cubes(), waiting) if waiting else []
-    return waiting, [finding for result in results for finding in result.findings]
+        return waiting, attack(connection, load_cubes(), waiting)
 
 
 def _coarsen(runtime: Runtime, findings: list[Finding]) -> None:

@@ -103,7 +103,7 @@ def run(
     # Before the first day has closed there is nothing to publish.
     if runtime.home.warehouse_path.exists():
         with summary.timed("publish"):
-            summary.published = release_and_publish(runtime)
+            summary.published = release_and_publish(runtime).published
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
 

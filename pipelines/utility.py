@@ -1,7 +1,7 @@
 """What anonymity costs: published counts against true ones, for several thresholds, with noise and without.
 
-Builds the funnel of some days anew from the restricted rows, once per variant, and once exactly. Nothing of it
-is kept or published; what comes out are means, spreads and shares over many cells.
+Builds the funnel of some days anew from the restricted rows, once per variant, and once exactly. Nothing of
+it is kept or published; what comes out are means, spreads and shares over many cells.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,8 @@ def utility_of(
     connection.execute(f"set search_path = '{SCHEMAS}'")
     # As random as the real ones, which need keys; the same people have the same in every variant.
     connection.execute(
-        f"create or replace macro memory.main.record_key(w, u) as cast(hash(w || u) % {RECORD_KEYS} as integer)"
+        "create or replace macro memory.main.record_key(w, u) as "
+        f"cast(hash(w || u) % {RECORD_KEYS} as integer)"
     )
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as w || ' ' || value")
     connection.execute(
@@ -71,7 +72,7 @@ def utility_of(
     models = ModelSql()
     _make(connection, models, "slice_messages")
     variants = tuple(_variants(connection, cubes[_FUNNEL]))
-    return Utility(variants, _is_platform_exact(connection, first=first, last=last))
+    return Utility(variants, _is_platform_exact(connection, models=models, first=first, last=last))
 
 
 def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Iterator[Variant]:
@@ -114,11 +115,14 @@ def _compare(
     measures = [measure.name for measure in cube.measures]
     listed = ", ".join(measures)
     flags = " + ".join(f"({m}_flag is not null)::integer" for m in measures)
+    shown, true = (
+        f"(unpivot (select {keys}, {listed} from {table}) on {listed} into name measure value number)"
+        for table in ("shown", "truth")
+    )
     bias, spread = connection.execute(
-        f"select coalesce(avg(shown.number - truth.number), 0), coalesce(stddev_pop(shown.number - truth.number), 0) "
-        f"from (unpivot (select {keys}, {listed} from shown) on {listed} into name measure value number) as shown "
-        f"inner join (unpivot (select {keys}, {listed} from truth) on {listed} into name measure value number) "
-        f"as truth using ({keys}, measure)"
+        "select coalesce(avg(shown.number - truth.number), 0), "
+        "coalesce(stddev_pop(shown.number - truth.number), 0) "
+        f"from {shown} as shown inner join {true} as truth using ({keys}, measure)"
     ).fetchall()[0]
     named = f"level = '{Level.CAMPAIGN}' and campaign_key <> '{REST}'"
     (share,) = connection.execute(
@@ -135,13 +139,24 @@ def _compare(
     return Variant(threshold, has_noise, float(bias), float(spread), float(share), dict(coded))
 
 
-def _is_platform_exact(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> bool | None:
-    """Whether published months of the platform that lie within the days equal the rows, to the message."""
+def _is_platform_exact(
+    connection: duckdb.DuckDBPyConnection, *, models: ModelSql, first: date, last: date
+) -> bool | None:
+    """Whether published months of the platform that lie within the days equal the rows, to the message.
+
+    Months that one of the workspaces dominates have noise; workspaces with short windows have no months.
+    """
+    kept = models.render("{{ month_workspaces() }}")
     rows = connection.execute(
-        f"select cube.attempted_messages = counted.messages from warehouse.cubes.{_MONTHS} as cube inner join "
-        "(select date_trunc('month', send_date) as month, sum(is_attempted::integer) as messages "
-        "from slice_messages group by 1) as counted on cube.month = counted.month "
-        "where level = 'platform' and cube.month >= ? and last_day(cube.month) <= ?",
+        "with sent as (select date_trunc('month', m.send_date) as month, m.workspace_id, "
+        "count(distinct m.unit_token) as people, sum(m.is_attempted::integer) as messages "
+        f"from slice_messages as m left join ({kept}) as w on m.workspace_id = w.workspace_id "
+        "where coalesce(w.is_kept, true) group by 1, 2), "
+        "counted as (select month, sum(messages) as messages from sent group by month "
+        "having count(*) >= 5 and max(people) * 2 <= sum(people)) "
+        f"select cube.attempted_messages = counted.messages from warehouse.cubes.{_MONTHS} as cube "
+        "inner join counted on cube.month = counted.month "
+        f"where level = '{Level.PLATFORM}' and cube.month >= ? and last_day(cube.month) <= ?",
         [first, last],
     ).fetchall()
     return all(same for (same,) in rows) if rows else None

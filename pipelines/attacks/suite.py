@@ -1,20 +1,22 @@
 """All attacks on slices that are about to be published, and what is done about what they find."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import duckdb
 
-from pipelines.attacks.differencing import attack_by_differencing
+from pipelines.attacks import differencing, subtraction, threshold
 from pipelines.attacks.finding import Attacked, Finding
-from pipelines.attacks.subtraction import attack_by_subtraction
-from pipelines.attacks.threshold import attack_thresholds
 from pipelines.cube import Cube
 from warehouse.connection import identifier
 from warehouse.releases import Slice
 
 CUBES = "warehouse.cubes"
-ATTACKS = (attack_thresholds, attack_by_subtraction, attack_by_differencing)
+ATTACKS: Mapping[str, Callable[..., Attacked]] = {
+    threshold.ATTACK: threshold.attack_thresholds,
+    subtraction.ATTACK: subtraction.attack_by_subtraction,
+    differencing.ATTACK: differencing.attack_by_differencing,
+}
 
 
 def attack(
@@ -32,7 +34,7 @@ def attack(
     periods = defaultdict(set)
     for each in slices:
         periods[each.cube].add(each.period)
-    return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS]
+    return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS.values()]
 
 
 def coarsen_slices(

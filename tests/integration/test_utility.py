@@ -1,0 +1,67 @@
+"""What is measured on the rows of a warehouse: what anonymity costs, and what attackers gain."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from pipelines.attacks.base import base_of
+from pipelines.attacks.trial import try_workspaces
+from pipelines.cube import load_cubes
+from pipelines.runtime import open_runtime, view_schema
+from pipelines.utility import utility_of
+from warehouse.session import open_session
+
+DAY = date(2026, 5, 4)
+
+
+@pytest.fixture
+def session(built):
+    runtime = open_runtime(built.home)
+    schemas = {name: view_schema(contract) for name, contract in runtime.contracts.items()}
+    with open_session(built.home, schemas=schemas, read_only=True) as connection:
+        yield connection, built.home
+
+
+def test_without_noise_what_is_shown_is_the_truth_and_noise_is_no_bias(session):
+    connection, _ = session
+    found = utility_of(connection, load_cubes(), first=DAY, last=DAY)
+
+    for variant in found.variants:
+        assert 0 <= variant.campaign_share <= 1
+        assert all(0 <= share <= 1 for share in variant.coded_share.values())
+        if not variant.has_noise:
+            assert (variant.bias, variant.spread) == (0, 0)
+    assert any(variant.spread > 0 for variant in found.variants if variant.has_noise)
+
+
+def test_worlds_are_drawn_from_rows_without_pseudonyms(session):
+    connection, _ = session
+    ((workspace,),) = connection.execute(
+        "select workspace_id from warehouse.restricted.fct_messages "
+        "group by 1 order by count(distinct contact_token) desc limit 1"
+    ).fetchall()
+    base = base_of(connection, workspace_id=workspace, day=DAY)
+
+    messages = base.rows["slice_messages"]
+    assert base.contacts >= 11
+    assert set(np.unique(messages["contact"].to_numpy())) <= set(range(base.contacts))
+    tokens = connection.execute(
+        "select distinct contact_token from warehouse.restricted.fct_messages"
+    ).fetchall()
+    for rows in base.rows.values():
+        kept = {value for column in rows.get_columns() if column.dtype == str for value in column.to_list()}
+        assert kept.isdisjoint(token for (token,) in tokens)
+        assert not {"unit_token", "message_token", "workspace_id"} & set(rows.columns)
+
+
+def test_a_trial_plays_every_game_of_every_workspace(session):
+    connection, home = session
+    told = []
+    trial = try_workspaces(connection, home, load_cubes(), most=1, progress=lambda *args: told.append(args))
+
+    assert trial is not None
+    assert len(trial.workspaces) == 1
+    assert {game.secret for game in trial.games} >= {"was written to"}
+    assert trial.repeated.changing == 0
+    assert told[-1][1] == told[-1][2] == 1
