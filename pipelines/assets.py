@@ -180,7 +180,7 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
             for name in ATTACKS
         ],
     )
-    def _published(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    def _published(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster 1.13: bare, where there are checks
         runtime = warehouse.runtime
         with values_stay_inside():
             released = release_and_publish(runtime)

@@ -174,9 +174,10 @@ def _publish(
     chosen = attackable(cubes, base.rows)
     step = max(ROWS_AT_ONCE // max(sum(map(len, base.rows.values())), base.contacts, 1), 1)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in chosen}
-    with closing(connect(tmp=tmp, memory_limit="2GB")) as connection:
-        for first in range(0, len(donors), step):
-            some = slice(first, first + step)
+    for first in range(0, len(donors), step):
+        some = slice(first, first + step)
+        # A database of its own each time: memory of replaced tables is not all given back.
+        with closing(connect(tmp=tmp, memory_limit="2GB")) as connection:
             worlds = Worlds(connection, base, donors[some], keys=keys[some], models=models)
             for name, cube in chosen.items():
                 cells = worlds.publish(cube, weakening=weakening)

@@ -12,6 +12,7 @@ from pipelines.runtime import open_runtime, view_schema
 from pipelines.utility import utility_of
 from warehouse.session import open_session
 
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 DAY = date(2026, 5, 4)
 
 
@@ -32,7 +33,10 @@ def test_without_noise_what_is_shown_is_the_truth_and_noise_is_no_bias(session):
         assert all(0 <= share <= 1 for share in variant.coded_share.values())
         if not variant.has_noise:
             assert (variant.bias, variant.spread) == (0, 0)
-    assert any(variant.spread > 0 for variant in found.variants if variant.has_noise)
+    assert [variant.threshold for variant in found.variants] == [5, 5, 11, 11, 20, 20]
+    # Twelve contacts: all of their messages stand in a row of their campaign, unless the threshold is higher.
+    assert found.variants[1].campaign_share == found.variants[3].campaign_share == 1
+    assert found.variants[5].campaign_share == 0
 
 
 def test_worlds_are_drawn_from_rows_without_pseudonyms(session):
@@ -62,6 +66,9 @@ def test_a_trial_plays_every_game_of_every_workspace(session):
 
     assert trial is not None
     assert len(trial.workspaces) == 1
-    assert {game.secret for game in trial.games} >= {"was written to"}
+    assert {(game.attacker, game.secret) for game in trial.games} >= {
+        ("stranger", "replied"),
+        ("insider", "replied"),
+    }
     assert trial.repeated.changing == 0
     assert told[-1][1] == told[-1][2] == 1

@@ -94,20 +94,31 @@ counted as (
 
 ),
 
+people as (
+
+    select
+        {% for column in nodes %}{{ column }}, {% endfor %}
+        cell,
+        count(unit_token) as units,
+        cast(mod(sum(record_key), 256) as integer) as cell_key
+    from counted
+    group by {{ (nodes + ['cell']) | join(', ') }}
+
+),
+
 -- A value stands alone if there are enough people even without its noise; drawn with it, so that one person
 -- more or less does not decide. All others are `other`, which is always there, however few they are.
 placements as (
 
     select
-        {% for column in nodes %}{{ column }}, {% endfor %}
-        cell,
-        count(unit_token) + {{ element_of(
-            'max(perturbation.noises)',
-            'least(count(unit_token), max(perturbation.last_contacts)) * 256 + cast(mod(sum(record_key), 256) as integer) + 1',
-        ) }} >= {{ k }} + max(perturbation.largest_noise) as stands_alone
-    from counted
+        {% for column in nodes %}people.{{ column }}, {% endfor %}
+        people.cell,
+        people.units + {{ element_of(
+            'perturbation.noises',
+            'least(people.units, perturbation.last_contacts) * 256 + people.cell_key + 1',
+        ) }} >= {{ k }} + perturbation.largest_noise as stands_alone
+    from people
     cross join perturbation
-    group by {{ (nodes + ['cell']) | join(', ') }}
 
 ),
 
@@ -250,26 +261,22 @@ grid as (
 
 ),
 
--- The same people in a cell always get the same noise, so that asking again teaches nothing. It is scaled by
--- what the most active of them adds, so that it hides that person as well, and spread evenly between its steps:
--- multiples of 2 alone would show who adds 1.
-perturbed as (
+matched as (
 
     select
         {% for column in cells %}grid.{{ column }}, {% endfor %}
-        {{ 'coalesce(dominance.is_dominated, true)' if unit == 'member' else 'false' }} as is_hidden,
         {% for measure in measures -%}
+        counts.{{ measure.name }},
+        counts.{{ measure.name }}_units,
+        counts.{{ measure.name }}_cell_key,
         {% if measure.parent and not measure.is_units -%}
-        coalesce(counts.{{ measure.name }}_left_units, 0)
-        + {{ noise_of(measure.name ~ '_left', period, dimension) }} as {{ measure.name }}_left_units_drawn,
+        counts.{{ measure.name }}_left_units,
+        counts.{{ measure.name }}_left_cell_key,
         {% endif -%}
-        coalesce(counts.{{ measure.name }}_units, 0)
-        + {{ noise_of(measure.name, period, dimension) }} as {{ measure.name }}_units_drawn,
-        coalesce(counts.{{ measure.name }}, 0)
-        + {{ scaled_noise_of(measure.name, period, dimension) }} as {{ measure.name }}_drawn{{ ',' if not loop.last }}
-        {% endfor %}
+        counts.{{ measure.name }}_largest,
+        {% endfor -%}
+        dominance.is_dominated
     from grid
-    cross join perturbation
     left join counts
         on
             {% for column in cells -%}
@@ -280,6 +287,29 @@ perturbed as (
             {% for column in cells -%}
             {{ 'and ' if not loop.first }}grid.{{ column }} = dominance.{{ column }}
             {% endfor %}
+
+),
+
+-- The same people in a cell always get the same noise, so that asking again teaches nothing. It is scaled by
+-- what the most active of them adds, so that it hides that person as well, and spread evenly between its steps:
+-- multiples of 2 alone would show who adds 1. Last of all joins: the list of all noises is long.
+perturbed as (
+
+    select
+        {% for column in cells %}matched.{{ column }}, {% endfor %}
+        {{ 'coalesce(matched.is_dominated, true)' if unit == 'member' else 'false' }} as is_hidden,
+        {% for measure in measures -%}
+        {% if measure.parent and not measure.is_units -%}
+        coalesce(matched.{{ measure.name }}_left_units, 0)
+        + {{ noise_of(measure.name ~ '_left', period, dimension) }} as {{ measure.name }}_left_units_drawn,
+        {% endif -%}
+        coalesce(matched.{{ measure.name }}_units, 0)
+        + {{ noise_of(measure.name, period, dimension) }} as {{ measure.name }}_units_drawn,
+        coalesce(matched.{{ measure.name }}, 0)
+        + {{ scaled_noise_of(measure.name, period, dimension) }} as {{ measure.name }}_drawn{{ ',' if not loop.last }}
+        {% endfor %}
+    from matched
+    cross join perturbation
 
 ),
 
@@ -372,8 +402,8 @@ from coded
 
 {#- The same of what these people add, which may be more than one each: as many times as wide, without gaps. -#}
 {% macro scaled_noise_of(measure, period, dimension) -%}
-    {%- set spread = 'floor(coalesce(counts.' ~ measure ~ '_cell_key, 0) / 256.0) / 65536.0 - 0.5' -%}
-    {%- set scaled = 'cast(floor(coalesce(counts.' ~ measure ~ '_largest, 0) * (' ~ noise_at(measure) ~ ' + ' ~ spread ~ ') + 0.5) as bigint)' -%}
+    {%- set spread = 'floor(coalesce(matched.' ~ measure ~ '_cell_key, 0) / 256.0) / 65536.0 - 0.5' -%}
+    {%- set scaled = 'cast(floor(coalesce(matched.' ~ measure ~ '_largest, 0) * (' ~ noise_at(measure) ~ ' + ' ~ spread ~ ') + 0.5) as bigint)' -%}
     {{ unless_exact(scaled, period, dimension) }}
 {%- endmacro %}
 
@@ -382,8 +412,8 @@ from coded
     {%- if period == 'month' -%}
     case
             when
-                grid.level = 'platform' {{ "and grid.cell = 'all'" if dimension }}
-                and dominance.is_dominated = false
+                matched.level = 'platform' {{ "and matched.cell = 'all'" if dimension }}
+                and matched.is_dominated = false
                 then 0
             else {{ noise }}
         end
@@ -397,7 +427,7 @@ from coded
     coalesce(
             {{ element_of(
                 'perturbation.noises',
-                'least(counts.' ~ measure ~ '_units, perturbation.last_contacts) * 256 + mod(counts.' ~ measure ~ '_cell_key, 256) + 1',
+                'least(matched.' ~ measure ~ '_units, perturbation.last_contacts) * 256 + mod(matched.' ~ measure ~ '_cell_key, 256) + 1',
             ) }}, 0
         )
 {%- endmacro %}
