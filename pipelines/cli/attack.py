@@ -152,6 +152,10 @@ def _print_trial(trial: Trial) -> None:
         f"A stranger gains {overall.value:.3f} ({_interval(overall)}) over all {overall.targets:,} targets; "
         f"allowed: {ADVANTAGE_ALLOWED}."
     )
+    for game in trial.too_telling:
+        OUT.print(
+            f"Above it, beyond chance: {game.secret} ({game.advantage.targets:,} contacts).", style="red"
+        )
     repeated = trial.repeated
     OUT.print(
         f"Built 100 times: {repeated.changing:,} of {repeated.cells:,} cells changed; the mean of all "

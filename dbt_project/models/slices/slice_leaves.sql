@@ -1,6 +1,6 @@
 -- The spine of a day: every campaign's place, from the platform down. A group keeps what all its messages
--- have in common; what differs reads `mixed`, so that each level splits the one above it. A workspace is never
--- taken in by another; below it, what is too little to be `other` is in the largest part.
+-- have in common; what differs reads `mixed`, so that each level splits the one above it. A workspace is
+-- never taken in by another; below it, what is too little to be `other` is in the largest part.
 {%- set levels = ['workspace_id', 'channel', 'message_category', 'template_ref', 'group_ref'] %}
 with groups as (
 
@@ -71,7 +71,11 @@ open_{{ loop.index }} as (
 
 placements_{{ loop.index }} as (
 
-    {{ roll_up('open_' ~ loop.index, parent=parents, child=level, contact='unit_token', absorbs=not loop.first) }}
+    {{
+        roll_up(
+            'open_' ~ loop.index, parent=parents, child=level, contact='unit_token', absorbs=not loop.first
+        )
+    }}
 
 ),
 
