@@ -15,6 +15,7 @@ from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices
 from pipelines.model_sql import DBT_PROJECT
 from pipelines.runtime import Runtime
+from pipelines.slices import month_end
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.retention import records
@@ -150,10 +151,10 @@ def _chunks(first: date, last: date, *, gaps: Collection[date], exist: bool) -> 
     if last < first or not exist:
         yield Chunk(EMPTY_DAY, EMPTY_DAY, has_month=True, is_last=last < first)
     while first <= last:
-        month_end = (first.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-        end = min(month_end, last, first + timedelta(days=MOST_DAYS_AT_ONCE - 1))
+        closes = month_end(first)
+        end = min(closes, last, first + timedelta(days=MOST_DAYS_AT_ONCE - 1))
         lost = any((day.year, day.month) == (end.year, end.month) for day in gaps)
-        yield Chunk(first, end, has_month=end == month_end and not lost, is_last=end == last)
+        yield Chunk(first, end, has_month=end == closes and not lost, is_last=end == last)
         first = end + timedelta(days=1)
 
 

@@ -9,11 +9,10 @@ from datetime import date
 from pathlib import Path
 
 import jinja2
-
-from pipelines.cube import MINIMUM_UNITS
+import yaml
 
 DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
-PERTURBATION_SEED = DBT_PROJECT / "seeds" / "perturbation.csv"
+_PERTURBATION = DBT_PROJECT / "seeds" / "perturbation.csv"
 _SOURCES = {
     "outbox": "int_outbox_messages",
     "events": "int_message_events_unioned",
@@ -30,21 +29,18 @@ class ModelSql:
         bounds: Kind of slice (`day`, `month`, `all`) → its first and last day; all days where it is missing.
     """
 
-    def __init__(self, *, minimum_contacts: int = MINIMUM_UNITS, lateness_days: int = 7) -> None:
+    def __init__(self, **variables: int) -> None:
+        """Take the project's variables, but for those given."""
         self.bounds: Mapping[str, tuple[date, date]] = {}
-        variables: Mapping[str, int] = {
-            "minimum_contacts": minimum_contacts,
-            "lateness_days": lateness_days,
-            "default_retention_days": 90,
-            "month_retention_days": 60,
-        }
+        project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
+        known = {**project["vars"], **variables}
         files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
         self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (SQL)
         self._macros = "\n".join(path.read_text("utf-8") for path in files)
         self._compiled: dict[str, jinja2.Template] = {}
         self._context: Mapping[str, Callable[..., object]] = {
             "ref": lambda name: f'"{name}"',
-            "var": variables.__getitem__,
+            "var": known.__getitem__,
             "config": lambda **_: "",
             "slices": lambda _column: {},
             "stored_sources": lambda: _SOURCES,
@@ -61,6 +57,12 @@ class ModelSql:
     def model(self, name: str) -> str:
         """A model of the project as plain SQL."""
         return self.render(next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8"))
+
+
+def perturbation(*, has_noise: bool = True) -> str:
+    """A query for the rows of the seed `perturbation`; without noise, all of them 0."""
+    noise = "noise" if has_noise else "0"
+    return f"select contacts, cell_key, {noise} as noise from read_csv('{_PERTURBATION}', header = true)"
 
 
 def _is_plain(path: Path) -> bool:

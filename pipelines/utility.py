@@ -11,16 +11,16 @@ from datetime import date
 import duckdb
 
 from pipelines.attacks.base import SCHEMAS
+from pipelines.attacks.worlds import NO_THRESHOLD
 from pipelines.cube import REST, Cube, Level
 from pipelines.dbt_cubes import cube_sql
-from pipelines.model_sql import PERTURBATION_SEED, ModelSql
+from pipelines.model_sql import ModelSql, perturbation
 from pipelines.surrogates import RECORD_KEYS
 
 THRESHOLDS = (5, 11, 20)
 # Contacts a campaign group has: lower bounds of the classes.
 SIZES = (0, 25, 100, 1_000)
 _FUNNEL, _MONTHS = "cube_campaign_daily", "cube_workspace_monthly"
-_EVERYTHING = -1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Iterator[Var
         models = ModelSql(minimum_contacts=threshold)
         for model in ("slice_campaign_groups", "slice_leaves"):
             _make(connection, models, model)
-        _build(connection, models, cube, "truth", threshold=_EVERYTHING, has_noise=False)
+        _build(connection, models, cube, "truth", threshold=NO_THRESHOLD, has_noise=False)
         for has_noise in (True, False):
             _build(connection, models, cube, "shown", threshold=threshold, has_noise=has_noise)
             yield _compare(connection, cube, threshold=threshold, has_noise=has_noise)
@@ -99,11 +99,8 @@ def _build(
     threshold: int,
     has_noise: bool,
 ) -> None:
-    noise = "noise" if has_noise else "0"
-    connection.execute(
-        "create or replace table memory.main.perturbation as "
-        f"select contacts, cell_key, {noise} as noise from read_csv('{PERTURBATION_SEED}', header = true)"
-    )
+    noise = perturbation(has_noise=has_noise)
+    connection.execute(f"create or replace table memory.main.perturbation as {noise}")
     sql = models.render(cube_sql(cube.model_copy(update={"minimum_units": threshold})))
     connection.execute(f"create or replace table memory.main.{table} as {sql}")
 

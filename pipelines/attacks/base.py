@@ -1,16 +1,19 @@
 """What worlds are drawn from: rows of the restricted zone, in memory, numbers in place of pseudonyms."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import duckdb
 import polars as pl
 
 from pipelines.attacks.worlds import Base
 from pipelines.model_sql import ModelSql
+from pipelines.slices import month_end
 
-# Models with the rows of people, and what of their rows no cube counts.
+# Models with the rows of people; what they need; what of their rows no cube counts.
 _DAILY = ("slice_messages", "slice_clicks")
 _MONTHLY = ("slice_month_messages", "slice_month_inbound", "slice_month_opt_outs")
+_DIMENSIONS = ("dim_campaigns", "dim_contacts", "dim_workspaces")
+_EVENTS = ("slice_inbound", "slice_opt_outs", "slice_link_clicks")
 _UNUSED = frozenset(
     {"send_date", "month", "workspace_id", "unit_token", "record_key", "message_token", "queued_at"}
 )
@@ -27,13 +30,13 @@ def base_of(
     """
     sql = models or ModelSql()
     month = day.replace(day=1)
-    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    last = month_end(day)
     sql.bounds = {"day": (day, day), "month": (month, last), "all": (month, last)}
     connection.execute(f"set search_path = '{SCHEMAS}'")
     # Nothing here is published, so nothing needs keys.
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as value")
     connection.execute("create or replace macro memory.main.record_key(w, unit) as 0")
-    _prepare(connection, workspace_id, month, last)
+    _prepare(connection, sql, workspace_id)
     for model in (*_DAILY, *_MONTHLY):
         connection.execute(f"create or replace table memory.main.{model} as {sql.model(model)}")
     tokens = ["select contact_token as unit_token from dim_contacts where contact_token is not null"]
@@ -47,29 +50,18 @@ def base_of(
     return Base(contacts, {model: _rows(connection, model) for model in (*_DAILY, *_MONTHLY)})
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, workspace_id: str, first: date, last: date) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, sql: ModelSql, workspace_id: str) -> None:
     """The models that the others need, of one workspace alone."""
-    for dimension in ("dim_campaigns", "dim_contacts", "dim_workspaces"):
-        _take(connection, dimension, f"warehouse.restricted.{dimension}", "true", workspace_id)
-    near = f"event_date between date '{first}' - 9 and date '{last}' + 8"
-    for model, source in (
-        ("slice_inbound", "warehouse.intermediate.int_inbound_messages_unioned"),
-        ("slice_opt_outs", "warehouse.intermediate.int_opt_outs_unioned"),
-        ("slice_link_clicks", "warehouse.staging.stg_app__link_clicks"),
-    ):
-        _take(connection, model, source, near, workspace_id)
+    first, last = sql.bounds["month"]
+    needed = {name: f"from warehouse.restricted.{name}" for name in _DIMENSIONS}
+    needed |= {name: sql.model(name) for name in _EVENTS}
     sent = f"send_date between date '{first}' and date '{last}'"
-    _take(connection, "slice_facts", "warehouse.restricted.fct_messages", sent, workspace_id)
-
-
-def _take(
-    connection: duckdb.DuckDBPyConnection, name: str, relation: str, condition: str, workspace_id: str
-) -> None:
-    connection.execute(
-        f"create or replace table memory.main.{name} as "
-        f"select * from {relation} where workspace_id = ? and {condition}",
-        [workspace_id],
-    )
+    needed["slice_facts"] = f"from warehouse.restricted.fct_messages where {sent}"
+    for name, query in needed.items():
+        connection.execute(
+            f"create or replace table memory.main.{name} as select * from ({query}) where workspace_id = ?",
+            [workspace_id],
+        )
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, model: str) -> pl.DataFrame:

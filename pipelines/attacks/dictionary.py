@@ -54,7 +54,7 @@ def attack_with_dictionary(connection: duckdb.DuckDBPyConnection, numbers: pl.Se
     forms = [numbers, "+" + numbers, "00" + numbers]
     strings = texts["text"]
     hexes = strings.str.to_lowercase().str.slice(0, _PREFIX)
-    runs = strings.str.extract_all(rf"\d{{{_SHORTEST_NUMBER},}}").list.explode().drop_nulls()
+    runs = strings.str.extract_all(rf"\d{{{_SHORTEST_NUMBER},}}")
     hits: set[str] = set()
     for form in forms:
         hashed = pl.DataFrame({"n": form})
@@ -63,11 +63,9 @@ def attack_with_dictionary(connection: duckdb.DuckDBPyConnection, numbers: pl.Se
         for name in _SHORT_HASHES:
             digest = hashed.select(getattr(plh.col("n").nchash, name)().cast(pl.String)).to_series()
             hits |= _common(digest, hexes)
+    numbered = _common(numbers, runs.list.explode().drop_nulls(), prefix=None)
     found = texts.filter(
-        hexes.is_in(list(hits))
-        | strings.str.extract_all(rf"\d{{{_SHORTEST_NUMBER},}}")
-        .list.eval(pl.element().is_in(_common(numbers, runs, prefix=None) or [""]))
-        .list.any()
+        hexes.is_in(list(hits)) | runs.list.eval(pl.element().is_in(list(numbered))).list.any()
     )
     findings = [
         Finding(ATTACK, table, None, column, "stands for a phone number that anybody can compute", cells)

@@ -12,7 +12,7 @@ from datetime import date
 import duckdb
 
 from pipelines.attacks.finding import Attacked, Finding
-from pipelines.attacks.subtraction import Key, System, cell_range, recovered
+from pipelines.attacks.subtraction import Key, System, cell_range, may_be_exact, recovered
 from pipelines.cube import Cube, Level, Period
 from pipelines.perturbation import LARGEST_NOISE
 from warehouse.connection import identifier
@@ -79,8 +79,7 @@ def _system(
         ).fetchall()
         for day, workspace, level, number, flag, whole in rows:
             cell = (cube.cube, str(day), str(workspace))
-            is_exact = cube.spine.period is Period.MONTH and level == Level.PLATFORM
-            reach = 0 if is_exact else noise
+            reach = 0 if may_be_exact(cube, level) else noise
             system.know(cell, *cell_range(number, flag, whole, k=cube.minimum_units, noise=reach))
             if flag is not None:
                 system.hidden[cell] = f"{cube.cube} {day}"

@@ -103,7 +103,9 @@ def attribute_by_stranger(features: np.ndarray, truth: np.ndarray, *, seed: int 
         truth: Worlds x targets: whether each did it. All are drawn alike, so what tells of one tells of each.
     """
     half = len(features) // 2
-    weights, cut = _learned(features[:half], _accusation(truth[:half]))
+    own = _accusation(truth[:half])
+    weights = _discriminant(features[:half], own)
+    cut = _cut(features[:half] @ weights, own)
     terms = _accusation(truth[half:]) * (features[half:] @ weights >= cut)
     prevalence = float(truth.mean())
     return _advantage(terms, targets=truth.shape[1], scale=2 * prevalence * (1 - prevalence), seed=seed)
@@ -123,16 +125,10 @@ def membership_by_stranger(
     terms = np.zeros(len(features) - half)
     for target in range(truth.shape[1]):
         often = copies[:half, target] - copies[:half, target].mean()
-        weights, _ = _learned(features[:half], often / max(np.abs(often).sum(), 1))
-        learned = _accusation(truth[:half, [target]])
-        cut = _cut(features[:half] @ weights, learned)
+        weights = _discriminant(features[:half], often / max(np.abs(often).sum(), 1))
+        cut = _cut(features[:half] @ weights, _accusation(truth[:half, [target]]))
         terms += _accusation(truth[half:, [target]]) * (features[half:] @ weights >= cut)
     return _advantage(terms / truth.shape[1], targets=truth.shape[1], scale=1.0, seed=seed)
-
-
-def _learned(features: np.ndarray, accusation: np.ndarray) -> tuple[np.ndarray, float]:
-    weights = _discriminant(features, accusation)
-    return weights, _cut(features @ weights, accusation)
 
 
 def _cut(scores: np.ndarray, accusation: np.ndarray) -> float:

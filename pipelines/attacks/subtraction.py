@@ -116,9 +116,7 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
         nodes.add(node)
         if value != TOTAL:
             parts.setdefault(node, []).append(cell)
-        # Totals of a month over the platform are exact, and the attacker knows it.
-        is_exact = cube.spine.period is Period.MONTH and level == Level.PLATFORM and value == TOTAL
-        reach = 0 if is_exact else noise
+        reach = 0 if may_be_exact(cube, level) and value == TOTAL else noise
         system.know(cell, *cell_range(number, flag, whole, k=cube.minimum_units, noise=reach))
         if flag is not None:
             system.hidden[cell] = cube.cube
@@ -129,6 +127,11 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
     for node in nodes:
         if children := _children(node, nodes):
             system.sums.append(((*node, "", TOTAL), tuple((*child, "", TOTAL) for child in children)))
+
+
+def may_be_exact(cube: Cube, level: object) -> bool:
+    """Whether totals are without noise, as the attacker knows: those of a month over the platform."""
+    return cube.spine.period is Period.MONTH and level == Level.PLATFORM
 
 
 def cell_range(number: object, flag: object, whole: object, *, k: int, noise: int) -> tuple[float, float]:

@@ -10,7 +10,6 @@ from pipelines.attacks.base import base_of
 from pipelines.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.attacks.lab import STRANGER, TRACED, Inferred, infer
 from pipelines.attacks.repetition import Repeated, repeat
-from pipelines.attacks.worlds import Base
 from pipelines.cube import MINIMUM_UNITS, Cube
 from pipelines.model_sql import ModelSql
 from warehouse.home import Home
@@ -35,16 +34,17 @@ class Trial:
     @property
     def too_telling(self) -> tuple[Inferred, ...]:
         """Games that a stranger wins more often than allowed, beyond chance."""
-        return tuple(
-            game
-            for game in self.games
-            if game.attacker == STRANGER and game.secret != TRACED and game.advantage.low > ADVANTAGE_ALLOWED
-        )
+        return tuple(game for game in self._bounded if game.advantage.low > ADVANTAGE_ALLOWED)
 
     @property
     def overall(self) -> Advantage:
         """What a stranger gains by all secrets and targets together."""
-        return _together(g.advantage for g in self.games if g.attacker == STRANGER and g.secret != TRACED)
+        return _together(game.advantage for game in self._bounded)
+
+    @property
+    def _bounded(self) -> list[Inferred]:
+        """Games for which there is a bound."""
+        return [game for game in self.games if game.attacker == STRANGER and game.secret != TRACED]
 
 
 def try_workspaces(
@@ -62,10 +62,9 @@ def try_workspaces(
         most: Workspaces to attack; spread evenly over their sizes.
     """
     models = ModelSql()
-    bases = [
-        base_of(connection, workspace_id=w, day=day, models=models) for w, day in _busiest_days(connection)
-    ]
-    chosen = _spread(sorted(bases, key=lambda base: base.contacts), most)
+    days = _spread(_busiest_days(connection), most)
+    bases = [base_of(connection, workspace_id=w, day=day, models=models) for w, day in days]
+    chosen = sorted(bases, key=lambda base: base.contacts)
     if not chosen:
         return None
     found: list[Inferred] = []
@@ -78,23 +77,22 @@ def try_workspaces(
 
 
 def _busiest_days(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, date]]:
-    """Of each workspace the day on which it wrote to most contacts, among days whose whole month is there."""
-    rows = connection.execute(
+    """Each workspace with the day on which it wrote to most contacts; the fewest first."""
+    return connection.execute(
+        "select workspace_id, arg_max(send_date, (contacts, send_date)) from ("
         "select workspace_id, send_date, count(distinct contact_token) as contacts "
-        "from warehouse.restricted.fct_messages group by 1, 2 having contacts >= ? order by 3 desc, 1, 2",
+        "from warehouse.restricted.fct_messages group by 1, 2 having contacts >= ?) "
+        "group by workspace_id order by max(contacts), workspace_id",
         [MINIMUM_UNITS],
     ).fetchall()
-    days: dict[str, date] = {}
-    for workspace, day, _ in rows:
-        days.setdefault(workspace, day)
-    return list(days.items())
 
 
-def _spread(bases: Sequence[Base], most: int) -> list[Base]:
-    if len(bases) <= most:
-        return list(bases)
-    step = (len(bases) - 1) / max(most - 1, 1)
-    return [bases[round(n * step)] for n in range(most)]
+def _spread(days: Sequence[tuple[str, date]], most: int) -> list[tuple[str, date]]:
+    """Some of them, evenly spread from the first to the last."""
+    if len(days) <= most:
+        return list(days)
+    step = (len(days) - 1) / max(most - 1, 1)
+    return [days[round(n * step)] for n in range(most)]
 
 
 def _summed(found: Iterable[Inferred]) -> list[Inferred]:

@@ -15,13 +15,15 @@ import polars as pl
 
 from pipelines.cube import Cube
 from pipelines.dbt_cubes import cube_sql
-from pipelines.model_sql import PERTURBATION_SEED, ModelSql
+from pipelines.model_sql import ModelSql, perturbation
 from pipelines.surrogates import RECORD_KEYS
 from warehouse.connection import identifier
 
 # One month per world from here on.
 _FIRST_MONTH = date(1900, 1, 1)
 WORKSPACE = "attacked"
+# Below every count, also with noise: nothing is coded, and every value stands alone.
+NO_THRESHOLD = -1_000
 # Models that are made of the rows below, in the order in which they need each other.
 _DERIVED = (
     "slice_campaign_groups",
@@ -99,7 +101,6 @@ class Worlds:
         connection.unregister("_drawn")
         connection.execute("create or replace macro surrogate(w, kind, value) as kind || ' ' || value")
         connection.execute("create or replace table dim_workspaces (workspace_id varchar)")
-        self._weaken(NONE)
         for model in _DERIVED:
             connection.execute(f"create or replace table {identifier(model)} as {self._models.model(model)}")
 
@@ -114,13 +115,6 @@ class Worlds:
         )
         self._connection.unregister("_base")
 
-    def _weaken(self, weakening: Weakening) -> None:
-        noise = "noise" if weakening.has_noise else "0"
-        self._connection.execute(
-            "create or replace table perturbation as "
-            f"select contacts, cell_key, {noise} as noise from read_csv('{PERTURBATION_SEED}', header = true)"
-        )
-
     def publish(self, cube: Cube, *, weakening: Weakening = NONE) -> pl.DataFrame:
         """What a cube says of every world.
 
@@ -128,8 +122,9 @@ class Worlds:
             One row per cell and measure: `world`, `level`, `cell` (the cube, the node and the value of the
             dimension), `measure`, `number`, `flag`.
         """
-        self._weaken(weakening)
-        weakened = cube if weakening.has_coding else cube.model_copy(update={"minimum_units": -1_000})
+        noise = perturbation(has_noise=weakening.has_noise)
+        self._connection.execute(f"create or replace table perturbation as {noise}")
+        weakened = cube if weakening.has_coding else cube.model_copy(update={"minimum_units": NO_THRESHOLD})
         sql = self._models.render(cube_sql(weakened))
         period = cube.spine.period.column
         names = ", ".join(("level", *cube.path, *([cube.dimension.name] if cube.dimension else [])))

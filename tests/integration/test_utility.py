@@ -8,7 +8,7 @@ import pytest
 from pipelines.attacks.base import base_of
 from pipelines.attacks.trial import try_workspaces
 from pipelines.cube import load_cubes
-from pipelines.runtime import open_runtime, view_schema
+from pipelines.runtime import open_runtime
 from pipelines.utility import utility_of
 from warehouse.session import open_session
 
@@ -19,8 +19,7 @@ DAY = date(2026, 5, 4)
 @pytest.fixture
 def session(built):
     runtime = open_runtime(built.home)
-    schemas = {name: view_schema(contract) for name, contract in runtime.contracts.items()}
-    with open_session(built.home, schemas=schemas, read_only=True) as connection:
+    with open_session(built.home, schemas=runtime.schemas, read_only=True) as connection:
         yield connection, built.home
 
 

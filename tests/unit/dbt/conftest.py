@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.contract import load_contracts
-from pipelines.model_sql import DBT_PROJECT, PERTURBATION_SEED, ModelSql
+from pipelines.model_sql import DBT_PROJECT, ModelSql, perturbation
 from pipelines.runtime import view_schema
 
 VIEWS = (
@@ -37,9 +37,7 @@ class Sql:
         self.connection.execute(
             f"create table provider_error_codes as from read_csv('{seed}', all_varchar = true, header = true)"
         )
-        self.connection.execute(
-            f"create table perturbation as from read_csv('{PERTURBATION_SEED}', header = true)"
-        )
+        self.connection.execute(f"create table perturbation as {perturbation()}")
         for name in VIEWS:
             self.connection.execute(f'create view "{name}" as {self.models.model(name)}')
 
