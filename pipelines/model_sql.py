@@ -11,6 +11,8 @@ from pathlib import Path
 import jinja2
 import yaml
 
+# Variables by which sums are exact: the most active contact bounds nobody.
+UNBOUNDED = {"bounding_rank": 1}
 DBT_PROJECT = Path(__file__).parents[1] / "dbt_project"
 _PERTURBATION = DBT_PROJECT / "seeds" / "perturbation.csv"
 _SOURCES = {
@@ -26,6 +28,7 @@ class ModelSql:
     """Renders models and macros; every relation goes by its bare name.
 
     Attributes:
+        variables: The project's, but for those given.
         bounds: Kind of slice (`day`, `month`, `all`) → its first and last day; all days where it is missing.
     """
 
@@ -33,14 +36,13 @@ class ModelSql:
         """Take the project's variables, but for those given."""
         self.bounds: Mapping[str, tuple[date, date]] = {}
         project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
-        known = {**project["vars"], **variables}
+        self.variables: Mapping[str, int] = {**project["vars"], **variables}
         files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
         self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (SQL)
         self._macros = "\n".join(path.read_text("utf-8") for path in files)
         self._compiled: dict[str, jinja2.Template] = {}
         self._context: Mapping[str, Callable[..., object]] = {
             "ref": lambda name: f'"{name}"',
-            "var": known.__getitem__,
             "config": lambda **_: "",
             "slices": lambda _column: {},
             "stored_sources": lambda: _SOURCES,
@@ -48,11 +50,12 @@ class ModelSql:
             "slice_to": lambda period: self.bounds[period][1] if period in self.bounds else None,
         }
 
-    def render(self, text: str) -> str:
-        """A query with macros as plain SQL."""
+    def render(self, text: str, **variables: int) -> str:
+        """A query with macros as plain SQL, with the project's variables but for those given."""
         if text not in self._compiled:
             self._compiled[text] = self._jinja.from_string(self._macros + "\n" + text)
-        return self._compiled[text].render(self._context)
+        known = {**self.variables, **variables}
+        return self._compiled[text].render(self._context, var=known.__getitem__)
 
     def model(self, name: str) -> str:
         """A model of the project as plain SQL."""

@@ -14,7 +14,7 @@ from pipelines.attacks.base import SCHEMAS
 from pipelines.attacks.worlds import NO_THRESHOLD
 from pipelines.cube import REST, Cube, Level
 from pipelines.dbt_cubes import cube_sql
-from pipelines.model_sql import ModelSql, perturbation
+from pipelines.model_sql import UNBOUNDED, ModelSql, perturbation
 from pipelines.surrogates import RECORD_KEYS
 
 THRESHOLDS = (5, 11, 20)
@@ -101,7 +101,8 @@ def _build(
 ) -> None:
     noise = perturbation(has_noise=has_noise)
     connection.execute(f"create or replace table memory.main.perturbation as {noise}")
-    sql = models.render(cube_sql(cube.model_copy(update={"minimum_units": threshold})))
+    weakened = cube.model_copy(update={"minimum_units": threshold})
+    sql = models.render(cube_sql(weakened), **({} if has_noise else UNBOUNDED))
     connection.execute(f"create or replace table memory.main.{table} as {sql}")
 
 

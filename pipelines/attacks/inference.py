@@ -56,14 +56,14 @@ class KnownCell:
 
     Attributes:
         shown, flag: As published, one per world; number or code.
-        people, total, largest: Contacts counted, what they add together, and the most that one of them adds.
+        people, total, bound: Contacts counted, what they count for together, and the most that one counts for.
     """
 
     shown: np.ndarray
     flag: np.ndarray
     people: np.ndarray
     total: np.ndarray
-    largest: np.ndarray
+    bound: np.ndarray
 
 
 def features_of(cells: pl.DataFrame, *, worlds: int) -> np.ndarray:
@@ -210,11 +210,11 @@ def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: in
     """Probability of what is published, if so many people added so much."""
     chances = _chances()[np.clip(people, 0, last_count())]
     steps = np.arange(-LARGEST_NOISE, LARGEST_NOISE + 1)
-    # Noise of a sum lies within half a step of the most that one adds: see the macro `scaled_noise_of`.
-    largest = np.maximum(cell.largest, 1)[:, np.newaxis]
+    # Noise of a sum lies within half a step of the most that one counts for: see the macro `scaled_noise_of`.
+    bound = np.maximum(cell.bound, 1)[:, np.newaxis]
     off = (np.nan_to_num(cell.shown) - total)[:, np.newaxis]
-    within = np.clip((off + 0.5) / largest - steps + 0.5, 0, 1) - np.clip(
-        (off - 0.5) / largest - steps + 0.5, 0, 1
+    within = np.clip((off + 0.5) / bound - steps + 0.5, 0, 1) - np.clip(
+        (off - 0.5) / bound - steps + 0.5, 0, 1
     )
     exact = (chances * within).sum(axis=1)
     few = (chances * (people[:, np.newaxis] + steps < k)).sum(axis=1)

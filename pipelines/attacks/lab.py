@@ -134,7 +134,8 @@ def infer(
             yield found(STRANGER, kind, traced(chosen, features_of(told, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
     drawn = donors[:, np.setdiff1d(ordinary, known)]
-    for name, truth, cells in _secrets(base, donors, drawn, published):
+    rank = models.variables["bounding_rank"] if weakening.is_bounded else 1
+    for name, truth, cells in _secrets(base, donors, drawn, published, bounding_rank=rank):
         yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
         insider = attribute_by_insider(cells, truth, k=cubes[FUNNEL].minimum_units, seed=seed)
         yield found(INSIDER, name, insider)
@@ -143,7 +144,12 @@ def infer(
 
 
 def _secrets(
-    base: Base, donors: np.ndarray, drawn: np.ndarray, published: Mapping[str, pl.DataFrame]
+    base: Base,
+    donors: np.ndarray,
+    drawn: np.ndarray,
+    published: Mapping[str, pl.DataFrame],
+    *,
+    bounding_rank: int,
 ) -> Iterator[tuple[str, np.ndarray, list[KnownCell]]]:
     """Each secret that is true of some: of whom in which world, and what the insider sees of it."""
     for name, secret in SECRETS.items():
@@ -154,7 +160,7 @@ def _secrets(
                 name,
                 truth,
                 [
-                    _known_cell(published[cube], secret.measure, adds[donors])
+                    _known_cell(published[cube], secret.measure, adds[donors], rank=bounding_rank)
                     for cube, adds in ((FUNNEL, daily), (MONTH, monthly))
                 ],
             )
@@ -206,16 +212,21 @@ def _adds(base: Base, model: str, secret: Secret) -> np.ndarray:
     return np.minimum(adds, 1) if secret.measure.endswith("_contacts") else adds
 
 
-def _known_cell(published: pl.DataFrame, measure: str, adds: np.ndarray) -> KnownCell:
+def _known_cell(published: pl.DataFrame, measure: str, adds: np.ndarray, *, rank: int) -> KnownCell:
     """The one cell of the workspace as a whole: what is published of it, and what its people add.
 
     Args:
         published: Of a cube without a dimension.
         adds: Worlds x contacts.
+        rank: Nobody counts for more than this most active contact.
     """
+    place = max(adds.shape[1] - rank, 0)
+    bound = np.partition(adds, place, axis=1)[:, place]
     cell = published.filter((pl.col("measure") == measure) & (pl.col("level") == Level.WORKSPACE))
     shown, flag = np.full(len(adds), np.nan), np.full(len(adds), "<k", dtype=object)
     places = cell["world"].to_numpy()
     shown[places] = cell["number"].cast(pl.Float64).to_numpy()
     flag[places] = cell["flag"].fill_null("").to_numpy()
-    return KnownCell(shown, flag, (adds > 0).sum(axis=1), adds.sum(axis=1), adds.max(axis=1))
+    return KnownCell(
+        shown, flag, (adds > 0).sum(axis=1), np.minimum(adds, bound[:, np.newaxis]).sum(axis=1), bound
+    )

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.cube import Cube
 from pipelines.dbt_cubes import cube_sql
-from pipelines.model_sql import ModelSql, perturbation
+from pipelines.model_sql import UNBOUNDED, ModelSql, perturbation
 from pipelines.surrogates import RECORD_KEYS
 from warehouse.connection import identifier
 
@@ -53,11 +53,12 @@ class Weakening:
     """What a build leaves out, to see that an attack can succeed."""
 
     has_noise: bool = True
+    is_bounded: bool = True
     has_coding: bool = True
 
 
 NONE = Weakening()
-EXACT = Weakening(has_noise=False, has_coding=False)
+EXACT = Weakening(has_noise=False, is_bounded=False, has_coding=False)
 
 
 def draw_keys(shape: tuple[int, ...], *, seed: int) -> np.ndarray:
@@ -125,7 +126,7 @@ class Worlds:
         noise = perturbation(has_noise=weakening.has_noise)
         self._connection.execute(f"create or replace table perturbation as {noise}")
         weakened = cube if weakening.has_coding else cube.model_copy(update={"minimum_units": NO_THRESHOLD})
-        sql = self._models.render(cube_sql(weakened))
+        sql = self._models.render(cube_sql(weakened), **({} if weakening.is_bounded else UNBOUNDED))
         period = cube.spine.period.column
         names = ", ".join(("level", *cube.path, *([cube.dimension.name] if cube.dimension else [])))
         cells = self._connection.execute(
