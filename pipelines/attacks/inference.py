@@ -56,7 +56,7 @@ class KnownCell:
 
     Attributes:
         shown, flag: As published, one per world; number or code.
-        people, total, bound: Contacts counted, what they count for together, and the most that one counts for.
+        people, total, bound: Contacts counted, what they count for together, and the most one counts for.
     """
 
     shown: np.ndarray
