@@ -37,6 +37,7 @@ whatsapp as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         status in ('accepted', 'pending', 'sent', 'failed') as is_start,
+        received_at,
         event_date
     from whatsapp_statuses
 
@@ -63,6 +64,7 @@ twilio_callbacks as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         status not in ('delivered', 'read') as is_start,
+        received_at,
         event_date
     from {{ ref('stg_twilio__statuses') }}
     where status not in ('receiving', 'received')
@@ -91,6 +93,7 @@ twilio_exports as (
         price as price_amount,
         upper(price_currency) as price_currency,
         true as is_start,
+        received_at,
         event_date
     from {{ ref('stg_twilio__messages') }}
     where direction <> 'inbound'
@@ -116,6 +119,7 @@ twilio_sent as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         true as is_start,
+        received_at,
         event_date
     from {{ ref('stg_twilio__messages') }}
     where
@@ -150,6 +154,7 @@ smpp as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         true as is_start,
+        received_at,
         event_date
     from {{ ref('stg_smpp__receipts') }}
 

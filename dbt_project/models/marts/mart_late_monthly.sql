@@ -1,0 +1,25 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_late_monthly') }}
+
+),
+
+workspaces as (
+
+    select * from {{ ref('dim_published_workspaces') }}
+
+)
+
+select
+    cells.month,
+    cells.level,
+    cells.workspace_key,
+    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    cells.late_contacts,
+    cells.late_contacts_flag,
+    cells.late_statuses,
+    cells.late_statuses_flag
+from cells
+left join workspaces
+    on cells.workspace_key = workspaces.workspace_key
