@@ -11,3 +11,8 @@
         true
     {%- endif -%}
 {%- endmacro %}
+
+{#- Whether something reached us before the slice of a day closed (`pipelines.slices`). -#}
+{% macro before_close(received_at, day) -%}
+    cast({{ received_at }} as date) <= {{ day }} + {{ (var('lateness_days') | int) + 1 }}
+{%- endmacro %}
