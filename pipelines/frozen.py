@@ -34,6 +34,11 @@ class FrozenSlice:
     is_gap: bool
     is_released: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all its rows are there: it is frozen for no other reason than its release."""
+        return self.is_released and self.evidence is None
+
 
 class FrozenSliceError(PipelineError):
     """Slices were to be built of days that are released, or lost rows."""
@@ -90,13 +95,19 @@ def frozen_slices(runtime: Runtime, *, first: date, last: date) -> list[FrozenSl
     return found
 
 
-def refuse_frozen_slices(runtime: Runtime, *, first: date, last: date) -> None:
+def refuse_frozen_slices(runtime: Runtime, *, first: date, last: date, may_be_released: bool = False) -> None:
     """Let nobody build days that are released or lost rows.
+
+    Args:
+        may_be_released: Released days are renewed on purpose (`pipelines/renewal.py`).
 
     Raises:
         FrozenSliceError: There are some; names the first and the evidence of its deletion.
     """
-    if found := frozen_slices(runtime, first=first, last=last):
+    found = frozen_slices(runtime, first=first, last=last)
+    if may_be_released:
+        found = [each for each in found if not each.is_whole]
+    if found:
         raise FrozenSliceError(found)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,15 +11,17 @@ from typing import Any
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
+from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices
 from pipelines.model_sql import DBT_PROJECT
 from pipelines.runtime import Runtime
 from pipelines.slices import month_end
+from warehouse.connection import connect
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.retention import records
-from warehouse.session import leases
+from warehouse.session import attach_database, leases
 
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
@@ -77,6 +79,7 @@ def build(
     to_day: date,
     select: str | None = None,
     progress: Progress | None = None,
+    is_renewal: bool = False,
 ) -> BuildSummary:
     """Build cubes, some days at a time, then the marts over them, and test both.
 
@@ -89,6 +92,7 @@ def build(
             ``from_day``: no slice is built, but all tables exist afterwards.
         select: dbt selection; None = everything.
         progress: Called with slices done and in all.
+        is_renewal: Released days are built again on purpose (`pipelines/renewal.py`).
 
     Raises:
         FrozenSliceError: Rows of a day were deleted; names it and the evidence. Nothing was built.
@@ -101,7 +105,7 @@ def build(
     summaries: list[BuildSummary] = []
     with leases(runtime.home), _connection_closed_afterwards():
         if days:
-            refuse_frozen_slices(runtime, first=from_day, last=to_day)
+            refuse_frozen_slices(runtime, first=from_day, last=to_day, may_be_released=is_renewal)
         unsound = runtime.ledger.unsound_marts()
         runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
         try:
@@ -159,7 +163,22 @@ def _chunks(first: date, last: date, *, gaps: Collection[date], exist: bool) -> 
 
 
 def _exist(runtime: Runtime) -> bool:
-    return runtime.ledger.built_until() is not None
+    """Whether there is a table of every cube, also of those that were declared since the last build."""
+    if not runtime.home.warehouse_path.exists():
+        return False
+    with closing(connect(tmp=runtime.home.tmp)) as connection:
+        attach_database(
+            connection,
+            runtime.home.warehouse_path,
+            alias="warehouse",
+            keyring=runtime.keyring,
+            read_only=True,
+        )
+        rows = connection.execute(
+            "select table_name from duckdb_tables() "
+            "where database_name = 'warehouse' and schema_name = 'cubes'"
+        ).fetchall()
+    return {name for (name,) in rows} >= set(load_cubes())
 
 
 def _gaps(runtime: Runtime) -> frozenset[date]:

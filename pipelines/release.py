@@ -1,6 +1,8 @@
 """Releasing: new slices are attacked, recorded and published; what was released before is left as it is."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
 from pipelines.attacks.finding import Attacked, Finding
 from pipelines.attacks.suite import attack, coarsen_slices
@@ -41,11 +43,16 @@ class Released:
     rounds: int
 
 
-def release_and_publish(runtime: Runtime) -> Released:
+def release_and_publish(
+    runtime: Runtime, *, renewed: Collection[tuple[str, date]] = (), why: str = ""
+) -> Released:
     """Attack every slice that is not released yet, record it, and replace the published copy.
 
     What an attack finds is taken back before anything is released: the measure of that slice is coded, or
     the slice withheld, and the marts are built again.
+
+    Args:
+        renewed: Slices that are a new line of what was released (`pipelines/renewal.py`), and why.
 
     Raises:
         ThawedSliceError: A released slice is not what it was; nothing is published.
@@ -55,25 +62,26 @@ def release_and_publish(runtime: Runtime) -> Released:
     """
     if unsound := runtime.ledger.unsound_marts():
         raise UnsoundMartsError(sorted(unsound))
-    waiting, attacks = _attacked(runtime)
+    waiting, attacks = _attacked(runtime, renewed)
     rounds = 0
     while findings := [finding for each in attacks for finding in each.findings]:
         if rounds == MOST_ROUNDS:
             raise AttackedError(findings)
         _coarsen(runtime, findings)
         rounds += 1
-        waiting, attacks = _attacked(runtime)
+        waiting, attacks = _attacked(runtime, renewed)
     if rounds:
         build(runtime, from_day=EMPTY_DAY, to_day=EMPTY_DAY.min, select=OVER_CUBES)
-    if waiting:
-        release(runtime.ledger, waiting, why="closed")
+    lines = [each for each in waiting if (each.cube, each.period) in renewed]
+    release(runtime.ledger, lines, why=why)
+    release(runtime.ledger, [each for each in waiting if each not in lines], why="closed")
     published = publish(runtime.home, keyring=runtime.keyring)
     return Released(published, tuple(attacks), rounds)
 
 
-def _attacked(runtime: Runtime) -> tuple[list[Slice], list[Attacked]]:
+def _attacked(runtime: Runtime, renewed: Collection[tuple[str, date]]) -> tuple[list[Slice], list[Attacked]]:
     with open_session(runtime.home, schemas={}, read_only=True) as connection:
-        waiting = unreleased(runtime.ledger, slices_in(connection))
+        waiting = unreleased(runtime.ledger, slices_in(connection), renewed=renewed)
         return waiting, attack(connection, load_cubes(), waiting)
 
 

@@ -15,7 +15,7 @@ from warehouse.errors import ThawedSliceError, UnreleasedSliceError
 from warehouse.ledger import Ledger
 
 _CUBES = "cubes"
-_PERIODS = ("send_date", "month")
+PERIODS = ("send_date", "month")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -53,7 +53,7 @@ def slices_in(connection: duckdb.DuckDBPyConnection, *, cubes: Collection[str] |
 
 def _slices_of(connection: duckdb.DuckDBPyConnection, cube: str, columns: Iterable[str]) -> Iterable[Slice]:
     names = list(columns)
-    period = identifier(next(name for name in _PERIODS if name in names))
+    period = identifier(next(name for name in PERIODS if name in names))
     # A null and the text that stands for it must differ, and so must two values and one with a separator.
     cells = ", ".join(
         f"coalesce(len({c}::varchar) || ':' || {c}::varchar, '-')" for c in map(identifier, names)
@@ -81,14 +81,19 @@ def released_periods(ledger: Ledger, *, suffix: str) -> frozenset[date]:
     return frozenset(date.fromisoformat(row["period"]) for row in rows)
 
 
-def unreleased(ledger: Ledger, slices: Iterable[Slice]) -> list[Slice]:
+def unreleased(
+    ledger: Ledger, slices: Iterable[Slice], *, renewed: Collection[tuple[str, date]] = ()
+) -> list[Slice]:
     """The slices that are not recorded yet.
+
+    Args:
+        renewed: Slices that were built again on purpose: what is recorded of them is an earlier line.
 
     Raises:
         ThawedSliceError: A recorded slice is gone or differs from its record.
     """
     present = {(each.cube, each.period): each for each in slices}
-    known = released(ledger)
+    known = {key: record for key, record in released(ledger).items() if key not in renewed}
     changed = sorted(key for key, record in known.items() if _differs(record, present.get(key)))
     if changed:
         raise ThawedSliceError(changed)
@@ -118,6 +123,45 @@ def release(ledger: Ledger, slices: Iterable[Slice], *, why: str) -> None:
                 "values (?, ?, ?, ?, ?, ?, ?)",
                 (*key, line, each.digest, each.rows, why, now),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Slices of one cube that were recorded again at once.
+
+    Attributes:
+        line: 2 for the first time.
+        released_at: ISO 8601, UTC.
+    """
+
+    cube: str
+    first: date
+    last: date
+    line: int
+    slices: int
+    released_at: str
+    why: str
+
+
+def renewals(ledger: Ledger) -> list[Renewed]:
+    """All slices that were recorded more than once, by time and cube."""
+    rows = ledger.read(
+        "select cube, min(period) as first, max(period) as last, line, count(*) as slices, released_at, why "
+        "from released_slices where line > 1 group by cube, line, released_at, why "
+        "order by released_at, cube, line"
+    )
+    return [
+        Renewed(
+            cube=row["cube"],
+            first=date.fromisoformat(row["first"]),
+            last=date.fromisoformat(row["last"]),
+            line=row["line"],
+            slices=row["slices"],
+            released_at=row["released_at"],
+            why=row["why"],
+        )
+        for row in rows
+    ]
 
 
 def expect_change(ledger: Ledger, slices: Collection[tuple[str, date]]) -> None:

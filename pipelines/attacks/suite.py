@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import duckdb
 
-from pipelines.attacks import differencing, subtraction, threshold
+from pipelines.attacks import differencing, lines, subtraction, threshold
 from pipelines.attacks.finding import Attacked, Finding
 from pipelines.cube import Cube
 from warehouse.connection import identifier
@@ -16,6 +16,7 @@ ATTACKS: Mapping[str, Callable[..., Attacked]] = {
     threshold.ATTACK: threshold.attack_thresholds,
     subtraction.ATTACK: subtraction.attack_by_subtraction,
     differencing.ATTACK: differencing.attack_by_differencing,
+    lines.ATTACK: lines.attack_lines,
 }
 
 

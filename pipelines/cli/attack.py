@@ -20,7 +20,7 @@ from pipelines.attacks.trial import Trial, try_workspaces
 from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import OUT, stages
+from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.cube import load_cubes
 from pipelines.pages import pages
 from pipelines.perturbation import last_count, noises
@@ -164,7 +164,7 @@ def _print_trial(trial: Trial) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = bare_table(title=title)
     for name in columns:
         table.add_column(name, justify="left" if name in ("attack", "attacker", "of a contact:") else "right")
     return table

@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 import duckdb
 import typer
-from rich.table import Table
 
 from pipelines.cli.options import HomeOption, runtime_at
-from pipelines.cli.report import OUT, print_summary, stages
+from pipelines.cli.report import OUT, bare_table, print_summary, stages
 from pipelines.cli.run import print_run
 from pipelines.errors import PipelineError
 from pipelines.loading import Options
@@ -94,7 +93,7 @@ def _print_funnel(runtime: Runtime) -> None:
     with duckdb.connect(runtime.home.published_path, read_only=True) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
     title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    table = bare_table(title=title)
     for name in ("campaign", "channel"):
         table.add_column(name, overflow="ellipsis", no_wrap=True)
     for name in (

@@ -7,10 +7,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import OUT
+from pipelines.cli.report import OUT, bare_table
 from pipelines.contract import PLATFORM_WORKSPACE, WorkspaceFrom
 from pipelines.facts import data_sets, facts_of
 from pipelines.runtime import Runtime
@@ -134,7 +133,7 @@ def _print(told: Sequence[Explanation], why: Mapping[str, Sequence[str]] | None)
     groups: dict[Explanation, list[str]] = defaultdict(list)
     for explanation in sorted(told, key=lambda e: (e.category, e.source)):
         groups[replace(explanation, source="")].append(explanation.source)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = bare_table()
     for column in ("category", "decided by", "goes on", "window", "class", "since", "policy of"):
         table.add_column(column, no_wrap=True)
     for cells in dict.fromkeys(tuple(_cells(explanation)) for explanation in groups):

@@ -4,9 +4,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 import typer
-from rich.table import Table
 
-from pipelines.cli.report import OUT, stages
+from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.synthetic import WorldSpec, WorldSummary
 from pipelines.synthetic import generate as generate_world
 
@@ -39,7 +38,7 @@ def generate(
 
 
 def _print(out: Path, summary: WorldSummary) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("data set")
     table.add_column("rows", justify="right")
     for source, rows in summary.records.items():

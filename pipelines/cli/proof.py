@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, OUT, stages
+from pipelines.cli.report import ERR, OUT, bare_table, stages
 from pipelines.proof import accept_restored_ledger, prove
 from pipelines.retention_page import write_page
 from pipelines.retention_report import make_report
@@ -69,7 +68,7 @@ def print_verified(verified: Verified) -> None:
     if not verified.findings:
         OUT.print("Nothing is past its window.", style="green")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", style="red")
+    table = bare_table(style="red")
     table.add_column("where", no_wrap=True)
     table.add_column("how many", justify="right")
     table.add_column("what", overflow="fold")

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import OUT, print_summary
+from pipelines.cli.report import OUT, bare_table, print_summary
 from pipelines.loading import Options
 from pipelines.quarantine import list_quarantined, retry_quarantined
 
@@ -26,7 +25,7 @@ def list_(home: HomeOption = None) -> None:
     if not waiting:
         OUT.print("Nothing is in quarantine.")
         return
-    table = Table("since", "feed", "data set", "reason", "records", box=None, pad_edge=False)
+    table = bare_table("since", "feed", "data set", "reason", "records")
     for line in waiting:
         table.add_row(str(line.since), line.feed, line.source, line.reason, f"{line.records:,}")
     OUT.print(table)

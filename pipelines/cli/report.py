@@ -20,6 +20,19 @@ OUT = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 ERR = Console(stderr=True)
 
 
+def bare_table(*columns: str, title: str | None = None, style: str = "") -> Table:
+    """A table without lines; columns may be given later, with their alignment."""
+    return Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        style=style,
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Progress on stderr, gone when done; silent where nobody watches."""
@@ -62,7 +75,7 @@ def print_counts(counts: Iterable[Count]) -> None:
             reasons.setdefault(count.source, Counter())[f"{count.outcome}: {count.reason}"] += count.rows
     if not by_source:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("data set", no_wrap=True, min_width=28)
     for column in ("read", "kept", "duplicate", "dropped", "quarantined"):
         table.add_column(column, justify="right")

@@ -3,12 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from pipelines.cli.explain import explain
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.proof import report, verify
-from pipelines.cli.report import OUT, stages
+from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.facts import facts_of
 from pipelines.retention import Finished, apply_by_hash, plan_retention
 from pipelines.runtime import Runtime
@@ -75,7 +74,7 @@ def _print_rows(found: Plan) -> None:
     rows = found.rows_by()
     if not rows:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", title="Rows", title_justify="left")
+    table = bare_table(title="Rows")
     for column in ("data set", "what becomes of them", "rule"):
         table.add_column(column, no_wrap=True)
     table.add_column("rows", justify="right")

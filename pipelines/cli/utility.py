@@ -4,11 +4,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import OUT
+from pipelines.cli.report import OUT, bare_table
 from pipelines.cube import MINIMUM_UNITS, load_cubes
 from pipelines.utility import SIZES, Utility, utility_of
 
@@ -34,7 +33,7 @@ def utility(
 
 
 def _print(found: Utility, *, title: str) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = bare_table(title=title)
     sizes = [f"coded, {least}+ contacts" for least in SIZES]
     for name in ("k", "noise", "bias", "spread", "messages at campaign level", *sizes):
         table.add_column(name, justify="right")

@@ -12,6 +12,7 @@ from warehouse.errors import CoarseningError, StoreError
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
+from warehouse.lines import SCHEMA as LINES
 from warehouse.locks import warehouse_lock
 from warehouse.releases import expect_change
 from warehouse.session import LOCK_TIMEOUT_S, attach_database
@@ -133,6 +134,9 @@ def coarsen_tables(connection: duckdb.DuckDBPyConnection, ended: Sequence[str]) 
     """
     cubes = [_cube(name, columns) for name, columns in _keyed_tables(connection, _CUBES).items()]
     marts = [f"warehouse.{_MARTS}.{identifier(name)}" for name in _keyed_tables(connection, _MARTS)]
+    # Earlier lines are for attacks alone; whoever left takes no part in them.
+    for name in _keyed_tables(connection, LINES):
+        _delete(connection, f"warehouse.{LINES}.{identifier(name)}", ended)
     slices = tuple((cube.name, period) for cube in cubes for period in _periods(connection, cube, ended))
     return Coarsened(
         cube_rows=sum(_coarsen_cube(connection, cube, ended) for cube in cubes),

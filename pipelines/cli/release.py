@@ -1,0 +1,65 @@
+"""`wasms release`: released slices, and how to build them again on purpose."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import HomeOption, moment, runtime_at
+from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.renewal import renew_release, renewable
+from warehouse.releases import renewals
+
+app = typer.Typer(
+    no_args_is_help=True, help="What was published once: which slices have a new line, or start one."
+)
+
+
+@app.command("list")
+def list_(home: HomeOption = None) -> None:
+    """Print which released slices were recorded anew, when and why."""
+    found = renewals(runtime_at(home).ledger)
+    if not found:
+        OUT.print("Every released slice is as it was published first.")
+        return
+    table = bare_table("cube", "from", "to", "line", "slices", "since", "why")
+    for each in found:
+        line, slices = str(each.line), f"{each.slices:,}"
+        table.add_row(each.cube, str(each.first), str(each.last), line, slices, each.released_at, each.why)
+    OUT.print(table)
+
+
+@app.command()
+def renew(
+    from_: Annotated[str, typer.Option("--from", metavar="DATE", help="First day.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.", show_default=False)],
+    why: Annotated[
+        str,
+        typer.Option(help="The reason; stays on record, so it must name nobody.", show_default=False),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be built again; change nothing.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Build released slices again, as a new line: for when what was published is wrong.
+
+    Rows that would change by fewer than 11 stay what they are; old and new are attacked together. Not
+    possible once rows of the days were deleted, nor more than three times.
+    """
+    if not why.strip():
+        raise typer.BadParameter("say why", param_hint="--why")
+    runtime = runtime_at(home)
+    first, last = moment(from_, option="--from").date(), moment(to, option="--to").date()
+    if dry_run:
+        slices = renewable(runtime, first=first, last=last)
+        days, months = ({p for c, p in slices if c.endswith(end)} for end in ("_daily", "_monthly"))
+        OUT.print(
+            f"{len(slices)} slices of {len(days)} day(s) and {len(months)} month(s) would be built again."
+        )
+        return
+    with stages() as stage:
+        done = renew_release(runtime, first=first, last=last, why=why.strip(), progress=stage)
+    OUT.print(
+        f"{done.changed} of {done.slices} slices are a new line; {done.rows_kept:,} rows stayed what they "
+        f"were, for less than 11 in them changed. Published {len(done.published.tables)} tables."
+    )
