@@ -1,0 +1,80 @@
+"""Two lines of one slice: a small difference of exact numbers is found, and the rule leaves none."""
+
+from datetime import date
+
+import duckdb
+import pytest
+
+from pipelines.attacks.lines import attack_lines, may_change
+from pipelines.cube import load_cubes
+
+CUBE = load_cubes()["cube_inbound_monthly"]
+MONTH = date(2026, 5, 1)
+MEASURES = [measure.name for measure in CUBE.measures]
+
+
+@pytest.fixture
+def lines():
+    """Puts rows (level, contacts, messages, conversations) of type `all` as the old and the new line."""
+    columns = ", ".join(f"{m} bigint, {m}_flag varchar" for m in MEASURES)
+    table = f"month date, level varchar, workspace_key varchar, message_type varchar, {columns}"
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        for schema, more in (("cubes", ""), ("lines", ", line integer")):
+            connection.execute(f"create schema warehouse.{schema}")
+            connection.execute(f"create table warehouse.{schema}.{CUBE.cube} ({table}{more})")
+
+        def put(level, old, new):
+            for schema, numbers, more in (("cubes", new, ""), ("lines", old, ", 1")):
+                values = ", ".join(f"{n}, null" if n is not None else "null, '<k'" for n in numbers)
+                connection.execute(f"delete from warehouse.{schema}.{CUBE.cube}")
+                connection.execute(
+                    f"insert into warehouse.{schema}.{CUBE.cube} "
+                    f"values (date '{MONTH}', '{level}', 'w', 'all', {values}{more})"
+                )
+            return connection
+
+        yield put
+
+
+CASES = [
+    # level, old, new, what the attack finds, whether the row may be another
+    ("platform", (900, 2000, 1500), (900, 2003, 1500), ["inbound_messages"], False),
+    ("platform", (900, 2000, 1500), (950, 2003, 1500), ["inbound_messages"], False),
+    ("platform", (900, 2000, 1500), (950, 2100, 1500), [], True),
+    ("platform", (900, 2000, 1500), (900, 2000, 1500), [], False),
+    ("workspace", (90, 200, 150), (92, 203, 150), [], False),
+    ("workspace", (90, 200, 150), (92, 240, 150), [], True),
+    ("workspace", (None, None, None), (14, 14, 14), [], True),
+    ("workspace", (12, 12, None), (None, None, None), [], True),
+]
+
+
+@pytest.mark.parametrize(("level", "old", "new", "found", "changes"), CASES)
+def test_what_changed_between_two_lines(lines, level, old, new, found, changes):
+    connection = lines(level, old, new)
+
+    result = attack_lines(
+        connection, {CUBE.cube: CUBE}, schema="warehouse.cubes", periods={CUBE.cube: [MONTH]}
+    )
+    (row,) = connection.execute(
+        f"select {may_change(CUBE)} from warehouse.cubes.{CUBE.cube} as new, "
+        f"warehouse.lines.{CUBE.cube} as old"
+    ).fetchall()
+
+    assert [finding.column for finding in result.findings] == found
+    assert (result.tried, row[0]) == (len(MEASURES), changes)
+
+
+def test_without_noise_every_line_gives_what_changed_away(lines):
+    connection = lines("workspace", (90, 200, 150), (91, 201, 150))
+
+    result = attack_lines(
+        connection,
+        {CUBE.cube: CUBE},
+        schema="warehouse.cubes",
+        periods={CUBE.cube: [MONTH]},
+        largest_noise=0,
+    )
+
+    assert {finding.column for finding in result.findings} == {"writing_contacts", "inbound_messages"}

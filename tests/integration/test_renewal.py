@@ -1,0 +1,113 @@
+"""A new line of a release: explicit, with its reason, and of no use to whoever has both lines."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipelines import renewal
+from pipelines.frozen import FrozenSliceError
+from pipelines.marts import build
+from pipelines.release import release_and_publish
+from pipelines.renewal import MOST_LINES, RenewalError, renew_release
+from pipelines.runtime import open_runtime
+from tests.integration.test_marts import FIRST, WORKSPACES, Store, rows, sent
+from warehouse.errors import ThawedSliceError
+from warehouse.releases import renewals
+
+NEXT = FIRST + timedelta(days=1)
+WHY = "the outbox of a channel came late"
+AUDIENCE = (
+    "select audience_contacts from warehouse.cubes.cube_campaign_daily "
+    f"where level = 'workspace' and workspace_key <> 'other' and send_date = date '{FIRST}'"
+)
+ROWS = f"from warehouse.cubes.cube_campaign_daily where send_date = date '{FIRST}' order by all"
+
+
+@pytest.fixture
+def runtime(home):
+    return open_runtime(home)
+
+
+@pytest.fixture
+def store(runtime):
+    """Two days of 60 contacts each, built and released."""
+    store = Store(runtime)
+    add(store, range(60), day=FIRST)
+    add(store, range(60), day=NEXT)
+    build(runtime, from_day=FIRST, to_day=NEXT)
+    release_and_publish(runtime)
+    return store
+
+
+def add(store, numbers, *, day):
+    outbox, statuses = sent(WORKSPACES[0], "spring", numbers, day=day)
+    store.events("app__messages", outbox)
+    store.events("whatsapp__statuses", statuses)
+
+
+def test_what_many_came_late_for_is_a_new_line_and_stays_on_record(runtime, store):
+    (before,) = rows(runtime, AUDIENCE)
+    other_day = rows(runtime, ROWS.replace(str(FIRST), str(NEXT)))
+    add(store, range(100, 200), day=FIRST)
+
+    done = renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+
+    (after,) = rows(runtime, AUDIENCE)
+    assert after[0] - before[0] >= 100 - 12
+    assert rows(runtime, ROWS.replace(str(FIRST), str(NEXT))) == other_day
+    record = next(r for r in renewals(runtime.ledger) if r.cube == "cube_campaign_daily")
+    assert (record.first, record.last, record.line, record.why) == (FIRST, FIRST, 2, WHY)
+    assert done.changed >= 1
+    kept = "select distinct line from warehouse.lines.cube_campaign_daily"
+    assert rows(runtime, kept) == [(1,)]
+    # What is released now is frozen like any other.
+    release_and_publish(runtime)
+    with pytest.raises(FrozenSliceError, match="released"):
+        build(runtime, from_day=FIRST, to_day=FIRST)
+
+
+def test_one_contact_more_changes_nothing_that_was_published(runtime, store):
+    before = rows(runtime, ROWS)
+    add(store, [77], day=FIRST)
+
+    done = renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+
+    assert (done.changed, rows(runtime, ROWS)) == (0, before)
+
+
+def test_without_the_rule_one_contact_more_shows(runtime, store, monkeypatch):
+    """The twin: rows change as soon as anything in them does."""
+    monkeypatch.setattr(renewal, "may_change", lambda _cube: "true")
+    before = rows(runtime, ROWS)
+    add(store, [77], day=FIRST)
+
+    renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+
+    assert rows(runtime, ROWS) != before
+
+
+def test_a_crash_in_between_publishes_nothing_and_the_next_attempt_ends_it(runtime, store, monkeypatch):
+    add(store, range(100, 200), day=FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr(renewal, "take_back", _crash)
+        with pytest.raises(KeyboardInterrupt):
+            renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+    with pytest.raises(ThawedSliceError):
+        release_and_publish(runtime)
+
+    assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
+    release_and_publish(runtime)
+
+
+def _crash(*_args, **_kwargs):
+    raise KeyboardInterrupt
+
+
+def test_what_is_not_released_or_was_renewed_too_often_is_not_renewed(runtime, store):
+    with pytest.raises(RenewalError, match="None of these days is released"):
+        renew_release(runtime, first=NEXT + timedelta(days=5), last=NEXT + timedelta(days=6), why=WHY)
+    for attempt in range(1, MOST_LINES):
+        add(store, range(1000 * attempt, 1000 * attempt + 100), day=FIRST)
+        assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed
+    with pytest.raises(RenewalError, match=f"there are {MOST_LINES} lines"):
+        renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
