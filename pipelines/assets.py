@@ -34,6 +34,7 @@ from pipelines.loading import Options
 from pipelines.release import release_and_publish
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
+from pipelines.utility import HEADINGS, Utility, told, utility_of_release
 from warehouse.compaction import compact_day
 from warehouse.errors import WarehouseError
 from warehouse.retention import evidence
@@ -185,12 +186,14 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         with values_stay_inside():
             released = release_and_publish(runtime)
             tables = released.published.tables
+            utility = utility_of_release(runtime, released)
             size = runtime.home.published_path.stat().st_size
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(rows for _, rows in tables),
                 "rows_by_table": dict(tables),
                 "bytes": size,
+                **({"utility": _utility_table(utility)} if utility else {}),
             },
             # What finds something stops the publication: what is published has withstood.
             check_results=[
@@ -204,6 +207,13 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         )
 
     return _published
+
+
+def _utility_table(found: Utility) -> dg.TableMetadataValue:
+    """Published against true counts of the days that are new, per way of publishing them."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(zip(HEADINGS, told(each), strict=True))) for each in found.variants]
+    )
 
 
 @dg.op(pool=WRITER_POOL, retry_policy=RETRIES)

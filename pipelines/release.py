@@ -35,11 +35,13 @@ class Released:
     """What was published, and the attacks that everything new in it withstood.
 
     Attributes:
+        days: First and last day of the slices that are new; None where there is none.
         rounds: How often something was taken back before it did.
     """
 
     published: Published
     attacks: tuple[Attacked, ...]
+    days: tuple[date, date] | None
     rounds: int
 
 
@@ -76,7 +78,8 @@ def release_and_publish(
     release(runtime.ledger, lines, why=why)
     release(runtime.ledger, [each for each in waiting if each not in lines], why="closed")
     published = publish(runtime.home, keyring=runtime.keyring)
-    return Released(published, tuple(attacks), rounds)
+    days = [each.period for each in waiting if each.cube.endswith("_daily")]
+    return Released(published, tuple(attacks), (min(days), max(days)) if days else None, rounds)
 
 
 def _attacked(runtime: Runtime, renewed: Collection[tuple[str, date]]) -> tuple[list[Slice], list[Attacked]]:

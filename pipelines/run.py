@@ -21,6 +21,7 @@ from pipelines.release import release_and_publish
 from pipelines.retention import plan_retention
 from pipelines.runtime import Runtime
 from pipelines.slices import last_closed_day
+from pipelines.utility import Utility, utility_of_release
 from warehouse.errors import WarehouseError
 from warehouse.publish import Published
 from warehouse.retention import records
@@ -38,6 +39,7 @@ class RunSummary:
     closed: list[Closed] = field(default_factory=list)
     slices: list[tuple[date, date]] = field(default_factory=list)
     published: Published | None = None
+    utility: Utility | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -103,7 +105,10 @@ def run(
     # Before the first day has closed there is nothing to publish.
     if runtime.home.warehouse_path.exists():
         with summary.timed("publish"):
-            summary.published = release_and_publish(runtime).published
+            released = release_and_publish(runtime)
+        summary.published = released.published
+        with summary.timed("utility"):
+            summary.utility = utility_of_release(runtime, released)
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
 

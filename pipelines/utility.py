@@ -6,20 +6,25 @@ it is kept or published; what comes out are means, spreads and shares over many 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 
 from pipelines.attacks.base import SCHEMAS
 from pipelines.attacks.worlds import NO_THRESHOLD
-from pipelines.cube import REST, Cube, Level
+from pipelines.cube import MINIMUM_UNITS, REST, Cube, Level, load_cubes
 from pipelines.dbt_cubes import cube_sql
 from pipelines.model_sql import UNBOUNDED, ModelSql, perturbation
+from pipelines.release import Released
+from pipelines.runtime import Runtime
 from pipelines.surrogates import RECORD_KEYS
+from warehouse.session import open_session
 
 THRESHOLDS = (5, 11, 20)
 # Contacts a campaign group has: lower bounds of the classes.
 SIZES = (0, 25, 100, 1_000)
+# Of a release of many days, the last are measured: it takes as long as they have messages.
+DAYS_OF_RELEASE = 7
 _FUNNEL, _MONTHS = "cube_campaign_daily", "cube_workspace_monthly"
 
 
@@ -47,6 +52,45 @@ class Utility:
 
     variants: tuple[Variant, ...]
     is_platform_exact: bool | None
+
+    @property
+    def published(self) -> Variant:
+        """The variant that is published."""
+        return next(v for v in self.variants if v.threshold == MINIMUM_UNITS and v.has_noise)
+
+
+HEADINGS = (
+    "k",
+    "noise",
+    "bias",
+    "spread",
+    "messages at campaign level",
+    *(f"coded, {least}+ contacts" for least in SIZES),
+)
+
+
+def told(variant: Variant) -> tuple[str, ...]:
+    """A variant in words, one per heading."""
+    shares = (variant.coded_share.get(least) for least in SIZES)
+    return (
+        str(variant.threshold),
+        "yes" if variant.has_noise else "no",
+        f"{variant.bias:+.2f}",
+        f"{variant.spread:.1f}",
+        f"{variant.campaign_share:.1%}",
+        *("-" if share is None else f"{share:.0%}" for share in shares),
+    )
+
+
+def utility_of_release(runtime: Runtime, released: Released) -> Utility | None:
+    """What the last days of a release lost; None where no day is new. Reads restricted rows in memory."""
+    if released.days is None:
+        return None
+    first, last = released.days
+    with open_session(runtime.home, schemas=runtime.schemas, read_only=True) as connection:
+        connection.execute("set schema 'warehouse.restricted'")
+        first = max(first, last - timedelta(days=DAYS_OF_RELEASE - 1))
+        return utility_of(connection, load_cubes(), first=first, last=last)
 
 
 def utility_of(

@@ -74,6 +74,14 @@ def print_run(summary: RunSummary) -> None:
     if summary.published:
         rows = sum(n for _, n in summary.published.tables)
         OUT.print(f"Published {len(summary.published.tables)} tables, {rows:,} rows.")
+    if summary.utility:
+        told = summary.utility.published
+        OUT.print(
+            f"What it costs: {told.campaign_share:.0%} of the last days' messages have a row of their "
+            f"campaign; numbers are off by {told.bias:+.1f} on average, {told.spread:.1f} in spread "
+            "(`wasms utility`).",
+            highlight=False,
+        )
     _print_time(summary.seconds)
     deleted = sum(closed.rows_deleted for closed in summary.closed)
     if deleted:
@@ -86,7 +94,9 @@ def _print_time(seconds: dict[str, float]) -> None:
     named = ", ".join(f"{feed} {feeds[feed]:.1f}" for feed in slowest)
     parts = [f"ingest {sum(feeds.values()):.1f} s (of it {named})"] if feeds else []
     parts += [
-        f"{stage} {seconds[stage]:.1f} s" for stage in ("build", "publish", "close") if stage in seconds
+        f"{stage} {seconds[stage]:.1f} s"
+        for stage in ("build", "publish", "utility", "close")
+        if stage in seconds
     ]
     OUT.print(f"Time: {'; '.join(parts)}.", highlight=False)
 

@@ -9,7 +9,7 @@ from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, bare_table
 from pipelines.cube import MINIMUM_UNITS, load_cubes
-from pipelines.utility import SIZES, Utility, utility_of
+from pipelines.utility import HEADINGS, Utility, told, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
 
@@ -34,19 +34,10 @@ def utility(
 
 def _print(found: Utility, *, title: str) -> None:
     table = bare_table(title=title)
-    sizes = [f"coded, {least}+ contacts" for least in SIZES]
-    for name in ("k", "noise", "bias", "spread", "messages at campaign level", *sizes):
+    for name in HEADINGS:
         table.add_column(name, justify="right")
     for each in found.variants:
-        coded = (f"{each.coded_share[least]:.0%}" if least in each.coded_share else "-" for least in SIZES)
-        table.add_row(
-            str(each.threshold),
-            "yes" if each.has_noise else "no",
-            f"{each.bias:+.2f}",
-            f"{each.spread:.1f}",
-            f"{each.campaign_share:.1%}",
-            *coded,
-        )
+        table.add_row(*told(each))
     OUT.print(table)
     words = {True: "equal the rows exactly", False: "DIFFER from the rows", None: "are not among these days"}
     OUT.print(f"Months of the platform {words[found.is_platform_exact]}.")

@@ -55,7 +55,9 @@ def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_w
     assert {check for (_, check), passed in checks.items() if not passed} == {"freshness"}
     assert next_slices(orchestra.at(CLOSED)) is None
     event = orchestra.instance.get_latest_materialization_event(published_key())
-    assert event.asset_materialization.metadata["dagster/row_count"].value > 0
+    metadata = event.asset_materialization.metadata
+    assert metadata["dagster/row_count"].value > 0
+    assert [record.data["k"] for record in metadata["utility"].records] == ["5", "5", "11", "11", "20", "20"]
 
 
 def test_row_counts_stand_on_every_partition_that_got_rows(built):
