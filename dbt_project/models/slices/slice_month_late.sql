@@ -1,8 +1,8 @@
 {{ config(tags=['monthly']) }}
 
 -- What no slice counts. A status that reached us after the month in which it happened was closed is of the
--- month it reached us in; any other is of its own month, if no message began within the horizon before it whose
--- slice was still open. So each is in one month.
+-- month it reached us in; any other is of its own month, if no message began within the horizon before it
+-- whose slice was still open. So each is in one month.
 with received_late as (
 
     select
