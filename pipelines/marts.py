@@ -1,6 +1,7 @@
 """Cubes and marts: runs dbt in this process, some days in one go, in memory that does not grow with them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -64,12 +65,14 @@ class BuildSummary:
         models: Views, tables and seeds built, by name.
         tests: Tests passed.
         outcomes: Status of each model, seed and test by name, in dbt's words.
+        seconds: Time that each model, seed and test took, by name.
     """
 
     days: int
     models: tuple[str, ...]
     tests: int
     outcomes: Mapping[str, str]
+    seconds: Mapping[str, float]
 
 
 def build(
@@ -120,7 +123,10 @@ def build(
         # What passes now has mended what failed under the same name, and nothing else.
         outcomes = {name: outcome for each in summaries for name, outcome in each.outcomes.items()}
         runtime.ledger.set_unsound_marts(unsound - set(outcomes) - {_INTERRUPTED})
-    return replace(summaries[-1], days=days, outcomes=outcomes)
+    seconds: Counter[str] = Counter()
+    for each in summaries:
+        seconds.update(each.seconds)
+    return replace(summaries[-1], days=days, outcomes=outcomes, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +283,7 @@ def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:
         models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
         tests=sum(n.node.resource_type in ("test", "unit_test") for n in nodes),
         outcomes=outcomes,
+        seconds={str(n.node.name): float(n.execution_time) for n in nodes},
     )
 
 
