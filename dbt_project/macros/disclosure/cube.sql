@@ -26,6 +26,8 @@
 {%- set nodes = [period, 'level'] + path -%}
 {%- set cells = nodes + (['cell'] if dimension else []) -%}
 {%- set k = minimum_units -%}
+{#- Days of contacts have noise however workspaces share them. -#}
+{%- set asks_dominance = period == 'month' or unit == 'member' -%}
 with perturbation as (
 
     select
@@ -67,23 +69,22 @@ placed as (
 -- What each person adds to each node. Workspaces never share a token, so a person is in one workspace.
 per_unit as (
 
+    -- Level by level: as grouping sets all of them would be in memory at once.
+    {% for level in levels -%}
+    {%- set named = [period] + path[:level.depth] + (['cell'] if dimension else []) + ['workspace_id', 'unit_token'] -%}
     select
-        {{ node_columns(period, path, levels) }},
+        {{ node_columns(period, path, level) }},
         {{ 'cell,' if dimension }}
         workspace_id,
         unit_token,
         min(record_key) as record_key,
         {% for measure in measures -%}
-        sum({{ measure.name }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        cast(sum({{ measure.name }}) as integer) as {{ measure.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from placed
-    group by
-        grouping sets (
-            {% for level in levels -%}
-            ({{ ([period] + path[:level.depth] + (['cell'] if dimension else []) + ['workspace_id', 'unit_token']) | join(', ') }}){{ ',' if not loop.last }}
-            {% endfor %}
-        )
-
+    group by {{ named | join(', ') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 {% if dimension and not dimension['values'] -%}
@@ -123,9 +124,9 @@ placements as (
 ),
 
 {% endif -%}
+{% if dimension -%}
 split as (
 
-    {% if dimension -%}
     select
         {% for column in nodes %}per_unit.{{ column }}, {% endfor %}
         {% if dimension['values'] -%}
@@ -155,9 +156,6 @@ split as (
         record_key,
         {% for measure in measures %}{{ measure.name }}{{ ', ' if not loop.last }}{% endfor %}
     from per_unit
-    {%- else -%}
-    select * from per_unit
-    {%- endif %}
 
 ),
 
@@ -169,13 +167,22 @@ units as (
         unit_token,
         min(record_key) as record_key,
         {% for measure in measures -%}
-        sum({{ measure.name }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        cast(sum({{ measure.name }}) as integer) as {{ measure.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from split
     group by {{ (cells + ['workspace_id', 'unit_token']) | join(', ') }}
 
 ),
 
+{% else -%}
+units as (
+
+    select * from per_unit
+
+),
+
+{% endif -%}
+{% if asks_dominance -%}
 by_workspace as (
 
     select
@@ -198,6 +205,7 @@ dominance as (
 
 ),
 
+{% endif -%}
 counts as (
 
     select
@@ -231,15 +239,10 @@ counts as (
 nodes as (
 
     {% if leaves -%}
-    select distinct
-        {{ node_columns(period, path, levels) }}
-    from {{ ref(leaves) }}
-    group by
-        grouping sets (
-            {% for level in levels -%}
-            ({{ ([period] + path[:level.depth]) | join(', ') }}){{ ',' if not loop.last }}
-            {% endfor %}
-        )
+    {% for level in levels -%}
+    select distinct {{ node_columns(period, path, level) }} from {{ ref(leaves) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
     {%- else -%}
     select distinct {{ nodes | join(', ') }} from per_unit
     {%- endif %}
@@ -286,18 +289,20 @@ matched as (
         counts.{{ measure.name }}_bound,
         counts.{{ measure.name }}_excess,
         {% endfor -%}
-        dominance.is_dominated
+        {{ 'dominance.is_dominated' if asks_dominance else 'true as is_dominated' }}
     from grid
     left join counts
         on
             {% for column in cells -%}
             {{ 'and ' if not loop.first }}grid.{{ column }} = counts.{{ column }}
             {% endfor %}
+    {% if asks_dominance -%}
     left join dominance
         on
             {% for column in cells -%}
             {{ 'and ' if not loop.first }}grid.{{ column }} = dominance.{{ column }}
             {% endfor %}
+    {%- endif %}
 
 ),
 
@@ -391,17 +396,13 @@ from coded
 {% endmacro %}
 
 
-{#- Columns that name a node, for `grouping sets` over levels: what a level does not split reads `all`. -#}
-{% macro node_columns(period, path, levels) -%}
+{#- Columns that name a node of a level: what the level does not split reads `all`. -#}
+{% macro node_columns(period, path, level) -%}
 {{ period }},
-        case
-            {% for level in levels | sort(attribute='depth', reverse=true) -%}
-            when {{ 'grouping(' ~ path[level.depth - 1] ~ ') = 0' if level.depth else 'true' }} then '{{ level.name }}'
-            {% endfor -%}
-        end as level
+        '{{ level.name }}' as level
         {%- for column in path -%}
         ,
-        case when grouping({{ column }}) = 1 then 'all' else {{ column }} end as {{ column }}
+        {{ column if loop.index <= level.depth else "'all'" }} as {{ column }}
         {%- endfor -%}
 {%- endmacro %}
 
