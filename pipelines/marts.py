@@ -14,7 +14,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
-from pipelines.frozen import refuse_frozen_slices
+from pipelines.frozen import refuse_frozen_slices, slice_sources
 from pipelines.model_sql import DBT_PROJECT
 from pipelines.runtime import Runtime
 from pipelines.slices import month_end
@@ -27,8 +27,10 @@ from warehouse.session import attach_database, leases
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
 MANIFEST = "manifest.json"
-# Days whose rows dbt holds in memory at once; a month of them when one closes.
+# What dbt holds in memory at once: so many days, or fewer where they have more rows than this; when a month
+# closes, the messages of all of it, and more of them spill.
 MOST_DAYS_AT_ONCE = 31
+MOST_ROWS_AT_ONCE = 4_000_000
 # The cubes of months, and what is held in memory for them alone.
 _MONTHS = "tag:monthly"
 # All that is made from cubes: once, after the last of them.
@@ -112,7 +114,10 @@ def build(
         unsound = runtime.ledger.unsound_marts()
         runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
         try:
-            for chunk in _chunks(from_day, to_day, gaps=_gaps(runtime), exist=_exist(runtime)):
+            chunks = chunks_of(
+                from_day, to_day, gaps=_gaps(runtime), exist=_exist(runtime), rows=_rows_by_day(runtime)
+            )
+            for chunk in chunks:
                 before = sum(summary.days for summary in summaries)
                 told = _on_model(before, chunk.days, days, progress) if progress and days else []
                 summaries.append(_build_chunk(runtime, chunk, select=select, callbacks=told))
@@ -150,19 +155,27 @@ class Chunk:
         return (self.last - self.first).days + 1
 
 
-def _chunks(first: date, last: date, *, gaps: Collection[date], exist: bool) -> Iterator[Chunk]:
+def chunks_of(
+    first: date, last: date, *, gaps: Collection[date], exist: bool, rows: Mapping[date, int]
+) -> Iterator[Chunk]:
     """The days from ``first`` to ``last`` in order, each month's end at the end of a chunk.
 
     A month that lost a day before it was built is never built: a part would pass for the whole.
 
     Args:
         exist: There are tables of every cube; else the first chunk makes them, without a row if need be.
+        rows: Rows of message logs by day.
     """
     if last < first or not exist:
         yield Chunk(EMPTY_DAY, EMPTY_DAY, has_month=True, is_last=last < first)
     while first <= last:
         closes = month_end(first)
-        end = min(closes, last, first + timedelta(days=MOST_DAYS_AT_ONCE - 1))
+        end, held = first, rows.get(first, 0)
+        while end < min(closes, last, first + timedelta(days=MOST_DAYS_AT_ONCE - 1)):
+            held += rows.get(end + timedelta(days=1), 0)
+            if held > MOST_ROWS_AT_ONCE:
+                break
+            end += timedelta(days=1)
         lost = any((day.year, day.month) == (end.year, end.month) for day in gaps)
         yield Chunk(first, end, has_month=end == closes and not lost, is_last=end == last)
         first = end + timedelta(days=1)
@@ -185,6 +198,13 @@ def _exist(runtime: Runtime) -> bool:
             "where database_name = 'warehouse' and schema_name = 'cubes'"
         ).fetchall()
     return {name for (name,) in rows} >= set(load_cubes())
+
+
+def _rows_by_day(runtime: Runtime) -> Mapping[date, int]:
+    rows: Counter[date] = Counter()
+    for source in slice_sources(runtime.contracts):
+        rows.update(dict(runtime.ledger.live_days(source)))
+    return rows
 
 
 def _gaps(runtime: Runtime) -> frozenset[date]:
