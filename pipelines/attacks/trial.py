@@ -62,7 +62,8 @@ def try_workspaces(
         most: Workspaces to attack; spread evenly over their sizes.
     """
     models = ModelSql()
-    days = _spread(_busiest_days(connection), most)
+    window = models.variables["default_retention_days"]
+    days = _spread(_busiest_days(connection, default_window_days=window), most)
     bases = [base_of(connection, workspace_id=w, day=day, models=models) for w, day in days]
     chosen = sorted(bases, key=lambda base: base.contacts)
     if not chosen:
@@ -76,14 +77,23 @@ def try_workspaces(
     return Trial(tuple(base.contacts for base in chosen), tuple(_summed(found)), repeated)
 
 
-def _busiest_days(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, date]]:
-    """Each workspace with the day on which it wrote to most contacts; the fewest first."""
+def _busiest_days(
+    connection: duckdb.DuckDBPyConnection, *, default_window_days: int
+) -> list[tuple[str, date]]:
+    """Each workspace with the day on which it wrote to most contacts; the fewest first.
+
+    A day of a month that is still in the store as a whole, where there is one.
+    """
     return connection.execute(
-        "select workspace_id, arg_max(send_date, (contacts, send_date)) from ("
-        "select workspace_id, send_date, count(distinct contact_token) as contacts "
-        "from warehouse.restricted.fct_messages group by 1, 2 having contacts >= ?) "
+        "with days as (select workspace_id, send_date, count(distinct contact_token) as contacts "
+        "from warehouse.restricted.fct_messages group by 1, 2), "
+        "judged as (select days.*, date_trunc('month', send_date) > (select max(send_date) from days) "
+        "- coalesce(message_log_retention_days, $window)::integer as is_whole "
+        "from days left join warehouse.restricted.dim_workspaces as w on days.workspace_id = w.workspace_id "
+        "where contacts >= $least) "
+        "select workspace_id, arg_max(send_date, (is_whole, contacts, send_date)) from judged "
         "group by workspace_id order by max(contacts), workspace_id",
-        [MINIMUM_UNITS],
+        {"window": default_window_days, "least": MINIMUM_UNITS},
     ).fetchall()
 
 

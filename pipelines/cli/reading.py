@@ -12,22 +12,22 @@ from pipelines.runtime import Runtime
 from warehouse.session import open_session
 
 
-class NothingPublishedError(PipelineError):
-    """There is no published copy yet."""
+class NothingThereError(PipelineError):
+    """There is nothing to read yet."""
 
-    def __init__(self) -> None:
-        super().__init__("Nothing is published yet. Run `wasms run` (or `make demo`) first.")
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Nothing is {what} yet. Run `wasms run` (or `make demo`) first.")
 
 
 def published_path(runtime: Runtime) -> Path:
     """The published copy.
 
     Raises:
-        NothingPublishedError: There is none.
+        NothingThereError: There is none.
     """
     path = runtime.home.published_path
     if not path.exists():
-        raise NothingPublishedError
+        raise NothingThereError("published")
     return path
 
 
@@ -40,7 +40,12 @@ def restricted_zone(
     Args:
         what: The command, for the log.
         warning: What the reader is told.
+
+    Raises:
+        NothingThereError: No day was built yet, so there are no facts.
     """
+    if not runtime.home.warehouse_path.exists():
+        raise NothingThereError("built")
     runtime.ledger.log_access(what)
     ERR.print(f"{warning} This access is logged.")
     with open_session(

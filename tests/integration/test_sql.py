@@ -78,8 +78,18 @@ def test_parquet_without_a_file_is_wrong_usage(sql):
     assert sql("select 1", "--format", "parquet")[0] == 2
 
 
-def test_before_anything_is_published_it_says_what_to_do(home, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (["sql", "select 1"], "published"),
+        (["sql", "--restricted", "select 1"], "built"),
+        (["attack"], "published"),
+    ],
+)
+def test_before_there_is_anything_it_says_what_to_do(home, monkeypatch, command, missing):
     monkeypatch.setenv("WASMS_HOME", str(home.root))
 
-    with pytest.raises(PipelineError, match="wasms run"):
-        CliRunner().invoke(build_app(), ["sql", "select 1"], catch_exceptions=False)
+    result = CliRunner().invoke(build_app(), command)
+
+    assert isinstance(result.exception, PipelineError)
+    assert f"Nothing is {missing} yet. Run `wasms run`" in str(result.exception)
