@@ -8,13 +8,22 @@ small groups back by subtraction, so it does not load.
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipelines import strict_yaml
 from pipelines.errors import CubeError
@@ -168,6 +177,21 @@ class Measure(_Strict):
         return f"case when {self.rows or self.units} then 1 else 0 end"
 
 
+@cache
+def shared_measures() -> Mapping[str, Measure]:
+    """Measures that several cubes count, by name; a cube names them in place of a declaration.
+
+    Raises:
+        CubeError: The file is not valid; says where.
+    """
+    text = (files("pipelines") / "measures.yml").read_text("utf-8")
+    try:
+        listed = TypeAdapter(list[Measure]).validate_python(strict_yaml.load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise CubeError("measures", strict_yaml.problems(error)) from None
+    return MappingProxyType({measure.name: measure for measure in listed})
+
+
 class Mart(_Strict):
     """A table for readers: the rows of one level, or of all, with names beside the keys."""
 
@@ -197,6 +221,18 @@ class Cube(_Strict):
                 "subtraction. Declare a cube for each"
             )
         return dimension
+
+    @field_validator("measures", mode="before")
+    @classmethod
+    def _may_be_named(cls, measures: object) -> object:
+        if not isinstance(measures, list):
+            return measures
+        known = shared_measures()
+        if strange := [each for each in measures if isinstance(each, str) and each not in known]:
+            raise ValueError(
+                f"{', '.join(strange)}: not in pipelines/measures.yml; declare it there, or here"
+            )
+        return [known[each] if isinstance(each, str) else each for each in measures]
 
     @field_validator("facts")
     @classmethod

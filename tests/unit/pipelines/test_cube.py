@@ -1,9 +1,11 @@
 """A declaration that breaks a rule of disclosure control does not load, and says why."""
 
+from importlib.resources import files
+
 import pytest
 import yaml
 
-from pipelines.cube import MINIMUM_UNITS, load_cubes, parse_cube
+from pipelines.cube import MINIMUM_UNITS, load_cubes, parse_cube, shared_measures
 from pipelines.errors import CubeError
 
 GOOD = """
@@ -35,6 +37,11 @@ def changed(**fields):
             "two free dimensions",
             changed(dimension=[COUNTRY, COUNTRY]),
             "two free dimensions: .* by subtraction",
+        ),
+        (
+            "a measure nobody declared",
+            changed(measures=["strange"]),
+            "strange: not in pipelines/measures.yml",
         ),
         ("a static attribute by the day", changed(dimension=COUNTRY), "only per workspace and month"),
         ("a lower threshold", changed(minimum_units=10), "greater than or equal to 11"),
@@ -82,3 +89,20 @@ def test_all_declared_cubes_load_and_none_goes_below_the_threshold():
 
     assert len(cubes) >= 20
     assert min(cube.minimum_units for cube in cubes) >= MINIMUM_UNITS == 11
+
+
+def test_what_several_cubes_count_is_declared_once_and_named():
+    cube = parse_cube(
+        changed(measures=["attempted_messages", "delivered_messages"]), name="cube_trials_daily"
+    )
+    assert [(m.rows, m.parent) for m in cube.measures] == [
+        ("is_attempted", None),
+        ("is_delivered", "attempted_messages"),
+    ]
+
+
+def test_no_cube_writes_down_again_what_it_could_name():
+    known = {name: measure.model_dump(exclude_none=True) for name, measure in shared_measures().items()}
+    for path in (files("pipelines") / "cubes").iterdir():
+        for measure in yaml.safe_load(path.read_text("utf-8"))["measures"]:
+            assert isinstance(measure, str) or known.get(measure["name"]) != measure, path.name
