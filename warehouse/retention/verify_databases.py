@@ -18,6 +18,7 @@ from warehouse.errors import KeyringError
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
+from warehouse.lines import SCHEMA as LINES
 from warehouse.publish import PUBLISHED_SCHEMAS
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.finding import REPORT, Finding
@@ -26,7 +27,7 @@ from warehouse.session import attach_database
 
 # `reference` holds lists that ship with the code.
 _SCHEMAS = {
-    "warehouse": {*PUBLISHED_SCHEMAS, "reference", INTERNAL_SCHEMA},
+    "warehouse": {*PUBLISHED_SCHEMAS, "reference", INTERNAL_SCHEMA, LINES},
     "published": set(PUBLISHED_SCHEMAS.values()),
 }
 _WORKSPACE = "workspace_key"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse import releases
+from warehouse import lines, releases
 from warehouse.connection import connect
 from warehouse.errors import CoarseningError, ThawedSliceError
 from warehouse.ledger import Ledger
@@ -162,6 +162,18 @@ def test_released_slices_that_lose_a_workspace_are_expected_to_change_and_no_oth
         releases.renew(ledger, connection, why="an account ended")
         releases.check_released(ledger, connection)
         assert set(released(ledger)) == {("cube_cells_daily", ONE), ("cube_cells_daily", TWO)}
+
+
+def test_earlier_lines_of_renewed_slices_lose_them_too(cubes):
+    ledger = Ledger(cubes.home.ledger_path)
+    with cubes.opened() as connection:
+        releases.release(ledger, slices_in(connection), why="closed")
+        lines.keep(ledger, connection, [("cube_cells_daily", ONE)])
+
+    cubes.end(*ENDED)
+
+    kept = cubes.rows("select distinct workspace_key from warehouse.lines.cube_cells_daily order by all")
+    assert kept == [("all",), (LIVING,), ("other",)]
 
 
 def test_marts_lose_the_names_and_may_not_be_published_until_they_are_built(cubes):
