@@ -16,6 +16,7 @@ from pipelines.attacks.finding import Attacked, Finding
 from warehouse.connection import identifier
 
 ATTACK = "dictionary"
+TRIES = "Phone numbers, and their hashes, among all published texts"
 NUMBERS = 1_000_000
 # Published keys have 16 hex digits: what agrees in these is found, also if it was cut there.
 _PREFIX = 16
@@ -74,7 +75,7 @@ def attack_with_dictionary(connection: duckdb.DuckDBPyConnection, numbers: pl.Se
         .sort("table", "column")
         .iter_rows()
     ]
-    return Attacked(ATTACK, len(numbers), tuple(findings))
+    return Attacked(ATTACK, TRIES, len(numbers), tuple(findings))
 
 
 def _common(candidates: pl.Series, published: pl.Series, *, prefix: int | None = _PREFIX) -> set[str]:

@@ -18,6 +18,7 @@ from pipelines.perturbation import LARGEST_NOISE
 from warehouse.connection import identifier
 
 ATTACK = "differencing"
+TRIES = "Months minus days"
 
 
 def attack_by_differencing(
@@ -53,7 +54,7 @@ def attack_by_differencing(
                                 ATTACK, cube, date.fromisoformat(period), measure, "recovered exactly", cells
                             )
                         )
-    return Attacked(ATTACK, tried, tuple(sorted(findings)))
+    return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
 
 
 def _system(

@@ -26,8 +26,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """What one attack tried and found."""
+    """What one attack tried and found.
+
+    Attributes:
+        tries: What it tries, in words.
+        tried: Cells, hidden counts or numbers.
+    """
 
     attack: str
+    tries: str
     tried: int
     findings: tuple[Finding, ...] = ()

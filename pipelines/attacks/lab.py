@@ -47,8 +47,9 @@ class Secret:
     measure: str
 
 
+WRITTEN_TO = "was written to"
 SECRETS: Mapping[str, Secret] = {
-    "was written to": Secret(pl.lit(value=True), "audience_contacts"),
+    WRITTEN_TO: Secret(pl.lit(value=True), "audience_contacts"),
     "read": Secret(pl.col("is_read"), "read_messages"),
     "clicked": Secret(pl.col("is_clicked"), "clicked_messages"),
     "replied": Secret(pl.col("is_replied_72h"), "replied_72h_messages"),
@@ -87,6 +88,11 @@ class Inferred:
     contacts: int
     worlds: int
     advantage: Advantage
+
+    @property
+    def is_membership(self) -> bool:
+        """Whether it is about a contact's rows being there; else about what the contact did."""
+        return self.secret == WRITTEN_TO or self.secret in OUTLIERS
 
 
 def infer(

@@ -17,6 +17,7 @@ from warehouse.connection import identifier
 from warehouse.lines import earlier, has_lines
 
 ATTACK = "lines"
+TRIES = "A slice that was renewed minus what it was before"
 
 
 def attack_lines(
@@ -56,7 +57,7 @@ def attack_lines(
                 for day, _, found in rows
                 if found
             ]
-    return Attacked(ATTACK, tried, tuple(sorted(findings)))
+    return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
 
 
 def is_exact(cube: Cube) -> str:

@@ -21,6 +21,7 @@ from pipelines.perturbation import LARGEST_NOISE
 from warehouse.connection import identifier
 
 ATTACK = "subtraction"
+TRIES = "Totals minus parts, by linear programming over all cubes of a slice"
 # An unknown within so many of one number is worth a linear programme.
 NEARLY_KNOWN = 3.0
 
@@ -78,7 +79,7 @@ def attack_by_subtraction(
                 tried += len(system.hidden)
                 small = recovered(system)
                 findings += [Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small]
-    return Attacked(ATTACK, tried, tuple(sorted(findings)))
+    return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
 
 
 def _system(

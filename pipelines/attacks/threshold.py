@@ -10,6 +10,7 @@ from pipelines.cube import REST, TOTAL, Cube
 from warehouse.connection import identifier, quoted
 
 ATTACK = "threshold"
+TRIES = "A count below the threshold that is shown, or a cell whose form tells what it hides"
 CODES = ("<k", ">n-k")
 LOWER_BOUND = ">="
 
@@ -43,7 +44,7 @@ def attack_thresholds(
             ).fetchall()
             findings += [Finding(ATTACK, name, day, column, problem, count) for day, count in rows]
         findings += _unlisted(connection, cube, table, wanted)
-    return Attacked(ATTACK, tried, tuple(sorted(findings)))
+    return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
 
 
 def _with_totals(cube: Cube, table: str) -> str:

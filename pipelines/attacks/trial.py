@@ -32,14 +32,24 @@ class Trial:
     repeated: Repeated
 
     @property
-    def too_telling(self) -> tuple[Inferred, ...]:
-        """Games that a stranger wins more often than allowed, beyond chance."""
-        return tuple(game for game in self._bounded if game.advantage.low > ADVANTAGE_ALLOWED)
+    def is_too_telling(self) -> bool:
+        """Whether a stranger gains more than allowed, by the upper end of the interval."""
+        return max(self.membership.high, self.attribute.high) > ADVANTAGE_ALLOWED
 
     @property
-    def overall(self) -> Advantage:
-        """What a stranger gains by all secrets and targets together."""
-        return _together(game.advantage for game in self._bounded)
+    def membership(self) -> Advantage:
+        """What a stranger gains in saying who is in, over all targets, those included who stand out."""
+        return _together(game.advantage for game in self._bounded if game.is_membership)
+
+    @property
+    def attribute(self) -> Advantage:
+        """What a stranger gains in saying what contacts did, over all targets."""
+        return _together(game.advantage for game in self._bounded if not game.is_membership)
+
+    @property
+    def standing_out(self) -> tuple[Inferred, ...]:
+        """Kinds of targets of whom a stranger learns more than allowed on average, beyond chance."""
+        return tuple(game for game in self._bounded if game.advantage.low > ADVANTAGE_ALLOWED)
 
     @property
     def _bounded(self) -> list[Inferred]:

@@ -78,7 +78,7 @@ def attack_command(
         _write(report, results, overlaps, trial)
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
     if any(result.findings for result in results) or (
-        trial and (trial.too_telling or trial.repeated.changing)
+        trial and (trial.is_too_telling or trial.repeated.changing)
     ):
         raise typer.Exit(EXIT_FAILED)
 
@@ -147,14 +147,16 @@ def _print_trial(trial: Trial) -> None:
             f"{found.power:.3f}",
         )
     OUT.print(table)
-    overall = trial.overall
-    OUT.print(
-        f"A stranger gains {overall.value:.3f} ({_interval(overall)}) over all {overall.targets:,} targets; "
-        f"allowed: {ADVANTAGE_ALLOWED}."
-    )
-    for game in trial.too_telling:
+    for what, gain in (("who is in", trial.membership), ("what contacts did", trial.attribute)):
         OUT.print(
-            f"Above it, beyond chance: {game.secret} ({game.advantage.targets:,} contacts).", style="red"
+            f"Of {what} a stranger learns {gain.value:.3f} ({_interval(gain)}) over all {gain.targets:,} "
+            f"targets; allowed: {ADVANTAGE_ALLOWED}.",
+            style="red" if gain.high > ADVANTAGE_ALLOWED else None,
+        )
+    for game in trial.standing_out:
+        OUT.print(
+            f"Above it, beyond chance: {game.secret} ({game.advantage.targets:,} contacts), to somebody who "
+            "knows all their rows beforehand."
         )
     repeated = trial.repeated
     OUT.print(

@@ -4,12 +4,16 @@ from datetime import date
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from pipelines.attacks.base import base_of
+from pipelines.attacks.suite import ATTACKS
 from pipelines.attacks.trial import try_workspaces
+from pipelines.cli.app import build_app
 from pipelines.cube import load_cubes
 from pipelines.runtime import open_runtime
 from pipelines.utility import utility_of
+from tests.support.orchestra import CLOSED
 from warehouse.session import open_session
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -71,3 +75,18 @@ def test_a_trial_plays_every_game_of_every_workspace(session):
     }
     assert trial.repeated.changing == 0
     assert told[-1][1] == told[-1][2] == 1
+
+
+def test_the_page_shows_every_attack_and_what_a_stranger_learns(built, tmp_path, monkeypatch):
+    built.run("publish", at=CLOSED)
+    monkeypatch.setenv("WASMS_HOME", str(built.home.root))
+    page = tmp_path / "attacks.html"
+    options = ["--numbers", "1000", "--restricted", "--workspaces", "1", "--report", str(page)]
+
+    result = CliRunner().invoke(build_app(), ["attack", *options])
+
+    assert "Nothing was recovered." in result.stdout
+    text = page.read_text("utf-8")
+    for name in (*ATTACKS, "dictionary"):
+        assert f"<tr><td>{name}</td>" in text
+    assert "Whether somebody is in" in text
