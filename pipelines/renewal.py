@@ -5,7 +5,7 @@ its reason. Two lines are two answers about nearly the same people, so a row sta
 in it changes by at least k, and both lines are attacked together before the new one is published.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -20,7 +20,7 @@ from pipelines.runtime import Runtime
 from pipelines.slices import month_end
 from warehouse.lines import keep, lines_in_force, take_back
 from warehouse.publish import Published
-from warehouse.releases import Slice, released, slices_in
+from warehouse.releases import differs, released, slices_in
 from warehouse.session import open_session
 
 # Each line is one more answer about nearly the same people.
@@ -114,12 +114,6 @@ def renew_release(
             if periods:
                 kept += take_back(connection, name, periods, keys=cube.keys, changed=may_change(cube))
         now = {(s.cube, s.period): s for s in slices_in(connection, cubes={cube for cube, _ in slices})}
-    changed = [key for key in slices if _differs(before, now, key)]
+    changed = [key for key in slices if differs(before[key], now.get(key))]
     result = release_and_publish(runtime, renewed=changed, why=why)
     return Renewal(len(slices), len(changed), kept, result.published)
-
-
-def _differs(
-    before: Mapping[tuple[str, date], Slice], now: Mapping[tuple[str, date], Slice], key: tuple[str, date]
-) -> bool:
-    return now.get(key, Slice(*key, digest="", rows=0)).digest != before[key].digest

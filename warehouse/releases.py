@@ -94,13 +94,14 @@ def unreleased(
     """
     present = {(each.cube, each.period): each for each in slices}
     known = {key: record for key, record in released(ledger).items() if key not in renewed}
-    changed = sorted(key for key, record in known.items() if _differs(record, present.get(key)))
+    changed = sorted(key for key, record in known.items() if differs(record, present.get(key)))
     if changed:
         raise ThawedSliceError(changed)
     return sorted(each for key, each in present.items() if key not in known)
 
 
-def _differs(record: Slice, now: Slice | None) -> bool:
+def differs(record: Slice, now: Slice | None) -> bool:
+    """Whether a slice is another one than recorded; None: it has no row."""
     # A cube without a row for a period has no slice there, then as now.
     return record.rows > 0 if now is None else record != now
 
