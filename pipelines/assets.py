@@ -165,7 +165,7 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         deps=list(tables),
         group_name="published",
         owners=[team("analytics")],
-        description="`published/marts.duckdb`: a fresh copy of cubes and marts, replaced as a whole. "
+        description="`published/marts.duckdb`: a copy of cubes and the marts over them, replaced as a whole. "
         "Analysts open it read-only and never meet a lock.",
         kinds={"duckdb"},
         tags={"zone": "published"},
@@ -185,13 +185,13 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         runtime = warehouse.runtime
         with values_stay_inside():
             released = release_and_publish(runtime)
-            tables = released.published.tables
+            published = released.published
             utility = utility_of_release(runtime, released)
             size = runtime.home.published_path.stat().st_size
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": sum(rows for _, rows in tables),
-                "rows_by_table": dict(tables),
+                "dagster/row_count": published.rows,
+                "rows_by_table": dict(published.tables),
                 "bytes": size,
                 **({"utility": _utility_table(utility)} if utility else {}),
             },

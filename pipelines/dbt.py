@@ -25,7 +25,7 @@ from pipelines.conventions import (
     values_stay_inside,
 )
 from pipelines.errors import PipelineError
-from pipelines.marts import EMPTY_DAY, MANIFEST, MartsError, build
+from pipelines.marts import EMPTY_DAY, MANIFEST, MartsError, build, build_marts
 from pipelines.resources import Warehouse
 from pipelines.run import unbuilt_slices
 from pipelines.runtime import Runtime
@@ -192,11 +192,14 @@ def _outcomes(
     runtime: Runtime, names: Collection[str], days: tuple[date, date] | None
 ) -> tuple[Mapping[str, str], str | None]:
     """Status of each node by name, and what went wrong, if anything did."""
-    first, last = days or (EMPTY_DAY, date.min)
+    chosen = " ".join(sorted(names))
     try:
-        # Whichever cubes are chosen: what they count lies in this process's memory, and is made for them.
-        chosen = [*sorted(names), *(["fqn:wasms.slices"] if days else [])]
-        summary = build(runtime, from_day=first, to_day=last, select=" ".join(chosen))
+        if days is None:
+            summary = build_marts(runtime, select=chosen)
+        else:
+            # Whichever cubes are chosen: what they count lies in this process's memory, and is made for them.
+            first, last = days
+            summary = build(runtime, from_day=first, to_day=last, select=f"{chosen} fqn:wasms.slices")
     except MartsError as error:
         return error.outcomes, str(error)
     return summary.outcomes, None

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipelines.errors import PipelineError
-from pipelines.marts import EMPTY_DAY, build
+from pipelines.marts import OVER_CUBES, build_marts
 from pipelines.release import release_and_publish
 from pipelines.runtime import Runtime
 from pipelines.surrogates import workspace_keys_of
@@ -21,9 +21,6 @@ from warehouse.releases import renew
 from warehouse.retention.databases import Rewritten, needs_rewrite, rewrite
 from warehouse.retention.former import Coarsened, coarsen
 from warehouse.session import open_session
-
-# All that is made from cubes, and the tests of the cubes themselves: no slice is built.
-_MADE_FROM_CUBES = "fqn:wasms.published fqn:wasms.marts fqn:wasms.cubes,resource_type:test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def _rebuild(runtime: Runtime) -> str | None:
     # Ingestion and dbt take turns, so that the memory of one is enough.
     runtime.engine.release()
     try:
-        build(runtime, from_day=EMPTY_DAY, to_day=EMPTY_DAY.min, select=_MADE_FROM_CUBES)
+        build_marts(runtime, select=OVER_CUBES)
     except LockedError:
         raise
     except (PipelineError, WarehouseError) as error:

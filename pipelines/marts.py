@@ -15,7 +15,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices, slice_sources
-from pipelines.model_sql import DBT_PROJECT
+from pipelines.model_sql import DBT_PROJECT, ModelSql
 from pipelines.runtime import Runtime
 from pipelines.slices import month_end
 from warehouse.connection import connect
@@ -27,14 +27,13 @@ from warehouse.session import attach_database, leases
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
 MANIFEST = "manifest.json"
-# What dbt holds in memory at once: so many days, or fewer where they have more rows than this; when a month
-# closes, the messages of all of it, and more of them spill.
+# What dbt builds at once: so many days, or fewer where they have more rows than may be joined at once; when a
+# month closes, the messages of all of it, and more of them spill.
 MOST_DAYS_AT_ONCE = 31
-MOST_ROWS_AT_ONCE = 4_000_000
 # The cubes of months, and what is held in memory for them alone.
 _MONTHS = "tag:monthly"
-# All that is made from cubes: once, after the last of them.
-OVER_CUBES = "fqn:wasms.published fqn:wasms.marts"
+# What is made from cubes, and the tests of both.
+OVER_CUBES = "fqn:wasms.published fqn:wasms.marts fqn:wasms.cubes,resource_type:test"
 
 # Stands among the unsound marts while a build runs; there still, if it was killed.
 _INTERRUPTED = "(interrupted build)"
@@ -86,7 +85,7 @@ def build(
     progress: Progress | None = None,
     is_renewal: bool = False,
 ) -> BuildSummary:
-    """Build cubes, some days at a time, then the marts over them, and test both.
+    """Build cubes, some days at a time, and the marts over them, and test what is new in both.
 
     A month is built with its last day. Holds the warehouse's lock throughout. A slice that was not released
     yet may be built again and replaces itself, as long as all its rows are there.
@@ -107,31 +106,68 @@ def build(
         StoreError: A live partition cannot be read.
     """
     days = max((to_day - from_day).days + 1, 0)
-    summaries: list[BuildSummary] = []
     with leases(runtime.home), _connection_closed_afterwards():
         if days:
             refuse_frozen_slices(runtime, first=from_day, last=to_day, may_be_released=is_renewal)
-        unsound = runtime.ledger.unsound_marts()
-        runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
-        try:
-            chunks = chunks_of(
-                from_day, to_day, gaps=_gaps(runtime), exist=_exist(runtime), rows=_rows_by_day(runtime)
-            )
+        chunks = chunks_of(
+            from_day,
+            to_day,
+            gaps=_gaps(runtime),
+            exist=_exist(runtime),
+            rows=_rows_by_day(runtime),
+            most_rows=ModelSql().variables["rows_at_once"],
+        )
+        with _sound_afterwards(runtime) as summaries:
             for chunk in chunks:
                 before = sum(summary.days for summary in summaries)
                 told = _on_model(before, chunk.days, days, progress) if progress and days else []
                 summaries.append(_build_chunk(runtime, chunk, select=select, callbacks=told))
-        except MartsError as error:
-            failed = {name for name, outcome in error.outcomes.items() if outcome not in _PASSED}
-            runtime.ledger.set_unsound_marts(unsound | failed)
-            raise
-        # What passes now has mended what failed under the same name, and nothing else.
-        outcomes = {name: outcome for each in summaries for name, outcome in each.outcomes.items()}
-        runtime.ledger.set_unsound_marts(unsound - set(outcomes) - {_INTERRUPTED})
+    return replace(_together(summaries), days=days)
+
+
+def build_marts(runtime: Runtime, *, select: str) -> BuildSummary:
+    """Build chosen marts over cubes as they are, and run chosen tests, over all periods.
+
+    For when a cube was changed by something else than a build. Never builds a slice.
+
+    Args:
+        select: dbt selection.
+
+    Raises:
+        MartsError: A model or test failed; names it.
+        LockedError: Another process is writing the warehouse.
+    """
+    with leases(runtime.home), _connection_closed_afterwards(), _sound_afterwards(runtime) as summaries:
+        if not _exist(runtime):
+            summaries.append(_build_chunk(runtime, _NO_DAY, select=None, callbacks=[]))
+        chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
+        summaries.append(_summarized(dbtRunner().invoke(_build_arguments(runtime.home, *chosen)), days=0))
+    return _together(summaries)
+
+
+@contextmanager
+def _sound_afterwards(runtime: Runtime) -> Iterator[list[BuildSummary]]:
+    """Keep account of what does not pass while builds are summed up: then nothing is published."""
+    unsound = runtime.ledger.unsound_marts()
+    runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
+    summaries: list[BuildSummary] = []
+    try:
+        yield summaries
+    except MartsError as error:
+        failed = {name for name, outcome in error.outcomes.items() if outcome not in _PASSED}
+        runtime.ledger.set_unsound_marts(unsound | failed)
+        raise
+    # What passes now has mended what failed under the same name, and nothing else.
+    passed = {name for each in summaries for name in each.outcomes}
+    runtime.ledger.set_unsound_marts(unsound - passed - {_INTERRUPTED})
+
+
+def _together(summaries: Sequence[BuildSummary]) -> BuildSummary:
     seconds: Counter[str] = Counter()
     for each in summaries:
         seconds.update(each.seconds)
-    return replace(summaries[-1], days=days, outcomes=outcomes, seconds=seconds)
+    outcomes = {name: outcome for each in summaries for name, outcome in each.outcomes.items()}
+    return replace(summaries[-1], outcomes=outcomes, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +177,11 @@ class Chunk:
     Attributes:
         first, last: Both inclusive.
         has_month: Its last day ends a month of which every day is there: the month is built with it.
-        is_last: The marts are built after it.
     """
 
     first: date
     last: date
     has_month: bool
-    is_last: bool = False
 
     @property
     def days(self) -> int:
@@ -155,8 +189,17 @@ class Chunk:
         return (self.last - self.first).days + 1
 
 
+_NO_DAY = Chunk(EMPTY_DAY, EMPTY_DAY, has_month=True)
+
+
 def chunks_of(
-    first: date, last: date, *, gaps: Collection[date], exist: bool, rows: Mapping[date, int]
+    first: date,
+    last: date,
+    *,
+    gaps: Collection[date],
+    exist: bool,
+    rows: Mapping[date, int],
+    most_rows: int,
 ) -> Iterator[Chunk]:
     """The days from ``first`` to ``last`` in order, each month's end at the end of a chunk.
 
@@ -164,20 +207,20 @@ def chunks_of(
 
     Args:
         exist: There are tables of every cube; else the first chunk makes them, without a row if need be.
-        rows: Rows of message logs by day.
+        rows: Rows of message logs by day; ``most_rows`` of them in one chunk, unless a day alone has more.
     """
     if last < first or not exist:
-        yield Chunk(EMPTY_DAY, EMPTY_DAY, has_month=True, is_last=last < first)
+        yield _NO_DAY
     while first <= last:
         closes = month_end(first)
         end, held = first, rows.get(first, 0)
         while end < min(closes, last, first + timedelta(days=MOST_DAYS_AT_ONCE - 1)):
             held += rows.get(end + timedelta(days=1), 0)
-            if held > MOST_ROWS_AT_ONCE:
+            if held > most_rows:
                 break
             end += timedelta(days=1)
         lost = any((day.year, day.month) == (end.year, end.month) for day in gaps)
-        yield Chunk(first, end, has_month=end == closes and not lost, is_last=end == last)
+        yield Chunk(first, end, has_month=end == closes and not lost)
         first = end + timedelta(days=1)
 
 
@@ -214,18 +257,19 @@ def _gaps(runtime: Runtime) -> frozenset[date]:
 def _build_chunk(
     runtime: Runtime, chunk: Chunk, *, select: str | None, callbacks: list[Callable[[Any], None]]
 ) -> BuildSummary:
-    excluded = ([] if chunk.has_month else [_MONTHS]) + ([] if chunk.is_last else [OVER_CUBES])
-    arguments = [
-        "build",
-        *_common_arguments(runtime.home),
+    arguments = _build_arguments(
+        runtime.home,
         *("--event-time-start", chunk.first.isoformat()),
         *("--event-time-end", (chunk.last + timedelta(days=1)).isoformat()),
-        # Unit tests test the code, not the data: see `check_models`.
-        *("--exclude-resource-type", "unit_test"),
         *(("--select", select) if select else ()),
-        *(("--exclude", " ".join(excluded)) if excluded else ()),
-    ]
+        *(() if chunk.has_month else ("--exclude", _MONTHS)),
+    )
     return _summarized(dbtRunner(callbacks=callbacks).invoke(arguments), days=chunk.days)
+
+
+def _build_arguments(home: Home, *more: str) -> list[str]:
+    # Unit tests test the code, not the data: see `check_models`.
+    return ["build", *_common_arguments(home), "--exclude-resource-type", "unit_test", *more]
 
 
 def check_models(runtime: Runtime) -> BuildSummary:

@@ -8,11 +8,11 @@ from pipelines.attacks.finding import Attacked, Finding
 from pipelines.attacks.suite import attack, coarsen_slices
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
-from pipelines.marts import EMPTY_DAY, OVER_CUBES, build
+from pipelines.marts import OVER_CUBES, build_marts
 from pipelines.runtime import Runtime
 from warehouse.errors import UnsoundMartsError
 from warehouse.publish import Published, publish
-from warehouse.releases import Slice, release, slices_in, unreleased
+from warehouse.releases import Key, Slice, release, rows_in, slices_in, unreleased
 from warehouse.session import open_session
 
 # Each time something is taken back; a slice that is left without rows cannot fail.
@@ -45,9 +45,7 @@ class Released:
     rounds: int
 
 
-def release_and_publish(
-    runtime: Runtime, *, renewed: Collection[tuple[str, date]] = (), why: str = ""
-) -> Released:
+def release_and_publish(runtime: Runtime, *, renewed: Collection[Key] = (), why: str = "") -> Released:
     """Attack every slice that is not released yet, record it, and replace the published copy.
 
     What an attack finds is taken back before anything is released: the measure of that slice is coded, or
@@ -73,7 +71,7 @@ def release_and_publish(
         rounds += 1
         waiting, attacks = _attacked(runtime, renewed)
     if rounds:
-        build(runtime, from_day=EMPTY_DAY, to_day=EMPTY_DAY.min, select=OVER_CUBES)
+        build_marts(runtime, select=OVER_CUBES)
     lines = [each for each in waiting if (each.cube, each.period) in renewed]
     release(runtime.ledger, lines, why=why)
     release(runtime.ledger, [each for each in waiting if each not in lines], why="closed")
@@ -82,10 +80,10 @@ def release_and_publish(
     return Released(published, tuple(attacks), (min(days), max(days)) if days else None, rounds)
 
 
-def _attacked(runtime: Runtime, renewed: Collection[tuple[str, date]]) -> tuple[list[Slice], list[Attacked]]:
+def _attacked(runtime: Runtime, renewed: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:
     with open_session(runtime.home, schemas={}, read_only=True) as connection:
-        waiting = unreleased(runtime.ledger, slices_in(connection), renewed=renewed)
-        return waiting, attack(connection, load_cubes(), waiting)
+        waiting = unreleased(runtime.ledger, rows_in(connection), renewed=renewed)
+        return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
 
 
 def _coarsen(runtime: Runtime, findings: list[Finding]) -> None:

@@ -20,7 +20,7 @@ from pipelines.runtime import Runtime
 from pipelines.slices import month_end
 from warehouse.lines import keep, lines_in_force, take_back
 from warehouse.publish import Published
-from warehouse.releases import differs, released, slices_in
+from warehouse.releases import Key, released, thawed
 from warehouse.session import open_session
 
 # Each line is one more answer about nearly the same people.
@@ -52,7 +52,7 @@ class Renewal:
     published: Published
 
 
-def renewable(runtime: Runtime, *, first: date, last: date) -> list[tuple[str, date]]:
+def renewable(runtime: Runtime, *, first: date, last: date) -> list[Key]:
     """Released slices of the days from ``first`` to ``last`` and of months that end among them, in order.
 
     Raises:
@@ -101,7 +101,6 @@ def renew_release(
     """
     tell = progress or (lambda *_: None)
     slices = renewable(runtime, first=first, last=last)
-    before = released(runtime.ledger)
     with open_session(runtime.home, schemas={}) as connection:
         keep(runtime.ledger, connection, slices)
     runtime.engine.release()
@@ -113,7 +112,6 @@ def renew_release(
             periods = [period for each, period in slices if each == name]
             if periods:
                 kept += take_back(connection, name, periods, keys=cube.keys, changed=may_change(cube))
-        now = {(s.cube, s.period): s for s in slices_in(connection, cubes={cube for cube, _ in slices})}
-    changed = [key for key in slices if differs(before[key], now.get(key))]
+        changed = thawed(runtime.ledger, connection, slices)
     result = release_and_publish(runtime, renewed=changed, why=why)
     return Renewal(len(slices), len(changed), kept, result.published)

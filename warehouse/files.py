@@ -24,6 +24,12 @@ def fsync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def state_of(path: Path) -> str:
+    """What tells whether a file is as it was left: its size and when it was written."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
 def temporary_of(path: Path) -> Path:
     """Where `replacing` writes what is to take the place of ``path``."""
     return path.with_name(f".{path.name}.tmp")

@@ -13,11 +13,10 @@ import duckdb
 from warehouse.connection import identifier
 from warehouse.errors import ThawedSliceError
 from warehouse.ledger import Ledger
-from warehouse.releases import PERIODS, Slice, released, slices_in
+from warehouse.releases import CUBES, Key, period_column, thawed
 
 SCHEMA = "lines"
 LINE = "line"
-_CUBES = "warehouse.cubes"
 
 
 def earlier(cube: str) -> str:
@@ -25,7 +24,7 @@ def earlier(cube: str) -> str:
     return f"warehouse.{SCHEMA}.{identifier(cube)}"
 
 
-def keep(ledger: Ledger, connection: duckdb.DuckDBPyConnection, slices: Collection[tuple[str, date]]) -> None:
+def keep(ledger: Ledger, connection: duckdb.DuckDBPyConnection, slices: Collection[Key]) -> None:
     """Copy released slices as they are; those that are there already, from an attempt before, stay.
 
     Args:
@@ -35,29 +34,25 @@ def keep(ledger: Ledger, connection: duckdb.DuckDBPyConnection, slices: Collecti
         ThawedSliceError: A slice is not what was released, and its line is not kept: nothing was changed.
     """
     lines = lines_in_force(ledger)
-    known = released(ledger)
-    present = {(s.cube, s.period): s for s in slices_in(connection, cubes={cube for cube, _ in slices})}
-    lost = []
+    changed = set(thawed(ledger, connection, slices))
+    lost = [key for key in sorted(changed) if not _has(connection, *key, lines[key])]
     connection.execute("begin")
-    for cube, period in sorted(slices):
-        if present.get((cube, period), Slice(cube, period, "", 0)).digest == known[cube, period].digest:
-            _copy(connection, cube, period, lines[cube, period])
-        elif known[cube, period].rows and not _has(connection, cube, period, lines[cube, period]):
-            lost.append((cube, period))
+    for key in sorted(set(slices) - changed):
+        _copy(connection, *key, lines[key])
     if lost:
         connection.execute("rollback")
         raise ThawedSliceError(lost)
     connection.execute("commit")
 
 
-def lines_in_force(ledger: Ledger) -> dict[tuple[str, date], int]:
+def lines_in_force(ledger: Ledger) -> dict[Key, int]:
     """Number of the line of each released slice."""
     rows = ledger.read("select cube, period, line from released_slices where ended_at is null")
     return {(row["cube"], date.fromisoformat(row["period"])): row["line"] for row in rows}
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, cube: str, period: date, line: int) -> None:
-    source = f"{_CUBES}.{identifier(cube)}"
+    source = f"warehouse.{CUBES}.{identifier(cube)}"
     connection.execute(f"create schema if not exists warehouse.{SCHEMA}")
     connection.execute(
         f"create table if not exists {earlier(cube)} as select *, 0 as {LINE} from {source} limit 0"
@@ -94,14 +89,6 @@ def has_lines(connection: duckdb.DuckDBPyConnection, cube: str) -> bool:
     return found is not None
 
 
-def period_column(connection: duckdb.DuckDBPyConnection, cube: str) -> str:
-    """The column that says of which period a cube's row is."""
-    names = [
-        column[0] for column in connection.execute(f"from {_CUBES}.{identifier(cube)} limit 0").description
-    ]
-    return identifier(next(name for name in PERIODS if name in names))
-
-
 def take_back(
     connection: duckdb.DuckDBPyConnection,
     cube: str,
@@ -117,7 +104,7 @@ def take_back(
         changed: Condition on `new` and `old` under which a row may be another than it was.
     """
     column = period_column(connection, cube)
-    table = f"{_CUBES}.{identifier(cube)}"
+    table = f"warehouse.{CUBES}.{identifier(cube)}"
     same = " and ".join(f"new.{identifier(key)} = old.{identifier(key)}" for key in keys)
     connection.execute(
         f"create or replace temp table taken_back as select old.* exclude ({LINE}) from {table} as new "

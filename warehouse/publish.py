@@ -1,38 +1,60 @@
-"""The published copy: anonymous marts in a file of their own, replaced as a whole."""
+"""The published copy: anonymous cubes, and marts over them, in a file of their own, replaced as a whole."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from shutil import copyfile
 
 import duckdb
 
 from warehouse.connection import connect, identifier, quoted
-from warehouse.errors import StoreError, UnsoundMartsError
-from warehouse.files import replacing, unlink_durably
+from warehouse.errors import StoreError, ThawedSliceError, UnreleasedSliceError, UnsoundMartsError
+from warehouse.files import replacing, state_of, unlink_durably
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
 from warehouse.locks import warehouse_lock
-from warehouse.releases import check_released
+from warehouse.published_views import create_views, views_in
+from warehouse.releases import COPY, CUBES, Key, period_column, rows_in, thawed, unreleased
 from warehouse.session import LOCK_TIMEOUT_S, attach_database, leases
 
 # Schema in the warehouse → in the copy. A file called marts.duckdb is a catalog called marts; a schema of
 # the same name in it would make every reference to it ambiguous.
-PUBLISHED_SCHEMAS = {"cubes": "cubes", "marts": "main"}
+_MARTS = "marts"
+PUBLISHED_SCHEMAS = {CUBES: "cubes", _MARTS: "main"}
+# Where names of workspaces and campaigns lie, beside the views of marts.
+_NAMES = (_MARTS,)
+_COPY = "published"
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Name and row count of every table in the copy."""
+    """What is in the copy: each table with its rows, and the marts, which are views over them."""
 
     tables: tuple[tuple[str, int], ...]
+    marts: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Of all tables."""
+        return sum(rows for _, rows in self.tables)
+
+    def __str__(self) -> str:
+        tables, marts = len(self.tables), len(self.marts)
+        return f"Published {tables} tables, {self.rows:,} rows, and {marts} marts over them."
 
 
 def publish(home: Home, *, keyring: KeyStore) -> Published:
-    """Copy cubes and marts into a fresh file and put it in the place of the last one, atomically.
+    """Bring the published copy up to date: a file of its own, put in the place of the last one atomically.
 
-    A fresh file holds no free blocks of earlier contents. Readers of the old copy keep it until they
-    close it; nobody ever waits for a lock.
+    A released slice never changes, so a copy that has it is continued: what is new is added to it, which
+    takes as long whatever was published before. Where anything in it changed or went, the file is written
+    afresh: it holds no free blocks of what is gone. Whatever is copied is what was released, hash by hash.
+
+    Readers of the old copy keep it until they close it; nobody ever waits for a lock.
 
     Raises:
         UnsoundMartsError: The last build did not pass its tests.
@@ -49,17 +71,111 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
             attach_database(
                 connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=True
             )
-            check_released(ledger, connection)
+            rows = rows_in(connection)
+            if waiting := unreleased(ledger, rows):
+                raise UnreleasedSliceError(waiting)
             with replacing(home.published_path) as temporary:
-                temporary.unlink(missing_ok=True)
-                connection.execute(f"attach {quoted(str(temporary))} as published")
-                tables = tuple(_copy(connection))
-                connection.execute("detach published")
+                _begin(connection, home, ledger, temporary)
+                new = sorted(rows.keys() - rows_in(connection, database=_COPY).keys())
+                if changed := thawed(ledger, connection, new):
+                    raise ThawedSliceError(changed)
+                _add(connection, new)
+                published = _contents(connection)
+                connection.execute(f"detach {_COPY}")
+            with ledger.transaction() as meta:
+                meta.execute("replace into meta values (?, ?)", (COPY, state_of(home.published_path)))
         except duckdb.Error as error:
             raise StoreError("published", f"the marts could not be copied ({type(error).__name__})") from None
         finally:
             connection.close()
-    return Published(tables=tables)
+    return published
+
+
+def is_as_left(home: Home, ledger: Ledger) -> bool:
+    """Whether the copy is there as the last publication left it, and nothing in it is out of date."""
+    noted = ledger.read("select value from meta where name = ?", COPY)
+    return (
+        bool(noted)
+        and home.published_path.exists()
+        and str(noted[0]["value"]) == state_of(home.published_path)
+    )
+
+
+def _begin(connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, path: Path) -> None:
+    """Attach a copy to go on with, or an empty one that has all tables."""
+    path.unlink(missing_ok=True)
+    if is_as_left(home, ledger):
+        copyfile(home.published_path, path)
+        connection.execute(f"attach {quoted(str(path))} as {_COPY}")
+        if _only_gains(connection):
+            return
+        connection.execute(f"detach {_COPY}")
+        path.unlink()
+    connection.execute(f"attach {quoted(str(path))} as {_COPY}")
+    for schema in PUBLISHED_SCHEMAS.values():
+        connection.execute(f"create schema if not exists {_COPY}.{identifier(schema)}")
+    for schema, table in _tables(connection, "warehouse"):
+        connection.execute(
+            f"create table {_in_copy(schema, table)} as from {_in_warehouse(schema, table)} limit 0"
+        )
+
+
+def _only_gains(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the copy has the warehouse's columns, and no row that the warehouse has not."""
+    layout = (
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = ? and schema_name in (select unnest(?)) order by all"
+    )
+    of_warehouse, of_copy = (
+        connection.execute(layout, [database, list(schemas)]).fetchall()
+        for database, schemas in (
+            ("warehouse", PUBLISHED_SCHEMAS.keys()),
+            (_COPY, PUBLISHED_SCHEMAS.values()),
+        )
+    )
+    if of_copy != sorted((PUBLISHED_SCHEMAS[schema], *rest) for schema, *rest in of_warehouse):
+        return False
+    if not rows_in(connection, database=_COPY).items() <= rows_in(connection).items():
+        return False
+    return not any(
+        connection.execute(
+            f"from {_in_copy(schema, table)} except from {_in_warehouse(schema, table)} limit 1"
+        ).fetchone()
+        for schema, table in _tables(connection, "warehouse", schemas=_NAMES)
+    )
+
+
+def _add(connection: duckdb.DuckDBPyConnection, slices: Collection[Key]) -> None:
+    """Add slices, names that are not there yet, and the marts as they are now."""
+    periods: dict[str, list[date]] = defaultdict(list)
+    for cube, period in slices:
+        periods[cube].append(period)
+    # In an order of their own, which tells nothing of how they came to be.
+    for cube, days in periods.items():
+        column = period_column(connection, cube)
+        connection.execute(
+            f"insert into {_in_copy(CUBES, cube)} from {_in_warehouse(CUBES, cube)} "
+            f"where {column} in (select unnest(?)) order by all",
+            [days],
+        )
+    for schema, table in _tables(connection, "warehouse", schemas=_NAMES):
+        connection.execute(
+            f"insert into {_in_copy(schema, table)} from (from {_in_warehouse(schema, table)} "
+            f"except from {_in_copy(schema, table)}) order by all"
+        )
+    for schema in _NAMES:
+        views = views_in(connection, database="warehouse", schema=schema)
+        create_views(connection, views, database=_COPY, schemas=PUBLISHED_SCHEMAS)
+
+
+def _contents(connection: duckdb.DuckDBPyConnection) -> Published:
+    tables = []
+    for schema, table in _tables(connection, _COPY, schemas=PUBLISHED_SCHEMAS.values()):
+        name = f"{_COPY}.{identifier(schema)}.{identifier(table)}"
+        row = connection.execute(f"select count(*) from {name}").fetchone()
+        tables.append((table, int(row[0]) if row else 0))
+    views = views_in(connection, database=_COPY, schema=PUBLISHED_SCHEMAS[_MARTS])
+    return Published(tuple(tables), tuple(view.name for view in views))
 
 
 def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None:
@@ -82,48 +198,54 @@ def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None
             ):
                 temporary.unlink(missing_ok=True)
                 connection.execute(f"attach {quoted(str(home.published_path))} as old (read_only)")
-                connection.execute(f"attach {quoted(str(temporary))} as published")
-                tables = tuple(_copy_without(connection, sorted(workspace_keys)))
-                connection.execute("detach published")
+                connection.execute(f"attach {quoted(str(temporary))} as {_COPY}")
+                _copy_without(connection, sorted(workspace_keys))
+                published = _contents(connection)
+                connection.execute(f"detach {_COPY}")
         except duckdb.Error:
             unlink_durably(home.published_path)
             return None
-    return Published(tables=tables)
+    return published
 
 
-def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) -> list[tuple[str, int]]:
+def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) -> None:
     listed = connection.execute(
         "select schema_name, table_name, bool_or(column_name = 'workspace_key') from duckdb_columns() "
-        "where database_name = 'old' group by schema_name, table_name "
-        "having bool_or(column_name = 'workspace_key') "
+        "where database_name = 'old' and (schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'old') "
+        "group by schema_name, table_name having bool_or(column_name = 'workspace_key') "
         "or not bool_or(data_type = 'VARCHAR' and not suffix(column_name, '_flag')) order by all"
     ).fetchall()
-    copied = []
     for schema, table, is_keyed in listed:
         name = f"{identifier(schema)}.{identifier(table)}"
-        connection.execute(f"create schema if not exists published.{identifier(schema)}")
-        connection.execute(f"create table published.{name} as from old.{name} limit 0")
+        connection.execute(f"create schema if not exists {_COPY}.{identifier(schema)}")
+        connection.execute(f"create table {_COPY}.{name} as from old.{name} limit 0")
         kept = "where workspace_key is null or workspace_key not in (select unnest($out))" if is_keyed else ""
-        row = connection.execute(
-            f"insert into published.{name} from old.{name} {kept} order by all",
+        connection.execute(
+            f"insert into {_COPY}.{name} from old.{name} {kept} order by all",
             {"out": left_out} if is_keyed else None,
-        ).fetchone()
-        copied.append((table, int(row[0]) if row else 0))
-    return copied
-
-
-def _copy(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    listed = connection.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse' "
-        f"and schema_name in ({', '.join(quoted(s) for s in PUBLISHED_SCHEMAS)}) order by all"
-    ).fetchall()
-    copied = []
+        )
+    there = {(schema, table) for schema, table, _ in listed}
     for schema in PUBLISHED_SCHEMAS.values():
-        connection.execute(f"create schema if not exists published.{identifier(schema)}")
-    for schema, table in listed:
-        source = f"warehouse.{identifier(schema)}.{identifier(table)}"
-        target = f"published.{identifier(PUBLISHED_SCHEMAS[schema])}.{identifier(table)}"
-        connection.execute(f"create table {target} as select * from {source} order by all")
-        row = connection.execute(f"select count(*) from {target}").fetchone()
-        copied.append((table, int(row[0]) if row else 0))
-    return copied
+        views = [v for v in views_in(connection, database="old", schema=schema) if v.reads <= there]
+        create_views(connection, views, database=_COPY, schemas={s: s for s in PUBLISHED_SCHEMAS.values()})
+
+
+def _tables(
+    connection: duckdb.DuckDBPyConnection, database: str, *, schemas: Iterable[str] = PUBLISHED_SCHEMAS
+) -> list[tuple[str, str]]:
+    """Schema and name of each table."""
+    return connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = ? "
+        "and schema_name in (select unnest(?)) order by all",
+        [database, list(schemas)],
+    ).fetchall()
+
+
+def _in_warehouse(schema: str, table: str) -> str:
+    return f"warehouse.{identifier(schema)}.{identifier(table)}"
+
+
+def _in_copy(schema: str, table: str) -> str:
+    """The table of the copy that a table of the warehouse is copied into."""
+    return f"{_COPY}.{identifier(PUBLISHED_SCHEMAS[schema])}.{identifier(table)}"

@@ -1,20 +1,27 @@
 """Released slices of cubes: published once, then unchanged for ever but for the end of an account.
 
 A slice built again after somebody was erased would differ from the published one by that person. So what
-is published is recorded by its hash, and nothing is published that differs from its record.
+is published is recorded by its hash, and no slice is published that differs from its record.
 """
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TypeAlias
 
 import duckdb
 
 from warehouse.connection import identifier
-from warehouse.errors import ThawedSliceError, UnreleasedSliceError
+from warehouse.errors import ThawedSliceError
 from warehouse.ledger import Ledger
 
-_CUBES = "cubes"
+# A cube and a period.
+Key: TypeAlias = tuple[str, date]
+# Name in the ledger's `meta`: how the published copy was left; none where it must begin afresh.
+COPY = "published_copy"
+
+CUBES = "cubes"
 PERIODS = ("send_date", "month")
 
 
@@ -33,40 +40,70 @@ class Slice:
     rows: int
 
 
-def slices_in(connection: duckdb.DuckDBPyConnection, *, cubes: Collection[str] | None = None) -> list[Slice]:
-    """All slices of the attached database `warehouse`, or of some of its cubes; in order."""
-    listed = connection.execute(
-        "select table_name, column_name from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = ? order by table_name, column_index",
-        [_CUBES],
-    ).fetchall()
-    columns: dict[str, list[str]] = {}
-    for table, column in listed:
-        columns.setdefault(table, []).append(column)
+def rows_in(connection: duckdb.DuckDBPyConnection, *, database: str = "warehouse") -> dict[Key, int]:
+    """Rows of every slice in an attached database; cheap, for nothing but periods is read."""
+    return {
+        (cube, period): rows
+        for cube, columns in _columns(connection, database).items()
+        for period, rows in connection.execute(
+            f"select {_period(columns)}, count(*) from {database}.{CUBES}.{identifier(cube)} group by all"
+        ).fetchall()
+    }
+
+
+def slices_in(
+    connection: duckdb.DuckDBPyConnection, keys: Iterable[Key], *, database: str = "warehouse"
+) -> list[Slice]:
+    """Some slices of an attached database, with their hashes, in order; none where there is no row."""
+    periods: dict[str, list[date]] = defaultdict(list)
+    for cube, period in keys:
+        periods[cube].append(period)
+    columns = _columns(connection, database)
     return sorted(
-        each
-        for cube, names in columns.items()
-        if cubes is None or cube in cubes
-        for each in _slices_of(connection, cube, names)
+        Slice(cube, *found)
+        for cube in periods.keys() & columns.keys()
+        for found in _hashed(
+            connection, f"{database}.{CUBES}.{identifier(cube)}", columns[cube], periods[cube]
+        )
     )
 
 
-def _slices_of(connection: duckdb.DuckDBPyConnection, cube: str, columns: Iterable[str]) -> Iterable[Slice]:
-    names = list(columns)
-    period = identifier(next(name for name in PERIODS if name in names))
+def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
+    listed = connection.execute(
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = ? and schema_name = ? group by all order by all",
+        [database, CUBES],
+    ).fetchall()
+    return dict(listed)
+
+
+def period_column(connection: duckdb.DuckDBPyConnection, cube: str) -> str:
+    """The column that says of which period a cube's row is."""
+    return _period(_columns(connection, "warehouse")[cube])
+
+
+def _period(columns: Iterable[str]) -> str:
+    return identifier(next(name for name in PERIODS if name in set(columns)))
+
+
+def _hashed(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], periods: Sequence[date]
+) -> list[tuple[date, str, int]]:
+    """Period, hash and rows of each slice of a cube that has any."""
+    period = _period(columns)
     # A null and the text that stands for it must differ, and so must two values and one with a separator.
     cells = ", ".join(
-        f"coalesce(len({c}::varchar) || ':' || {c}::varchar, '-')" for c in map(identifier, names)
+        f"coalesce(len({c}::varchar) || ':' || {c}::varchar, '-')" for c in map(identifier, columns)
     )
-    rows = connection.execute(
+    return connection.execute(
         f"select {period}, sha256(string_agg(digest, '' order by digest)), count(*) from "
         f"(select {period}, sha256(concat_ws(',', {cells})) as digest "
-        f"from warehouse.{_CUBES}.{identifier(cube)}) group by {period}"
+        f"from {table} where {period} in (select unnest(?))) group by {period}",
+        [list(periods)],
     ).fetchall()
-    return [Slice(cube, day, digest, count) for day, digest, count in rows]
 
 
-def released(ledger: Ledger) -> dict[tuple[str, date], Slice]:
+def released(ledger: Ledger) -> dict[Key, Slice]:
     """The record of every released slice, by cube and period."""
     rows = ledger.read("select cube, period, digest, rows from released_slices where ended_at is null")
     slices = (Slice(r["cube"], date.fromisoformat(r["period"]), r["digest"], r["rows"]) for r in rows)
@@ -81,23 +118,21 @@ def released_periods(ledger: Ledger, *, suffix: str) -> frozenset[date]:
     return frozenset(date.fromisoformat(row["period"]) for row in rows)
 
 
-def unreleased(
-    ledger: Ledger, slices: Iterable[Slice], *, renewed: Collection[tuple[str, date]] = ()
-) -> list[Slice]:
-    """The slices that are not recorded yet.
+def unreleased(ledger: Ledger, rows: Mapping[Key, int], *, renewed: Collection[Key] = ()) -> list[Key]:
+    """The slices that are not recorded yet, in order.
 
     Args:
+        rows: Of every slice there is (`rows_in`).
         renewed: Slices that were built again on purpose: what is recorded of them is an earlier line.
 
     Raises:
-        ThawedSliceError: A recorded slice is gone or differs from its record.
+        ThawedSliceError: A recorded slice is gone, or has more or fewer rows than it had.
     """
-    present = {(each.cube, each.period): each for each in slices}
     known = {key: record for key, record in released(ledger).items() if key not in renewed}
-    changed = sorted(key for key, record in known.items() if differs(record, present.get(key)))
+    changed = sorted(key for key, record in known.items() if record.rows != rows.get(key, 0))
     if changed:
         raise ThawedSliceError(changed)
-    return sorted(each for key, each in present.items() if key not in known)
+    return sorted(rows.keys() - known.keys())
 
 
 def differs(record: Slice, now: Slice | None) -> bool:
@@ -106,8 +141,25 @@ def differs(record: Slice, now: Slice | None) -> bool:
     return record.rows > 0 if now is None else record != now
 
 
+def thawed(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    keys: Collection[Key] | None = None,
+    *,
+    database: str = "warehouse",
+) -> list[Key]:
+    """Released slices, of those named or of all, that are not what was released, hash by hash; in order."""
+    records = released(ledger)
+    asked = records.keys() if keys is None else records.keys() & set(keys)
+    now = {(each.cube, each.period): each for each in slices_in(connection, asked, database=database)}
+    return sorted(key for key in asked if differs(records[key], now.get(key)))
+
+
 def release(ledger: Ledger, slices: Iterable[Slice], *, why: str) -> None:
-    """Record slices; from now on they do not change. A recorded one gets a new record, with its reason."""
+    """Record slices; from now on they do not change. A recorded one gets a new record, with its reason.
+
+    What was published of such a one is out of date: the next copy begins afresh (`warehouse/publish.py`).
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with ledger.transaction() as connection:
         for each in slices:
@@ -124,6 +176,8 @@ def release(ledger: Ledger, slices: Iterable[Slice], *, why: str) -> None:
                 "values (?, ?, ?, ?, ?, ?, ?)",
                 (*key, line, each.digest, each.rows, why, now),
             )
+            if line > 1:
+                connection.execute("delete from meta where name = ?", (COPY,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +241,5 @@ def renew(ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, why: str) ->
     changing = [(row["cube"], date.fromisoformat(row["period"])) for row in rows]
     if not changing:
         return
-    now = {(s.cube, s.period): s for s in slices_in(connection, cubes={cube for cube, _ in changing})}
+    now = {(s.cube, s.period): s for s in slices_in(connection, changing)}
     release(ledger, [now.get(key, Slice(*key, digest="", rows=0)) for key in changing], why=why)
-
-
-def check_released(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -> None:
-    """Let nothing be published but what was released, as it was.
-
-    Raises:
-        ThawedSliceError: A slice differs from its record.
-        UnreleasedSliceError: A slice has none.
-    """
-    if waiting := unreleased(ledger, slices_in(connection)):
-        raise UnreleasedSliceError([(each.cube, each.period) for each in waiting])

@@ -2,6 +2,9 @@
 select 1 as not_a_surrogate
 from {{ ref('mart_levels_daily') }}
 where
-    not regexp_matches(workspace_key, '^([0-9a-f]{16}|all|other|former)$')
-    or not regexp_matches(template_key, '^([0-9a-f]{16}|all|other|none|mixed|former)$')
-    or not regexp_matches(campaign_key, '^([0-9a-f]{16}|all|other|none|former)$')
+    {{ days('send_date', slice_from('day'), slice_to('day')) }}
+    and (
+        not regexp_matches(workspace_key, '^([0-9a-f]{16}|all|other|former)$')
+        or not regexp_matches(template_key, '^([0-9a-f]{16}|all|other|none|mixed|former)$')
+        or not regexp_matches(campaign_key, '^([0-9a-f]{16}|all|other|none|former)$')
+    )

@@ -1,8 +1,8 @@
 -- No published name holds anything that looks like a token or a key.
 {% set names = [
-    ('mart_campaign_funnel', 'workspace_name'),
-    ('mart_campaign_funnel', 'campaign_name'),
-    ('mart_campaign_funnel', 'template_name'),
+    ('dim_published_workspaces', 'workspace_name'),
+    ('dim_published_campaigns', 'campaign_name'),
+    ('dim_published_campaigns', 'template_name'),
 ] %}
 {% for model_name, column in names %}
 select 1 as token

@@ -5,7 +5,10 @@
 select 1 as too_small
 from {{ ref('cube_campaign_daily') }}
 where
-    ({{ measure }} < {{ var('minimum_contacts') }} and {{ measure }}_flag is distinct from '>=')
-    or ({{ measure }} is null) <> (coalesce({{ measure }}_flag, '>=') <> '>=')
+    {{ days('send_date', slice_from('day'), slice_to('day')) }}
+    and (
+        ({{ measure }} < {{ var('minimum_contacts') }} and {{ measure }}_flag is distinct from '>=')
+        or ({{ measure }} is null) <> (coalesce({{ measure }}_flag, '>=') <> '>=')
+    )
 {{ 'union all' if not loop.last }}
 {% endfor %}

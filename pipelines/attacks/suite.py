@@ -9,7 +9,7 @@ from pipelines.attacks import differencing, lines, subtraction, threshold
 from pipelines.attacks.finding import Attacked, Finding
 from pipelines.cube import Cube
 from warehouse.connection import identifier
-from warehouse.releases import Slice
+from warehouse.releases import Key
 
 CUBES = "warehouse.cubes"
 ATTACKS: Mapping[str, Callable[..., Attacked]] = {
@@ -23,7 +23,7 @@ ATTACKS: Mapping[str, Callable[..., Attacked]] = {
 def attack(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
-    slices: Iterable[Slice],
+    slices: Iterable[Key],
     *,
     schema: str = CUBES,
 ) -> list[Attacked]:
@@ -33,8 +33,8 @@ def attack(
         connection: Sees the cubes in ``schema``.
     """
     periods = defaultdict(set)
-    for each in slices:
-        periods[each.cube].add(each.period)
+    for cube, period in slices:
+        periods[cube].add(period)
     return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS.values()]
 
 

@@ -27,7 +27,7 @@ from pipelines.perturbation import last_count, noises
 from pipelines.runtime import Runtime
 from warehouse.connection import quoted
 from warehouse.files import replacing
-from warehouse.releases import slices_in
+from warehouse.releases import rows_in
 
 _WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory.[/yellow]"
 
@@ -67,7 +67,7 @@ def attack_command(
         stage("attack", 0, 2)
         with duckdb.connect() as connection:
             connection.execute(f"attach {quoted(str(path))} as warehouse (read_only)")
-            results = attack(connection, load_cubes(), slices_in(connection))
+            results = attack(connection, load_cubes(), rows_in(connection))
             stage("attack", 1, 2)
             results.append(attack_with_dictionary(connection, _numbers(connection, numbers)))
         stage("attack", 2, 2)

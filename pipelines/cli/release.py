@@ -61,5 +61,5 @@ def renew(
         done = renew_release(runtime, first=first, last=last, why=why.strip(), progress=stage)
     OUT.print(
         f"{done.changed} of {done.slices} slices are a new line; {done.rows_kept:,} rows stayed what they "
-        f"were, for less than 11 in them changed. Published {len(done.published.tables)} tables."
+        f"were, for less than 11 in them changed. {done.published}"
     )

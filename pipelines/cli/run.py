@@ -72,8 +72,7 @@ def print_run(summary: RunSummary) -> None:
     else:
         OUT.print("No further day has closed: the marts are as they were.")
     if summary.published:
-        rows = sum(n for _, n in summary.published.tables)
-        OUT.print(f"Published {len(summary.published.tables)} tables, {rows:,} rows.")
+        OUT.print(str(summary.published))
     if summary.utility:
         told = summary.utility.published
         OUT.print(

@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.connection import connect, identifier
 from warehouse.errors import LockedError, StoreError
-from warehouse.files import replacing, temporary_of, unlink_durably
+from warehouse.files import replacing, state_of, temporary_of, unlink_durably
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
@@ -73,7 +73,7 @@ def needs_rewrite(home: Home, ledger: Ledger) -> bool:
     if not home.warehouse_path.exists():
         return False
     noted = ledger.read("select value from meta where name = ?", _STATE)
-    return not noted or str(noted[0]["value"]) != _state_of(home.warehouse_path)
+    return not noted or str(noted[0]["value"]) != state_of(home.warehouse_path)
 
 
 def remove_leftovers(home: Home) -> None:
@@ -118,12 +118,7 @@ def _contents(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str,
 
 def _note_rewritten(home: Home) -> None:
     with Ledger(home.ledger_path).transaction() as connection:
-        connection.execute("replace into meta values (?, ?)", (_STATE, _state_of(home.warehouse_path)))
-
-
-def _state_of(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+        connection.execute("replace into meta values (?, ?)", (_STATE, state_of(home.warehouse_path)))
 
 
 def _log_of(path: Path) -> Path:

@@ -217,7 +217,9 @@ def _keyed_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[st
     """Tables of a schema that name workspaces: columns and their types, by name."""
     listed = connection.execute(
         "select table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = ? order by table_name, column_index",
+        "where database_name = 'warehouse' and schema_name = ? and (schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'warehouse') "
+        "order by table_name, column_index",
         [schema],
     ).fetchall()
     tables: dict[str, dict[str, str]] = {}

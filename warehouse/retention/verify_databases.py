@@ -19,7 +19,8 @@ from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
 from warehouse.lines import SCHEMA as LINES
-from warehouse.publish import PUBLISHED_SCHEMAS
+from warehouse.publish import PUBLISHED_SCHEMAS, is_as_left
+from warehouse.releases import thawed
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.finding import REPORT, Finding
 from warehouse.retention.former import INTERNAL_SCHEMA
@@ -30,6 +31,7 @@ _SCHEMAS = {
     "warehouse": {*PUBLISHED_SCHEMAS, "reference", INTERNAL_SCHEMA, LINES},
     "published": set(PUBLISHED_SCHEMAS.values()),
 }
+_RESTORE = "The difference of two releases may be one person. Restore it from a backup of before."
 _WORKSPACE = "workspace_key"
 # Tables that name single workspaces on purpose, and die with the account.
 _NAMING = "dim_published_"
@@ -69,8 +71,11 @@ def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Ke
                 else:
                     connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
                 yield from _contents(connection, name, keys)
-                may_wait = name == "warehouse" and needs_rewrite(home, ledger)
-                yield from _leftovers(connection, name, path, may_wait=may_wait)
+                # One that was cut out of an earlier copy has to differ until the next publication.
+                is_released = name == "warehouse" or is_as_left(home, ledger)
+                if is_released and (changed := thawed(ledger, connection, database=name)):
+                    yield Finding(path.name, "released slice(s) that changed since", len(changed), _RESTORE)
+                yield from _leftovers(connection, home, ledger, name, path)
             except (duckdb.Error, KeyringError) as error:
                 kind = "its key is missing" if isinstance(error, KeyringError) else type(error).__name__
                 yield Finding(path.name, f"file that could not be read ({kind})", 1, REPORT)
@@ -130,12 +135,17 @@ def _strangers(
 
 
 def _leftovers(
-    connection: duckdb.DuckDBPyConnection, database: str, path: Path, *, may_wait: bool
+    connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, database: str, path: Path
 ) -> Iterator[Finding]:
     ((free,),) = connection.execute(
         "select free_blocks from pragma_database_size() where database_name = ?", [database]
     ).fetchall()
-    if free and not (may_wait and _is_fresh(path)):
+    if database == "warehouse":
+        may_have = needs_rewrite(home, ledger) and _is_fresh(path)
+    else:
+        # One that was only ever added to: what they keep is in it still.
+        may_have = is_as_left(home, ledger)
+    if free and not may_have:
         yield Finding(path.name, "free block(s), which keep what was deleted: rewrite it by copy", int(free))
     log = path.with_name(f"{path.name}.wal")
     if log.exists() and not _is_fresh(log):

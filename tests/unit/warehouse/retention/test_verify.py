@@ -494,7 +494,7 @@ def test_free_blocks_of_a_file_that_should_have_been_rewritten(found, home, keyr
     assert found() == []
 
 
-def test_free_blocks_of_the_published_copy_which_is_always_written_anew(found, published):
+def test_free_blocks_of_a_published_copy_that_something_was_taken_from(found, published):
     fill = "create or replace table big as select md5(range::varchar) as text from range(200000)"
     published(fill, "checkpoint", "drop table big", "checkpoint")
 
