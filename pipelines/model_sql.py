@@ -22,6 +22,13 @@ _SOURCES = {
     "opt_outs": "int_opt_outs_unioned",
     "clicks": "stg_app__link_clicks",
 }
+SLICE_SOURCES = {
+    "outbox": "slice_outbox",
+    "events": "slice_events",
+    "inbound": "slice_inbound",
+    "opt_outs": "slice_opt_outs",
+    "clicks": "slice_link_clicks",
+}
 
 
 class ModelSql:
@@ -46,6 +53,7 @@ class ModelSql:
             "config": lambda **_: "",
             "slices": lambda _column: {},
             "stored_sources": lambda: _SOURCES,
+            "slice_sources": lambda: SLICE_SOURCES,
             "slice_from": lambda period: self.bounds[period][0] if period in self.bounds else None,
             "slice_to": lambda period: self.bounds[period][1] if period in self.bounds else None,
         }

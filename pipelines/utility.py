@@ -14,7 +14,7 @@ from pipelines.attacks.base import SCHEMAS
 from pipelines.attacks.worlds import NO_THRESHOLD
 from pipelines.cube import MINIMUM_UNITS, REST, Cube, Level, load_cubes
 from pipelines.dbt_cubes import cube_sql
-from pipelines.model_sql import UNBOUNDED, ModelSql, perturbation
+from pipelines.model_sql import SLICE_SOURCES, UNBOUNDED, ModelSql, perturbation
 from pipelines.release import Released
 from pipelines.runtime import Runtime
 from pipelines.surrogates import RECORD_KEYS
@@ -108,13 +108,10 @@ def utility_of(
         f"cast(hash(w || u) % {RECORD_KEYS} as integer)"
     )
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as w || ' ' || value")
-    connection.execute(
-        "create or replace table memory.main.slice_facts as select * from warehouse.restricted.fct_messages "
-        "where send_date between ? and ?",
-        [first, last],
-    )
     models = ModelSql()
-    _make(connection, models, "slice_messages")
+    models.bounds = {"day": (first, last), "all": (first, last)}
+    for model in (*SLICE_SOURCES.values(), "slice_facts", "slice_messages"):
+        _make(connection, models, model)
     variants = tuple(_variants(connection, cubes[_FUNNEL]))
     return Utility(variants, _is_platform_exact(connection, models=models, first=first, last=last))
 

@@ -45,7 +45,8 @@ def published(home: Home) -> dict[str, list[tuple[object, ...]]]:
     """Every published table, sorted."""
     with duckdb.connect(home.published_path, read_only=True) as connection:
         tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables() order by 1"
+            "select distinct schema_name || '.' || table_name from duckdb_columns() "
+            "where not internal order by 1"
         ).fetchall()
         return {table: connection.execute(f"from {table} order by all").fetchall() for (table,) in tables}
 

@@ -12,9 +12,10 @@ import pytest
 from pipelines import marts
 from pipelines.loading import entity_set
 from pipelines.marts import MartsError, build, check_models, parse
+from pipelines.release import release_and_publish
 from pipelines.runtime import open_runtime, view_schema
 from warehouse.entities import EntityWriter
-from warehouse.errors import KeyringError, StoreError
+from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
 from warehouse.keyring import Purpose
 from warehouse.session import open_session
 from warehouse.store import EventSet, commit_batch, writing
@@ -290,10 +291,10 @@ def test_a_failure_names_the_model_and_no_value(runtime, store, project):
     # DuckDB's own message quotes what it cannot convert.
     model.write_text(model.read_text("utf-8") + "where cast('canary' || send_date as integer) > 0\n", "utf-8")
 
-    with pytest.raises(MartsError, match="Failed in dbt: mart_platform_daily") as caught:
+    with pytest.raises(MartsError, match=r"Failed in dbt: .*mart_platform_daily") as caught:
         build(runtime, from_day=FIRST, to_day=LAST)
 
-    assert caught.value.outcomes["mart_platform_daily"] == "error"
+    assert "error" in caught.value.outcomes.values()
     assert "canary2" not in str(caught.value)
     assert not [
         p for p in (runtime.home.data / "dbt").rglob("*") if p.is_file() and b"canary2" in p.read_bytes()
@@ -302,8 +303,6 @@ def test_a_failure_names_the_model_and_no_value(runtime, store, project):
 
 
 def test_weakened_coding_is_found_before_any_mart_is_built(runtime, store, project):
-    build(runtime, from_day=FIRST, to_day=LAST)
-    before = rows(runtime, FUNNEL)
     cube = project / "macros" / "disclosure" / "cube.sql"
     # Without noise, so that it does not depend on the keys of this home what is small.
     weak = cube.read_text("utf-8").replace("< {{ k }}", "< 1")
@@ -316,7 +315,8 @@ def test_weakened_coding_is_found_before_any_mart_is_built(runtime, store, proje
         build(runtime, from_day=FIRST, to_day=LAST)
 
     assert caught.value.outcomes["mart_campaign_daily"] == "skipped"
-    assert rows(runtime, FUNNEL) == before
+    with pytest.raises(UnsoundMartsError, match="no_cell_below_the_threshold"):
+        release_and_publish(runtime)
 
 
 def test_a_broken_partition_stops_the_build_and_keeps_what_was_there(runtime, store):
