@@ -14,6 +14,7 @@ import pytest
 from warehouse.connection import connect
 from warehouse.keyring import Purpose
 from warehouse.ledger import Commit, Part
+from warehouse.releases import release, rows_in, slices_in
 from warehouse.retention import evidence, records
 from warehouse.retention.databases import rewrite
 from warehouse.retention.files import Windows
@@ -499,6 +500,21 @@ def test_free_blocks_of_a_published_copy_that_something_was_taken_from(found, pu
     published(fill, "checkpoint", "drop table big", "checkpoint")
 
     assert "free block(s)" in found()[0]
+
+
+def test_a_released_slice_that_was_changed_in_place(found, ledger, warehouse):
+    cube = "cubes.cube_cells_daily"
+    warehouse("create schema cubes", f"create table {cube} as select date '2026-05-10' as send_date, 20 as n")
+    released = duckdb.connect()
+    released.execute("attach ':memory:' as warehouse")
+    released.execute("create schema warehouse.cubes")
+    released.execute(f"create table warehouse.{cube} as select date '2026-05-10' as send_date, 20 as n")
+    release(ledger, slices_in(released, rows_in(released)), why="closed")
+    assert found() == []
+
+    warehouse(f"update {cube} set n = 19", "checkpoint")
+
+    assert "warehouse.duckdb: 1 released slice(s) that changed since" in found()
 
 
 def test_a_second_published_copy(found, home, published):
