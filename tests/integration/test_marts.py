@@ -284,6 +284,22 @@ def project(tmp_path, monkeypatch):
     return copy
 
 
+def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime, store, project):
+    end = date(2026, 5, 31)
+    build(runtime, from_day=FIRST, to_day=end)
+    at_once = everything(runtime)
+    settings = project / "dbt_project.yml"
+    text = settings.read_text("utf-8")
+    assert "rows_at_once: 4000000" in text
+    settings.write_text(text.replace("rows_at_once: 4000000", "rows_at_once: 7"), "utf-8")
+
+    build(runtime, from_day=FIRST, to_day=end)
+
+    assert everything(runtime) == at_once
+    assert at_once["cube_workspace_monthly"]
+    assert at_once["funnel"]
+
+
 def test_a_failure_names_the_model_and_no_value(runtime, store, project):
     build(runtime, from_day=FIRST, to_day=LAST)
     before = rows(runtime, FUNNEL)
