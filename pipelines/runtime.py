@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from anonymizers.text.memory import RememberingScrubber
+from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.scrubber import TextScrubber
+from anonymizers.text.settings import load_settings
 from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Policy, load_policy
 from warehouse.connection import Engine
@@ -32,12 +33,10 @@ class Runtime:
 
     @cached_property
     def text(self) -> TextScrubber:
-        """The free-text scrubber; loads its language model at the first text."""
-        from anonymizers.text.presidio import PresidioScrubber
-
+        """The free-text scrubber; loads word lists and recognizers at the first text."""
         # It says at start which of its recognizers speak other languages, and may quote texts later on.
         logging.getLogger("presidio-analyzer").disabled = True
-        return RememberingScrubber(PresidioScrubber())
+        return ReleasingScrubber(load_settings())
 
     @cached_property
     def reader(self) -> CachedReader:

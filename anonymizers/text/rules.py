@@ -1,47 +1,14 @@
-"""Rules that need no model: what is masked before any detector looks, and what looks like an identifier."""
+"""What looks like an identifier rather than like words."""
 
 import base64
 import re
-from collections.abc import Sequence
 
-import polars as pl
-
-from anonymizers.unicode import plain
-
-NUMBER = "<NUMBER>"
 ID = "<ID>"
-EMAIL = "<EMAIL_ADDRESS>"
 
-# In this order: an earlier rule's finding would be torn by a later one.
-_RULES = (
-    # wamid: base64 of a record that holds the recipient's number.
-    (r"(?i)wamid\.[A-Za-z0-9+/=_\-]*", ID),
-    (r"[^\s<>()\[\]\"',;:@]{1,256}[@＠][^\s<>()\[\]\"',;:@]{1,255}", EMAIL),
-    (r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", ID),
-    (r"\b[A-Za-z0-9_\-+/]{32,}={0,2}", ID),
-)
-
-# Three digits and more, also in groups: phone numbers, cards, dates, amounts alike.
-_DIGITS = r"\+?\p{Nd}(?:[ .\-/()\u{a0}\u{202f}]{0,2}\p{Nd}){2,}"
-_TOKEN = re.compile(r"(?<![<A-Za-z0-9])[A-Za-z0-9_+/=-]{8,}(?![A-Za-z0-9]*>)")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _TO_STANDARD_BASE64 = str.maketrans("-_", "+/")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
 _SHORTEST_OPAQUE = 8
-
-
-def masked(texts: Sequence[str]) -> list[str]:
-    """Normalise texts and mask what rules find; as many, in the same order."""
-    series = plain(pl.Series(texts, dtype=pl.String))
-    for pattern, placeholder in _RULES:
-        series = series.str.replace_all(pattern, placeholder)
-    # Before digits are masked, which would leave the letters between them.
-    opaque = pl.Series([_TOKEN.sub(_without_id, text) for text in series], dtype=pl.String)
-    return opaque.str.replace_all(_DIGITS, NUMBER).to_list()
-
-
-def _without_id(token: re.Match[str]) -> str:
-    return ID if is_opaque(token[0]) and not token[0].isdecimal() else token[0]
 
 
 def is_opaque(text: str) -> bool:

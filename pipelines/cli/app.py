@@ -5,7 +5,7 @@ import sys
 import typer
 
 from anonymizers.errors import AnonymizerError
-from pipelines.cli import contract, metrics, quarantine, release, retention
+from pipelines.cli import contract, metrics, quarantine, release, retention, text
 from pipelines.cli.attack import attack_command
 from pipelines.cli.demo import demo
 from pipelines.cli.dev import dev
@@ -38,6 +38,7 @@ def build_app() -> typer.Typer:
     app.add_typer(quarantine.app, name="quarantine")
     app.add_typer(release.app, name="release")
     app.add_typer(retention.app, name="retention")
+    app.add_typer(text.app, name="text")
     return app
 
 

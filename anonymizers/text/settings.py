@@ -1,0 +1,78 @@
+"""The only reader of `text.yml`."""
+
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _words(lines: object) -> object:
+    """Words of lines, which are for the reader alone."""
+    return frozenset(word for line in lines for word in line.split()) if isinstance(lines, list) else lines
+
+
+Words = Annotated[frozenset[str], BeforeValidator(_words)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VocabularySettings(_Strict):
+    """When a word is common enough to stay; `text.yml` says what each number means."""
+
+    common: float
+    common_with_capital: float
+    common_though_a_name: float
+    common_though_a_name_first: float
+    common_though_a_name_within: float
+    common_though_a_country: float
+    common_beside_a_name: float
+    name_lists: int
+    name_lists_per_step: int
+    common_english: float
+    share_in_language: float = Field(ge=0, le=1)
+    common_in_language: float
+    fewest_words: int
+    digits: int
+    digits_in_groups: int
+    longest_word: int
+
+
+class RecognitionSettings(_Strict):
+    """How Presidio's recognizers and ours are called."""
+
+    named_from_score: float
+    pattern_milliseconds: int
+    longest_bytes: int
+    phone_regions: tuple[str, ...]
+
+
+class TextSettings(_Strict):
+    """All of `text.yml`."""
+
+    languages: tuple[str, ...]
+    vocabulary: VocabularySettings
+    harmless: dict[str, Words]
+    names: Words
+    greetings: Words
+    titles: Words
+    after_greetings: Words
+    streets: Words
+    particles: Words
+    recognition: RecognitionSettings
+    presidio: tuple[str, ...]
+    recognizers: tuple[dict[str, Any], ...]
+
+
+@cache
+def load_settings() -> TextSettings:
+    """Read `text.yml`.
+
+    Raises:
+        pydantic.ValidationError: It does not say what it must; names each place.
+    """
+    source = resources.files("anonymizers.text").joinpath("text.yml").read_text("utf-8")
+    return TextSettings.model_validate(yaml.safe_load(source))

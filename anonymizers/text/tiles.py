@@ -1,0 +1,64 @@
+"""Texts in columns: words, numbers and what stands between them, without a loop over either."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+# Together they are every character, so that lengths give positions.
+_TILE = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{Nd}+|[^\p{L}\p{M}\p{Nd}]+"
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """A column of texts, cut into words, numbers and what stands between.
+
+    Attributes:
+        distinct: Each distinct tile once.
+        codes: Which of them each tile is; tiles of a text in order, texts in order.
+        text: Which text each tile is of.
+        start: Where each tile starts, in characters, if the texts stood one behind the other.
+        text_start: Where each text starts; one more than there are texts.
+    """
+
+    distinct: pl.Series
+    codes: Ints
+    text: Ints
+    start: Ints
+    text_start: Ints
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+def cut(texts: pl.Series) -> Tiles:
+    """Cut texts without nulls into tiles."""
+    lists = texts.str.extract_all(_TILE)
+    counts = lists.list.len().to_numpy().astype(np.int64)
+    flat = lists.to_arrow().flatten().cast(pa.large_string()).dictionary_encode()
+    distinct = pl.Series("tile", flat.dictionary, dtype=pl.String)
+    codes = flat.indices.to_numpy().astype(np.int64)
+    lengths = distinct.str.len_chars().to_numpy().astype(np.int64)[codes]
+    ends = np.cumsum(lengths)
+    boundaries = np.concatenate([[0], np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64))])
+    return Tiles(
+        distinct=distinct,
+        codes=codes,
+        text=np.repeat(np.arange(len(texts)), counts),
+        start=ends - lengths,
+        text_start=boundaries,
+    )
+
+
+def rejoined(tiles: Tiles, codes: Ints, distinct: pl.Series) -> pl.Series:
+    """The texts with other tiles in place of theirs; as many, in order."""
+    parts = distinct.to_arrow().cast(pa.large_string()).take(pa.array(codes))
+    offsets = np.searchsorted(tiles.text, np.arange(len(tiles.text_start)))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), parts)
+    return pl.Series(pc.binary_join(lists, pa.scalar("", pa.large_string())), dtype=pl.String)

@@ -1,0 +1,252 @@
+"""The release rule: a word stays only if it is known to be harmless where it stands."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from anonymizers.text.lexicon import Lexicon, bare, positions
+from anonymizers.text.settings import TextSettings, Words
+from anonymizers.text.tiles import Bools, Ints, Tiles
+
+Kinds = NDArray[np.uint8]
+
+# What may stand between two parts of one name, address or number.
+_JOIN = r"^[\s,.\-/\\#&()'’>+_]{1,6}$"
+_ENDS_SENTENCE = r"[.!?:;\n\"“”„»«|•*>]"
+_PARTS = 3
+_TITLE_DOT = r"^\.? {1,2}$"
+
+
+class Kind(IntEnum):
+    """What a masked tile is taken for; 0 = it stays."""
+
+    KEPT = 0
+    WORD = 1
+    NAME = 2
+    PLACE = 3
+    ID = 4
+    NUMBER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of each distinct tile, wherever it stands."""
+
+    is_word: Bools
+    is_number: Bools
+    length: Ints
+    has_capital: Bools
+    is_upper: Bools
+    zipf: NDArray[np.float32]
+    name_lists: Ints
+    is_place: Bools
+    is_country: Bools
+    joins: Bools
+    ends: Bools
+    follows_title: Bools
+    is_always_name: Bools
+    greets: Bools
+    titles: Bools
+    after_greeting: Bools
+    is_street: Bools
+    is_particle: Bools
+
+
+def unreleased(tiles: Tiles, *, lexicon: Lexicon, settings: TextSettings) -> Kinds:
+    """Decide about each tile; what stands between words stays."""
+    facts = _facts(tiles.distinct, lexicon, settings)
+    at = np.flatnonzero((facts.is_word | facts.is_number)[tiles.codes])
+    kinds = np.zeros(len(tiles), dtype=np.uint8)
+    if len(at):
+        kinds[at] = _Words(tiles, at, facts, settings).kinds(lexicon.languages)
+    return kinds
+
+
+def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Facts:
+    lower = distinct.str.to_lowercase().str.replace_all("’", "'")
+    stem = lower.str.replace(r"'.*$", "")
+    known = positions(lexicon.words, lower)
+    known = np.where(known < 0, positions(lexicon.words, stem), known)
+    zipf = np.where((known >= 0)[:, None], lexicon.zipf[known], np.float32(0))
+    named = positions(lexicon.bare, bare(stem))
+
+    def is_in(words: Words) -> Bools:
+        return lower.is_in(list(words)).to_numpy()
+
+    def matches(pattern: str) -> Bools:
+        return distinct.str.contains(pattern).to_numpy()
+
+    return _Facts(
+        is_word=matches(r"^[\p{L}\p{M}]"),
+        is_number=matches(r"^\p{Nd}"),
+        length=distinct.str.len_chars().to_numpy().astype(np.int64),
+        has_capital=matches(r"^\p{Lu}"),
+        is_upper=matches(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
+        zipf=zipf,
+        name_lists=np.where(named >= 0, lexicon.name_lists[named], 0).astype(np.int64),
+        is_place=(named >= 0) & lexicon.is_place[named],
+        is_country=(named >= 0) & lexicon.is_country[named],
+        joins=matches(_JOIN),
+        ends=matches(_ENDS_SENTENCE),
+        follows_title=matches(_TITLE_DOT),
+        is_always_name=stem.is_in(list(settings.names)).to_numpy(),
+        greets=is_in(settings.greetings),
+        titles=is_in(settings.titles),
+        after_greeting=is_in(settings.after_greetings),
+        is_street=is_in(settings.streets),
+        is_particle=is_in(settings.particles),
+    )
+
+
+class _Words:
+    """Words and numbers of a column in order, each with what is known of it and of its neighbours."""
+
+    def __init__(self, tiles: Tiles, at: Ints, facts: _Facts, settings: TextSettings) -> None:
+        self._settings = settings.vocabulary
+        self._facts = facts
+        self._code = tiles.codes[at]
+        self._text = tiles.text[at]
+        self._texts = len(tiles.text_start) - 1
+        self._follows = np.concatenate([[False], self._text[1:] == self._text[:-1]])
+        between = np.concatenate([[False], np.diff(at) == 2]) & self._follows
+        adjacent = np.concatenate([[False], np.diff(at) == 1]) & self._follows
+        before = tiles.codes[np.maximum(at - 1, 0)]
+        self._adjacent = adjacent
+        self._joined = between & facts.joins[before] | adjacent
+        self._titled = between & facts.follows_title[before]
+        self._first = ~self._follows | between & facts.ends[before]
+        self._is_number = facts.is_number[self._code]
+        self._is_word = facts.is_word[self._code]
+        self._length = facts.length[self._code]
+
+    def kinds(self, languages: tuple[str, ...]) -> Kinds:
+        """What each word or number is masked as."""
+        s, code = self._settings, self._code
+        common, unknown_language, is_german = self._frequency(languages)
+        lists, place, country = (
+            self._facts.name_lists[code], self._facts.is_place[code], self._facts.is_country[code],
+        )  # fmt: skip
+        capital = self._facts.has_capital[code] & ~self._shouted()
+        within = capital & ~self._first
+        always = self._facts.is_always_name[code]
+        is_name = (lists > 0) | always
+        named = is_name | place
+        listed = lists >= s.name_lists_per_step * (common - s.common_though_a_name) + s.name_lists
+        surely = always | is_name & listed
+        masked = self._is_word & (
+            (common < s.common)
+            | surely
+            | (named & (common < s.common_though_a_name))
+            | (within & ~is_german & (common < s.common_with_capital))
+            | (capital & named & (common < s.common_though_a_name_first))
+            | (within & named & (common < s.common_though_a_name_within))
+            | (
+                country
+                & (capital | (common < s.common_though_a_country))
+                & (common < s.common_though_a_name_within)
+            )
+            | self._addressed(capital, named, common)
+            | (self._length > s.longest_word)
+            | unknown_language[self._text]
+        )
+        masked &= ~(self._facts.titles[code] | self._facts.greets[code])
+        masked |= self._long_numbers()
+        masked |= self._mixed(masked)
+        for _ in range(2):  # what the first draws in may draw in more: `Rua Vinte e Cinco de Setembro`
+            masked |= self._beside(masked, capital, common)
+        kinds = np.where(self._is_number, Kind.NUMBER, Kind.WORD).astype(np.uint8)
+        kinds[self._is_word & place & ~is_name] = Kind.PLACE
+        kinds[self._is_word & (is_name | capital & ~place)] = Kind.NAME
+        kinds[self._chunk_is_mixed()] = Kind.ID
+        return np.where(masked, kinds, Kind.KEPT).astype(np.uint8)
+
+    def _frequency(self, languages: tuple[str, ...]) -> tuple[NDArray[np.float32], Bools, Bools]:
+        """How common each word is in its text's language; which texts are in none; which words are German."""
+        s = self._settings
+        zipf = self._facts.zipf[self._code]
+        words = np.bincount(self._text, self._is_word, minlength=self._texts)
+        shares = (
+            np.stack(
+                [
+                    np.bincount(self._text, column >= s.common_in_language, minlength=self._texts)
+                    for column in zipf.T
+                ],
+                axis=1,
+            )
+            / np.maximum(words, 1)[:, None]
+        )
+        best = shares.argmax(axis=1)
+        unknown = (shares.max(axis=1) < s.share_in_language) & (words >= s.fewest_words)
+        common = zipf[np.arange(len(zipf)), best[self._text]]
+        if "en" in languages:
+            english = zipf[:, languages.index("en")]
+            common = np.maximum(common, np.where(english >= s.common_english, english, 0))
+        is_german = np.array([language == "de" for language in languages])[best][self._text]
+        return common, unknown, is_german
+
+    def _shouted(self) -> Bools:
+        """Words in capitals throughout, in texts that mostly are."""
+        upper = self._facts.is_upper[self._code]
+        counted = np.bincount(self._text, upper, minlength=self._texts)
+        words = np.bincount(self._text, self._is_word, minlength=self._texts)
+        loud = (counted >= 3) & (counted >= 0.5 * words)
+        return upper & loud[self._text]
+
+    def _addressed(self, capital: Bools, named: Bools, common: NDArray[np.float32]) -> Bools:
+        """Who follows a greeting or a title."""
+        code, most = self._code, self._settings.common_though_a_name_within
+        greets = _previous(self._facts.greets[code]) & self._joined & ~self._first
+        titles = _previous(self._facts.titles[code]) & self._titled
+        somebody: Bools = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
+        return (greets | titles) & somebody & self._is_word
+
+    def _long_numbers(self) -> Bools:
+        s = self._settings
+        group = np.cumsum(~(self._joined & self._is_number & _previous(self._is_number)))
+        digits = np.bincount(group, np.where(self._is_number, self._length, 0))
+        many: Bools = (self._length >= s.digits) | (digits[group] >= s.digits_in_groups)
+        return self._is_number & many
+
+    def _chunks(self) -> Ints:
+        return np.cumsum(~self._adjacent)
+
+    def _chunk_is_mixed(self) -> Bools:
+        chunk = self._chunks()
+        numbers = np.bincount(chunk, self._is_number) > 0
+        mixed: Bools = (numbers & (np.bincount(chunk, self._is_word) > 0))[chunk]
+        return mixed
+
+    def _mixed(self, masked: Bools) -> Bools:
+        """Letters and digits in one: masked together, and if of more parts than `v2` or `b2b`."""
+        chunk = self._chunks()
+        some = (np.bincount(chunk, masked) > 0) | (np.bincount(chunk) > _PARTS)
+        return some[chunk] & self._chunk_is_mixed()
+
+    def _beside(self, masked: Bools, capital: Bools, common: NDArray[np.float32]) -> Bools:
+        """What a name or an address draws in: words with capitals, numbers and particles joined to it."""
+        s, code = self._settings, self._code
+        particle = self._facts.is_particle[code] | self._is_word & (self._length == 1)
+        exempt = (
+            self._first & (common >= s.common_beside_a_name)
+            | self._facts.greets[code]
+            | self._facts.titles[code]
+        )
+        member = (self._is_word & capital & ~exempt) | self._is_number | masked | self._facts.is_street[code]
+        sandwiched = particle & _previous(masked) & _next(masked) & self._joined & _next(self._joined)
+        member |= sandwiched
+        run = np.cumsum(~(self._joined & member & _previous(member)))
+        numbered = np.bincount(run, self._is_number) > 0
+        hot = (np.bincount(run, masked) > 0) | numbered & (np.bincount(run, self._facts.is_street[code]) > 0)
+        drawn: Bools = hot[run] & member
+        return drawn
+
+
+def _previous(values: Bools) -> Bools:
+    return np.concatenate([[False], values[:-1]])
+
+
+def _next(values: Bools) -> Bools:
+    return np.concatenate([values[1:], [False]])

@@ -1,0 +1,184 @@
+"""`wasms text`: what of a text would be stored, and how well that works on labelled ones."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from anonymizers.text.evaluate import Evaluation, Labelled, evaluate, labelled_texts
+from anonymizers.text.release import Mask, ReleasingScrubber
+from anonymizers.text.settings import load_settings
+from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.pages import pages
+from warehouse.files import replacing
+
+app = typer.Typer(help="Try the anonymizer of free text; measure it.", no_args_is_help=True)
+
+_AT_ONCE = 256
+_SHOWN = 100
+_MASKED = "black on yellow"
+# Why something is masked, by what the mask reads.
+_REASONS = {
+    "<WORD>": "not a common word of the text's language",
+    "<NAME>": "a name, or a word with a capital that may be one",
+    "<PLACE>": "a place",
+    "<NUMBER>": "three digits and more, or groups of digits",
+    "<ID>": "letters and digits in one, or a token",
+}
+
+
+class Reference(StrEnum):
+    """What to measure beside our own."""
+
+    PRESIDIO = "presidio"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One scrubber on the labelled texts."""
+
+    name: str
+    evaluation: Evaluation
+    texts_per_second: float
+
+
+@app.command("try")
+def try_command(
+    text: Annotated[
+        str | None, typer.Argument(help="The text; left out, lines of standard input.", show_default=False)
+    ] = None,
+) -> None:
+    """Show what would be stored of a text, and why what is masked is; nothing is kept."""
+    _quieten()
+    lines = [text] if text is not None else [line.rstrip("\n") for line in sys.stdin]
+    scrubber = ReleasingScrubber(load_settings())
+    stored = scrubber.scrub(lines)
+    for line, masks, answer in zip(lines, scrubber.masks(lines), stored, strict=True):
+        OUT.print(_marked(line, masks), soft_wrap=True)
+        OUT.print(answer, style="green", markup=False, highlight=False, soft_wrap=True)
+        table = bare_table()
+        for mask in masks or ():
+            table.add_row(Text(mask.name), Text(line[mask.start : mask.end]), _reason(mask.name))
+        if masks is None:
+            table.add_row(Text(answer), "", "too long, not readable, or a detector gave up on it")
+        OUT.print(table)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    labelled: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled synthetic texts (JSON, as presidio-research writes it).",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    against: Annotated[
+        Reference | None, typer.Option(help="Measure this in the same run, too.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page (HTML) with the misses, which quotes the texts.", dir_okay=False),
+    ] = None,
+) -> None:
+    """Measure recall, precision, harmless words kept and speed on labelled texts."""
+    _quieten()
+    texts = labelled_texts(labelled.read_text("utf-8"))
+    scrubbers: list[tuple[str, Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]]]] = [
+        ("release rule", ReleasingScrubber(load_settings()).masks)
+    ]
+    if against is Reference.PRESIDIO:
+        from anonymizers.text.reference import PresidioAsItComes
+
+        scrubbers.append(("Presidio as it comes", PresidioAsItComes().masks))
+    with stages() as stage:
+        measured = [_measured(name, texts, masks, partial(stage, name)) for name, masks in scrubbers]
+    _print(measured)
+    if report is not None:
+        page = (
+            pages()
+            .get_template("text.html.j2")
+            .render(now=datetime.now(UTC), measured=measured, shown=_SHOWN)
+        )
+        with replacing(report) as temporary:
+            temporary.write_text(page, "utf-8")
+        OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
+
+
+def _quieten() -> None:
+    # It says at start which of its recognizers speak other languages, and may quote texts later on.
+    logging.getLogger("presidio-analyzer").disabled = True
+
+
+def _measured(
+    name: str,
+    texts: Sequence[Labelled],
+    masks_of: Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]],
+    progress: Callable[[int, int], None],
+) -> Measured:
+    """Start-up is not counted."""
+    masks_of(["warm"])
+    found: list[Sequence[Mask] | None] = []
+    took = 0.0
+    for first in range(0, len(texts), _AT_ONCE):
+        progress(first, len(texts))
+        batch = [labelled.text for labelled in texts[first : first + _AT_ONCE]]
+        started = time.process_time()
+        found += masks_of(batch)
+        took += time.process_time() - started
+    progress(len(texts), len(texts))
+    return Measured(name, evaluate(texts, found), len(texts) / took if took else 0.0)
+
+
+def _marked(line: str, masks: Sequence[Mask] | None) -> Text:
+    marked = Text(line)
+    for mask in masks or ():
+        marked.stylize(_MASKED, mask.start, mask.end)
+    if masks is None:
+        marked.stylize(_MASKED)
+    return marked
+
+
+def _reason(name: str) -> str:
+    return _REASONS.get(name, "found by a recognizer")
+
+
+def _print(measured: Sequence[Measured]) -> None:
+    table = bare_table("", *(one.name for one in measured))
+    rows: tuple[tuple[str, Callable[[Measured], str]], ...] = (
+        ("characters of core personal data masked", lambda one: f"{one.evaluation.core:.4f}"),
+        ("harmless words kept", lambda one: f"{one.evaluation.kept:.4f}"),
+        ("texts per CPU second", lambda one: f"{one.texts_per_second:,.0f}"),
+    )
+    for what, value in rows:
+        table.add_row(what, *(value(one) for one in measured))
+    OUT.print(table)
+    for one in measured:
+        OUT.print()
+        table = bare_table(title=one.name)
+        for column in ("entity", "labels", "recall", "precision", "F2", "characters"):
+            table.add_column(column, justify="left" if column == "entity" else "right")
+        for entity, score in one.evaluation.scores.items():
+            table.add_row(
+                entity,
+                f"{score.labels:,}",
+                f"{score.recall:.3f}",
+                _or_dash(score.precision),
+                _or_dash(score.f2),
+                f"{score.characters:.3f}",
+            )
+        OUT.print(table)
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,208 @@
+import socket
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anonymizers.text.recognizers import DetectorTimeoutError, _LoudPattern
+from anonymizers.text.release import Mask, ReleasingScrubber
+from anonymizers.text.scrubber import REDACTED
+from anonymizers.text.settings import load_settings
+
+
+@pytest.fixture(scope="module")
+def scrubber():
+    return ReleasingScrubber(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Harmless words stay, in every language served.
+        ("Spring sale 20% off", "Spring sale 20% off"),
+        ("Ihre Bestellung ist auf dem Weg", "Ihre Bestellung ist auf dem Weg"),
+        ("Su pedido está en camino", "Su pedido está en camino"),
+        ("Votre commande est en route", "Votre commande est en route"),
+        ("Seu pedido está a caminho", "Seu pedido está a caminho"),
+        ("Pesanan anda sedang dalam perjalanan", "Pesanan anda sedang dalam perjalanan"),
+        ("aapka order kal tak aa jayega, shukriya", "aapka order kal tak aa jayega, shukriya"),
+        ("room 12, step 3", "room 12, step 3"),
+        ("PAY NOW AND SAVE BIG", "PAY NOW AND SAVE BIG"),
+        # Names do not, known or not.
+        ("Hello John Smith, welcome", "Hello <NAME>, welcome"),
+        ("hi anna, how are you", "hi <NAME>, how are you"),
+        ("Hi Rose, see you", "Hi <NAME>, see you"),
+        ("Customers of Siya Davidson", "Customers of <NAME>"),
+        ("thank you from xqvartl", "thank you from <WORD>"),
+        ("my friend Zxwytha called", "my friend <NAME> called"),
+        ("Dear customer, thank you", "Dear customer, thank you"),
+        ("Sehr geehrter Herr Müller", "Sehr geehrter Herr <NAME>"),
+        ("I live in Berlin", "I live in <NAME>"),
+        # What is beside them goes with them.
+        ("Lindenweg 4", "<ADDRESS>"),
+        ("33 rue de la paix", "<ADDRESS>"),
+        # Numbers, however they are written.
+        ("call +49 151 0000-0001 now", "call +<PHONE_NUMBER> now"),
+        ("1\u200b2\u200b3", "<NUMBER>"),
+        ("\uff11\uff12\uff13", "<NUMBER>"),
+        ("٠١٥١", "<NUMBER>"),
+        ("code 4711", "code <NUMBER>"),
+        ("on 12/5/1990", "on <DATE_TIME>"),
+        ("203.0.113.77", "<IP_ADDRESS>"),
+        # Addresses on the net.
+        ("mail ada.canary+x@mail.example.org!", "mail <EMAIL_ADDRESS>"),
+        ("ada\uff20example.org", "<EMAIL_ADDRESS>"),
+        ("ada at example dot org", "<EMAIL_ADDRESS>"),
+        ("mail ada [at] example [dot] org", "mail <EMAIL_ADDRESS>"),
+        ("see http://shop.example.com/x?y=1", "see <URL>"),
+        # Identifiers.
+        ("id wamid.HBgNNDkxNTEwMDAwMDAwMRUCABEYEg== failed", "id <ID>== failed"),
+        ("user 6f1c2d3e-0a1b-4c5d-8e9f-001122334455", "user <ID>"),
+        ("hash deadbeef12", "hash <ID>"),
+        ("hello QWRhIENhbmFyeQ==", "hello <NAME>"),
+        ("password=hunter22x", "<ID>"),
+        ("open /home/acanary/notes", "open /home/<USER_NAME>/notes"),
+        # Encoded once or twice.
+        ("/u/Ada%20Canary/settings", "/u/<NAME>%20<PLACE>/settings"),
+        ("%2541da", "<NAME>"),
+        ("&#65;da", "<NAME>"),
+        (r"\u0041da says", "<NAME> says"),
+        ("", ""),
+        ("42", "42"),
+        ("<NUMBER> days left", "<NUMBER> days left"),
+    ],
+)
+def test_a_text_keeps_what_is_known_to_be_harmless_and_nothing_else(scrubber, text, expected):
+    assert scrubber.scrub([text]) == [expected]
+
+
+def test_a_text_in_an_unknown_language_is_masked_down_to_its_structure(scrubber):
+    (safe,) = scrubber.scrub(["Zamówienie zostało wysłane dzisiaj rano, prosimy czekać"])
+
+    assert safe.replace("<WORD>", "").replace("<NAME>", "").replace("<PLACE>", "").strip(" ,") == ""
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_no_three_digits_in_a_row_survive(text):
+    (safe,) = _SCRUBBER.scrub([text])
+
+    runs, run = [], 0
+    for character in safe:
+        run = run + 1 if character.isdecimal() else 0
+        runs.append(run)
+    assert max(runs, default=0) < 3
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.sampled_from("abAB1 .@%4&#;é\u200bＡ-")), max_size=8))
+def test_masks_are_in_order_apart_and_what_is_written(texts):
+    for text, masks, safe in zip(texts, _SCRUBBER.masks(texts), _SCRUBBER.scrub(texts), strict=True):
+        positions = [position for mask in masks for position in (mask.start, mask.end)]
+        assert positions == sorted(positions)
+        assert all(mask.start < mask.end <= len(text) for mask in masks)
+        assert [mask.name for mask in masks] == [n for n in _names(safe) if n in {m.name for m in masks}]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["Hi Anna", "sale today", "", "call 0171 555123", "%41da", "x" * 20_000]), max_size=9
+    )
+)
+def test_a_text_is_answered_alike_whatever_stands_beside_it(texts):
+    assert _SCRUBBER.scrub(texts) == [_SCRUBBER.scrub([text])[0] for text in texts]
+
+
+_SCRUBBER = ReleasingScrubber(load_settings())
+
+
+def _names(text):
+    return [f"<{part.split('>')[0]}>" for part in text.split("<")[1:] if ">" in part]
+
+
+def test_masks_stand_where_the_text_was_written(scrubber):
+    assert scrubber.masks(["Hi %41nna&amp;co"]) == [[Mask(3, 9, "<NAME>")]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 2_500, "\ufdfa" * 700, "half a pair \ud800"],
+    ids=["too long", "too long when normalised", "no text"],
+)
+def test_a_text_that_cannot_be_read_is_redacted_not_skipped(scrubber, text):
+    assert scrubber.scrub(["short", text]) == ["short", REDACTED]
+    assert scrubber.masks([text]) == [None]
+
+
+def test_a_recognizer_that_breaks_on_one_text_redacts_that_text_alone(scrubber, monkeypatch):
+    recognizer = _of(scrubber, "UrlRecognizer")
+    analyze = recognizer.analyze
+
+    def breaking(text, *arguments):
+        if "breaks" in text:
+            raise ValueError("canary")
+        return analyze(text, *arguments)
+
+    monkeypatch.setattr(recognizer, "analyze", breaking)
+
+    assert scrubber.scrub(["https://fine.com", "https://breaks.com", "so"]) == ["<URL>", REDACTED, "so"]
+
+
+def test_a_pattern_that_outlasts_its_time_redacts_the_text(scrubber, monkeypatch):
+    class Slow:
+        def finditer(self, text, *, timeout):
+            raise TimeoutError
+
+    recognizer = _of(scrubber, "UrlRecognizer")
+    monkeypatch.setattr(recognizer.patterns[0], "compiled_regex", _LoudPattern(Slow(), 1))
+
+    assert scrubber.scrub(["fine", "https://slow.com"]) == ["fine", REDACTED]
+
+
+def test_every_pattern_reports_its_time_out(scrubber):
+    patterns = [p for one in scrubber._recognizers.gated for p in getattr(one.recognizer, "patterns", [])]
+
+    assert len(patterns) > 50
+    assert all(isinstance(pattern.compiled_regex, _LoudPattern) for pattern in patterns)
+
+
+def test_a_time_out_is_not_one_that_presidio_would_swallow():
+    assert not issubclass(DetectorTimeoutError, TimeoutError)
+
+
+def test_no_recognizer_reaches_for_the_network(monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+    fresh = ReleasingScrubber(load_settings())
+
+    assert fresh.scrub(["mail john@example.org", "see shop.example.com"]) == [
+        "mail <EMAIL_ADDRESS>",
+        "see <URL>",
+    ]
+
+
+def test_the_engine_imports_without_the_language_libraries():
+    program = """
+        import sys
+        import anonymizers.engine, anonymizers.text.release
+        heavy = {"spacy", "presidio_analyzer", "tldextract", "thinc", "wordfreq", "faker"} & set(sys.modules)
+        sys.exit(", ".join(heavy) or 0)
+    """
+
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def _of(scrubber, name):
+    return next(one.recognizer for one in scrubber._recognizers.gated if one.recognizer.name == name)

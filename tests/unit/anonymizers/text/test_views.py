@@ -1,0 +1,58 @@
+import base64
+from urllib.parse import quote
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anonymizers.text.views import differs, read
+
+
+@pytest.mark.parametrize(
+    ("written", "as_read"),
+    [
+        ("plain words", "plain words"),
+        ("a%20b", "a b"),
+        ("J%C3%B6rg", "Jörg"),
+        ("%2541da", "Ada"),
+        ("a&#64;b &amp; c", "a@b & c"),
+        (r"\u0041da \"x\"", 'Ada "x"'),
+        (r"\ud83d\ude00", "\U0001f600"),
+        ("am9obkBleGFtcGxlLmNvbQ==", "john@example.com"),
+        ("Ａｄａ １２", "Ada 12"),
+        ("A\u200bd\u00ada", "Ada"),
+        ("e\u0301te\u0301", "été"),
+        ("Text With Words iPhone 1500", "Text With Words iPhone 1500"),
+    ],
+)
+def test_a_view_reads_as_a_person_would(written, as_read):
+    view = read(written)
+
+    assert view.text == as_read
+    assert bool(differs(pl.Series([written]))[0]) or written == as_read
+
+
+@given(st.text(max_size=40))
+def test_every_character_of_a_view_has_its_place(text):
+    view = read(text)
+
+    assert len(view.text) == len(view.starts) == len(view.ends)
+    assert all(0 <= start < end <= len(text) for start, end in zip(view.starts, view.ends, strict=True))
+
+
+@given(st.text(min_size=1, max_size=20), st.sampled_from(["percent", "json", "base64 of percent"]))
+def test_what_differs_is_never_taken_for_plain(text, how):
+    written = {
+        "percent": lambda: quote(text, safe=""),
+        "json": lambda: "".join(f"\\u{ord(c):04x}" for c in text if ord(c) < 0xD800),
+        "base64 of percent": lambda: base64.b64encode(quote(text, safe="").encode()).decode(),
+    }[how]()
+
+    assert differs(pl.Series([written]))[0] or read(written).text == written
+
+
+def test_a_place_spans_what_a_part_was_encoded_as():
+    written = "Hi %41nna!"
+
+    assert [written[slice(*read(written).place(*part))] for part in ((3, 7), (0, 2))] == ["%41nna", "Hi"]
