@@ -200,8 +200,9 @@ class _Words:
         code, most = self._code, self._settings.common_though_a_name_within
         greets = _previous(self._facts.greets[code]) & self._joined & ~self._first
         titles = _previous(self._facts.titles[code]) & self._titled
-        somebody: Bools = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
-        return (greets | titles) & somebody & self._is_word
+        somebody = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
+        addressed: Bools = (greets | titles) & somebody & self._is_word
+        return addressed
 
     def _long_numbers(self) -> Bools:
         s = self._settings
