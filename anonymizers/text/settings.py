@@ -38,6 +38,8 @@ class VocabularySettings(_Strict):
     fewest_words: int
     digits: int
     digits_in_groups: int
+    spelt_letters: int
+    spelt_digits: int
     longest_word: int
 
 
@@ -62,6 +64,7 @@ class TextSettings(_Strict):
     after_greetings: Words
     streets: Words
     particles: Words
+    number_words: Words
     recognition: RecognitionSettings
     presidio: tuple[str, ...]
     recognizers: tuple[dict[str, Any], ...]

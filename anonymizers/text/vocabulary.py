@@ -53,6 +53,7 @@ class _Facts:
     after_greeting: Bools
     is_street: Bools
     is_particle: Bools
+    is_number_word: Bools
 
 
 def unreleased(tiles: Tiles, *, lexicon: Lexicon, settings: TextSettings) -> Kinds:
@@ -98,6 +99,7 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         after_greeting=is_in(settings.after_greetings),
         is_street=is_in(settings.streets),
         is_particle=is_in(settings.particles),
+        is_number_word=is_in(settings.number_words),
     )
 
 
@@ -154,6 +156,8 @@ class _Words:
         )
         masked &= ~(self._facts.titles[code] | self._facts.greets[code])
         masked |= self._long_numbers()
+        masked |= self._in_row(self._length == 1, least=s.spelt_letters) & self._is_word
+        masked |= self._in_row(self._facts.is_number_word[code] | self._is_number, least=s.spelt_digits)
         masked |= self._mixed(masked)
         for _ in range(2):  # what the first draws in may draw in more: `Rua Vinte e Cinco de Setembro`
             masked |= self._beside(masked, capital, common)
@@ -210,6 +214,12 @@ class _Words:
         digits = np.bincount(group, np.where(self._is_number, self._length, 0))
         many: Bools = (self._length >= s.digits) | (digits[group] >= s.digits_in_groups)
         return self._is_number & many
+
+    def _in_row(self, member: Bools, *, least: int) -> Bools:
+        """Members joined to so many others."""
+        run = np.cumsum(~(self._joined & member & _previous(member)))
+        long: Bools = (np.bincount(run) >= least)[run] & member
+        return long
 
     def _chunks(self) -> Ints:
         return np.cumsum(~self._adjacent)
