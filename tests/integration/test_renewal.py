@@ -78,12 +78,9 @@ def test_one_contact_more_changes_nothing_that_was_published(runtime, store):
 def test_without_the_rule_one_contact_more_shows(runtime, store, monkeypatch):
     """The twin: rows change as soon as anything in them does."""
     monkeypatch.setattr(renewal, "may_change", lambda _cube: "true")
-    before = rows(runtime, ROWS)
     add(store, [77], day=FIRST)
 
-    renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
-
-    assert rows(runtime, ROWS) != before
+    assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
 
 
 def test_a_crash_in_between_publishes_nothing_and_the_next_attempt_ends_it(runtime, store, monkeypatch):

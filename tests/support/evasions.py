@@ -25,7 +25,7 @@ _CARRIERS = (
 )  # fmt: skip
 _LEET = str.maketrans("aeiostAEIOST", "431057431057")
 _CYRILLIC = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
-_WORDS = "zero one two three four five six seven eight nine".split()
+_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def _each(text: str, change: Callable[[str], str]) -> str:
@@ -37,7 +37,12 @@ def _double_base64(text: str) -> str:
 
 
 def _bold(text: str) -> str:
-    return _each(text, lambda c: chr(0x1D400 + ord(c) - 65 + (-6 if c.islower() else 0)) if c.isascii() and c.isalpha() else c)
+    return _each(
+        text,
+        lambda c: (
+            chr(0x1D400 + ord(c) - 65 + (-6 if c.islower() else 0)) if c.isascii() and c.isalpha() else c
+        ),
+    )
 
 
 def _digits_to(first: int) -> Callable[[str], str]:
@@ -57,8 +62,8 @@ _OF_ANYTHING: dict[str, Callable[[str], str]] = {
     "base64 twice": _double_base64,
     "base64 for URLs, no padding": lambda t: base64.urlsafe_b64encode(t.encode()).decode().rstrip("="),
     "full width": lambda t: _each(t, lambda c: chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c),
-    "zero-width spaces": lambda t: "\u200b".join(t),
-    "soft hyphens": lambda t: "\u00ad".join(t),
+    "zero-width spaces": "\u200b".join,
+    "soft hyphens": "\u00ad".join,
     "override of direction": lambda t: f"\u202e{t}\u202c",
     "marks over letters": lambda t: _each(t, lambda c: c + "\u0323" if c.isalnum() else c),
     "a line for each part": lambda t: t.replace(" ", "\n"),
