@@ -7,22 +7,51 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 _NAMES = (
-    "Anna Schmidt", "Siya Davidson", "Ilja Wulf", "Mateus Carvalho", "Putri Wulandari", "Chloé Lefèvre", "Rajesh Iyer",
-    "Fiona O'Brien", "Joaquín Herrera", "Nurul Aisyah", "Giulia Bianchi", "Thabo Mokoena",
-)  # fmt: skip
+    "Anna Schmidt",
+    "Siya Davidson",
+    "Ilja Wulf",
+    "Mateus Carvalho",
+    "Putri Wulandari",
+    "Chloé Lefèvre",
+    "Rajesh Iyer",
+    "Fiona O'Brien",
+    "Joaquín Herrera",
+    "Nurul Aisyah",
+    "Giulia Bianchi",
+    "Thabo Mokoena",
+)
 _NUMBERS = (
-    "+49 1512 5550142", "0171 5550199", "(212) 555-0187", "+55 11 95555-0123", "+65 8555 0134", "98765 50123",
-    "+44 7700 900123", "089/555 01 77", "4111 1111 1111 1111", "5500-0055-5555-5559",
-)  # fmt: skip
+    "+49 1512 5550142",
+    "0171 5550199",
+    "(212) 555-0187",
+    "+55 11 95555-0123",
+    "+65 8555 0134",
+    "98765 50123",
+    "+44 7700 900123",
+    "089/555 01 77",
+    "4111 1111 1111 1111",
+    "5500-0055-5555-5559",
+)
 _ADDRESSES = (
-    "anna.schmidt@mail.example", "siya_d@shop.example.com", "ilja+news@example.org", "mateus.carvalho@example.com.br",
-    "p.wulandari@example.co.id", "chloe@lefevre.example",
-)  # fmt: skip
+    "anna.schmidt@mail.example",
+    "siya_d@shop.example.com",
+    "ilja+news@example.org",
+    "mateus.carvalho@example.com.br",
+    "p.wulandari@example.co.id",
+    "chloe@lefevre.example",
+)
 _CARRIERS = (
-    "Hi, {} is waiting for you", "please call {} today", "Your order for {} is on the way", "the message to {} failed",
-    "thanks, {}", "Bitte rufen Sie {} an", "Tu pedido para {} está listo", "{}", "Sua entrega para {} chegou",
+    "Hi, {} is waiting for you",
+    "please call {} today",
+    "Your order for {} is on the way",
+    "the message to {} failed",
+    "thanks, {}",
+    "Bitte rufen Sie {} an",
+    "Tu pedido para {} está listo",
+    "{}",
+    "Sua entrega para {} chegou",
     "error: could not send to {} (retry)",
-)  # fmt: skip
+)
 _LEET = str.maketrans("aeiostAEIOST", "431057431057")
 _CYRILLIC = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
