@@ -158,9 +158,9 @@ class _Words:
         masked |= self._long_numbers()
         masked |= self._in_row(self._length == 1, least=s.spelt_letters) & self._is_word
         masked |= self._in_row(self._facts.is_number_word[code] | self._is_number, least=s.spelt_digits)
-        masked |= self._mixed(masked)
         for _ in range(2):  # what the first draws in may draw in more: `Rua Vinte e Cinco de Setembro`
-            masked |= self._beside(masked, capital, common)
+            masked |= self._beside(masked, capital, named, common)
+            masked |= self._mixed(masked)
         kinds = np.where(self._is_number, Kind.NUMBER, Kind.WORD).astype(np.uint8)
         kinds[self._is_word & place & ~is_name] = Kind.PLACE
         kinds[self._is_word & (is_name | capital & ~place)] = Kind.NAME
@@ -169,21 +169,18 @@ class _Words:
 
     def _frequency(self, languages: tuple[str, ...]) -> tuple[NDArray[np.float32], Bools, Bools]:
         """How common each word is in its text's language; which texts are in none; which words are German."""
-        s = self._settings
-        zipf = self._facts.zipf[self._code]
+        s, code = self._settings, self._code
+        zipf = self._facts.zipf[code]
         words = np.bincount(self._text, self._is_word, minlength=self._texts)
-        shares = (
-            np.stack(
-                [
-                    np.bincount(self._text, column >= s.common_in_language, minlength=self._texts)
-                    for column in zipf.T
-                ],
-                axis=1,
-            )
-            / np.maximum(words, 1)[:, None]
+        # Names are common in the languages of those who bear them and say nothing of the text's.
+        votes = self._is_word & ~(self._facts.name_lists[code] > 0) & ~self._facts.is_place[code]
+        known, votes_for = (
+            np.stack([np.bincount(self._text, w, minlength=self._texts) for w in weights.T], axis=1)
+            for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
         )
-        best = shares.argmax(axis=1)
-        unknown = (shares.max(axis=1) < s.share_in_language) & (words >= s.fewest_words)
+        best = votes_for.argmax(axis=1)
+        share = known.max(axis=1) / np.maximum(words, 1)
+        unknown = (share < s.share_in_language) & (words >= s.fewest_words)
         common = zipf[np.arange(len(zipf)), best[self._text]]
         if "en" in languages:
             english = zipf[:, languages.index("en")]
@@ -236,12 +233,14 @@ class _Words:
         some = (np.bincount(chunk, masked) > 0) | (np.bincount(chunk) > _PARTS)
         return some[chunk] & self._chunk_is_mixed()
 
-    def _beside(self, masked: Bools, capital: Bools, common: NDArray[np.float32]) -> Bools:
+    def _beside(self, masked: Bools, capital: Bools, named: Bools, common: NDArray[np.float32]) -> Bools:
         """What a name or an address draws in: words with capitals, numbers and particles joined to it."""
         s, code = self._settings, self._code
         particle = self._facts.is_particle[code] | self._is_word & (self._length == 1)
         exempt = (
-            self._first & (common >= s.common_beside_a_name)
+            self._first
+            & (self._length > 1)
+            & (common >= np.where(named, s.common_though_a_name_within, s.common_beside_a_name))
             | self._facts.greets[code]
             | self._facts.titles[code]
         )

@@ -96,9 +96,14 @@ _OF_ANYTHING: dict[str, Callable[[str], str]] = {
     "override of direction": lambda t: f"\u202e{t}\u202c",
     "marks over letters": lambda t: _each(t, lambda c: c + "\u0323" if c.isalnum() else c),
     "a line for each part": lambda t: t.replace(" ", "\n"),
-    "in a path": lambda t: f"/contacts/{t.replace(' ', '_')}/edit",
-    "in a query": lambda t: f"/search?q={quote(t)}&page=2",
-    "in brackets and quotes": lambda t: f'["{t}"]',
+    "in a path": lambda t: t.replace(" ", "_"),
+    "in a query": quote,
+    "in brackets and quotes": str,
+}
+_CONTAINERS = {
+    "in a path": "/contacts/{}/edit",
+    "in a query": "/search?q={}&page=2",
+    "in brackets and quotes": '["{}"]',
 }
 _OF_NAMES: dict[str, Callable[[str], str]] = {
     "lower case": str.lower,
@@ -141,5 +146,8 @@ def evasions(amount: int = 1_500, *, seed: int = 7) -> Iterator[tuple[str, str, 
     ]
     for number in range(amount):
         technique, change, secrets = techniques[number % len(techniques)]
-        hidden = change(drawn.choice(secrets))
-        yield technique, drawn.choice(_CARRIERS).format(hidden), hidden
+        secret = drawn.choice(secrets)
+        hidden = _CONTAINERS.get(technique, "{}").format(change(secret))
+        # A plus sign or a bracket before a number says nothing, however it is encoded.
+        part = change(secret.lstrip("+("))
+        yield technique, drawn.choice(_CARRIERS).format(hidden), part if part in hidden else change(secret)
