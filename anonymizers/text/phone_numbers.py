@@ -1,21 +1,17 @@
 """Phone numbers as people write them: found once, whatever the region."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 
-if TYPE_CHECKING:
-    from presidio_analyzer import PatternRecognizer, RecognizerResult
-
 # Seven digits and more with what people put between them, and an extension.
-_NUMBER = (
+NUMBER = (
     r"(?<![\w.])(?:\+|\b00|\()?\s?\(?\d(?:[\s.\-/()\u00a0\u2010-\u2015\u202f]{0,3}\d){6,16}"
     r"(?:\s?(?:,|;)?\s?(?:ext\.?|extn\.?|x|#|anexo|ramal|durchwahl|dw)\s?\d{1,6})?(?!\w)"
 )
 # Between those of Presidio's dates and addresses (0.6) and of what is surely neither.
 _DIGITS, _IN_GROUPS, _VALID, _INTERNATIONAL = 0.3, 0.4, 0.55, 0.75
-_CONTEXT = [
+CONTEXT = (
     "phone",
     "number",
     "telephone",
@@ -43,32 +39,15 @@ _CONTEXT = [
     "telepon",
     "hp",
     "hubungi",
-]
+)
 
 
-def phone_recognizer(regions: Sequence[str]) -> "PatternRecognizer":
-    """A recognizer of Presidio's: the surer the more a number is one in some region.
+def score(text: str, *, regions: Sequence[str]) -> float:
+    """How surely a phone number.
 
-    Source: libphonenumber's metadata, by way of phonenumbers; E.164 for the greatest length.
+    Bare digits are a number of any kind; written as people write phone numbers they are one, the more surely
+    if one of some region. Source: libphonenumber's metadata, by way of phonenumbers; E.164 for the length.
     """
-    from presidio_analyzer import Pattern, PatternRecognizer
-
-    class PhoneNumberRecognizer(PatternRecognizer):
-        def analyze(self, text: str, *arguments: Any, **keywords: Any) -> "list[RecognizerResult]":
-            found = super().analyze(text, *arguments, **keywords)
-            for result in found:
-                result.score = _score(text[result.start : result.end], regions)
-            return found
-
-    return PhoneNumberRecognizer(
-        supported_entity="PHONE_NUMBER",
-        patterns=[Pattern("digits in groups", _NUMBER, _DIGITS)],
-        context=_CONTEXT,
-    )
-
-
-def _score(text: str, regions: Sequence[str]) -> float:
-    """Bare digits are a number of any kind; written as people write phone numbers, they are one."""
     if text.isdecimal() and not text.startswith("00"):
         return _DIGITS
     if text.lstrip(" (").startswith(("+", "00")):

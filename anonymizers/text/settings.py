@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -52,6 +52,26 @@ class RecognitionSettings(_Strict):
     phone_regions: tuple[str, ...]
 
 
+class PatternSettings(_Strict):
+    """A pattern of the library `regex`, and how sure a find is, from 0 to 1."""
+
+    name: str
+    regex: str
+    score: float = Field(gt=0, le=1)
+
+
+class RecognizerSettings(_Strict):
+    """A recognizer as Presidio declares it in YAML, and which check digits a find must have."""
+
+    name: str
+    supported_entity: str = Field(pattern=r"^[A-Z][A-Z_]*$")
+    patterns: tuple[PatternSettings, ...] | None = None
+    deny_list: tuple[str, ...] | None = None
+    deny_list_score: float | None = None
+    context: tuple[str, ...] | None = None
+    checksum: Literal["luhn", "cpf", "cnpj"] | None = None
+
+
 class TextSettings(_Strict):
     """All of `text.yml`."""
 
@@ -67,7 +87,7 @@ class TextSettings(_Strict):
     number_words: Words
     recognition: RecognitionSettings
     presidio: tuple[str, ...]
-    recognizers: tuple[dict[str, Any], ...]
+    recognizers: tuple[RecognizerSettings, ...]
 
 
 @cache

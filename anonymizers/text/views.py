@@ -21,6 +21,10 @@ _ROUNDS = 2
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPE = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"/nrt]")
+# Markup within a word, as of `A<b>nn</b>a`; other elements stand between words.
+_MARKUP = re.compile(
+    r"</?(?:b|i|u|s|em|strong|span|font|small|sub|sup|mark|wbr)(?:\s[^<>]{0,200})?/?>", re.IGNORECASE
+)
 # Base64 has digits, capitals within or padding; words of letters alone are left to the vocabulary.
 _B = r"A-Za-z0-9+/_\-"
 _BASE64 = re.compile(
@@ -33,7 +37,7 @@ _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 _MAYBE_ENCODED = (
     r"%[0-9A-Fa-f]{2}|&(?:#[0-9]|#[xX][0-9A-Fa-f]|[A-Za-z][A-Za-z0-9]{1,31};)"
     r"|\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[\"/nrt])"
-    rf"|[{_B}]{{3,}}=|[a-z][A-Z]|[A-Za-z+/_\-][0-9]|[0-9][A-Za-z+/_\-]"
+    rf"|</?[A-Za-z]|[{_B}]{{3,}}=|[a-z][A-Z]|[A-Za-z+/_\-][0-9]|[0-9][A-Za-z+/_\-]"
 )
 
 
@@ -62,7 +66,7 @@ def differs(texts: pl.Series) -> pl.Series:
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return encoded
     normal = texts.str.normalize("NFKC").str.replace_all(FORMAT_CHARACTERS, "")
-    return encoded | (normal != texts)
+    return encoded | (normal != texts) | texts.str.contains(r"\p{No}")
 
 
 def read(text: str) -> View:
@@ -73,6 +77,7 @@ def read(text: str) -> View:
         view = _replaced(view, _PERCENT, _from_percent)
         view = _replaced(view, _ENTITY, lambda match: html.unescape(match[0]))
         view = _replaced(view, _ESCAPE, _from_escape)
+        view = _replaced(view, _MARKUP, lambda _: "")
         view = _replaced(view, _BASE64, _from_base64)
         if view.text == before:
             break
@@ -94,7 +99,7 @@ def _replaced(view: View, pattern: re.Pattern[str], decode: Callable[[re.Match[s
         starts += view.starts[position:begin]
         ends += view.ends[position:begin]
         width, rest = divmod(end - begin, max(len(decoded), 1))
-        if rest == 0 and width in (3, 6):  # one `%41` or `\u0041` for each character
+        if decoded and rest == 0 and width in (3, 6):  # one `%41` or `\u0041` for each character
             for at in range(begin, end, width):
                 starts.append(view.starts[at])
                 ends.append(view.ends[at + width - 1])
@@ -147,8 +152,15 @@ def _normal(view: View) -> View:
         while stop < len(view.text) and unicodedata.combining(view.text[stop]):
             stop += 1
         cluster = without_format_characters(unicodedata.normalize("NFKC", view.text[position:stop]))
+        cluster = "".join(map(_digit, cluster))
         text.append(cluster)
         starts += [view.starts[position]] * len(cluster)
         ends += [view.ends[stop - 1]] * len(cluster)
         position = stop
     return View("".join(text), starts, ends)
+
+
+def _digit(character: str) -> str:
+    """Digits in circles are no decimals, and NFKC leaves some as they are."""
+    value = unicodedata.digit(character, None)
+    return character if value is None or character.isdecimal() else str(value)

@@ -17,6 +17,7 @@ Kinds = NDArray[np.uint8]
 _JOIN = r"^[\s,.\-/\\#&()'’>+_]{1,6}$"
 _ENDS_SENTENCE = r"[.!?:;\n\"“”„»«|•*>]"
 _PARTS = 3
+_VOTE_OF_A_NAME = 0.1
 _TITLE_DOT = r"^\.? {1,2}$"
 
 
@@ -157,7 +158,8 @@ class _Words:
         masked &= ~(self._facts.titles[code] | self._facts.greets[code])
         masked |= self._long_numbers()
         masked |= self._in_row(self._length == 1, least=s.spelt_letters) & self._is_word
-        masked |= self._in_row(self._facts.is_number_word[code] | self._is_number, least=s.spelt_digits)
+        spelt = self._in_row(self._facts.is_number_word[code] | self._is_number, least=s.spelt_digits)
+        masked |= spelt
         for _ in range(2):  # what the first draws in may draw in more: `Rua Vinte e Cinco de Setembro`
             masked |= self._beside(masked, capital, named, common)
             masked |= self._mixed(masked)
@@ -165,6 +167,7 @@ class _Words:
         kinds[self._is_word & place & ~is_name] = Kind.PLACE
         kinds[self._is_word & (is_name | capital & ~place)] = Kind.NAME
         kinds[self._chunk_is_mixed()] = Kind.ID
+        kinds[spelt] = Kind.NUMBER
         return np.where(masked, kinds, Kind.KEPT).astype(np.uint8)
 
     def _frequency(self, languages: tuple[str, ...]) -> tuple[NDArray[np.float32], Bools, Bools]:
@@ -172,13 +175,15 @@ class _Words:
         s, code = self._settings, self._code
         zipf = self._facts.zipf[code]
         words = np.bincount(self._text, self._is_word, minlength=self._texts)
-        # Names are common in the languages of those who bear them and say nothing of the text's.
-        votes = self._is_word & ~(self._facts.name_lists[code] > 0) & ~self._facts.is_place[code]
+        # Names are common in the languages of those who bear them and say little of the text's.
+        is_name = (self._facts.name_lists[code] > 0) | self._facts.is_place[code]
+        votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * self._is_word
         known, votes_for = (
             np.stack([np.bincount(self._text, w, minlength=self._texts) for w in weights.T], axis=1)
             for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
         )
-        best = votes_for.argmax(axis=1)
+        no_votes = np.bincount(self._text, self._is_word & ~is_name, minlength=self._texts) == 0
+        best = np.where(no_votes, 0, votes_for.argmax(axis=1))
         share = known.max(axis=1) / np.maximum(words, 1)
         unknown = (share < s.share_in_language) & (words >= s.fewest_words)
         common = zipf[np.arange(len(zipf)), best[self._text]]

@@ -2,12 +2,13 @@ import socket
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymizers.text.recognizers import DetectorTimeoutError, _LoudPattern
 from anonymizers.text.release import Mask, ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED
 from anonymizers.text.settings import load_settings
@@ -49,7 +50,8 @@ def scrubber():
         ("1\u200b2\u200b3", "<NUMBER>"),
         ("\uff11\uff12\uff13", "<NUMBER>"),
         ("٠١٥١", "<NUMBER>"),
-        ("code 4711", "code <NUMBER>"),
+        ("code 4711", "code <CODE>"),
+        ("row 4711", "row <NUMBER>"),
         ("on 12/5/1990", "on <DATE_TIME>"),
         ("203.0.113.77", "<IP_ADDRESS>"),
         # Addresses on the net.
@@ -65,6 +67,19 @@ def scrubber():
         ("hello QWRhIENhbmFyeQ==", "hello <NAME>"),
         ("password=hunter22x", "<ID>"),
         ("open data/users/acanary/notes", "open data/users/<USER_NAME>/notes"),
+        # Numbers of people and things, by their check digits and by what stands before them.
+        ("IMEI 490154203237518", "IMEI <DEVICE_ID>"),
+        ("CPF 529.982.247-25", "CPF <BR_CPF>"),
+        ("CNPJ 11.222.333/0001-81", "CNPJ <BR_CNPJ>"),
+        ("your code is 12-34", "your code is <CODE>"),
+        ("my pin is 12 34", "my pin is <CODE>"),
+        ("parked: M-AB 12", "parked: <LICENSE_PLATE>"),
+        ("54.3210, 10.1234", "<LOCATION>"),
+        # Spelt out, spaced out, marked up.
+        ("a n n a", "<NAME>"),
+        ("nine one five five oh one", "<NUMBER>"),
+        ("\u2776\u2777\u2778\u2779", "<NUMBER>"),
+        ("A<b>nn</b>a", "<NAME>"),
         # Encoded once or twice.
         ("/u/Ada%20Canary/settings", "/u/<NAME>%20<PLACE>/settings"),
         ("%2541da", "<NAME>"),
@@ -138,42 +153,21 @@ def test_a_text_that_cannot_be_read_is_redacted_not_skipped(scrubber, text):
     assert scrubber.masks([text]) == [None]
 
 
-def test_a_recognizer_that_breaks_on_one_text_redacts_that_text_alone(scrubber, monkeypatch):
-    recognizer = _of(scrubber, "UrlRecognizer")
-    analyze = recognizer.analyze
-
-    def breaking(text, *arguments):
-        if "breaks" in text:
+def test_a_recognizer_that_breaks_on_one_text_redacts_that_text_alone(monkeypatch):
+    def breaking(found):
+        if "breaks" in found:
             raise ValueError("canary")
-        return analyze(text, *arguments)
+        return 0.5
 
-    monkeypatch.setattr(recognizer, "analyze", breaking)
+    scrubber = _with(monkeypatch, "UrlRecognizer", scored=breaking)
 
     assert scrubber.scrub(["https://fine.com", "https://breaks.com", "so"]) == ["<URL>", REDACTED, "so"]
 
 
-def test_a_pattern_that_outlasts_its_time_redacts_the_text(scrubber, monkeypatch):
-    class Slow:
-        def finditer(self, text, *, timeout):
-            if "slow" in text:
-                raise TimeoutError
-            return iter(())
+def test_a_pattern_that_outlasts_its_time_redacts_the_text(monkeypatch):
+    scrubber = _with(monkeypatch, "UrlRecognizer", compiled=regex.compile(r"(?:a|aa)+$b"), gate=None)
 
-    recognizer = _of(scrubber, "UrlRecognizer")
-    monkeypatch.setattr(recognizer.patterns[0], "compiled_regex", _LoudPattern(Slow(), 1))
-
-    assert scrubber.scrub(["fine", "https://slow.com"]) == ["fine", REDACTED]
-
-
-def test_every_pattern_reports_its_time_out(scrubber):
-    patterns = [p for one in scrubber._recognizers.gated for p in getattr(one.recognizer, "patterns", [])]
-
-    assert len(patterns) > 50
-    assert all(isinstance(pattern.compiled_regex, _LoudPattern) for pattern in patterns)
-
-
-def test_a_time_out_is_not_one_that_presidio_would_swallow():
-    assert not issubclass(DetectorTimeoutError, TimeoutError)
+    assert scrubber.scrub(["fine", "a" * 60]) == ["fine", REDACTED]
 
 
 def test_no_recognizer_reaches_for_the_network(monkeypatch):
@@ -206,5 +200,12 @@ def test_the_engine_imports_without_the_language_libraries():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def _of(scrubber, name):
-    return next(one.recognizer for one in scrubber._recognizers.gated if one.recognizer.name == name)
+def _with(monkeypatch, recognizer, **changes):
+    """A scrubber whose recognizer is another one in this."""
+    scrubber = ReleasingScrubber(load_settings())
+    changed = tuple(
+        replace(one, **changes) if one.recognizer == recognizer else one
+        for one in scrubber._recognizers.patterns
+    )
+    monkeypatch.setattr(scrubber._recognizers, "patterns", changed)
+    return scrubber

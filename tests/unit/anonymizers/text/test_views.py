@@ -23,6 +23,8 @@ from anonymizers.text.views import differs, read
         ("Ａｄａ １２", "Ada 12"),
         ("A\u200bd\u00ada", "Ada"),
         ("e\u0301te\u0301", "été"),
+        ("A<b>nn</b>a <br> 10 < 20 > 5", "Anna <br> 10 < 20 > 5"),
+        ("\u2776\u2464\u00b2", "152"),
         ("Text With Words iPhone 1500", "Text With Words iPhone 1500"),
     ],
 )
