@@ -11,6 +11,7 @@ NUMBER = (
 )
 # Between those of Presidio's dates and addresses (0.6) and of what is surely neither.
 _DIGITS, _IN_GROUPS, _VALID, _INTERNATIONAL = 0.3, 0.4, 0.55, 0.75
+_MOST_DIGITS = 15
 CONTEXT = (
     "phone",
     "number",
@@ -56,6 +57,8 @@ def score(text: str, *, regions: Sequence[str]) -> float:
 
 
 def _is_valid(text: str, regions: Sequence[str]) -> bool:
+    if sum(c.isdecimal() for c in text) > _MOST_DIGITS:
+        return False
     for region in regions:
         try:
             number = phonenumbers.parse(text, region)

@@ -27,6 +27,10 @@ class RecognizerError(ValueError):
     """A recognizer that cannot be used as it is declared."""
 
 
+class TooManyError(Exception):
+    """A pattern found more in a text than any text has that somebody wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Something found in a text; positions in characters of that text."""
@@ -66,13 +70,16 @@ class GatedPattern:
             return range(len(texts))
         return texts.str.contains(self.gate).arg_true()
 
-    def find(self, value: str, *, text: int, seconds: float) -> Iterator[Span]:
+    def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Span]:
         """Find everything in one text.
 
         Raises:
             TimeoutError: It took longer than ``seconds``.
+            TooManyError: There are more than ``most``.
         """
-        for match in self.compiled.finditer(value, timeout=seconds):
+        for number, match in enumerate(self.compiled.finditer(value, timeout=seconds)):
+            if number == most:
+                raise TooManyError
             for start, end in self._candidates(match):
                 if start < end and (score := self.scored(value[start:end])):
                     yield Span(text, start, end, self.entity, self._in_context(score, value[:start]))
@@ -101,6 +108,7 @@ class Recognizers:
 
     def __init__(self, settings: TextSettings) -> None:
         self._seconds = settings.recognition.pattern_milliseconds / 1000
+        self._most = settings.recognition.most_finds
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
             *(pattern for one in settings.recognizers for pattern in _declared(one)),
@@ -111,8 +119,8 @@ class Recognizers:
         """Find everything in a column.
 
         Returns:
-            What was found, and the texts that a pattern broke on or ran out of time: nobody vouches for
-            those. Presidio 2.2 reports that it found nothing in them.
+            What was found, and the texts that a pattern broke on, ran out of time or found too much in:
+            nobody vouches for those. Presidio 2.2 reports that it found nothing in them.
         """
         spans: list[Span] = []
         broken: set[int] = set()
@@ -120,7 +128,7 @@ class Recognizers:
             for text in pattern.may_find(texts):
                 if text not in broken:
                     try:
-                        spans += pattern.find(texts[text], text=text, seconds=self._seconds)
+                        spans += pattern.find(texts[text], text=text, seconds=self._seconds, most=self._most)
                     except Exception:  # noqa: BLE001  a detector may break in any way: its text is redacted
                         broken.add(text)
         return spans, broken

@@ -48,6 +48,7 @@ class RecognitionSettings(_Strict):
 
     named_from_score: float
     pattern_milliseconds: int
+    most_finds: int
     longest_bytes: int
     phone_regions: tuple[str, ...]
 
