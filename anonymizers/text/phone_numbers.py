@@ -1,7 +1,5 @@
 """Phone numbers as people write them: found once, whatever the region."""
 
-from collections.abc import Sequence
-
 import phonenumbers
 
 # Seven digits and more with what people put between them, and an extension.
@@ -10,8 +8,7 @@ NUMBER = (
     r"(?:\s?(?:,|;)?\s?(?:ext\.?|extn\.?|x|#|anexo|ramal|durchwahl|dw)\s?\d{1,6})?(?!\w)"
 )
 # Between those of Presidio's dates and addresses (0.6) and of what is surely neither.
-_DIGITS, _IN_GROUPS, _VALID, _INTERNATIONAL = 0.3, 0.4, 0.55, 0.75
-_MOST_DIGITS = 15
+_DIGITS, _IN_GROUPS, _INTERNATIONAL = 0.3, 0.4, 0.75
 CONTEXT = (
     "phone",
     "number",
@@ -43,27 +40,20 @@ CONTEXT = (
 )
 
 
-def score(text: str, *, regions: Sequence[str]) -> float:
+def score(text: str) -> float:
     """How surely a phone number.
 
-    Bare digits are a number of any kind; written as people write phone numbers they are one, the more surely
-    if one of some region. Source: libphonenumber's metadata, by way of phonenumbers; E.164 for the length.
+    Bare digits are a number of any kind; in groups they are written as people write phone numbers; with the
+    code of a country they are one if its numbers are such. Source: libphonenumber, by way of phonenumbers.
     """
     if text.isdecimal() and not text.startswith("00"):
         return _DIGITS
-    if text.lstrip(" (").startswith(("+", "00")):
-        return _INTERNATIONAL if _is_valid(text, regions[:1]) else _IN_GROUPS
-    return _VALID if _is_valid(text, regions) else _IN_GROUPS
+    return _INTERNATIONAL if text.lstrip(" (").startswith(("+", "00")) and _is_valid(text) else _IN_GROUPS
 
 
-def _is_valid(text: str, regions: Sequence[str]) -> bool:
-    if sum(c.isdecimal() for c in text) > _MOST_DIGITS:
+def _is_valid(text: str) -> bool:
+    try:
+        # 00 is what most regions dial for a plus sign, Germany among them.
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, "DE"))
+    except phonenumbers.NumberParseException:
         return False
-    for region in regions:
-        try:
-            number = phonenumbers.parse(text, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number):
-            return True
-    return False

@@ -1,6 +1,6 @@
 """Patterns of Presidio's recognizers and of ours, each tried only on texts in which it may find something."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ class Recognizers:
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
             *(pattern for one in settings.recognizers for pattern in _declared(one)),
-            _phone_numbers(settings.recognition.phone_regions),
+            _phone_numbers(),
         )
 
     def find(self, texts: pl.Series) -> tuple[list[Span], set[int]]:
@@ -195,14 +195,14 @@ def _scored(
     return score if proven is None else 1.0
 
 
-def _phone_numbers(regions: Sequence[str]) -> GatedPattern:
+def _phone_numbers() -> GatedPattern:
     import regex
 
     return GatedPattern(
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
         compiled=regex.compile(phone_numbers.NUMBER, flags=regex.IGNORECASE),
-        scored=partial(phone_numbers.score, regions=regions),
+        scored=phone_numbers.score,
         context=phone_numbers.CONTEXT,
         shortens=False,
         gate=gate(phone_numbers.NUMBER, flags="i"),

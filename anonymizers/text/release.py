@@ -11,6 +11,7 @@ from anonymizers.text.lexicon import Lexicon, load_lexicon
 from anonymizers.text.recognizers import Recognizers, Span
 from anonymizers.text.scrubber import REDACTED
 from anonymizers.text.settings import TextSettings
+from anonymizers.text.stand_ins import StandIns
 from anonymizers.text.tiles import Bools, Ints, Tiles, cut, rejoined
 from anonymizers.text.views import View, differs, read
 from anonymizers.text.vocabulary import Kind, unreleased
@@ -46,8 +47,19 @@ class ReleasingScrubber:
         numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
         if numbers:
             column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
-            for number, answer in zip(numbers, self._marked(column).written(), strict=True):
+            for number, answer in zip(numbers, self._scrubbed(column), strict=True):
                 answers[number] = answer
+        return answers
+
+    def _scrubbed(self, texts: pl.Series) -> pl.Series:
+        """By their stand-ins, where those are masked as they should be."""
+        stand_ins = self._stand_ins.of(texts)
+        distinct = stand_ins.unique(maintain_order=True)
+        written = pl.Series(self._marked(distinct).written(), dtype=pl.String)
+        answers = stand_ins.replace_strict(distinct, written)
+        one_by_one = (pl.Series(StandIns.are_seen(answers)) & (stand_ins != texts)).arg_true()
+        if len(one_by_one):
+            answers = answers.scatter(one_by_one, self._marked(texts.gather(one_by_one)).written())
         return answers
 
     def masks(self, texts: Sequence[str]) -> list[list[Mask] | None]:
@@ -88,6 +100,10 @@ class ReleasingScrubber:
     @cached_property
     def _lexicon(self) -> Lexicon:
         return load_lexicon(languages=self._settings.languages, harmless=self._settings.harmless)
+
+    @cached_property
+    def _stand_ins(self) -> StandIns:
+        return StandIns(self._lexicon, self._settings)
 
     @cached_property
     def _recognizers(self) -> Recognizers:

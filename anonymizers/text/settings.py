@@ -50,7 +50,6 @@ class RecognitionSettings(_Strict):
     pattern_milliseconds: int
     most_finds: int
     longest_bytes: int
-    phone_regions: tuple[str, ...]
 
 
 class PatternSettings(_Strict):

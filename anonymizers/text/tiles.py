@@ -41,9 +41,7 @@ def cut(texts: pl.Series) -> Tiles:
     """Cut texts without nulls into tiles."""
     lists = texts.str.extract_all(_TILE)
     counts = lists.list.len().to_numpy().astype(np.int64)
-    flat = lists.to_arrow().flatten().cast(pa.large_string()).dictionary_encode()
-    distinct = pl.Series("tile", flat.dictionary, dtype=pl.String)
-    codes = flat.indices.to_numpy().astype(np.int64)
+    distinct, codes = encoded(lists)
     lengths = distinct.str.len_chars().to_numpy().astype(np.int64)[codes]
     ends = np.cumsum(lengths)
     boundaries = np.concatenate([[0], np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64))])
@@ -56,9 +54,20 @@ def cut(texts: pl.Series) -> Tiles:
     )
 
 
+def encoded(lists: pl.Series) -> tuple[pl.Series, Ints]:
+    """The distinct parts of lists of texts, and which of them each part is."""
+    flat = lists.to_arrow().flatten().cast(pa.large_string()).dictionary_encode()
+    return pl.Series("tile", flat.dictionary, dtype=pl.String), flat.indices.to_numpy().astype(np.int64)
+
+
 def rejoined(tiles: Tiles, codes: Ints, distinct: pl.Series) -> pl.Series:
     """The texts with other tiles in place of theirs; as many, in order."""
-    parts = distinct.to_arrow().cast(pa.large_string()).take(pa.array(codes))
     offsets = np.searchsorted(tiles.text, np.arange(len(tiles.text_start)))
+    return joined(distinct, codes, offsets, by="")
+
+
+def joined(distinct: pl.Series, codes: Ints, offsets: Ints, *, by: str) -> pl.Series:
+    """Texts put together of parts: those from one of the n + 1 offsets to the next are one of n texts."""
+    parts = distinct.to_arrow().cast(pa.large_string()).take(pa.array(codes))
     lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), parts)
-    return pl.Series(pc.binary_join(lists, pa.scalar("", pa.large_string())), dtype=pl.String)
+    return pl.Series(pc.binary_join(lists, pa.scalar(by, pa.large_string())), dtype=pl.String)

@@ -10,9 +10,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import polars as pl
+import regex  # type: ignore[import-untyped]
 
 from anonymizers.unicode import FORMAT_CHARACTERS, without_format_characters
 
@@ -31,6 +33,8 @@ _BASE64 = re.compile(
     rf"(?<![{_B}=])(?=[0-9]*[A-Za-z+/_\-])(?=[A-Za-z+/_\-]*(?:[0-9=]|[a-z][A-Z]))"
     rf"[{_B}]{{4,}}={{0,2}}(?![{_B}=])"
 )
+# A character that is not ASCII, or one with the marks that belong to it.
+_CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
 _TO_STANDARD = str.maketrans("-_", "+/")
 _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
@@ -81,10 +85,10 @@ def read(text: str) -> View:
         view = _replaced(view, _BASE64, _from_base64)
         if view.text == before:
             break
-    return _normal(view)
+    return view if view.text.isascii() else _replaced(view, _CLUSTER, _normal)
 
 
-def _replaced(view: View, pattern: re.Pattern[str], decode: Callable[[re.Match[str]], str]) -> View:
+def _replaced(view: View, pattern: Any, decode: Callable[[Any], str]) -> View:
     """Each match by what it decodes to; letters of it keep their own places where there is one for each."""
     parts: list[str] = []
     starts: list[int] = []
@@ -139,28 +143,12 @@ def _from_base64(match: re.Match[str]) -> str:
     return decoded if decoded.isprintable() and legible * 4 >= len(decoded) * 3 else match[0]
 
 
-def _normal(view: View) -> View:
-    """NFKC, letter by letter with the marks that belong to it, without characters of no width."""
-    if view.text.isascii():
-        return view
-    text: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    position = 0
-    while position < len(view.text):
-        stop = position + 1
-        while stop < len(view.text) and unicodedata.combining(view.text[stop]):
-            stop += 1
-        cluster = without_format_characters(unicodedata.normalize("NFKC", view.text[position:stop]))
-        cluster = "".join(map(_digit, cluster))
-        text.append(cluster)
-        starts += [view.starts[position]] * len(cluster)
-        ends += [view.ends[stop - 1]] * len(cluster)
-        position = stop
-    return View("".join(text), starts, ends)
+def _normal(match: regex.Match[str]) -> str:
+    """NFKC, without characters of no width; of digits in circles NFKC leaves some as they are."""
+    cluster = without_format_characters(unicodedata.normalize("NFKC", match[0]))
+    return "".join(map(_digit, cluster))
 
 
 def _digit(character: str) -> str:
-    """Digits in circles are no decimals, and NFKC leaves some as they are."""
     value = unicodedata.digit(character, None)
     return character if value is None or character.isdecimal() else str(value)

@@ -14,6 +14,7 @@ _PATTERNS = Recognizers(load_settings()).patterns
     ("pattern", "matching", "not_matching"),
     [
         (r"(?<!x)a(?=b)", "cab", "b"),
+        (r"(?<=x|yy)a", "yya", "ya"),
         (r"(?i:A)\Z", "a", "ab"),
         (r"(['\"])x\1", "'x'", "y"),
         (r"[a-z]{3,253}!", "abc!", "ab!"),

@@ -1,0 +1,208 @@
+"""Texts that differ only in what is masked anyway: one stand-in for all of them is scrubbed once.
+
+A million sends of a campaign are a few hundred texts with names, numbers, dates and links merged in. What is
+merged in gives way to a name, a number, a date and a link that the rule is known to mask, so that the
+stand-ins are as few as the templates. If one of those is seen in what is left of a stand-in, its texts are
+scrubbed one by one.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from anonymizers.text.lexicon import Lexicon, bare, positions
+from anonymizers.text.settings import TextSettings
+from anonymizers.text.tiles import Bools, encoded, joined
+
+# A name of Faker's that wordfreq does not know: masked in whatever text it stands.
+NAME = "hildburg"
+_DIGITS = "4711"
+_PAGE = "welcome"
+_DATE, _AMERICAN_DATE = "1 may 2011", "may 1, 2011"
+
+_OPENING, _CLOSING = r"[¡¿(\"']?", r"[)\"'!?.,;:]{0,3}"
+_PLAIN = rf"^{_OPENING}[\p{{L}}\p{{M}}'’\-/]*{_CLOSING}$"
+_WORD = rf"^({_OPENING})(\p{{L}}{{2,40}}(?:-\p{{L}}{{2,40}})?)({_CLOSING})$"
+_CASED = r"^(?:\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?)$"
+# One number of three to six digits that is no year, behind whatever is no address of any kind.
+_NUMBER = r"^([#(]?(?:\p{L}{1,4}\d{0,2}-)?(?:20\d\d-)?)(\d{3,6})([)!?.,;:]{0,2})$"
+_IN_A_YEAR = r"(?:19|20)\d\d"
+_YEAR = r"^[(]?(?:19|20)\d\d[)!?.,;:]{0,2}$"
+_AMOUNT = r"^[^\p{L}\p{N}]?\d{1,3}(?:[.,]\d{3})*[.,]\d\d\d?[€)!?.,;:]{0,2}$"
+_NUMERIC_DATE = r"^\d{1,2}[./\-]\d{1,2}[./\-](?:\d\d)?\d\d[)!?.,;:]{0,2}$"
+_LINK = r"^(https?://[A-Za-z0-9.\-]{4,60}/(?:[a-z]{1,20}/){0,3})[A-Za-z0-9_\-]{6,40}([!?.,;:]?)$"
+
+
+class StandIns:
+    """Finds the stand-ins of texts by what is known of words."""
+
+    def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
+        self._lexicon = lexicon
+        self._settings = settings
+
+    def of(self, texts: pl.Series) -> pl.Series:
+        """The stand-in of each text, in order; a text of its own where nothing is known to be masked."""
+        lists = self._with_one_date(texts).str.split(" ")
+        distinct, code = encoded(lists)
+        offsets = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
+        is_first = np.zeros(len(code) + 1, dtype=bool)
+        is_first[offsets] = True
+
+        def before(holds: Bools) -> Bools:
+            return np.concatenate([[False], holds[:-1]]) & ~is_first[:-1]
+
+        def after(holds: Bools) -> Bools:
+            return np.concatenate([holds[1:], [False]]) & ~is_first[1:]
+
+        def where(pattern: str) -> Bools:
+            return distinct.str.contains(pattern).to_numpy()[code]
+
+        no_word, digits, open_ended = ~where(_PLAIN), where(r"\p{N}"), where(r"\p{L}$")
+        words = ~(before(no_word) | after(no_word))
+        names = self._as_names(distinct, self._is_masked)
+        is_name = names.is_not_null().to_numpy()[code] & words
+        beside = words & (before(is_name & open_ended) | after(is_name) & open_ended)
+        greeted = words & before(self._is_in("greetings", distinct)[code])
+        replaced, stand_ins = code, [distinct]
+        for wanted, at in (
+            (names, words),
+            (self._as_names(distinct, self._is_masked_beside), beside),
+            (self._as_names(distinct, self._is_masked_greeted), greeted),
+            (
+                _numbers(distinct, digits=self._settings.vocabulary.digits_in_groups),
+                ~(before(digits) | after(digits)),
+            ),
+            (_links(distinct), True),
+        ):
+            has_one = wanted.is_not_null().to_numpy()[code] & at
+            replaced = np.where(has_one, len(distinct) * len(stand_ins) + code, replaced)
+            stand_ins.append(wanted)
+        return joined(pl.concat(stand_ins), replaced, offsets, by=" ")
+
+    @staticmethod
+    def are_seen(answers: pl.Series) -> Bools:
+        """In which answers something stayed of what stands in for others."""
+        return answers.str.contains(rf"(?i){NAME}|/{_PAGE}|\d{{3}}").to_numpy()
+
+    def _with_one_date(self, texts: pl.Series) -> pl.Series:
+        dated = texts.str.contains(_IN_A_YEAR).arg_true()
+        if not len(dated):
+            return texts
+        day_first, month_first = self._dates
+        one = (
+            texts.gather(dated).str.replace_all(day_first, _DATE).str.replace_all(month_first, _AMERICAN_DATE)
+        )
+        return texts.clone().scatter(dated, one)
+
+    @cached_property
+    def _dates(self) -> tuple[str, str]:
+        """What the recognizer of written dates takes for one."""
+        (recognizer,) = (one for one in self._settings.recognizers if one.name == "written_date")
+        # Without boundaries of words, which cost Polars most; the recognizer has them, and sees what is left.
+        day_first, month_first = (
+            "(?i)" + pattern.regex.replace(r"\b", "") for pattern in recognizer.patterns or ()
+        )
+        return day_first, month_first
+
+    def _is_masked(self, words: pl.Series) -> Bools:
+        """Masked as a name in every language, at the beginning of a sentence and within."""
+        s = self._settings.vocabulary
+        common, capital = self._common(words), _has_capital(words)
+        known = positions(self._lexicon.bare, bare(words))
+        is_name = (known >= 0) & (self._lexicon.name_lists[known] > 0)
+        is_place = (known >= 0) & self._lexicon.is_place[known]
+        least = np.where(capital, s.common_though_a_name_first, s.common_though_a_name)
+        masked: Bools = is_name & (common < least) | capital & ~is_place & (common < s.common)
+        return masked & ~((known >= 0) & self._lexicon.is_country[known]) & ~self._is_special(words)
+
+    def _is_masked_beside(self, words: pl.Series) -> Bools:
+        """Masked beside a name."""
+        s = self._settings.vocabulary
+        named = positions(self._lexicon.bare, bare(words)) >= 0
+        least = np.where(named, s.common_though_a_name_within, s.common_beside_a_name)
+        return _has_capital(words) & (self._common(words) < least) & ~self._is_special(words)
+
+    def _is_masked_greeted(self, words: pl.Series) -> Bools:
+        """Masked behind a greeting."""
+        return _has_capital(words) & ~self._is_special(words)
+
+    def _common(self, words: pl.Series) -> NDArray[np.float32]:
+        """How common each word is in the language in which it is most common."""
+        known = positions(self._lexicon.words, words.str.to_lowercase())
+        return np.where(known >= 0, self._lexicon.zipf[known].max(axis=1), np.float32(0))
+
+    def _is_special(self, words: pl.Series) -> Bools:
+        """Means something to the rule or to a recognizer."""
+        special = words.str.to_lowercase().is_in(list(self._literals)).to_numpy()
+        for kind in ("greetings", "titles", "after_greetings", "streets", "particles", "number_words"):
+            special = special | self._is_in(kind, words)
+        return special
+
+    @cached_property
+    def _literals(self) -> frozenset[str]:
+        patterns = (pattern.regex for one in self._settings.recognizers for pattern in one.patterns or ())
+        return frozenset(
+            word for pattern in patterns for word in re.findall(r"[^\W\d_]{3,}", pattern.lower())
+        )
+
+    def _is_in(self, kind: str, words: pl.Series) -> Bools:
+        return words.str.to_lowercase().is_in(list(getattr(self._settings, kind))).to_numpy()
+
+    @staticmethod
+    def _as_names(distinct: pl.Series, is_masked: Callable[[pl.Series], Bools]) -> pl.Series:
+        """The name in place of each word all parts of which are masked, spelt like it; null for others."""
+        frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
+        words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
+        words = words.filter(pl.col("word").str.contains(_CASED))
+        halves = words.select("of", pl.col("word").str.split("-")).explode("word")
+        shown = halves.filter(~pl.Series(is_masked(halves["word"]), dtype=pl.Boolean))
+        name = (
+            pl.when(pl.col("word").str.contains(r"^\p{Lu}"))
+            .then(pl.lit(NAME.title()))
+            .otherwise(pl.lit(NAME))
+        )
+        masked = words.join(shown, on="of", how="anti", maintain_order="left").select(
+            "of", pl.concat_str("opening", name, "closing").alias("stand_in")
+        )
+        return pl.repeat(None, len(distinct), dtype=pl.String, eager=True).scatter(
+            masked["of"], masked["stand_in"]
+        )
+
+
+def _has_capital(words: pl.Series) -> Bools:
+    return words.str.contains(r"^\p{Lu}").to_numpy()
+
+
+def _numbers(distinct: pl.Series, *, digits: int) -> pl.Series:
+    """The number in place of each that is masked for its length alone, digit by digit; null for others."""
+    word = pl.col("word")
+    parts = word.str.extract_groups(_NUMBER).struct
+    front, number, closing = (parts.field(name) for name in ("1", "2", "3"))
+    in_digits = (
+        front.str.replace_all(r"\d", "1") + pl.lit(_DIGITS).str.slice(0, number.str.len_chars()) + closing
+    )
+    return (
+        distinct.rename("word")
+        .to_frame()
+        .select(
+            pl.when(word.str.contains(_NUMERIC_DATE))
+            .then(word.str.replace_all(r"\d", "1"))
+            .when(word.str.contains(_AMOUNT) & (word.str.count_matches(r"\d") >= digits))
+            .then(word.str.replace_all(r"\d", "7"))
+            .when(~word.str.contains(_YEAR))
+            .then(in_digits)
+        )
+        .to_series()
+    )
+
+
+def _links(distinct: pl.Series) -> pl.Series:
+    return distinct.to_frame("word").select(
+        pl.when(pl.col("word").str.contains(_LINK)).then(
+            pl.col("word").str.replace(_LINK, rf"${{1}}{_PAGE}${{2}}")
+        )
+    )["word"]
