@@ -1,8 +1,8 @@
 """How many payers' workspaces used a word, by month, as keyed hashes; and which words that releases.
 
-Each month has a random key of its own, kept beside the other keys: nothing can be read without it, or compared
-with another month. A month counts only from some time after its end, when nothing is added to it any more, so
-that what it releases never changes; from then on, only what it releases is kept.
+Each month has a random key of its own, kept beside the other keys: nothing can be read without it, or
+compared with another month. A month counts only from some time after its end, when nothing is added to it
+any more, so that what it releases never changes; from then on, only what it releases is kept.
 """
 
 import sqlite3
@@ -151,9 +151,7 @@ def end_of(month: str) -> date:
 
 def _tokens(values: pl.Series, kind: str, *, key: str) -> pl.Series:
     """HMAC-SHA-256 (RFC 2104) of values of one kind, 16 bytes each."""
-    frame = pl.DataFrame({"message": values.cast(pl.String)}).with_columns(
-        pl.concat_str(pl.lit(f"{kind}\x1f"), "message")
-    )
+    frame = pl.select(message=pl.lit(f"{kind}\x1f") + values.cast(pl.String))
     hashed = plh.col("message").chash.hmac_sha256(key=key)
     return frame.select(hashed.str.slice(0, _TOKEN_CHARACTERS).str.decode("hex")).to_series()
 

@@ -1,4 +1,4 @@
-"""Counters of words searched for what is past its window, by themselves: nothing is shared with what deletes it."""
+"""Counters of words searched for what is past its window, without anything of what deletes it."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
