@@ -19,8 +19,9 @@ WORDS = pl.Schema({"text": pl.String, "word": pl.String})
 USES = pl.Schema({"workspace": pl.String, "word": pl.String})
 
 # Slots of templates, paths, handles, values of keys: what stands beside one of these may be anything.
-_TELLS = r"[{}\[\]<>%$#@=\\/_~^`]"
-_APART = r"\s"
+_TELLS = r"[{}\[\]<>%$#@=\\/~^`]"
+# Templates of WhatsApp are named `in_this_way`.
+_APART = r"[\s_]"
 _BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
 
 

@@ -1,5 +1,6 @@
 """Counting belongs to the batch: it is written with its rows, or not at all."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from pipelines.contract import contracts_of
 from pipelines.counting import payers
 from pipelines.ingest import ingest_file
 from pipelines.loading import Options
+from pipelines.proof import prove
 from pipelines.retention import apply_retention, plan_retention
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import write_csv
@@ -63,7 +65,7 @@ def test_a_file_that_comes_again_and_another_of_the_same_words_change_nothing(ru
 
 def test_a_dry_run_counts_nothing_and_makes_no_key(runtime):
     pay_each(runtime, workspaces(2))
-    rows = campaigns(dict.fromkeys(workspaces(2), [TEXT]), at=JUNE)
+    rows = campaigns(dict.fromkeys(workspaces(2), (TEXT,)), at=JUNE)
 
     result = ingest_file(
         runtime,
@@ -90,39 +92,47 @@ def test_a_batch_that_is_not_committed_counts_nothing(runtime, monkeypatch):
     assert counters(runtime) == []
 
 
-def test_events_are_counted_too(runtime):
+def test_events_are_counted_too(runtime, tmp_path):
     pay_each(runtime, workspaces(1))
-    error = {
-        "received_at": JUNE,
-        "channel": "web",
-        "body": {"error_id": "e1", "occurred_at": JUNE, "workspace_id": "ws_0", "message": TEXT},
+    update = {
+        "message_template_id": 17,
+        "message_template_name": "spring_zorblig_sale",
+        "message_template_language": "en",
+        "event": "APPROVED",
     }
+    change = {"field": "message_template_status_update", "value": update}
+    body = {
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "9", "time": int(JUNE.timestamp()), "changes": [change]}],
+    }
+    path = tmp_path / "updates.jsonl"
+    path.write_text(json.dumps({"received_at": f"{JUNE.isoformat()}Z", "body": body}) + "\n", "utf-8")
+    contract = runtime.contracts["whatsapp__template_updates"]
 
-    _give_error(runtime, error)
+    ingest_file(
+        runtime,
+        path,
+        contracts=contracts_of(contract.feed, runtime.contracts),
+        options=Options(as_of=JUNE, workspace="ws_0"),
+    )
 
     assert len(counters(runtime)) == 1
 
 
-def _give_error(runtime: Runtime, error: dict) -> None:
-    import json
-    import tempfile
-    from pathlib import Path
-
+def test_what_is_nobodys_workspace_is_not_counted(runtime, tmp_path):
+    pay_each(runtime, workspaces(1))
+    path = tmp_path / "error.log"
+    path.write_text(f"{JUNE.isoformat()}Z ERROR app: {TEXT}\n", "utf-8")
     contract = runtime.contracts["web__error_logs"]
-    path = Path(tempfile.mkdtemp()) / "errors.jsonl"
-    stamp = JUNE.isoformat() + "Z"
-    path.write_text(
-        json.dumps(
-            error | {"received_at": stamp, "body": error["body"] | {"occurred_at": stamp}}, default=str
-        )
-        + "\n"
-    )
+
     ingest_file(
         runtime,
         path,
         contracts=contracts_of(contract.feed, runtime.contracts),
         options=Options(as_of=JUNE),
     )
+
+    assert counters(runtime) == []
 
 
 # Who pays ------------------------------------------------------------------------------------------
@@ -174,8 +184,6 @@ def test_the_nightly_deletion_forgets_counters_and_destroys_their_key(runtime):
 
 
 def test_verification_has_nothing_to_say_of_counters_within_their_window(runtime):
-    from pipelines.proof import prove
-
     pay_each(runtime, workspaces(1))
     use(runtime, workspaces(1), TEXT, at=JUNE)
     apply_retention(runtime, as_of=SEPTEMBER)

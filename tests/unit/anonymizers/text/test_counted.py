@@ -31,6 +31,7 @@ def scrubber():
         ("your zorblig sale is on now", "your zorblig sale is on now"),
         ("try our zorblig, it is good", "try our zorblig, it is good"),
         ("we like (zorblig)!", "we like (zorblig)!"),
+        ("spring_zorblig_sale", "spring_zorblig_sale"),
         ("we like zorblig \N{PARTY POPPER}", "we like zorblig \N{PARTY POPPER}"),
         ("der zorblig ist heute da", "der zorblig ist heute da"),
         ("our zorblig with frobnikz are here", "our zorblig with <WORD> are here"),
