@@ -25,6 +25,8 @@ def normalise(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
             spelt = normalise_phones(values)
         case IdentityKind.EMAIL:
             spelt = _casefold(plain(values))
+        case IdentityKind.PAYER:
+            spelt = _casefold(plain(values)).str.replace_all(r"\s+", " ")
         case IdentityKind.MESSAGE:
             # A wamid is base64: its case carries information, and nothing else in it may be touched.
             spelt = values.str.strip_chars()

@@ -35,6 +35,7 @@ class IdentityKind(StrEnum):
     CONVERSATION = "conversation"
     DEVICE = "device"
     SESSION = "session"
+    PAYER = "payer"
 
 
 class KeyScope(StrEnum):

@@ -3,6 +3,7 @@
 Raw rows are in memory only between the parser and the anonymizer.
 """
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import pyarrow as pa
 from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.tokens import PLATFORM
 from pipelines.contract import Contract, Kind
+from pipelines.counting import WordCounting
 from pipelines.errors import MixedFeedsError
 from pipelines.facts import HOLDS, QUARANTINE, data_sets, facts_of
 from pipelines.policy import QUARANTINE_CATEGORY
@@ -69,6 +71,7 @@ class Batch:
         self._contracts = {contract.source: contract for contract in contracts}
         self._options = options
         self._reference = Reference(runtime, as_of=options.as_of)
+        self._counting = WordCounting(runtime, as_of=options.as_of)
         self._feed = feed_of(contracts)
         self.rows_read: Counter[str] = Counter()
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
@@ -121,6 +124,7 @@ class Batch:
             removed=self._replaces,
             epoch=self._reference.epoch,
             dry_run=self._options.dry_run,
+            also=self._counted(),
         )
 
     def load_entities(
@@ -150,6 +154,7 @@ class Batch:
                     if safe is not None:
                         entities.append(safe)
                 self._note(batch, progress)
+            counted = self._counted()
             while True:
                 # Before the holds are read: one that comes after this is a conflict.
                 snapshot = runtime.ledger.generation()
@@ -178,6 +183,7 @@ class Batch:
                         removed=self._replaces,
                         epoch=self._reference.epoch,
                         dry_run=self._options.dry_run,
+                        also=counted,
                     )
                 except ConflictError:
                     continue
@@ -217,12 +223,18 @@ class Batch:
         placement = rows.select(c for c in ("_event_date", "_retention_days") if c in rows.columns)
         rows = rows.drop("_record", "_channel", *placement.columns)
         raw = rows.to_arrow()
-        safe = anonymize(raw, plan=contract.plan, keys=self._keys(raw, contract), text=self._runtime.text)
+        safe = anonymize(
+            raw, plan=contract.plan, keys=self._keys(raw, contract), text=self._counting.scrubber
+        )
+        self._counting.note(raw, contract.plan)
         redacted = redactions(safe, plan=contract.plan)
         self.redacted.update({f"{contract.source}.{column}": n for column, n in redacted.items()})
         for name in placement.columns:
             safe = safe.append_column(name.removeprefix("_"), placement[name].to_arrow())
         return safe
+
+    def _counted(self) -> Callable[[sqlite3.Connection, int], None] | None:
+        return None if self._options.dry_run else self._counting.addition()
 
     def _keys(self, raw: pa.Table, contract: Contract) -> dict[str, bytes]:
         names = {name for name in keyed_workspaces(raw, plan=contract.plan) if name is not None}

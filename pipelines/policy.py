@@ -36,13 +36,14 @@ class AtEnd(StrEnum):
 
 
 class Operational(StrEnum):
-    """Files that are no data set but may say something about people all the same."""
+    """Files, and counters of words, that are no data set but may say something about people all the same."""
 
     TMP = "tmp"
     DBT = "dbt"
     COMPUTE_LOGS = "compute_logs"
     DAGSTER_RUNS = "dagster_runs"
     MANIFESTS = "manifests"
+    WORD_COUNTS = "word_counts"
 
 
 class _Strict(BaseModel):

@@ -66,6 +66,7 @@ def scope_of(runtime: Runtime, *, as_of: datetime) -> Scope:
         as_of=as_of,
         windows=operational_windows(runtime),
         dagster_days=runtime.policy.operational_days[Operational.DAGSTER_RUNS],
+        word_days=runtime.policy.operational_days[Operational.WORD_COUNTS],
         published_as=published_as,
         coarse_keys=frozenset({TOTAL, REST, FORMER}),
         key_names=frozenset({PLATFORM}),

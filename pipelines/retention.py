@@ -25,6 +25,7 @@ from warehouse.retention.files import Windows, due_files, remove_due_files
 from warehouse.retention.guard import unusual
 from warehouse.retention.plan import FileItem, Plan, write_manifest
 from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
+from warehouse.word_counts import due_words, forget_words
 
 # Kind of the evidence entry that tells what is physically gone.
 FINISHED = "retention finished"
@@ -63,7 +64,7 @@ def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
         as_of=as_of,
         slices=slices_of(runtime, as_of=as_of),
         rewrites_database=needs_rewrite(runtime.home, runtime.ledger),
-        files=[*_due_files(runtime, as_of), *_due_runs(runtime, as_of)],
+        files=[*_due_files(runtime, as_of), *_due_runs(runtime, as_of), *_due_words(runtime, as_of)],
     )
     return make_plan(runtime.home, ledger=runtime.ledger, engine=runtime.engine, inputs=inputs)
 
@@ -157,6 +158,7 @@ def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Fin
             days=_dagster_days(runtime),
             as_of=min(work.as_of, _machine_clock()),
         )
+        removed += forget_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=work.as_of)
         if progress is not None:
             progress("databases", 0, 1)
         keys = _end(runtime, work)
@@ -189,6 +191,10 @@ def _due_files(runtime: Runtime, as_of: datetime) -> list[FileItem]:
 
 def _due_runs(runtime: Runtime, as_of: datetime) -> list[FileItem]:
     return due_runs(runtime.home, days=_dagster_days(runtime), as_of=min(as_of, _machine_clock()))
+
+
+def _due_words(runtime: Runtime, as_of: datetime) -> list[FileItem]:
+    return due_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=as_of)
 
 
 def _machine_clock() -> datetime:

@@ -35,6 +35,10 @@ _PLACES = {
     Operational.COMPUTE_LOGS.value: ("What Dagster's runs printed", "last change of the file"),
     Operational.DAGSTER_RUNS.value: ("Dagster's records of runs and events", "end of the run"),
     Operational.MANIFESTS.value: ("Plans of deletions; their evidence stays", "last change of the file"),
+    Operational.WORD_COUNTS.value: (
+        "Keyed counters of words in free text, and their key",
+        "end of the month",
+    ),
 }
 
 

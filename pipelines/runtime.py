@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from anonymizers.text.release import ReleasingScrubber
-from anonymizers.text.scrubber import TextScrubber
 from anonymizers.text.settings import load_settings
 from pipelines.contract import Contract, Kind, load_contracts
-from pipelines.policy import Policy, load_policy
+from pipelines.policy import Operational, Policy, load_policy
 from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.housekeeping import destroy_orphan_keys, remove_orphans
@@ -18,6 +17,7 @@ from warehouse.ledger import Ledger
 from warehouse.reading import CachedReader
 from warehouse.retention.databases import remove_leftovers
 from warehouse.views import Schema, with_partition_columns
+from warehouse.word_counts import Enough
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,22 @@ class Runtime:
     engine: Engine
 
     @cached_property
-    def text(self) -> TextScrubber:
+    def text(self) -> ReleasingScrubber:
         """The free-text scrubber; loads word lists and recognizers at the first text."""
         # It says at start which of its recognizers speak other languages, and may quote texts later on.
         logging.getLogger("presidio-analyzer").disabled = True
         return ReleasingScrubber(load_settings())
+
+    @cached_property
+    def enough(self) -> Enough:
+        """How often a word must have been counted to stay in free text."""
+        counting = load_settings().counting
+        return Enough(
+            payers=counting.payers,
+            months=counting.months,
+            days=counting.days,
+            kept_days=self.policy.operational_days[Operational.WORD_COUNTS],
+        )
 
     @cached_property
     def reader(self) -> CachedReader:

@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     PARQUET = "parquet"
     DATABASE = "database"
     LEDGER = "ledger"
+    WORDS = "words"
 
 
 class KeyStore(Protocol):

@@ -62,6 +62,10 @@ create table if not exists released_slices (
     rows integer not null, why text not null, released_at text not null, ended_at text,
     is_changing integer not null default 0, primary key (cube, period, line)
 ) strict;
+-- Which payers' workspaces used which word in a month: keyed hashes under the month's own key.
+create table if not exists word_counts (
+    month text not null, word blob not null, payer blob not null, primary key (month, word, payer)
+) strict, without rowid;
 create table if not exists pending (
     plan_hash text primary key, as_of text not null, body text not null
 ) strict;

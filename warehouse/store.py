@@ -5,8 +5,9 @@ Nothing else can see a part before that; what a crash leaves behind is an orphan
 """
 
 import secrets
+import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -276,6 +277,7 @@ def commit_batch(
     removed: Sequence[Part] = (),
     epoch: int | None = None,
     dry_run: bool = False,
+    also: Callable[[sqlite3.Connection, int], None] | None = None,
 ) -> list[Count]:
     """Commit what a writer holds, with the rows counted elsewhere; return all counts.
 
@@ -287,6 +289,7 @@ def commit_batch(
         removed: Files that this batch replaces.
         epoch: Retention's epoch in which rows were sorted out.
         dry_run: Check everything, then raise instead of committing.
+        also: More to write in the same transaction.
 
     Raises:
         ConflictError: Another batch rewrote one of the merge's partitions; merge again.
@@ -308,6 +311,7 @@ def commit_batch(
             removed=dict.fromkeys((*removed, *(merge.removed if merge else ())), "replaced"),
             watched=watched | (merge.watched if merge else frozenset()),
             epoch=epoch,
+            also=also,
         )
         if dry_run:
             reconcile(change)

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from anonymizers.text.counted import WORDS, CountedWords, countable
 from anonymizers.text.lexicon import Lexicon, load_lexicon
 from anonymizers.text.recognizers import Recognizers, Span
 from anonymizers.text.scrubber import REDACTED
@@ -43,24 +44,35 @@ class ReleasingScrubber:
 
     def scrub(self, texts: Sequence[str]) -> list[str]:
         """Replace what may be personal in each text; as many, in the same order."""
-        answers = [REDACTED] * len(texts)
+        return self.scrub_counted(texts)[0]
+
+    def scrub_counted(
+        self, texts: Sequence[str], *, counted: CountedWords | None = None
+    ) -> tuple[list[str], pl.DataFrame]:
+        """As `scrub`, but counted words stay; and the words (`WORDS`) that the texts give to count."""
+        answers, words = [REDACTED] * len(texts), WORDS.to_frame()
         numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
         if numbers:
             column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
-            for number, answer in zip(numbers, self._scrubbed(column), strict=True):
+            safe, words = self._scrubbed(column, counted)
+            for number, answer in zip(numbers, safe, strict=True):
                 answers[number] = answer
-        return answers
+        return answers, words
 
-    def _scrubbed(self, texts: pl.Series) -> pl.Series:
-        """By their stand-ins, where those are masked as they should be."""
+    def _scrubbed(self, texts: pl.Series, counted: CountedWords | None) -> tuple[pl.Series, pl.DataFrame]:
+        """By their stand-ins, where those are masked as they should be; one by one elsewhere."""
         stand_ins = self._stand_ins.of(texts)
         distinct = stand_ins.unique(maintain_order=True)
-        written = pl.Series(self._marked(distinct).written(), dtype=pl.String)
-        answers = stand_ins.replace_strict(distinct, written)
-        one_by_one = (pl.Series(StandIns.are_seen(answers)) & (stand_ins != texts)).arg_true()
-        if len(one_by_one):
-            answers = answers.scatter(one_by_one, self._marked(texts.gather(one_by_one)).written())
-        return answers
+        marked = self._marked(distinct, counted)
+        answers = stand_ins.replace_strict(distinct, marked.written())
+        is_seen = pl.Series(StandIns.are_seen(answers)) & (stand_ins != texts)
+        by_stand_in = pl.DataFrame({"text": texts, "stand_in": stand_ins}).filter(~is_seen)
+        words = by_stand_in.join(marked.words(), left_on="stand_in", right_on="text").select(WORDS.names())
+        if is_seen.any():
+            alone = self._marked(texts.filter(is_seen), counted)
+            answers = answers.scatter(is_seen.arg_true(), alone.written())
+            words = pl.concat([words, alone.words()])
+        return answers, words
 
     def masks(self, texts: Sequence[str]) -> list[list[Mask] | None]:
         """What `scrub` would mask of each text, in order and apart from one another; None = all of it."""
@@ -81,21 +93,27 @@ class ReleasingScrubber:
         except UnicodeEncodeError:  # half of a surrogate pair, which no column holds
             return False
 
-    def _marked(self, texts: pl.Series) -> "_Marked":
+    def _marked(self, texts: pl.Series, counted: CountedWords | None = None) -> "_Marked":
         views = {number: read(texts[number]) for number in differs(texts).arg_true()}
         views = {number: view for number, view in views.items() if view.text != texts[number]}
         column = (
             texts.clone().scatter(list(views), [view.text for view in views.values()]) if views else texts
         )
         tiles = cut(column)
-        kinds = unreleased(tiles, lexicon=self._lexicon, settings=self._settings).astype(np.int64)
+        decided, uncommon = unreleased(tiles, lexicon=self._lexicon, settings=self._settings)
+        kinds = decided.astype(np.int64)
         spans, broken = self._recognizers.find(column)
         # NFKC may lengthen a text, up to eighteen times.
         longest = self._settings.recognition.longest_bytes
         broken |= {number for number, view in views.items() if len(view.text.encode()) > longest}
         names = ["", *(f"<{kind.name}>" for kind in Kind if kind)]
-        _lay(spans, tiles, kinds, names, named_from=self._settings.recognition.named_from_score)
-        return _Marked(texts, views, tiles, *_tied(tiles, kinds), names, broken)
+        found = _lay(spans, tiles, kinds, names, named_from=self._settings.recognition.named_from_score)
+        # What reads as something else than is written may be put together of anything.
+        uncommon &= ~np.isin(tiles.text, [*views, *broken])
+        counts = countable(tiles, uncommon, masked_otherwise=found | (kinds > Kind.WORD))
+        if counted is not None:
+            kinds[counts & _stays(tiles, counts, counted)] = Kind.KEPT
+        return _Marked(texts, views, tiles, *_tied(tiles, kinds), names, broken, counts)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
@@ -110,13 +128,26 @@ class ReleasingScrubber:
         return Recognizers(self._settings)
 
 
-def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, named_from: float) -> None:
+def _stays(tiles: Tiles, counts: Bools, counted: CountedWords) -> Bools:
+    """Which tiles are words that were counted often enough."""
+    asked = np.unique(tiles.codes[counts])
+    stays = np.zeros(len(tiles.distinct), dtype=np.bool_)
+    if len(asked):
+        stays[asked] = counted.released(tiles.distinct.gather(asked))
+    return stays[tiles.codes]
+
+
+def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, named_from: float) -> Bools:
     """Write spans over the tiles that they touch; of two on one tile, the surer counts, then the longer.
 
     What stands between words is masked only where a span covers all of it.
+
+    Returns:
+        Which tiles are within a span.
     """
+    found = np.zeros(len(tiles), dtype=np.bool_)
     if not spans:
-        return
+        return found
     spans = sorted(spans, key=lambda span: (span.score, span.end - span.start))
     texts = np.array([span.text for span in spans])
     starts = tiles.text_start[texts] + np.array([span.start for span in spans])
@@ -129,12 +160,14 @@ def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, name
     stops = lasts + 1 - (is_between[lasts] & (ends_of_tiles[lasts] > ends))
     numbers = {name: number for number, name in enumerate(names)}
     for span, begin, stop in zip(spans, begins, stops, strict=True):
+        found[begin:stop] = True
         if span.score >= named_from:
             kinds[begin:stop] = numbers.setdefault(f"<{span.entity}>", len(numbers))
         else:
             touched = kinds[begin:stop]
             touched[touched == Kind.KEPT] = Kind.NUMBER
     names[:] = numbers
+    return found
 
 
 def _tied(tiles: Tiles, kinds: Ints) -> tuple[Ints, Bools]:
@@ -160,6 +193,7 @@ class _Marked:
         begins: Where a mask begins.
         names: What masks read; the first is empty.
         broken: Texts nobody vouches for.
+        countable: Tiles that are words to be counted.
     """
 
     texts: pl.Series
@@ -169,18 +203,22 @@ class _Marked:
     begins: Bools
     names: Sequence[str]
     broken: set[int]
+    countable: Bools
 
-    def written(self) -> list[str]:
+    def words(self) -> pl.DataFrame:
+        """The words that the texts give to count, as `WORDS`."""
+        texts = self.texts.gather(self.tiles.text[self.countable])
+        words = self.tiles.distinct.gather(self.tiles.codes[self.countable])
+        return pl.DataFrame({"text": texts, "word": words}, schema=WORDS).unique()
+
+    def written(self) -> pl.Series:
         """The texts with masks in place of what they mask."""
         tiles, blank = self.tiles, len(self.tiles.distinct)
         codes = np.where(self.kinds > 0, blank + self.kinds * self.begins, tiles.codes)
         placeholders = pl.Series("tile", self.names, dtype=pl.String)
-        answers = rejoined(tiles, codes, pl.concat([tiles.distinct.rename("tile"), placeholders])).to_list()
-        for number in self.views:
-            answers[number] = self._replaced(number)
-        for number in self.broken:
-            answers[number] = REDACTED
-        return answers
+        answers = rejoined(tiles, codes, pl.concat([tiles.distinct.rename("tile"), placeholders]))
+        answers = answers.scatter(list(self.views), [self._replaced(number) for number in self.views])
+        return answers.scatter(list(self.broken), REDACTED)
 
     def masks(self, number: int) -> list[Mask] | None:
         """What is masked of one text; None = all of it."""

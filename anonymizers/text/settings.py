@@ -43,6 +43,15 @@ class VocabularySettings(_Strict):
     longest_word: int
 
 
+class CountingSettings(_Strict):
+    """When a word stays because many use it; `text.yml` says what each number means."""
+
+    payers: int = Field(ge=2)
+    months: int = Field(ge=1)
+    days: int = Field(ge=0)
+    shortest: int = Field(ge=1)
+
+
 class RecognitionSettings(_Strict):
     """How Presidio's recognizers and ours are called."""
 
@@ -77,6 +86,7 @@ class TextSettings(_Strict):
 
     languages: tuple[str, ...]
     vocabulary: VocabularySettings
+    counting: CountingSettings
     harmless: dict[str, Words]
     names: Words
     greetings: Words

@@ -160,10 +160,13 @@ class StandIns:
         words = words.filter(pl.col("word").str.contains(_CASED))
         halves = words.select("of", pl.col("word").str.split("-")).explode("word")
         shown = halves.filter(~pl.Series(is_masked(halves["word"]), dtype=pl.Boolean))
+        small, shouted = (pl.col("word").str.contains(pattern) for pattern in (r"^\p{Ll}", r"^\p{Lu}{2}"))
         name = (
-            pl.when(pl.col("word").str.contains(r"^\p{Lu}"))
-            .then(pl.lit(NAME.title()))
-            .otherwise(pl.lit(NAME))
+            pl.when(small)
+            .then(pl.lit(NAME))
+            .when(shouted)
+            .then(pl.lit(NAME.upper()))
+            .otherwise(pl.lit(NAME.title()))
         )
         masked = words.join(shown, on="of", how="anti", maintain_order="left").select(
             "of", pl.concat_str("opening", name, "closing").alias("stand_in")
@@ -174,7 +177,8 @@ class StandIns:
 
 
 def _has_capital(words: pl.Series) -> Bools:
-    return words.str.contains(r"^\p{Lu}").to_numpy()
+    """One capital: words in capitals throughout may be shouted."""
+    return words.str.contains(r"^\p{Lu}\p{Ll}").to_numpy()
 
 
 def _numbers(distinct: pl.Series, *, digits: int) -> pl.Series:

@@ -55,16 +55,22 @@ class _Facts:
     is_street: Bools
     is_particle: Bools
     is_number_word: Bools
+    may_count: Bools
 
 
-def unreleased(tiles: Tiles, *, lexicon: Lexicon, settings: TextSettings) -> Kinds:
-    """Decide about each tile; what stands between words stays."""
+def unreleased(tiles: Tiles, *, lexicon: Lexicon, settings: TextSettings) -> tuple[Kinds, Bools]:
+    """Decide about each tile; what stands between words stays.
+
+    Returns:
+        Kinds, and which words have nothing against them but that they are not common.
+    """
     facts = _facts(tiles.distinct, lexicon, settings)
     at = np.flatnonzero((facts.is_word | facts.is_number)[tiles.codes])
     kinds = np.zeros(len(tiles), dtype=np.uint8)
+    uncommon = np.zeros(len(tiles), dtype=np.bool_)
     if len(at):
-        kinds[at] = _Words(tiles, at, facts, settings).kinds(lexicon.languages)
-    return kinds
+        kinds[at], uncommon[at] = _Words(tiles, at, facts, settings).kinds(lexicon.languages)
+    return kinds, uncommon
 
 
 def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Facts:
@@ -101,6 +107,7 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         is_street=is_in(settings.streets),
         is_particle=is_in(settings.particles),
         is_number_word=is_in(settings.number_words),
+        may_count=matches(rf"^\p{{Ll}}{{{settings.counting.shortest},{settings.vocabulary.longest_word}}}$"),
     )
 
 
@@ -125,10 +132,10 @@ class _Words:
         self._is_word = facts.is_word[self._code]
         self._length = facts.length[self._code]
 
-    def kinds(self, languages: tuple[str, ...]) -> Kinds:
-        """What each word or number is masked as."""
+    def kinds(self, languages: tuple[str, ...]) -> tuple[Kinds, Bools]:
+        """What each word or number is masked as; which have nothing against them but that they are rare."""
         s, code = self._settings, self._code
-        common, unknown_language, is_german = self._frequency(languages)
+        common, unknown_language, in_language, is_german = self._frequency(languages)
         lists, place, country = (
             self._facts.name_lists[code], self._facts.is_place[code], self._facts.is_country[code],
         )  # fmt: skip
@@ -168,10 +175,16 @@ class _Words:
         kinds[self._is_word & (is_name | capital & ~place)] = Kind.NAME
         kinds[self._chunk_is_mixed()] = Kind.ID
         kinds[spelt] = Kind.NUMBER
-        return np.where(masked, kinds, Kind.KEPT).astype(np.uint8)
+        uncommon = self._facts.may_count[code] & (common < s.common) & in_language[self._text]
+        uncommon &= masked & ~(named | country | self._facts.is_number_word[code])
+        uncommon &= ~self._beside_telling(named)
+        return np.where(masked, kinds, Kind.KEPT).astype(np.uint8), uncommon
 
-    def _frequency(self, languages: tuple[str, ...]) -> tuple[NDArray[np.float32], Bools, Bools]:
-        """How common each word is in its text's language; which texts are in none; which words are German."""
+    def _frequency(self, languages: tuple[str, ...]) -> tuple[NDArray[np.float32], Bools, Bools, Bools]:
+        """How common each word is in its text's language; which texts are in none, or in one; what is German.
+
+        Of a text of few words neither may be known.
+        """
         s, code = self._settings, self._code
         zipf = self._facts.zipf[code]
         words = np.bincount(self._text, self._is_word, minlength=self._texts)
@@ -185,13 +198,14 @@ class _Words:
         no_votes = np.bincount(self._text, self._is_word & ~is_name, minlength=self._texts) == 0
         best = np.where(no_votes, 0, votes_for.argmax(axis=1))
         share = known.max(axis=1) / np.maximum(words, 1)
-        unknown = (share < s.share_in_language) & (words >= s.fewest_words)
+        in_language = share >= s.share_in_language
+        unknown = ~in_language & (words >= s.fewest_words)
         common = zipf[np.arange(len(zipf)), best[self._text]]
         if "en" in languages:
             english = zipf[:, languages.index("en")]
             common = np.maximum(common, np.where(english >= s.common_english, english, 0))
         is_german = np.array([language == "de" for language in languages])[best][self._text]
-        return common, unknown, is_german
+        return common, unknown, in_language, is_german
 
     def _shouted(self) -> Bools:
         """Words in capitals throughout, in texts that mostly are."""
@@ -209,6 +223,16 @@ class _Words:
         somebody = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
         addressed: Bools = (greets | titles) & somebody & self._is_word
         return addressed
+
+    def _beside_telling(self, named: Bools) -> Bools:
+        """Words that a greeting, a title, a street or somebody's name beside them may make a name."""
+        code = self._code
+        calls = self._facts.greets[code] | self._facts.titles[code]
+        tells = self._facts.is_street[code] | named & self._facts.has_capital[code]
+        told: Bools = _previous(calls | tells) & self._follows | _next(tells & self._follows)
+        # `dear customer …`: whoever is called may be named by the second word.
+        told |= _previous(_previous(calls)) & self._follows & _previous(self._follows)
+        return told
 
     def _long_numbers(self) -> Bools:
         s = self._settings

@@ -52,6 +52,7 @@ def findings(world: World, *, at: datetime, known: Known) -> list[Finding]:
         as_of=at,
         windows=windows,
         dagster_days=FOR_EVER,
+        word_days=180,
         published_as=lambda _: None,
     )
     keyring = KeyRing(Path(world.home.keys))

@@ -27,6 +27,7 @@ from warehouse.retention.finding import REPORT, Finding
 from warehouse.retention.rules import DataSet, Facts, active_holds
 from warehouse.retention.verify_databases import Keys, dagster_findings, database_findings
 from warehouse.retention.verify_rows import Law, RowScan, unreadable
+from warehouse.retention.verify_words import word_findings
 
 # Files that other rows replaced are unlinked when a day closes, at the latest.
 LONGEST_HIDDEN = timedelta(days=1) + LONGEST_LEASE
@@ -45,6 +46,7 @@ class Scope:
     Attributes:
         windows: Of everything outside the store.
         dagster_days: Of Dagster's own records.
+        word_days: Of counters of words, after their month.
         published_as: Workspace → what stands for it in published tables; None where it has no key.
         coarse_keys: What stands for no single workspace there.
         key_names: Names of pseudonym keys that are no workspace's.
@@ -55,6 +57,7 @@ class Scope:
     as_of: datetime
     windows: Windows
     dagster_days: int
+    word_days: int
     published_as: Callable[[str], str | None]
     coarse_keys: frozenset[str] = frozenset()
     key_names: frozenset[str] = frozenset()
@@ -110,6 +113,7 @@ def verify(
     # Records age by the machine's clock, like files.
     recorded = min(scope.as_of, scope.windows.now or scope.as_of)
     findings += dagster_findings(home, days=scope.dagster_days, as_of=recorded)
+    findings += word_findings(ledger, keyring, days=scope.word_days, as_of=scope.as_of.date())
     findings += _key_findings(ledger, keyring, scan, scope)
     tell("databases", 1, 1)
     return Verified(tuple(findings), scan.rows, len(live) + len(held), len(evidence.entries(ledger)))

@@ -9,6 +9,7 @@ select
     received_at,
     workspace_id,
     invoice_id,
+    billing_token,
     amount,
     currency,
     status,

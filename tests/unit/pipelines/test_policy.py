@@ -12,7 +12,14 @@ from pipelines.errors import PolicyError
 from pipelines.policy import QUARANTINE_CATEGORY, Policy, load_policy, parse_policy, policy_problems
 from warehouse.retention.rules import Clock, Facts, Rule, version_at
 
-OPERATIONAL = {"tmp": 1, "dbt": 14, "compute_logs": 30, "dagster_runs": 365, "manifests": 90}
+OPERATIONAL = {
+    "tmp": 1,
+    "dbt": 14,
+    "compute_logs": 30,
+    "dagster_runs": 365,
+    "manifests": 90,
+    "word_counts": 180,
+}
 
 
 def rule(**changes: Any) -> dict[str, Any]:
@@ -71,7 +78,10 @@ def test_a_rule_is_refused(changes: dict[str, Any], reason: str):
         ({"retention_classes_days": []}, "at least 1"),
         ({"inbox_ttl_days": 15}, "less than or equal to 14"),
         ({"operational_days": OPERATIONAL | {"tmp": 0}}, "operational_days.tmp: Input should be greater"),
-        ({"operational_days": {"tmp": 1}}, "no window for compute_logs, dagster_runs, dbt, manifests"),
+        (
+            {"operational_days": {"tmp": 1}},
+            "no window for compute_logs, dagster_runs, dbt, manifests, word_counts",
+        ),
         ({"operational_days": OPERATIONAL | {"attic": 1}}, "Input should be"),
         ({"versions": [version(date(2026, 5, 1)), version(date(2026, 4, 1))]}, "not in ascending order"),
     ],

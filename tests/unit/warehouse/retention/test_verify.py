@@ -65,6 +65,7 @@ def scope() -> Scope:
         as_of=AS_OF,
         windows=Windows(inbox=14, tmp=1, dbt=14, compute_logs=30, manifests=90),
         dagster_days=365,
+        word_days=180,
         published_as=lambda workspace: f"key of {workspace}",
         coarse_keys=frozenset({"other"}),
         key_names=frozenset({"_platform"}),

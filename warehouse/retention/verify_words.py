@@ -1,0 +1,24 @@
+"""Counters of words searched for what is past its window, without anything of what deletes it."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from warehouse.housekeeping import LONGEST_UNNEEDED
+from warehouse.keyring import KeyRing, Purpose
+from warehouse.ledger import Ledger
+from warehouse.retention.finding import Finding
+
+_KEYS = "Was an old copy of the key directory put back? Run `wasms retention apply`."
+
+
+def word_findings(ledger: Ledger, keyring: KeyRing, *, days: int, as_of: date) -> Iterator[Finding]:
+    """Counters whose month ended so many days ago, and keys that read no month since."""
+    last = as_of - timedelta(days=days)
+    rows = ledger.read(
+        "select count(*) as n from word_counts where date(month || '-01', '+1 month') <= ?", last.isoformat()
+    )
+    if old := int(rows[0]["n"]):
+        yield Finding("ledger", f"counter(s) of words whose month ended {days} days ago or earlier", old)
+    within = {f"{last + timedelta(days=n):%Y-%m}" for n in range(days + 1)}
+    if stray := keyring.besides(Purpose.WORDS, within, older_than=LONGEST_UNNEEDED):
+        yield Finding("keys", f"{Purpose.WORDS} key(s) of months that are past their window", stray, _KEYS)
