@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import regex  # type: ignore[import-untyped]
 
 from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer
 
 _LANGUAGE = "en"
+# Those of Presidio's registry.
+_FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 # A gate costs about a millisecond to compile, a pattern some microseconds on a text.
 _WORTH_A_GATE = 50
 # As Presidio's `LemmaContextAwareEnhancer`: by how much a word of the context before makes a find surer.
@@ -171,13 +174,11 @@ def _declared(one: RecognizerSettings) -> Iterator[GatedPattern]:
 def _patterns(
     recognizer: Any, *, shortens: bool = False, checksum: str | None = None
 ) -> Iterator[GatedPattern]:
-    import regex  # type: ignore[import-untyped]
-
     for pattern in recognizer.patterns:
         yield GatedPattern(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
-            compiled=regex.compile(pattern.regex, flags=recognizer.global_regex_flags),
+            compiled=regex.compile(pattern.regex, flags=_FLAGS),
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),
             shortens=shortens,
@@ -196,14 +197,12 @@ def _scored(
 
 
 def _phone_numbers() -> GatedPattern:
-    import regex
-
     return GatedPattern(
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
-        compiled=regex.compile(phone_numbers.NUMBER, flags=regex.IGNORECASE),
+        compiled=regex.compile(phone_numbers.NUMBER, flags=_FLAGS),
         scored=phone_numbers.score,
         context=phone_numbers.CONTEXT,
         shortens=False,
-        gate=gate(phone_numbers.NUMBER, flags="i"),
+        gate=gate(phone_numbers.NUMBER),
     )

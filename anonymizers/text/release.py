@@ -1,6 +1,6 @@
 """Texts scrubbed by the release rule: what is known to be harmless stays, the rest is masked by kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,6 +103,9 @@ class ReleasingScrubber:
         decided, uncommon = unreleased(tiles, lexicon=self._lexicon, settings=self._settings)
         kinds = decided.astype(np.int64)
         spans, broken = self._recognizers.find(column)
+        as_written, broken_as_written = self._found_as_written(texts, views)
+        spans += as_written
+        broken |= broken_as_written
         # NFKC may lengthen a text, up to eighteen times.
         longest = self._settings.recognition.longest_bytes
         broken |= {number for number, view in views.items() if len(view.text.encode()) > longest}
@@ -114,6 +117,18 @@ class ReleasingScrubber:
         if counted is not None:
             kinds[counts & _stays(tiles, counts, counted)] = Kind.KEPT
         return _Marked(texts, views, tiles, *_tied(tiles, kinds), names, broken, counts)
+
+    def _found_as_written(self, texts: pl.Series, views: Mapping[int, View]) -> tuple[list[Span], set[int]]:
+        """What is found in decoded texts as they were written, at its place in what they read as."""
+        numbers = [number for number, view in views.items() if len(view.text) != len(texts[number])]
+        spans, broken = self._recognizers.find(texts.gather(numbers))
+        placed = []
+        for span in spans:
+            number = numbers[span.text]
+            start, end = views[number].within(span.start, span.end)
+            if start < end:
+                placed.append(Span(number, start, end, span.entity, span.score))
+        return placed, {numbers[text] for text in broken}
 
     @cached_property
     def _lexicon(self) -> Lexicon:

@@ -8,6 +8,7 @@ import base64
 import html
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ _MARKUP = re.compile(
 _B = r"A-Za-z0-9+/_\-"
 _BASE64 = re.compile(
     rf"(?<![{_B}=])(?=[0-9]*[A-Za-z+/_\-])(?=[A-Za-z+/_\-]*(?:[0-9=]|[a-z][A-Z]))"
-    rf"[{_B}]{{4,}}={{0,2}}(?![{_B}=])"
+    rf"[{_B}]{{8,}}={{0,2}}(?![{_B}=])"
 )
 # A character that is not ASCII, or one with the marks that belong to it.
 _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
@@ -58,6 +59,20 @@ class View:
     text: str
     starts: list[int]
     ends: list[int]
+
+    def within(self, start: int, end: int) -> tuple[int, int]:
+        """The part of the view, perhaps empty, that comes from a part of the original.
+
+        If it begins or ends between words, with all that stands there.
+        """
+        begin, stop = bisect_right(self.ends, start), bisect_left(self.starts, end)
+        while 0 < begin < stop and not (self.text[begin].isalnum() or self.text[begin - 1].isalnum()):
+            begin -= 1
+        while begin < stop < len(self.text) and not (
+            self.text[stop].isalnum() or self.text[stop - 1].isalnum()
+        ):
+            stop += 1
+        return begin, stop
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """The part of the original that a part of the view, not empty, comes from."""
@@ -118,7 +133,11 @@ def _replaced(view: View, pattern: Any, decode: Callable[[Any], str]) -> View:
 
 
 def _from_percent(match: re.Match[str]) -> str:
-    return unquote_to_bytes(match[0]).decode("utf-8", errors="replace")
+    encoded = unquote_to_bytes(match[0])
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError:  # of an old page; whatever its letters were, they are letters
+        return encoded.decode("latin-1")
 
 
 def _from_escape(match: re.Match[str]) -> str:

@@ -17,6 +17,8 @@ Kinds = NDArray[np.uint8]
 _JOIN = r"^[\s,.\-/\\#&()'’>+_]{1,6}$"
 _ENDS_SENTENCE = r"[.!?:;\n\"“”„»«|•*>]"
 _PARTS = 3
+# Particles side by side in one name: `van der`.
+_PARTICLES = 2
 _VOTE_OF_A_NAME = 0.1
 _TITLE_DOT = r"^\.? {1,2}$"
 
@@ -48,6 +50,7 @@ class _Facts:
     joins: Bools
     ends: Bools
     follows_title: Bools
+    is_comma: Bools
     is_always_name: Bools
     greets: Bools
     titles: Bools
@@ -100,6 +103,7 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         joins=matches(_JOIN),
         ends=matches(_ENDS_SENTENCE),
         follows_title=matches(_TITLE_DOT),
+        is_comma=matches(r"^,\s"),
         is_always_name=stem.is_in(list(settings.names)).to_numpy(),
         greets=is_in(settings.greetings),
         titles=is_in(settings.titles),
@@ -127,6 +131,8 @@ class _Words:
         self._adjacent = adjacent
         self._joined = between & facts.joins[before] | adjacent
         self._titled = between & facts.follows_title[before]
+        after = tiles.codes[np.minimum(at + 1, len(tiles) - 1)]
+        self._called = ~self._follows & facts.is_comma[after]
         self._first = ~self._follows | between & facts.ends[before]
         self._is_number = facts.is_number[self._code]
         self._is_word = facts.is_word[self._code]
@@ -152,7 +158,7 @@ class _Words:
             | (named & (common < s.common_though_a_name))
             | (within & ~is_german & (common < s.common_with_capital))
             | (capital & named & (common < s.common_though_a_name_first))
-            | (within & named & (common < s.common_though_a_name_within))
+            | ((within | capital & self._called) & named & (common < s.common_though_a_name_within))
             | (
                 country
                 & (capital | (common < s.common_though_a_country))
@@ -274,8 +280,11 @@ class _Words:
             | self._facts.titles[code]
         )
         member = (self._is_word & capital & ~exempt) | self._is_number | masked | self._facts.is_street[code]
-        sandwiched = particle & _previous(masked) & _next(masked) & self._joined & _next(self._joined)
-        member |= sandwiched
+        behind = ahead = particle & False
+        for _ in range(_PARTICLES):
+            behind = particle & self._joined & _previous(masked | behind)
+            ahead = particle & _next(self._joined & (masked | ahead))
+        member |= behind & ahead
         run = np.cumsum(~(self._joined & member & _previous(member)))
         numbered = np.bincount(run, self._is_number) > 0
         hot = (np.bincount(run, masked) > 0) | numbered & (np.bincount(run, self._facts.is_street[code]) > 0)

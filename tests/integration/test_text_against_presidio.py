@@ -178,7 +178,6 @@ def test_every_recognizer_of_presidio_finds_something_in_the_generated_texts(rec
     assert idle == []
 
 
-@pytest.mark.xfail(strict=True, reason="recognizers and rules read the decoded text, not what was written")
 @pytest.mark.parametrize(
     "text",
     [
@@ -198,7 +197,6 @@ def test_nothing_is_lost_where_the_text_reads_differently(text, scrubber, recogn
     assert lost([text], scrubber, recognizers) == {}
 
 
-@pytest.mark.xfail(strict=True, reason="Presidio's default registry ignores the case of an IBAN")
 def test_nothing_is_lost_of_an_iban_in_lower_case(scrubber, recognizers):
     assert lost(["gb82 west 1234 5698 7654 32"], scrubber, recognizers) == {}
 
@@ -226,7 +224,6 @@ def test_nothing_that_presidio_finds_in_messages_is_lost(real_data: Path, scrubb
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="as above: percent-encoded parts of URLs")
 def test_nothing_that_presidio_finds_in_lines_of_logs_is_lost(real_data: Path, scrubber, recognizers):
     lines = (real_data / "text" / "access_combined.log").read_text("utf-8").splitlines()
     texts = lines[:: len(lines) // MANY][:MANY]
