@@ -1,20 +1,24 @@
-"""Gates: what a column can be asked quickly before a slow pattern reads its texts one by one.
+"""Gates: which of many slow patterns may find something in a text, told by one scan.
 
 A gate finds every text in which its pattern finds something, and a few more. It is made from the pattern by
 leaving out what only narrows it: look-around, boundaries of words, back-references, exact repeats. What must
-stand before a pattern's beginning is part of its gate.
+stand before a pattern's beginning is part of its gate. RE2 (Cox 2010, https://swtch.com/~rsc/regexp) reads a
+text once for all gates, in time in proportion to its length.
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import polars as pl
+import re2  # type: ignore[import-untyped]
 
 # Repeats up to so often are cheap to count; others are made open-ended.
 _COUNTED = 20
-# Boundaries of words cost Polars ten times the rest on texts that are not ASCII.
-_ESCAPES = {r"\Z": r"\z", r"\b": "", r"\B": ""}
+# What RE2 learns of the gates together it keeps in so much memory; with a tenth of it, it forgets too soon.
+_MEMORY = 128 << 20
 _PIECE = re.compile(
     r"(?P<back_reference>\\[1-9])"
+    r"|(?P<code_point>\\u[0-9A-Fa-f]{4})"
     r"|(?P<escape>\\.)"
     r"|(?P<characters>\[\^?\]?(?:\\.|[^\]\\])*\])"
     r"|(?P<look_around>\(\?(?:=|!|<=|<!))"
@@ -25,23 +29,75 @@ _PIECE = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
+# RE2's classes are of ASCII, those of `regex` are not: whatever is no ASCII may be a digit, blank or letter.
+_BEYOND = r"\x{80}-\x{10ffff}"
+_ESCAPES = {
+    r"\b": "", r"\B": "", r"\Z": r"\z", r"\D": "(?s:.)", r"\W": "(?s:.)", r"\S": "(?s:.)",
+    r"\d": rf"[\d{_BEYOND}]", r"\w": rf"[\w{_BEYOND}]", r"\s": rf"[\s\v\x1c-\x1f{_BEYOND}]",
+}  # fmt: skip
+_OPENS_CLASS = re.compile(r"(?<!\\)([\[&~])")
+_CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})")
 
 
-def gate(pattern: str, *, flags: str = "ims") -> str | None:
-    """A pattern of Polars' that matches wherever ``pattern`` (of `re` or `regex`) does; None = none known.
+# Gates scanned together multiply what RE2 has to learn of them; scanned apart, they are scanned more often.
+_SCANS = 2
+
+
+class Gates:
+    """Gates of many patterns.
 
     Args:
-        pattern: A pattern of `re`.
-        flags: Inline flags it is compiled with.
+        patterns: Patterns of `regex` that ignore case, whose `.` is any character and whose `^` is the
+            beginning of any line.
     """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        gates = dict(enumerate(map(gate, patterns)))
+        known = {number: each for number, each in gates.items() if each is not None}
+        self._open = [number for number in gates if number not in known]
+        self._scans = [_Scan({n: known[n] for n in list(known)[first::_SCANS]}) for first in range(_SCANS)]
+
+    def passing(self, text: str) -> Sequence[int]:
+        """Which patterns, by number and in order, may find something in a text; all if RE2 gives up on it."""
+        return sorted(sum((scan.passing(text) for scan in self._scans), self._open))
+
+
+class _Scan:
+    """Some of the gates, read together."""
+
+    def __init__(self, gates: Mapping[int, str]) -> None:
+        options = re2.Options()
+        options.max_mem = _MEMORY
+        options.log_errors = False
+        self._set = re2.Set.SearchSet(options)
+        self._always = self._set.Add("")
+        self._numbers = {self._set.Add(each): number for number, each in gates.items()}
+        self._set.Compile()
+
+    def passing(self, text: str) -> list[int]:
+        found = self._set.Match(text)
+        # Out of memory, RE2 says that nothing matches, not even the empty pattern.
+        if not found or self._always not in found:
+            return list(self._numbers.values())
+        return [self._numbers[each] for each in found if each != self._always]
+
+
+def fast(pattern: str) -> Any | None:
+    """A pattern compiled by RE2, which finds in ASCII what `regex` does; None = it does not know it all."""
+    options = re2.Options()
+    options.log_errors = False
     try:
-        loose = _loosened(pattern)
-    except ValueError:
+        return re2.compile(f"(?ims:{pattern})", options)
+    except re2.error:
         return None
-    candidate = f"(?{flags}:{loose})" if flags else loose
+
+
+def gate(pattern: str) -> str | None:
+    """A pattern of RE2's that matches wherever ``pattern`` does; None = none known."""
     try:
-        pl.Series([""]).str.contains(candidate)
-    except pl.exceptions.ComputeError:
+        candidate = f"(?ims:{_loosened(pattern)})"
+        re2.compile(candidate)
+    except (ValueError, re2.error):
         return None
     return candidate
 
@@ -68,11 +124,12 @@ def _loose(piece: re.Match[str]) -> str:
     match piece.lastgroup:
         case "back_reference":
             return "(?s:.*)"
+        case "code_point":
+            return rf"\x{{{piece[0][2:]}}}"
         case "escape":
             return _ESCAPES.get(piece[0], piece[0])
         case "characters":
-            # `[` within a class begins a nested one in Polars.
-            return piece[0][0] + re.sub(r"(?<!\\)([\[&~])", r"\\\1", piece[0][1:])
+            return _characters(piece[0])
         case "atomic":
             return "(?:"
         case "repeat":
@@ -81,6 +138,18 @@ def _loose(piece: re.Match[str]) -> str:
             return piece[0][0]
         case _:
             return piece[0]
+
+
+def _characters(text: str) -> str:
+    """A class of characters; one of all but some stays as RE2 reads it, which excludes fewer."""
+    inner = _CODE_POINT.sub(r"\\x{\1}", _OPENS_CLASS.sub(r"\\\1", text[1:]))
+    if re.search(r"\\[DWS]", inner):
+        raise ValueError("a class in a class that is all but some")
+    if inner.startswith("^") or not re.search(r"\\[dws]", inner):
+        return f"[{inner}"
+    # RE2's blanks are five of ASCII's ten. At its beginning a bracket and a hyphen are characters.
+    blanks = r"\v\x1c-\x1f" if r"\s" in inner else ""
+    return f"[{_BEYOND}{blanks}{re.sub(r'^[]-]', lambda first: chr(92) + first[0], inner)}"
 
 
 def _repeat(text: str) -> str:

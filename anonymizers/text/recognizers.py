@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,17 +10,17 @@ import regex  # type: ignore[import-untyped]
 
 from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
-from anonymizers.text.gates import gate
+from anonymizers.text.gates import Gates, fast
 from anonymizers.text.settings import RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer
 
 _LANGUAGE = "en"
+# Longer patterns are alternations of many words, in which `regex` is slower than RE2 is to call.
+_SLOW = 250
 # Those of Presidio's registry.
 _FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
-# A gate costs about a millisecond to compile, a pattern some microseconds on a text.
-_WORTH_A_GATE = 50
 # As Presidio's `LemmaContextAwareEnhancer`: by how much a word of the context before makes a find surer.
 _CONTEXT_WORDS = 5
 _WITH_CONTEXT, _AT_LEAST = 0.35, 0.4
@@ -46,32 +46,27 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class GatedPattern:
+class FindingPattern:
     """One pattern of a recognizer.
 
     Attributes:
         recognizer: Name of the recognizer.
         entity: What it finds.
         compiled: Of the library `regex`.
+        compiled_fast: Of RE2, which finds the same in ASCII, in time in proportion to its length; None = it
+            would take longer, or does not know all that the pattern has.
         scored: How sure a find is, from 0 (none) to 1.
         context: Words before a find that make it surer.
         shortens: Whether a find that is none may be one without its last groups.
-        gate: What a text must match for anything to be found in it; None = nothing known.
     """
 
     recognizer: str
     entity: str
     compiled: Any
+    compiled_fast: Any
     scored: Callable[[str], float]
     context: tuple[str, ...]
     shortens: bool
-    gate: str | None
-
-    def may_find(self, texts: pl.Series) -> Iterable[int]:
-        """Which texts it has to read; all where no gate is known or there are few of them."""
-        if self.gate is None or len(texts) < _WORTH_A_GATE:
-            return range(len(texts))
-        return texts.str.contains(self.gate).arg_true()
 
     def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Span]:
         """Find everything in one text.
@@ -80,13 +75,18 @@ class GatedPattern:
             TimeoutError: It took longer than ``seconds``.
             TooManyError: There are more than ``most``.
         """
-        for number, match in enumerate(self.compiled.finditer(value, timeout=seconds)):
+        for number, match in enumerate(self._matches(value, seconds)):
             if number == most:
                 raise TooManyError
             for start, end in self._candidates(match):
                 if start < end and (score := self.scored(value[start:end])):
                     yield Span(text, start, end, self.entity, self._in_context(score, value[:start]))
                     break
+
+    def _matches(self, value: str, seconds: float) -> Iterator[Any]:
+        if self.compiled_fast is not None and value.isascii():
+            return iter(self.compiled_fast.finditer(value))
+        return iter(self.compiled.finditer(value, timeout=seconds))
 
     def _candidates(self, match: Any) -> Iterable[tuple[int, int]]:
         if not self.shortens:
@@ -118,6 +118,10 @@ class Recognizers:
             _phone_numbers(),
         )
 
+    @cached_property
+    def _gates(self) -> Gates:
+        return Gates([pattern.compiled.pattern for pattern in self.patterns])
+
     def find(self, texts: pl.Series) -> tuple[list[Span], set[int]]:
         """Find everything in a column.
 
@@ -127,17 +131,18 @@ class Recognizers:
         """
         spans: list[Span] = []
         broken: set[int] = set()
-        for pattern in self.patterns:
-            for text in pattern.may_find(texts):
-                if text not in broken:
-                    try:
-                        spans += pattern.find(texts[text], text=text, seconds=self._seconds, most=self._most)
-                    except Exception:  # noqa: BLE001  a detector may break in any way: its text is redacted
-                        broken.add(text)
+        for text, value in enumerate(texts):
+            try:
+                for number in self._gates.passing(value):
+                    spans += self.patterns[number].find(
+                        value, text=text, seconds=self._seconds, most=self._most
+                    )
+            except Exception:  # noqa: BLE001  a detector may break in any way: its text is redacted
+                broken.add(text)
         return spans, broken
 
 
-def _of_presidio(name: str) -> Iterator[GatedPattern]:
+def _of_presidio(name: str) -> Iterator[FindingPattern]:
     import presidio_analyzer.predefined_recognizers as predefined
     from presidio_analyzer import PatternRecognizer
 
@@ -158,7 +163,7 @@ def _of_presidio(name: str) -> Iterator[GatedPattern]:
     yield from _patterns(known(supported_language=_LANGUAGE), shortens=shortens)
 
 
-def _declared(one: RecognizerSettings) -> Iterator[GatedPattern]:
+def _declared(one: RecognizerSettings) -> Iterator[FindingPattern]:
     from presidio_analyzer import PatternRecognizer
 
     declared = one.model_dump(exclude={"checksum"}, exclude_none=True, mode="json")
@@ -173,16 +178,16 @@ def _declared(one: RecognizerSettings) -> Iterator[GatedPattern]:
 
 def _patterns(
     recognizer: Any, *, shortens: bool = False, checksum: str | None = None
-) -> Iterator[GatedPattern]:
+) -> Iterator[FindingPattern]:
     for pattern in recognizer.patterns:
-        yield GatedPattern(
+        yield FindingPattern(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
             compiled=regex.compile(pattern.regex, flags=_FLAGS),
+            compiled_fast=fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),
             shortens=shortens,
-            gate=gate(pattern.regex),
         )
 
 
@@ -196,13 +201,13 @@ def _scored(
     return score if proven is None else 1.0
 
 
-def _phone_numbers() -> GatedPattern:
-    return GatedPattern(
+def _phone_numbers() -> FindingPattern:
+    return FindingPattern(
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
         compiled=regex.compile(phone_numbers.NUMBER, flags=_FLAGS),
+        compiled_fast=None,
         scored=phone_numbers.score,
         context=phone_numbers.CONTEXT,
         shortens=False,
-        gate=gate(phone_numbers.NUMBER),
     )

@@ -1,13 +1,16 @@
-import polars as pl
 import pytest
+import re2
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymizers.text.gates import gate
+from anonymizers.text.gates import Gates, gate
 from anonymizers.text.recognizers import Recognizers
 from anonymizers.text.settings import load_settings
 
-_PATTERNS = Recognizers(load_settings()).patterns
+_FINDING = Recognizers(load_settings()).patterns
+_PATTERNS = [one.compiled for one in _FINDING]
+_GATES = Gates([one.pattern for one in _PATTERNS])
 
 
 @pytest.mark.parametrize(
@@ -25,9 +28,9 @@ _PATTERNS = Recognizers(load_settings()).patterns
     ],
 )
 def test_a_gate_lets_pass_what_matches_and_keeps_out_what_is_unlike(pattern, matching, not_matching):
-    passed = pl.Series([matching, not_matching]).str.contains(gate(pattern))
+    gates = Gates([pattern])
 
-    assert passed.to_list() == [True, False]
+    assert (list(gates.passing(matching)), list(gates.passing(not_matching))) == ([0], [])
 
 
 @pytest.mark.parametrize("pattern", [r"(a)?(?(1)b|c)", r"(?P<x>a)(?P=x)", r"(?(", r"\p{IsNoSuchScript}"])
@@ -35,18 +38,63 @@ def test_a_pattern_that_is_not_understood_has_no_gate(pattern):
     assert gate(pattern) is None
 
 
+def test_a_pattern_without_a_gate_is_tried_on_every_text():
+    gates = Gates(["a", r"(b)?(?(1)c|d)"])
+
+    assert [list(gates.passing(text)) for text in ("a", "x")] == [[0, 1], [1]]
+
+
 def test_all_patterns_in_use_have_one():
-    assert [one.recognizer for one in _PATTERNS if one.gate is None] == []
+    assert [pattern.pattern for pattern in _PATTERNS if gate(pattern.pattern) is None] == []
 
 
-_TEXTS = st.text(max_size=60) | st.text(st.sampled_from("0123456789-. /:@()+ABCdexwz"), max_size=60)
+def test_where_the_scan_gives_up_every_pattern_is_tried(monkeypatch):
+    class GivesUp:
+        """As RE2 does when it is out of memory: it says that nothing matches."""
+
+        def Match(self, _text):  # noqa: N802
+            return None
+
+    gates = Gates(["a", "b"])
+    for scan in gates._scans:
+        monkeypatch.setattr(scan, "_set", GivesUp())
+
+    assert list(gates.passing("x")) == [0, 1]
+
+
+_TEXTS = (
+    st.text(max_size=60)
+    | st.text(st.sampled_from("0123456789-. /:@()+ABCdexwz"), max_size=60)
+    | st.text(st.sampled_from("٠١٩１\u00a0\u202f-./:ſKé5 "), max_size=60)
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_TEXTS)
+def test_whatever_a_pattern_finds_passes_its_gate(text):
+    passing = set(_GATES.passing(text))
+
+    for number, pattern in enumerate(_PATTERNS):
+        if pattern.search(text):
+            assert number in passing, pattern.pattern
 
 
 @settings(max_examples=300, deadline=None)
-@given(_TEXTS)
-def test_whatever_a_pattern_finds_passes_its_gate(text):
-    column = pl.Series([text])
+@given(st.text(st.sampled_from("abcXYZ019.:/@-_ww?=\n"), max_size=80))
+def test_re2_finds_the_same_in_ascii(text):
+    for one in _FINDING:
+        if one.compiled_fast is not None:
+            theirs = [match.span() for match in one.compiled_fast.finditer(text)]
+            assert theirs == [match.span() for match in one.compiled.finditer(text)]
 
-    for pattern in _PATTERNS:
-        if pattern.compiled.search(text):
-            assert column.str.contains(pattern.gate)[0], pattern.recognizer
+
+@settings(max_examples=100, deadline=None)
+@given(st.from_regex(regex.compile(r"\d{2}[\s.-]\w{3}").pattern, fullmatch=True))
+def test_gates_read_classes_of_characters_as_widely_as_the_patterns(text):
+    assert list(Gates([r"\d{2}[\s.-]\w{3}"]).passing(text)) == [0]
+
+
+def test_a_gate_that_read_them_as_re2_does_would_lose_some():
+    """The twin."""
+    assert re2.search(r"\d{2}[\s.-]\w{3}", "١٢\u00a0été") is None
+    assert list(Gates([r"\d{2}[\s.-]\w{3}"]).passing("١٢\u00a0été")) == [0]
