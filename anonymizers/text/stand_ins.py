@@ -7,7 +7,7 @@ scrubbed one by one.
 """
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,8 @@ from anonymizers.text.tiles import Bools, encoded, joined
 # A name of Faker's that wordfreq does not know: masked in whatever text it stands.
 NAME = "hildburg"
 _DIGITS = "4711"
+# How far names reach: `Ana Maria` draws in two more words on either side.
+_DRAWN = 2
 _PAGE = "welcome"
 _DATE, _AMERICAN_DATE = "1 may 2011", "may 1, 2011"
 
@@ -35,6 +37,27 @@ _YEAR = r"^[(]?(?:19|20)\d\d[)!?.,;:]{0,2}$"
 _AMOUNT = r"^[^\p{L}\p{N}]?\d{1,3}(?:[.,]\d{3})*[.,]\d\d\d?[€)!?.,;:]{0,2}$"
 _NUMERIC_DATE = r"^\d{1,2}[./\-]\d{1,2}[./\-](?:\d\d)?\d\d[)!?.,;:]{0,2}$"
 _LINK = r"^(https?://[A-Za-z0-9.\-]{4,60}/(?:[a-z]{1,20}/){0,3})[A-Za-z0-9_\-]{6,40}([!?.,;:]?)$"
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a name stands in for, of distinct words.
+
+    Attributes:
+        spelt: The name, spelt like the word; null for what is no word.
+        always: Masked in every language, wherever it stands.
+        greeted: Masked behind a greeting.
+        called: Masked at the beginning of a text, before a comma.
+        after_another: Masked behind a name.
+        before_another: Masked before a name.
+    """
+
+    spelt: pl.Series
+    always: Bools
+    greeted: Bools
+    called: Bools
+    after_another: Bools
+    before_another: Bools
 
 
 class StandIns:
@@ -61,21 +84,22 @@ class StandIns:
         def where(pattern: str) -> Bools:
             return distinct.str.contains(pattern).to_numpy()[code]
 
-        no_word, digits, open_ended = ~where(_PLAIN), where(r"\p{N}"), where(r"\p{L}$")
-        words = ~(before(no_word) | after(no_word))
-        names = self._as_names(distinct, self._is_masked)
-        is_name = names.is_not_null().to_numpy()[code] & words
-        beside = words & (before(is_name & open_ended) | after(is_name) & open_ended)
-        greeted = words & before(self._is_in("greetings", distinct)[code])
+        no_word, has_digits = ~where(_PLAIN), where(r"\p{N}")
+        among_words = ~(before(no_word) | after(no_word))
+        names = self._names(distinct)
+        greeted = before(self._greets(distinct)[code])
+        called = is_first[:-1] & where(r",$")
+        is_name = names.always[code] | names.greeted[code] & greeted | names.called[code] & called
+        is_open = where(r"\p{L}$")
+        for _ in range(_DRAWN):
+            is_name &= among_words
+            is_name |= names.after_another[code] & before(is_name & is_open)
+            is_name |= names.before_another[code] & is_open & after(is_name)
+        numbers = _numbers(distinct, digits=self._settings.vocabulary.digits_in_groups)
         replaced, stand_ins = code, [distinct]
         for wanted, at in (
-            (names, words),
-            (self._as_names(distinct, self._is_masked_beside), beside),
-            (self._as_names(distinct, self._is_masked_greeted), greeted),
-            (
-                _numbers(distinct, digits=self._settings.vocabulary.digits_in_groups),
-                ~(before(digits) | after(digits)),
-            ),
+            (names.spelt, is_name & among_words),
+            (numbers, ~(before(has_digits) | after(has_digits))),
             (_links(distinct), True),
         ):
             has_one = wanted.is_not_null().to_numpy()[code] & at
@@ -108,39 +132,63 @@ class StandIns:
         )
         return day_first, month_first
 
-    def _is_masked(self, words: pl.Series) -> Bools:
-        """Masked as a name in every language, at the beginning of a sentence and within."""
+    def _names(self, distinct: pl.Series) -> _Names:
+        """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
         s = self._settings.vocabulary
-        common, capital = self._common(words), _has_capital(words)
-        known = positions(self._lexicon.bare, bare(words))
-        is_name = (known >= 0) & (self._lexicon.name_lists[known] > 0)
-        is_place = (known >= 0) & self._lexicon.is_place[known]
-        least = np.where(capital, s.common_though_a_name_first, s.common_though_a_name)
-        masked: Bools = is_name & (common < least) | capital & ~is_place & (common < s.common)
-        return masked & ~((known >= 0) & self._lexicon.is_country[known]) & ~self._is_special(words)
+        frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
+        words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
+        words = words.filter(pl.col("word").str.contains(_CASED))
+        halves = words.select("of", pl.col("word").str.split("-")).explode("word")
+        of, half = halves["of"].to_numpy(), halves["word"]
 
-    def _is_masked_beside(self, words: pl.Series) -> Bools:
-        """Masked beside a name."""
-        s = self._settings.vocabulary
-        named = positions(self._lexicon.bare, bare(words)) >= 0
-        least = np.where(named, s.common_though_a_name_within, s.common_beside_a_name)
-        return _has_capital(words) & (self._common(words) < least) & ~self._is_special(words)
+        known = positions(self._lexicon.bare, bare(half))
+        is_known = known >= 0
+        is_name = is_known & (self._lexicon.name_lists[known] > 0)
+        is_place = is_known & self._lexicon.is_place[known]
+        is_country = is_known & self._lexicon.is_country[known]
+        common, means_something = self._common(half), self._means_something(half)
+        # One capital: words in capitals throughout may be shouted.
+        capital = half.str.contains(r"^\p{Lu}\p{Ll}").to_numpy()
+        is_rare = common < np.where(capital, s.common_though_a_name_first, s.common_though_a_name)
+        may_be_one = is_known & (common < s.common_though_a_name_within)
 
-    def _is_masked_greeted(self, words: pl.Series) -> Bools:
-        """Masked behind a greeting."""
-        return _has_capital(words) & ~self._is_special(words)
+        def throughout(holds: Bools) -> Bools:
+            all_do = np.zeros(len(distinct), dtype=bool)
+            all_do[of] = True
+            all_do[of[~holds | means_something]] = False
+            return all_do
+
+        return _Names(
+            spelt=_spelt(words, length=len(distinct)),
+            always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
+            greeted=throughout(capital | may_be_one),
+            called=throughout(capital & may_be_one),
+            after_another=throughout(capital),
+            before_another=throughout(capital & (may_be_one | (common < s.common_beside_a_name))),
+        )
 
     def _common(self, words: pl.Series) -> NDArray[np.float32]:
         """How common each word is in the language in which it is most common."""
         known = positions(self._lexicon.words, words.str.to_lowercase())
         return np.where(known >= 0, self._lexicon.zipf[known].max(axis=1), np.float32(0))
 
-    def _is_special(self, words: pl.Series) -> Bools:
-        """Means something to the rule or to a recognizer."""
-        special = words.str.to_lowercase().is_in(list(self._literals)).to_numpy()
-        for kind in ("greetings", "titles", "after_greetings", "streets", "particles", "number_words"):
-            special = special | self._is_in(kind, words)
-        return special
+    def _means_something(self, words: pl.Series) -> Bools:
+        """To the rule or to a recognizer."""
+        lower, settings = words.str.to_lowercase(), self._settings
+        meaning = frozenset().union(
+            self._literals,
+            settings.greetings,
+            settings.titles,
+            settings.after_greetings,
+            settings.streets,
+            settings.particles,
+            settings.number_words,
+        )
+        return lower.is_in(list(meaning)).to_numpy()
+
+    def _greets(self, words: pl.Series) -> Bools:
+        bare_words = words.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
+        return bare_words.is_in(list(self._settings.greetings)).to_numpy()
 
     @cached_property
     def _literals(self) -> frozenset[str]:
@@ -149,36 +197,19 @@ class StandIns:
             word for pattern in patterns for word in re.findall(r"[^\W\d_]{3,}", pattern.lower())
         )
 
-    def _is_in(self, kind: str, words: pl.Series) -> Bools:
-        return words.str.to_lowercase().is_in(list(getattr(self._settings, kind))).to_numpy()
 
-    @staticmethod
-    def _as_names(distinct: pl.Series, is_masked: Callable[[pl.Series], Bools]) -> pl.Series:
-        """The name in place of each word all parts of which are masked, spelt like it; null for others."""
-        frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
-        words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
-        words = words.filter(pl.col("word").str.contains(_CASED))
-        halves = words.select("of", pl.col("word").str.split("-")).explode("word")
-        shown = halves.filter(~pl.Series(is_masked(halves["word"]), dtype=pl.Boolean))
-        small, shouted = (pl.col("word").str.contains(pattern) for pattern in (r"^\p{Ll}", r"^\p{Lu}{2}"))
-        name = (
-            pl.when(small)
-            .then(pl.lit(NAME))
-            .when(shouted)
-            .then(pl.lit(NAME.upper()))
-            .otherwise(pl.lit(NAME.title()))
-        )
-        masked = words.join(shown, on="of", how="anti", maintain_order="left").select(
-            "of", pl.concat_str("opening", name, "closing").alias("stand_in")
-        )
-        return pl.repeat(None, len(distinct), dtype=pl.String, eager=True).scatter(
-            masked["of"], masked["stand_in"]
-        )
-
-
-def _has_capital(words: pl.Series) -> Bools:
-    """One capital: words in capitals throughout may be shouted."""
-    return words.str.contains(r"^\p{Lu}\p{Ll}").to_numpy()
+def _spelt(words: pl.DataFrame, *, length: int) -> pl.Series:
+    """The name in place of each word, spelt like it; null for what is no word."""
+    small, shouted = (pl.col("word").str.contains(pattern) for pattern in (r"^\p{Ll}", r"^\p{Lu}{2}"))
+    name = (
+        pl.when(small)
+        .then(pl.lit(NAME))
+        .when(shouted)
+        .then(pl.lit(NAME.upper()))
+        .otherwise(pl.lit(NAME.title()))
+    )
+    spelt = words.select(pl.concat_str("opening", name, "closing").alias("spelt"))["spelt"]
+    return pl.repeat(None, length, dtype=pl.String, eager=True).scatter(words["of"], spelt)
 
 
 def _numbers(distinct: pl.Series, *, digits: int) -> pl.Series:
@@ -194,9 +225,9 @@ def _numbers(distinct: pl.Series, *, digits: int) -> pl.Series:
         .to_frame()
         .select(
             pl.when(word.str.contains(_NUMERIC_DATE))
-            .then(word.str.replace_all(r"\d", "1"))
+            .then(word.str.replace_all(r"\d{1,2}([./\-])", "11${1}").str.replace_all(r"\d", "1"))
             .when(word.str.contains(_AMOUNT) & (word.str.count_matches(r"\d") >= digits))
-            .then(word.str.replace_all(r"\d", "7"))
+            .then(word.str.replace(r"\d{1,3}", "777").str.replace_all(r"\d", "7"))
             .when(~word.str.contains(_YEAR))
             .then(in_digits)
         )
