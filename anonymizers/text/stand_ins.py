@@ -37,6 +37,22 @@ _YEAR = r"^[(]?(?:19|20)\d\d[)!?.,;:]{0,2}$"
 _AMOUNT = r"^[^\p{L}\p{N}]?\d{1,3}(?:[.,]\d{3})*[.,]\d\d\d?[€)!?.,;:]{0,2}$"
 _NUMERIC_DATE = r"^\d{1,2}[./\-]\d{1,2}[./\-](?:\d\d)?\d\d[)!?.,;:]{0,2}$"
 _LINK = r"^(https?://[A-Za-z0-9.\-]{4,60}/(?:[a-z]{1,20}/){0,3})[A-Za-z0-9_\-]{6,40}([!?.,;:]?)$"
+_ADDRESS = r"^([<(\[\"']?)[\w.+\-]{1,64}@[A-Za-z0-9.\-]{1,60}\.[A-Za-z]{2,24}([>)\]\"'.,;:]{0,3})$"
+# Words that some recognizer masks as a whole, and one that it masks, too.
+_SHAPES = (
+    (_LINK, rf"${{1}}{_PAGE}${{2}}"),
+    (_ADDRESS, rf"${{1}}{NAME}@example.com${{2}}"),
+    (r"^\d{1,3}(?:\.\d{1,3}){3}([),;:]{0,2})$", "203.0.113.47${1}"),
+    (r"^wamid\.[A-Za-z0-9+/=_\-]{8,128}$", "wamid.A4711B4711"),
+    (r"^(?:[0-9]{1,30}[a-f]{1,30}){2,30}[0-9]{0,30}$", "4711a4711b"),
+)
+# The same, where it is more than a word; tried where the first of the three is found.
+_SPANS = (
+    (r"[/\\](?i:home|users)[/\\]", r"([/\\](?i:home|users)[/\\])[\w.\-]{1,64}", rf"${{1}}{NAME}"),
+    (r"\+\d", r"(^|[\s(\"'])\+\d{1,3}(?:[ \-]\d{2,7}){1,4}", "${1}+49 171 4711472"),
+    (r"0\d\d", r"(^|[\s(\"'])0\d{2,4} \d{5,8}", "${1}0171 4711472"),
+    (r"\(\d", r"\(\d{3}\) \d{3}-\d{4}", "(202) 555-4711"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class StandIns:
 
     def of(self, texts: pl.Series) -> pl.Series:
         """The stand-in of each text, in order; a text of its own where nothing is known to be masked."""
-        lists = self._with_one_date(texts).str.split(" ")
+        lists = self._with_spans(texts).str.split(" ")
         distinct, code = encoded(lists)
         offsets = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
         is_first = np.zeros(len(code) + 1, dtype=bool)
@@ -100,7 +116,7 @@ class StandIns:
         for wanted, at in (
             (names.spelt, is_name & among_words),
             (numbers, ~(before(has_digits) | after(has_digits))),
-            (_links(distinct), True),
+            (_shapes(distinct), True),
         ):
             has_one = wanted.is_not_null().to_numpy()[code] & at
             replaced = np.where(has_one, len(distinct) * len(stand_ins) + code, replaced)
@@ -112,25 +128,20 @@ class StandIns:
         """In which answers something stayed of what stands in for others."""
         return answers.str.contains(rf"(?i){NAME}|/{_PAGE}|\d{{3}}").to_numpy()
 
-    def _with_one_date(self, texts: pl.Series) -> pl.Series:
-        dated = texts.str.contains(_IN_A_YEAR).arg_true()
-        if not len(dated):
-            return texts
-        day_first, month_first = self._dates
-        one = (
-            texts.gather(dated).str.replace_all(day_first, _DATE).str.replace_all(month_first, _AMERICAN_DATE)
-        )
-        return texts.clone().scatter(dated, one)
+    def _with_spans(self, texts: pl.Series) -> pl.Series:
+        for sign, pattern, stand_in in (*self._dates, *_SPANS):
+            at = texts.str.contains(sign).arg_true()
+            if len(at):
+                texts = texts.scatter(at, texts.gather(at).str.replace_all(pattern, stand_in))
+        return texts
 
     @cached_property
-    def _dates(self) -> tuple[str, str]:
+    def _dates(self) -> tuple[tuple[str, str, str], ...]:
         """What the recognizer of written dates takes for one."""
         (recognizer,) = (one for one in self._settings.recognizers if one.name == "written_date")
         # Without boundaries of words, which cost Polars most; the recognizer has them, and sees what is left.
-        day_first, month_first = (
-            "(?i)" + pattern.regex.replace(r"\b", "") for pattern in recognizer.patterns or ()
-        )
-        return day_first, month_first
+        patterns = ("(?i)" + pattern.regex.replace(r"\b", "") for pattern in recognizer.patterns or ())
+        return tuple(zip((_IN_A_YEAR,) * 2, patterns, (_DATE, _AMERICAN_DATE), strict=True))
 
     def _names(self, distinct: pl.Series) -> _Names:
         """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
@@ -235,9 +246,11 @@ def _numbers(distinct: pl.Series, *, digits: int) -> pl.Series:
     )
 
 
-def _links(distinct: pl.Series) -> pl.Series:
-    return distinct.to_frame("word").select(
-        pl.when(pl.col("word").str.contains(_LINK)).then(
-            pl.col("word").str.replace(_LINK, rf"${{1}}{_PAGE}${{2}}")
-        )
-    )["word"]
+def _shapes(distinct: pl.Series) -> pl.Series:
+    """What stands in for words of known shapes; null for others."""
+    word = pl.col("word")
+    stand_ins = (
+        pl.when(word.str.contains(shape)).then(word.str.replace(shape, stand_in))
+        for shape, stand_in in _SHAPES
+    )
+    return distinct.rename("word").to_frame().select(pl.coalesce(*stand_ins))["word"]
