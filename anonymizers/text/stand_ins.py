@@ -28,10 +28,10 @@ _DATE, _AMERICAN_DATE = "1 may 2011", "may 1, 2011"
 
 _OPENING, _CLOSING = r"[¡¿(\"']?", r"[)\"'!?.,;:]{0,3}"
 _PLAIN = rf"^{_OPENING}[\p{{L}}\p{{M}}'’\-/]*{_CLOSING}$"
-_WORD = rf"^({_OPENING})(\p{{L}}{{2,40}}(?:-\p{{L}}{{2,40}})?)({_CLOSING})$"
+_WORD = rf"^({_OPENING})(\p{{L}}+(?:-\p{{L}}+)?)({_CLOSING})$"
 _CASED = r"^(?:\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?)$"
 # One number of three to six digits that is no year, behind whatever is no address of any kind.
-_NUMBER = r"^([#(]?(?:\p{L}{1,4}\d{0,2}-)?(?:20\d\d-)?)(\d{3,6})([)!?.,;:]{0,2})$"
+_NUMBER = r"^([#(]?(?:[A-Za-z]{1,4}\d{0,2}-)?(?:20\d\d-)?)(\d{3,6})([)!?.,;:]{0,2})$"
 _IN_A_YEAR = r"(?:19|20)\d\d"
 _YEAR = r"^[(]?(?:19|20)\d\d[)!?.,;:]{0,2}$"
 _AMOUNT = r"^[^\p{L}\p{N}]?\d{1,3}(?:[.,]\d{3})*[.,]\d\d\d?[€)!?.,;:]{0,2}$"
@@ -148,7 +148,8 @@ class StandIns:
         s = self._settings.vocabulary
         frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
         words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
-        words = words.filter(pl.col("word").str.contains(_CASED))
+        lengths = pl.col("word").str.len_chars()
+        words = words.filter(pl.col("word").str.contains(_CASED), lengths > 1, lengths <= s.longest_word)
         halves = words.select("of", pl.col("word").str.split("-")).explode("word")
         of, half = halves["of"].to_numpy(), halves["word"]
 
