@@ -90,10 +90,13 @@ class TextSettings(_Strict):
     harmless: dict[str, Words]
     names: Words
     greetings: Words
+    greetings_begin: Words
+    greetings_end: Words
     titles: Words
     after_greetings: Words
     streets: Words
     particles: Words
+    beginnings: Words
     number_words: Words
     recognition: RecognitionSettings
     presidio: tuple[str, ...]

@@ -103,7 +103,10 @@ class StandIns:
         no_word, has_digits = ~where(_PLAIN), where(r"\p{N}")
         among_words = ~(before(no_word) | after(no_word))
         names = self._names(distinct)
-        greeted = before(self._greets(distinct)[code])
+        greets, begins, ends = (
+            self._is_of(distinct, kind)[code] for kind in ("greetings", "greetings_begin", "greetings_end")
+        )
+        greeted = before(greets | ends & before(begins))
         called = is_first[:-1] & where(r",$")
         is_name = names.always[code] | names.greeted[code] & greeted | names.called[code] & called
         is_open = where(r"\p{L}$")
@@ -149,7 +152,10 @@ class StandIns:
         frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
         words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
         lengths = pl.col("word").str.len_chars()
-        words = words.filter(pl.col("word").str.contains(_CASED), lengths > 1, lengths <= s.longest_word)
+        is_plain = pl.col("word") == pl.col("word").str.normalize("NFKC")
+        words = words.filter(
+            pl.col("word").str.contains(_CASED), is_plain, lengths > 1, lengths <= s.longest_word
+        )
         halves = words.select("of", pl.col("word").str.split("-")).explode("word")
         of, half = halves["of"].to_numpy(), halves["word"]
 
@@ -174,7 +180,7 @@ class StandIns:
             spelt=_spelt(words, length=len(distinct)),
             always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
             greeted=throughout(capital | may_be_one),
-            called=throughout(capital & may_be_one),
+            called=throughout(capital & may_be_one | is_name & (common < s.common_though_a_name_first)),
             after_another=throughout(capital),
             before_another=throughout(capital & (may_be_one | (common < s.common_beside_a_name))),
         )
@@ -198,9 +204,9 @@ class StandIns:
         )
         return lower.is_in(list(meaning)).to_numpy()
 
-    def _greets(self, words: pl.Series) -> Bools:
+    def _is_of(self, words: pl.Series, kind: str) -> Bools:
         bare_words = words.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
-        return bare_words.is_in(list(self._settings.greetings)).to_numpy()
+        return bare_words.is_in(list(getattr(self._settings, kind))).to_numpy()
 
     @cached_property
     def _literals(self) -> frozenset[str]:
