@@ -52,6 +52,12 @@ class CountingSettings(_Strict):
     shortest: int = Field(ge=1)
 
 
+class TemplateSettings(_Strict):
+    """When a text is a template; `text.yml` says what each number means."""
+
+    fewest: int = Field(ge=2)
+
+
 class RecognitionSettings(_Strict):
     """How Presidio's recognizers and ours are called."""
 
@@ -87,6 +93,7 @@ class TextSettings(_Strict):
     languages: tuple[str, ...]
     vocabulary: VocabularySettings
     counting: CountingSettings
+    template: TemplateSettings
     harmless: dict[str, Words]
     names: Words
     greetings: Words

@@ -9,8 +9,8 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymizers.text.release import Mask, ReleasingScrubber
-from anonymizers.text.scrubber import REDACTED
+from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import load_settings
 
 
