@@ -96,6 +96,7 @@ class TextSettings(_Strict):
     template: TemplateSettings
     harmless: dict[str, Words]
     names: Words
+    no_names: Words
     greetings: Words
     greetings_begin: Words
     greetings_end: Words

@@ -195,6 +195,7 @@ class StandIns:
         lower, settings = words.str.to_lowercase(), self._settings
         meaning = frozenset().union(
             self._literals,
+            settings.no_names,
             settings.greetings,
             settings.titles,
             settings.after_greetings,

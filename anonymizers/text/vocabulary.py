@@ -52,6 +52,7 @@ class _Facts:
     follows_title: Bools
     is_comma: Bools
     is_always_name: Bools
+    is_no_name: Bools
     greets: Bools
     begins_greeting: Bools
     ends_greeting: Bools
@@ -108,6 +109,7 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         follows_title=matches(_TITLE_DOT),
         is_comma=matches(r"^,\s"),
         is_always_name=stem.is_in(list(settings.names)).to_numpy(),
+        is_no_name=is_in(settings.no_names),
         greets=is_in(settings.greetings),
         begins_greeting=is_in(settings.greetings_begin),
         ends_greeting=is_in(settings.greetings_end),
@@ -158,7 +160,7 @@ class _Words:
         named = is_name | place
         listed = lists >= s.name_lists_per_step * (common - s.common_though_a_name) + s.name_lists
         surely = always | is_name & listed
-        masked = self._is_word & (
+        unreleased = (
             (common < s.common)
             | surely
             | (named & (common < s.common_though_a_name))
@@ -171,10 +173,11 @@ class _Words:
                 & (capital | (common < s.common_though_a_country))
                 & (common < s.common_though_a_name_within)
             )
-            | self._addressed(capital, named, common)
             | (self._length > s.longest_word)
             | unknown_language[self._text]
         )
+        masked = unreleased & ~self._facts.is_no_name[code] | self._addressed(capital, named, common)
+        masked &= self._is_word
         masked &= ~(self._facts.titles[code] | self._facts.greets[code])
         masked |= self._long_numbers()
         masked |= self._in_row(self._length == 1, least=s.spelt_letters) & self._is_word

@@ -32,7 +32,11 @@ def scrubber():
         ("aapka order kal tak aa jayega, shukriya", "aapka order kal tak aa jayega, shukriya"),
         ("room 12, step 3", "room 12, step 3"),
         ("PAY NOW AND SAVE BIG", "PAY NOW AND SAVE BIG"),
+        ("Back in Stock", "Back in Stock"),
+        ("Flash Sale: Summer Kick-off", "Flash Sale: Summer Kick-off"),
+        ("Tag der offenen Tür", "Tag der offenen Tür"),
         # Names do not, known or not.
+        ("with Anna Winter today", "with <NAME> today"),
         ("Hello John Smith, welcome", "Hello <NAME>, welcome"),
         ("hi anna, how are you", "hi <NAME>, how are you"),
         ("Hi Rose, see you", "Hi <NAME>, see you"),
