@@ -62,6 +62,9 @@ class ReleasingScrubber:
     def _scrubbed(self, texts: pl.Series, counted: CountedWords | None) -> tuple[pl.Series, pl.DataFrame]:
         """By their stand-ins, where those are masked as they should be; one by one elsewhere."""
         stand_ins = self._stand_ins.of(texts)
+        if self._settings.site_recognizers:
+            is_for_site = self._is_for_site(texts) | self._is_for_site(stand_ins)
+            stand_ins = texts.zip_with(is_for_site, stand_ins)
         distinct = stand_ins.unique(maintain_order=True)
         marked = self._marked(distinct, counted)
         answers = stand_ins.replace_strict(distinct, marked.written())
@@ -73,6 +76,16 @@ class ReleasingScrubber:
             answers = answers.scatter(is_seen.arg_true(), alone.written())
             words = pl.concat([words, alone.words()])
         return answers, words
+
+    def _is_for_site(self, texts: pl.Series) -> pl.Series:
+        """In which texts a site's recognizer may find something: stand-ins know of none of them."""
+        distinct = texts.unique()
+        may_find = self._recognizers.may_find_of_site
+        found = [
+            may_find(text) or (may_differ and may_find(read(text).text))
+            for text, may_differ in zip(distinct, differs(distinct), strict=True)
+        ]
+        return texts.replace_strict(distinct, found, return_dtype=pl.Boolean)
 
     def masks(self, texts: Sequence[str]) -> list[list[Mask] | None]:
         """What `scrub` would mask of each text, in order and apart from one another; None = all of it."""
