@@ -109,19 +109,19 @@ class ReleasingScrubber:
     def _marked(self, texts: pl.Series, counted: CountedWords | None = None) -> "_Marked":
         views = {number: read(texts[number]) for number in differs(texts).arg_true()}
         views = {number: view for number, view in views.items() if view.text != texts[number]}
-        column = (
-            texts.clone().scatter(list(views), [view.text for view in views.values()]) if views else texts
-        )
+        # NFKC may lengthen a text, up to eighteen times.
+        longest = self._settings.recognition.longest_bytes
+        too_long = {number for number, view in views.items() if len(view.text.encode()) > longest}
+        views = {number: view for number, view in views.items() if number not in too_long}
+        read_as = {number: view.text for number, view in views.items()} | dict.fromkeys(too_long, "")
+        column = texts.clone().scatter(list(read_as), list(read_as.values())) if read_as else texts
         tiles = cut(column)
         decided, uncommon = unreleased(tiles, lexicon=self._lexicon, settings=self._settings)
         kinds = decided.astype(np.int64)
         spans, broken = self._recognizers.find(column)
         as_written, broken_as_written = self._found_as_written(texts, views)
         spans += as_written
-        broken |= broken_as_written
-        # NFKC may lengthen a text, up to eighteen times.
-        longest = self._settings.recognition.longest_bytes
-        broken |= {number for number, view in views.items() if len(view.text.encode()) > longest}
+        broken |= broken_as_written | too_long
         names = ["", *(f"<{kind.name}>" for kind in Kind if kind)]
         found = _lay(spans, tiles, kinds, names, named_from=self._settings.recognition.named_from_score)
         # What reads as something else than is written may be put together of anything.

@@ -1,4 +1,4 @@
-"""Whatever a text does to a scrubber, it is answered, its neighbours are, and nothing personal stays in it."""
+"""A hostile text is answered, so are its neighbours, and nothing personal stays in it."""
 
 import re
 
@@ -45,5 +45,5 @@ def test_a_hostile_text_that_is_not_too_long_is_read():
 
 
 def runs_of_digits(text):
-    """How many digits stand in a row at most, of whatever script."""
-    return max((len(run) for run in re.findall(r"\d+", text)), default=0)
+    """How many digits stand in a row at most, but for escapes of the percent sign."""
+    return max((len(run) for run in re.findall(r"\d+", re.sub("%(?:25)+", "%", text))), default=0)
