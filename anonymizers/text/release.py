@@ -62,9 +62,11 @@ class ReleasingScrubber:
     def _scrubbed(self, texts: pl.Series, counted: CountedWords | None) -> tuple[pl.Series, pl.DataFrame]:
         """By their stand-ins, where those are masked as they should be; one by one elsewhere."""
         stand_ins = self._stand_ins.of(texts)
-        if self._settings.site_recognizers:
-            is_for_site = self._is_for_site(texts) | self._is_for_site(stand_ins)
-            stand_ins = texts.zip_with(is_for_site, stand_ins)
+        replaced = (stand_ins != texts).arg_true()
+        if self._settings.site_recognizers and len(replaced):
+            as_written, stood_in = texts.gather(replaced), stand_ins.gather(replaced)
+            is_for_site = self._is_for_site(as_written) | self._is_for_site(stood_in)
+            stand_ins = stand_ins.scatter(replaced, as_written.zip_with(is_for_site, stood_in))
         distinct = stand_ins.unique(maintain_order=True)
         marked = self._marked(distinct, counted)
         answers = stand_ins.replace_strict(distinct, marked.written())
