@@ -22,6 +22,7 @@ from anonymizers.phone import countries, normalise_phones
 from anonymizers.plan import ColumnPlan, Plan, feature_name
 from anonymizers.text.features import derive
 from anonymizers.text.scrubber import REDACTED, TextScrubber, scrubbed
+from anonymizers.text.template_mode import templated
 from anonymizers.treatments import KeyScope, Treatment, ValueType
 from anonymizers.url import scrubbed_urls
 from anonymizers.user_agent import families
@@ -84,7 +85,7 @@ def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: Te
         }
     for column in plan.columns:
         with _no_value_leaves(plan.source, column.raw, column.treatment):
-            treated = _treated(rows, column, keyed=keyed, text=text)
+            treated = _treated(rows, column, plan=plan, keyed=keyed, text=text)
             stored |= {name: _arrow(values, _STORED_TYPES[types[name]]) for name, values in treated.items()}
     return pa.table({name: stored[name] for name in types})
 
@@ -124,7 +125,7 @@ def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator
 
 
 def _treated(  # noqa: C901  one case per treatment
-    rows: pa.Table, column: ColumnPlan, *, keyed: tokens.Keyed, text: TextScrubber
+    rows: pa.Table, column: ColumnPlan, *, plan: Plan, keyed: tokens.Keyed, text: TextScrubber
 ) -> dict[str, pl.Series | pa.ChunkedArray]:
     """The stored columns of one raw column."""
     output = column.output
@@ -141,7 +142,7 @@ def _treated(  # noqa: C901  one case per treatment
             agents = families(_strings(rows, column.raw))
             return {f"{output}_{part}": values for part, values in agents.items()}
         case Treatment.SCRUB_TEXT:
-            return {output: scrubbed(_strings(rows, column.raw), scrubber=text)}
+            return {output: _scrubbed(rows, column, plan, text)}
         case Treatment.SCRUB_URL:
             return {output: scrubbed_urls(_strings(rows, column.raw), scrubber=text)}
         case Treatment.COUNTRY_FROM_PHONE:
@@ -153,6 +154,19 @@ def _treated(  # noqa: C901  one case per treatment
             return {output: allowlisted(_strings(rows, column.raw), allow=column.allow, scrubber=text)}
         case _:
             assert_never(column.treatment)
+
+
+def _scrubbed(rows: pa.Table, column: ColumnPlan, plan: Plan, text: TextScrubber) -> pl.Series:
+    texts = _strings(rows, column.raw)
+    if column.template is None:
+        return scrubbed(texts, scrubber=text)
+    return templated(
+        texts,
+        units=_spelt_alike(rows, plan, column.template.unit),
+        workspaces=_strings(rows, WORKSPACE_COLUMN),
+        scrubber=text,
+        fewest=column.template.fewest,
+    )
 
 
 def _tokens(rows: pa.Table, column: ColumnPlan, keyed: tokens.Keyed) -> pl.Series:
@@ -203,12 +217,12 @@ def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:
 
 
 def _ids(rows: pa.Table, plan: Plan, keyed: tokens.Keyed) -> pl.Series:
-    parts = [_key_part(rows, plan, name) for name in plan.key_columns]
+    parts = [_spelt_alike(rows, plan, name) for name in plan.key_columns]
     return keyed.tokens(tokens.id_messages(parts, source=plan.source), scope=plan.id_scope)
 
 
-def _key_part(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
-    """One key column as text: an identity as its normal spelling, so that two spellings are one event."""
+def _spelt_alike(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
+    """One column as text, identities in their normal spelling: two spellings are one event, one contact."""
     for column in plan.columns:
         if column.raw == name and column.identity is not None:
             return normalise(_strings(rows, name), kind=column.identity)

@@ -30,6 +30,19 @@ USER_AGENT_PARTS = ("browser", "os", "device")
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBy:
+    """Whose sharing makes a text a template.
+
+    Attributes:
+        unit: Raw column of the same plan that names the contact.
+        fewest: How many different ones must share what is given back.
+    """
+
+    unit: str
+    fewest: int
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnPlan:
     """What becomes of one raw column.
 
@@ -42,6 +55,7 @@ class ColumnPlan:
         scope: Whose key makes the pseudonym.
         features: What is measured of a text.
         allow: Keys of a JSON object that may stay.
+        template: Whose sharing gives masked parts of a scrubbed text back; None = nobody's.
     """
 
     raw: str
@@ -52,6 +66,7 @@ class ColumnPlan:
     scope: KeyScope = KeyScope.WORKSPACE
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
+    template: SharedBy | None = None
 
     def outputs(self) -> tuple[tuple[str, str], ...]:
         """Name and DuckDB type of every stored column, in order."""

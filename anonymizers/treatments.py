@@ -18,6 +18,16 @@ class Treatment(StrEnum):
     JSON_ALLOWLIST = "json_allowlist"
 
 
+class TextMode(StrEnum):
+    """How much stays of a scrubbed text: what is harmless, or also what a text shares with many others.
+
+    Whoever wants nothing of a text but what can be measured of it takes `derive_text_features` instead.
+    """
+
+    SCRUB = "scrub"
+    TEMPLATE = "template"
+
+
 class IdentityKind(StrEnum):
     """What an identifier identifies; separates the token spaces of one key.
 

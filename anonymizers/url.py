@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -65,9 +66,9 @@ class _Parts:
     segments: tuple[str, ...]
     query: tuple[tuple[str, str], ...]
 
-    def readings(self) -> Iterable[str]:
-        for part in (self.host_words(), *self.segments, *(value for _, value in self.query)):
-            yield from _readings(part)
+    def words(self) -> Iterable[str]:
+        """Its parts that may have words."""
+        yield from (self.host_words(), *self.segments, *(value for _, value in self.query))
 
     def host_words(self) -> str:
         """The host without what every host has."""
@@ -82,10 +83,12 @@ def scrubbed_urls(urls: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
     reads `<HOST>`, `<ID>`, `<PERSON>` …, `<VALUE>`; a URL that does not parse reads `<URL>`.
     """
     distinct = urls.drop_nulls().unique(maintain_order=True).to_list()
-    parsed = [_parse(url) for url in distinct]
-    readings = [reading for parts in parsed if parts for reading in parts.readings()]
-    answers = scrubbed_texts(readings, scrubber=scrubber)
-    found = {reading: _finding(reading, answer) for reading, answer in answers.items()}
+    # Sites have few directories: each is read once.
+    segment = cache(_segment)
+    parsed = [_parse(url, segment) for url in distinct]
+    readings = {part: _readings(part) for parts in parsed if parts for part in parts.words()}
+    answers = scrubbed_texts([words for words in readings.values() if words], scrubber=scrubber)
+    found = {part: _finding(words, answers[words]) for part, words in readings.items() if words}
     known = pl.DataFrame(
         {"url": distinct, "safe": [_assembled(parts, found) if parts else URL for parts in parsed]},
         schema=dict.fromkeys(("url", "safe"), pl.String),
@@ -93,7 +96,7 @@ def scrubbed_urls(urls: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
     return urls.rename("url").to_frame().join(known, on="url", how="left", maintain_order="left")["safe"]
 
 
-def _parse(url: str) -> _Parts | None:
+def _parse(url: str, segment: Callable[[str], str]) -> _Parts | None:
     text = without_format_characters(url).strip()
     if len(text) > _LONGEST:
         return None
@@ -111,7 +114,7 @@ def _parse(url: str) -> _Parts | None:
         scheme=f"{split.scheme}:" if split.scheme else "",
         host=host,
         port="" if host in (None, "") else port,
-        segments=tuple(map(_segment, segments)),
+        segments=tuple(map(segment, segments)),
         query=tuple(_fields(fields)),
     )
 
@@ -163,12 +166,12 @@ def _fields(fields: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     return seen.items()
 
 
-def _readings(part: str) -> tuple[str, ...]:
-    """The words of a part, with spaces between; none where there are none."""
+def _readings(part: str) -> str:
+    """The words of a part, with spaces between; empty where there are none."""
     if _PLACEHOLDER.fullmatch(part):
-        return ()
+        return ""
     words = " ".join(_WORD_BREAKS.sub(" ", _EXTENSION.sub("", part)).split())
-    return (words,) if any(c.isalpha() for c in words) else ()
+    return words if any(c.isalpha() for c in words) else ""
 
 
 def _finding(reading: str, answer: str) -> str | None:
@@ -181,8 +184,7 @@ def _finding(reading: str, answer: str) -> str | None:
 
 def _assembled(parts: _Parts, found: Mapping[str, str | None]) -> str:
     def safe(part: str, *, otherwise: str | None = None, words: str | None = None) -> str:
-        readings = _readings(part if words is None else words)
-        finding = next((f for r in readings if (f := found[r])), None)
+        finding = found.get(part if words is None else words)
         return part if finding is None else otherwise or finding
 
     authority = ""

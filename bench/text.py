@@ -37,7 +37,7 @@ from bench.text_people import KINDS, lost_people
 from bench.text_truth import Coverage, Share, coverage, masked
 from bench.text_workloads import IDENTIFYING, MERGED, campaign, error_logs, requests, sms_texts
 
-CHUNK = 100_000
+CHUNK = 250_000
 _SLOWEST = 5
 _WARM = "Hello John Smith"
 # In a process of its own, whose peak is its own.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from anonymizers.text.evaluate import Labelled
-from anonymizers.text.release import Mask
+from anonymizers.text.scrubber import Mask
 
 # For each character of a text, whether it is masked.
 Coverage: TypeAlias = Sequence[bool]

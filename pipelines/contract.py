@@ -13,8 +13,9 @@ import yaml
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from anonymizers.plan import ColumnPlan, Plan
-from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
+from anonymizers.plan import ColumnPlan, Plan, SharedBy
+from anonymizers.text.settings import load_settings
+from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, TextMode, Treatment, ValueType
 from pipelines import strict_yaml
 from pipelines.errors import ContractError, UnknownContractError
 
@@ -37,6 +38,16 @@ _NEVER_KEPT = (
 )
 # A `pattern` that lets these through keeps free text under another name.
 _FREE_TEXT = ("two words", "someone@example.org", "+4930000000")
+# What a contact is known by: of eleven message ids nobody knows whether they are eleven people's.
+_PEOPLE = frozenset(
+    {
+        IdentityKind.CONTACT,
+        IdentityKind.EMAIL,
+        IdentityKind.MEMBER,
+        IdentityKind.PHONE,
+        IdentityKind.WHATSAPP_USER,
+    }
+)
 # Added by the engine and the store: a column of that name would take their place.
 _RESERVED = frozenset({"entity_id", "event_date", "event_id", "received_at", "retention_days"})
 
@@ -129,6 +140,11 @@ class Column(_Strict):
 
     ``path`` is where the value stands in a record: dots descend, `[0]` takes the first of a list,
     each leading `^` climbs one level above the record's row. Default: the column's own name.
+
+    ``mode`` of `scrub_text` is `scrub` (the default: what is harmless stays) or `template`: a masked name,
+    place, word or short number is given back where it is the same in all texts of one template that many
+    contacts got (`template` in `text.yml`); ``unit`` is then the column that names the contact. To keep
+    nothing of a text but what is measured of it, take `derive_text_features`.
     """
 
     path: str | None = None
@@ -143,8 +159,15 @@ class Column(_Strict):
     as_: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9_]*$")
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
+    mode: TextMode | None = None
+    unit: str | None = None
     category: str
     description: str = Field(min_length=1)
+
+    @property
+    def handling(self) -> str:
+        """Treatment and mode, as people read it."""
+        return f"{self.treatment} (template by {self.unit})" if self.unit else self.treatment.value
 
     @field_validator("category")
     @classmethod
@@ -179,6 +202,14 @@ class Column(_Strict):
                 raise ValueError(f"`{option}` goes with {treatment} and only with it")
         if self.scope is not KeyScope.WORKSPACE and self.treatment is not Treatment.PSEUDONYMIZE:
             raise ValueError("`scope` goes with pseudonymize only")
+        return self
+
+    @model_validator(mode="after")
+    def _says_whose_sharing_makes_a_template(self) -> Self:
+        if self.mode and self.treatment is not Treatment.SCRUB_TEXT:
+            raise ValueError("`mode` goes with scrub_text only")
+        if (self.mode is TextMode.TEMPLATE) != (self.unit is not None):
+            raise ValueError("`unit` goes with `mode: template` and only with it")
         return self
 
     @model_validator(mode="after")
@@ -246,6 +277,16 @@ class Contract(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _units_are_people(self) -> Self:
+        units = {column.unit for column in self.columns.values() if column.unit is not None}
+        if unknown := sorted(units - set(self.columns)):
+            raise ValueError(f"`unit` names undeclared column(s): {', '.join(unknown)}")
+        if any(self.columns[unit].identity not in _PEOPLE for unit in units):
+            people = ", ".join(sorted(_PEOPLE))
+            raise ValueError(f"`unit` names a column that is no pseudonymized person ({people})")
+        return self
+
+    @model_validator(mode="after")
     def _named_columns_have_the_right_type(self) -> Self:
         wanted = {
             "event_time": (self.event_time, ValueType.TIMESTAMP),
@@ -310,6 +351,7 @@ class Contract(_Strict):
                     scope=column.scope,
                     features=column.features,
                     allow=column.allow,
+                    template=_shared_by(column),
                 )
                 for name, column in self.columns.items()
             ),
@@ -317,6 +359,10 @@ class Contract(_Strict):
             id_column="event_id" if self.kind is Kind.EVENT else "entity_id",
             id_scope=self.id_scope,
         )
+
+
+def _shared_by(column: Column) -> SharedBy | None:
+    return SharedBy(column.unit, load_settings().template.fewest) if column.unit else None
 
 
 @cache

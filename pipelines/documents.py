@@ -177,7 +177,7 @@ def _data_set(contract: Contract, rules: Mapping[PolicyCategory, CategoryRule]) 
         (
             f"`{raw}`",
             column.type.value,
-            column.treatment.value,
+            column.handling,
             ", ".join(f"`{s.name}` {s.type}" for s in stored if s.raw == raw) or "-",
             column.category,
             column.description,

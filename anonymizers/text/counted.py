@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from anonymizers.text.scrubber import Mask
 from anonymizers.text.tiles import Bools, Ints, Tiles
 
 # Text and word, each pair once.
@@ -42,6 +43,12 @@ class ReadsCounted(Protocol):
         """Replace what is personal in each text; and the words of `WORDS` that the texts give to count."""
         ...
 
+    def masks(
+        self, texts: Sequence[str], *, counted: CountedWords | None = None
+    ) -> Sequence[Sequence[Mask] | None]:
+        """What `scrub_counted` would mask of each text; None = all of it."""
+        ...
+
 
 class CountingScrubber:
     """Scrubs the texts of one batch and remembers, until it is told to forget, what they give to count."""
@@ -56,6 +63,10 @@ class CountingScrubber:
         answers, words = self._scrubber.scrub_counted(texts, counted=self._counted)
         self._words.append(words)
         return answers
+
+    def masks(self, texts: Sequence[str]) -> Sequence[Sequence[Mask] | None]:
+        """What is personal in each text, in order and apart; None = all of it."""
+        return self._scrubber.masks(texts, counted=self._counted)
 
     def uses(self, texts: pl.Series, *, workspaces: pl.Series) -> pl.DataFrame:
         """Who used which word (`USES`), in texts scrubbed before; each text's workspace beside it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anonymizers.errors import AnonymizerError
-from anonymizers.text.release import Mask
+from anonymizers.text.scrubber import Mask
 
 # Labels of presidio-research whose characters count: who somebody is and how to reach them.
 CORE = frozenset(

@@ -83,7 +83,7 @@ class _Scan:
 
 
 def fast(pattern: str) -> Any | None:
-    """A pattern compiled by RE2, which finds in ASCII what `regex` does; None = it does not know it all."""
+    """A pattern compiled by RE2, which finds in ASCII what `regex` does; None = it does not know it."""
     options = re2.Options()
     options.log_errors = False
     try:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _LANGUAGE = "en"
 # Longer patterns are alternations of many words, in which `regex` is slower than RE2 is to call.
 _SLOW = 250
+# To RE2 digits, blanks and letters of words are those of ASCII.
+_OF_LETTERS = regex.compile(r"\\[bBwW]")
+_ASCII = regex.compile(r"[\x00-\x7f]*+")
+_NO_OTHER_BLANKS = regex.compile(r"(?:[\x00-\x7f]|[^\s\d\u017f\u212a])*+")
 # As Presidio's `LemmaContextAwareEnhancer`: by how much a word of the context before makes a find surer.
 _CONTEXT_WORDS = 5
 _WITH_CONTEXT, _AT_LEAST = 0.35, 0.4
@@ -51,8 +55,9 @@ class FindingPattern:
         recognizer: Name of the recognizer.
         entity: What it finds.
         compiled: Of the library `regex`.
-        compiled_fast: Of RE2, which finds the same in ASCII, in time in proportion to its length; None = it
-            would take longer, or does not know all that the pattern has.
+        compiled_fast: Of RE2, which finds the same in time in proportion to a text's length; None = it would
+            take longer, or does not know all that the pattern has.
+        fast_in: What texts must match for RE2 to find the same in them.
         scored: How sure a find is, from 0 (none) to 1.
         context: Words before a find that make it surer.
         shortens: Whether a find that is none may be one without its last groups.
@@ -62,6 +67,7 @@ class FindingPattern:
     entity: str
     compiled: Any
     compiled_fast: Any
+    fast_in: Any
     scored: Callable[[str], float]
     context: tuple[str, ...]
     shortens: bool
@@ -82,7 +88,7 @@ class FindingPattern:
                     break
 
     def _matches(self, value: str, seconds: float) -> Iterator[Any]:
-        if self.compiled_fast is not None and value.isascii():
+        if self.compiled_fast is not None and (value.isascii() or self.fast_in.fullmatch(value)):
             return iter(self.compiled_fast.finditer(value))
         return iter(self.compiled.finditer(value, timeout=seconds))
 
@@ -185,6 +191,7 @@ def _patterns(
             entity=recognizer.supported_entities[0],
             compiled=regex.compile(pattern.regex, flags=PATTERN_FLAGS),
             compiled_fast=fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
+            fast_in=_ASCII if _OF_LETTERS.search(pattern.regex) else _NO_OTHER_BLANKS,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),
             shortens=shortens,
@@ -207,6 +214,7 @@ def _phone_numbers() -> FindingPattern:
         entity="PHONE_NUMBER",
         compiled=regex.compile(phone_numbers.NUMBER, flags=PATTERN_FLAGS),
         compiled_fast=None,
+        fast_in=_ASCII,
         scored=phone_numbers.score,
         context=phone_numbers.CONTEXT,
         shortens=False,

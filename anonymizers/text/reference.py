@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from anonymizers.text.release import Mask
+from anonymizers.text.scrubber import Mask
 
 if TYPE_CHECKING:
     from presidio_analyzer import BatchAnalyzerEngine

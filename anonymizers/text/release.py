@@ -10,7 +10,7 @@ import polars as pl
 from anonymizers.text.counted import WORDS, CountedWords, countable
 from anonymizers.text.lexicon import Lexicon, load_lexicon
 from anonymizers.text.recognizers import Recognizers, Span
-from anonymizers.text.scrubber import REDACTED
+from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import TextSettings
 from anonymizers.text.stand_ins import StandIns
 from anonymizers.text.tiles import Bools, Ints, Tiles, cut, rejoined
@@ -21,15 +21,6 @@ from anonymizers.unicode import without_format_characters
 # What may stand between two masks of one kind that read as one.
 _TIES = r"^[\s.\-/()+,'’&]{0,3}$"
 _BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """A part of a text that is masked; positions in characters of the text as it was written."""
-
-    start: int
-    end: int
-    name: str
 
 
 class ReleasingScrubber:
@@ -89,12 +80,16 @@ class ReleasingScrubber:
         ]
         return texts.replace_strict(distinct, found, return_dtype=pl.Boolean)
 
-    def masks(self, texts: Sequence[str]) -> list[list[Mask] | None]:
-        """What `scrub` would mask of each text, in order and apart from one another; None = all of it."""
+    def masks(self, texts: Sequence[str], *, counted: CountedWords | None = None) -> list[list[Mask] | None]:
+        """What `scrub` would mask of each text, in order and apart from one another; None = all of it.
+
+        With ``counted``, what `scrub_counted` would mask.
+        """
         answers: list[list[Mask] | None] = [None] * len(texts)
         numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
         if numbers:
-            marked = self._marked(pl.Series([texts[number] for number in numbers], dtype=pl.String))
+            column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
+            marked = self._marked(column, counted)
             for place, number in enumerate(numbers):
                 answers[number] = marked.masks(place)
         return answers

@@ -1,6 +1,7 @@
 """The interface of whatever removes personal data from free text, and the rule that it fails closed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
@@ -8,11 +9,24 @@ import polars as pl
 REDACTED = "<REDACTED>"
 
 
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A part of a text that is masked; positions in characters of the text as it was written."""
+
+    start: int
+    end: int
+    name: str
+
+
 class TextScrubber(Protocol):
     """Removes personal data from texts."""
 
     def scrub(self, texts: Sequence[str]) -> Sequence[str]:
         """Replace what is personal in each of the distinct ``texts``; as many, in the same order."""
+        ...
+
+    def masks(self, texts: Sequence[str]) -> Sequence[Sequence[Mask] | None]:
+        """What is personal in each of the distinct ``texts``, in order and apart; None = all of it."""
         ...
 
 
@@ -35,6 +49,16 @@ def scrubbed_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> dict[str,
     """The same for texts by themselves: each distinct one and what may be stored of it."""
     distinct = sorted(set(texts))
     return dict(zip(distinct, _answers(distinct, scrubber), strict=True)) if distinct else {}
+
+
+def masked_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> Mapping[str, Sequence[Mask] | None]:
+    """The masks of each distinct text; None where nobody vouches for it."""
+    distinct = sorted(set(texts))
+    try:
+        masks = list(scrubber.masks(distinct)) if distinct else []
+    except Exception:  # noqa: BLE001  as in `_answers`
+        return dict.fromkeys(distinct)
+    return dict(zip(distinct, masks, strict=True)) if len(masks) == len(distinct) else dict.fromkeys(distinct)
 
 
 def _answers(texts: list[str], scrubber: TextScrubber) -> list[str]:

@@ -68,6 +68,12 @@ class CountingSettings(_Strict):
     shortest: int = Field(ge=1)
 
 
+class TemplateSettings(_Strict):
+    """When a text is a template; `text.yml` says what each number means."""
+
+    fewest: int = Field(ge=2)
+
+
 class RecognitionSettings(_Strict):
     """How Presidio's recognizers and ours are called."""
 
@@ -109,13 +115,17 @@ class TextSettings(_Strict):
     languages: tuple[str, ...]
     vocabulary: VocabularySettings
     counting: CountingSettings
+    template: TemplateSettings
     harmless: dict[str, Words]
     names: Words
     greetings: Words
+    greetings_begin: Words
+    greetings_end: Words
     titles: Words
     after_greetings: Words
     streets: Words
     particles: Words
+    beginnings: Words
     number_words: Words
     recognition: RecognitionSettings
     presidio: tuple[str, ...]

@@ -28,10 +28,10 @@ _DATE, _AMERICAN_DATE = "1 may 2011", "may 1, 2011"
 
 _OPENING, _CLOSING = r"[¡¿(\"']?", r"[)\"'!?.,;:]{0,3}"
 _PLAIN = rf"^{_OPENING}[\p{{L}}\p{{M}}'’\-/]*{_CLOSING}$"
-_WORD = rf"^({_OPENING})(\p{{L}}{{2,40}}(?:-\p{{L}}{{2,40}})?)({_CLOSING})$"
+_WORD = rf"^({_OPENING})(\p{{L}}+(?:-\p{{L}}+)?)({_CLOSING})$"
 _CASED = r"^(?:\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?)$"
 # One number of three to six digits that is no year, behind whatever is no address of any kind.
-_NUMBER = r"^([#(]?(?:\p{L}{1,4}\d{0,2}-)?(?:20\d\d-)?)(\d{3,6})([)!?.,;:]{0,2})$"
+_NUMBER = r"^([#(]?(?:[A-Za-z]{1,4}\d{0,2}-)?(?:20\d\d-)?)(\d{3,6})([)!?.,;:]{0,2})$"
 _IN_A_YEAR = r"(?:19|20)\d\d"
 _YEAR = r"^[(]?(?:19|20)\d\d[)!?.,;:]{0,2}$"
 _AMOUNT = r"^[^\p{L}\p{N}]?\d{1,3}(?:[.,]\d{3})*[.,]\d\d\d?[€)!?.,;:]{0,2}$"
@@ -103,7 +103,10 @@ class StandIns:
         no_word, has_digits = ~where(_PLAIN), where(r"\p{N}")
         among_words = ~(before(no_word) | after(no_word))
         names = self._names(distinct)
-        greeted = before(self._greets(distinct)[code])
+        greets, begins, ends = (
+            self._is_of(distinct, kind)[code] for kind in ("greetings", "greetings_begin", "greetings_end")
+        )
+        greeted = before(greets | ends & before(begins))
         called = is_first[:-1] & where(r",$")
         is_name = names.always[code] | names.greeted[code] & greeted | names.called[code] & called
         is_open = where(r"\p{L}$")
@@ -148,7 +151,11 @@ class StandIns:
         s = self._settings.vocabulary
         frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
         words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
-        words = words.filter(pl.col("word").str.contains(_CASED))
+        lengths = pl.col("word").str.len_chars()
+        is_plain = pl.col("word") == pl.col("word").str.normalize("NFKC")
+        words = words.filter(
+            pl.col("word").str.contains(_CASED), is_plain, lengths > 1, lengths <= s.longest_word
+        )
         halves = words.select("of", pl.col("word").str.split("-")).explode("word")
         of, half = halves["of"].to_numpy(), halves["word"]
 
@@ -173,7 +180,7 @@ class StandIns:
             spelt=_spelt(words, length=len(distinct)),
             always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
             greeted=throughout(capital | may_be_one),
-            called=throughout(capital & may_be_one),
+            called=throughout(capital & may_be_one | is_name & (common < s.common_though_a_name_first)),
             after_another=throughout(capital),
             before_another=throughout(capital & (may_be_one | (common < s.common_beside_a_name))),
         )
@@ -197,9 +204,9 @@ class StandIns:
         )
         return lower.is_in(list(meaning)).to_numpy()
 
-    def _greets(self, words: pl.Series) -> Bools:
+    def _is_of(self, words: pl.Series, kind: str) -> Bools:
         bare_words = words.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
-        return bare_words.is_in(list(self._settings.greetings)).to_numpy()
+        return bare_words.is_in(list(getattr(self._settings, kind))).to_numpy()
 
     @cached_property
     def _literals(self) -> frozenset[str]:

@@ -53,10 +53,13 @@ class _Facts:
     is_comma: Bools
     is_always_name: Bools
     greets: Bools
+    begins_greeting: Bools
+    ends_greeting: Bools
     titles: Bools
     after_greeting: Bools
     is_street: Bools
     is_particle: Bools
+    is_beginning: Bools
     is_number_word: Bools
     may_count: Bools
 
@@ -106,10 +109,13 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         is_comma=matches(r"^,\s"),
         is_always_name=stem.is_in(list(settings.names)).to_numpy(),
         greets=is_in(settings.greetings),
+        begins_greeting=is_in(settings.greetings_begin),
+        ends_greeting=is_in(settings.greetings_end),
         titles=is_in(settings.titles),
         after_greeting=is_in(settings.after_greetings),
         is_street=is_in(settings.streets),
         is_particle=is_in(settings.particles),
+        is_beginning=is_in(settings.beginnings),
         is_number_word=is_in(settings.number_words),
         may_count=matches(rf"^\p{{Ll}}{{{settings.counting.shortest},{settings.vocabulary.longest_word}}}$"),
     )
@@ -159,6 +165,7 @@ class _Words:
             | (within & ~is_german & (common < s.common_with_capital))
             | (capital & named & (common < s.common_though_a_name_first))
             | ((within | capital & self._called) & named & (common < s.common_though_a_name_within))
+            | (self._called & is_name & (common < s.common_though_a_name_first))
             | (
                 country
                 & (capital | (common < s.common_though_a_country))
@@ -224,7 +231,8 @@ class _Words:
     def _addressed(self, capital: Bools, named: Bools, common: NDArray[np.float32]) -> Bools:
         """Who follows a greeting or a title."""
         code, most = self._code, self._settings.common_though_a_name_within
-        greets = _previous(self._facts.greets[code]) & self._joined & ~self._first
+        of_two = self._facts.ends_greeting[code] & _previous(self._facts.begins_greeting[code]) & self._joined
+        greets = _previous(self._facts.greets[code] | of_two) & self._joined & ~self._first
         titles = _previous(self._facts.titles[code]) & self._titled
         somebody = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
         addressed: Bools = (greets | titles) & somebody & self._is_word
@@ -272,10 +280,9 @@ class _Words:
         """What a name or an address draws in: words with capitals, numbers and particles joined to it."""
         s, code = self._settings, self._code
         particle = self._facts.is_particle[code] | self._is_word & (self._length == 1)
+        least = np.where(named, s.common_though_a_name_within, s.common_beside_a_name)
         exempt = (
-            self._first
-            & (self._length > 1)
-            & (common >= np.where(named, s.common_though_a_name_within, s.common_beside_a_name))
+            self._first & (self._length > 1) & (common >= least) & ~self._facts.is_beginning[code]
             | self._facts.greets[code]
             | self._facts.titles[code]
         )

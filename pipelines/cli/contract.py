@@ -46,7 +46,7 @@ def show_command(name: NameArgument) -> None:
     typer.echo()
     stored = stored_columns(contract)
     _print_table(
-        (raw, column.treatment, ", ".join(s.name for s in stored if s.raw == raw) or "-")
+        (raw, column.handling, ", ".join(s.name for s in stored if s.raw == raw) or "-")
         for raw, column in contract.columns.items()
     )
 

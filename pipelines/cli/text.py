@@ -15,7 +15,8 @@ import typer
 from rich.text import Text
 
 from anonymizers.text.evaluate import Evaluation, Labelled, evaluate, labelled_texts
-from anonymizers.text.release import Mask, ReleasingScrubber
+from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.scrubber import Mask
 from pipelines.cli.options import HomeOption, home_at
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.pages import pages

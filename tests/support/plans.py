@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from anonymizers.plan import ColumnPlan, Plan
+from anonymizers.plan import ColumnPlan, Plan, SharedBy
+from anonymizers.text.scrubber import Mask
 from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
 
 RECEIVED_AT = datetime(2026, 3, 1, 12, 0, 0, 123456)
@@ -22,6 +23,9 @@ class Untouched:
     def scrub(self, texts: Sequence[str]) -> Sequence[str]:
         return texts
 
+    def masks(self, texts: Sequence[str]) -> Sequence[Sequence[Mask]]:
+        return [[] for _ in texts]
+
 
 def column(
     raw: str,
@@ -33,8 +37,9 @@ def column(
     scope: KeyScope = KeyScope.WORKSPACE,
     features: tuple[TextFeature, ...] = (),
     allow: tuple[str, ...] = (),
+    template: SharedBy | None = None,
 ) -> ColumnPlan:
-    return ColumnPlan(raw, output or raw, type_, treatment, identity, scope, features, allow)
+    return ColumnPlan(raw, output or raw, type_, treatment, identity, scope, features, allow, template)
 
 
 def plan(*columns: ColumnPlan, source: str = "shop__orders", key: Sequence[str] = ()) -> Plan:

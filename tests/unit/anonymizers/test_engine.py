@@ -17,6 +17,8 @@ from anonymizers.errors import (
     TreatmentError,
     UndeclaredColumnsError,
 )
+from anonymizers.plan import SharedBy
+from anonymizers.text.scrubber import Mask
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
 from tests.support.plans import KEYS, RECEIVED_AT, Untouched, batch, column, plan
@@ -306,6 +308,41 @@ def test_a_treatment_that_breaks_stops_the_batch():
 
     assert isinstance(caught.value, AnonymizerError)
     assert caught.value.__suppress_context__
+
+
+class MasksTheLastWord:
+    def masks(self, texts):
+        return [[Mask(text.rindex(" ") + 1, len(text), "<NAME>")] for text in texts]
+
+    def scrub(self, texts):
+        return [
+            text[: mask.start] + mask.name for text, (mask,) in zip(texts, self.masks(texts), strict=True)
+        ]
+
+
+def test_a_text_is_reduced_to_the_template_that_enough_contacts_got():
+    columns = plan(PHONE, column("note", Treatment.SCRUB_TEXT, template=SharedBy("phone", fewest=2)))
+    rows = {"phone": ["+49 151 00000001", "4915100000002", "1"], "note": ["from Zorblig"] * 2 + ["by Ada"]}
+
+    stored = anonymize(batch(rows), plan=columns, keys=KEYS, text=MasksTheLastWord())
+
+    assert stored.column("note").to_pylist() == ["from Zorblig", "from Zorblig", "by <NAME>"]
+
+
+def test_two_spellings_of_one_contact_are_one_contact_and_an_empty_one_is_nobody():
+    columns = plan(PHONE, column("note", Treatment.SCRUB_TEXT, template=SharedBy("phone", fewest=2)))
+    rows = {"phone": ["+49 151 00000001", "4915100000001", "", None], "note": ["from Zorblig"] * 4}
+
+    stored = anonymize(batch(rows), plan=columns, keys=KEYS, text=MasksTheLastWord())
+
+    assert stored.column("note").to_pylist() == ["from <NAME>"] * 4
+
+
+def test_a_template_shared_by_a_column_that_is_not_there_stops_the_batch():
+    columns = plan(column("note", Treatment.SCRUB_TEXT, template=SharedBy("phone", fewest=2)))
+
+    with pytest.raises(TreatmentError, match=r"shop__orders\.note"):
+        anonymize(batch({"note": ["from Ada"]}), plan=columns, keys=KEYS, text=MasksTheLastWord())
 
 
 def test_texts_that_no_detector_could_clear_are_redacted_and_counted():

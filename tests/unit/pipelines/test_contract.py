@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from anonymizers.plan import SharedBy
+from anonymizers.text.settings import load_settings
 from pipelines.contract import (
     Contract,
     contract_named,
@@ -97,6 +99,23 @@ def test_a_complete_contract_loads_and_gives_its_plan():
         ({"treatment": "drop", "features": ["length"]}, "`features` goes with derive_text_features"),
         ({"treatment": "json_allowlist", "type": "json"}, "`allow` goes with json_allowlist"),
         ({"treatment": "drop", "allow": ["tier"]}, "`allow` goes with json_allowlist"),
+        ({"treatment": "drop", "mode": "scrub"}, "`mode` goes with scrub_text only"),
+        ({"treatment": "scrub_url", "mode": "template", "unit": "buyer"}, "`mode` goes with scrub_text only"),
+        ({"treatment": "scrub_text", "mode": "strip"}, "columns.extra.mode: Input should be"),
+        ({"treatment": "scrub_text", "mode": "template"}, "`unit` goes with `mode: template`"),
+        ({"treatment": "scrub_text", "mode": "scrub", "unit": "buyer"}, "`unit` goes with `mode: template`"),
+        ({"treatment": "scrub_text", "unit": "buyer"}, "`unit` goes with `mode: template`"),
+        ({"treatment": "drop", "unit": "buyer"}, "`unit` goes with `mode: template`"),
+        (
+            {"treatment": "scrub_text", "mode": "template", "unit": "buyer"},
+            "`unit` names undeclared column(s): buyer",
+        ),
+        (
+            {"treatment": "scrub_text", "mode": "template", "unit": "received_at"},
+            "`unit` names undeclared column(s): received_at",
+        ),
+        ({"treatment": "scrub_text", "mode": "template", "unit": "extra"}, "is no pseudonymized person"),
+        ({"treatment": "scrub_text", "mode": "template", "unit": "order_id"}, "is no pseudonymized person"),
         (
             {"treatment": "keep", "values": ["a"], "as": "Robert'); drop"},
             "columns.extra.as: String should match",
@@ -111,6 +130,32 @@ def test_a_column_is_refused(options: dict[str, Any], reason: str):
         parse(with_column(**options))
 
     assert reason in str(caught.value)
+
+
+def with_a_template(identity: str) -> dict[str, Any]:
+    contract = with_column(name="body", treatment="scrub_text", mode="template", unit="buyer")
+    contract["columns"]["buyer"] = column(treatment="pseudonymize", identity=identity)
+    return contract
+
+
+def test_a_template_is_shared_by_as_many_contacts_as_the_settings_say():
+    contract = parse(with_a_template("phone"))
+
+    (body,) = (column for column in contract.plan.columns if column.raw == "body")
+    assert body.template == SharedBy("buyer", load_settings().template.fewest) == SharedBy("buyer", 11)
+    assert contract.columns["body"].handling == "scrub_text (template by buyer)"
+
+
+def test_a_message_is_no_contact_that_could_share_a_template():
+    with pytest.raises(ContractError, match="no pseudonymized person"):
+        parse(with_a_template("message"))
+
+
+def test_the_mode_of_a_scrubbed_text_is_to_scrub_it():
+    plans = [parse(with_column(treatment="scrub_text", **mode)).plan for mode in ({}, {"mode": "scrub"})]
+
+    assert plans[0] == plans[1]
+    assert [column.template for column in plans[0].columns if column.raw == "extra"] == [None]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from anonymizers.text.evaluate import (
     evaluate,
     labelled_texts,
 )
-from anonymizers.text.release import Mask
+from anonymizers.text.scrubber import Mask
 
 # 0123456789012345678
 CALL = Labelled("call Ada on 12 34", (Label(5, 8, "PERSON"), Label(12, 17, "PHONE_NUMBER")))

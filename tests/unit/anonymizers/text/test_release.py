@@ -9,8 +9,8 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymizers.text.release import Mask, ReleasingScrubber
-from anonymizers.text.scrubber import REDACTED
+from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import RecognizerSettings, load_settings
 
 
@@ -61,7 +61,7 @@ def scrubber():
         ("mail ada [at] example [dot] org", "mail <EMAIL_ADDRESS>"),
         ("see http://shop.example.com/x?y=1", "see <URL>"),
         # Identifiers.
-        ("id wamid.HBgNNDkxNTEwMDAwMDAwMRUCABEYEg== failed", "id <ID>== failed"),
+        ("id wamid.HBgNNDkxNTEwMDAwMDAwMRUCABEYEg== failed", "id <ID> failed"),
         ("user 6f1c2d3e-0a1b-4c5d-8e9f-001122334455", "user <ID>"),
         ("hash deadbeef12", "hash <ID>"),
         ("hello QWRhIENhbmFyeQ==", "hello <NAME>"),
