@@ -32,11 +32,13 @@ from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.scrubber import scrubbed
 from anonymizers.text.settings import load_settings
 from anonymizers.url import scrubbed_urls
+from bench.text_hostile import hostile_texts
 from bench.text_people import KINDS, lost_people
 from bench.text_truth import Coverage, Share, coverage, masked
 from bench.text_workloads import IDENTIFYING, MERGED, campaign, error_logs, requests, sms_texts
 
 CHUNK = 250_000
+_SLOWEST = 5
 _WARM = "Hello John Smith"
 # In a process of its own, whose peak is its own.
 _START_OF_OURS = f"""
@@ -133,6 +135,7 @@ def main() -> None:
     )
     judged = [_row(one, ours, theirs, arguments.repeats, arguments.sample) for one in workloads]
     _print_kinds([one for one in judged if one.ours])
+    _print_hostile(ours, arguments.repeats)
     if arguments.labelled:
         _print_people(judged[0].workload.judged, ours, theirs)
 
@@ -225,6 +228,24 @@ def _print_kinds(judged: Sequence[Judged]) -> None:
                 print(
                     f"{one.workload.name:20} {entity:14} {ours.of:10,} {ours.value:8.4f} {theirs.value:8.4f}"
                 )
+
+
+def _print_hostile(ours: ReleasingScrubber, repeats: int) -> None:
+    """Each alone, as no column has them: most of what an ordinary text takes alone is the call."""
+    texts = dict(hostile_texts())
+    took = {name: _milliseconds(ours, text, repeats) for name, text in texts.items()}
+    slowest = sorted(took, key=lambda name: took[name], reverse=True)[:_SLOWEST]
+    ordinary = _milliseconds(ours, _WARM, repeats)
+    print(
+        f"\nhostile texts: {len(texts)}, each scrubbed alone; slowest {took[slowest[0]]:.0f} ms CPU,"
+        f" median {statistics.median(took.values()):.0f}, an ordinary text {ordinary:.0f}"
+    )
+    for name in slowest:
+        print(f"{name:40} {len(texts[name]):10,} characters {took[name]:8.1f} ms")
+
+
+def _milliseconds(ours: ReleasingScrubber, text: str, repeats: int) -> float:
+    return 1000 * statistics.median(_cpu(lambda: ours.scrub([text])) for _ in range(repeats))
 
 
 def _print_people(texts: Sequence[Labelled], ours: ReleasingScrubber, theirs: PresidioAsItComes) -> None:

@@ -1,6 +1,7 @@
 """Errors of the pipeline: place, reason, next step; never a value."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class PipelineError(Exception):
@@ -45,6 +46,17 @@ class PolicyError(PipelineError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("pipelines/policy.yml is not a valid policy:\n  " + "\n  ".join(problems))
+
+
+class RecognizersError(PipelineError):
+    """A site's own recognizers do not load."""
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"{path} does not declare recognizers:\n{listed}\n"
+            "No text is read without them, so nothing was loaded. Mend the file, then run `wasms text try`."
+        )
 
 
 class MixedFeedsError(PipelineError):

@@ -9,6 +9,7 @@ from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Operational, Policy, load_policy
+from pipelines.recognizers import text_settings
 from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.housekeeping import destroy_orphan_keys, remove_orphans
@@ -33,10 +34,14 @@ class Runtime:
 
     @cached_property
     def text(self) -> ReleasingScrubber:
-        """The free-text scrubber; loads word lists and recognizers at the first text."""
+        """The free-text scrubber; loads word lists and recognizers at the first text.
+
+        Raises:
+            RecognizersError: The site's own do not load.
+        """
         # It says at start which of its recognizers speak other languages, and may quote texts later on.
         logging.getLogger("presidio-analyzer").disabled = True
-        return ReleasingScrubber(load_settings())
+        return ReleasingScrubber(text_settings(self.home))
 
     @cached_property
     def enough(self) -> Enough:

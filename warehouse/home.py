@@ -23,6 +23,10 @@ class Home:
         return self.root / "keys"
 
     @property
+    def recognizers_path(self) -> Path:
+        return self.root / "recognizers.yml"
+
+    @property
     def inbox(self) -> Path:
         return self.data / "inbox"
 

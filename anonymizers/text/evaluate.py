@@ -124,7 +124,7 @@ class Evaluation:
     lost: tuple[tuple[str, int], ...]
 
 
-def labelled_texts(document: str) -> list[Labelled]:
+def labelled_texts(document: str | bytes) -> list[Labelled]:
     """Read texts in the format of presidio-research: `full_text`, and `spans` with type and positions.
 
     Raises:
@@ -132,8 +132,8 @@ def labelled_texts(document: str) -> list[Labelled]:
     """
     try:
         rows = json.loads(document)
-    except ValueError as error:
-        raise LabelledError("This is not JSON. A list of texts with their `spans` is needed.") from error
+    except (ValueError, RecursionError):
+        raise LabelledError("This is not JSON. A list of texts with their `spans` is needed.") from None
     if not isinstance(rows, list):
         raise LabelledError("This is not a list of texts with their `spans`.")
     return [_labelled(row, number) for number, row in enumerate(rows, start=1)]
@@ -146,7 +146,7 @@ def _labelled(row: object, number: int) -> Labelled:
         text = row["full_text"]  # type: ignore[index]
         spans = [(s["start_position"], s["end_position"], s["entity_type"]) for s in row["spans"]]  # type: ignore[index]
         labels = tuple(Label(start, end, entity) for start, end, entity in spans)
-        inside = all(0 <= label.start < label.end <= len(text) for label in labels)
+        inside = isinstance(text, str) and all(_is_within(label, text) for label in labels)
     except (KeyError, TypeError):
         inside = False
     if not inside:
@@ -155,6 +155,11 @@ def _labelled(row: object, number: int) -> Labelled:
             "`end_position` within it."
         )
     return Labelled(text, labels)
+
+
+def _is_within(label: Label, text: str) -> bool:
+    is_typed = type(label.start) is type(label.end) is int and isinstance(label.entity, str)
+    return is_typed and 0 <= label.start < label.end <= len(text)
 
 
 def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) -> Evaluation:

@@ -11,7 +11,7 @@ import regex  # type: ignore[import-untyped]
 from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
 from anonymizers.text.gates import Gates, fast
-from anonymizers.text.settings import RecognizerSettings, TextSettings
+from anonymizers.text.settings import PATTERN_FLAGS, RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer
@@ -23,8 +23,6 @@ _SLOW = 250
 _OF_LETTERS = regex.compile(r"\\[bBwW]")
 _ASCII = regex.compile(r"[\x00-\x7f]*+")
 _NO_OTHER_BLANKS = regex.compile(r"(?:[\x00-\x7f]|[^\s\d\u017f\u212a])*+")
-# Those of Presidio's registry.
-_FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 # As Presidio's `LemmaContextAwareEnhancer`: by how much a word of the context before makes a find surer.
 _CONTEXT_WORDS = 5
 _WITH_CONTEXT, _AT_LEAST = 0.35, 0.4
@@ -109,7 +107,7 @@ class FindingPattern:
 
 
 class Recognizers:
-    """All structured recognizers that `text.yml` names.
+    """All structured recognizers that `text.yml` names, and those of the site.
 
     Raises:
         RecognizerError: One cannot be used as it is declared.
@@ -118,15 +116,22 @@ class Recognizers:
     def __init__(self, settings: TextSettings) -> None:
         self._seconds = settings.recognition.pattern_milliseconds / 1000
         self._most = settings.recognition.most_finds
+        of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one))
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
             *(pattern for one in settings.recognizers for pattern in _declared(one)),
             _phone_numbers(),
+            *of_site,
         )
+        self._gates_of_site = Gates([pattern.compiled.pattern for pattern in of_site])
 
     @cached_property
     def _gates(self) -> Gates:
         return Gates([pattern.compiled.pattern for pattern in self.patterns])
+
+    def may_find_of_site(self, text: str) -> bool:
+        """Whether a recognizer of the site's may find something in a text."""
+        return bool(self._gates_of_site.passing(text))
 
     def find(self, texts: pl.Series) -> tuple[list[Span], set[int]]:
         """Find everything in a column.
@@ -173,12 +178,7 @@ def _declared(one: RecognizerSettings) -> Iterator[FindingPattern]:
     from presidio_analyzer import PatternRecognizer
 
     declared = one.model_dump(exclude={"checksum"}, exclude_none=True, mode="json")
-    if not (one.patterns or one.deny_list):
-        raise RecognizerError(f"recognizer {one.name}: declares neither patterns nor a deny_list")
-    try:
-        recognizer = PatternRecognizer.from_dict({"supported_language": _LANGUAGE, **declared})
-    except ValueError as error:  # a pattern that does not compile
-        raise RecognizerError(f"recognizer {one.name}: {error}") from None
+    recognizer = PatternRecognizer.from_dict({"supported_language": _LANGUAGE, **declared})
     yield from _patterns(recognizer, checksum=one.checksum)
 
 
@@ -189,7 +189,7 @@ def _patterns(
         yield FindingPattern(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
-            compiled=regex.compile(pattern.regex, flags=_FLAGS),
+            compiled=regex.compile(pattern.regex, flags=PATTERN_FLAGS),
             compiled_fast=fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
             fast_in=_ASCII if _OF_LETTERS.search(pattern.regex) else _NO_OTHER_BLANKS,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
@@ -212,7 +212,7 @@ def _phone_numbers() -> FindingPattern:
     return FindingPattern(
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
-        compiled=regex.compile(phone_numbers.NUMBER, flags=_FLAGS),
+        compiled=regex.compile(phone_numbers.NUMBER, flags=PATTERN_FLAGS),
         compiled_fast=None,
         fast_in=_ASCII,
         scored=phone_numbers.score,

@@ -53,6 +53,11 @@ class ReleasingScrubber:
     def _scrubbed(self, texts: pl.Series, counted: CountedWords | None) -> tuple[pl.Series, pl.DataFrame]:
         """By their stand-ins, where those are masked as they should be; one by one elsewhere."""
         stand_ins = self._stand_ins.of(texts)
+        replaced = (stand_ins != texts).arg_true()
+        if self._settings.site_recognizers and len(replaced):
+            as_written, stood_in = texts.gather(replaced), stand_ins.gather(replaced)
+            is_for_site = self._is_for_site(as_written) | self._is_for_site(stood_in)
+            stand_ins = stand_ins.scatter(replaced, as_written.zip_with(is_for_site, stood_in))
         distinct = stand_ins.unique(maintain_order=True)
         marked = self._marked(distinct, counted)
         answers = stand_ins.replace_strict(distinct, marked.written())
@@ -64,6 +69,16 @@ class ReleasingScrubber:
             answers = answers.scatter(is_seen.arg_true(), alone.written())
             words = pl.concat([words, alone.words()])
         return answers, words
+
+    def _is_for_site(self, texts: pl.Series) -> pl.Series:
+        """In which texts a site's recognizer may find something: stand-ins know of none of them."""
+        distinct = texts.unique()
+        may_find = self._recognizers.may_find_of_site
+        found = [
+            may_find(text) or (may_differ and may_find(read(text).text))
+            for text, may_differ in zip(distinct, differs(distinct), strict=True)
+        ]
+        return texts.replace_strict(distinct, found, return_dtype=pl.Boolean)
 
     def masks(self, texts: Sequence[str], *, counted: CountedWords | None = None) -> list[list[Mask] | None]:
         """What `scrub` would mask of each text, in order and apart from one another; None = all of it.
@@ -91,19 +106,19 @@ class ReleasingScrubber:
     def _marked(self, texts: pl.Series, counted: CountedWords | None = None) -> "_Marked":
         views = {number: read(texts[number]) for number in differs(texts).arg_true()}
         views = {number: view for number, view in views.items() if view.text != texts[number]}
-        column = (
-            texts.clone().scatter(list(views), [view.text for view in views.values()]) if views else texts
-        )
+        # NFKC may lengthen a text, up to eighteen times.
+        longest = self._settings.recognition.longest_bytes
+        too_long = {number for number, view in views.items() if len(view.text.encode()) > longest}
+        views = {number: view for number, view in views.items() if number not in too_long}
+        read_as = {number: view.text for number, view in views.items()} | dict.fromkeys(too_long, "")
+        column = texts.clone().scatter(list(read_as), list(read_as.values())) if read_as else texts
         tiles = cut(column)
         decided, uncommon = unreleased(tiles, lexicon=self._lexicon, settings=self._settings)
         kinds = decided.astype(np.int64)
         spans, broken = self._recognizers.find(column)
         as_written, broken_as_written = self._found_as_written(texts, views)
         spans += as_written
-        broken |= broken_as_written
-        # NFKC may lengthen a text, up to eighteen times.
-        longest = self._settings.recognition.longest_bytes
-        broken |= {number for number, view in views.items() if len(view.text.encode()) > longest}
+        broken |= broken_as_written | too_long
         names = ["", *(f"<{kind.name}>" for kind in Kind if kind)]
         found = _lay(spans, tiles, kinds, names, named_from=self._settings.recognition.named_from_score)
         # What reads as something else than is written may be put together of anything.

@@ -1,11 +1,16 @@
 """The only reader of `text.yml`."""
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import regex  # type: ignore[import-untyped]
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+# Those of Presidio's registry.
+PATTERN_FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 
 
 def _words(lines: object) -> object:
@@ -13,11 +18,22 @@ def _words(lines: object) -> object:
     return frozenset(word for line in lines for word in line.split()) if isinstance(lines, list) else lines
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        regex.compile(pattern, flags=PATTERN_FLAGS)
+    except regex.error as error:
+        raise ValueError(f"not a regular expression: {error.msg} at character {error.pos}") from None
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(f"not a regular expression that can be compiled ({type(error).__name__})") from None
+    return pattern
+
+
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
+Sureness = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class VocabularySettings(_Strict):
@@ -71,24 +87,30 @@ class PatternSettings(_Strict):
     """A pattern of the library `regex`, and how sure a find is, from 0 to 1."""
 
     name: str
-    regex: str
-    score: float = Field(gt=0, le=1)
+    regex: Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
+    score: Sureness
 
 
 class RecognizerSettings(_Strict):
     """A recognizer as Presidio declares it in YAML, and which check digits a find must have."""
 
-    name: str
+    name: str = Field(min_length=1)
     supported_entity: str = Field(pattern=r"^[A-Z][A-Z_]*$")
     patterns: tuple[PatternSettings, ...] | None = None
-    deny_list: tuple[str, ...] | None = None
-    deny_list_score: float | None = None
+    deny_list: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    deny_list_score: Sureness | None = None
     context: tuple[str, ...] | None = None
     checksum: Literal["luhn", "cpf", "cnpj"] | None = None
 
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        if not (self.patterns or self.deny_list):
+            raise ValueError("declares neither patterns nor a deny_list")
+        return self
+
 
 class TextSettings(_Strict):
-    """All of `text.yml`."""
+    """All of `text.yml`, and what a site adds to it."""
 
     languages: tuple[str, ...]
     vocabulary: VocabularySettings
@@ -109,6 +131,11 @@ class TextSettings(_Strict):
     recognition: RecognitionSettings
     presidio: tuple[str, ...]
     recognizers: tuple[RecognizerSettings, ...]
+    site_recognizers: tuple[RecognizerSettings, ...] = ()
+
+    def with_recognizers(self, more: Sequence[RecognizerSettings]) -> "TextSettings":
+        """The same, with recognizers of a site's own."""
+        return self.model_copy(update={"site_recognizers": tuple(more)})
 
 
 @cache

@@ -36,6 +36,8 @@ _BASE64 = re.compile(
 )
 # A character that is not ASCII, or one with the marks that belong to it.
 _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
+# What decoders put where a number is that of no character: it is a number, then, and is masked as one.
+_NO_CHARACTER = "\ufffd"
 _TO_STANDARD = str.maketrans("-_", "+/")
 _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
@@ -94,7 +96,7 @@ def read(text: str) -> View:
     for _ in range(_ROUNDS):
         before = view.text
         view = _replaced(view, _PERCENT, _from_percent)
-        view = _replaced(view, _ENTITY, lambda match: html.unescape(match[0]))
+        view = _replaced(view, _ENTITY, _from_entity)
         view = _replaced(view, _ESCAPE, _from_escape)
         view = _replaced(view, _MARKUP, lambda _: "")
         view = _replaced(view, _BASE64, _from_base64)
@@ -140,11 +142,17 @@ def _from_percent(match: re.Match[str]) -> str:
         return encoded.decode("latin-1")
 
 
+def _from_entity(match: re.Match[str]) -> str:
+    character = html.unescape(match[0])
+    return match[0] if character == _NO_CHARACTER else character
+
+
 def _from_escape(match: re.Match[str]) -> str:
     escape = match[0]
     if escape.startswith("\\u"):
         units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape.split("\\u")[1:])
-        return units.decode("utf-16-be", errors="replace")
+        decoded = units.decode("utf-16-be", errors="replace")
+        return escape if _NO_CHARACTER in decoded else decoded
     if escape.startswith("\\x"):
         return bytes.fromhex(escape.removeprefix("\\x")).decode("latin-1")
     return _CONTROLS.get(escape, escape[1])

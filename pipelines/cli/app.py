@@ -47,5 +47,5 @@ def main() -> None:
     try:
         build_app()()
     except (PipelineError, AnonymizerError, WarehouseError) as error:
-        ERR.print(str(error), style="red", markup=False, highlight=False)
+        ERR.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)

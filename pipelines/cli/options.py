@@ -32,9 +32,14 @@ AsOfOption = Annotated[
 ]
 
 
+def home_at(home: Path | None) -> Home:
+    """The warehouse that the command names; nothing is opened."""
+    return Home(home.absolute()) if home else home_from_environment()
+
+
 def runtime_at(home: Path | None) -> Runtime:
     """Open the warehouse that the command names."""
-    return open_runtime(Home(home.absolute()) if home else home_from_environment())
+    return open_runtime(home_at(home))
 
 
 def moment(text: str | None, *, option: str) -> datetime:

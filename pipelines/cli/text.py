@@ -17,9 +17,10 @@ from rich.text import Text
 from anonymizers.text.evaluate import Evaluation, Labelled, evaluate, labelled_texts
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.scrubber import Mask
-from anonymizers.text.settings import load_settings
+from pipelines.cli.options import HomeOption, home_at
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.pages import pages
+from pipelines.recognizers import text_settings
 from warehouse.files import replacing
 
 app = typer.Typer(help="Try the anonymizer of free text; measure it.", no_args_is_help=True)
@@ -57,11 +58,12 @@ def try_command(
     text: Annotated[
         str | None, typer.Argument(help="The text; left out, lines of standard input.", show_default=False)
     ] = None,
+    home: HomeOption = None,
 ) -> None:
     """Show what would be stored of a text, and why what is masked is; nothing is kept."""
     _quieten()
     lines = [text] if text is not None else [line.rstrip("\n") for line in sys.stdin]
-    scrubber = ReleasingScrubber(load_settings())
+    scrubber = ReleasingScrubber(text_settings(home_at(home)))
     stored = scrubber.scrub(lines)
     for line, masks, answer in zip(lines, scrubber.masks(lines), stored, strict=True):
         OUT.print(_marked(line, masks), soft_wrap=True)
@@ -91,12 +93,13 @@ def evaluate_command(
         Path | None,
         typer.Option(help="Write a page (HTML) with the misses, which quotes the texts.", dir_okay=False),
     ] = None,
+    home: HomeOption = None,
 ) -> None:
     """Measure recall, precision, harmless words kept and speed on labelled texts."""
     _quieten()
-    texts = labelled_texts(labelled.read_text("utf-8"))
+    texts = labelled_texts(labelled.read_bytes())
     scrubbers: list[tuple[str, Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]]]] = [
-        ("release rule", ReleasingScrubber(load_settings()).masks)
+        ("release rule", ReleasingScrubber(text_settings(home_at(home))).masks)
     ]
     if against is Reference.PRESIDIO:
         from anonymizers.text.reference import PresidioAsItComes

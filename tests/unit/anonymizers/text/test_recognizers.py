@@ -64,16 +64,17 @@ def test_a_word_before_makes_it_surer_as_presidio_has_it():
     [
         (
             {"patterns": [{"name": "open", "regex": "(", "score": 0.5}]},
-            "recognizer shelf: Invalid regex pattern",
+            r"patterns\.0\.regex\s.*missing \) at character 1",
         ),
-        ({}, "recognizer shelf: declares neither patterns nor a deny_list"),
+        ({"patterns": [{"name": "sure", "regex": "a", "score": 1.5}]}, r"patterns\.0\.score\s.*less than"),
+        ({"deny_list": ["a"], "deny_list_score": 0}, r"deny_list_score\s.*greater than"),
+        ({"deny_list": [""]}, r"deny_list\.0\s.*at least 1 character"),
+        ({}, "declares neither patterns nor a deny_list"),
     ],
 )
 def test_a_recognizer_that_cannot_work_says_where_and_why(declared, complaint):
-    shelf = RecognizerSettings.model_validate({"name": "shelf", "supported_entity": "SHELF", **declared})
-
-    with pytest.raises(RecognizerError, match=complaint):
-        Recognizers(SETTINGS.model_copy(update={"recognizers": (shelf,)}))
+    with pytest.raises(ValidationError, match=complaint):
+        RecognizerSettings.model_validate({"name": "shelf", "supported_entity": "SHELF", **declared})
 
 
 def test_a_recognizer_declares_nothing_that_is_unknown():
@@ -94,3 +95,15 @@ def test_a_deny_list_is_a_recognizer():
 
     assert [(span.start, span.end) for span in spans if span.entity == "SHELF"] == [(10, 13)]
     assert EntityRecognizer.MAX_SCORE in {span.score for span in spans}
+
+
+def test_a_site_adds_recognizers_to_those_of_the_package():
+    shelf = RecognizerSettings(name="shelf", supported_entity="SHELF", deny_list=("A 7",))
+    recognizers = Recognizers(SETTINGS.with_recognizers([shelf]))
+
+    spans, _ = recognizers.find(pl.Series(["see shelf A 7 or mail ada@example.org"]))
+
+    assert {"SHELF", "EMAIL_ADDRESS"} <= {span.entity for span in spans}
+    assert recognizers.may_find_of_site("see shelf A 7")
+    assert not recognizers.may_find_of_site("see shelf B 7")
+    assert not Recognizers(SETTINGS).may_find_of_site("see shelf A 7")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask
-from anonymizers.text.settings import load_settings
+from anonymizers.text.settings import RecognizerSettings, load_settings
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,9 @@ def scrubber():
         ("%2541da", "<NAME>"),
         ("&#65;da", "<NAME>"),
         (r"\u0041da says", "<NAME> says"),
+        # Numbers of no character are numbers.
+        ("ref &#55550; so", "ref &#<NUMBER>; so"),
+        ("ref &#1114112; so", "ref &#<NUMBER>; so"),
         ("", ""),
         ("42", "42"),
         ("<NUMBER> days left", "<NUMBER> days left"),
@@ -155,6 +158,37 @@ def test_masks_stand_where_the_text_was_written(scrubber):
 def test_a_text_that_cannot_be_read_is_redacted_not_skipped(scrubber, text):
     assert scrubber.scrub(["short", text]) == ["short", REDACTED]
     assert scrubber.masks([text]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Names and numbers give way to stand-ins, which a site's recognizers must not see instead.
+        ("stock of KX-12345 or today", "stock <SHELF>"),
+        ("see AB 99999, please", "see <SHELF>, please"),
+        ("the Margaret house, please", "the <SHELF>, please"),
+        ("the m%61rg%61ret hous%65, please", "the <SHELF>, please"),
+        ("the Oliver house, please", "the <NAME> house, please"),
+        # Nor may they find a stand-in.
+        ("row 1234, please", "row <NUMBER>, please"),
+    ],
+)
+def test_a_sites_recognizers_read_the_text_itself(text, expected):
+    shelf = RecognizerSettings.model_validate(
+        {
+            "name": "shelf",
+            "supported_entity": "SHELF",
+            "patterns": [
+                {"name": "rack", "score": 0.9, "regex": r"of [a-z]{2}-\d{5} or \w+"},
+                {"name": "box", "score": 0.9, "regex": r"\bAB 9{5}\b"},
+                {"name": "house", "score": 0.9, "regex": r"\bMargaret house\b"},
+                {"name": "stand-in", "score": 0.9, "regex": r"\b4711\b|Hildburg"},
+            ],
+        }
+    )
+    scrubber = ReleasingScrubber(load_settings().with_recognizers([shelf]))
+
+    assert scrubber.scrub([text, "sale today"]) == [expected, "sale today"]
 
 
 def test_a_recognizer_that_breaks_on_one_text_redacts_that_text_alone(monkeypatch):
