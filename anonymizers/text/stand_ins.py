@@ -135,7 +135,7 @@ class StandIns:
         for sign, pattern, stand_in in (*self._dates, *_SPANS):
             at = texts.str.contains(sign).arg_true()
             if len(at):
-                texts = texts.scatter(at, texts.gather(at).str.replace_all(pattern, stand_in))
+                texts = texts.clone().scatter(at, texts.gather(at).str.replace_all(pattern, stand_in))
         return texts
 
     @cached_property

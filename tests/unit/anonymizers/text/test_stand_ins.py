@@ -36,9 +36,11 @@ LONG = 4
     ],
 )
 def test_what_is_masked_anyway_gives_way_to_one_of_its_kind(text, stand_in):
-    stand_ins = StandIns(SCRUBBER._lexicon, load_settings())
+    texts = pl.Series([text, "beside it"])
 
-    assert stand_ins.of(pl.Series([text, "beside it"])).to_list() == [stand_in, "beside it"]
+    assert StandIns(SCRUBBER._lexicon, load_settings()).of(texts).to_list() == [stand_in, "beside it"]
+    # A series can be changed in place.
+    assert texts.to_list() == [text, "beside it"]
 
 
 def test_the_name_is_one_that_is_masked_in_whatever_text_it_stands():
@@ -88,10 +90,8 @@ def test_a_stand_in_that_stays_is_never_what_is_stored():
         settings.model_copy(update={"vocabulary": patient, "presidio": (), "recognizers": _DATES})
     )
 
-    assert scrubber.scrub(["row 123456 is late", "row 654321 is late"]) == [
-        "row 123456 is late",
-        "row 654321 is late",
-    ]
+    texts = ["row 123456 is late", "row 654321 is late"]
+    assert scrubber.scrub(texts) == texts
 
 
 _DATES = tuple(one for one in load_settings().recognizers if one.name == "written_date")
