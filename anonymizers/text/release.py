@@ -96,8 +96,8 @@ class ReleasingScrubber:
 
     def _is_readable(self, text: str) -> bool:
         longest = self._settings.recognition.longest_bytes
-        if len(text) > longest:
-            return False
+        if text.isascii() or len(text) > longest:
+            return len(text) <= longest
         try:
             return len(text.encode()) <= longest
         except UnicodeEncodeError:  # half of a surrogate pair, which no column holds

@@ -124,7 +124,9 @@ class StandIns:
             has_one = wanted.is_not_null().to_numpy()[code] & at
             replaced = np.where(has_one, len(distinct) * len(stand_ins) + code, replaced)
             stand_ins.append(wanted)
-        return joined(pl.concat(stand_ins), replaced, offsets, by=" ")
+        answers = joined(pl.concat(stand_ins), replaced, offsets, by=" ")
+        # Two names side by side are one mask.
+        return answers.str.replace_all(rf"({NAME}|{NAME.title()}|{NAME.upper()})(?: (?i:{NAME}))+", "${1}")
 
     @staticmethod
     def are_seen(answers: pl.Series) -> Bools:
@@ -149,8 +151,9 @@ class StandIns:
     def _names(self, distinct: pl.Series) -> _Names:
         """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
         s = self._settings.vocabulary
-        frame = distinct.to_frame("text").select(pl.col("text").str.extract_groups(_WORD)).unnest("text")
-        words = frame.rename({"1": "opening", "2": "word", "3": "closing"}).with_row_index("of")
+        frame = distinct.to_frame("text").with_row_index("of").filter(~pl.col("text").str.contains(r"\p{N}"))
+        frame = frame.select("of", pl.col("text").str.extract_groups(_WORD)).unnest("text")
+        words = frame.rename({"1": "opening", "2": "word", "3": "closing"})
         lengths = pl.col("word").str.len_chars()
         is_plain = pl.col("word") == pl.col("word").str.normalize("NFKC")
         words = words.filter(

@@ -19,7 +19,7 @@ LONG = 4
     [
         ("Hi Siya, your order 123456 is late", "Hi Hildburg, your order 4711 is late"),
         ("hola siya, ¡listo!", "hola hildburg, ¡listo!"),
-        ("Dear Anna-Lena Wulf, thank you", "Dear Hildburg Hildburg, thank you"),
+        ("Dear Anna-Lena Wulf, thank you", "Dear Hildburg, thank you"),
         ("valid until 16. März 2026, see you", "valid until 1 may 2011, see you"),
         ("due on 3/4/26 or 03.04.2026", "due on 11/11/11 or 11.11.1111"),
         ("pay 212,45 € now", "pay 777,77 € now"),
