@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -59,8 +59,8 @@ class View:
     """
 
     text: str
-    starts: list[int]
-    ends: list[int]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
     def within(self, start: int, end: int) -> tuple[int, int]:
         """The part of the view, perhaps empty, that comes from a part of the original.
@@ -92,14 +92,12 @@ def differs(texts: pl.Series) -> pl.Series:
 
 def read(text: str) -> View:
     """Decode a text; takes time in proportion to its length."""
-    view = View(text, list(range(len(text))), list(range(1, len(text) + 1)))
+    view = View(text, range(len(text)), range(1, len(text) + 1))
     for _ in range(_ROUNDS):
         before = view.text
-        view = _replaced(view, _PERCENT, _from_percent)
-        view = _replaced(view, _ENTITY, _from_entity)
-        view = _replaced(view, _ESCAPE, _from_escape)
-        view = _replaced(view, _MARKUP, lambda _: "")
-        view = _replaced(view, _BASE64, _from_base64)
+        for sign, pattern, decode in _DECODERS:
+            if sign in view.text:
+                view = _replaced(view, pattern, decode)
         if view.text == before:
             break
     return view if view.text.isascii() else _replaced(view, _CLUSTER, _normal)
@@ -131,7 +129,7 @@ def _replaced(view: View, pattern: Any, decode: Callable[[Any], str]) -> View:
     if not parts:
         return view
     parts.append(view.text[position:])
-    return View("".join(parts), starts + view.starts[position:], ends + view.ends[position:])
+    return View("".join(parts), [*starts, *view.starts[position:]], [*ends, *view.ends[position:]])
 
 
 def _from_percent(match: re.Match[str]) -> str:
@@ -168,6 +166,16 @@ def _from_base64(match: re.Match[str]) -> str:
     # By chance eight letters decode to readable ASCII once in 30 times, to words hardly ever.
     legible = sum(c.isascii() and (c.isalnum() or c == " ") for c in decoded)
     return decoded if decoded.isprintable() and legible * 4 >= len(decoded) * 3 else match[0]
+
+
+# What a text must have for there to be anything to decode, where to find it, and how to decode it.
+_DECODERS: tuple[tuple[str, Any, Callable[[Any], str]], ...] = (
+    ("%", _PERCENT, _from_percent),
+    ("&", _ENTITY, _from_entity),
+    ("\\", _ESCAPE, _from_escape),
+    ("<", _MARKUP, lambda _: ""),
+    ("", _BASE64, _from_base64),
+)
 
 
 def _normal(match: regex.Match[str]) -> str:
