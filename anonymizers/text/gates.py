@@ -2,8 +2,8 @@
 
 A gate finds every text in which its pattern finds something, and a few more. It is made from the pattern by
 leaving out what only narrows it: look-around, boundaries of words, back-references, exact repeats. What must
-stand before a pattern's beginning is part of its gate. RE2 (Cox 2010, https://swtch.com/~rsc/regexp) reads a
-text once for all gates, in time in proportion to its length.
+stand before a pattern's beginning or behind its end is part of its gate. RE2 (Cox 2010,
+https://swtch.com/~rsc/regexp) reads a text once for all gates, in time in proportion to its length.
 """
 
 import re
@@ -32,7 +32,7 @@ _PIECE = re.compile(
 # RE2's classes are of ASCII, those of `regex` are not: whatever is no ASCII may be a digit, blank or letter.
 _BEYOND = r"\x{80}-\x{10ffff}"
 _ESCAPES = {
-    r"\b": "", r"\B": "", r"\Z": r"\z", r"\D": "(?s:.)", r"\W": "(?s:.)", r"\S": "(?s:.)",
+    r"\b": "", r"\B": "", r"\K": "", r"\Z": r"\z", r"\D": "(?s:.)", r"\W": "(?s:.)", r"\S": "(?s:.)",
     r"\d": rf"[\d{_BEYOND}]", r"\w": rf"[\w{_BEYOND}]", r"\s": rf"[\s\v\x1c-\x1f{_BEYOND}]",
 }  # fmt: skip
 _OPENS_CLASS = re.compile(r"(?<!\\)([\[&~])")
@@ -111,7 +111,7 @@ def _loosened(pattern: str) -> str:
         if piece is None or piece.lastgroup == "conditional":
             raise ValueError("a conditional or recursive pattern")
         position = piece.end()
-        if piece[0] == "(?<=" and not out:
+        if (piece[0] == "(?<=" and not out) or (piece[0] == "(?=" and _is_last(pattern, piece.start())):
             out.append("(?:")
         elif piece.lastgroup == "look_around":
             position = _end_of_group(pattern, piece.start())
@@ -157,6 +157,10 @@ def _repeat(text: str) -> str:
     if max(int(least or 0), int(most or 0)) <= _COUNTED:
         return f"{{{least or 0}{comma}{most}}}"
     return f"{{{min(int(least or 0), _COUNTED)},}}"
+
+
+def _is_last(pattern: str, start: int) -> bool:
+    return _end_of_group(pattern, start) == len(pattern)
 
 
 def _end_of_group(pattern: str, start: int) -> int:

@@ -18,6 +18,8 @@ _GATES = Gates([one.pattern for one in _PATTERNS])
     [
         (r"(?<!x)a(?=b)", "cab", "b"),
         (r"(?<=x|yy)a", "yya", "ya"),
+        (r"a(?=x|yy)", "ayy", "ay"),
+        (r"x\Ka", "xa", "ya"),
         (r"(?i:A)\Z", "a", "ab"),
         (r"(['\"])x\1", "'x'", "y"),
         (r"[a-z]{3,253}!", "abc!", "ab!"),
