@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from anonymizers.text.scrubber import Mask
-from anonymizers.text.tiles import Bools, Ints, Tiles
+from anonymizers.text.tiles import Bools, Ints, Tiles, continues, following
 
 # Text and word, each pair once.
 WORDS = pl.Schema({"text": pl.String, "word": pl.String})
@@ -23,7 +23,6 @@ USES = pl.Schema({"workspace": pl.String, "word": pl.String})
 _TELLS = r"[{}\[\]<>%$#@=\\/~^`]"
 # Templates of WhatsApp are named `in_this_way`.
 _APART = r"[\s_]"
-_BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
 
 
 class CountedWords(Protocol):
@@ -86,25 +85,18 @@ def countable(tiles: Tiles, uncommon: Bools, *, masked_otherwise: Bools) -> Bool
         uncommon: Words with nothing against them but that they are not common.
         masked_otherwise: Tiles masked as anything but a word, or within anything that was recognized.
     """
-    is_between = tiles.distinct.str.contains(_BETWEEN).to_numpy()
+    is_between = tiles.between()
     tells = tiles.distinct.str.contains(_TELLS).to_numpy()
     spaced = tiles.distinct.str.contains(_APART).to_numpy()
     inner = is_between & ~tells & spaced
     outer = is_between & ~tells
     # At the ends of a text there need be no space.
-    is_end = _is_first(tiles.text) | _is_last(tiles.text)
+    follows = continues(tiles.text)
+    is_end = ~(follows & following(follows))
     close = ~np.where(is_end, outer[tiles.codes], inner[tiles.codes])
     # Between two words stands one tile at most.
     apart = ~(_beside(close, tiles.text, steps=1) | _beside(masked_otherwise, tiles.text, steps=2))
     return uncommon & ~masked_otherwise & apart
-
-
-def _is_first(text: Ints) -> Bools:
-    return np.concatenate([[True], text[1:] != text[:-1]])
-
-
-def _is_last(text: Ints) -> Bools:
-    return np.concatenate([text[1:] != text[:-1], [True]])
 
 
 def _beside(chosen: Bools, text: Ints, *, steps: int) -> Bools:

@@ -13,14 +13,13 @@ from anonymizers.text.recognizers import Recognizers, Span
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import TextSettings
 from anonymizers.text.stand_ins import StandIns
-from anonymizers.text.tiles import Bools, Ints, Tiles, cut, rejoined
+from anonymizers.text.tiles import Bools, Ints, Tiles, continues, cut, following, previous, rejoined
 from anonymizers.text.views import View, differs, read
 from anonymizers.text.vocabulary import Kind, unreleased
 from anonymizers.unicode import without_format_characters
 
 # What may stand between two masks of one kind that read as one.
 _TIES = r"^[\s.\-/()+,'’&]{0,3}$"
-_BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
 
 
 class ReleasingScrubber:
@@ -180,7 +179,7 @@ def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, name
     ends_of_tiles = np.append(tiles.start[1:], tiles.text_start[-1])
     firsts = np.searchsorted(tiles.start, starts, side="right") - 1
     lasts = np.searchsorted(tiles.start, ends, side="left") - 1
-    is_between = tiles.distinct.str.contains(_BETWEEN).to_numpy()[tiles.codes]
+    is_between = tiles.between()[tiles.codes]
     begins = firsts + (is_between[firsts] & (tiles.start[firsts] < starts))
     stops = lasts + 1 - (is_between[lasts] & (ends_of_tiles[lasts] > ends))
     numbers = {name: number for number, name in enumerate(names)}
@@ -197,13 +196,11 @@ def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, name
 
 def _tied(tiles: Tiles, kinds: Ints) -> tuple[Ints, Bools]:
     """The kinds, with what ties two masks of one kind together, and where masks begin."""
-    same_text = np.concatenate([[False], tiles.text[1:] == tiles.text[:-1]])
-    before = np.concatenate([[0], kinds[:-1]])
-    after = np.concatenate([kinds[1:], [0]])
+    same_text, before = continues(tiles.text), previous(kinds)
     ties = tiles.distinct.str.contains(_TIES).to_numpy()[tiles.codes] & (kinds == 0)
-    tied = ties & same_text & np.append(same_text[1:], False) & (before == after)
+    tied = ties & same_text & following(same_text) & (before == following(kinds))
     shown = np.where(tied, before, kinds)
-    return shown, (shown > 0) & ~(same_text & (shown == np.concatenate([[0], shown[:-1]])))
+    return shown, (shown > 0) & ~(same_text & (shown == previous(shown)))
 
 
 @dataclass(frozen=True, slots=True)

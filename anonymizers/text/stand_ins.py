@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import TextSettings
-from anonymizers.text.tiles import Bools, encoded, joined
+from anonymizers.text.tiles import Bools, encoded, following, joined, previous
 
 # A name of Faker's that wordfreq does not know: masked in whatever text it stands.
 NAME = "hildburg"
@@ -92,10 +92,10 @@ class StandIns:
         is_first[offsets] = True
 
         def before(holds: Bools) -> Bools:
-            return np.concatenate([[False], holds[:-1]]) & ~is_first[:-1]
+            return previous(holds) & ~is_first[:-1]
 
         def after(holds: Bools) -> Bools:
-            return np.concatenate([holds[1:], [False]]) & ~is_first[1:]
+            return following(holds) & ~is_first[1:]
 
         def where(pattern: str) -> Bools:
             return distinct.str.contains(pattern).to_numpy()[code]

@@ -1,6 +1,7 @@
 """Texts in columns: words, numbers and what stands between them, without a loop over either."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 # Together they are every character, so that lengths give positions.
 _TILE = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{Nd}+|[^\p{L}\p{M}\p{Nd}]+"
+_BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -36,6 +38,10 @@ class Tiles:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def between(self) -> Bools:
+        """Which distinct tiles are neither word nor number."""
+        return self.distinct.str.contains(_BETWEEN).to_numpy()
+
 
 def cut(texts: pl.Series) -> Tiles:
     """Cut texts without nulls into tiles."""
@@ -52,6 +58,21 @@ def cut(texts: pl.Series) -> Tiles:
         start=ends - lengths,
         text_start=boundaries,
     )
+
+
+def continues(text: Ints) -> Bools:
+    """What is of the same text as what stands before it."""
+    return np.concatenate([[False], text[1:] == text[:-1]])
+
+
+def previous(values: NDArray[Any]) -> NDArray[Any]:
+    """What stands before each; nothing before the first."""
+    return np.concatenate([np.zeros_like(values[:1]), values[:-1]])
+
+
+def following(values: NDArray[Any]) -> NDArray[Any]:
+    """What stands behind each; nothing behind the last."""
+    return np.concatenate([values[1:], np.zeros_like(values[:1])])
 
 
 def encoded(lists: pl.Series) -> tuple[pl.Series, Ints]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import TextSettings, Words
-from anonymizers.text.tiles import Bools, Ints, Tiles
+from anonymizers.text.tiles import Bools, Ints, Tiles, continues, following, previous
 
 Kinds = NDArray[np.uint8]
 
@@ -132,7 +132,7 @@ class _Words:
         self._code = tiles.codes[at]
         self._text = tiles.text[at]
         self._texts = len(tiles.text_start) - 1
-        self._follows = np.concatenate([[False], self._text[1:] == self._text[:-1]])
+        self._follows = continues(self._text)
         between = np.concatenate([[False], np.diff(at) == 2]) & self._follows
         adjacent = np.concatenate([[False], np.diff(at) == 1]) & self._follows
         before = tiles.codes[np.maximum(at - 1, 0)]
@@ -234,9 +234,9 @@ class _Words:
     def _addressed(self, capital: Bools, named: Bools, common: NDArray[np.float32]) -> Bools:
         """Who follows a greeting or a title."""
         code, most = self._code, self._settings.common_though_a_name_within
-        of_two = self._facts.ends_greeting[code] & _previous(self._facts.begins_greeting[code]) & self._joined
-        greets = _previous(self._facts.greets[code] | of_two) & self._joined & ~self._first
-        titles = _previous(self._facts.titles[code]) & self._titled
+        of_two = self._facts.ends_greeting[code] & previous(self._facts.begins_greeting[code]) & self._joined
+        greets = previous(self._facts.greets[code] | of_two) & self._joined & ~self._first
+        titles = previous(self._facts.titles[code]) & self._titled
         somebody = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
         addressed: Bools = (greets | titles) & somebody & self._is_word
         return addressed
@@ -246,21 +246,25 @@ class _Words:
         code = self._code
         calls = self._facts.greets[code] | self._facts.titles[code]
         tells = self._facts.is_street[code] | named & self._facts.has_capital[code]
-        told: Bools = _previous(calls | tells) & self._follows | _next(tells & self._follows)
+        told: Bools = previous(calls | tells) & self._follows | following(tells & self._follows)
         # `dear customer …`: whoever is called may be named by the second word.
-        told |= _previous(_previous(calls)) & self._follows & _previous(self._follows)
+        told |= previous(previous(calls)) & self._follows & previous(self._follows)
         return told
 
     def _long_numbers(self) -> Bools:
         s = self._settings
-        group = np.cumsum(~(self._joined & self._is_number & _previous(self._is_number)))
+        group = self._runs(self._is_number)
         digits = np.bincount(group, np.where(self._is_number, self._length, 0))
         many: Bools = (self._length >= s.digits) | (digits[group] >= s.digits_in_groups)
         return self._is_number & many
 
+    def _runs(self, member: Bools) -> Ints:
+        """The number of the run of joined members that each is of; what is no member is one by itself."""
+        return np.cumsum(~(self._joined & member & previous(member)))
+
     def _in_row(self, member: Bools, *, least: int) -> Bools:
         """Members joined to so many others."""
-        run = np.cumsum(~(self._joined & member & _previous(member)))
+        run = self._runs(member)
         long: Bools = (np.bincount(run) >= least)[run] & member
         return long
 
@@ -292,19 +296,11 @@ class _Words:
         member = (self._is_word & capital & ~exempt) | self._is_number | masked | self._facts.is_street[code]
         behind = ahead = particle & False
         for _ in range(_PARTICLES):
-            behind = particle & self._joined & _previous(masked | behind)
-            ahead = particle & _next(self._joined & (masked | ahead))
+            behind = particle & self._joined & previous(masked | behind)
+            ahead = particle & following(self._joined & (masked | ahead))
         member |= behind & ahead
-        run = np.cumsum(~(self._joined & member & _previous(member)))
+        run = self._runs(member)
         numbered = np.bincount(run, self._is_number) > 0
         hot = (np.bincount(run, masked) > 0) | numbered & (np.bincount(run, self._facts.is_street[code]) > 0)
         drawn: Bools = hot[run] & member
         return drawn
-
-
-def _previous(values: Bools) -> Bools:
-    return np.concatenate([[False], values[:-1]])
-
-
-def _next(values: Bools) -> Bools:
-    return np.concatenate([values[1:], [False]])
