@@ -2,7 +2,7 @@
 
     python -m bench.text [--labelled pii.json] [--sms sms.tsv] [--access-log access.log] [--repeats 5]
 
-Ours reads every text as the engine has it read: a column, or 100,000 rows of one, at a time, and each
+Ours reads every text as the engine has it read: a column, or 250,000 rows of one, at a time, and each
 distinct text of it once (of URLs, each distinct part). Presidio (`BatchAnalyzerEngine`, 256 at a time, small
 English model) reads a sample, evenly spaced, of the texts as they come. Rates are per text of the stream,
 duplicates included for both; `if distinct` is the ratio if Presidio, too, were given each distinct text of a

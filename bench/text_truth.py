@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from anonymizers.text.evaluate import Labelled
+from anonymizers.text.evaluate import Labelled, covered_by
 from anonymizers.text.scrubber import Mask
 
 # For each character of a text, whether it is masked.
@@ -25,7 +25,7 @@ class Share:
 
 def coverage(texts: Sequence[str], masks: Sequence[Sequence[Mask] | None]) -> list[Coverage]:
     """Every character of every text; None masks all of it."""
-    return [_covered(text, found) for text, found in zip(texts, masks, strict=True)]
+    return [covered_by(found, text) for text, found in zip(texts, masks, strict=True)]
 
 
 def shown(text: str, covered: Coverage, start: int, end: int) -> str:
@@ -43,10 +43,3 @@ def masked(texts: Sequence[Labelled], covered: Sequence[Coverage], *, entities: 
                 of += letters
                 part += letters - len(shown(labelled.text, mask, label.start, label.end))
     return Share(part, of)
-
-
-def _covered(text: str, masks: Sequence[Mask] | None) -> Coverage:
-    covered = [masks is None] * len(text)
-    for mask in masks or ():
-        covered[mask.start : mask.end] = [True] * (mask.end - mask.start)
-    return covered

@@ -179,7 +179,7 @@ def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) 
     misses: list[Miss] = []
     lost: Counter[str] = Counter()
     for labelled, found in zip(texts, masks, strict=True):
-        covered = _covered(labelled.text, found)
+        covered = covered_by(found, labelled.text)
         for label in labelled.labels:
             shown = [covered[i] for i in range(label.start, label.end) if labelled.text[i].isalnum()]
             characters[label.entity] += len(shown)
@@ -218,7 +218,8 @@ def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) 
     )
 
 
-def _covered(text: str, masks: Iterable[Mask] | None) -> list[bool]:
+def covered_by(masks: Iterable[Mask] | None, text: str) -> list[bool]:
+    """Of each character of a text whether it is masked; None masks all of it."""
     covered = [masks is None] * len(text)
     for mask in masks or ():
         covered[mask.start : mask.end] = [True] * (mask.end - mask.start)
@@ -232,7 +233,7 @@ def _claims(name: str) -> frozenset[str]:
 
 def _harmless(labelled: Labelled, covered: Sequence[bool]) -> Iterator[tuple[str, bool]]:
     """Words that no label touches, and whether they stay."""
-    personal = _covered(labelled.text, [Mask(label.start, label.end, "") for label in labelled.labels])
+    personal = covered_by([Mask(label.start, label.end, "") for label in labelled.labels], labelled.text)
     for match in _WORD.finditer(labelled.text):
         if match.end() - match.start() >= _SHORTEST_WORD and not any(personal[match.start() : match.end()]):
             yield match[0], not any(covered[match.start() : match.end()])

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from anonymizers.text.evaluate import covered_by
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from tests.support.evasions import evasions
@@ -18,8 +19,8 @@ def recall(settings):
     texts = [text for _, text, _ in cases]
     for (technique, text, hidden), masks in zip(cases, ReleasingScrubber(settings).masks(texts), strict=True):
         at = text.index(hidden)
-        covered = {i for mask in masks for i in range(mask.start, mask.end)} if masks is not None else None
-        gone = covered is None or all(i in covered for i in range(at, at + len(hidden)) if text[i].isalnum())
+        covered = covered_by(masks, text)
+        gone = all(covered[i] for i in range(at, at + len(hidden)) if text[i].isalnum())
         for name in (technique, "all"):
             tried[name] += 1
             masked[name] += gone
