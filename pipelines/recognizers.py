@@ -1,12 +1,26 @@
 """Recognizers that a site adds to those of `text.yml`; the only reader of `recognizers.yml`."""
 
+import logging
+
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
 from pipelines import strict_yaml
 from pipelines.errors import RecognizersError
 from warehouse.home import Home
+
+
+def text_scrubber(home: Home) -> ReleasingScrubber:
+    """What anonymizes free text in this warehouse; word lists and recognizers load at the first text.
+
+    Raises:
+        RecognizersError: The site's own do not load.
+    """
+    # It says at start which of its recognizers speak other languages, and may quote texts later on.
+    logging.getLogger("presidio-analyzer").disabled = True
+    return ReleasingScrubber(text_settings(home))
 
 
 class _SiteRecognizers(BaseModel):

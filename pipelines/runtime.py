@@ -1,6 +1,5 @@
 """What every command and asset works with: contracts, policy, keys, ledger, one home."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,7 @@ from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Operational, Policy, load_policy
-from pipelines.recognizers import text_settings
+from pipelines.recognizers import text_scrubber
 from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.housekeeping import destroy_orphan_keys, remove_orphans
@@ -34,14 +33,12 @@ class Runtime:
 
     @cached_property
     def text(self) -> ReleasingScrubber:
-        """The free-text scrubber; loads word lists and recognizers at the first text.
+        """The free-text scrubber of this warehouse.
 
         Raises:
             RecognizersError: The site's own do not load.
         """
-        # It says at start which of its recognizers speak other languages, and may quote texts later on.
-        logging.getLogger("presidio-analyzer").disabled = True
-        return ReleasingScrubber(text_settings(self.home))
+        return text_scrubber(self.home)
 
     @cached_property
     def enough(self) -> Enough:

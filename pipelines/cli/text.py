@@ -1,6 +1,5 @@
 """`wasms text`: what of a text would be stored, and how well that works on labelled ones."""
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +14,11 @@ import typer
 from rich.text import Text
 
 from anonymizers.text.evaluate import Evaluation, Labelled, evaluate, labelled_texts
-from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.scrubber import Mask
 from pipelines.cli.options import HomeOption, home_at
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.pages import pages
-from pipelines.recognizers import text_settings
+from pipelines.recognizers import text_scrubber
 from warehouse.files import replacing
 
 app = typer.Typer(help="Try the anonymizer of free text; measure it.", no_args_is_help=True)
@@ -61,9 +59,8 @@ def try_command(
     home: HomeOption = None,
 ) -> None:
     """Show what would be stored of a text, and why what is masked is; nothing is kept."""
-    _quieten()
     lines = [text] if text is not None else [line.rstrip("\n") for line in sys.stdin]
-    scrubber = ReleasingScrubber(text_settings(home_at(home)))
+    scrubber = text_scrubber(home_at(home))
     stored = scrubber.scrub(lines)
     for line, masks, answer in zip(lines, scrubber.masks(lines), stored, strict=True):
         OUT.print(_marked(line, masks), soft_wrap=True)
@@ -96,10 +93,9 @@ def evaluate_command(
     home: HomeOption = None,
 ) -> None:
     """Measure recall, precision, harmless words kept and speed on labelled texts."""
-    _quieten()
     texts = labelled_texts(labelled.read_bytes())
     scrubbers: list[tuple[str, Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]]]] = [
-        ("release rule", ReleasingScrubber(text_settings(home_at(home))).masks)
+        ("release rule", text_scrubber(home_at(home)).masks)
     ]
     if against is Reference.PRESIDIO:
         from anonymizers.text.reference import PresidioAsItComes
@@ -117,11 +113,6 @@ def evaluate_command(
         with replacing(report) as temporary:
             temporary.write_text(page, "utf-8")
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
-
-
-def _quieten() -> None:
-    # It says at start which of its recognizers speak other languages, and may quote texts later on.
-    logging.getLogger("presidio-analyzer").disabled = True
 
 
 def _measured(
