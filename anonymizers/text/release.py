@@ -1,6 +1,6 @@
 """Texts scrubbed by the release rule: what is known to be harmless stays, the rest is masked by kind."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,22 +34,31 @@ class ReleasingScrubber:
 
     def scrub(self, texts: Sequence[str]) -> list[str]:
         """Replace what may be personal in each text; as many, in the same order."""
-        return self.scrub_counted(texts)[0]
+        return self._answered(texts, None)[0]
 
     def scrub_counted(
         self, texts: Sequence[str], *, counted: CountedWords | None = None
     ) -> tuple[list[str], pl.DataFrame]:
         """As `scrub`, but counted words stay; and the words (`WORDS`) that the texts give to count."""
-        answers, words = [REDACTED] * len(texts), WORDS.to_frame()
-        numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
-        if numbers:
-            column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
-            safe, words = self._scrubbed(column, counted)
-            for number, answer in zip(numbers, safe, strict=True):
-                answers[number] = answer
+        answers, words = self._answered(texts, counted)
+        return answers, words()
+
+    def _answered(
+        self, texts: Sequence[str], counted: CountedWords | None
+    ) -> tuple[list[str], Callable[[], pl.DataFrame]]:
+        """The answers, and how to get at the words to count, which not everybody wants."""
+        answers = [REDACTED] * len(texts)
+        numbers, column = self._readable(texts)
+        if not numbers:
+            return answers, WORDS.to_frame
+        safe, words = self._scrubbed(column, counted)
+        for number, answer in zip(numbers, safe, strict=True):
+            answers[number] = answer
         return answers, words
 
-    def _scrubbed(self, texts: pl.Series, counted: CountedWords | None) -> tuple[pl.Series, pl.DataFrame]:
+    def _scrubbed(
+        self, texts: pl.Series, counted: CountedWords | None
+    ) -> tuple[pl.Series, Callable[[], pl.DataFrame]]:
         """By their stand-ins, where those are masked as they should be; one by one elsewhere."""
         stand_ins = self._stand_ins.of(texts)
         replaced = (stand_ins != texts).arg_true()
@@ -61,12 +70,16 @@ class ReleasingScrubber:
         marked = self._marked(distinct, counted)
         answers = stand_ins.replace_strict(distinct, marked.written())
         is_seen = pl.Series(StandIns.are_seen(answers)) & (stand_ins != texts)
-        by_stand_in = pl.DataFrame({"text": texts, "stand_in": stand_ins}).filter(~is_seen)
-        words = by_stand_in.join(marked.words(), left_on="stand_in", right_on="text").select(WORDS.names())
-        if is_seen.any():
-            alone = self._marked(texts.filter(is_seen), counted)
+        alone = self._marked(texts.filter(is_seen), counted) if is_seen.any() else None
+        if alone is not None:
             answers = answers.scatter(is_seen.arg_true(), alone.written())
-            words = pl.concat([words, alone.words()])
+
+        def words() -> pl.DataFrame:
+            by_stand_in = pl.DataFrame({"text": texts, "stand_in": stand_ins}).filter(~is_seen)
+            of_stand_ins = marked.words().rename({"text": "stand_in"})
+            found = by_stand_in.join(of_stand_ins, on="stand_in").select(WORDS.names())
+            return found if alone is None else pl.concat([found, alone.words()])
+
         return answers, words
 
     def _is_for_site(self, texts: pl.Series) -> pl.Series:
@@ -85,13 +98,17 @@ class ReleasingScrubber:
         With ``counted``, what `scrub_counted` would mask.
         """
         answers: list[list[Mask] | None] = [None] * len(texts)
-        numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
+        numbers, column = self._readable(texts)
         if numbers:
-            column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
             marked = self._marked(column, counted)
             for place, number in enumerate(numbers):
                 answers[number] = marked.masks(place)
         return answers
+
+    def _readable(self, texts: Sequence[str]) -> tuple[list[int], pl.Series]:
+        """The texts that can be read, by number and as a column."""
+        numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
+        return numbers, pl.Series([texts[number] for number in numbers], dtype=pl.String)
 
     def _is_readable(self, text: str) -> bool:
         longest = self._settings.recognition.longest_bytes
