@@ -66,9 +66,8 @@ class _Scan:
     """Some of the gates, read together."""
 
     def __init__(self, gates: Mapping[int, str]) -> None:
-        options = re2.Options()
+        options = _quiet()
         options.max_mem = _MEMORY
-        options.log_errors = False
         self._set = re2.Set.SearchSet(options)
         self._always = self._set.Add("")
         self._numbers = {self._set.Add(each): number for number, each in gates.items()}
@@ -84,22 +83,25 @@ class _Scan:
 
 def fast(pattern: str) -> Any | None:
     """A pattern compiled by RE2, which finds in ASCII what `regex` does; None = it does not know it."""
-    options = re2.Options()
-    options.log_errors = False
     try:
-        return re2.compile(f"(?ims:{pattern})", options)
+        return re2.compile(f"(?ims:{pattern})", _quiet())
     except re2.error:
         return None
+
+
+def _quiet() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 def gate(pattern: str) -> str | None:
     """A pattern of RE2's that matches wherever ``pattern`` does; None = none known."""
     try:
-        candidate = f"(?ims:{_loosened(pattern)})"
-        re2.compile(candidate)
-    except (ValueError, re2.error):
+        known = fast(_loosened(pattern))
+    except ValueError:
         return None
-    return candidate
+    return known.pattern if known else None
 
 
 def _loosened(pattern: str) -> str:

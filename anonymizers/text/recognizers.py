@@ -116,18 +116,21 @@ class Recognizers:
     def __init__(self, settings: TextSettings) -> None:
         self._seconds = settings.recognition.pattern_milliseconds / 1000
         self._most = settings.recognition.most_finds
-        of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one))
+        self._of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one))
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
             *(pattern for one in settings.recognizers for pattern in _declared(one)),
             _phone_numbers(),
-            *of_site,
+            *self._of_site,
         )
-        self._gates_of_site = Gates([pattern.compiled.pattern for pattern in of_site])
 
     @cached_property
     def _gates(self) -> Gates:
         return Gates([pattern.compiled.pattern for pattern in self.patterns])
+
+    @cached_property
+    def _gates_of_site(self) -> Gates:
+        return Gates([pattern.compiled.pattern for pattern in self._of_site])
 
     def may_find_of_site(self, text: str) -> bool:
         """Whether a recognizer of the site's may find something in a text."""
