@@ -103,8 +103,14 @@ class StandIns:
         no_word, has_digits = ~where(_PLAIN), where(r"\p{N}")
         among_words = ~(before(no_word) | after(no_word))
         names = self._names(distinct)
+        bare_words = distinct.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
         greets, begins, ends = (
-            self._is_of(distinct, kind)[code] for kind in ("greetings", "greetings_begin", "greetings_end")
+            bare_words.is_in(list(words)).to_numpy()[code]
+            for words in (
+                self._settings.greetings,
+                self._settings.greetings_begin,
+                self._settings.greetings_end,
+            )
         )
         greeted = before(greets | ends & before(begins))
         called = is_first[:-1] & where(r",$")
@@ -167,7 +173,10 @@ class StandIns:
         is_name = is_known & (self._lexicon.name_lists[known] > 0)
         is_place = is_known & self._lexicon.is_place[known]
         is_country = is_known & self._lexicon.is_country[known]
-        common, means_something = self._common(half), self._means_something(half)
+        common, means_something = (
+            self._common(half),
+            half.str.to_lowercase().is_in(self._meaning).to_numpy(),
+        )
         # One capital: words in capitals throughout may be shouted.
         capital = half.str.contains(r"^\p{Lu}\p{Ll}").to_numpy()
         is_rare = common < np.where(capital, s.common_though_a_name_first, s.common_though_a_name)
@@ -193,30 +202,22 @@ class StandIns:
         known = positions(self._lexicon.words, words.str.to_lowercase())
         return np.where(known >= 0, self._lexicon.zipf[known].max(axis=1), np.float32(0))
 
-    def _means_something(self, words: pl.Series) -> Bools:
-        """To the rule or to a recognizer."""
-        lower, settings = words.str.to_lowercase(), self._settings
-        meaning = frozenset().union(
-            self._literals,
-            settings.no_names,
-            settings.greetings,
-            settings.titles,
-            settings.after_greetings,
-            settings.streets,
-            settings.particles,
-            settings.number_words,
-        )
-        return lower.is_in(list(meaning)).to_numpy()
-
-    def _is_of(self, words: pl.Series, kind: str) -> Bools:
-        bare_words = words.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
-        return bare_words.is_in(list(getattr(self._settings, kind))).to_numpy()
-
     @cached_property
-    def _literals(self) -> frozenset[str]:
-        patterns = (pattern.regex for one in self._settings.recognizers for pattern in one.patterns or ())
-        return frozenset(
-            word for pattern in patterns for word in re.findall(r"[^\W\d_]{3,}", pattern.lower())
+    def _meaning(self) -> list[str]:
+        """Words that mean something to the rule or to a recognizer."""
+        settings = self._settings
+        patterns = (pattern.regex for one in settings.recognizers for pattern in one.patterns or ())
+        literals = (re.findall(r"[^\W\d_]{3,}", pattern.lower()) for pattern in patterns)
+        return list(
+            settings.no_names.union(
+                settings.greetings,
+                settings.titles,
+                settings.after_greetings,
+                settings.streets,
+                settings.particles,
+                settings.number_words,
+                *literals,
+            )
         )
 
 
