@@ -14,6 +14,7 @@ import polars as pl
 import polars_hash as plh
 
 from warehouse.errors import KeyringError
+from warehouse.housekeeping import LONGEST_UNNEEDED
 from warehouse.keyring import KeyRing, Purpose
 from warehouse.ledger import Ledger
 from warehouse.retention.files import RULE
@@ -23,8 +24,6 @@ CATEGORY = "word_counts"
 # As many hexadecimal characters as the pseudonyms have: 128 bits.
 _TOKEN_CHARACTERS = 32
 _ROW_BYTES = _TOKEN_CHARACTERS  # two tokens, binary
-# A batch makes the month's key before its words are there.
-_LONGEST_UNNEEDED = timedelta(days=1)
 _RARE = "/rare"
 _STRAY = f"keys/{Purpose.WORDS}"
 
@@ -56,9 +55,8 @@ def counting_months(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: 
     """
     found = {}
     for month in _months(ledger):
-        age = (as_of - end_of(month)).days
         # A missing key must not be made.
-        if enough.days <= age < enough.kept_days and keyring.has(Purpose.WORDS, month):
+        if _counts(month, enough, as_of) and keyring.has(Purpose.WORDS, month):
             rows = ledger.read(
                 "select word from word_counts where month = ? group by word having count(*) >= ?",
                 *(month, enough.payers),
@@ -106,11 +104,11 @@ def due_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: dateti
     """Months past their window, rare words of months that count, keys that serve nothing; by path."""
     items = []
     for month in _months(ledger):
-        if (rows := _rows(ledger, month, rare=None)) and _is_past(month, enough, as_of):
+        if (rows := _rows(ledger, month, rare=None)) and _is_past(month, enough, as_of.date()):
             items.append(_item(month, rows, days=enough.kept_days))
-        elif _counts(month, enough, as_of) and (rows := _rows(ledger, month, rare=enough.payers)):
+        elif _counts(month, enough, as_of.date()) and (rows := _rows(ledger, month, rare=enough.payers)):
             items.append(_item(month, rows, days=enough.days, what=_RARE))
-    if keyring.besides(Purpose.WORDS, _kept(ledger, enough, as_of), older_than=_LONGEST_UNNEEDED):
+    if keyring.besides(Purpose.WORDS, _kept(ledger, enough, as_of), older_than=LONGEST_UNNEEDED):
         items.append(FileItem(_STRAY, 0, Reason(RULE, CATEGORY, enough.kept_days, None, None)))
     return sorted(items, key=lambda item: item.path)
 
@@ -120,8 +118,8 @@ def forget_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: dat
     due = due_words(ledger, keyring, enough=enough, as_of=as_of)
     if not due:
         return 0
-    gone = [month for month in _months(ledger) if _is_past(month, enough, as_of)]
-    counting = [month for month in _months(ledger) if _counts(month, enough, as_of)]
+    gone = [month for month in _months(ledger) if _is_past(month, enough, as_of.date())]
+    counting = [month for month in _months(ledger) if _counts(month, enough, as_of.date())]
     with ledger.transaction() as connection:
         connection.executemany("delete from word_counts where month = ?", [(month,) for month in gone])
         connection.executemany(
@@ -132,7 +130,7 @@ def forget_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: dat
     ledger.checkpoint()
     keyring.destroy(Purpose.WORDS, *gone)
     kept = _kept(ledger, enough, as_of)
-    stray = keyring.destroy_besides(Purpose.WORDS, kept, older_than=_LONGEST_UNNEEDED)
+    stray = keyring.destroy_besides(Purpose.WORDS, kept, older_than=LONGEST_UNNEEDED)
     destroyed = [*(f"{Purpose.WORDS} {month}" for month in gone), *(f"orphan {digest}" for digest in stray)]
     ledger.mark_unlinked((), destroyed=destroyed)
     return len(due)
@@ -177,18 +175,18 @@ def _rows(ledger: Ledger, month: str, *, rare: int | None) -> int:
     return int(rows[0]["n"])
 
 
-def _is_past(month: str, enough: Enough, as_of: datetime) -> bool:
-    return end_of(month) + timedelta(days=enough.kept_days) <= as_of.date()
+def _is_past(month: str, enough: Enough, as_of: date) -> bool:
+    return end_of(month) + timedelta(days=enough.kept_days) <= as_of
 
 
-def _counts(month: str, enough: Enough, as_of: datetime) -> bool:
-    return end_of(month) + timedelta(days=enough.days) <= as_of.date() and not _is_past(month, enough, as_of)
+def _counts(month: str, enough: Enough, as_of: date) -> bool:
+    return end_of(month) + timedelta(days=enough.days) <= as_of and not _is_past(month, enough, as_of)
 
 
 def _kept(ledger: Ledger, enough: Enough, as_of: datetime) -> Iterator[str]:
     """Months within their window up to now, whether there is a word of theirs or not."""
     day = max(as_of, ledger.clock() or as_of).date()
-    while not _is_past(month := month_of(day), enough, as_of):
+    while not _is_past(month := month_of(day), enough, as_of.date()):
         yield month
         day = day.replace(day=1) - timedelta(days=1)
 
