@@ -8,25 +8,33 @@ class PipelineError(Exception):
     """Base of every error a user of the pipeline can cause or mend."""
 
 
-class ContractError(PipelineError):
+class _DeclarationError(PipelineError):
+    """A file of declarations does not load: what is wrong with it, each problem, what to do."""
+
+    def __init__(self, wrong: str, problems: Sequence[str], *remedy: str) -> None:
+        listed = (f"  {problem}" for problem in problems)
+        super().__init__("\n".join([f"{wrong}:", *listed, *remedy]))
+
+
+class ContractError(_DeclarationError):
     """A contract file does not load."""
 
     def __init__(self, name: str, problems: Sequence[str]) -> None:
-        listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
-            f"pipelines/contracts/{name}.yml is not a valid contract:\n{listed}\n"
-            f"Mend the file, then run `wasms contract check {name}`."
+            f"pipelines/contracts/{name}.yml is not a valid contract",
+            problems,
+            f"Mend the file, then run `wasms contract check {name}`.",
         )
 
 
-class CubeError(PipelineError):
+class CubeError(_DeclarationError):
     """The declaration of a cube does not load."""
 
     def __init__(self, name: str, problems: Sequence[str]) -> None:
-        listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
-            f"pipelines/cubes/{name}.yml is not a cube that can be anonymous:\n{listed}\n"
-            "Mend the file, then run `wasms sync`."
+            f"pipelines/cubes/{name}.yml is not a cube that can be anonymous",
+            problems,
+            "Mend the file, then run `wasms sync`.",
         )
 
 
@@ -41,21 +49,21 @@ class UnknownContractError(PipelineError):
         super().__init__(f"No contract named '{name}'. Known: {', '.join(known)}.")
 
 
-class PolicyError(PipelineError):
+class PolicyError(_DeclarationError):
     """`policy.yml` does not load."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("pipelines/policy.yml is not a valid policy:\n  " + "\n  ".join(problems))
+        super().__init__("pipelines/policy.yml is not a valid policy", problems)
 
 
-class RecognizersError(PipelineError):
+class RecognizersError(_DeclarationError):
     """A site's own recognizers do not load."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
-        listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
-            f"{path} does not declare recognizers:\n{listed}\n"
-            "No text is read without them, so nothing was loaded. Mend the file, then run `wasms text try`."
+            f"{path} does not declare recognizers",
+            problems,
+            "No text is read without them, so nothing was loaded. Mend the file, then run `wasms text try`.",
         )
 
 
