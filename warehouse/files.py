@@ -1,6 +1,8 @@
 """Durable writes: a file is there whole, or it is not there."""
 
+import glob
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,19 +32,20 @@ def state_of(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def temporary_of(path: Path) -> Path:
-    """Where `replacing` writes what is to take the place of ``path``."""
-    return path.with_name(f".{path.name}.tmp")
+def leftovers_of(path: Path) -> list[Path]:
+    """What a killed `replacing` left of ``path``, and the logs DuckDB kept beside it."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it becomes ``path``, durably and at once.
 
+    Several processes may do so at the same time: each has a temporary file of its own, the last one stays.
     On an exception the temporary file is removed and ``path`` is as it was.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = temporary_of(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
         fsync_file(temporary)

@@ -1,10 +1,10 @@
 """Files of a few rows on their way through real contracts, for tests that begin at the inbox."""
 
 import csv
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipelines.contract import contracts_of
 from pipelines.ingest import Ingested, ingest_file
@@ -14,9 +14,8 @@ from pipelines.runtime import Runtime
 Row = Mapping[str, object]
 
 
-def write_csv(source: str, *rows: Row, full: bool = False) -> Path:
+def write_csv(folder: Path, *rows: Row, full: bool = False) -> Path:
     """A CSV file of one data set; what a row does not name is empty."""
-    folder = Path(tempfile.mkdtemp(prefix=source))
     path = folder / ("export.full.csv" if full else "export.csv")
     names = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -36,13 +35,14 @@ def give(
 ) -> Ingested:
     """Ingest rows of one data set as a file of its own."""
     contract = runtime.contracts[source]
-    return ingest_file(
-        runtime,
-        write_csv(source, *rows, full=full),
-        contracts=contracts_of(contract.feed, runtime.contracts),
-        options=Options(as_of=as_of, allow_shrink=True),
-        progress=progress,
-    )
+    with TemporaryDirectory() as folder:
+        return ingest_file(
+            runtime,
+            write_csv(Path(folder), *rows, full=full),
+            contracts=contracts_of(contract.feed, runtime.contracts),
+            options=Options(as_of=as_of, allow_shrink=True),
+            progress=progress,
+        )
 
 
 def outcomes(result: Ingested) -> dict[str, int]:

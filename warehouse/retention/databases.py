@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.connection import connect, identifier
 from warehouse.errors import LockedError, StoreError
-from warehouse.files import replacing, state_of, temporary_of, unlink_durably
+from warehouse.files import leftovers_of, replacing, state_of, unlink_durably
 from warehouse.home import Home
 from warehouse.keyring import KeyStore
 from warehouse.ledger import Ledger
@@ -63,7 +63,7 @@ def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
         except duckdb.Error as error:
             raise StoreError(path.name, f"it could not be copied ({type(error).__name__})") from None
         finally:
-            _log_of(temporary_of(path)).unlink(missing_ok=True)
+            _unlink_leftovers(home)
         _note_rewritten(home)
         return Rewritten(len(rows), sum(rows.values()), before, path.stat().st_size)
 
@@ -78,7 +78,7 @@ def needs_rewrite(home: Home, ledger: Ledger) -> bool:
 
 def remove_leftovers(home: Home) -> None:
     """Unlink what a killed rewrite or publication left half done; nothing while one is under way."""
-    if any(path.exists() for path in _leftovers(home)):
+    if _leftovers(home):
         try:
             with warehouse_lock(home.locks, timeout_s=0):
                 _unlink_leftovers(home)
@@ -127,8 +127,7 @@ def _log_of(path: Path) -> Path:
 
 
 def _leftovers(home: Home) -> list[Path]:
-    files = [temporary_of(path) for path in (home.warehouse_path, home.published_path)]
-    return [*files, *map(_log_of, files)]
+    return [*leftovers_of(home.warehouse_path), *leftovers_of(home.published_path)]
 
 
 def _unlink_leftovers(home: Home) -> None:

@@ -63,13 +63,13 @@ def test_a_file_that_comes_again_and_another_of_the_same_words_change_nothing(ru
     assert counters(runtime) == before
 
 
-def test_a_dry_run_counts_nothing_and_makes_no_key(runtime):
+def test_a_dry_run_counts_nothing_and_makes_no_key(runtime, tmp_path):
     pay_each(runtime, workspaces(2))
     rows = campaigns(dict.fromkeys(workspaces(2), (TEXT,)), at=JUNE)
 
     result = ingest_file(
         runtime,
-        write_csv(CAMPAIGNS, *rows),
+        write_csv(tmp_path, *rows),
         contracts=contracts_of("app/campaigns", runtime.contracts),
         options=Options(as_of=JUNE, dry_run=True),
     )

@@ -10,7 +10,7 @@ import pytest
 
 from warehouse.connection import connect
 from warehouse.errors import StoreError
-from warehouse.files import temporary_of
+from warehouse.files import leftovers_of
 from warehouse.home import Home
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
@@ -195,15 +195,15 @@ os._exit(9)
 
 
 def test_leftovers_of_a_rewrite_under_way_are_left_alone(built, keyring):
-    temporary = temporary_of(built.warehouse_path)
-    temporary.write_bytes(b"half")
+    path = built.warehouse_path
+    path.with_name(f".{path.name}.0f.tmp").write_bytes(b"half")
 
     with warehouse_lock(built.locks, timeout_s=1):
         remove_leftovers(built)
-        assert temporary.exists()
+        assert leftovers_of(path)
     remove_leftovers(built)
 
-    assert not temporary.exists()
+    assert not leftovers_of(path)
 
 
 def test_a_file_that_cannot_be_copied_stays_as_it_is(built, keyring):

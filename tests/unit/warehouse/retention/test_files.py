@@ -40,8 +40,8 @@ def due(home: Home, *, in_days: float = 0) -> set[str]:
     [
         ("tmp/duckdb_temp_storage-0.tmp", 0.9, False),
         ("tmp/duckdb_temp_storage-0.tmp", 1.1, True),
-        ("published/.marts.duckdb.tmp", 1.1, True),
-        (".warehouse.duckdb.tmp", 1.1, True),
+        ("published/.marts.duckdb.5f.tmp", 1.1, True),
+        (".warehouse.duckdb.5f.tmp", 1.1, True),
         ("locks/reader-7-ab.lease", 1.1, True),
         ("dbt/target/run_results.json", 13, False),
         ("dbt/target/run_results.json", 14, True),
