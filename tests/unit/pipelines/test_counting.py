@@ -15,7 +15,6 @@ from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import write_csv
 from tests.support.word_world import (
     BEGIN,
-    CAMPAIGNS,
     JUNE,
     SEPTEMBER,
     campaigns,
