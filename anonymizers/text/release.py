@@ -47,11 +47,13 @@ class ReleasingScrubber:
         self, texts: Sequence[str], counted: CountedWords | None
     ) -> tuple[list[str], Callable[[], pl.DataFrame]]:
         """The answers, and how to get at the words to count, which not everybody wants."""
-        answers = [REDACTED] * len(texts)
         numbers, column = self._readable(texts)
         if not numbers:
-            return answers, WORDS.to_frame
+            return [REDACTED] * len(texts), WORDS.to_frame
         safe, words = self._scrubbed(column, counted)
+        if len(numbers) == len(texts):
+            return safe.to_list(), words
+        answers = [REDACTED] * len(texts)
         for number, answer in zip(numbers, safe, strict=True):
             answers[number] = answer
         return answers, words
@@ -60,37 +62,35 @@ class ReleasingScrubber:
         self, texts: pl.Series, counted: CountedWords | None
     ) -> tuple[pl.Series, Callable[[], pl.DataFrame]]:
         """By their stand-ins, where those are masked as they should be; one by one elsewhere."""
-        stand_ins = self._stand_ins.of(texts)
-        replaced = (stand_ins != texts).arg_true()
-        if self._settings.site_recognizers and len(replaced):
-            as_written, stood_in = texts.gather(replaced), stand_ins.gather(replaced)
-            is_for_site = self._is_for_site(as_written) | self._is_for_site(stood_in)
-            stand_ins = stand_ins.scatter(replaced, as_written.zip_with(is_for_site, stood_in))
-        distinct = stand_ins.unique(maintain_order=True)
-        marked = self._marked(distinct, counted)
-        answers = stand_ins.replace_strict(distinct, marked.written())
-        is_seen = pl.Series(StandIns.are_seen(answers)) & (stand_ins != texts)
-        alone = self._marked(texts.filter(is_seen), counted) if is_seen.any() else None
+        alike = self._stand_ins.of(texts)
+        marked = self._marked(alike.stand_ins, counted)
+        answers = marked.written()
+        is_alone = StandIns.are_seen(answers)[alike.of]
+        if self._settings.site_recognizers:
+            is_alone |= self._is_for_site(alike.stand_ins)[alike.of] | self._is_for_site(texts)
+        is_alone &= alike.is_replaced
+        answers = answers.gather(alike.of)
+        alone = self._marked(texts.filter(is_alone), counted) if is_alone.any() else None
         if alone is not None:
-            answers = answers.scatter(is_seen.arg_true(), alone.written())
+            answers = answers.scatter(np.flatnonzero(is_alone), alone.written())
 
         def words() -> pl.DataFrame:
-            by_stand_in = pl.DataFrame({"text": texts, "stand_in": stand_ins}).filter(~is_seen)
+            stand_ins = alike.stand_ins.gather(alike.of)
+            by_stand_in = pl.DataFrame({"text": texts, "stand_in": stand_ins}).filter(~is_alone)
             of_stand_ins = marked.words().rename({"text": "stand_in"})
             found = by_stand_in.join(of_stand_ins, on="stand_in").select(WORDS.names())
             return found if alone is None else pl.concat([found, alone.words()])
 
         return answers, words
 
-    def _is_for_site(self, texts: pl.Series) -> pl.Series:
+    def _is_for_site(self, texts: pl.Series) -> Bools:
         """In which texts a site's recognizer may find something: stand-ins know of none of them."""
-        distinct = texts.unique()
         may_find = self._recognizers.may_find_of_site
         found = [
             may_find(text) or (may_differ and may_find(read(text).text))
-            for text, may_differ in zip(distinct, differs(distinct), strict=True)
+            for text, may_differ in zip(texts, differs(texts), strict=True)
         ]
-        return texts.replace_strict(distinct, found, return_dtype=pl.Boolean)
+        return np.array(found, dtype=np.bool_)
 
     def masks(self, texts: Sequence[str], *, counted: CountedWords | None = None) -> list[list[Mask] | None]:
         """What `scrub` would mask of each text, in order and apart from one another; None = all of it.
@@ -105,19 +105,19 @@ class ReleasingScrubber:
                 answers[number] = marked.masks(place)
         return answers
 
-    def _readable(self, texts: Sequence[str]) -> tuple[list[int], pl.Series]:
+    def _readable(self, texts: Sequence[str]) -> tuple[Sequence[int], pl.Series]:
         """The texts that can be read, by number and as a column."""
-        numbers = [number for number, text in enumerate(texts) if self._is_readable(text)]
-        return numbers, pl.Series([texts[number] for number in numbers], dtype=pl.String)
-
-    def _is_readable(self, text: str) -> bool:
         longest = self._settings.recognition.longest_bytes
-        if text.isascii() or len(text) > longest:
-            return len(text) <= longest
+        numbers: Sequence[int] = range(len(texts))
         try:
-            return len(text.encode()) <= longest
+            column = pl.Series(texts, dtype=pl.String)
         except UnicodeEncodeError:  # half of a surrogate pair, which no column holds
-            return False
+            numbers = [number for number, text in enumerate(texts) if _is_unicode(text)]
+            column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
+        fits = column.str.len_bytes() <= longest
+        if fits.all():
+            return numbers, column
+        return [numbers[number] for number in fits.arg_true()], column.filter(fits)
 
     def _marked(self, texts: pl.Series, counted: CountedWords | None = None) -> "_Marked":
         views = {number: read(texts[number]) for number in differs(texts).arg_true()}
@@ -167,6 +167,14 @@ class ReleasingScrubber:
     @cached_property
     def _recognizers(self) -> Recognizers:
         return Recognizers(self._settings)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stays(tiles: Tiles, counts: Bools, counted: CountedWords) -> Bools:

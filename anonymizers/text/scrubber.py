@@ -6,6 +6,8 @@ from typing import Protocol
 
 import polars as pl
 
+from anonymizers.text.tiles import encoded
+
 REDACTED = "<REDACTED>"
 
 
@@ -36,19 +38,14 @@ def scrubbed(texts: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
     A scrubber that raises, or answers with anything but one string per text, has vouched for nothing:
     every text it was asked about is redacted.
     """
-    distinct = texts.drop_nulls().unique(maintain_order=True)
-    if not distinct.len():
-        return texts
-    safe = pl.DataFrame({"text": distinct, "safe": _answers(distinct.to_list(), scrubber)})
-    return (
-        texts.rename("text").to_frame().join(safe, on="text", how="left", maintain_order="left")["safe"]
-    ).rename(texts.name)
+    distinct, numbers = encoded(texts)
+    return pl.Series(texts.name, _answers(distinct.to_list(), scrubber), dtype=pl.String).gather(numbers)
 
 
 def scrubbed_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> dict[str, str]:
     """The same for texts by themselves: each distinct one and what may be stored of it."""
     distinct = sorted(set(texts))
-    return dict(zip(distinct, _answers(distinct, scrubber), strict=True)) if distinct else {}
+    return dict(zip(distinct, _answers(distinct, scrubber), strict=True))
 
 
 def masked_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> Mapping[str, Sequence[Mask] | None]:
@@ -61,11 +58,11 @@ def masked_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> Mapping[str
     return dict(zip(distinct, masks, strict=True)) if len(masks) == len(distinct) else dict.fromkeys(distinct)
 
 
-def _answers(texts: list[str], scrubber: TextScrubber) -> list[str]:
+def _answers(texts: list[str], scrubber: TextScrubber) -> Sequence[str]:
+    redacted = [REDACTED] * len(texts)
     try:
-        answers = list(scrubber.scrub(texts))
+        answers = list(scrubber.scrub(texts)) if texts else []
     except Exception:  # noqa: BLE001  whatever broke it, it has cleared nothing; `redactions` counts
-        return [REDACTED] * len(texts)
-    if len(answers) != len(texts):
-        return [REDACTED] * len(texts)
-    return answers if all(isinstance(answer, str) for answer in answers) else [REDACTED] * len(texts)
+        return redacted
+    is_sound = len(answers) == len(texts) and set(map(type, answers)) <= {str}
+    return answers if is_sound else redacted

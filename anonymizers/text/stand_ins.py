@@ -7,6 +7,7 @@ scrubbed one by one.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,35 +17,61 @@ from numpy.typing import NDArray
 
 from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import TextSettings
-from anonymizers.text.tiles import Bools, encoded, following, joined, previous
+from anonymizers.text.tiles import (
+    Bools,
+    Ints,
+    encoded,
+    encoded_parts,
+    encoded_rows,
+    following,
+    joined,
+    previous,
+)
+from anonymizers.text.vocabulary import LOUD
 
 # A name of Faker's that wordfreq does not know: masked in whatever text it stands.
 NAME = "hildburg"
-_DIGITS = "4711"
 # How far names reach: `Ana Maria` draws in two more words on either side.
 _DRAWN = 2
 _PAGE = "welcome"
 _DATE, _AMERICAN_DATE = "1 may 2011", "may 1, 2011"
 
 _OPENING, _CLOSING = r"[¡¿(\"']?", r"[)\"'!?.,;:]{0,3}"
+_NO_YEAR = r"(?:[03-9]\d|1[0-8]|2[1-9])\d\d"
+_STOPS = r"[)!?.,;:]{0,2}"
 _PLAIN = rf"^{_OPENING}[\p{{L}}\p{{M}}'’\-/]*{_CLOSING}$"
 _WORD = rf"^({_OPENING})(\p{{L}}+(?:-\p{{L}}+)?)({_CLOSING})$"
 _CASED = r"^(?:\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?)$"
-# One number of three to six digits that is no year, behind whatever is no address of any kind.
-_NUMBER = r"^([#(]?(?:[A-Za-z]{1,4}\d{0,2}-)?(?:20\d\d-)?)(\d{3,6})([)!?.,;:]{0,2})$"
-_IN_A_YEAR = r"(?:19|20)\d\d"
-_YEAR = r"^[(]?(?:19|20)\d\d[)!?.,;:]{0,2}$"
-_AMOUNT = r"^[^\p{L}\p{N}]?\d{1,3}(?:[.,]\d{3})*[.,]\d\d\d?[€)!?.,;:]{0,2}$"
-_NUMERIC_DATE = r"^\d{1,2}[./\-]\d{1,2}[./\-](?:\d\d)?\d\d[)!?.,;:]{0,2}$"
-_LINK = r"^(https?://[A-Za-z0-9.\-]{4,60}/(?:[a-z]{1,20}/){0,3})[A-Za-z0-9_\-]{6,40}([!?.,;:]?)$"
-_ADDRESS = r"^([<(\[\"']?)[\w.+\-]{1,64}@[A-Za-z0-9.\-]{1,60}\.[A-Za-z]{2,24}([>)\]\"'.,;:]{0,3})$"
-# Words that some recognizer masks as a whole, and one that it masks, too.
-_SHAPES = (
-    (_LINK, rf"${{1}}{_PAGE}${{2}}"),
-    (_ADDRESS, rf"${{1}}{NAME}@example.com${{2}}"),
-    (r"^\d{1,3}(?:\.\d{1,3}){3}([),;:]{0,2})$", "203.0.113.47${1}"),
-    (r"^wamid\.[A-Za-z0-9+/=_\-]{8,128}$", "wamid.A4711B4711"),
-    (r"^(?:[0-9]{1,30}[a-f]{1,30}){2,30}[0-9]{0,30}$", "4711a4711b"),
+# Words that are masked for what they are like, and what makes of each one that is masked, too.
+Shapes = Sequence[tuple[str, Sequence[tuple[str, str]]]]
+_SHAPES: Shapes = (
+    (
+        r"^https?://[A-Za-z0-9.\-]{4,60}/(?:[a-z]{1,20}/){0,3}[A-Za-z0-9_\-]{6,40}[!?.,;:]?$",
+        ((r"[A-Za-z0-9_\-]+([!?.,;:]?)$", rf"{_PAGE}${{1}}"),),
+    ),
+    (
+        r"^[<(\[\"']?[\w.+\-]{1,64}@[A-Za-z0-9.\-]{1,60}\.[A-Za-z]{2,24}[>)\]\"'.,;:]{0,3}$",
+        ((r"[\w.+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]+", f"{NAME}@example.com"),),
+    ),
+    (r"^\d{1,3}(?:\.\d{1,3}){3}[),;:]{0,2}$", ((r"[\d.]*\d", "203.0.113.47"),)),
+    (r"^wamid\.[A-Za-z0-9+/=_\-]{8,128}$", ((r"^.*$", "wamid.A4711B4711"),)),
+    (r"^(?:[0-9]{1,30}[a-f]{1,30}){2,30}[0-9]{0,30}$", ((r"^.*$", "4711a4711b"),)),
+)
+# The same, where no digits stand beside them: dates, amounts of four digits or more, and one number of three
+# to six digits that is no year, behind whatever is no address of any kind.
+_NUMBERS: Shapes = (
+    (
+        rf"^\d{{1,2}}[./\-]\d{{1,2}}[./\-](?:\d\d)?\d\d{_STOPS}$",
+        ((r"\d+", "11"), (rf"11({_STOPS})$", "1111${1}")),
+    ),
+    (
+        r"^[^\p{L}\p{N}]?(?:\d\d\d?[.,]\d\d|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d\d)?)[€)!?.,;:]{0,2}$",
+        ((r"^(\D?)\d+", "${1}777"), (r"\d", "7")),
+    ),
+    (
+        rf"^[#(]?(?:[A-Za-z]{{1,4}}\d{{0,2}}-)?(?:20\d\d-)?(?:\d{{3}}|{_NO_YEAR}|\d{{5,6}}){_STOPS}$",
+        ((r"\d", "1"), (r"^[A-Za-z]11?-", "X11-"), (rf"1{{3,6}}({_STOPS})$", "4711${1}")),
+    ),
 )
 # The same, where it is more than a word; tried where the first of the three is found.
 _SPANS = (
@@ -56,11 +83,31 @@ _SPANS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Alike:
+    """Texts that are masked alike.
+
+    Attributes:
+        stand_ins: What stands in for them.
+        of: Which stand-in each text has.
+        is_replaced: Which texts are not their own stand-in.
+    """
+
+    stand_ins: pl.Series
+    of: Ints
+    is_replaced: Bools
+
+
+# Which of the words, and what stands in for each of those.
+Replaced = tuple[Ints, pl.Series]
+
+
+@dataclass(frozen=True, slots=True)
 class _Names:
     """What a name stands in for, of distinct words.
 
     Attributes:
-        spelt: The name, spelt like the word; null for what is no word.
+        spelt: Which words a name may stand in for, and the name with what is written around each.
+        shouted: The same of words in capitals, with the name in capitals.
         always: Masked in every language, wherever it stands.
         greeted: Masked behind a greeting.
         called: Masked at the beginning of a text, before a comma.
@@ -68,7 +115,8 @@ class _Names:
         before_another: Masked before a name.
     """
 
-    spelt: pl.Series
+    spelt: Replaced
+    shouted: Replaced
     always: Bools
     greeted: Bools
     called: Bools
@@ -83,11 +131,25 @@ class StandIns:
         self._lexicon = lexicon
         self._settings = settings
 
-    def of(self, texts: pl.Series) -> pl.Series:
-        """The stand-in of each text, in order; a text of its own where nothing is known to be masked."""
-        lists = self._with_spans(texts).str.split(" ")
-        distinct, code = encoded(lists)
+    def of(self, texts: pl.Series) -> Alike:
+        """The stand-ins of texts; a text of its own where nothing is known to be masked."""
+        with_spans = self._with_spans(texts)
+        lists = with_spans.str.split(" ")
+        distinct, code = encoded_parts(lists)
         offsets = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
+        words, stand_ins = self._replaced(distinct, code, offsets)
+        differs = np.logical_or.reduceat(stand_ins != code, offsets[:-1]) if len(texts) else False
+        rows, ends, row = encoded_rows(stand_ins, offsets)
+        # Two names side by side are one mask.
+        known, number = encoded(
+            joined(words, rows, ends, by=" ").str.replace_all(
+                rf"({NAME.title()}|{NAME.upper()})(?: (?i:{NAME}))+", "${1}"
+            )
+        )
+        return Alike(known, number.to_numpy()[row], (with_spans != texts).to_numpy() | differs)
+
+    def _replaced(self, distinct: pl.Series, code: Ints, offsets: Ints) -> tuple[pl.Series, Ints]:
+        """Words and their stand-ins, and which of them stands at each place of texts."""
         is_first = np.zeros(len(code) + 1, dtype=bool)
         is_first[offsets] = True
 
@@ -100,7 +162,8 @@ class StandIns:
         def where(pattern: str) -> Bools:
             return distinct.str.contains(pattern).to_numpy()[code]
 
-        no_word, has_digits = ~where(_PLAIN), where(r"\p{N}")
+        has_digits = distinct.str.contains(r"\p{N}")
+        no_word, is_number = ~where(_PLAIN), has_digits.to_numpy()[code]
         among_words = ~(before(no_word) | after(no_word))
         names = self._names(distinct)
         bare_words = distinct.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
@@ -120,19 +183,24 @@ class StandIns:
             is_name &= among_words
             is_name |= names.after_another[code] & before(is_name & is_open)
             is_name |= names.before_another[code] & is_open & after(is_name)
-        numbers = _numbers(distinct, digits=self._settings.vocabulary.digits_in_groups)
-        replaced, stand_ins = code, [distinct]
-        for wanted, at in (
+        # Whether words in capitals say something depends on how many there are.
+        in_capitals = distinct.str.count_matches(r"\p{Lu}{2,}").to_numpy()[code]
+        is_loud = np.repeat(np.add.reduceat(in_capitals, offsets[:-1]) >= LOUD, np.diff(offsets))
+        is_alone = ~(before(is_number) | after(is_number))
+        stand_ins, replaced = distinct, code.copy()
+        for (words, wanted), at in (
             (names.spelt, is_name & among_words),
-            (numbers, ~(before(has_digits) | after(has_digits))),
-            (_shapes(distinct), True),
+            (names.shouted, is_name & among_words & is_loud),
+            (_reshaped(distinct, has_digits.arg_true().to_numpy(), _NUMBERS), is_alone),
+            (_reshaped(distinct, np.arange(len(distinct)), _SHAPES), True),
         ):
-            has_one = wanted.is_not_null().to_numpy()[code] & at
-            replaced = np.where(has_one, len(distinct) * len(stand_ins) + code, replaced)
-            stand_ins.append(wanted)
-        answers = joined(pl.concat(stand_ins), replaced, offsets, by=" ")
-        # Two names side by side are one mask.
-        return answers.str.replace_all(rf"({NAME}|{NAME.title()}|{NAME.upper()})(?: (?i:{NAME}))+", "${1}")
+            known, number = encoded(wanted)
+            of_word = np.zeros(len(distinct), dtype=np.int64)
+            of_word[words] = len(stand_ins) + number.to_numpy()
+            places = np.flatnonzero((of_word > 0)[code] & at)
+            replaced[places] = of_word[code[places]]
+            stand_ins = pl.concat([stand_ins, known])
+        return stand_ins, replaced
 
     @staticmethod
     def are_seen(answers: pl.Series) -> Bools:
@@ -152,7 +220,7 @@ class StandIns:
         (recognizer,) = (one for one in self._settings.recognizers if one.name == "written_date")
         # Without boundaries of words, which cost Polars most; the recognizer has them, and sees what is left.
         patterns = ("(?i)" + pattern.regex.replace(r"\b", "") for pattern in recognizer.patterns or ())
-        return tuple(zip((_IN_A_YEAR,) * 2, patterns, (_DATE, _AMERICAN_DATE), strict=True))
+        return tuple(zip((r"(?:19|20)\d\d",) * 2, patterns, (_DATE, _AMERICAN_DATE), strict=True))
 
     def _names(self, distinct: pl.Series) -> _Names:
         """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
@@ -189,7 +257,8 @@ class StandIns:
             return all_do
 
         return _Names(
-            spelt=_spelt(words, length=len(distinct)),
+            spelt=_spelt(words, NAME.title()),
+            shouted=_spelt(words.filter(pl.col("word").str.contains(r"^\p{Lu}{2}")), NAME.upper()),
             always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
             greeted=throughout(capital | may_be_one),
             called=throughout(capital & may_be_one | is_name & (common < s.common_though_a_name_first)),
@@ -221,48 +290,20 @@ class StandIns:
         )
 
 
-def _spelt(words: pl.DataFrame, *, length: int) -> pl.Series:
-    """The name in place of each word, spelt like it; null for what is no word."""
-    small, shouted = (pl.col("word").str.contains(pattern) for pattern in (r"^\p{Ll}", r"^\p{Lu}{2}"))
-    name = (
-        pl.when(small)
-        .then(pl.lit(NAME))
-        .when(shouted)
-        .then(pl.lit(NAME.upper()))
-        .otherwise(pl.lit(NAME.title()))
-    )
-    spelt = words.select(pl.concat_str("opening", name, "closing").alias("spelt"))["spelt"]
-    return pl.repeat(None, length, dtype=pl.String, eager=True).scatter(words["of"], spelt)
+def _spelt(words: pl.DataFrame, name: str) -> Replaced:
+    spelt = words.select(pl.concat_str("opening", pl.lit(name), "closing").alias("spelt"))["spelt"]
+    return words["of"].to_numpy(), spelt
 
 
-def _numbers(distinct: pl.Series, *, digits: int) -> pl.Series:
-    """The number in place of each that is masked for its length alone, digit by digit; null for others."""
-    word = pl.col("word")
-    parts = word.str.extract_groups(_NUMBER).struct
-    front, number, closing = (parts.field(name) for name in ("1", "2", "3"))
-    in_digits = (
-        front.str.replace_all(r"\d", "1") + pl.lit(_DIGITS).str.slice(0, number.str.len_chars()) + closing
-    )
-    return (
-        distinct.rename("word")
-        .to_frame()
-        .select(
-            pl.when(word.str.contains(_NUMERIC_DATE))
-            .then(word.str.replace_all(r"\d{1,2}([./\-])", "11${1}").str.replace_all(r"\d", "1"))
-            .when(word.str.contains(_AMOUNT) & (word.str.count_matches(r"\d") >= digits))
-            .then(word.str.replace(r"\d{1,3}", "777").str.replace_all(r"\d", "7"))
-            .when(~word.str.contains(_YEAR))
-            .then(in_digits)
-        )
-        .to_series()
-    )
-
-
-def _shapes(distinct: pl.Series) -> pl.Series:
-    """What stands in for words of known shapes; null for others."""
-    word = pl.col("word")
-    stand_ins = (
-        pl.when(word.str.contains(shape)).then(word.str.replace(shape, stand_in))
-        for shape, stand_in in _SHAPES
-    )
-    return distinct.rename("word").to_frame().select(pl.coalesce(*stand_ins))["word"]
+def _reshaped(words: pl.Series, at: Ints, shapes: Shapes) -> Replaced:
+    """Which of some words are of a shape, and what the first of theirs makes of them."""
+    places, made = [at[:0]], [words.clear()]
+    for shape, changes in shapes:
+        is_one = words.gather(at).str.contains(shape).to_numpy()
+        one = words.gather(at[is_one])
+        for pattern, by in changes:
+            one = one.str.replace_all(pattern, by)
+        places.append(at[is_one])
+        made.append(one)
+        at = at[~is_one]
+    return np.concatenate(places), pl.concat(made)

@@ -47,7 +47,7 @@ def cut(texts: pl.Series) -> Tiles:
     """Cut texts without nulls into tiles."""
     lists = texts.str.extract_all(_TILE)
     counts = lists.list.len().to_numpy().astype(np.int64)
-    distinct, codes = encoded(lists)
+    distinct, codes = encoded_parts(lists)
     lengths = distinct.str.len_chars().to_numpy().astype(np.int64)[codes]
     ends = np.cumsum(lengths)
     boundaries = np.concatenate([[0], np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64))])
@@ -75,10 +75,36 @@ def following(values: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([values[1:], np.zeros_like(values[:1])])
 
 
-def encoded(lists: pl.Series) -> tuple[pl.Series, Ints]:
-    """The distinct parts of lists of texts, and which of them each part is."""
-    flat = lists.to_arrow().flatten().cast(pa.large_string()).dictionary_encode()
-    return pl.Series("tile", flat.dictionary, dtype=pl.String), flat.indices.to_numpy().astype(np.int64)
+def encoded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Each distinct text once, and which of them each text is; null stays null."""
+    return _encoded(texts.to_arrow())
+
+
+def encoded_parts(lists: pl.Series) -> tuple[pl.Series, Ints]:
+    """The same of the parts of lists without nulls, one list behind the other."""
+    distinct, numbers = _encoded(lists.to_arrow().flatten())
+    return distinct, numbers.to_numpy().astype(np.int64)
+
+
+def _encoded(texts: pa.Array) -> tuple[pl.Series, pl.Series]:
+    known = texts.cast(pa.large_string()).dictionary_encode()
+    return pl.Series("tile", known.dictionary, dtype=pl.String), pl.Series("number", known.indices)
+
+
+def encoded_rows(values: Ints, offsets: Ints) -> tuple[Ints, Ints, Ints]:
+    """The distinct rows of numbers, where a row reaches from one of the n + 1 offsets to the next.
+
+    Returns:
+        Values and offsets of the distinct rows, and which of them each of the n rows is.
+    """
+    buffers = [None, pa.py_buffer(offsets * values.itemsize), pa.py_buffer(values)]
+    rows = pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers).dictionary_encode()
+    _, ends, numbers = rows.dictionary.buffers()
+    return (
+        np.frombuffer(numbers, values.dtype),
+        np.frombuffer(ends, np.int64) // values.itemsize,
+        rows.indices.to_numpy().astype(np.int64),
+    )
 
 
 def rejoined(tiles: Tiles, codes: Ints, distinct: pl.Series) -> pl.Series:

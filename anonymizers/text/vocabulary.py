@@ -20,6 +20,8 @@ _PARTS = 3
 # Particles side by side in one name: `van der`.
 _PARTICLES = 2
 _VOTE_OF_A_NAME = 0.1
+# So many words in capitals, if they are half of a text, are shouted.
+LOUD = 3
 _TITLE_DOT = r"^\.? {1,2}$"
 
 
@@ -228,7 +230,7 @@ class _Words:
         upper = self._facts.is_upper[self._code]
         counted = np.bincount(self._text, upper, minlength=self._texts)
         words = np.bincount(self._text, self._is_word, minlength=self._texts)
-        loud = (counted >= 3) & (counted >= 0.5 * words)
+        loud = (counted >= LOUD) & (counted >= 0.5 * words)
         return upper & loud[self._text]
 
     def _addressed(self, capital: Bools, named: Bools, common: NDArray[np.float32]) -> Bools:

@@ -22,9 +22,13 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text("before")
 
-    with pytest.raises(OSError, match="full"), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise OSError("full")
+    def fill() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fill()
 
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]

@@ -18,10 +18,12 @@ LONG = 4
     ("text", "stand_in"),
     [
         ("Hi Siya, your order 123456 is late", "Hi Hildburg, your order 4711 is late"),
-        ("hola siya, ¡listo!", "hola hildburg, ¡listo!"),
+        ("hola siya, ¡listo!", "hola Hildburg, ¡listo!"),
+        ("Hi SIYA, our sale is on", "Hi Hildburg, our sale is on"),
+        ("HI SIYA, OUR SALE IS ON", "HI HILDBURG, OUR SALE IS ON"),
         ("Dear Anna-Lena Wulf, thank you", "Dear Hildburg, thank you"),
         ("valid until 16. März 2026, see you", "valid until 1 may 2011, see you"),
-        ("due on 3/4/26 or 03.04.2026", "due on 11/11/11 or 11.11.1111"),
+        ("due on 3/4/26 or 03.04.2026", "due on 11/11/1111 or 11.11.1111"),
         ("pay 212,45 € now", "pay 777,77 € now"),
         ("see https://go.example.com/eUsYBBng now", "see https://go.example.com/welcome now"),
         ("mail ada_c@example.org, please", "mail hildburg@example.com, please"),
@@ -38,7 +40,10 @@ LONG = 4
 def test_what_is_masked_anyway_gives_way_to_one_of_its_kind(text, stand_in):
     texts = pl.Series([text, "beside it"])
 
-    assert StandIns(SCRUBBER._lexicon, load_settings()).of(texts).to_list() == [stand_in, "beside it"]
+    alike = SCRUBBER._stand_ins.of(texts)
+
+    assert alike.stand_ins.gather(alike.of).to_list() == [stand_in, "beside it"]
+    assert alike.is_replaced.tolist() == [text != stand_in, False]
     # A series can be changed in place.
     assert texts.to_list() == [text, "beside it"]
 
@@ -56,7 +61,7 @@ def test_the_name_is_one_that_is_masked_in_whatever_text_it_stands():
 def test_texts_of_a_template_have_few_stand_ins(generated, least):
     texts = pl.Series([labelled.text for labelled in generated(4_000)])
 
-    assert texts.n_unique() / SCRUBBER._stand_ins.of(texts).n_unique() >= least / 4
+    assert texts.n_unique() / len(SCRUBBER._stand_ins.of(texts).stand_ins) >= least / 4
 
 
 @pytest.mark.parametrize("generated", [campaign, error_logs])
