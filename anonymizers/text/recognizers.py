@@ -101,7 +101,7 @@ class FindingPattern:
     def _in_context(self, score: float, before: str) -> float:
         if not self.context or score == 1:
             return score
-        words = " ".join(before.lower().split()[-_CONTEXT_WORDS:])
+        words = " ".join(before.rsplit(None, _CONTEXT_WORDS)[-_CONTEXT_WORDS:]).lower()
         supported = any(word in words for word in self.context)
         return min(1.0, max(score + _WITH_CONTEXT, _AT_LEAST)) if supported else score
 

@@ -197,26 +197,36 @@ def _lay(spans: list[Span], tiles: Tiles, kinds: Ints, names: list[str], *, name
     found = np.zeros(len(tiles), dtype=np.bool_)
     if not spans:
         return found
-    spans = sorted(spans, key=lambda span: (span.score, span.end - span.start))
-    texts = np.array([span.text for span in spans])
-    starts = tiles.text_start[texts] + np.array([span.start for span in spans])
-    ends = tiles.text_start[texts] + np.array([span.end for span in spans])
+    texts, starts, ends = (
+        np.array([getattr(span, name) for span in spans]) for name in ("text", "start", "end")
+    )
+    scores = np.array([span.score for span in spans])
+    numbers = {name: number for number, name in enumerate(names)}
+    named = np.array([numbers.setdefault(f"<{span.entity}>", len(numbers)) for span in spans])
+    names[:] = numbers
+    starts, ends = tiles.text_start[texts] + starts, tiles.text_start[texts] + ends
     ends_of_tiles = np.append(tiles.start[1:], tiles.text_start[-1])
     firsts = np.searchsorted(tiles.start, starts, side="right") - 1
     lasts = np.searchsorted(tiles.start, ends, side="left") - 1
     is_between = tiles.between()[tiles.codes]
     begins = firsts + (is_between[firsts] & (tiles.start[firsts] < starts))
     stops = lasts + 1 - (is_between[lasts] & (ends_of_tiles[lasts] > ends))
-    numbers = {name: number for number, name in enumerate(names)}
-    for span, begin, stop in zip(spans, begins, stops, strict=True):
-        found[begin:stop] = True
-        if span.score >= named_from:
-            kinds[begin:stop] = numbers.setdefault(f"<{span.entity}>", len(numbers))
-        else:
-            touched = kinds[begin:stop]
-            touched[touched == Kind.KEPT] = Kind.NUMBER
-    names[:] = numbers
+    surest_last = np.lexsort((ends - starts, scores))
+    of_span, touched = _unrolled(begins[surest_last], stops[surest_last])
+    found[touched] = True
+    is_named = scores[surest_last][of_span] >= named_from
+    doubtful = touched[~is_named]
+    kinds[doubtful[kinds[doubtful] == Kind.KEPT]] = Kind.NUMBER
+    # Of several values for one place NumPy assigns the last.
+    kinds[touched[is_named]] = named[surest_last][of_span[is_named]]
     return found
+
+
+def _unrolled(begins: Ints, stops: Ints) -> tuple[Ints, Ints]:
+    """All numbers from each beginning up to its end, one range behind the other, and the range of each."""
+    lengths = np.maximum(stops - begins, 0)
+    of_range = np.repeat(np.arange(len(lengths)), lengths)
+    return of_range, np.arange(len(of_range)) - np.repeat(np.cumsum(lengths) - lengths - begins, lengths)
 
 
 def _tied(tiles: Tiles, kinds: Ints) -> tuple[Ints, Bools]:
