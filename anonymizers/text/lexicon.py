@@ -17,6 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from anonymizers.text.loading import uncollected
+
 # Attributes of Faker's providers that hold names; others hold formats, titles, names of languages.
 _OF_PEOPLE = ("first_", "middle_", "last_", "unisex_", "male_", "female_")
 _OF_PLACES = frozenset(
@@ -42,6 +44,8 @@ _OF_PLACES = frozenset(
 )
 _WORD = r"[\p{L}\p{M}]+"
 _ZIPF_PER_BILLION = 9
+# As the thousandth word of a language.
+_COMMON = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Lexicon:
     is_country: NDArray[np.bool_]
 
 
+@uncollected()
 def load_lexicon(*, languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> Lexicon:
     """Read all word lists; about a second.
 
@@ -75,7 +80,7 @@ def load_lexicon(*, languages: Sequence[str], harmless: Mapping[str, Iterable[st
         harmless: Words to be taken for common in a language beyond what wordfreq knows; a language that
             stands here alone is made of them.
     """
-    frame = _frequencies(languages, harmless)
+    spoken, words, zipf = _frequencies(languages, harmless)
     people = _bare_words(_people()).group_by("word").agg(pl.col("of").n_unique().alias("name_lists"))
     countries = _bare_words({0: set(_countries_and_large_cities(languages))})
     places = _bare_words({0: set(_places())})
@@ -86,11 +91,10 @@ def load_lexicon(*, languages: Sequence[str], harmless: Mapping[str, Iterable[st
         .with_columns(pl.col("is_place").fill_null(False) | pl.col("is_country"))
         .sort("word")
     )
-    spoken = tuple(frame.columns[1:])
     return Lexicon(
         languages=spoken,
-        words=frame["word"],
-        zipf=frame.select(spoken).to_numpy().astype(np.float32),
+        words=words,
+        zipf=zipf,
         bare=known["word"],
         name_lists=known["name_lists"].to_numpy().astype(np.int32),
         is_place=known["is_place"].to_numpy(),
@@ -110,26 +114,24 @@ def bare(words: pl.Series) -> pl.Series:
     return words.str.to_lowercase().str.normalize("NFD").str.replace_all(r"\p{M}", "")
 
 
-def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> pl.DataFrame:
+def _frequencies(
+    languages: Sequence[str], harmless: Mapping[str, Iterable[str]]
+) -> tuple[tuple[str, ...], pl.Series, NDArray[np.float32]]:
+    """The languages, all words in order, and how common each word is in each language."""
     import wordfreq
 
     tables = {}
     for language in dict.fromkeys((*languages, *harmless)):
         known = wordfreq.get_frequency_dict(language, wordlist="small") if language in languages else {}
-        # As common as the thousandth word of a language.
-        more = dict.fromkeys(harmless.get(language, ()), 1e-4)
-        tables[language] = pl.DataFrame(
-            {"word": [*known, *more], language: [*known.values(), *more.values()]},
-            schema={"word": pl.String, language: pl.Float64},
-        )
-    frames = [
-        table.group_by("word").agg(pl.col(language).max().log10() + _ZIPF_PER_BILLION)
-        for language, table in tables.items()
-    ]
-    joined = frames[0]
-    for frame in frames[1:]:
-        joined = joined.join(frame, on="word", how="full", coalesce=True)
-    return joined.fill_null(0.0).sort("word")
+        more = {word: max(_COMMON, known.get(word, 0)) for word in harmless.get(language, ())}
+        tables[language] = known | more
+    spoken = {language: pl.Series("word", list(table), dtype=pl.String) for language, table in tables.items()}
+    words = pl.concat(list(spoken.values())).unique().sort()
+    zipf = np.zeros((len(words), len(tables)), dtype=np.float32)
+    for column, (language, table) in enumerate(tables.items()):
+        frequencies = np.log10(np.fromiter(table.values(), np.float64)) + _ZIPF_PER_BILLION
+        zipf[positions(words, spoken[language]), column] = frequencies
+    return tuple(tables), words, zipf
 
 
 def _people() -> dict[int, set[str]]:

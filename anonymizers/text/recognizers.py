@@ -11,6 +11,7 @@ import regex  # type: ignore[import-untyped]
 from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
 from anonymizers.text.gates import Gates, fast
+from anonymizers.text.loading import uncollected
 from anonymizers.text.settings import PATTERN_FLAGS, RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Recognizers:
         RecognizerError: One cannot be used as it is declared.
     """
 
+    @uncollected()
     def __init__(self, settings: TextSettings) -> None:
         self._seconds = settings.recognition.pattern_milliseconds / 1000
         self._most = settings.recognition.most_finds
