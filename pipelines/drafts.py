@@ -42,7 +42,7 @@ def draft(path: Path, *, name: str, scrubber: TextScrubber) -> str:
 
 def _head(sample: Sample, name: str) -> Iterator[str]:
     yield f"# Drafted from {sample.rows} sampled rows. It loads when every {UNDECIDED} is decided."
-    yield "# Hints, not decisions: they come from what would be masked as free text, and from names of columns."
+    yield "# Hints, not decisions: they come from what is masked in free text, and from names of columns."
     yield f"source: {name}  # <source>__<entity>, the name of this file"
     yield f'description: {UNDECIDED}  # begins with the grain: "One row per ..."'
     yield f"owner: {UNDECIDED}"

@@ -44,7 +44,9 @@ _BEGINS_PLAIN = r"^(?:[¡¿\"']?\p{L}|[(<\[+]|$)"
 _ENDS_PLAIN = r"(?:\p{L}[\"'!?.,;:]{0,3}|[)>\]][\"'!?.,;:]{0,3}|^)$"
 _WORD = rf"^({_OPENING})(\p{{L}}+(?:-\p{{L}}+)?)({_CLOSING})$"
 _CASED = r"^(?:\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?)$"
-# Words that are masked for what they are like, and what makes of each one that is masked, too.
+# Words that are masked for what they are like, and what makes of each one that is masked, too. Longer ones
+# are left alone.
+_LONGEST_SHAPE = 128
 Shapes = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 _SHAPES: Shapes = (
     (
@@ -59,7 +61,6 @@ _SHAPES: Shapes = (
     (r"^wamid\.[A-Za-z0-9+/=_\-]+$", ((r"^.*$", "wamid.A4711B4711"),)),
     (r"^[a-f]*(?:[0-9]+[a-f]+){2,}[0-9]*$", ((r"^.*$", "4711a4711b"),)),
 )
-_LONGEST_SHAPE = 128
 # The same, where no digits stand beside them: dates, amounts of four digits or more, and one number of three
 # to six digits that is no year, behind whatever is no address of any kind.
 _NUMBERS: Shapes = (
@@ -135,13 +136,13 @@ class StandIns:
         self._settings = settings
 
     def of(self, texts: pl.Series) -> Alike:
-        """The stand-ins of texts; a text of its own where nothing is known to be masked."""
+        """The stand-ins of texts, of one at least; a text's own where nothing is known to be masked."""
         with_spans = self._with_spans(texts)
         lists = with_spans.str.split(" ")
         distinct, code = encoded_parts(lists)
         offsets = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
         words, stand_ins = self._replaced(distinct, code, offsets)
-        differs = np.logical_or.reduceat(stand_ins != code, offsets[:-1]) if len(texts) else False
+        differs = np.logical_or.reduceat(stand_ins != code, offsets[:-1])
         rows, ends, row = encoded_rows(stand_ins, offsets)
         # Two names side by side are one mask.
         known, number = encoded(

@@ -92,19 +92,17 @@ def _encoded(texts: pa.Array) -> tuple[pl.Series, pl.Series]:
 
 
 def encoded_rows(values: Ints, offsets: Ints) -> tuple[Ints, Ints, Ints]:
-    """The distinct rows of numbers, where a row reaches from one of the n + 1 offsets to the next.
+    """The distinct rows of numbers, where each of the n rows reaches from one of n + 1 offsets to the next.
 
     Returns:
-        Values and offsets of the distinct rows, and which of them each of the n rows is.
+        Values and offsets of the distinct rows, and which of them each row is.
     """
     buffers = [None, pa.py_buffer(offsets * values.itemsize), pa.py_buffer(values)]
     rows = pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers).dictionary_encode()
-    _, ends, numbers = rows.dictionary.buffers()
-    return (
-        np.frombuffer(numbers, values.dtype),
-        np.frombuffer(ends, np.int64) // values.itemsize,
-        rows.indices.to_numpy().astype(np.int64),
-    )
+    _, ends, content = rows.dictionary.buffers()
+    bounds = np.frombuffer(ends, np.int64, len(rows.dictionary) + 1) // values.itemsize
+    distinct = np.frombuffer(content, values.dtype, bounds[-1])
+    return distinct, bounds, rows.indices.to_numpy().astype(np.int64)
 
 
 def rejoined(tiles: Tiles, codes: Ints, distinct: pl.Series) -> pl.Series:
