@@ -27,18 +27,19 @@ from anonymizers.text.tiles import (
     joined,
     previous,
 )
-from anonymizers.text.vocabulary import LOUD
+from anonymizers.text.vocabulary import INFLECTS, LONGEST_ENDING, LOUD, PARTICLES, SURNAMES
 
 # A name of Faker's that wordfreq does not know: masked in whatever text it stands.
 NAME = "hildburg"
 # How far names reach: `Ana Maria` draws in two more words on either side.
 _DRAWN = 2
 _PAGE = "welcome"
-_DATE, _AMERICAN_DATE = "1 may 2011", "may 1, 2011"
+_DATE = "11.11.2011"
 
 _OPENING, _CLOSING = r"[¡¿(\"']?", r"[)\"'!?.,;:]{0,3}"
 _NO_YEAR = r"(?:[03-9]\d|1[0-8]|2[1-9])\d\d"
 _STOPS = r"[)!?.,;:]{0,2}"
+_ENDING = rf"{INFLECTS}\p{{Ll}}{{1,{LONGEST_ENDING}}}\)?$"
 # What a name may stand before and behind: words, and what is in brackets. With a number it may be an address.
 _BEGINS_PLAIN = r"^(?:[¡¿\"']?\p{L}|[(<\[+]|$)"
 _ENDS_PLAIN = r"(?:\p{L}[\"'!?.,;:]{0,3}|[)>\]][\"'!?.,;:]{0,3}|^)$"
@@ -66,7 +67,7 @@ _SHAPES: Shapes = (
 _NUMBERS: Shapes = (
     (
         rf"^\d{{1,2}}[./\-]\d{{1,2}}[./\-](?:\d\d)?\d\d{_STOPS}$",
-        ((r"\d+", "11"), (rf"11({_STOPS})$", "1111${1}")),
+        ((r"^.*\d", _DATE),),
     ),
     (
         r"^[^\p{L}\p{N}]?(?:\d\d\d?[.,]\d\d|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d\d)?)[€)!?.,;:]{0,2}$",
@@ -114,6 +115,8 @@ class _Names:
         shouted: The same of words in capitals, with the name in capitals.
         always: Masked in every language, wherever it stands.
         greeted: Masked behind a greeting.
+        within: Masked within a sentence.
+        surname: Masked behind somebody who is greeted.
         called: Masked at the beginning of a text, before a comma.
         after_another: Masked behind a name.
         before_another: Masked before a name.
@@ -123,6 +126,8 @@ class _Names:
     shouted: Replaced
     always: Bools
     greeted: Bools
+    within: Bools
+    surname: Bools
     called: Bools
     after_another: Bools
     before_another: Bools
@@ -144,11 +149,8 @@ class StandIns:
         words, stand_ins = self._replaced(distinct, code, offsets)
         differs = np.logical_or.reduceat(stand_ins != code, offsets[:-1])
         rows, ends, row = encoded_rows(stand_ins, offsets)
-        # Two names side by side are one mask.
         known, number = encoded(
-            joined(words, rows, ends, by=" ").str.replace_all(
-                rf"({NAME.title()}|{NAME.upper()})(?: (?i:{NAME}))+", "${1}"
-            )
+            joined(words, rows, ends, by=" ").str.replace_all(self._names_in_row, "${1} ${1}")
         )
         return Alike(known, number.to_numpy()[row], (with_spans != texts).to_numpy() | differs)
 
@@ -170,7 +172,7 @@ class StandIns:
         among_words = ~(before(~where(_ENDS_PLAIN)) | after(~where(_BEGINS_PLAIN)))
         is_number = has_digits.to_numpy()[code]
         names = self._names(distinct)
-        bare_words = distinct.str.strip_chars(r"¡¿(\"'").str.to_lowercase()
+        bare_words = distinct.str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
         greets, begins, ends = (
             bare_words.is_in(list(words)).to_numpy()[code]
             for words in (
@@ -181,8 +183,11 @@ class StandIns:
         )
         greeted = before(greets | ends & before(begins))
         called = is_first[:-1] & where(r",$")
-        is_name = names.always[code] | names.greeted[code] & greeted | names.called[code] & called
-        is_open = where(r"\p{L}$")
+        is_open, is_within = where(r"\p{L}$"), before(where(r"[\p{L},]$"))
+        is_name = names.greeted[code] & greeted
+        for _ in range(SURNAMES):
+            is_name |= names.surname[code] & before(is_name & is_open)
+        is_name |= names.always[code] | names.within[code] & is_within | names.called[code] & called
         for _ in range(_DRAWN):
             is_name &= among_words
             is_name |= names.after_another[code] & before(is_name & is_open)
@@ -207,6 +212,17 @@ class StandIns:
             stand_ins = pl.concat([stand_ins, known])
         return stand_ins, replaced
 
+    @cached_property
+    def _names_in_row(self) -> str:
+        """A name or two side by side, be it with particles (`da Silva e Souza`): one mask in either case.
+
+        Both are made two, not one: with fewer words that it does not know, a text of no known language would
+        seem to be in one.
+        """
+        particles = "|".join(sorted(self._settings.particles))
+        another = rf" (?i:(?:(?:{particles}) ){{0,{PARTICLES}}}{NAME})"
+        return rf"({NAME.title()}|{NAME.upper()})(?:{another})?"
+
     @staticmethod
     def are_seen(answers: pl.Series) -> Bools:
         """In which answers something stayed of what stands in for others."""
@@ -226,7 +242,7 @@ class StandIns:
         # Without boundaries of words, which cost Polars most; the recognizer has them, and sees what is left.
         patterns = ("(?i)" + pattern.regex.replace(r"\b", "") for pattern in recognizer.patterns or ())
         signs = (f"{before} (?:19|20)[0-9]{{2}}" for before in ("[A-Za-z.,]", "[0-9],?"))
-        return tuple(zip(signs, patterns, (_DATE, _AMERICAN_DATE), strict=True))
+        return tuple((*each, _DATE) for each in zip(signs, patterns, strict=True))
 
     def _names(self, distinct: pl.Series) -> _Names:
         """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
@@ -267,6 +283,8 @@ class StandIns:
             shouted=_spelt(words.filter(pl.col("word").str.contains(r"^\p{Lu}{2}")), NAME.upper()),
             always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
             greeted=throughout(capital | may_be_one),
+            within=throughout(capital & may_be_one),
+            surname=throughout(is_name & (common < s.common_though_a_name_within)),
             called=throughout(capital & may_be_one | is_name & (common < s.common_though_a_name_first)),
             after_another=throughout(capital),
             before_another=throughout(capital & (may_be_one | (common < s.common_beside_a_name))),

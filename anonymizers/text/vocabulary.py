@@ -18,11 +18,19 @@ _JOIN = r"^[\s,.\-/\\#&()'’>+_]{1,6}$"
 _ENDS_SENTENCE = r"[.!?:;\n\"“”„»«|•*>]"
 _PARTS = 3
 # Particles side by side in one name: `van der`.
-_PARTICLES = 2
+PARTICLES = 2
 _VOTE_OF_A_NAME = 0.1
 # So many words in capitals, if they are half of a text, are shouted.
 LOUD = 3
 _TITLE_DOT = r"^\.? {1,2}$"
+# How many names may follow the first of who is greeted.
+SURNAMES = 2
+# What ties the ending of another gender to a greeting or a title: `Liebe/r`, `Estimado(a)`, `geehrte:r`.
+INFLECTS = r"[/(*:_·]-?"
+LONGEST_ENDING = 2
+# Letters before it are of a currency: `R$`, `US$`.
+_DOLLAR = r"^\$"
+_LONGEST_CURRENCY = 2
 
 
 class Kind(IntEnum):
@@ -53,6 +61,8 @@ class _Facts:
     ends: Bools
     follows_title: Bools
     is_comma: Bools
+    inflects: Bools
+    is_dollar: Bools
     is_always_name: Bools
     is_no_name: Bools
     greets: Bools
@@ -110,6 +120,8 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         ends=matches(_ENDS_SENTENCE),
         follows_title=matches(_TITLE_DOT),
         is_comma=matches(r"^,\s"),
+        inflects=matches(f"^{INFLECTS}$"),
+        is_dollar=matches(_DOLLAR),
         is_always_name=stem.is_in(list(settings.names)).to_numpy(),
         is_no_name=is_in(settings.no_names),
         greets=is_in(settings.greetings),
@@ -147,6 +159,12 @@ class _Words:
         self._is_number = facts.is_number[self._code]
         self._is_word = facts.is_word[self._code]
         self._length = facts.length[self._code]
+        self._is_currency = facts.is_dollar[after] & (self._length <= _LONGEST_CURRENCY)
+        inflected = between & facts.inflects[before] & (self._length <= LONGEST_ENDING)
+        self._greets = facts.greets[self._code]
+        self._greets |= inflected & previous(self._greets)
+        self._titles = facts.titles[self._code]
+        self._titles |= inflected & previous(self._titles)
 
     def kinds(self, languages: tuple[str, ...]) -> tuple[Kinds, Bools]:
         """What each word or number is masked as; which have nothing against them but that they are rare."""
@@ -178,9 +196,10 @@ class _Words:
             | (self._length > s.longest_word)
             | unknown_language[self._text]
         )
-        masked = unreleased & ~self._facts.is_no_name[code] | self._addressed(capital, named, common)
+        harmless = self._facts.is_no_name[code] | self._is_currency
+        masked = unreleased & ~harmless | self._addressed(capital, named, common)
         masked &= self._is_word
-        masked &= ~(self._facts.titles[code] | self._facts.greets[code])
+        masked &= ~(self._titles | self._greets)
         masked |= self._long_numbers()
         masked |= self._in_row(self._length == 1, least=s.spelt_letters) & self._is_word
         spelt = self._in_row(self._facts.is_number_word[code] | self._is_number, least=s.spelt_digits)
@@ -234,19 +253,22 @@ class _Words:
         return upper & loud[self._text]
 
     def _addressed(self, capital: Bools, named: Bools, common: NDArray[np.float32]) -> Bools:
-        """Who follows a greeting or a title."""
+        """Who follows a greeting or a title, by all names."""
         code, most = self._code, self._settings.common_though_a_name_within
         of_two = self._facts.ends_greeting[code] & previous(self._facts.begins_greeting[code]) & self._joined
-        greets = previous(self._facts.greets[code] | of_two) & self._joined & ~self._first
-        titles = previous(self._facts.titles[code]) & self._titled
+        greets = previous(self._greets | of_two) & self._joined & ~self._first
+        titles = previous(self._titles) & self._titled
         somebody = (capital | named & (common < most)) & ~self._facts.after_greeting[code]
         addressed: Bools = (greets | titles) & somebody & self._is_word
+        for _ in range(SURNAMES):
+            surname = previous(addressed) & self._titled & ~self._first & named & (common < most)
+            addressed |= surname & ~self._facts.after_greeting[code] & self._is_word
         return addressed
 
     def _beside_telling(self, named: Bools) -> Bools:
         """Words that a greeting, a title, a street or somebody's name beside them may make a name."""
         code = self._code
-        calls = self._facts.greets[code] | self._facts.titles[code]
+        calls = self._greets | self._titles
         tells = self._facts.is_street[code] | named & self._facts.has_capital[code]
         told: Bools = previous(calls | tells) & self._follows | following(tells & self._follows)
         # `dear customer …`: whoever is called may be named by the second word.
@@ -292,12 +314,12 @@ class _Words:
         least = np.where(named, s.common_though_a_name_within, s.common_beside_a_name)
         exempt = (
             self._first & (self._length > 1) & (common >= least) & ~self._facts.is_beginning[code]
-            | self._facts.greets[code]
-            | self._facts.titles[code]
+            | self._greets
+            | self._titles
         )
         member = (self._is_word & capital & ~exempt) | self._is_number | masked | self._facts.is_street[code]
         behind = ahead = particle & False
-        for _ in range(_PARTICLES):
+        for _ in range(PARTICLES):
             behind = particle & self._joined & previous(masked | behind)
             ahead = particle & following(self._joined & (masked | ahead))
         member |= behind & ahead
