@@ -9,12 +9,14 @@ import polars as pl
 import pyarrow as pa
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
 from duckdb import DuckDBPyConnection
 from duckdb.func import PythonUDFType
 from duckdb.sqltypes import INTEGER, VARCHAR
 
 from pipelines.contract import load_contracts
 from pipelines.runtime import view_schema
+from pipelines.settings import home_from_environment
 from pipelines.surrogates import record_keys, surrogate
 from warehouse.errors import StoreError
 from warehouse.home import Home
@@ -26,8 +28,8 @@ class Plugin(BasePlugin):
     """Makes a connection that sees `memory.store.*` and `warehouse`; keys stay in this process's memory."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Take the home directory and the memory limit from the profile."""
-        self._home = Home(Path(plugin_config["home"]))
+        """Find the warehouse, and take the memory limit from the profile."""
+        self._home = _home()
         self._memory_limit = str(plugin_config["memory_limit"])
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:  # noqa: ARG002
@@ -47,6 +49,15 @@ class Plugin(BasePlugin):
             raise StoreError("store", f"it could not be opened for dbt ({type(error).__name__})") from None
         register_surrogate(conn, keyring)
         register_record_key(conn, keyring)
+
+
+def _home() -> Home:
+    """The warehouse below which dbt was told to write; run by hand, the one that the environment names.
+
+    Not by a variable or by the profile: with either another dbt would read the whole project again.
+    """
+    target = get_flags().TARGET_PATH  # type: ignore[no-untyped-call]
+    return Home.of_dbt_target(Path(target)) if target else home_from_environment()
 
 
 def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> None:

@@ -1,6 +1,5 @@
 """Cubes and marts: runs dbt in this process, some days in one go, in memory that does not grow with them."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -306,8 +305,6 @@ def _common_arguments(home: Home) -> list[str]:
         *("--log-level", "none"),
         *("--log-level-file", "none"),
         "--no-write-json",
-        # A path is no secret. Not by the environment, which this process shares with others.
-        *("--vars", json.dumps({"home": str(home.root)})),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Home:
     @property
     def dbt_target(self) -> Path:
         return self.data / "dbt" / "target"
+
+    @classmethod
+    def of_dbt_target(cls, path: Path) -> Self:
+        """The warehouse whose `dbt_target` a directory is."""
+        return cls(path.parents[2])
 
     @property
     def dbt_logs(self) -> Path:
