@@ -7,7 +7,7 @@ scrubbed one by one.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -229,11 +229,16 @@ class StandIns:
         return answers.str.contains(rf"(?i){NAME}|/{_PAGE}|\d{{3}}").to_numpy()
 
     def _with_spans(self, texts: pl.Series) -> pl.Series:
-        for sign, pattern, stand_in in (*self._dates, *_SPANS):
-            at = texts.str.contains(sign).arg_true()
-            if len(at):
-                texts = texts.clone().scatter(at, texts.gather(at).str.replace_all(pattern, stand_in))
-        return texts
+        spans = (*self._dates, *_SPANS)
+        at = texts.str.contains(_any_of(sign for sign, _, _ in spans)).arg_true()
+        if not len(at):
+            return texts
+        some = texts.gather(at)
+        for sign, pattern, stand_in in spans:
+            has_sign = some.str.contains(sign).arg_true()
+            if len(has_sign):
+                some = some.scatter(has_sign, some.gather(has_sign).str.replace_all(pattern, stand_in))
+        return texts.clone().scatter(at, some)
 
     @cached_property
     def _dates(self) -> tuple[tuple[str, str, str], ...]:
@@ -334,3 +339,7 @@ def _reshaped(words: pl.Series, at: Ints, shapes: Shapes) -> Replaced:
         made.append(one)
         at = at[~is_one]
     return np.concatenate(places), pl.concat(made)
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)

@@ -100,6 +100,8 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
     zipf = np.where((known >= 0)[:, None], lexicon.zipf[known], np.float32(0))
     named = positions(lexicon.bare, bare(stem))
 
+    length = distinct.str.len_chars().to_numpy().astype(np.int64)
+
     def is_in(words: Words) -> Bools:
         return lower.is_in(list(words)).to_numpy()
 
@@ -109,7 +111,7 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
     return _Facts(
         is_word=matches(r"^[\p{L}\p{M}]"),
         is_number=matches(r"^\p{Nd}"),
-        length=distinct.str.len_chars().to_numpy().astype(np.int64),
+        length=length,
         has_capital=matches(r"^\p{Lu}"),
         is_upper=matches(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
         zipf=zipf,
@@ -133,7 +135,10 @@ def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Fa
         is_particle=is_in(settings.particles),
         is_beginning=is_in(settings.beginnings),
         is_number_word=is_in(settings.number_words),
-        may_count=matches(rf"^\p{{Ll}}{{{settings.counting.shortest},{settings.vocabulary.longest_word}}}$"),
+        # Not as a counted repeat, which costs ten times all others to compile.
+        may_count=matches(r"^\p{Ll}+$")
+        & (length >= settings.counting.shortest)
+        & (length <= settings.vocabulary.longest_word),
     )
 
 
