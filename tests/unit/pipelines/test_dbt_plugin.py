@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from pipelines.dbt_plugin import register_surrogate
+from warehouse.home import Home
 
 
 class OneKeyEach:
@@ -63,3 +64,9 @@ def test_values_survive_being_passed_on(connection):
     assert all(
         re.fullmatch("[0-9a-f]{16}", key) for (rows,) in [tuple(results)] for row in rows for key in row[1:]
     )
+
+
+def test_the_warehouse_is_found_by_where_dbt_writes(tmp_path):
+    home = Home(tmp_path / "home")
+
+    assert Home.of_dbt_target(home.dbt_target) == home
