@@ -57,7 +57,7 @@ def _home() -> Home:
     Not by a variable or by the profile: with either another dbt would read the whole project again.
     """
     target = get_flags().TARGET_PATH  # type: ignore[no-untyped-call]
-    return Home.of_dbt_target(Path(target)) if target else home_from_environment()
+    return (target and Home.of_dbt_target(Path(target))) or home_from_environment()
 
 
 def register_surrogate(connection: DuckDBPyConnection, keyring: KeyStore) -> None:

@@ -56,9 +56,11 @@ class Home:
         return self.data / "dbt" / "target"
 
     @classmethod
-    def of_dbt_target(cls, path: Path) -> Self:
-        """The warehouse whose `dbt_target` a directory is."""
-        return cls(path.parents[2])
+    def of_dbt_target(cls, path: Path) -> Self | None:
+        """The warehouse whose `dbt_target` a directory is; None = of none."""
+        root = path.absolute().parents[2:3]
+        home = cls(root[0]) if root else None
+        return home if home and home.dbt_target == path.absolute() else None
 
     @property
     def dbt_logs(self) -> Path:

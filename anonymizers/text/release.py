@@ -65,10 +65,11 @@ class ReleasingScrubber:
         alike = self._stand_ins.of(texts)
         marked = self._marked(alike.stand_ins, counted)
         answers = marked.written()
-        is_alone = StandIns.are_seen(answers)[alike.of]
+        is_alone = StandIns.are_seen(answers)[alike.of] & alike.is_replaced
         if self._settings.site_recognizers:
-            is_alone |= self._is_for_site(alike.stand_ins)[alike.of] | self._is_for_site(texts)
-        is_alone &= alike.is_replaced
+            replaced = np.flatnonzero(alike.is_replaced)
+            is_for_site = self._is_for_site(alike.stand_ins)[alike.of[replaced]]
+            is_alone[replaced] |= is_for_site | self._is_for_site(texts.gather(replaced))
         answers = answers.gather(alike.of)
         alone = self._marked(texts.filter(is_alone), counted) if is_alone.any() else None
         if alone is not None:

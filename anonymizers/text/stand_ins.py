@@ -7,7 +7,7 @@ scrubbed one by one.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -146,9 +146,9 @@ class StandIns:
         lists = with_spans.str.split(" ")
         distinct, code = encoded_parts(lists)
         offsets = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
-        words, stand_ins = self._replaced(distinct, code, offsets)
-        differs = np.logical_or.reduceat(stand_ins != code, offsets[:-1])
-        rows, ends, row = encoded_rows(stand_ins, offsets)
+        words, replaced = self._replaced(distinct, code, offsets)
+        differs = np.logical_or.reduceat(replaced != code, offsets[:-1])
+        rows, ends, row = encoded_rows(replaced, offsets)
         known, number = encoded(
             joined(words, rows, ends, by=" ").str.replace_all(self._names_in_row, "${1} ${1}")
         )
@@ -230,7 +230,7 @@ class StandIns:
 
     def _with_spans(self, texts: pl.Series) -> pl.Series:
         spans = (*self._dates, *_SPANS)
-        at = texts.str.contains(_any_of(sign for sign, _, _ in spans)).arg_true()
+        at = texts.str.contains("|".join(sign for sign, _, _ in spans)).arg_true()
         if not len(at):
             return texts
         some = texts.gather(at)
@@ -268,14 +268,13 @@ class StandIns:
         is_name = is_known & (self._lexicon.name_lists[known] > 0)
         is_place = is_known & self._lexicon.is_place[known]
         is_country = is_known & self._lexicon.is_country[known]
-        common, means_something = (
-            self._common(half),
-            half.str.to_lowercase().is_in(self._meaning).to_numpy(),
-        )
+        common = self._common(half)
+        means_something = half.str.to_lowercase().is_in(self._meaning).to_numpy()
         # One capital: words in capitals throughout may be shouted.
         capital = half.str.contains(r"^\p{Lu}\p{Ll}").to_numpy()
         is_rare = common < np.where(capital, s.common_though_a_name_first, s.common_though_a_name)
         may_be_one = is_known & (common < s.common_though_a_name_within)
+        is_written_as_one = capital & may_be_one
 
         def throughout(holds: Bools) -> Bools:
             all_do = np.zeros(len(distinct), dtype=bool)
@@ -288,9 +287,9 @@ class StandIns:
             shouted=_spelt(words.filter(pl.col("word").str.contains(r"^\p{Lu}{2}")), NAME.upper()),
             always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
             greeted=throughout(capital | may_be_one),
-            within=throughout(capital & may_be_one),
-            surname=throughout(is_name & (common < s.common_though_a_name_within)),
-            called=throughout(capital & may_be_one | is_name & (common < s.common_though_a_name_first)),
+            within=throughout(is_written_as_one),
+            surname=throughout(is_name & may_be_one),
+            called=throughout(is_written_as_one | is_name & (common < s.common_though_a_name_first)),
             after_another=throughout(capital),
             before_another=throughout(capital & (may_be_one | (common < s.common_beside_a_name))),
         )
@@ -339,7 +338,3 @@ def _reshaped(words: pl.Series, at: Ints, shapes: Shapes) -> Replaced:
         made.append(one)
         at = at[~is_one]
     return np.concatenate(places), pl.concat(made)
-
-
-def _any_of(patterns: Iterable[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)

@@ -1,6 +1,7 @@
 """The SQL function that names workspaces and campaigns in published tables."""
 
 import re
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -70,3 +71,8 @@ def test_the_warehouse_is_found_by_where_dbt_writes(tmp_path):
     home = Home(tmp_path / "home")
 
     assert Home.of_dbt_target(home.dbt_target) == home
+
+
+@pytest.mark.parametrize("elsewhere", ["target", "/target", "/srv/project/dbt/target"])
+def test_what_dbt_writes_elsewhere_names_no_warehouse(elsewhere):
+    assert Home.of_dbt_target(Path(elsewhere)) is None
