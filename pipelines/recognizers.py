@@ -9,6 +9,7 @@ from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
 from pipelines import strict_yaml
 from pipelines.errors import RecognizersError
+from pipelines.word_lists import kept_words
 from warehouse.home import Home
 
 
@@ -20,7 +21,7 @@ def text_scrubber(home: Home) -> ReleasingScrubber:
     """
     # It says at start which of its recognizers speak other languages, and may quote texts later on.
     logging.getLogger("presidio-analyzer").disabled = True
-    return ReleasingScrubber(text_settings(home))
+    return ReleasingScrubber(text_settings(home), words=kept_words)
 
 
 class _SiteRecognizers(BaseModel):

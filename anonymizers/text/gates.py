@@ -26,7 +26,7 @@ _PIECE = re.compile(
     r"|(?P<conditional>\(\?(?:\(|P=|&))"
     r"|(?P<repeat>\{\d*,?\d*\}\+?)"
     r"|(?P<possessive>[*+?]\+)"
-    r"|(?P<other>.)",
+    r"|(?P<other>[^\\\[({*+?)]+|.)",
     re.DOTALL,
 )
 # RE2's classes are of ASCII, those of `regex` are not: whatever is no ASCII may be a digit, blank or letter.

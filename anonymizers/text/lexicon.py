@@ -11,13 +11,14 @@ import pkgutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from anonymizers.text.loading import uncollected
+from anonymizers.text.settings import TextSettings
 
 # Attributes of Faker's providers that hold names; others hold formats, titles, names of languages.
 _OF_PEOPLE = ("first_", "middle_", "last_", "unisex_", "male_", "female_")
@@ -70,36 +71,51 @@ class Lexicon:
     is_place: NDArray[np.bool_]
     is_country: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, known: pl.DataFrame) -> Self:
+        """The lexicon of `known_words`."""
+        languages = tuple(known.columns[known.columns.index("is_country") + 1 :])
+        spoken = known.filter(pl.col(languages[0]).is_not_null())
+        names = known.filter(pl.col("name_lists").is_not_null())
+        return cls(
+            languages=languages,
+            words=spoken["word"],
+            zipf=spoken.select(languages).to_numpy(order="c"),
+            bare=names["word"],
+            name_lists=names["name_lists"].to_numpy(),
+            is_place=names["is_place"].to_numpy(),
+            is_country=names["is_country"].to_numpy(),
+        )
+
 
 @uncollected()
-def load_lexicon(*, languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> Lexicon:
+def known_words(settings: TextSettings) -> pl.DataFrame:
     """Read all word lists; about a second.
 
-    Args:
-        languages: ISO 639-1 codes.
-        harmless: Words to be taken for common in a language beyond what wordfreq knows; a language that
-            stands here alone is made of them.
+    Harmless words of the settings are taken for common in their language, whatever wordfreq knows; a
+    language that only they have is made of them.
+
+    Returns:
+        Rows sorted by `word`; `name_lists`, `is_place` and `is_country` as in `Lexicon`, null for words that
+        are no names; then how common a word is, a column for each language, null for what are only names.
     """
-    spoken, words, zipf = _frequencies(languages, harmless)
-    people = _bare_words(_people()).group_by("word").agg(pl.col("of").n_unique().alias("name_lists"))
-    countries = _bare_words({0: set(_countries_and_large_cities(languages))})
-    places = _bare_words({0: set(_places())})
-    known = (
-        people.join(places.select("word", is_place=True).unique(), on="word", how="full", coalesce=True)
-        .join(countries.select("word", is_country=True).unique(), on="word", how="full", coalesce=True)
+    people = (
+        _bare_words(_people())
+        .group_by("word")
+        .agg(pl.col("of").n_unique().cast(pl.Int32).alias("name_lists"))
+    )
+    places = _bare_words({0: set(_places())}).select("word", is_place=True).unique()
+    of_atlases = set(_countries_and_large_cities(settings.languages))
+    countries = _bare_words({0: of_atlases}).select("word", is_country=True).unique()
+    names = (
+        people.join(places, on="word", how="full", coalesce=True)
+        .join(countries, on="word", how="full", coalesce=True)
         .with_columns(pl.col("name_lists").fill_null(0), pl.col("is_country").fill_null(False))
         .with_columns(pl.col("is_place").fill_null(False) | pl.col("is_country"))
-        .sort("word")
     )
-    return Lexicon(
-        languages=spoken,
-        words=words,
-        zipf=zipf,
-        bare=known["word"],
-        name_lists=known["name_lists"].to_numpy().astype(np.int32),
-        is_place=known["is_place"].to_numpy(),
-        is_country=known["is_country"].to_numpy(),
-    )
+    return names.join(
+        _frequencies(settings.languages, settings.harmless), on="word", how="full", coalesce=True
+    ).sort("word")
 
 
 def positions(sorted_words: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
@@ -114,24 +130,21 @@ def bare(words: pl.Series) -> pl.Series:
     return words.str.to_lowercase().str.normalize("NFD").str.replace_all(r"\p{M}", "")
 
 
-def _frequencies(
-    languages: Sequence[str], harmless: Mapping[str, Iterable[str]]
-) -> tuple[tuple[str, ...], pl.Series, NDArray[np.float32]]:
-    """The languages, all words in order, and how common each word is in each language."""
+def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> pl.DataFrame:
+    """All words, and how common each is in each language."""
     import wordfreq
 
     tables = {}
     for language in dict.fromkeys((*languages, *harmless)):
         known = wordfreq.get_frequency_dict(language, wordlist="small") if language in languages else {}
-        more = {word: max(_COMMON, known.get(word, 0)) for word in harmless.get(language, ())}
-        tables[language] = known | more
+        tables[language] = known | {w: max(_COMMON, known.get(w, 0)) for w in harmless.get(language, ())}
     spoken = {language: pl.Series("word", list(table), dtype=pl.String) for language, table in tables.items()}
     words = pl.concat(list(spoken.values())).unique().sort()
     zipf = np.zeros((len(words), len(tables)), dtype=np.float32)
     for column, (language, table) in enumerate(tables.items()):
         frequencies = np.log10(np.fromiter(table.values(), np.float64)) + _ZIPF_PER_BILLION
         zipf[positions(words, spoken[language]), column] = frequencies
-    return tuple(tables), words, zipf
+    return pl.DataFrame(zipf, schema=list(tables)).insert_column(0, words)
 
 
 def _people() -> dict[int, set[str]]:

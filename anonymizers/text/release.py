@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from anonymizers.text.counted import WORDS, CountedWords, countable
-from anonymizers.text.lexicon import Lexicon, load_lexicon
+from anonymizers.text.lexicon import Lexicon, known_words
 from anonymizers.text.recognizers import Recognizers, Span
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import TextSettings
@@ -27,10 +27,17 @@ class ReleasingScrubber:
 
     A text that is too long, that breaks a recognizer or that outlasts one becomes `<REDACTED>`. Word lists
     and recognizers load at the first text.
+
+    Args:
+        settings: How free text is anonymized.
+        words: What gives `known_words`.
     """
 
-    def __init__(self, settings: TextSettings) -> None:
+    def __init__(
+        self, settings: TextSettings, *, words: Callable[[TextSettings], pl.DataFrame] = known_words
+    ) -> None:
         self._settings = settings
+        self._words = words
 
     def scrub(self, texts: Sequence[str]) -> list[str]:
         """Replace what may be personal in each text; as many, in the same order."""
@@ -159,7 +166,7 @@ class ReleasingScrubber:
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return load_lexicon(languages=self._settings.languages, harmless=self._settings.harmless)
+        return Lexicon.of(self._words(self._settings))
 
     @cached_property
     def _stand_ins(self) -> StandIns:

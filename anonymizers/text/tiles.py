@@ -102,7 +102,7 @@ def encoded_rows(values: Ints, offsets: Ints) -> tuple[Ints, Ints, Ints]:
     _, ends, content = rows.dictionary.buffers()
     bounds = np.frombuffer(ends, np.int64, len(rows.dictionary) + 1) // values.itemsize
     distinct = np.frombuffer(content, values.dtype, bounds[-1])
-    return distinct, bounds, rows.indices.to_numpy().astype(np.int64)
+    return distinct, bounds, pl.Series(rows.indices).to_numpy().astype(np.int64)
 
 
 def rejoined(tiles: Tiles, codes: Ints, distinct: pl.Series) -> pl.Series:
@@ -113,6 +113,7 @@ def rejoined(tiles: Tiles, codes: Ints, distinct: pl.Series) -> pl.Series:
 
 def joined(distinct: pl.Series, codes: Ints, offsets: Ints, *, by: str) -> pl.Series:
     """Texts put together of parts: those from one of the n + 1 offsets to the next are one of n texts."""
-    parts = distinct.to_arrow().cast(pa.large_string()).take(pa.array(codes))
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), parts)
-    return pl.Series(pc.binary_join(lists, pa.scalar(by, pa.large_string())), dtype=pl.String)
+    parts = distinct.to_arrow().cast(pa.large_string()).take(pl.Series(codes).to_arrow())
+    lists = pa.LargeListArray.from_arrays(pl.Series(offsets, dtype=pl.Int64).to_arrow(), parts)
+    (separator,) = pl.Series([by]).to_arrow().cast(pa.large_string())
+    return pl.Series(pc.binary_join(lists, separator), dtype=pl.String)

@@ -3,9 +3,11 @@
 import polars as pl
 import pytest
 
-from anonymizers.text.lexicon import bare, load_lexicon, positions
+from anonymizers.text.lexicon import Lexicon, bare, known_words, positions
+from anonymizers.text.settings import load_settings
 
-LEXICON = load_lexicon(languages=["en", "de", "es"], harmless={"en": ["whatsapp"], "hi": ["shukriya"]})
+SPOKEN = {"languages": ("en", "de", "es"), "harmless": {"en": ["whatsapp"], "hi": ["shukriya"]}}
+LEXICON = Lexicon.of(known_words(load_settings().model_copy(update=SPOKEN)))
 
 
 def zipf(word, language):
