@@ -125,7 +125,7 @@ def positions(sorted_words: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
     return np.where((sorted_words.gather(found) == wanted).to_numpy(), found, -1)
 
 
-def bare(words: pl.Series) -> pl.Series:
+def bare(words: pl.Expr) -> pl.Expr:
     """Words in lower case without accents: people leave them out, and names are known by either spelling."""
     return words.str.to_lowercase().str.normalize("NFD").str.replace_all(r"\p{M}", "")
 
@@ -196,5 +196,5 @@ def _bare_words(lists: Mapping[int, Collection[str]]) -> pl.DataFrame:
         {"of": list(lists), "word": [list(texts) for texts in lists.values()]},
         schema={"of": pl.Int32, "word": pl.List(pl.String)},
     ).explode("word")
-    words = bare(texts["word"]).str.extract_all(_WORD)
-    return texts.with_columns(words.alias("word")).explode("word").drop_nulls()
+    words = bare(pl.col("word")).str.extract_all(_WORD)
+    return texts.with_columns(words).explode("word").drop_nulls()

@@ -15,7 +15,7 @@ from anonymizers.text.settings import TextSettings
 from anonymizers.text.stand_ins import StandIns
 from anonymizers.text.tiles import Bools, Ints, Tiles, continues, cut, following, previous, rejoined
 from anonymizers.text.views import View, differs, read
-from anonymizers.text.vocabulary import Kind, unreleased
+from anonymizers.text.vocabulary import Kind, Vocabulary
 from anonymizers.unicode import without_format_characters
 
 # What may stand between two masks of one kind that read as one.
@@ -137,7 +137,7 @@ class ReleasingScrubber:
         read_as = {number: view.text for number, view in views.items()} | dict.fromkeys(too_long, "")
         column = texts.clone().scatter(list(read_as), list(read_as.values())) if read_as else texts
         tiles = cut(column)
-        decided, uncommon = unreleased(tiles, lexicon=self._lexicon, settings=self._settings)
+        decided, uncommon = self._vocabulary.unreleased(tiles)
         kinds = decided.astype(np.int64)
         spans, broken = self._recognizers.find(column)
         as_written, broken_as_written = self._found_as_written(texts, views)
@@ -167,6 +167,10 @@ class ReleasingScrubber:
     @cached_property
     def _lexicon(self) -> Lexicon:
         return Lexicon.of(self._words(self._settings))
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self._lexicon, self._settings)
 
     @cached_property
     def _stand_ins(self) -> StandIns:

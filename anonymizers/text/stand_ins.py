@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ from anonymizers.text.tiles import (
     joined,
     previous,
 )
-from anonymizers.text.vocabulary import INFLECTS, LONGEST_ENDING, LOUD, PARTICLES, SURNAMES
+from anonymizers.text.vocabulary import INFLECTS, LONGEST_ENDING, LOUD, PARTICLES, SURNAMES, is_in
 
 # A name of Faker's that wordfreq does not know: masked in whatever text it stands.
 NAME = "hildburg"
@@ -39,12 +40,12 @@ _DATE = "11.11.2011"
 _OPENING, _CLOSING = r"[¡¿(\"']?", r"[)\"'!?.,;:]{0,3}"
 _NO_YEAR = r"(?:[03-9]\d|1[0-8]|2[1-9])\d\d"
 _STOPS = r"[)!?.,;:]{0,2}"
-_ENDING = rf"{INFLECTS}\p{{Ll}}{{1,{LONGEST_ENDING}}}\)?$"
+_ENDING = rf"(?:{'|'.join(map(re.escape, sorted(INFLECTS)))})\p{{Ll}}{{1,{LONGEST_ENDING}}}\)?$"
 # What a name may stand before and behind: words, and what is in brackets. With a number it may be an address.
 _BEGINS_PLAIN = r"^(?:[¡¿\"']?\p{L}|[(<\[+]|$)"
 _ENDS_PLAIN = r"(?:\p{L}[\"'!?.,;:]{0,3}|[)>\]][\"'!?.,;:]{0,3}|^)$"
-_WORD = rf"^({_OPENING})(\p{{L}}+(?:-\p{{L}}+)?)({_CLOSING})$"
-_CASED = r"^(?:\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?)$"
+_CASED = r"\p{Lu}\p{Ll}+(?:-\p{Lu}\p{Ll}+)?|\p{Lu}+(?:-\p{Lu}+)?|\p{Ll}+(?:-\p{Ll}+)?"
+_WORD = rf"^({_OPENING})({_CASED})({_CLOSING})$"
 # Words that are masked for what they are like, and what makes of each one that is masked, too. Longer ones
 # are left alone.
 _LONGEST_SHAPE = 128
@@ -62,6 +63,8 @@ _SHAPES: Shapes = (
     (r"^wamid\.[A-Za-z0-9+/=_\-]+$", ((r"^.*$", "wamid.A4711B4711"),)),
     (r"^[a-f]*(?:[0-9]+[a-f]+){2,}[0-9]*$", ((r"^.*$", "4711a4711b"),)),
 )
+# What a word must have to be of one of these shapes.
+_SIGNS = ["://", "@", "wamid.", *"0123456789"]
 # The same, where no digits stand beside them: dates, amounts of four digits or more, and one number of three
 # to six digits that is no year, behind whatever is no address of any kind.
 _NUMBERS: Shapes = (
@@ -139,6 +142,20 @@ class StandIns:
     def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
         self._lexicon = lexicon
         self._settings = settings
+        self._parts = pl.col("text").str.extract_groups(_WORD)
+        word, bare_word = pl.col("word"), pl.col("bare_word")
+        self._told_by_itself = {
+            "has_digits": word.str.contains(r"\p{N}"),
+            "begins_plain": word.str.contains(_BEGINS_PLAIN),
+            "ends_plain": word.str.contains(_ENDS_PLAIN),
+            "is_open": word.str.contains(r"\p{L}$"),
+            "ends_in_comma": word.str.ends_with(","),
+            "greets": is_in(bare_word, settings.greetings),
+            "begins_greeting": is_in(bare_word, settings.greetings_begin),
+            "ends_greeting": is_in(bare_word, settings.greetings_end),
+            "capitals": word.str.count_matches(r"\p{Lu}{2,}").clip(0, LOUD).cast(pl.UInt8),
+            "may_have_shape": word.str.contains_any(_SIGNS),
+        }
 
     def of(self, texts: pl.Series) -> Alike:
         """The stand-ins of texts, of one at least; a text's own where nothing is known to be masked."""
@@ -165,25 +182,18 @@ class StandIns:
         def after(holds: Bools) -> Bools:
             return following(holds) & ~is_first[1:]
 
-        def where(pattern: str) -> Bools:
-            return distinct.str.contains(pattern).to_numpy()[code]
+        bare_word = pl.col("word").str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
+        frame = distinct.to_frame("word").with_columns_seq(bare_word=bare_word)
+        by_itself = frame.select_seq(**self._told_by_itself)
 
-        has_digits = distinct.str.contains(r"\p{N}")
-        among_words = ~(before(~where(_ENDS_PLAIN)) | after(~where(_BEGINS_PLAIN)))
-        is_number = has_digits.to_numpy()[code]
-        names = self._names(distinct)
-        bare_words = distinct.str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
-        greets, begins, ends = (
-            bare_words.is_in(list(words)).to_numpy()[code]
-            for words in (
-                self._settings.greetings,
-                self._settings.greetings_begin,
-                self._settings.greetings_end,
-            )
-        )
-        greeted = before(greets | ends & before(begins))
-        called = is_first[:-1] & where(r",$")
-        is_open, is_within = where(r"\p{L}$"), before(where(r"[\p{L},]$"))
+        def told(name: str) -> NDArray[Any]:
+            return by_itself[name].to_numpy()[code]
+
+        among_words = ~(before(~told("ends_plain")) | after(~told("begins_plain")))
+        names = self._names(distinct, by_itself["has_digits"])
+        greeted = before(told("greets") | told("ends_greeting") & before(told("begins_greeting")))
+        is_open, ends_in_comma = told("is_open"), told("ends_in_comma")
+        called, is_within = is_first[:-1] & ends_in_comma, before(is_open | ends_in_comma)
         is_name = names.greeted[code] & greeted
         for _ in range(SURNAMES):
             is_name |= names.surname[code] & before(is_name & is_open)
@@ -193,16 +203,16 @@ class StandIns:
             is_name |= names.after_another[code] & before(is_name & is_open)
             is_name |= names.before_another[code] & is_open & after(is_name)
         # Whether words in capitals say something depends on how many there are.
-        in_capitals = distinct.str.count_matches(r"\p{Lu}{2,}").clip(0, LOUD).cast(pl.UInt8).to_numpy()[code]
-        counts = np.add.reduceat(in_capitals, offsets[:-1], dtype=np.int64)
+        counts = np.add.reduceat(told("capitals"), offsets[:-1], dtype=np.int64)
         is_loud = np.repeat(counts >= LOUD, np.diff(offsets))
+        is_number = told("has_digits")
         is_alone = ~(before(is_number) | after(is_number))
         stand_ins, replaced = distinct, code.copy()
         for (words, wanted), at in (
             (names.spelt, is_name & among_words),
             (names.shouted, is_name & among_words & is_loud),
-            (_reshaped(distinct, has_digits.arg_true().to_numpy(), _NUMBERS), is_alone),
-            (_reshaped(distinct, np.arange(len(distinct)), _SHAPES), True),
+            (_reshaped(distinct, by_itself["has_digits"], _NUMBERS), is_alone),
+            (_reshaped(distinct, by_itself["may_have_shape"], _SHAPES), True),
         ):
             known, number = encoded(wanted)
             of_word = np.zeros(len(distinct), dtype=np.int64)
@@ -249,29 +259,34 @@ class StandIns:
         signs = (f"{before} (?:19|20)[0-9]{{2}}" for before in ("[A-Za-z.,]", "[0-9],?"))
         return tuple((*each, _DATE) for each in zip(signs, patterns, strict=True))
 
-    def _names(self, distinct: pl.Series) -> _Names:
+    def _names(self, distinct: pl.Series, has_digits: pl.Series) -> _Names:
         """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
         s = self._settings.vocabulary
-        frame = distinct.to_frame("text").with_row_index("of").filter(~pl.col("text").str.contains(r"\p{N}"))
-        frame = frame.select("of", pl.col("text").str.extract_groups(_WORD)).unnest("text")
-        words = frame.rename({"1": "opening", "2": "word", "3": "closing"})
-        lengths = pl.col("word").str.len_chars()
-        is_plain = pl.col("word") == pl.col("word").str.normalize("NFKC")
-        words = words.filter(
-            pl.col("word").str.contains(_CASED), is_plain, lengths > 1, lengths <= s.longest_word
+        word, half = pl.col("word"), pl.col("half")
+        frame = distinct.to_frame("text").with_row_index("of").filter(~has_digits)
+        words = frame.select_seq("of", self._parts).unnest("text")
+        words.columns = ["of", "opening", "word", "closing"]
+        is_plain = word == word.str.normalize("NFKC")
+        words = words.filter(is_plain, word.str.len_chars().is_between(2, s.longest_word))
+        halves = words.select_seq("of", half=word.str.split("-")).explode("half")
+        lower, upper = half.str.to_lowercase(), half.str.to_uppercase()
+        halves = halves.select_seq(
+            "of",
+            lower=lower,
+            bare=bare(half),
+            means_something=is_in(lower, self._meaning),
+            # One capital: words in capitals throughout may be shouted.
+            capital=(half != lower) & (half != upper),
         )
-        halves = words.select("of", pl.col("word").str.split("-")).explode("word")
-        of, half = halves["of"].to_numpy(), halves["word"]
+        of, capital = halves["of"].to_numpy(), halves["capital"].to_numpy()
+        means_something = halves["means_something"].to_numpy()
 
-        known = positions(self._lexicon.bare, bare(half))
+        known = positions(self._lexicon.bare, halves["bare"])
         is_known = known >= 0
         is_name = is_known & (self._lexicon.name_lists[known] > 0)
         is_place = is_known & self._lexicon.is_place[known]
         is_country = is_known & self._lexicon.is_country[known]
-        common = self._common(half)
-        means_something = half.str.to_lowercase().is_in(self._meaning).to_numpy()
-        # One capital: words in capitals throughout may be shouted.
-        capital = half.str.contains(r"^\p{Lu}\p{Ll}").to_numpy()
+        common = self._common(halves["lower"])
         is_rare = common < np.where(capital, s.common_though_a_name_first, s.common_though_a_name)
         may_be_one = is_known & (common < s.common_though_a_name_within)
         is_written_as_one = capital & may_be_one
@@ -284,7 +299,7 @@ class StandIns:
 
         return _Names(
             spelt=_spelt(words, NAME.title()),
-            shouted=_spelt(words.filter(pl.col("word").str.contains(r"^\p{Lu}{2}")), NAME.upper()),
+            shouted=_spelt(words.filter(word == word.str.to_uppercase()), NAME.upper()),
             always=throughout((is_name & is_rare | capital & ~is_place & (common < s.common)) & ~is_country),
             greeted=throughout(capital | may_be_one),
             within=throughout(is_written_as_one),
@@ -295,26 +310,24 @@ class StandIns:
         )
 
     def _common(self, words: pl.Series) -> NDArray[np.float32]:
-        """How common each word is in the language in which it is most common."""
-        known = positions(self._lexicon.words, words.str.to_lowercase())
+        """How common each word, in lower case, is in the language in which it is most common."""
+        known = positions(self._lexicon.words, words)
         return np.where(known >= 0, self._lexicon.zipf[known].max(axis=1), np.float32(0))
 
     @cached_property
-    def _meaning(self) -> list[str]:
+    def _meaning(self) -> frozenset[str]:
         """Words that mean something to the rule or to a recognizer."""
         settings = self._settings
         patterns = (pattern.regex for one in settings.recognizers for pattern in one.patterns or ())
         literals = (re.findall(r"[^\W\d_]{3,}", pattern.lower()) for pattern in patterns)
-        return list(
-            settings.no_names.union(
-                settings.greetings,
-                settings.titles,
-                settings.after_greetings,
-                settings.streets,
-                settings.particles,
-                settings.number_words,
-                *literals,
-            )
+        return settings.no_names.union(
+            settings.greetings,
+            settings.titles,
+            settings.after_greetings,
+            settings.streets,
+            settings.particles,
+            settings.number_words,
+            *literals,
         )
 
 
@@ -323,11 +336,11 @@ def _spelt(words: pl.DataFrame, name: str) -> Replaced:
     return words["of"].to_numpy(), spelt
 
 
-def _reshaped(words: pl.Series, at: Ints, shapes: Shapes) -> Replaced:
+def _reshaped(words: pl.Series, may_be_one: pl.Series, shapes: Shapes) -> Replaced:
     """Which of some words are of a shape, and what the first of theirs makes of them."""
-    at = at[(words.gather(at).str.len_bytes() <= _LONGEST_SHAPE).to_numpy()]
+    at = (may_be_one & (words.str.len_bytes() <= _LONGEST_SHAPE)).arg_true().to_numpy()
     places, made = [at[:0]], [words.clear()]
-    for shape, changes in shapes:
+    for shape, changes in shapes if len(at) else ():
         is_one = words.gather(at).str.contains(shape).to_numpy()
         if not is_one.any():
             continue

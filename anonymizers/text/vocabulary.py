@@ -22,14 +22,13 @@ PARTICLES = 2
 _VOTE_OF_A_NAME = 0.1
 # So many words in capitals, if they are half of a text, are shouted.
 LOUD = 3
-_TITLE_DOT = r"^\.? {1,2}$"
+_BEHIND_TITLES = frozenset([" ", "  ", ". ", ".  "])
 # How many names may follow the first of who is greeted.
 SURNAMES = 2
 # What ties the ending of another gender to a greeting or a title: `Liebe/r`, `Estimado(a)`, `geehrte:r`.
-INFLECTS = r"[/(*:_·]-?"
+INFLECTS = frozenset(f"{sign}{hyphen}" for sign in "/(*:_·" for hyphen in ("", "-"))
 LONGEST_ENDING = 2
-# Letters before it are of a currency: `R$`, `US$`.
-_DOLLAR = r"^\$"
+# Of a currency, before a dollar sign: `R$`, `US$`.
 _LONGEST_CURRENCY = 2
 
 
@@ -77,69 +76,90 @@ class _Facts:
     may_count: Bools
 
 
-def unreleased(tiles: Tiles, *, lexicon: Lexicon, settings: TextSettings) -> tuple[Kinds, Bools]:
-    """Decide about each tile; what stands between words stays.
+class Vocabulary:
+    """The release rule over some word lists."""
 
-    Returns:
-        Kinds, and which words have nothing against them but that they are not common.
-    """
-    facts = _facts(tiles.distinct, lexicon, settings)
-    at = np.flatnonzero((facts.is_word | facts.is_number)[tiles.codes])
-    kinds = np.zeros(len(tiles), dtype=np.uint8)
-    uncommon = np.zeros(len(tiles), dtype=np.bool_)
-    if len(at):
-        kinds[at], uncommon[at] = _Words(tiles, at, facts, settings).kinds(lexicon.languages)
-    return kinds, uncommon
+    def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
+        self._lexicon = lexicon
+        self._settings = settings
+        self._told_by_itself = _told_by_itself(settings)
+
+    def unreleased(self, tiles: Tiles) -> tuple[Kinds, Bools]:
+        """Decide about each tile; what stands between words stays.
+
+        Returns:
+            Kinds, and which words have nothing against them but that they are not common.
+        """
+        facts = self._facts(tiles.distinct)
+        at = np.flatnonzero((facts.is_word | facts.is_number)[tiles.codes])
+        kinds = np.zeros(len(tiles), dtype=np.uint8)
+        uncommon = np.zeros(len(tiles), dtype=np.bool_)
+        if len(at):
+            kinds[at], uncommon[at] = _Words(tiles, at, facts, self._settings).kinds(self._lexicon.languages)
+        return kinds, uncommon
+
+    def _facts(self, distinct: pl.Series) -> _Facts:
+        lexicon = self._lexicon
+        spelt = distinct.to_frame("tile").select_seq("tile", **_SPELLINGS).with_columns_seq(bare=bare(_STEM))
+        known, known_stem = np.split(positions(lexicon.words, pl.concat([spelt["lower"], spelt["stem"]])), 2)
+        known = np.where(known < 0, known_stem, known)
+        zipf = np.where((known >= 0)[:, None], lexicon.zipf[known], np.float32(0))
+        named = positions(lexicon.bare, spelt["bare"])
+        by_itself = spelt.select_seq(**self._told_by_itself)
+        return _Facts(
+            zipf=zipf,
+            name_lists=np.where(named >= 0, lexicon.name_lists[named], 0).astype(np.int64),
+            is_place=(named >= 0) & lexicon.is_place[named],
+            is_country=(named >= 0) & lexicon.is_country[named],
+            **{fact.name: fact.to_numpy() for fact in by_itself},
+        )
 
 
-def _facts(distinct: pl.Series, lexicon: Lexicon, settings: TextSettings) -> _Facts:
-    lower = distinct.str.to_lowercase().str.replace_all("’", "'")
-    stem = lower.str.replace(r"'.*$", "")
-    known = positions(lexicon.words, lower)
-    known = np.where(known < 0, positions(lexicon.words, stem), known)
-    zipf = np.where((known >= 0)[:, None], lexicon.zipf[known], np.float32(0))
-    named = positions(lexicon.bare, bare(stem))
+# Polars compiles most patterns anew at every call, where it is asked for more than 32.
+_TILE, _LOWER, _STEM = pl.col("tile"), pl.col("lower"), pl.col("stem")
+_CURLED = _TILE.str.replace_all("’", "'", literal=True)
+_SPELLINGS = {
+    "lower": _CURLED.str.to_lowercase(),
+    "stem": _CURLED.str.to_lowercase().str.split("'").list.first(),
+}
 
-    length = distinct.str.len_chars().to_numpy().astype(np.int64)
 
-    def is_in(words: Words) -> Bools:
-        return lower.is_in(list(words)).to_numpy()
+def is_in(spelling: pl.Expr, words: Words) -> pl.Expr:
+    """Which spellings are among some words."""
+    return spelling.is_in(pl.Series(sorted(words), dtype=pl.String).implode())
 
-    def matches(pattern: str) -> Bools:
-        return distinct.str.contains(pattern).to_numpy()
 
-    return _Facts(
-        is_word=matches(r"^[\p{L}\p{M}]"),
-        is_number=matches(r"^\p{Nd}"),
-        length=length,
-        has_capital=matches(r"^\p{Lu}"),
-        is_upper=matches(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
-        zipf=zipf,
-        name_lists=np.where(named >= 0, lexicon.name_lists[named], 0).astype(np.int64),
-        is_place=(named >= 0) & lexicon.is_place[named],
-        is_country=(named >= 0) & lexicon.is_country[named],
-        joins=matches(_JOIN),
-        ends=matches(_ENDS_SENTENCE),
-        follows_title=matches(_TITLE_DOT),
-        is_comma=matches(r"^,\s"),
-        inflects=matches(f"^{INFLECTS}$"),
-        is_dollar=matches(_DOLLAR),
-        is_always_name=stem.is_in(list(settings.names)).to_numpy(),
-        is_no_name=is_in(settings.no_names),
-        greets=is_in(settings.greetings),
-        begins_greeting=is_in(settings.greetings_begin),
-        ends_greeting=is_in(settings.greetings_end),
-        titles=is_in(settings.titles),
-        after_greeting=is_in(settings.after_greetings),
-        is_street=is_in(settings.streets),
-        is_particle=is_in(settings.particles),
-        is_beginning=is_in(settings.beginnings),
-        is_number_word=is_in(settings.number_words),
+def _told_by_itself(settings: TextSettings) -> dict[str, pl.Expr]:
+    """What is known of a tile without the lexicon, by the names of `_Facts`."""
+    first, length = _TILE.str.head(1), _TILE.str.len_chars().cast(pl.Int64)
+    lower, upper = _TILE.str.to_lowercase(), _TILE.str.to_uppercase()
+    return {
+        "is_word": _TILE.str.contains(r"^[\p{L}\p{M}]"),
+        "is_number": _TILE.str.contains(r"^\p{Nd}"),
+        "length": length,
+        "has_capital": first != first.str.to_lowercase(),
+        "is_upper": (length > 1) & (lower != upper) & (upper == _TILE),
+        "joins": _TILE.str.contains(_JOIN),
+        "ends": _TILE.str.contains(_ENDS_SENTENCE),
+        "follows_title": is_in(_TILE, _BEHIND_TITLES),
+        "is_comma": _TILE.str.contains(r"^,\s"),
+        "inflects": is_in(_TILE, INFLECTS),
+        "is_dollar": _TILE.str.starts_with("$"),
+        "is_always_name": is_in(_STEM, settings.names),
+        "is_no_name": is_in(_LOWER, settings.no_names),
+        "greets": is_in(_LOWER, settings.greetings),
+        "begins_greeting": is_in(_LOWER, settings.greetings_begin),
+        "ends_greeting": is_in(_LOWER, settings.greetings_end),
+        "titles": is_in(_LOWER, settings.titles),
+        "after_greeting": is_in(_LOWER, settings.after_greetings),
+        "is_street": is_in(_LOWER, settings.streets),
+        "is_particle": is_in(_LOWER, settings.particles),
+        "is_beginning": is_in(_LOWER, settings.beginnings),
+        "is_number_word": is_in(_LOWER, settings.number_words),
         # Not as a counted repeat, which costs ten times all others to compile.
-        may_count=matches(r"^\p{Ll}+$")
-        & (length >= settings.counting.shortest)
-        & (length <= settings.vocabulary.longest_word),
-    )
+        "may_count": _TILE.str.contains(r"^\p{Ll}+$")
+        & length.is_between(settings.counting.shortest, settings.vocabulary.longest_word),
+    }
 
 
 class _Words:
