@@ -127,6 +127,8 @@ class Evaluation:
 def labelled_texts(document: str | bytes) -> list[Labelled]:
     """Read texts in the format of presidio-research: `full_text`, and `spans` with type and positions.
 
+    Labels of nothing are left out.
+
     Raises:
         LabelledError: It is not such a document; names the place, never the text.
     """
@@ -154,12 +156,13 @@ def _labelled(row: object, number: int) -> Labelled:
             f"Text {number} lacks `full_text`, or `spans` with `entity_type`, `start_position` and "
             "`end_position` within it."
         )
-    return Labelled(text, labels)
+    # Its generator labels a title that a name does not have, too.
+    return Labelled(text, tuple(label for label in labels if label.start < label.end))
 
 
 def _is_within(label: Label, text: str) -> bool:
     is_typed = type(label.start) is type(label.end) is int and isinstance(label.entity, str)
-    return is_typed and 0 <= label.start < label.end <= len(text)
+    return is_typed and 0 <= label.start <= label.end <= len(text)
 
 
 def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) -> Evaluation:

@@ -109,6 +109,15 @@ def test_labelled_texts_are_read_as_presidio_research_writes_them():
     assert labelled_texts("[]") == []
 
 
+def test_a_label_of_nothing_is_none():
+    document = (
+        '[{"full_text": " Ada", "spans": [{"entity_type": "TITLE", "start_position": 0, "end_position": 0},'
+        ' {"entity_type": "PERSON", "start_position": 1, "end_position": 4}]}]'
+    )
+
+    assert labelled_texts(document) == [Labelled(" Ada", (Label(1, 4, "PERSON"),))]
+
+
 def test_a_document_that_is_none_names_the_place_and_no_text():
     with pytest.raises(LabelledError, match="Text 2 lacks") as caught:
         labelled_texts('[{"full_text": "canary", "spans": []}, {"full_text": "canary", "spans": [{}]}]')
