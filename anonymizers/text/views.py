@@ -36,6 +36,8 @@ _BASE64 = re.compile(
 )
 # A character that is not ASCII, or one with the marks that belong to it.
 _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
+# Digits in circles and the like, which are no decimal digits.
+_NUMERAL = regex.compile(r"\p{No}")
 # What decoders put where a number is that of no character: it is a number, then, and is masked as one.
 _NO_CHARACTER = "\ufffd"
 _TO_STANDARD = str.maketrans("-_", "+/")
@@ -181,9 +183,10 @@ _DECODERS: tuple[tuple[str, Any, Callable[[Any], str]], ...] = (
 def _normal(match: regex.Match[str]) -> str:
     """NFKC, without characters of no width; of digits in circles NFKC leaves some as they are."""
     cluster = without_format_characters(unicodedata.normalize("NFKC", match[0]))
-    return "".join(map(_digit, cluster))
+    plain: str = _NUMERAL.sub(_digit, cluster)
+    return plain
 
 
-def _digit(character: str) -> str:
-    value = unicodedata.digit(character, None)
-    return character if value is None or character.isdecimal() else str(value)
+def _digit(match: regex.Match[str]) -> str:
+    value = unicodedata.digit(match[0], None)
+    return match[0] if value is None else str(value)
