@@ -13,13 +13,25 @@ from anonymizers.text.recognizers import Recognizers, Span
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import TextSettings
 from anonymizers.text.stand_ins import StandIns
-from anonymizers.text.tiles import Bools, Ints, Tiles, continues, cut, following, previous, rejoined
+from anonymizers.text.tiles import (
+    BLANKS,
+    Bools,
+    Ints,
+    Tiles,
+    continues,
+    cut,
+    following,
+    made_of,
+    previous,
+    rejoined,
+)
 from anonymizers.text.views import View, differs, read
 from anonymizers.text.vocabulary import Kind, Vocabulary
 from anonymizers.unicode import without_format_characters
 
 # What may stand between two masks of one kind that read as one.
-_TIES = r"^[\s.\-/()+,'’&]{0,3}$"
+_TIES = f".-/()+,'’&{BLANKS}"
+_LONGEST_TIE = 3
 
 
 class ReleasingScrubber:
@@ -244,7 +256,8 @@ def _unrolled(begins: Ints, stops: Ints) -> tuple[Ints, Ints]:
 def _tied(tiles: Tiles, kinds: Ints) -> tuple[Ints, Bools]:
     """The kinds, with what ties two masks of one kind together, and where masks begin."""
     same_text, before = continues(tiles.text), previous(kinds)
-    ties = tiles.distinct.str.contains(_TIES).to_numpy()[tiles.codes] & (kinds == 0)
+    may_tie = tiles.distinct.to_frame("tile").select_seq(made_of(pl.col("tile"), _TIES, most=_LONGEST_TIE))
+    ties = may_tie.to_series().to_numpy()[tiles.codes] & (kinds == 0)
     tied = ties & same_text & following(same_text) & (before == following(kinds))
     shown = np.where(tied, before, kinds)
     return shown, (shown > 0) & ~(same_text & (shown == previous(shown)))

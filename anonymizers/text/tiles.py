@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 # Together they are every character, so that lengths give positions.
 _TILE = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{Nd}+|[^\p{L}\p{M}\p{Nd}]+"
-_BETWEEN = r"^[^\p{L}\p{M}\p{Nd}]"
+# As `\s` of a pattern. Polars keeps 32 compiled patterns; asked for more, it compiles each at every call, which
+# takes longer than all else that is done with a few texts. So what can be asked without a pattern is.
+BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -23,6 +28,8 @@ class Tiles:
 
     Attributes:
         distinct: Each distinct tile once.
+        is_word: Which of them are words.
+        is_number: Which of them are numbers.
         codes: Which of them each tile is; tiles of a text in order, texts in order.
         text: Which text each tile is of.
         start: Where each tile starts, in characters, if the texts stood one behind the other.
@@ -30,6 +37,8 @@ class Tiles:
     """
 
     distinct: pl.Series
+    is_word: Bools
+    is_number: Bools
     codes: Ints
     text: Ints
     start: Ints
@@ -40,7 +49,12 @@ class Tiles:
 
     def between(self) -> Bools:
         """Which distinct tiles are neither word nor number."""
-        return self.distinct.str.contains(_BETWEEN).to_numpy()
+        return ~(self.is_word | self.is_number)
+
+
+def made_of(tile: pl.Expr, characters: str, *, most: int) -> pl.Expr:
+    """Which tiles are of some characters alone, and of so many at most."""
+    return (tile.str.strip_chars(characters) == "") & (tile.str.len_chars() <= most)
 
 
 def cut(texts: pl.Series) -> Tiles:
@@ -48,11 +62,19 @@ def cut(texts: pl.Series) -> Tiles:
     lists = texts.str.extract_all(_TILE)
     counts = lists.list.len().to_numpy().astype(np.int64)
     distinct, codes = encoded_parts(lists)
-    lengths = distinct.str.len_chars().to_numpy().astype(np.int64)[codes]
+    tile = pl.col("tile")
+    told = distinct.to_frame("tile").select_seq(
+        is_word=tile.str.contains(r"^[\p{L}\p{M}]"),
+        is_number=tile.str.contains(r"^\p{Nd}"),
+        length=tile.str.len_chars().cast(pl.Int64),
+    )
+    lengths = told["length"].to_numpy()[codes]
     ends = np.cumsum(lengths)
     boundaries = np.concatenate([[0], np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64))])
     return Tiles(
         distinct=distinct,
+        is_word=told["is_word"].to_numpy(),
+        is_number=told["is_number"].to_numpy(),
         codes=codes,
         text=np.repeat(np.arange(len(texts)), counts),
         start=ends - lengths,

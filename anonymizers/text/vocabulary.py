@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import TextSettings, Words
-from anonymizers.text.tiles import Bools, Ints, Tiles, continues, following, previous
+from anonymizers.text.tiles import BLANKS, Bools, Ints, Tiles, continues, following, made_of, previous
 
 Kinds = NDArray[np.uint8]
 
 # What may stand between two parts of one name, address or number.
-_JOIN = r"^[\s,.\-/\\#&()'’>+_]{1,6}$"
-_ENDS_SENTENCE = r"[.!?:;\n\"“”„»«|•*>]"
+_JOIN = rf",.-/\#&()'’>+_{BLANKS}"
+_LONGEST_JOIN = 6
+_ENDS_SENTENCE = list('.!?:;\n"“”„»«|•*>')
 _PARTS = 3
 # Particles side by side in one name: `van der`.
 PARTICLES = 2
@@ -47,8 +48,6 @@ class Kind(IntEnum):
 class _Facts:
     """What is known of each distinct tile, wherever it stands."""
 
-    is_word: Bools
-    is_number: Bools
     length: Ints
     has_capital: Bools
     is_upper: Bools
@@ -91,7 +90,7 @@ class Vocabulary:
             Kinds, and which words have nothing against them but that they are not common.
         """
         facts = self._facts(tiles.distinct)
-        at = np.flatnonzero((facts.is_word | facts.is_number)[tiles.codes])
+        at = np.flatnonzero((tiles.is_word | tiles.is_number)[tiles.codes])
         kinds = np.zeros(len(tiles), dtype=np.uint8)
         uncommon = np.zeros(len(tiles), dtype=np.bool_)
         if len(at):
@@ -115,7 +114,6 @@ class Vocabulary:
         )
 
 
-# Polars compiles most patterns anew at every call, where it is asked for more than 32.
 _TILE, _LOWER, _STEM = pl.col("tile"), pl.col("lower"), pl.col("stem")
 _CURLED = _TILE.str.replace_all("’", "'", literal=True)
 _SPELLINGS = {
@@ -132,17 +130,14 @@ def is_in(spelling: pl.Expr, words: Words) -> pl.Expr:
 def _told_by_itself(settings: TextSettings) -> dict[str, pl.Expr]:
     """What is known of a tile without the lexicon, by the names of `_Facts`."""
     first, length = _TILE.str.head(1), _TILE.str.len_chars().cast(pl.Int64)
-    lower, upper = _TILE.str.to_lowercase(), _TILE.str.to_uppercase()
     return {
-        "is_word": _TILE.str.contains(r"^[\p{L}\p{M}]"),
-        "is_number": _TILE.str.contains(r"^\p{Nd}"),
         "length": length,
         "has_capital": first != first.str.to_lowercase(),
-        "is_upper": (length > 1) & (lower != upper) & (upper == _TILE),
-        "joins": _TILE.str.contains(_JOIN),
-        "ends": _TILE.str.contains(_ENDS_SENTENCE),
+        "is_upper": _TILE.str.contains(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
+        "joins": made_of(_TILE, _JOIN, most=_LONGEST_JOIN),
+        "ends": _TILE.str.contains_any(_ENDS_SENTENCE),
         "follows_title": is_in(_TILE, _BEHIND_TITLES),
-        "is_comma": _TILE.str.contains(r"^,\s"),
+        "is_comma": is_in(_TILE.str.head(2), frozenset(f",{blank}" for blank in BLANKS)),
         "inflects": is_in(_TILE, INFLECTS),
         "is_dollar": _TILE.str.starts_with("$"),
         "is_always_name": is_in(_STEM, settings.names),
@@ -181,8 +176,8 @@ class _Words:
         after = tiles.codes[np.minimum(at + 1, len(tiles) - 1)]
         self._called = ~self._follows & facts.is_comma[after]
         self._first = ~self._follows | between & facts.ends[before]
-        self._is_number = facts.is_number[self._code]
-        self._is_word = facts.is_word[self._code]
+        self._is_number = tiles.is_number[self._code]
+        self._is_word = tiles.is_word[self._code]
         self._length = facts.length[self._code]
         self._is_currency = facts.is_dollar[after] & (self._length <= _LONGEST_CURRENCY)
         inflected = between & facts.inflects[before] & (self._length <= LONGEST_ENDING)
