@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 # Together they are every character, so that lengths give positions.
 _TILE = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{Nd}+|[^\p{L}\p{M}\p{Nd}]+"
-# As `\s` of a pattern. Polars keeps 32 compiled patterns; asked for more, it compiles each at every call, which
-# takes longer than all else that is done with a few texts. So what can be asked without a pattern is.
+# As `\s` of a pattern. Polars keeps 32 compiled patterns; asked for more, it compiles each at every call, and
+# that takes longer than all else that is done with a few texts. So what can be asked without a pattern is.
 BLANKS = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import RecognizerSettings, load_settings
+from anonymizers.text.stand_ins import StandIns
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +129,18 @@ def test_no_three_digits_in_a_row_survive(text):
 @settings(max_examples=75, deadline=None)
 @given(st.lists(st.text(st.sampled_from("abAB1 .@%4&#;é\u200bＡ-")), max_size=8))
 def test_masks_are_in_order_apart_and_what_is_written(texts):
-    for text, masks, safe in zip(texts, _SCRUBBER.masks(texts), _SCRUBBER.scrub(texts), strict=True):
+    for text, masks, safe in zip(texts, _SCRUBBER.masks(texts), _scrubbed_the_long_way(texts), strict=True):
         positions = [position for mask in masks for position in (mask.start, mask.end)]
         assert positions == sorted(positions)
         assert all(mask.start < mask.end <= len(text) for mask in masks)
-        assert [mask.name for mask in masks] == [n for n in _names(safe) if n in {m.name for m in masks}]
+        assert [mask.name for mask in masks] == _names(safe)
+
+
+def _scrubbed_the_long_way(texts):
+    """Every text by itself: what stands in for others may be named otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StandIns, "are_seen", staticmethod(lambda answers: answers.is_not_null().to_numpy()))
+        return _SCRUBBER.scrub(texts)
 
 
 @settings(max_examples=50, deadline=None)
