@@ -104,7 +104,7 @@ def known_words(settings: TextSettings) -> pl.DataFrame:
         .group_by("word")
         .agg(pl.col("of").n_unique().cast(pl.Int32).alias("name_lists"))
     )
-    places = _bare_words({0: set(_places())}).select("word", is_place=True).unique()
+    places = _bare_words({0: _places()}).select("word", is_place=True).unique()
     of_atlases = set(_countries_and_large_cities(settings.languages))
     countries = _bare_words({0: of_atlases}).select("word", is_country=True).unique()
     names = (
@@ -157,14 +157,15 @@ def _people() -> dict[int, set[str]]:
     }
 
 
-def _places() -> Iterator[str]:
+def _places() -> set[str]:
     import faker.providers.address
     from phonenumbers.geodata import GEOCODE_DATA
 
-    for attributes in _providers(faker.providers.address):
-        yield from _strings([value for key, value in attributes.items() if key in _OF_PLACES])
-    for descriptions in GEOCODE_DATA.values():
-        yield from descriptions.values()
+    listed = (
+        _strings([value for key, value in attributes.items() if key in _OF_PLACES])
+        for attributes in _providers(faker.providers.address)
+    )
+    return set().union(*listed, *(descriptions.values() for descriptions in GEOCODE_DATA.values()))
 
 
 def _countries_and_large_cities(languages: Sequence[str]) -> Iterator[str]:
