@@ -156,6 +156,15 @@ class StandIns:
             "capitals": word.str.count_matches(r"\p{Lu}{2,}").clip(0, LOUD).cast(pl.UInt8),
             "may_have_shape": word.str.contains_any(_SIGNS),
         }
+        half = pl.col("half")
+        lower, upper = half.str.to_lowercase(), half.str.to_uppercase()
+        self._told_of_halves = {
+            "lower": lower,
+            "bare": bare(half),
+            "means_something": is_in(lower, _meaning(settings)),
+            # One capital: words in capitals throughout may be shouted.
+            "capital": (half != lower) & (half != upper),
+        }
 
     def of(self, texts: pl.Series) -> Alike:
         """The stand-ins of texts, of one at least; a text's own where nothing is known to be masked."""
@@ -262,22 +271,14 @@ class StandIns:
     def _names(self, distinct: pl.Series, has_digits: pl.Series) -> _Names:
         """Decides by the halves of each word, as of `Anna-Lena`: all of them must be masked."""
         s = self._settings.vocabulary
-        word, half = pl.col("word"), pl.col("half")
+        word = pl.col("word")
         frame = distinct.to_frame("text").with_row_index("of").filter(~has_digits)
         words = frame.select_seq("of", self._parts).unnest("text")
         words.columns = ["of", "opening", "word", "closing"]
         is_plain = word == word.str.normalize("NFKC")
         words = words.filter(is_plain, word.str.len_chars().is_between(2, s.longest_word))
         halves = words.select_seq("of", half=word.str.split("-")).explode("half")
-        lower, upper = half.str.to_lowercase(), half.str.to_uppercase()
-        halves = halves.select_seq(
-            "of",
-            lower=lower,
-            bare=bare(half),
-            means_something=is_in(lower, self._meaning),
-            # One capital: words in capitals throughout may be shouted.
-            capital=(half != lower) & (half != upper),
-        )
+        halves = halves.select_seq("of", **self._told_of_halves)
         of, capital = halves["of"].to_numpy(), halves["capital"].to_numpy()
         means_something = halves["means_something"].to_numpy()
 
@@ -314,21 +315,20 @@ class StandIns:
         known = positions(self._lexicon.words, words)
         return np.where(known >= 0, self._lexicon.zipf[known].max(axis=1), np.float32(0))
 
-    @cached_property
-    def _meaning(self) -> frozenset[str]:
-        """Words that mean something to the rule or to a recognizer."""
-        settings = self._settings
-        patterns = (pattern.regex for one in settings.recognizers for pattern in one.patterns or ())
-        literals = (re.findall(r"[^\W\d_]{3,}", pattern.lower()) for pattern in patterns)
-        return settings.no_names.union(
-            settings.greetings,
-            settings.titles,
-            settings.after_greetings,
-            settings.streets,
-            settings.particles,
-            settings.number_words,
-            *literals,
-        )
+
+def _meaning(settings: TextSettings) -> frozenset[str]:
+    """Words that mean something to the rule or to a recognizer."""
+    patterns = (pattern.regex for one in settings.recognizers for pattern in one.patterns or ())
+    literals = (re.findall(r"[^\W\d_]{3,}", pattern.lower()) for pattern in patterns)
+    return settings.no_names.union(
+        settings.greetings,
+        settings.titles,
+        settings.after_greetings,
+        settings.streets,
+        settings.particles,
+        settings.number_words,
+        *literals,
+    )
 
 
 def _spelt(words: pl.DataFrame, name: str) -> Replaced:
