@@ -389,13 +389,14 @@ def parse_contract(text: str, *, name: str) -> Contract:
     return contract
 
 
-def load_contracts(directory: Traversable | None = None) -> Mapping[str, Contract]:
-    """All contracts by name, sorted; read from ``directory`` or from the package.
+@cache
+def load_contracts() -> Mapping[str, Contract]:
+    """All contracts of the package by name, sorted.
 
     Raises:
         ContractError: One of them is not a contract.
     """
-    return MappingProxyType({name: _read(path, name) for name, path in _files(directory).items()})
+    return MappingProxyType({name: _read(path, name) for name, path in _files(None).items()})
 
 
 def contract_problems(directory: Traversable | None = None) -> Mapping[str, str | None]:

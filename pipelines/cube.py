@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
 
@@ -306,13 +305,14 @@ def parse_cube(text: str, *, name: str) -> Cube:
     return cube
 
 
-def load_cubes(directory: Traversable | None = None) -> Mapping[str, Cube]:
-    """All cubes by name, sorted; read from ``directory`` or from the package.
+@cache
+def load_cubes() -> Mapping[str, Cube]:
+    """All cubes of the package by name, sorted.
 
     Raises:
         CubeError: One of them breaks a rule.
     """
-    folder = directory or files("pipelines") / "cubes"
+    folder = files("pipelines") / "cubes"
     paths = sorted((p for p in folder.iterdir() if p.name.endswith(".yml")), key=lambda path: path.name)
     names = [re.sub(r"\.yml$", "", path.name) for path in paths]
     return MappingProxyType(

@@ -75,10 +75,10 @@ def test_one_contact_more_changes_nothing_that_was_published(runtime, store):
     assert (done.changed, rows(runtime, ROWS)) == (0, before)
 
 
-def test_without_the_rule_one_contact_more_shows(runtime, store, monkeypatch):
-    """The twin: rows change as soon as anything in them does."""
+def test_without_the_rule_a_few_contacts_more_show(runtime, store, monkeypatch):
+    """The twin: rows change as soon as anything in them does. Noise may hide one contact, hardly eight."""
     monkeypatch.setattr(renewal, "may_change", lambda _cube: "true")
-    add(store, [77], day=FIRST)
+    add(store, range(70, 78), day=FIRST)
 
     assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
 

@@ -128,7 +128,8 @@ print(*{name.split(".")[0] for name in sys.modules})
 """
 
 
-def test_a_first_text_loads_neither_lists_nor_what_it_does_not_need():
+def test_a_first_text_loads_neither_lists_nor_what_it_does_not_need(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     loaded = [
         subprocess.run(
             [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True
