@@ -116,11 +116,15 @@ def build(
             rows=_rows_by_day(runtime),
             most_rows=ModelSql().variables["rows_at_once"],
         )
+        tell = progress if progress and days else lambda *_: None
         with _sound_afterwards(runtime) as summaries:
+            done = 0
             for chunk in chunks:
-                before = sum(summary.days for summary in summaries)
-                told = _on_model(before, chunk.days, days, progress) if progress and days else []
+                more = 0 if chunk is _NO_DAY else chunk.days
+                told = [_on_model(done, more, days, tell)]
                 summaries.append(_build_chunk(runtime, chunk, select=select, callbacks=told))
+                done += more
+                tell(done, days)
     return replace(_together(summaries), days=days)
 
 
@@ -320,14 +324,14 @@ def _connection_closed_afterwards() -> Iterator[None]:
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb 1.11
 
 
-def _on_model(before: int, days: int, total: int, progress: Progress) -> list[Callable[[Any], None]]:
+def _on_model(before: int, days: int, total: int, progress: Progress) -> Callable[[Any], None]:
     """Tell how far a build is, in days, by the models of the chunk that are built."""
 
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":
             progress(before + days * event.data.index // event.data.total, total)
 
-    return [on_event]
+    return on_event
 
 
 def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:

@@ -21,9 +21,9 @@ from pipelines.runtime import open_runtime
 from pipelines.slices import CLOSING_MARGIN_DAYS
 from pipelines.surrogates import workspace_keys_of
 from tests.integration.test_marts import Store, sent
+from tests.support.homes import copied
 from tests.support.leaks import find_leaks
 from warehouse.errors import ThawedSliceError
-from warehouse.home import Home
 from warehouse.keyring import Purpose
 from warehouse.ledger import Commit
 from warehouse.retention import records
@@ -43,9 +43,9 @@ LIVING = "living"
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
+def template(empty, tmp_path_factory):
     """Nine workspaces, seven of which stand alone on the first day, two on the second; published."""
-    runtime = open_runtime(Home(tmp_path_factory.mktemp("built") / "home").create())
+    runtime = open_runtime(copied(empty, tmp_path_factory.mktemp("template")))
     store = Store(runtime)
     batches = [
         *(sent(name, "spring", range(12 + n)) for n, name in enumerate(ENDED)),
@@ -83,8 +83,7 @@ def name_workspaces(store, workspaces):
 @pytest.fixture
 def runtime(template, tmp_path):
     """A copy of it, out of whose store the ended workspaces are gone."""
-    shutil.copytree(template.root, tmp_path / "home")
-    runtime = open_runtime(Home(tmp_path / "home"))
+    runtime = open_runtime(copied(template, tmp_path))
     parts = runtime.ledger.live_parts()
     runtime.ledger.commit(
         Commit(

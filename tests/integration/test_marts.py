@@ -14,6 +14,7 @@ from pipelines.loading import entity_set
 from pipelines.marts import MartsError, build, check_models, parse
 from pipelines.release import release_and_publish
 from pipelines.runtime import open_runtime, view_schema
+from tests.support.homes import copied
 from warehouse.entities import EntityWriter
 from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
 from warehouse.keyring import Purpose
@@ -119,15 +120,35 @@ def sent(workspace, campaign, numbers, *, day=FIRST):
     return outbox, statuses
 
 
-@pytest.fixture
-def runtime(home):
-    return open_runtime(home)
-
-
-@pytest.fixture
-def store(runtime):
+@pytest.fixture(scope="module")
+def stocked(empty, tmp_path_factory):
     """Three workspaces: one with campaigns of 20, 12 and 3 contacts, two with 8 contacts and 4."""
-    store = Store(runtime)
+    runtime = open_runtime(copied(empty, tmp_path_factory.mktemp("stocked")))
+    stock(Store(runtime))
+    runtime.engine.release()
+    return runtime.home
+
+
+@pytest.fixture(scope="module")
+def built_once(stocked, tmp_path_factory):
+    """The same, built."""
+    runtime = open_runtime(copied(stocked, tmp_path_factory.mktemp("built")))
+    build(runtime, from_day=FIRST, to_day=LAST)
+    runtime.engine.release()
+    return runtime.home
+
+
+@pytest.fixture
+def runtime(stocked, tmp_path):
+    return open_runtime(copied(stocked, tmp_path))
+
+
+@pytest.fixture
+def built_runtime(built_once, tmp_path):
+    return open_runtime(copied(built_once, tmp_path))
+
+
+def stock(store):
     batches = [
         sent(WORKSPACES[0], "spring", range(20)),
         sent(WORKSPACES[0], "summer", range(30, 42)),
@@ -152,7 +173,6 @@ def store(runtime):
             for campaign, name in names.items()
         ],
     )
-    return store
 
 
 def rows(runtime, query):
@@ -178,7 +198,7 @@ def everything(runtime):
     } | {"funnel": rows(runtime, FUNNEL)}
 
 
-def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime, store):
+def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     told = []
 
     summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: told.append((done, of)))
@@ -195,21 +215,21 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime, store)
     assert all(found[key] is None or abs(found[key] - truth[key]) <= 6 for key in truth)
     assert all(count is None or count >= 11 for count in found.values())
     assert told == sorted(told)
+    assert {of for _, of in told} == {3}
     assert told[-1] == (3, 3)
     assert (summary.days, set(summary.outcomes.values())) == (3, {"success", "pass"})
 
 
-def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(runtime, store):
-    build(runtime, from_day=FIRST, to_day=LAST)
-    before = everything(runtime)
+def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(built_runtime):
+    before = everything(built_runtime)
 
-    build(runtime, from_day=FIRST, to_day=LAST)
-    build(runtime, from_day=LAST, to_day=LAST)
+    build(built_runtime, from_day=FIRST, to_day=LAST)
+    build(built_runtime, from_day=LAST, to_day=LAST)
 
-    assert everything(runtime) == before
+    assert everything(built_runtime) == before
 
 
-def test_day_by_day_gives_the_same_as_all_days_at_once(runtime, store):
+def test_day_by_day_gives_the_same_as_all_days_at_once(runtime):
     for day in (FIRST, FIRST + timedelta(days=1), LAST):
         build(runtime, from_day=day, to_day=day, select="+cube_campaign_daily +cube_failures_daily")
     build(runtime, from_day=LAST, to_day=LAST)
@@ -223,7 +243,7 @@ def test_day_by_day_gives_the_same_as_all_days_at_once(runtime, store):
     assert at_once["funnel"]
 
 
-def test_a_month_is_built_with_its_last_day_and_not_before(runtime, store):
+def test_a_month_is_built_with_its_last_day_and_not_before(runtime):
     build(runtime, from_day=FIRST, to_day=date(2026, 5, 30))
     assert rows(runtime, "select count(*) from warehouse.cubes.cube_workspace_monthly") == [(0,)]
 
@@ -239,37 +259,43 @@ def test_a_month_is_built_with_its_last_day_and_not_before(runtime, store):
     assert abs(row[1] - 55) <= 6.5 * 2
 
 
-def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime, store):
-    summary = build(runtime, from_day=FIRST, to_day=FIRST - timedelta(days=1))
+def test_with_no_closed_day_all_tables_exist_and_are_empty(home):
+    runtime = open_runtime(home)
+    stock(Store(runtime))
 
-    assert summary.days == 0
+    told = []
+
+    summary = build(
+        runtime,
+        from_day=FIRST,
+        to_day=FIRST - timedelta(days=1),
+        progress=lambda done, of: told.append((done, of)),
+    )
+
+    assert (summary.days, told) == (0, [])
     assert rows(runtime, FUNNEL) == []
 
 
-def test_only_anonymous_tables_are_in_the_warehouse_file(runtime, store):
-    build(runtime, from_day=FIRST, to_day=LAST)
-
+def test_only_anonymous_tables_are_in_the_warehouse_file(built_runtime):
     tables = rows(
-        runtime, "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse'"
+        built_runtime, "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse'"
     )
 
     assert {schema for schema, _ in tables} == {"cubes", "marts", "reference"}
     cells = [
         str(cell)
         for schema, table in tables
-        for row in rows(runtime, f'select * from warehouse."{schema}"."{table}"')
+        for row in rows(built_runtime, f'select * from warehouse."{schema}"."{table}"')
         for cell in row
     ]
     assert not [cell for cell in cells if TOKEN in cell or cell in WORKSPACES or cell == "Three guests"]
 
 
-def test_neither_keys_nor_rows_are_left_in_dbts_files(runtime, store):
-    build(runtime, from_day=FIRST, to_day=LAST)
-
-    keys = [runtime.keyring.get(Purpose.SURROGATE, name) for name in WORKSPACES]
-    keys.append(runtime.keyring.get(Purpose.DATABASE, "warehouse"))
+def test_neither_keys_nor_rows_are_left_in_dbts_files(built_runtime):
+    keys = [built_runtime.keyring.get(Purpose.SURROGATE, name) for name in WORKSPACES]
+    keys.append(built_runtime.keyring.get(Purpose.DATABASE, "warehouse"))
     forbidden = [TOKEN.encode(), *(w.encode() for w in WORKSPACES), *keys, *(k.hex().encode() for k in keys)]
-    written = [path for path in (runtime.home.data / "dbt").rglob("*") if path.is_file()]
+    written = [path for path in (built_runtime.home.data / "dbt").rglob("*") if path.is_file()]
     assert written
     for path in written:
         content = path.read_bytes()
@@ -284,7 +310,7 @@ def project(tmp_path, monkeypatch):
     return copy
 
 
-def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime, store, project):
+def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime, project):
     end = date(2026, 5, 31)
     build(runtime, from_day=FIRST, to_day=end)
     at_once = everything(runtime)
@@ -300,25 +326,26 @@ def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime
     assert at_once["funnel"]
 
 
-def test_a_failure_names_the_model_and_no_value(runtime, store, project):
-    build(runtime, from_day=FIRST, to_day=LAST)
-    before = rows(runtime, FUNNEL)
+def test_a_failure_names_the_model_and_no_value(built_runtime, project):
+    before = rows(built_runtime, FUNNEL)
     model = project / "models" / "marts" / "mart_platform_daily.sql"
     # DuckDB's own message quotes what it cannot convert.
     model.write_text(model.read_text("utf-8") + "where cast('canary' || send_date as integer) > 0\n", "utf-8")
 
     with pytest.raises(MartsError, match=r"Failed in dbt: .*mart_platform_daily") as caught:
-        build(runtime, from_day=FIRST, to_day=LAST)
+        build(built_runtime, from_day=FIRST, to_day=LAST)
 
     assert "error" in caught.value.outcomes.values()
     assert "canary2" not in str(caught.value)
     assert not [
-        p for p in (runtime.home.data / "dbt").rglob("*") if p.is_file() and b"canary2" in p.read_bytes()
+        p
+        for p in (built_runtime.home.data / "dbt").rglob("*")
+        if p.is_file() and b"canary2" in p.read_bytes()
     ]
-    assert rows(runtime, FUNNEL) == before
+    assert rows(built_runtime, FUNNEL) == before
 
 
-def test_weakened_coding_is_found_before_any_mart_is_built(runtime, store, project):
+def test_weakened_coding_is_found_before_any_mart_is_built(runtime, project):
     cube = project / "macros" / "disclosure" / "cube.sql"
     # Without noise, so that it does not depend on the keys of this home what is small.
     weak = cube.read_text("utf-8").replace("< {{ k }}", "< 1")
@@ -335,27 +362,25 @@ def test_weakened_coding_is_found_before_any_mart_is_built(runtime, store, proje
         release_and_publish(runtime)
 
 
-def test_a_broken_partition_stops_the_build_and_keeps_what_was_there(runtime, store):
-    build(runtime, from_day=FIRST, to_day=LAST)
-    before = rows(runtime, FUNNEL)
-    for path in runtime.home.store.glob("whatsapp__statuses/**/*.parquet"):
+def test_a_broken_partition_stops_the_build_and_keeps_what_was_there(built_runtime):
+    before = rows(built_runtime, FUNNEL)
+    for path in built_runtime.home.store.glob("whatsapp__statuses/**/*.parquet"):
         path.write_bytes(b"broken")
 
     with pytest.raises((StoreError, MartsError)) as caught:
-        build(runtime, from_day=FIRST, to_day=LAST)
+        build(built_runtime, from_day=FIRST, to_day=LAST)
 
     assert ".parquet" not in str(caught.value)
     assert "project" not in str(caught.value)
-    assert rows(runtime, FUNNEL) == before
+    assert rows(built_runtime, FUNNEL) == before
 
 
-def test_a_missing_key_says_so(runtime, store):
-    build(runtime, from_day=FIRST, to_day=LAST)
-    for path in runtime.home.keys.glob("parquet/*.key"):
+def test_a_missing_key_says_so(built_runtime):
+    for path in built_runtime.home.keys.glob("parquet/*.key"):
         path.unlink()
 
     with pytest.raises(KeyringError, match="it does not exist"):
-        build(runtime, from_day=FIRST, to_day=LAST)
+        build(built_runtime, from_day=FIRST, to_day=LAST)
 
 
 def test_the_unit_tests_of_the_models_pass(runtime):

@@ -12,6 +12,7 @@ from pipelines.release import release_and_publish
 from pipelines.renewal import MOST_LINES, RenewalError, renew_release
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import FIRST, WORKSPACES, Store, rows, sent
+from tests.support.homes import copied
 from warehouse.releases import renewals
 
 NEXT = FIRST + timedelta(days=1)
@@ -23,20 +24,27 @@ AUDIENCE = (
 ROWS = f"from warehouse.cubes.cube_campaign_daily where send_date = date '{FIRST}' order by all"
 
 
-@pytest.fixture
-def runtime(home):
-    return open_runtime(home)
-
-
-@pytest.fixture
-def store(runtime):
+@pytest.fixture(scope="module")
+def released(empty, tmp_path_factory):
     """Two days of 60 contacts each, built and released."""
+    runtime = open_runtime(copied(empty, tmp_path_factory.mktemp("released")))
     store = Store(runtime)
     add(store, range(60), day=FIRST)
     add(store, range(60), day=NEXT)
     build(runtime, from_day=FIRST, to_day=NEXT)
     release_and_publish(runtime)
-    return store
+    runtime.engine.release()
+    return runtime.home
+
+
+@pytest.fixture
+def runtime(released, tmp_path):
+    return open_runtime(copied(released, tmp_path))
+
+
+@pytest.fixture
+def store(runtime):
+    return Store(runtime)
 
 
 def add(store, numbers, *, day):
