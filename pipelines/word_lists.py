@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import os
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -25,8 +26,8 @@ def kept_words(settings: TextSettings) -> pl.DataFrame:
     """All words, as `known_words`, in a twentieth of the time: from a file in the user's cache directory.
 
     It is made of packages and of `text.yml` alone, so it is the same for all warehouses and nobody's data. It
-    is used only if it was made of the packages, settings and code that are here and reads as it was written,
-    else made anew. Where it cannot be kept, the lists are read every time.
+    is used only if this user made it of the packages, settings and code that are here and it reads as it was
+    written, else made anew. Where it cannot be kept, the lists are read every time.
     """
     path = platformdirs.user_cache_path("wasms") / "word_lists.arrow.zst"
     made_of = _digest(settings)
@@ -40,7 +41,9 @@ def kept_words(settings: TextSettings) -> pl.DataFrame:
 
 
 def _read(path: Path, made_of: bytes) -> pl.DataFrame:
-    """Raises one of `UNUSABLE` where no such file is there."""
+    """Raises one of `UNUSABLE` where no such file of this user's is there."""
+    if path.stat().st_uid != os.getuid():
+        raise PermissionError
     content = zstandard.ZstdDecompressor().decompress(path.read_bytes())
     table = pa.ipc.open_stream(content).read_all()
     if (table.schema.metadata or {}).get(_MADE_OF) != made_of:

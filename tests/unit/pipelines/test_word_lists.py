@@ -74,6 +74,13 @@ def test_words_of_other_packages_are_read_anew(package, file, monkeypatch):
     assert is_used(file)
 
 
+def test_what_somebody_else_put_there_is_not_read(file, monkeypatch):
+    kept_words(SETTINGS)
+    monkeypatch.setattr(word_lists.os, "getuid", lambda: file.stat().st_uid + 1)
+
+    assert not is_used(file)
+
+
 @pytest.mark.parametrize(
     "broken",
     [b"", b"not what it was", lambda whole: whole[:-1], lambda whole: whole[:1000]],
