@@ -144,6 +144,7 @@ class StandIns:
         self._settings = settings
         self._parts = pl.col("text").str.extract_groups(_WORD)
         word, bare_word = pl.col("word"), pl.col("bare_word")
+        self._bare_word = word.str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
         self._told_by_itself = {
             "has_digits": word.str.contains(r"\p{N}"),
             "begins_plain": word.str.contains(_BEGINS_PLAIN),
@@ -191,8 +192,7 @@ class StandIns:
         def after(holds: Bools) -> Bools:
             return following(holds) & ~is_first[1:]
 
-        bare_word = pl.col("word").str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
-        frame = distinct.to_frame("word").with_columns_seq(bare_word=bare_word)
+        frame = distinct.to_frame("word").with_columns_seq(bare_word=self._bare_word)
         by_itself = frame.select_seq(**self._told_by_itself)
 
         def told(name: str) -> NDArray[Any]:

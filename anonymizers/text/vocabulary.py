@@ -90,7 +90,7 @@ class Vocabulary:
             Kinds, and which words have nothing against them but that they are not common.
         """
         facts = self._facts(tiles.distinct)
-        at = np.flatnonzero((tiles.is_word | tiles.is_number)[tiles.codes])
+        at = np.flatnonzero(~tiles.between()[tiles.codes])
         kinds = np.zeros(len(tiles), dtype=np.uint8)
         uncommon = np.zeros(len(tiles), dtype=np.bool_)
         if len(at):

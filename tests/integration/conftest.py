@@ -8,9 +8,8 @@ import pytest
 
 from pipelines.conventions import day_range
 from pipelines.marts import build, parse
-from pipelines.runtime import open_runtime
 from pipelines.schedules import next_slices
-from tests.support.homes import copied
+from tests.support.homes import prepared
 from tests.support.orchestra import (
     CLOSED,
     TAKEN_IN,
@@ -33,11 +32,9 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture(scope="session")
 def empty(parsed: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A warehouse with all tables and no row in them: dbt takes a quarter of a minute to make them."""
-    home = copied(parsed, tmp_path_factory.mktemp("empty"))
-    runtime = open_runtime(home)
-    build(runtime, from_day=date(2026, 5, 1), to_day=date(2026, 4, 30))
-    runtime.engine.release()
-    return home
+    with prepared(parsed, tmp_path_factory.mktemp("empty")) as runtime:
+        build(runtime, from_day=date(2026, 5, 1), to_day=date(2026, 4, 30))
+    return runtime.home
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from pipelines.runtime import open_runtime
 from pipelines.slices import CLOSING_MARGIN_DAYS
 from pipelines.surrogates import workspace_keys_of
 from tests.integration.test_marts import Store, sent
-from tests.support.homes import copied
+from tests.support.homes import copied, prepared
 from tests.support.leaks import find_leaks
 from warehouse.errors import ThawedSliceError
 from warehouse.keyring import Purpose
@@ -45,23 +45,22 @@ LIVING = "living"
 @pytest.fixture(scope="module")
 def template(empty, tmp_path_factory):
     """Nine workspaces, seven of which stand alone on the first day, two on the second; published."""
-    runtime = open_runtime(copied(empty, tmp_path_factory.mktemp("template")))
-    store = Store(runtime)
-    batches = [
-        *(sent(name, "spring", range(12 + n)) for n, name in enumerate(ENDED)),
-        sent(LIVING, "spring", range(20)),
-        sent("sma1", "spring", range(7)),
-        sent("sma2", "spring", range(8)),
-        sent(ENDED[0], "spring", range(15), day=LAST),
-        sent(LIVING, "spring", range(15), day=LAST),
-    ]
-    store.events("app__messages", [row for outbox, _ in batches for row in outbox])
-    store.events("whatsapp__statuses", [row for _, statuses in batches for row in statuses])
-    name_workspaces(store, [*ENDED, LIVING])
-    build(runtime, from_day=FIRST, to_day=LAST)
-    runtime.ledger.set_built_until(LAST)
-    release_and_publish(runtime)
-    runtime.engine.release()
+    with prepared(empty, tmp_path_factory.mktemp("template")) as runtime:
+        store = Store(runtime)
+        batches = [
+            *(sent(name, "spring", range(12 + n)) for n, name in enumerate(ENDED)),
+            sent(LIVING, "spring", range(20)),
+            sent("sma1", "spring", range(7)),
+            sent("sma2", "spring", range(8)),
+            sent(ENDED[0], "spring", range(15), day=LAST),
+            sent(LIVING, "spring", range(15), day=LAST),
+        ]
+        store.events("app__messages", [row for outbox, _ in batches for row in outbox])
+        store.events("whatsapp__statuses", [row for _, statuses in batches for row in statuses])
+        name_workspaces(store, [*ENDED, LIVING])
+        build(runtime, from_day=FIRST, to_day=LAST)
+        runtime.ledger.set_built_until(LAST)
+        release_and_publish(runtime)
     return runtime.home
 
 

@@ -14,7 +14,7 @@ from pipelines.loading import entity_set
 from pipelines.marts import MartsError, build, check_models, parse
 from pipelines.release import release_and_publish
 from pipelines.runtime import open_runtime, view_schema
-from tests.support.homes import copied
+from tests.support.homes import copied, prepared
 from warehouse.entities import EntityWriter
 from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
 from warehouse.keyring import Purpose
@@ -123,18 +123,16 @@ def sent(workspace, campaign, numbers, *, day=FIRST):
 @pytest.fixture(scope="module")
 def stocked(empty, tmp_path_factory):
     """Three workspaces: one with campaigns of 20, 12 and 3 contacts, two with 8 contacts and 4."""
-    runtime = open_runtime(copied(empty, tmp_path_factory.mktemp("stocked")))
-    stock(Store(runtime))
-    runtime.engine.release()
+    with prepared(empty, tmp_path_factory.mktemp("stocked")) as runtime:
+        stock(Store(runtime))
     return runtime.home
 
 
 @pytest.fixture(scope="module")
 def built_once(stocked, tmp_path_factory):
     """The same, built."""
-    runtime = open_runtime(copied(stocked, tmp_path_factory.mktemp("built")))
-    build(runtime, from_day=FIRST, to_day=LAST)
-    runtime.engine.release()
+    with prepared(stocked, tmp_path_factory.mktemp("built")) as runtime:
+        build(runtime, from_day=FIRST, to_day=LAST)
     return runtime.home
 
 

@@ -6,12 +6,10 @@ reports, and must come out as the same rows of `fct_messages`: those of an oracl
 
 import csv
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -27,6 +25,7 @@ from pipelines.ingest import ingest_file
 from pipelines.loading import Options
 from pipelines.marts import DBT_PROJECT, build
 from pipelines.runtime import Runtime, open_runtime
+from tests.support.homes import copied
 from tests.support.messy_messages import FIRST_DAY, WORKSPACE, File, Story, in_order, shuffled, stories
 from tests.support.messy_oracle import Oracle
 from warehouse.home import Home
@@ -43,7 +42,7 @@ Row = dict[str, Any]
 @pytest.fixture(scope="module")
 def base(parsed: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A warehouse without rows, but with all views and with the key of the workspace."""
-    home = _copy(parsed, tmp_path_factory.mktemp("base"))
+    home = copied(parsed, tmp_path_factory.mktemp("base"))
     runtime = open_runtime(home)
     runtime.keyring.get(Purpose.PSEUDONYM, WORKSPACE)
     yesterday = FIRST_DAY.date() - timedelta(days=1)
@@ -64,7 +63,7 @@ def arranged(
 
     def ingested(files: Sequence[File], *, contracts: Mapping[str, Contract] | None = None) -> Runtime:
         folder = tmp_path_factory.mktemp("arranged")
-        runtime = open_runtime(_copy(base, folder))
+        runtime = open_runtime(copied(base, folder))
         if contracts:
             runtime = replace(runtime, contracts=contracts)
         for file in files:
@@ -91,10 +90,6 @@ def ordered(arranged: Callable[..., Runtime], told: list[Story]) -> Runtime:
 @pytest.fixture(scope="module")
 def mixed(arranged: Callable[..., Runtime], told: list[Story]) -> Runtime:
     return arranged(shuffled(told, Random(1), parts=2))
-
-
-def _copy(home: Home, folder: Path) -> Home:
-    return Home(Path(shutil.copytree(home.root, folder / "home")))
 
 
 @contextmanager

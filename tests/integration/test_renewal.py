@@ -12,7 +12,7 @@ from pipelines.release import release_and_publish
 from pipelines.renewal import MOST_LINES, RenewalError, renew_release
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import FIRST, WORKSPACES, Store, rows, sent
-from tests.support.homes import copied
+from tests.support.homes import copied, prepared
 from warehouse.releases import renewals
 
 NEXT = FIRST + timedelta(days=1)
@@ -27,13 +27,11 @@ ROWS = f"from warehouse.cubes.cube_campaign_daily where send_date = date '{FIRST
 @pytest.fixture(scope="module")
 def released(empty, tmp_path_factory):
     """Two days of 60 contacts each, built and released."""
-    runtime = open_runtime(copied(empty, tmp_path_factory.mktemp("released")))
-    store = Store(runtime)
-    add(store, range(60), day=FIRST)
-    add(store, range(60), day=NEXT)
-    build(runtime, from_day=FIRST, to_day=NEXT)
-    release_and_publish(runtime)
-    runtime.engine.release()
+    with prepared(empty, tmp_path_factory.mktemp("released")) as runtime:
+        for day in (FIRST, NEXT):
+            add(Store(runtime), range(60), day=day)
+        build(runtime, from_day=FIRST, to_day=NEXT)
+        release_and_publish(runtime)
     return runtime.home
 
 

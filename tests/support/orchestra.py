@@ -1,7 +1,6 @@
 """Dagster over a warehouse of its own: a small inbox, jobs at a given time, and what they said."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -14,6 +13,7 @@ from pipelines.conventions import day_range
 from pipelines.dagster_home import write_instance_config
 from pipelines.definitions import build_definitions
 from pipelines.resources import Warehouse
+from tests.support.homes import copied
 from warehouse.home import Home
 
 SENT, TAKEN_IN, CLOSED = "2026-05-04", "2026-05-05", "2026-05-13"
@@ -164,8 +164,7 @@ def reasons(result: dg.ExecuteInProcessResult) -> str:
 @contextmanager
 def opened(template: Home, folder: Path) -> Iterator[Orchestra]:
     """A copy of a warehouse, and Dagster over it."""
-    shutil.copytree(template.root, folder / "home")
-    home = Home(folder / "home")
+    home = copied(template, folder)
     write_instance_config(home)
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         yield Orchestra(home, instance)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import platformdirs
 import polars as pl
 import pytest
 from hypothesis import given
@@ -23,7 +22,7 @@ OTHERS = SETTINGS.model_copy(update={"harmless": {"id": frozenset(["zorblig"])}}
 @pytest.fixture
 def file(tmp_path, monkeypatch) -> Path:
     """Where the lists are kept; nothing is there yet."""
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "wasms" / "word_lists.arrow.zst"
 
 
@@ -135,8 +134,7 @@ print(*{name.split(".")[0] for name in sys.modules})
 """
 
 
-def test_a_first_text_loads_neither_lists_nor_what_it_does_not_need(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_a_first_text_loads_neither_lists_nor_what_it_does_not_need(file):
     loaded = [
         subprocess.run(
             [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True
@@ -144,6 +142,7 @@ def test_a_first_text_loads_neither_lists_nor_what_it_does_not_need(tmp_path, mo
         for _ in range(2)
     ]
 
+    assert file.exists()
     assert "wordfreq" in loaded[0]
     assert {"polars", "presidio_analyzer"} <= set(loaded[1])
     # A quarter of a second, which pyarrow takes wherever it is handed Python's own values.
