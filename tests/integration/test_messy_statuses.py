@@ -23,10 +23,10 @@ from anonymizers.treatments import IdentityKind
 from pipelines.contract import Contract, contracts_of, load_contracts
 from pipelines.ingest import ingest_file
 from pipelines.loading import Options
-from pipelines.marts import DBT_PROJECT, build
+from pipelines.marts import DBT_PROJECT
 from pipelines.runtime import Runtime, open_runtime
-from tests.support.homes import copied
-from tests.support.messy_messages import FIRST_DAY, WORKSPACE, File, Story, in_order, shuffled, stories
+from tests.support.homes import copied, prepared
+from tests.support.messy_messages import WORKSPACE, File, Story, in_order, shuffled, stories
 from tests.support.messy_oracle import Oracle
 from warehouse.home import Home
 from warehouse.keyring import KeyRing, Purpose
@@ -40,14 +40,11 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def base(parsed: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def base(empty: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A warehouse without rows, but with all views and with the key of the workspace."""
-    home = copied(parsed, tmp_path_factory.mktemp("base"))
-    runtime = open_runtime(home)
-    runtime.keyring.get(Purpose.PSEUDONYM, WORKSPACE)
-    yesterday = FIRST_DAY.date() - timedelta(days=1)
-    build(runtime, from_day=FIRST_DAY.date(), to_day=yesterday, select="+fct_messages")
-    return home
+    with prepared(empty, tmp_path_factory.mktemp("base")) as runtime:
+        runtime.keyring.get(Purpose.PSEUDONYM, WORKSPACE)
+    return runtime.home
 
 
 @pytest.fixture(scope="module")
