@@ -34,7 +34,7 @@ from pipelines.loading import Options
 from pipelines.release import release_and_publish
 from pipelines.resources import Warehouse
 from pipelines.runtime import Runtime
-from pipelines.utility import HEADINGS, Utility, told, utility_of_release
+from pipelines.utility import HEADINGS, Variant, told, utility_of_release
 from warehouse.compaction import compact_day
 from warehouse.errors import WarehouseError
 from warehouse.retention import evidence
@@ -209,11 +209,9 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
     return _published
 
 
-def _utility_table(found: Utility) -> dg.TableMetadataValue:
-    """Published against true counts of the days that are new, per way of publishing them."""
-    return dg.MetadataValue.table(
-        [dg.TableRecord(dict(zip(HEADINGS, told(each), strict=True))) for each in found.variants]
-    )
+def _utility_table(found: Variant) -> dg.TableMetadataValue:
+    """Published against true counts of the days that are new."""
+    return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, told(found), strict=True)))])
 
 
 @dg.op(pool=WRITER_POOL, retry_policy=RETRIES)

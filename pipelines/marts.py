@@ -1,15 +1,16 @@
 """Cubes and marts: runs dbt in this process, some days in one go, in memory that does not grow with them."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+import duckdb
 
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
@@ -17,7 +18,7 @@ from pipelines.frozen import refuse_frozen_slices, slice_sources
 from pipelines.model_sql import DBT_PROJECT, ModelSql
 from pipelines.runtime import Runtime
 from pipelines.slices import month_end
-from warehouse.connection import connect
+from warehouse.connection import connect, quoted
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.retention import records
@@ -34,9 +35,18 @@ _MONTHS = "tag:monthly"
 # What is made from cubes, and the tests of both.
 OVER_CUBES = "fqn:wasms.published fqn:wasms.marts fqn:wasms.cubes,resource_type:test"
 
+# What a day changes: rows in memory, cubes, published names, and the tests of them. Views and seeds are their
+# text, so they are made and tested again only where a text has changed.
+_OF_DAYS = "fqn:wasms.slices fqn:wasms.cubes fqn:wasms.published test_type:singular"
+# Where the warehouse file says of which project its views are.
+_PROJECT = "reference.project"
+
 # Stands among the unsound marts while a build runs; there still, if it was killed.
 _INTERRUPTED = "(interrupted build)"
 _PASSED = ("success", "pass", "warn", "no-op")
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
 
 Progress = Callable[[int, int], None]
 
@@ -108,11 +118,12 @@ def build(
     with leases(runtime.home), _connection_closed_afterwards():
         if days:
             refuse_frozen_slices(runtime, first=from_day, last=to_day, may_be_released=is_renewal)
+        made = _made(runtime)
         chunks = chunks_of(
             from_day,
             to_day,
             gaps=_gaps(runtime),
-            exist=_exist(runtime),
+            exist=made.has_all_cubes,
             rows=_rows_by_day(runtime),
             most_rows=ModelSql().variables["rows_at_once"],
         )
@@ -122,7 +133,10 @@ def build(
             for chunk in chunks:
                 more = 0 if chunk is _NO_DAY else chunk.days
                 told = [_on_model(done, more, days, tell)]
-                summaries.append(_build_chunk(runtime, chunk, select=select, callbacks=told))
+                chosen = select or (_OF_DAYS if made.is_current else None)
+                summaries.append(_build_chunk(runtime, chunk, select=chosen, callbacks=told))
+                if chosen is None:
+                    made = _note_project(runtime)
                 done += more
                 tell(done, days)
     return replace(_together(summaries), days=days)
@@ -141,10 +155,11 @@ def build_marts(runtime: Runtime, *, select: str) -> BuildSummary:
         LockedError: Another process is writing the warehouse.
     """
     with leases(runtime.home), _connection_closed_afterwards(), _sound_afterwards(runtime) as summaries:
-        if not _exist(runtime):
+        if not _made(runtime).has_all_cubes:
             summaries.append(_build_chunk(runtime, _NO_DAY, select=None, callbacks=[]))
+            _note_project(runtime)
         chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
-        summaries.append(_summarized(dbtRunner().invoke(_build_arguments(runtime.home, *chosen)), days=0))
+        summaries.append(_summarized(_dbt(_build_arguments(runtime.home, *chosen)), days=0))
     return _together(summaries)
 
 
@@ -227,23 +242,70 @@ def chunks_of(
         first = end + timedelta(days=1)
 
 
-def _exist(runtime: Runtime) -> bool:
-    """Whether there is a table of every cube, also of those that were declared since the last build."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is in the warehouse file already.
+
+    Attributes:
+        has_all_cubes: There is a table of every cube, also of those that were declared since the last build.
+        is_current: All views and seeds are of the project as it is, and passed their tests.
+    """
+
+    has_all_cubes: bool
+    is_current: bool
+
+
+def _made(runtime: Runtime) -> _Made:
     if not runtime.home.warehouse_path.exists():
-        return False
+        return _Made(has_all_cubes=False, is_current=False)
+    with _warehouse(runtime, read_only=True) as connection:
+        rows = connection.execute(
+            "select table_name from duckdb_tables() "
+            "where database_name = 'warehouse' and schema_name = 'cubes'"
+        ).fetchall()
+        try:
+            noted = connection.execute(f"from warehouse.{_PROJECT}").fetchone()
+        except duckdb.CatalogException:
+            noted = None
+    return _Made(
+        has_all_cubes={name for (name,) in rows} >= set(load_cubes()),
+        is_current=noted == (_project_digest(),) and not runtime.ledger.unsound_marts(),
+    )
+
+
+def _note_project(runtime: Runtime) -> _Made:
+    """Write down in the warehouse file that everything in it is of the project as it is."""
+    _close_connection()
+    with _warehouse(runtime, read_only=False) as connection:
+        connection.execute(
+            f"create or replace view warehouse.{_PROJECT} as select {quoted(_project_digest())} as digest"
+        )
+    return _Made(has_all_cubes=True, is_current=True)
+
+
+def _project_digest() -> str:
+    """Digest of all files of the dbt project, and of the versions that build it."""
+    digest = hashlib.sha256()
+    for package in ("dbt-core", "dbt-duckdb", "duckdb"):
+        digest.update(f"{package} {version(package)}\n".encode())
+    for path in sorted(DBT_PROJECT.rglob("*.*")):
+        if path.suffix in (".sql", ".yml", ".csv"):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(DBT_PROJECT)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _warehouse(runtime: Runtime, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     with closing(connect(tmp=runtime.home.tmp)) as connection:
         attach_database(
             connection,
             runtime.home.warehouse_path,
             alias="warehouse",
             keyring=runtime.keyring,
-            read_only=True,
+            read_only=read_only,
         )
-        rows = connection.execute(
-            "select table_name from duckdb_tables() "
-            "where database_name = 'warehouse' and schema_name = 'cubes'"
-        ).fetchall()
-    return {name for (name,) in rows} >= set(load_cubes())
+        yield connection
 
 
 def _rows_by_day(runtime: Runtime) -> Mapping[date, int]:
@@ -267,7 +329,14 @@ def _build_chunk(
         *(("--select", select) if select else ()),
         *(() if chunk.has_month else ("--exclude", _MONTHS)),
     )
-    return _summarized(dbtRunner(callbacks=callbacks).invoke(arguments), days=chunk.days)
+    return _summarized(_dbt(arguments, callbacks=callbacks), days=chunk.days)
+
+
+def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
+    # Takes a second to import, and most commands never build anything.
+    from dbt.cli.main import dbtRunner
+
+    return dbtRunner(callbacks=callbacks or []).invoke(arguments)
 
 
 def _build_arguments(home: Home, *more: str) -> list[str]:
@@ -283,7 +352,7 @@ def check_models(runtime: Runtime) -> BuildSummary:
     """
     arguments = ["test", *_common_arguments(runtime.home), *("--select", "test_type:unit")]
     with leases(runtime.home), _connection_closed_afterwards():
-        result = dbtRunner().invoke(arguments)
+        result = _dbt(arguments)
     return _summarized(result, days=0)
 
 
@@ -293,7 +362,7 @@ def parse(home: Home) -> Path:
     Raises:
         MartsError: The project does not load.
     """
-    result = dbtRunner().invoke(["parse", *_common_arguments(home), "--write-json"])
+    result = _dbt(["parse", *_common_arguments(home), "--write-json"])
     if not result.success:
         raise MartsError([], outcomes={}, project_is_broken=True) from None
     return home.dbt_target / MANIFEST
@@ -314,14 +383,20 @@ def _common_arguments(home: Home) -> list[str]:
 
 @contextmanager
 def _connection_closed_afterwards() -> Iterator[None]:
-    """Let go of the warehouse file: dbt-duckdb keeps an in-memory database for the process's life."""
     try:
         yield
     finally:
-        environment = getattr(DuckDBConnectionManager, "_ENV", None)
-        if environment is not None:
-            environment.close()
-        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb 1.11
+        _close_connection()
+
+
+def _close_connection() -> None:
+    """Let go of the warehouse file: dbt-duckdb keeps an in-memory database for the process's life."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = getattr(DuckDBConnectionManager, "_ENV", None)
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb 1.11
 
 
 def _on_model(before: int, days: int, total: int, progress: Progress) -> Callable[[Any], None]:
@@ -334,7 +409,7 @@ def _on_model(before: int, days: int, total: int, progress: Progress) -> Callabl
     return on_event
 
 
-def _summarized(result: dbtRunnerResult, *, days: int) -> BuildSummary:
+def _summarized(result: "dbtRunnerResult", *, days: int) -> BuildSummary:
     nodes = list(getattr(result.result, "results", []))
     failed = sorted(str(n.node.name) for n in nodes if n.status in ("error", "fail", "partial success"))
     outcomes = {str(n.node.name): str(n.status) for n in nodes}

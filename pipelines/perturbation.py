@@ -13,7 +13,6 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import brentq
 
 from pipelines.surrogates import NOISE_KEYS
 
@@ -37,6 +36,9 @@ def probabilities(count: int, *, variance: float = VARIANCE) -> np.ndarray:
     Returns:
         13 numbers that sum to 1.
     """
+    # Heavy, and only `wasms sync` and attacks compute tables of noise.
+    from scipy.optimize import brentq
+
     steps = np.array(_STEPS, dtype=float)
     allowed = steps >= -count
     if count == 0:

@@ -21,7 +21,7 @@ from pipelines.release import release_and_publish
 from pipelines.retention import plan_retention
 from pipelines.runtime import Runtime
 from pipelines.slices import last_closed_day
-from pipelines.utility import Utility, utility_of_release
+from pipelines.utility import Variant, utility_of_release
 from warehouse.errors import WarehouseError
 from warehouse.publish import Published
 from warehouse.retention import records
@@ -39,7 +39,7 @@ class RunSummary:
     closed: list[Closed] = field(default_factory=list)
     slices: list[tuple[date, date]] = field(default_factory=list)
     published: Published | None = None
-    utility: Utility | None = None
+    utility: Variant | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from anonymizers.text.release import ReleasingScrubber
-from anonymizers.text.settings import load_settings
 from pipelines.contract import Contract, Kind, load_contracts
 from pipelines.policy import Operational, Policy, load_policy
-from pipelines.recognizers import text_scrubber
 from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.housekeeping import destroy_orphan_keys, remove_orphans
@@ -18,6 +16,9 @@ from warehouse.reading import CachedReader
 from warehouse.retention.databases import remove_leftovers
 from warehouse.views import Schema, with_partition_columns
 from warehouse.word_counts import Enough
+
+if TYPE_CHECKING:
+    from anonymizers.text.release import ReleasingScrubber
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,21 @@ class Runtime:
     engine: Engine
 
     @cached_property
-    def text(self) -> ReleasingScrubber:
+    def text(self) -> "ReleasingScrubber":
         """The free-text scrubber of this warehouse.
 
         Raises:
             RecognizersError: The site's own do not load.
         """
+        from pipelines.recognizers import text_scrubber
+
         return text_scrubber(self.home)
 
     @cached_property
     def enough(self) -> Enough:
         """How often a word must have been counted to stay in free text."""
+        from anonymizers.text.settings import load_settings
+
         counting = load_settings().counting
         return Enough(
             payers=counting.payers,

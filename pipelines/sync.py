@@ -6,24 +6,19 @@ from pathlib import Path
 from pipelines.contract import Contract
 from pipelines.cube import load_cubes
 from pipelines.dbt_cubes import cube_files
-from pipelines.dbt_semantics import semantic_files
 from pipelines.dbt_staging import staging_files
 from pipelines.documents import data_dictionary, dbt_sources, record_of_processing
 from pipelines.errors import NoCheckoutError
-from pipelines.metrics.metric import load_metrics, load_tables
+from pipelines.perturbation import perturbation_seed
 from pipelines.policy import Policy
 
 
 def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[str, str]:
     """Path below the project's root → text, of everything that is generated."""
-    # Loads SciPy, which no other command needs.
-    from pipelines.perturbation import perturbation_seed
-
     return {
         "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
         **staging_files(contracts.values()),
         **cube_files(load_cubes().values()),
-        **semantic_files(load_metrics(), load_tables()),
         "dbt_project/seeds/perturbation.csv": perturbation_seed(),
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
         "docs/record-of-processing.md": record_of_processing(contracts, policy),

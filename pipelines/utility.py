@@ -4,9 +4,11 @@ Builds the funnel of some days anew from the restricted rows, once per variant, 
 it is kept or published; what comes out are means, spreads and shares over many cells.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 import duckdb
 
@@ -20,11 +22,14 @@ from pipelines.runtime import Runtime
 from pipelines.surrogates import RECORD_KEYS
 from warehouse.session import open_session
 
-THRESHOLDS = (5, 11, 20)
+# Thresholds, each with noise and without.
+COMPARED = tuple((threshold, has_noise) for threshold in (5, MINIMUM_UNITS, 20) for has_noise in (True, False))
+PUBLISHED = (MINIMUM_UNITS, True)
 # Contacts a campaign group has: lower bounds of the classes.
 SIZES = (0, 25, 100, 1_000)
 # Of a release of many days, the last are measured: it takes as long as they have messages.
 DAYS_OF_RELEASE = 7
+_MEMORY_OF_RELEASE = "1GB"
 _FUNNEL, _MONTHS = "cube_campaign_daily", "cube_workspace_monthly"
 
 
@@ -53,11 +58,6 @@ class Utility:
     variants: tuple[Variant, ...]
     is_platform_exact: bool | None
 
-    @property
-    def published(self) -> Variant:
-        """The variant that is published."""
-        return next(v for v in self.variants if v.threshold == MINIMUM_UNITS and v.has_noise)
-
 
 HEADINGS = (
     "k",
@@ -82,25 +82,38 @@ def told(variant: Variant) -> tuple[str, ...]:
     )
 
 
-def utility_of_release(runtime: Runtime, released: Released) -> Utility | None:
-    """What the last days of a release lost; None where no day is new. Reads restricted rows in memory."""
+def utility_of_release(runtime: Runtime, released: Released) -> Variant | None:
+    """Measure what the last days of a release lost, as they are published.
+
+    Reads restricted rows in memory. None where no day is new.
+    """
     if released.days is None:
         return None
     first, last = released.days
-    with open_session(runtime.home, schemas=runtime.schemas, read_only=True) as connection:
-        connection.execute("set schema 'warehouse.restricted'")
-        first = max(first, last - timedelta(days=DAYS_OF_RELEASE - 1))
-        return utility_of(connection, load_cubes(), first=first, last=last)
+    first = max(first, last - timedelta(days=DAYS_OF_RELEASE - 1))
+    with open_session(
+        runtime.home, schemas=runtime.schemas, read_only=True, memory_limit=_MEMORY_OF_RELEASE
+    ) as connection:
+        _prepare(connection, first=first, last=last)
+        (published,) = _variants(connection, load_cubes()[_FUNNEL], [PUBLISHED])
+        return published
 
 
 def utility_of(
     connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], *, first: date, last: date
 ) -> Utility:
-    """Measure what is left of the days from ``first`` to ``last``.
+    """Measure what each way of publishing the days from ``first`` to ``last`` leaves of them.
 
     Args:
         connection: A session on store and warehouse. Tables are made in its memory.
     """
+    models = _prepare(connection, first=first, last=last)
+    variants = tuple(_variants(connection, cubes[_FUNNEL], COMPARED))
+    return Utility(variants, _is_platform_exact(connection, models=models, first=first, last=last))
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> ModelSql:
+    """Make tables of the messages of some days; return what renders models over them."""
     connection.execute(f"set search_path = '{SCHEMAS}'")
     # As random as the real ones, which need keys; the same people have the same in every variant.
     connection.execute(
@@ -112,17 +125,19 @@ def utility_of(
     models.bounds = {"day": (first, last), "all": (first, last)}
     for model in (*SLICE_SOURCES.values(), "slice_facts", "slice_messages"):
         _make(connection, models, model)
-    variants = tuple(_variants(connection, cubes[_FUNNEL]))
-    return Utility(variants, _is_platform_exact(connection, models=models, first=first, last=last))
+    return models
 
 
-def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Iterator[Variant]:
-    for threshold in THRESHOLDS:
+def _variants(
+    connection: duckdb.DuckDBPyConnection, cube: Cube, wanted: Collection[tuple[int, bool]]
+) -> Iterator[Variant]:
+    """Build and compare each (threshold, whether there is noise)."""
+    for threshold, variants in groupby(wanted, key=itemgetter(0)):
         models = ModelSql(minimum_contacts=threshold)
         for model in ("slice_campaign_groups", "slice_leaves"):
             _make(connection, models, model)
         _build(connection, models, cube, "truth", threshold=NO_THRESHOLD, has_noise=False)
-        for has_noise in (True, False):
+        for _, has_noise in variants:
             _build(connection, models, cube, "shown", threshold=threshold, has_noise=has_noise)
             yield _compare(connection, cube, threshold=threshold, has_noise=has_noise)
 

@@ -5,10 +5,13 @@ survives a crash. It holds file names, counts and keyed hashes; never a row, nev
 """
 
 import json
+import os
 import sqlite3
+import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -97,43 +100,55 @@ class Commit:
 
 
 class Ledger:
-    """Open handle on the ledger; one per thread, cheap to make."""
+    """Open handle on the ledger. Threads and forked processes may share it: each has connections of its own."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
-        with closing(self._connect()) as connection:
-            connection.execute("pragma journal_mode = wal")
-            create_schema(connection)
+        self._held = threading.local()
+        connection = self._connection("writer")
+        connection.execute("pragma journal_mode = wal")
+        create_schema(connection)
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+    def _connection(self, use: str) -> sqlite3.Connection:
+        """The connection of this thread for one use, kept open: opening one costs more than most queries.
+
+        One that a forked process inherited, or of a file that another one has replaced, is not used.
+        """
+        held: dict[str, tuple[tuple[int, int], sqlite3.Connection]] = self._held.__dict__
+        if use in held and held[use][0] == self._state():
+            return held[use][1]
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
         connection.execute("pragma synchronous = full")
         connection.execute("pragma secure_delete = on")
         connection.row_factory = sqlite3.Row
+        # Also at the end of the process, so that the last one to leave empties the write-ahead log.
+        weakref.finalize(self, connection.close)
+        held[use] = (self._state(), connection)
         return connection
+
+    def _state(self) -> tuple[int, int]:
+        return os.getpid(), self._path.stat().st_ino if self._path.exists() else 0
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write something else in one transaction; on an exception nothing of it stays."""
-        with closing(self._connect()) as connection:
-            connection.execute("begin immediate")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
+        connection = self._connection("writer")
+        connection.execute("begin immediate")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
 
     def checkpoint(self) -> None:
         """Empty the write-ahead log, which keeps copies of what was erased."""
-        with closing(self._connect()) as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
+        self._connection("writer").execute("pragma wal_checkpoint(truncate)")
 
     def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        """Rows of a query that changes nothing."""
-        with closing(self._connect()) as connection:
-            return connection.execute(sql, parameters).fetchall()
+        """Rows of a query that changes nothing; within a transaction, as they were before it."""
+        return self._connection("reader").execute(sql, parameters).fetchall()
 
     def advance_clock(self, as_of: datetime) -> None:
         """Move the warehouse's clock forward to ``as_of`` (naive UTC).

@@ -12,8 +12,6 @@ from datetime import date
 
 import duckdb
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix
 
 from pipelines.attacks.finding import Attacked, Finding
 from pipelines.cube import TOTAL, Cube, Level, Period, Unit
@@ -179,6 +177,10 @@ def _nearly_known(system: System, cell: Key) -> bool:
 
 def _bounds(system: System, cell: Key) -> tuple[float, float]:
     """The least and the greatest value a cell can have, by linear programming (HiGHS)."""
+    # Heavy, and few slices leave anything that is nearly known.
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_matrix
+
     cells = sorted(system.low)
     place = {each: n for n, each in enumerate(cells)}
     entries = [

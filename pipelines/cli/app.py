@@ -1,27 +1,74 @@
 """The command `wasms`: one module per noun, errors in plain words, exit codes that scripts can use."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from anonymizers.errors import AnonymizerError
-from pipelines.cli import contract, metrics, quarantine, release, retention, text
-from pipelines.cli.attack import attack_command
-from pipelines.cli.demo import demo
-from pipelines.cli.dev import dev
-from pipelines.cli.generate import generate
-from pipelines.cli.ingest import EXIT_FAILED, ingest
-from pipelines.cli.report import ERR
-from pipelines.cli.run import run
-from pipelines.cli.sql import sql
-from pipelines.cli.sync import sync_command
-from pipelines.cli.utility import utility
+from pipelines.cli.lazy import lazy
 from pipelines.errors import PipelineError
 from warehouse.errors import WarehouseError
 
+# Command → where it is, and the first sentence of its help: to list them all, none is imported.
+COMMANDS = {
+    "demo": (
+        "pipelines.cli.demo:demo",
+        "Generate a world of raw files, run it from inbox to published marts, print the campaign funnel.",
+    ),
+    "generate": (
+        "pipelines.cli.generate:generate",
+        "Write generated raw files of every source, in their real formats, below OUT; nothing is read.",
+    ),
+    "ingest": (
+        "pipelines.cli.ingest:ingest",
+        "Read files of one source, strip or pseudonymize what is personal, write the store; remove the files.",
+    ),
+    "run": (
+        "pipelines.cli.run:run",
+        "Ingest what lies in the inbox, build the marts of closed days, publish them, expire what is due.",
+    ),
+    "sql": (
+        "pipelines.cli.sql:sql",
+        "Read the published marts (never locked, never personal) and print rows; writes nothing.",
+    ),
+    "utility": (
+        "pipelines.cli.utility:utility",
+        "Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise.",
+    ),
+    "dev": (
+        "pipelines.cli.dev:dev",
+        "Open the Dagster UI; schedules run while it is open. Its state is kept in data/dagster.",
+    ),
+    "attack": (
+        "pipelines.cli.attack:attack_command",
+        "Attack the published copy; exit 1 if a small group, a coded count or a contact comes out.",
+    ),
+    "sync": (
+        "pipelines.cli.sync:sync_command",
+        "Read contracts and policy; write the dbt sources, the data dictionary and the record of processing.",
+    ),
+    "contract": ("pipelines.cli.contract:app", "Read the contracts, check them, draft a new one."),
+    "metrics": (
+        "pipelines.cli.metrics:app",
+        "Numbers by their names: what they mean, and what they are.",
+    ),
+    "quarantine": (
+        "pipelines.cli.quarantine:app",
+        "Records that could not be loaded: list them, try them again.",
+    ),
+    "release": (
+        "pipelines.cli.release:app",
+        "What was published once: which slices have a new line, or start one.",
+    ),
+    "retention": ("pipelines.cli.retention:app", "Delete what is past its window, and prove it."),
+    "text": ("pipelines.cli.text:app", "Try the anonymizer of free text; measure it."),
+}
+
 
 def build_app() -> typer.Typer:
-    """Put the commands together."""
+    """Put the commands together; imports none of them."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -29,17 +76,29 @@ def build_app() -> typer.Typer:
         rich_markup_mode="rich",
         help="Personal data in, anonymous campaign marts out: the WaSMS analytics warehouse.",
     )
-    for command in (demo, generate, ingest, run, sql, utility, dev):
-        app.command()(command)
-    app.command("attack")(attack_command)
-    app.command("sync")(sync_command)
-    app.add_typer(contract.app, name="contract")
-    app.add_typer(metrics.app, name="metrics")
-    app.add_typer(quarantine.app, name="quarantine")
-    app.add_typer(release.app, name="release")
-    app.add_typer(retention.app, name="retention")
-    app.add_typer(text.app, name="text")
+    app.callback()(_options)
+    for name, (target, text) in COMMANDS.items():
+        app.command(name, cls=lazy(target), help=text)(_nothing)
     return app
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001  (Typer calls it so)
+    if asked:
+        typer.echo(f"wasms {version('wasms-warehouse')}")
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Take the options of `wasms` itself."""
+
+
+def _nothing() -> None:
+    """Stand for a command that is not loaded."""
 
 
 def main() -> None:
@@ -47,5 +106,7 @@ def main() -> None:
     try:
         build_app()()
     except (PipelineError, AnonymizerError, WarehouseError) as error:
+        from pipelines.cli.report import ERR, EXIT_FAILED
+
         ERR.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)

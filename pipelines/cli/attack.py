@@ -17,10 +17,9 @@ from pipelines.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.attacks.overlap import PAIRS, overlap_accuracy
 from pipelines.attacks.suite import attack
 from pipelines.attacks.trial import Trial, try_workspaces
-from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.cli.report import EXIT_FAILED, OUT, bare_table, stages
 from pipelines.cube import load_cubes
 from pipelines.pages import pages
 from pipelines.perturbation import last_count, noises
@@ -62,7 +61,7 @@ def attack_command(
     Without --restricted nothing but the published copy is read.
     """
     runtime = runtime_at(home)
-    path = published_path(runtime)
+    path = published_path(runtime.home)
     with stages() as stage:
         stage("attack", 0, 2)
         with duckdb.connect() as connection:

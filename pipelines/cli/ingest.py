@@ -7,7 +7,7 @@ import typer
 
 from anonymizers.errors import AnonymizerError
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, OUT, print_summary, progress_bar
+from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, progress_bar
 from pipelines.closing import close_days
 from pipelines.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.errors import PipelineError
@@ -15,9 +15,6 @@ from pipelines.inbox import feeds
 from pipelines.ingest import ingest_file
 from pipelines.loading import Options
 from warehouse.errors import WarehouseError
-
-EXIT_FAILED = 1
-EXIT_QUARANTINED = 3
 
 
 def ingest(

@@ -4,17 +4,15 @@ import json
 import sys
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import duckdb
-import pyarrow as pa
 import typer
-from pyarrow import csv
 from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table as Grid
 
-from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
 from pipelines.cube import Period
@@ -23,7 +21,12 @@ from pipelines.metrics.metric import Metric, load_metrics, load_tables
 from pipelines.metrics.published import Query, published_query
 from pipelines.metrics.question import Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query
-from pipelines.runtime import Runtime
+from warehouse.home import Home
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Numbers by their names: what they mean, and what they are.")
 
@@ -109,8 +112,10 @@ def query(
     )
     answer = restricted_query if restricted else published_query
     wanted = answer(found, asked, load_tables())
-    runtime = runtime_at(home)
-    rows = _restricted(runtime, found, wanted) if restricted else _published(runtime, wanted)
+    if restricted:
+        rows = _restricted(runtime_at(home), found, wanted)
+    else:
+        rows = _published(home_at(home), wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 
@@ -122,22 +127,24 @@ def _metric(name: str) -> Metric:
     return metrics[name]
 
 
-def _published(runtime: Runtime, wanted: Query) -> pa.Table:
-    with duckdb.connect(published_path(runtime), read_only=True) as connection:
+def _published(home: Home, wanted: Query) -> "pa.Table":
+    with duckdb.connect(published_path(home), read_only=True) as connection:
         connection.execute("set enable_external_access = false")
         return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
 
 
-def _restricted(runtime: Runtime, metric: Metric, wanted: Query) -> pa.Table:
+def _restricted(runtime: "Runtime", metric: Metric, wanted: Query) -> "pa.Table":
     what = f"metrics query {metric.metric} --restricted"
     warning = "Exact numbers of few people are personal data: keep no copy."
     with restricted_zone(runtime, what=what, warning=warning) as connection:
         return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
 
 
-def _write(metric: Metric, rows: pa.Table, format_: AnswerFormat) -> None:
+def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
     match format_:
         case AnswerFormat.CSV:
+            from pyarrow import csv
+
             csv.write_csv(rows, sys.stdout.buffer)
         case AnswerFormat.JSON:
             sys.stdout.write(json.dumps(rows.to_pylist(), default=str, indent=1) + "\n")
@@ -147,7 +154,7 @@ def _write(metric: Metric, rows: pa.Table, format_: AnswerFormat) -> None:
                 OUT.print(f"{flag}: {FLAGS[flag]}", markup=False, highlight=False)
 
 
-def _drawn(metric: Metric, rows: pa.Table, *, with_bars: bool) -> Grid:
+def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
     """A table of the answer; each number has a bar beside it, from 0 to the largest."""
     grid = _grid(*rows.column_names, *(["chart"] if with_bars else []))
     numbers = [float(n) for n in rows[metric.metric].to_pylist() if n is not None]

@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.runtime import Runtime, open_runtime
 from pipelines.settings import home_from_environment
 from warehouse.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime
 
 # Windows are added to days, and calendars end.
 FIRST_YEAR, LAST_YEAR = 1970, 2200
@@ -37,8 +39,10 @@ def home_at(home: Path | None) -> Home:
     return Home(home.absolute()) if home else home_from_environment()
 
 
-def runtime_at(home: Path | None) -> Runtime:
+def runtime_at(home: Path | None) -> "Runtime":
     """Open the warehouse that the command names."""
+    from pipelines.runtime import open_runtime
+
     return open_runtime(home_at(home))
 
 

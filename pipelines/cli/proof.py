@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipelines.cli.ingest import EXIT_FAILED
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, OUT, bare_table, stages
+from pipelines.cli.report import ERR, EXIT_FAILED, OUT, bare_table, stages
 from pipelines.proof import accept_restored_ledger, prove
 from pipelines.retention_page import write_page
 from pipelines.retention_report import make_report

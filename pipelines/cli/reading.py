@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from pipelines.cli.report import ERR
 from pipelines.errors import PipelineError
-from pipelines.runtime import Runtime
-from warehouse.session import open_session
+from warehouse.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime
 
 
 class NothingThereError(PipelineError):
@@ -19,13 +22,13 @@ class NothingThereError(PipelineError):
         super().__init__(f"Nothing is {what} yet. Run `wasms run` (or `make demo`) first.")
 
 
-def published_path(runtime: Runtime) -> Path:
+def published_path(home: Home) -> Path:
     """The published copy.
 
     Raises:
         NothingThereError: There is none.
     """
-    path = runtime.home.published_path
+    path = home.published_path
     if not path.exists():
         raise NothingThereError("published")
     return path
@@ -33,7 +36,7 @@ def published_path(runtime: Runtime) -> Path:
 
 @contextmanager
 def restricted_zone(
-    runtime: Runtime, *, what: str, warning: str, memory_limit: str = "2GB"
+    runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The restricted zone as the current schema, read only; the access is logged before anything is read.
 
@@ -44,6 +47,8 @@ def restricted_zone(
     Raises:
         NothingThereError: No day was built yet, so there are no facts.
     """
+    from warehouse.session import open_session
+
     if not runtime.home.warehouse_path.exists():
         raise NothingThereError("built")
     runtime.ledger.log_access(what)

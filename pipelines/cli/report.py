@@ -1,16 +1,21 @@
-"""Plain summaries: what was read and what became of it."""
+"""Plain summaries: what was read and what became of it, on the screen and as exit codes."""
 
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipelines.ingest import Ingested
-from warehouse.ledger import Count
+if TYPE_CHECKING:
+    from pipelines.ingest import Ingested
+    from warehouse.ledger import Count
+
+EXIT_FAILED = 1
+EXIT_QUARANTINED = 3
 
 # Tables stay whole where no terminal says how wide it is.
 WIDTH_OF_FILES = 120
@@ -47,7 +52,7 @@ def progress_bar() -> Iterator[Progress]:
         yield progress
 
 
-def print_summary(results: Iterable[Ingested]) -> bool:
+def print_summary(results: "Iterable[Ingested]") -> bool:
     """Print what became of all rows, by data set; return whether any was quarantined."""
     results = list(results)
     print_counts(count for result in results for count in result.counts)
@@ -65,7 +70,7 @@ def print_summary(results: Iterable[Ingested]) -> bool:
     return bool(quarantined)
 
 
-def print_counts(counts: Iterable[Count]) -> None:
+def print_counts(counts: "Iterable[Count]") -> None:
     """One line per data set; dropped and quarantined rows by reason."""
     by_source: dict[str, Counter[str]] = {}
     reasons: dict[str, Counter[str]] = {}

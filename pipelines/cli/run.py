@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.ingest import EXIT_FAILED, EXIT_QUARANTINED
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, OUT, print_summary, stages
+from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
 from pipelines.loading import Options
 from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
@@ -74,10 +73,10 @@ def print_run(summary: RunSummary) -> None:
     if summary.published:
         OUT.print(str(summary.published))
     if summary.utility:
-        told = summary.utility.published
+        lost = summary.utility
         OUT.print(
-            f"What it costs: {told.campaign_share:.0%} of the last days' messages have a row of their "
-            f"campaign; numbers are off by {told.bias:+.1f} on average, {told.spread:.1f} in spread "
+            f"What it costs: {lost.campaign_share:.0%} of the last days' messages have a row of their "
+            f"campaign; numbers are off by {lost.bias:+.1f} on average, {lost.spread:.1f} in spread "
             "(`wasms utility`).",
             highlight=False,
         )

@@ -7,9 +7,8 @@ from typing import Annotated, cast
 
 import duckdb
 import typer
-from pyarrow import csv
 
-from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
 from warehouse.connection import quoted
@@ -46,17 +45,16 @@ def sql(
     home: HomeOption = None,
 ) -> None:
     """Read the published marts (never locked, never personal) and print rows; writes nothing."""
-    runtime = runtime_at(home)
     if format_ is OutputFormat.PARQUET and output is None:
         raise typer.BadParameter("parquet needs a file: --output marts.parquet", param_hint="--format")
     if restricted:
         warning = "These rows are personal data: a copy of them is under no window."
         with restricted_zone(
-            runtime, what="sql --restricted", warning=warning, memory_limit=memory
+            runtime_at(home), what="sql --restricted", warning=warning, memory_limit=memory
         ) as connection:
             _answer(connection, query, format_, output)
         return
-    with duckdb.connect(published_path(runtime), read_only=True) as connection:
+    with duckdb.connect(published_path(home_at(home)), read_only=True) as connection:
         connection.execute("set search_path = 'main,cubes'")
         connection.execute("set enable_external_access = false") if output is None else None
         _answer(connection, query, format_, output)
@@ -87,6 +85,8 @@ def _write(
             case OutputFormat.TABLE:
                 OUT.print(relation.limit(ROWS_SHOWN).__str__(), markup=False, highlight=False, soft_wrap=True)
             case OutputFormat.CSV:
+                from pyarrow import csv
+
                 csv.write_csv(relation.to_arrow_table(), str(output) if output else sys.stdout.buffer)
             case OutputFormat.JSON:
                 rows = connection.sql(f"select to_json(r)::varchar from ({query.rstrip('; ')}) r").fetchall()

@@ -1,0 +1,37 @@
+"""Commands whose module is imported when they are called, not when `wasms --help` lists them."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command or a group of commands until it is called.
+
+    Attributes:
+        target: Where it is: `module:function`, or `module:app` of a group.
+    """
+
+    target: str
+
+    def load(self) -> Any:
+        """Import the command itself."""
+        module, _, attribute = self.target.partition(":")
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            found.command(self.name)(function)
+        command = typer.main.get_command(found)
+        command.name = self.name
+        return command
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
+        """Parse arguments as the command itself does, which then runs."""
+        return self.load().make_context(info_name, args, *more, **extra)
+
+
+def lazy(target: str) -> type[LazyCommand]:
+    """Return the class of a command that is at ``target``."""
+    return type("LazyCommand", (LazyCommand,), {"target": target})
