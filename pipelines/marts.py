@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from anonymizers.text.loading import uncollected
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices, slice_sources
@@ -32,8 +33,8 @@ MANIFEST = "manifest.json"
 MOST_DAYS_AT_ONCE = 31
 # The cubes of months, and what is held in memory for them alone.
 _MONTHS = "tag:monthly"
-# What is made from cubes, and the tests of both.
-OVER_CUBES = "fqn:wasms.published fqn:wasms.marts fqn:wasms.cubes,resource_type:test"
+# What is made from cubes, and the tests of both. Marts are views: they follow the cubes by themselves.
+OVER_CUBES = "fqn:wasms.published fqn:wasms.marts,resource_type:test fqn:wasms.cubes,resource_type:test"
 
 # What a day changes: rows in memory, cubes, published names, and the tests of them. Views and seeds are their
 # text, so they are made and tested again only where a text has changed.
@@ -119,6 +120,8 @@ def build(
         if days:
             refuse_frozen_slices(runtime, first=from_day, last=to_day, may_be_released=is_renewal)
         made = _made(runtime)
+        # What failed before has to pass again.
+        is_sound = made.has_views and not runtime.ledger.unsound_marts()
         chunks = chunks_of(
             from_day,
             to_day,
@@ -133,10 +136,11 @@ def build(
             for chunk in chunks:
                 more = 0 if chunk is _NO_DAY else chunk.days
                 told = [_on_model(done, more, days, tell)]
-                chosen = select or (_OF_DAYS if made.is_current else None)
+                chosen = select or (_OF_DAYS if is_sound else None)
                 summaries.append(_build_chunk(runtime, chunk, select=chosen, callbacks=told))
                 if chosen is None:
-                    made = _note_project(runtime)
+                    _note_project(runtime)
+                    is_sound = True
                 done += more
                 tell(done, days)
     return replace(_together(summaries), days=days)
@@ -155,7 +159,8 @@ def build_marts(runtime: Runtime, *, select: str) -> BuildSummary:
         LockedError: Another process is writing the warehouse.
     """
     with leases(runtime.home), _connection_closed_afterwards(), _sound_afterwards(runtime) as summaries:
-        if not _made(runtime).has_all_cubes:
+        made = _made(runtime)
+        if not (made.has_all_cubes and made.has_views):
             summaries.append(_build_chunk(runtime, _NO_DAY, select=None, callbacks=[]))
             _note_project(runtime)
         chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
@@ -194,7 +199,8 @@ class Chunk:
 
     Attributes:
         first, last: Both inclusive.
-        has_month: Its last day ends a month of which every day is there: the month is built with it.
+        has_month: Cubes of months are built with it: its last day ends a month of which every day is there;
+            or they have no tables yet, and get them without a row.
     """
 
     first: date
@@ -224,10 +230,10 @@ def chunks_of(
     A month that lost a day before it was built is never built: a part would pass for the whole.
 
     Args:
-        exist: There are tables of every cube; else the first chunk makes them, without a row if need be.
+        exist: There are tables of every cube; else the first chunk makes them.
         rows: Rows of message logs by day; ``most_rows`` of them in one chunk, unless a day alone has more.
     """
-    if last < first or not exist:
+    if last < first:
         yield _NO_DAY
     while first <= last:
         closes = month_end(first)
@@ -238,7 +244,11 @@ def chunks_of(
                 break
             end += timedelta(days=1)
         lost = any((day.year, day.month) == (end.year, end.month) for day in gaps)
-        yield Chunk(first, end, has_month=end == closes and not lost)
+        if not exist and end == closes and lost:
+            yield _NO_DAY
+            exist = True
+        yield Chunk(first, end, has_month=(end == closes and not lost) or not exist)
+        exist = True
         first = end + timedelta(days=1)
 
 
@@ -248,16 +258,16 @@ class _Made:
 
     Attributes:
         has_all_cubes: There is a table of every cube, also of those that were declared since the last build.
-        is_current: All views and seeds are of the project as it is, and passed their tests.
+        has_views: All views and seeds are of the project as it is.
     """
 
     has_all_cubes: bool
-    is_current: bool
+    has_views: bool
 
 
 def _made(runtime: Runtime) -> _Made:
     if not runtime.home.warehouse_path.exists():
-        return _Made(has_all_cubes=False, is_current=False)
+        return _Made(has_all_cubes=False, has_views=False)
     with _warehouse(runtime, read_only=True) as connection:
         rows = connection.execute(
             "select table_name from duckdb_tables() "
@@ -269,18 +279,17 @@ def _made(runtime: Runtime) -> _Made:
             noted = None
     return _Made(
         has_all_cubes={name for (name,) in rows} >= set(load_cubes()),
-        is_current=noted == (_project_digest(),) and not runtime.ledger.unsound_marts(),
+        has_views=noted == (_project_digest(),),
     )
 
 
-def _note_project(runtime: Runtime) -> _Made:
+def _note_project(runtime: Runtime) -> None:
     """Write down in the warehouse file that everything in it is of the project as it is."""
     _close_connection()
     with _warehouse(runtime, read_only=False) as connection:
         connection.execute(
             f"create or replace view warehouse.{_PROJECT} as select {quoted(_project_digest())} as digest"
         )
-    return _Made(has_all_cubes=True, is_current=True)
 
 
 def _project_digest() -> str:
@@ -333,8 +342,13 @@ def _build_chunk(
 
 
 def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
-    # Takes a second to import, and most commands never build anything.
-    from dbt.cli.main import dbtRunner
+    # Takes a second to import, and most commands never build anything. Its hundreds of classes would write code
+    # at once for conversions that few of them ever need.
+    with uncollected():
+        from mashumaro.config import BaseConfig
+
+        BaseConfig.lazy_compilation = True
+        from dbt.cli.main import dbtRunner
 
     return dbtRunner(callbacks=callbacks or []).invoke(arguments)
 

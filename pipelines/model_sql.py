@@ -4,6 +4,7 @@ Renders the files of `dbt_project` by plain Jinja, with what dbt would bring sai
 the same files (`pipelines.marts`); tests/integration/test_marts.py shows that they do.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -45,8 +46,15 @@ class ModelSql:
         project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
         self.variables: Mapping[str, int] = {**project["vars"], **variables}
         files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
-        self._jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (SQL)
-        self._macros = "\n".join(path.read_text("utf-8") for path in files)
+        macros = "\n".join(path.read_text("utf-8") for path in files)
+        self._jinja = jinja2.Environment(
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # noqa: S701 (SQL)
+            # Compiled once: there are a thousand lines of them.
+            loader=jinja2.DictLoader({"macros": macros}),
+        )
+        names = ", ".join(re.findall(r"{%-? macro (\w+)", macros))
+        self._imports = f"{{% from 'macros' import {names} with context %}}\n"
         self._compiled: dict[str, jinja2.Template] = {}
         self._context: Mapping[str, Callable[..., object]] = {
             "ref": lambda name: f'"{name}"',
@@ -61,7 +69,7 @@ class ModelSql:
     def render(self, text: str, **variables: int) -> str:
         """A query with macros as plain SQL, with the project's variables but for those given."""
         if text not in self._compiled:
-            self._compiled[text] = self._jinja.from_string(self._macros + "\n" + text)
+            self._compiled[text] = self._jinja.from_string(self._imports + text)
         known = {**self.variables, **variables}
         return self._compiled[text].render(self._context, var=known.__getitem__)
 

@@ -141,6 +141,13 @@ class Policy(_Strict):
             raise ValueError(f"operational_days: no window for {', '.join(missing)}")
         return self
 
+    @property
+    def shortest_window_days(self) -> int:
+        """Days that every row by day stays, whatever its category, its workspace and the version."""
+        rules = (rule for version in self.versions for rule in version.categories.values())
+        defaults = (rule.window_days for rule in rules if rule.window_days is not None)
+        return min(*self.retention_classes_days, *defaults)
+
     def history(self) -> tuple[Version, ...]:
         """All versions, oldest first, as retention evaluates them; quarantine has the inbox's window."""
         quarantine = Rule(Clock.EVENT, self.inbox_ttl_days)

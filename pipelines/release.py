@@ -36,12 +36,14 @@ class Released:
 
     Attributes:
         days: First and last day of the slices that are new; None where there is none.
+        has_month: Whether a month is among them.
         rounds: How often something was taken back before it did.
     """
 
     published: Published
     attacks: tuple[Attacked, ...]
     days: tuple[date, date] | None
+    has_month: bool
     rounds: int
 
 
@@ -77,7 +79,13 @@ def release_and_publish(runtime: Runtime, *, renewed: Collection[Key] = (), why:
     release(runtime.ledger, [each for each in waiting if each not in lines], why="closed")
     published = publish(runtime.home, keyring=runtime.keyring)
     days = [each.period for each in waiting if each.cube.endswith("_daily")]
-    return Released(published, tuple(attacks), (min(days), max(days)) if days else None, rounds)
+    return Released(
+        published,
+        tuple(attacks),
+        days=(min(days), max(days)) if days else None,
+        has_month=any(each.cube.endswith("_monthly") for each in waiting),
+        rounds=rounds,
+    )
 
 
 def _attacked(runtime: Runtime, renewed: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:

@@ -79,7 +79,7 @@ def run(
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, runtime.ledger.clock() or clock)
-        if plan_retention(runtime, as_of=clock).plan.gaps:
+        if _may_lose_unbuilt_days(runtime, clock) and plan_retention(runtime, as_of=clock).plan.gaps:
             _build(runtime, clock, summary, tell)
         for landed in group:
             tell("ingest", done, len(waiting))
@@ -194,6 +194,12 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         done += (last - first).days + 1
         tell("build", done, total)
         ranges = ranges[1:]
+
+
+def _may_lose_unbuilt_days(runtime: Runtime, as_of: datetime) -> bool:
+    """Whether a day without a slice is old enough for the shortest window; only then a plan can say more."""
+    first = _first_unbuilt(runtime)
+    return first is not None and first <= as_of.date() - timedelta(days=runtime.policy.shortest_window_days)
 
 
 def _first_unbuilt(runtime: Runtime) -> date | None:

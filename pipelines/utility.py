@@ -7,7 +7,7 @@ it is kept or published; what comes out are means, spreads and shares over many 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import groupby, product
 from operator import itemgetter
 
 import duckdb
@@ -23,7 +23,7 @@ from pipelines.surrogates import RECORD_KEYS
 from warehouse.session import open_session
 
 # Thresholds, each with noise and without.
-COMPARED = tuple((threshold, has_noise) for threshold in (5, MINIMUM_UNITS, 20) for has_noise in (True, False))
+COMPARED = tuple(product((5, MINIMUM_UNITS, 20), (True, False)))
 PUBLISHED = (MINIMUM_UNITS, True)
 # Contacts a campaign group has: lower bounds of the classes.
 SIZES = (0, 25, 100, 1_000)
@@ -83,11 +83,12 @@ def told(variant: Variant) -> tuple[str, ...]:
 
 
 def utility_of_release(runtime: Runtime, released: Released) -> Variant | None:
-    """Measure what the last days of a release lost, as they are published.
+    """Measure what the last days of a month's release lost, as they are published.
 
-    Reads restricted rows in memory. None where no day is new.
+    Once a month, since it takes as long as building the days did: reads their restricted rows in memory. None
+    where no month is new; `wasms utility` measures any days.
     """
-    if released.days is None:
+    if released.days is None or not released.has_month:
         return None
     first, last = released.days
     first = max(first, last - timedelta(days=DAYS_OF_RELEASE - 1))

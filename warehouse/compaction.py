@@ -68,5 +68,6 @@ def _merged(
 ) -> Part:
     engine.add_keys(connection, (part.key_name for part in parts))
     query = f"select * from ({raw_scan(parts, data=home.data)}) order by workspace_id, received_at"
-    template = replace(parts[0], rows=sum(part.rows for part in parts), batch_id=batch_id)
+    rows = sum(part.rows for part in parts)
+    template = replace(parts[0], rows=rows, columns=(), batch_id=batch_id)
     return write_part(connection, template, query, home=home, engine=engine)

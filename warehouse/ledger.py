@@ -100,7 +100,7 @@ class Commit:
 
 
 class Ledger:
-    """Open handle on the ledger. Threads and forked processes may share it: each has connections of its own."""
+    """Open handle on the ledger. Threads and forks may share it: each has connections of its own."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -72,6 +72,7 @@ def open_session(
     schemas: Mapping[str, Schema],
     read_only: bool = False,
     memory_limit: str = "2GB",
+    threads: int = 1,
     timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection over store and warehouse; see `attach`.
@@ -80,7 +81,7 @@ def open_session(
         LockedError: Another process has the warehouse file.
     """
     with leases(home, timeout_s=timeout_s):
-        connection = connect(tmp=home.tmp, memory_limit=memory_limit)
+        connection = connect(tmp=home.tmp, memory_limit=memory_limit, threads=threads)
         try:
             attach(connection, home=home, keyring=KeyRing(home.keys), schemas=schemas, read_only=read_only)
             yield connection

@@ -28,6 +28,8 @@ from warehouse.views import raw_scan
 # Enough rows for parts of some 10 MB; the bound on memory, whatever the size of the input.
 FLUSH_ROWS = 300_000
 FLUSH_BYTES = 128 * 1024 * 1024
+# Columns that a partition's path holds, not its files.
+_OF_PARTITION = ("event_date", "retention_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class StoreWriter:
                 "order by event_date, retention_days, workspace_id"
             )
         self._connection.unregister("incoming")
+        columns = tuple(name for name in incoming.column_names if name not in _OF_PARTITION)
         partitions = self._connection.execute(
             "select event_date, retention_days, count(*) from fresh group by all order by all"
         ).fetchall()
@@ -173,11 +176,12 @@ class StoreWriter:
                 rows=rows,
                 bytes=0,
                 batch_id=self.batch_id,
+                columns=columns,
                 event_date=day,
                 retention_days=retention_days,
             )
             query = (
-                "select * exclude (event_date, retention_days) from fresh "
+                f"select * exclude ({', '.join(_OF_PARTITION)}) from fresh "
                 f"where event_date = date '{day}' and retention_days = {int(retention_days)}"
             )
             self._parts.append(self._write(template, query))
@@ -208,6 +212,9 @@ def write_part(
     """Write the rows of a query as one encrypted, durable file; return its part, not yet committed.
 
     Written under a temporary name, synced, renamed, its directory synced.
+
+    Args:
+        template: The part but for path and bytes; its columns where the caller knows them, else none.
     """
     engine.keyring.get(Purpose.PARQUET, template.key_name)
     engine.add_keys(connection, [template.key_name])
@@ -226,7 +233,9 @@ def write_part(
         fsync_directory(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
-    columns = tuple(column[0] for column in connection.execute(f"{query} limit 0").description or ())
+    columns = template.columns or tuple(
+        column[0] for column in connection.execute(f"{query} limit 0").description or ()
+    )
     return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
 
 

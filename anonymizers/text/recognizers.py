@@ -48,14 +48,15 @@ class Span:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, for what is computed once.
+@dataclass(frozen=True)
 class FindingPattern:
     """One pattern of a recognizer.
 
     Attributes:
         recognizer: Name of the recognizer.
         entity: What it finds.
-        compiled: Of the library `regex`.
+        pattern: Of the library `regex`; compiled when a text first passes its gate.
         compiled_fast: Of RE2, which finds the same in time in proportion to a text's length; None = it would
             take longer, or does not know all that the pattern has.
         fast_in: What texts must match for RE2 to find the same in them.
@@ -66,12 +67,17 @@ class FindingPattern:
 
     recognizer: str
     entity: str
-    compiled: Any
+    pattern: str
     compiled_fast: Any
     fast_in: Any
     scored: Callable[[str], float]
     context: tuple[str, ...]
     shortens: bool
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The pattern, compiled."""
+        return regex.compile(self.pattern, flags=PATTERN_FLAGS)
 
     def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Span]:
         """Find everything in one text.
@@ -128,11 +134,11 @@ class Recognizers:
 
     @cached_property
     def _gates(self) -> Gates:
-        return Gates([pattern.compiled.pattern for pattern in self.patterns])
+        return Gates([pattern.pattern for pattern in self.patterns])
 
     @cached_property
     def _gates_of_site(self) -> Gates:
-        return Gates([pattern.compiled.pattern for pattern in self._of_site])
+        return Gates([pattern.pattern for pattern in self._of_site])
 
     def may_find_of_site(self, text: str) -> bool:
         """Whether a recognizer of the site's may find something in a text."""
@@ -194,7 +200,7 @@ def _patterns(
         yield FindingPattern(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
-            compiled=regex.compile(pattern.regex, flags=PATTERN_FLAGS),
+            pattern=pattern.regex,
             compiled_fast=fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
             fast_in=_ASCII if _OF_LETTERS.search(pattern.regex) else _NO_OTHER_BLANKS,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
@@ -217,7 +223,7 @@ def _phone_numbers() -> FindingPattern:
     return FindingPattern(
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
-        compiled=regex.compile(phone_numbers.NUMBER, flags=PATTERN_FLAGS),
+        pattern=phone_numbers.NUMBER,
         compiled_fast=None,
         fast_in=_ASCII,
         scored=phone_numbers.score,

@@ -1,5 +1,6 @@
 """The command `wasms`: one module per noun, errors in plain words, exit codes that scripts can use."""
 
+import gc
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -23,7 +24,8 @@ COMMANDS = {
     ),
     "ingest": (
         "pipelines.cli.ingest:ingest",
-        "Read files of one source, strip or pseudonymize what is personal, write the store; remove the files.",
+        "Read files of one source, strip or pseudonymize what is personal, write the store; remove the "
+        "files.",
     ),
     "run": (
         "pipelines.cli.run:run",
@@ -67,6 +69,9 @@ COMMANDS = {
 }
 
 
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
+
+
 def build_app() -> typer.Typer:
     """Put the commands together; imports none of them."""
     app = typer.Typer(
@@ -82,7 +87,7 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001  (Typer calls it so)
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"wasms {version('wasms-warehouse')}")
         raise typer.Exit
@@ -103,6 +108,8 @@ def _nothing() -> None:
 
 def main() -> None:
     """Run the command line; known errors are one message on stderr and exit code 1."""
+    # Nearly all that a command makes lives as long as it does: looking for garbage finds none.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
         build_app()()
     except (PipelineError, AnonymizerError, WarehouseError) as error:

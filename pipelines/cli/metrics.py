@@ -112,10 +112,7 @@ def query(
     )
     answer = restricted_query if restricted else published_query
     wanted = answer(found, asked, load_tables())
-    if restricted:
-        rows = _restricted(runtime_at(home), found, wanted)
-    else:
-        rows = _published(home_at(home), wanted)
+    rows = _restricted(runtime_at(home), found, wanted) if restricted else _published(home_at(home), wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 

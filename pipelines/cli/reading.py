@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pipelines.runtime import Runtime
 
 
+# Questions to the restricted zone may read all rows there are.
+_THREADS = 2
+
+
 class NothingThereError(PipelineError):
     """There is nothing to read yet."""
 
@@ -54,7 +58,12 @@ def restricted_zone(
     runtime.ledger.log_access(what)
     ERR.print(f"{warning} This access is logged.")
     with open_session(
-        runtime.home, schemas=runtime.schemas, read_only=True, memory_limit=memory_limit, timeout_s=30
+        runtime.home,
+        schemas=runtime.schemas,
+        read_only=True,
+        memory_limit=memory_limit,
+        threads=_THREADS,
+        timeout_s=30,
     ) as connection:
         connection.execute("set schema 'warehouse.restricted'")
         yield connection

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import duckdb
 
@@ -12,10 +13,10 @@ MEMORY_LIMIT = "600MB"
 THREADS = 1
 
 
-@contextmanager
-def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory for the raw rows of one file; nothing of it ever reaches a disk."""
-    connection = duckdb.connect(
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """The process's database in memory: opening one takes longer than parsing a small file."""
+    database = duckdb.connect(
         ":memory:",
         config={
             "temp_directory": "",
@@ -25,8 +26,18 @@ def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
             "python_enable_replacements": False,
         },
     )
+    database.execute("set enable_external_access = false")
+    return database
+
+
+@contextmanager
+def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for the raw rows of one file; nothing of it ever reaches a disk.
+
+    Only temporary tables may be made on it: they are this connection's alone and go with it.
+    """
+    connection = _database().cursor()
     try:
-        connection.execute("set enable_external_access = false")
         connection.execute("set timezone = 'UTC'")
         connection.execute("set preserve_insertion_order = true")
         connection.execute("set enable_progress_bar = false")

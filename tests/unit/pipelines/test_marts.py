@@ -30,11 +30,23 @@ def test_every_day_is_in_one_chunk_and_memory_holds_few_rows(days, rows):
         assert held <= MOST_ROWS or chunk.days == 1
 
 
-@pytest.mark.parametrize(("exist", "first"), [(True, FIRST), (False, EMPTY_DAY)])
-def test_without_tables_the_first_chunk_makes_them(exist, first):
-    assert (
-        next(iter(chunks_of(FIRST, FIRST, gaps=(), exist=exist, rows={}, most_rows=MOST_ROWS))).first == first
-    )
+@pytest.mark.parametrize("exist", [True, False])
+def test_without_tables_the_first_chunk_makes_those_of_months_too(exist):
+    last = FIRST + timedelta(days=1)
+
+    rows = {FIRST: MOST_ROWS, last: 1}
+
+    chunks = chunks_of(FIRST, last, gaps=(), exist=exist, rows=rows, most_rows=MOST_ROWS)
+
+    assert [(c.first, c.has_month) for c in chunks] == [(FIRST, not exist), (last, False)]
+
+
+def test_a_month_that_lost_a_day_is_not_built_with_the_tables():
+    end = date(2026, 5, 31)
+
+    chunks = chunks_of(FIRST, end, gaps=[date(2026, 5, 2)], exist=False, rows={}, most_rows=MOST_ROWS)
+
+    assert [(c.first, c.has_month) for c in chunks] == [(EMPTY_DAY, True), (FIRST, False)]
 
 
 def test_a_month_that_lost_a_day_is_never_built():
