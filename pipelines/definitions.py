@@ -1,14 +1,15 @@
 """Everything Dagster shows and runs, made from contracts and manifest by one function."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
 from pipelines.assets import close_job, contract_assets, published_asset
 from pipelines.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
-from pipelines.contract import load_contracts
-from pipelines.dbt import load_manifest, marts_assets, tables
+from pipelines.contract import Contract, load_contracts
+from pipelines.dbt import Manifest, load_manifest, marts_assets, tables
 from pipelines.expiry import retention_asset
 from pipelines.inbox import feeds
 from pipelines.resources import Warehouse
@@ -24,19 +25,26 @@ from pipelines.settings import as_of_from_environment, home_from_environment
 from warehouse.home import Home
 
 
-def build_definitions(*, warehouse: Warehouse | None = None) -> dg.Definitions:
+def build_definitions(
+    *,
+    warehouse: Warehouse | None = None,
+    contracts: Mapping[str, Contract] | None = None,
+    manifest: Manifest | None = None,
+) -> dg.Definitions:
     """Put assets, checks, jobs, schedules and sensors together.
 
     Args:
         warehouse: In place of the one that the environment names.
+        contracts: In place of all; those of a feed belong together.
+        manifest: In place of dbt's manifest of the warehouse, or a part of it.
 
     Raises:
         ContractError: A contract does not load.
         MissingManifestError: dbt's manifest is not there; `pipelines.marts.parse` writes it.
     """
     warehouse = warehouse or Warehouse(home=str(home_from_environment().root), as_of=as_of_from_environment())
-    contracts = load_contracts()
-    manifest = load_manifest(Home(Path(warehouse.home)))
+    contracts = load_contracts() if contracts is None else contracts
+    manifest = load_manifest(Home(Path(warehouse.home))) if manifest is None else manifest
 
     cubes, marts = (tables(manifest, schema=schema) for schema in ("cubes", "marts"))
     built = marts_assets(manifest)

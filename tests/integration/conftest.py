@@ -8,8 +8,9 @@ import pytest
 
 from pipelines.conventions import day_range
 from pipelines.marts import build, parse
+from pipelines.runtime import open_runtime
 from pipelines.schedules import next_slices
-from tests.support.homes import prepared
+from tests.support.homes import kept
 from tests.support.orchestra import (
     CLOSED,
     TAKEN_IN,
@@ -17,46 +18,57 @@ from tests.support.orchestra import (
     opened,
     put_channel,
     put_messages,
+    remembering,
 )
 from warehouse.home import Home
 
 
 @pytest.fixture(scope="session")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """An empty warehouse that knows the dbt project."""
-    home = Home(tmp_path_factory.mktemp("parsed") / "home").create()
-    parse(home)
-    return home
+def empty() -> Home:
+    """A warehouse that knows the dbt project, with all tables and no row in them."""
 
-
-@pytest.fixture(scope="session")
-def empty(parsed: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A warehouse with all tables and no row in them: dbt takes a quarter of a minute to make them."""
-    with prepared(parsed, tmp_path_factory.mktemp("empty")) as runtime:
+    def make(home: Home) -> None:
+        runtime = open_runtime(home)
+        parse(home)
         build(runtime, from_day=date(2026, 5, 1), to_day=date(2026, 4, 30))
-    return runtime.home
+        runtime.engine.release()
+
+    return kept("empty", make)
 
 
 @pytest.fixture(scope="session")
-def once(parsed: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def once(empty: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Taken in on the next day, built when the day had closed."""
-    with opened(parsed, tmp_path_factory.mktemp("once")) as orchestra:
-        put_channel(orchestra.home)
-        put_messages(orchestra.home)
-        assert orchestra.run("ingest", at=TAKEN_IN).success
-        days = next_slices(orchestra.at(CLOSED))
-        assert days is not None
-        assert orchestra.run("marts", at=CLOSED, tags=day_range(*days)).success
-        return orchestra.home
+
+    def make(home: Home) -> None:
+        with opened(empty, tmp_path_factory.mktemp("once")) as orchestra:
+            put_channel(orchestra.home)
+            put_messages(orchestra.home)
+            assert orchestra.run("ingest", at=TAKEN_IN).success
+            days = next_slices(orchestra.at(CLOSED))
+            assert days is not None
+            assert orchestra.run("marts", at=CLOSED, tags=day_range(*days)).success
+        orchestra.home.root.rename(home.root)
+
+    return kept("once", make)
 
 
 @pytest.fixture
-def orchestra(parsed: Home, tmp_path: Path) -> Iterator[Orchestra]:
-    with opened(parsed, tmp_path) as orchestra:
+def orchestra(empty: Home, tmp_path: Path) -> Iterator[Orchestra]:
+    """Nothing taken in yet."""
+    with remembering(empty, tmp_path) as orchestra:
         yield orchestra
 
 
 @pytest.fixture
 def built(once: Home, tmp_path: Path) -> Iterator[Orchestra]:
+    """A day in the cubes, and a Dagster that knows nothing of it."""
+    with remembering(once, tmp_path) as orchestra:
+        yield orchestra
+
+
+@pytest.fixture
+def recorded(once: Home, tmp_path: Path) -> Iterator[Orchestra]:
+    """A day in the cubes, and Dagster's records of it, on disk."""
     with opened(once, tmp_path) as orchestra:
         yield orchestra

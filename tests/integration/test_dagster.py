@@ -21,6 +21,7 @@ from tests.support.orchestra import (
     put_channel,
     put_messages,
     reasons,
+    remembering,
     verdicts,
 )
 from warehouse.retention import records
@@ -30,7 +31,14 @@ from warehouse.session import open_session
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 
 
-def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_way(orchestra):
+@pytest.fixture
+def whole_graph(empty, tmp_path):
+    with remembering(empty, tmp_path, has_whole_graph=True) as orchestra:
+        yield orchestra
+
+
+def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_way(whole_graph):
+    orchestra = whole_graph
     put_channel(orchestra.home)
     put_messages(orchestra.home)
 
@@ -57,30 +65,29 @@ def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_w
     event = orchestra.instance.get_latest_materialization_event(published_key())
     metadata = event.asset_materialization.metadata
     assert metadata["dagster/row_count"].value > 0
-    assert [record.data["k"] for record in metadata["utility"].records] == ["11"]
 
 
-def test_row_counts_stand_on_every_partition_that_got_rows(built):
-    event = built.instance.fetch_materializations(
+def test_row_counts_stand_on_every_partition_that_got_rows(recorded):
+    event = recorded.instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=store_key("whatsapp__statuses"), asset_partitions=[SENT]), limit=1
     ).records[0]
 
     assert event.asset_materialization.metadata["dagster/partition_row_count"].value == 24
 
 
-def test_nothing_that_dagster_keeps_holds_anything_personal(built):
-    built.run("publish", at=CLOSED)
+def test_nothing_that_dagster_keeps_holds_anything_personal(recorded):
+    recorded.run("publish", at=CLOSED)
 
-    assert find_leaks(built.home, CANARIES) == []
+    assert find_leaks(recorded.home, CANARIES) == []
 
 
-def test_the_search_finds_what_dagster_is_told(built):
+def test_the_search_finds_what_dagster_is_told(recorded):
     """Twin: the same search on the same files, with a name in one event."""
-    built.instance.report_runless_asset_event(
+    recorded.instance.report_runless_asset_event(
         dg.AssetMaterialization(inbox_key("whatsapp"), metadata={"oops": NAME})
     )
 
-    assert any("storage" in place for place in find_leaks(built.home, CANARIES))
+    assert any("storage" in place for place in find_leaks(recorded.home, CANARIES))
 
 
 def test_a_file_that_cannot_be_read_stays_turns_the_run_red_and_holds_up_no_other(orchestra):

@@ -274,69 +274,69 @@ def history(home: Home) -> Iterator[tuple[str, str]]:
                 yield from ((table, repr(row)) for row in rows)
 
 
-def test_dagster_forgets_runs_after_their_window_and_still_shows_every_partition(built):
-    built.instance.report_runless_asset_event(
+def test_dagster_forgets_runs_after_their_window_and_still_shows_every_partition(recorded):
+    recorded.instance.report_runless_asset_event(
         dg.AssetObservation(inbox_key("whatsapp"), metadata={"files_waiting": 471108315})
     )
-    runs = {run.run_id for run in built.instance.get_runs()}
-    shown = built.shown(STATUSES, SENT), built.materialized(CUBE)
-    early = due_runs(built.home, days=365, as_of=year_later(days=364))
-    items = due_runs(built.home, days=365, as_of=year_later())
+    runs = {run.run_id for run in recorded.instance.get_runs()}
+    shown = recorded.shown(STATUSES, SENT), recorded.materialized(CUBE)
+    early = due_runs(recorded.home, days=365, as_of=year_later(days=364))
+    items = due_runs(recorded.home, days=365, as_of=year_later())
 
-    delete_runs(built.home, items, days=365, as_of=year_later())
+    delete_runs(recorded.home, items, days=365, as_of=year_later())
 
     assert early == []
     assert {item.path for item in items} == {f"dagster/runs/{run}" for run in runs} | {
         "dagster/events-without-run"
     }
-    assert built.instance.get_runs() == []
-    assert (built.shown(STATUSES, SENT), built.materialized(CUBE)) == shown
-    left = list(history(built.home))
+    assert recorded.instance.get_runs() == []
+    assert (recorded.shown(STATUSES, SENT), recorded.materialized(CUBE)) == shown
+    left = list(history(recorded.home))
     assert {table for table, _ in left} == {"event_logs"}
     assert "471108315" not in str(left)
-    files = list((built.home.dagster / "storage").rglob("*.db*"))
+    files = list((recorded.home.dagster / "storage").rglob("*.db*"))
     assert not [path for path in files if path.stem in runs]
     for path in files:
         assert b"471108315" not in path.read_bytes()
-    assert not list((built.home.dagster / "compute_logs").rglob("*.err"))
+    assert not list((recorded.home.dagster / "compute_logs").rglob("*.err"))
 
 
-def test_what_dagster_deletes_by_itself_leaves_the_results_of_checks_and_files(built):
+def test_what_dagster_deletes_by_itself_leaves_the_results_of_checks_and_files(recorded):
     """Twin: its own way to delete a run, which is why there is more to ours."""
-    runs = {run.run_id for run in built.instance.get_runs()}
+    runs = {run.run_id for run in recorded.instance.get_runs()}
 
     for run in runs:
-        built.instance.delete_run(run)
+        recorded.instance.delete_run(run)
 
-    assert "asset_check_executions" in {table for table, _ in history(built.home)}
-    assert built.materialized(CUBE) == set()
-    assert [path for path in (built.home.dagster / "storage").rglob("*.db") if path.stem in runs]
+    assert "asset_check_executions" in {table for table, _ in history(recorded.home)}
+    assert recorded.materialized(CUBE) == set()
+    assert [path for path in (recorded.home.dagster / "storage").rglob("*.db") if path.stem in runs]
 
 
-def test_a_deletion_that_was_interrupted_is_finished_by_the_next(built, monkeypatch):
-    items = due_runs(built.home, days=365, as_of=year_later())
+def test_a_deletion_that_was_interrupted_is_finished_by_the_next(recorded, monkeypatch):
+    items = due_runs(recorded.home, days=365, as_of=year_later())
     with monkeypatch.context() as broken:
         broken.setattr(dagster_windows, "_delete_events", _crash)
         with pytest.raises(ConnectionAbortedError):
-            delete_runs(built.home, items, days=365, as_of=year_later())
+            delete_runs(recorded.home, items, days=365, as_of=year_later())
 
-    delete_runs(built.home, items, days=365, as_of=year_later())
+    delete_runs(recorded.home, items, days=365, as_of=year_later())
 
-    assert {table for table, _ in history(built.home)} == {"event_logs"}
-    assert len(list((built.home.dagster / "storage" / "history" / "runs").glob("*-*.db"))) == 0
+    assert {table for table, _ in history(recorded.home)} == {"event_logs"}
+    assert len(list((recorded.home.dagster / "storage" / "history" / "runs").glob("*-*.db"))) == 0
 
 
 def _crash(*_: object) -> None:
     raise ConnectionAbortedError
 
 
-def test_a_run_that_is_under_way_is_never_due(built):
-    (run, *_) = built.instance.get_runs()
-    with closing(sqlite3.connect(built.home.dagster / "storage/history/runs.db")) as storage, storage:
+def test_a_run_that_is_under_way_is_never_due(recorded):
+    (run, *_) = recorded.instance.get_runs()
+    with closing(sqlite3.connect(recorded.home.dagster / "storage/history/runs.db")) as storage, storage:
         storage.execute("update runs set status = 'STARTED' where run_id = ?", (run.run_id,))
 
     assert f"dagster/runs/{run.run_id}" not in {
-        item.path for item in due_runs(built.home, days=1, as_of=year_later())
+        item.path for item in due_runs(recorded.home, days=1, as_of=year_later())
     }
 
 

@@ -1,14 +1,21 @@
-"""Dagster over a warehouse of its own: a small inbox, jobs at a given time, and what they said."""
+"""Dagster over a warehouse of its own: a small inbox, jobs at a given time, and what they said.
+
+The graph is a small one, of four feeds, one cube and one mart: each step and check of the real one would cost
+as much again, and says nothing new. One test runs the whole graph.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from pipelines.contract import load_contracts
 from pipelines.conventions import day_range
 from pipelines.dagster_home import write_instance_config
 from pipelines.definitions import build_definitions
@@ -100,27 +107,40 @@ def put(home: Home, feed: str, *records: dict[str, object]) -> None:
     (folder / f"{SENT}-{len(list(folder.iterdir()))}.jsonl").write_text(lines, "utf-8")
 
 
-class Orchestra:
-    """The definitions, an instance whose storage is the home's, and a clock."""
+FEEDS = {"app/channels", "app/messages", "app/subscriptions", "whatsapp"}
+MARTS = {"model.wasms.mart_campaign_daily"}
 
-    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
+
+class Orchestra:
+    """The definitions, an instance, and a clock."""
+
+    def __init__(self, home: Home, instance: dg.DagsterInstance, *, has_whole_graph: bool = False) -> None:
         self.home = home
         self.instance = instance
+        self._has_whole_graph = has_whole_graph
 
     def at(self, day: str) -> Warehouse:
         return Warehouse(home=str(self.home.root), as_of=f"{day}T06:00:00")
 
+    def definitions(self, warehouse: Warehouse) -> dg.Definitions:
+        if self._has_whole_graph:
+            return build_definitions(warehouse=warehouse)
+        contracts = {name: c for name, c in load_contracts().items() if c.feed in FEEDS}
+        manifest = _part_of_manifest(self.home.dbt_target)
+        return build_definitions(warehouse=warehouse, contracts=contracts, manifest=manifest)
+
     def run(self, job: str, *, at: str, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
-        definitions = build_definitions(warehouse=self.at(at))
-        return definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, tags=tags, raise_on_error=False
+        return (
+            self.definitions(self.at(at))
+            .resolve_job_def(job)
+            .execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
         )
 
     def materialize(
         self, key: dg.AssetKey, first: str, last: str | None = None, *, at: str
     ) -> dg.ExecuteInProcessResult:
         """What a click on days of one asset does."""
-        job = build_definitions(warehouse=self.at(at)).resolve_implicit_global_asset_job_def()
+        job = self.definitions(self.at(at)).resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             instance=self.instance,
             asset_selection=[key],
@@ -137,7 +157,7 @@ class Orchestra:
         return {name: value.value for name, value in materialization.metadata.items()}
 
     def tick(self, sensor: str, *, cursor: str | None = None, at: str = CLOSED) -> SensorExecutionData:
-        definitions = build_definitions(warehouse=self.at(at))
+        definitions = self.definitions(self.at(at))
         context = dg.build_sensor_context(
             instance=self.instance,
             cursor=cursor,
@@ -161,13 +181,46 @@ def reasons(result: dg.ExecuteInProcessResult) -> str:
     return "\n".join(str(event.event_specific_data) for event in result.all_events if event.is_failure)
 
 
+def _part_of_manifest(target: Path) -> Mapping[str, Any]:
+    return _upstream(target.joinpath("manifest.json").read_text("utf-8"))
+
+
+@cache
+def _upstream(text: str) -> Mapping[str, Any]:
+    """The manifest of chosen marts, what they are made from, and the tests of it."""
+    manifest: dict[str, Any] = json.loads(text)
+    wanted, found = set(MARTS), set()
+    while wanted:
+        found |= wanted
+        wanted = {parent for each in wanted for parent in manifest["parent_map"][each]} - found
+    found |= {
+        name
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] == "test" and set(manifest["parent_map"][name]) <= found
+    }
+    manifest["nodes"] = {name: node for name, node in manifest["nodes"].items() if name in found}
+    for side in ("parent_map", "child_map"):
+        manifest[side] = {
+            n: [m for m in near if m in found] for n, near in manifest[side].items() if n in found
+        }
+    manifest["unit_tests"] = {}
+    return manifest
+
+
 @contextmanager
 def opened(template: Home, folder: Path) -> Iterator[Orchestra]:
-    """A copy of a warehouse, and Dagster over it."""
+    """A copy of a warehouse, and Dagster over it with the records that lie in it."""
     home = copied(template, folder)
     write_instance_config(home)
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         yield Orchestra(home, instance)
+
+
+@contextmanager
+def remembering(template: Home, folder: Path, *, has_whole_graph: bool = False) -> Iterator[Orchestra]:
+    """A copy of a warehouse, and Dagster over it that keeps its records in memory and begins with none."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Orchestra(copied(template, folder), instance, has_whole_graph=has_whole_graph)
 
 
 def day(text: str) -> date:
