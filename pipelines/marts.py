@@ -120,8 +120,7 @@ def build(
         if days:
             refuse_frozen_slices(runtime, first=from_day, last=to_day, may_be_released=is_renewal)
         made = _made(runtime)
-        # What failed before has to pass again.
-        is_sound = made.has_views and not runtime.ledger.unsound_marts()
+        has_views = made.has_views
         chunks = chunks_of(
             from_day,
             to_day,
@@ -136,11 +135,11 @@ def build(
             for chunk in chunks:
                 more = 0 if chunk is _NO_DAY else chunk.days
                 told = [_on_model(done, more, days, tell)]
-                chosen = select or (_OF_DAYS if is_sound else None)
+                chosen = select or (_OF_DAYS if has_views else None)
                 summaries.append(_build_chunk(runtime, chunk, select=chosen, callbacks=told))
                 if chosen is None:
                     _note_project(runtime)
-                    is_sound = True
+                    has_views = True
                 done += more
                 tell(done, days)
     return replace(_together(summaries), days=days)
@@ -158,13 +157,14 @@ def build_marts(runtime: Runtime, *, select: str) -> BuildSummary:
         MartsError: A model or test failed; names it.
         LockedError: Another process is writing the warehouse.
     """
-    with leases(runtime.home), _connection_closed_afterwards(), _sound_afterwards(runtime) as summaries:
+    with leases(runtime.home), _connection_closed_afterwards():
         made = _made(runtime)
-        if not (made.has_all_cubes and made.has_views):
-            summaries.append(_build_chunk(runtime, _NO_DAY, select=None, callbacks=[]))
-            _note_project(runtime)
-        chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
-        summaries.append(_summarized(_dbt(_build_arguments(runtime.home, *chosen)), days=0))
+        with _sound_afterwards(runtime) as summaries:
+            if not (made.has_all_cubes and made.has_views):
+                summaries.append(_build_chunk(runtime, _NO_DAY, select=None, callbacks=[]))
+                _note_project(runtime)
+            chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
+            summaries.append(_summarized(_dbt(_build_arguments(runtime.home, *chosen)), days=0))
     return _together(summaries)
 
 
@@ -258,7 +258,7 @@ class _Made:
 
     Attributes:
         has_all_cubes: There is a table of every cube, also of those that were declared since the last build.
-        has_views: All views and seeds are of the project as it is.
+        has_views: All views and seeds are of the project as it is, and neither they nor tests have failed.
     """
 
     has_all_cubes: bool
@@ -279,8 +279,13 @@ def _made(runtime: Runtime) -> _Made:
             noted = None
     return _Made(
         has_all_cubes={name for (name,) in rows} >= set(load_cubes()),
-        has_views=noted == (_project_digest(),),
+        has_views=noted == (_project_digest(),) and not runtime.ledger.unsound_marts() - _made_each_time(),
     )
+
+
+def _made_each_time() -> frozenset[str]:
+    """What may be unsound without anything being wrong with views: every build makes it anew."""
+    return frozenset({_INTERRUPTED, *(path.stem for path in DBT_PROJECT.glob("models/published/*.sql"))})
 
 
 def _note_project(runtime: Runtime) -> None:

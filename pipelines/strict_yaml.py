@@ -11,7 +11,7 @@ class DuplicateKeyError(yaml.YAMLError):
     """A mapping names one key twice; plain YAML would silently keep the last."""
 
 
-class _Loader(yaml.CSafeLoader):
+class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) < len(node.value):
