@@ -29,9 +29,11 @@ dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 test: $(DEV) ## Run all tests.
 	$(BIN)/pytest -n auto --dist loadfile
 
-stress: $(DEV) ## Test retention hard: 2,500 state machines, 500 kills, a whole year (about an hour).
+stress: $(DEV) ## Test hard: 2,500 state machines, 530 kills, a whole year, 2,000 examples of each law (hours).
 	$(BIN)/pytest --stress -s tests/stress tests/integration/test_retention_machine.py \
-		tests/integration/test_retention_year.py
+		tests/integration/test_verify_machine.py tests/integration/test_retention_year.py \
+		tests/integration/test_main_job.py
+	$(BIN)/pytest --stress -n auto --dist loadfile tests/unit
 
 check: $(DEV) ## Check format, lint, types, import rules, SQL and that generated files are in step.
 	$(BIN)/ruff format --check .

@@ -347,8 +347,8 @@ def _build_chunk(
 
 
 def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
-    # Takes a second to import, and most commands never build anything. Its hundreds of classes would write code
-    # at once for conversions that few of them ever need.
+    # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
+    # code at once for conversions that few of them ever need.
     with uncollected():
         from mashumaro.config import BaseConfig
 

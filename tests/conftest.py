@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.homes import forget_older
 from warehouse.connection import Engine
 from warehouse.home import Home
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
 
-# Timings never decide a test: a busy machine is no counterexample.
-settings.register_profile("wasms", deadline=None)
-settings.load_profile("wasms")
+# Timings never decide a test: a busy machine is no counterexample. The same few examples each time; `make
+# stress` tries many, and others each time.
+settings.register_profile("wasms", deadline=None, max_examples=40, derandomize=True, database=None)
+settings.register_profile("stress", deadline=None, max_examples=2_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,6 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stress", action="store_true", help="Thousands of examples and hundreds of kills: `make stress`."
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("stress" if config.getoption("--stress") else "wasms")
+    if not hasattr(config, "workerinput"):
+        forget_older()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,11 +1,9 @@
 """The main job on a generated world: repeatable to the byte, whatever the order and repetition of files."""
 
-import contextlib
 import random
 import shutil
-import subprocess
-import sys
 from datetime import datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import duckdb
@@ -15,12 +13,12 @@ from pipelines.loading import Options
 from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate
+from tests.support.kills import command, processes
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
 from warehouse.store import StoreWriter
 
-WORLD = WorldSpec(workspaces=4, contacts=80, days=6, seed=7, messages=3_000)
-KILLS = 6
+WORLD = WorldSpec(workspaces=4, contacts=80, days=3, seed=7, messages=1_500)
 pytestmark = pytest.mark.slow
 
 
@@ -116,10 +114,12 @@ def other(finished, tmp_path) -> Home:
     return other
 
 
-def started_run(home: Home, *, as_of: datetime | None) -> "subprocess.Popen[bytes]":
+def started_run(home: Home, *, as_of: datetime | None) -> ForkServerProcess:
     """`wasms run` in a process of its own."""
-    command = [sys.executable, "-c", "from pipelines.cli.app import main; main()", "run"]
-    return subprocess.Popen([*command, "--as-of", str(as_of), "--home", str(home.root)])
+    arguments = ["run", "--as-of", str(as_of), "--home", str(home.root)]
+    process = processes().Process(target=command, args=(arguments,))
+    process.start()
+    return process
 
 
 def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other):
@@ -128,21 +128,22 @@ def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other)
 
     runs = [started_run(other, as_of=as_of) for _ in range(2)]
 
-    assert [process.wait() for process in runs] == [0, 0]
+    for process in runs:
+        process.join()
+    assert [process.exitcode for process in runs] == [0, 0]
     assert published(other) == published(home)
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, other):
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, other, stress):
     home, _ = finished
     as_of = open_runtime(home).ledger.clock()
     chance = random.Random(5)
 
-    for _ in range(KILLS):
+    for _ in range(30 if stress else 4):
         process = started_run(other, as_of=as_of)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(chance.uniform(2, 6))
+        process.join(chance.uniform(0.5, 3))
         process.kill()
-        process.wait()
+        process.join()
     run(open_runtime(other), options=Options(as_of=as_of))
 
     assert published(other) == published(home)

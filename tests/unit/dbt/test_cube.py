@@ -216,7 +216,7 @@ ROWS = st.lists(
     min_size=1,
     max_size=150,
 )
-LAWS = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @LAWS

@@ -119,7 +119,7 @@ worlds = st.dictionaries(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(worlds)
 def test_no_node_of_any_level_has_fewer_than_k_contacts(leaves, campaigns):
     placed = leaves(campaigns)

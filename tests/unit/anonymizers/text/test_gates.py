@@ -1,7 +1,7 @@
 import pytest
 import re2
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anonymizers.text.gates import Gates, gate
@@ -71,7 +71,6 @@ _TEXTS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(_TEXTS)
 def test_whatever_a_pattern_finds_passes_its_gate(text):
     passing = set(_GATES.passing(text))
@@ -81,7 +80,6 @@ def test_whatever_a_pattern_finds_passes_its_gate(text):
             assert number in passing, pattern.pattern
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.text(st.sampled_from("abcXYZ019.:/@-_ww?=\n'éß\u017f\u00a0٠"), max_size=80))
 def test_re2_finds_the_same_where_it_is_asked(text):
     for one in _FINDING:
@@ -90,7 +88,6 @@ def test_re2_finds_the_same_where_it_is_asked(text):
             assert theirs == [match.span() for match in one.compiled.finditer(text)]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.from_regex(regex.compile(r"\d{2}[\s.-]\w{3}").pattern, fullmatch=True))
 def test_gates_read_classes_of_characters_as_widely_as_the_patterns(text):
     assert list(Gates([r"\d{2}[\s.-]\w{3}"]).passing(text)) == [0]

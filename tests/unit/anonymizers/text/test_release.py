@@ -5,7 +5,7 @@ import textwrap
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anonymizers.text.release import ReleasingScrubber
@@ -113,7 +113,6 @@ def test_a_text_in_an_unknown_language_is_masked_down_to_its_structure(scrubber)
     assert safe.replace("<WORD>", "").replace("<NAME>", "").replace("<PLACE>", "").strip(" ,") == ""
 
 
-@settings(max_examples=75, deadline=None)
 @given(st.text(max_size=40))
 def test_no_three_digits_in_a_row_survive(text):
     (safe,) = _SCRUBBER.scrub([text])
@@ -125,7 +124,6 @@ def test_no_three_digits_in_a_row_survive(text):
     assert max(runs, default=0) < 3
 
 
-@settings(max_examples=75, deadline=None)
 @given(st.lists(st.text(st.sampled_from("abAB1 .@%4&#;é\u200bＡ-")), max_size=8))
 def test_masks_are_in_order_apart_and_what_is_written(texts):
     for text, masks, safe in zip(texts, _SCRUBBER.masks(texts), _scrubbed_the_long_way(texts), strict=True):
@@ -142,7 +140,6 @@ def _scrubbed_the_long_way(texts):
         return _SCRUBBER.scrub(texts)
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.sampled_from(["Hi Anna", "sale today", "", "call 0171 555123", "%41da", "x" * 20_000]), max_size=9

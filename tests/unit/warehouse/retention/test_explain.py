@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.retention.explain import Explanation, Found, explain, reasons
@@ -263,7 +263,6 @@ changes = st.lists(
 ).map(sorted)
 
 
-@settings(deadline=None)
 @given(history=changes, age=st.integers(-10, 200))
 def test_the_day_named_is_the_day_on_which_the_rules_let_it_go(history, age):
     start = datetime(2026, 6, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse import lines, releases
@@ -261,7 +261,6 @@ def histories(draw):
     return cells, [order[a:b] for a, b in zip([0, *cuts], cuts, strict=False)]
 
 
-@settings(max_examples=150, deadline=None)
 @given(history=histories())
 def test_whatever_ends_in_whatever_order_sums_are_right_and_a_group_of_few_is_never_shown(history):
     cells, endings = history

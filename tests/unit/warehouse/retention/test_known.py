@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.home import Home
@@ -102,7 +102,6 @@ CHOICES = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(days=st.lists(CHOICES, min_size=1, max_size=6))
 def test_the_journal_gives_back_every_day_whatever_changed(
     days: list[Mapping[str, tuple[Setting, ...]]], tmp_path_factory

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.retention.rules import (
@@ -72,7 +72,6 @@ def test_a_setting_is_rounded_down_to_a_class_and_the_smallest_class_is_the_leas
     assert (window.days, window.precedence) == (days, why)
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=15, max_value=4_000))
 def test_no_setting_is_ever_overshot(chosen):
     days = window_at(facts((START, chosen)), "orders", "ws", START).days
@@ -183,7 +182,6 @@ policies = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(history=histories, versions=policies, at=hours)
 def test_a_day_is_expired_if_it_was_past_the_window_of_any_hour_so_far(history, versions, at):
     known = facts(*history, versions=versions)
@@ -198,7 +196,6 @@ def test_a_day_is_expired_if_it_was_past_the_window_of_any_hour_so_far(history, 
     assert expired_through(known, "orders", "ws", at) == reached
 
 
-@settings(deadline=None)
 @given(history=histories, versions=policies, one=hours, other=hours)
 def test_what_has_expired_stays_expired(history, versions, one, other):
     known = facts(*history, versions=versions)
@@ -208,7 +205,6 @@ def test_what_has_expired_stays_expired(history, versions, one, other):
     assert earlier <= later
 
 
-@settings(deadline=None)
 @given(history=histories, versions=policies, since=hours, days=windows, at=hours)
 def test_no_change_of_a_window_brings_back_what_had_expired(history, versions, since, days, at):
     before = facts(*history, versions=versions)
@@ -222,7 +218,6 @@ def test_no_change_of_a_window_brings_back_what_had_expired(history, versions, s
     assert expired_through(changed, "orders", "ws", max(at, since)) >= had_expired
 
 
-@settings(deadline=None)
 @given(history=histories.filter(bool), versions=policies, at=hours, data=st.data())
 def test_a_shorter_window_only_deletes_more(history, versions, at, data):
     place = data.draw(st.integers(0, len(history) - 1))
@@ -235,7 +230,6 @@ def test_a_shorter_window_only_deletes_more(history, versions, at, data):
     assert expired_through(facts(*changed, versions=versions), "orders", "ws", at) >= before
 
 
-@settings(deadline=None)
 @given(history=histories, versions=policies, at=hours, since=hours)
 def test_a_window_that_is_said_not_to_have_changed_has_not(history, versions, at, since):
     known = facts(*history, versions=versions)
