@@ -24,8 +24,7 @@ COMMANDS = {
     ),
     "ingest": (
         "pipelines.cli.ingest:ingest",
-        "Read files of one source, strip or pseudonymize what is personal, write the store; "
-         "remove the files.",
+        "Read files of one source, strip or pseudonymize personal data, write the store; remove the files.",
     ),
     "run": (
         "pipelines.cli.run:run",

@@ -44,7 +44,7 @@ def ingest(
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Read files of one source, strip or pseudonymize what is personal, write the store; remove the files.
+    """Read files of one source, strip or pseudonymize personal data, write the store; remove the files.
 
     Exit code 0: all rows kept, dropped by rule or duplicates. 3: some are in quarantine.
     1: a file was not loaded; the others were. 2: wrong usage.
