@@ -21,7 +21,7 @@
     only.
 -#}
 {% macro sent_messages(sources, from_date=none, to_date=none) %}
-{%- set horizon = var('lateness_days') -%}
+{%- set horizon = var('lateness_days') | int -%}
 with outbox_rows as (
 
     select

@@ -9,8 +9,18 @@
     A store partition's day is the earlier of event and receipt, and an event lies at most 24 h after its
     receipt: so an event of day D stands in the partitions of D - 1 and D. A message's own events begin up to
     a horizon and a day before it, where it was counted on an earlier day.
+
+    Args:
+        before, after: Days around them, where a relation is asked for fewer than that.
 -#}
-{% macro rows_needed(relation, from_date, to_date) -%}
+{% macro rows_needed(relation, from_date, to_date, before=none, after=none) -%}
+{%- set horizon = var('lateness_days') | int -%}
 select * from {{ relation }}
-where {{ days('event_date', from_date, to_date, before=(var('lateness_days') | int) + 2, after=var('lateness_days')) }}
+where {{ days(
+    'event_date',
+    from_date,
+    to_date,
+    before=horizon + 2 if before is none else before,
+    after=horizon if after is none else after
+) }}
 {%- endmacro %}

@@ -5,6 +5,7 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from pipelines.asked_days import ask_for
 from pipelines.attacks.worlds import Base
 from pipelines.model_sql import ModelSql
 from pipelines.slices import month_end
@@ -55,6 +56,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, sql: ModelSql, workspace_id:
     first, last = sql.bounds["month"]
     needed = {name: f"from warehouse.restricted.{name}" for name in _DIMENSIONS}
     needed |= {name: sql.model(name) for name in _EVENTS}
+    ask_for(connection, first, last)
     sent = f"send_date between date '{first}' and date '{last}'"
     needed["slice_facts"] = f"from warehouse.restricted.fct_messages where {sent}"
     for name, query in needed.items():

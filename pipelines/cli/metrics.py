@@ -12,6 +12,7 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table as Grid
 
+from pipelines.asked_days import ask_for
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
@@ -112,7 +113,10 @@ def query(
     )
     answer = restricted_query if restricted else published_query
     wanted = answer(found, asked, load_tables())
-    rows = _restricted(runtime_at(home), found, wanted) if restricted else _published(home_at(home), wanted)
+    if restricted:
+        rows = _restricted(runtime_at(home), found, asked, wanted)
+    else:
+        rows = _published(home_at(home), wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 
@@ -130,10 +134,11 @@ def _published(home: Home, wanted: Query) -> "pa.Table":
         return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
 
 
-def _restricted(runtime: "Runtime", metric: Metric, wanted: Query) -> "pa.Table":
+def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Query) -> "pa.Table":
     what = f"metrics query {metric.metric} --restricted"
     warning = "Exact numbers of few people are personal data: keep no copy."
     with restricted_zone(runtime, what=what, warning=warning) as connection:
+        ask_for(connection, asked.first, asked.last)
         return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 import duckdb
 import typer
 
+from pipelines.asked_days import ask_for_days_of
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
@@ -77,6 +78,7 @@ def _write(
     connection: duckdb.DuckDBPyConnection, query: str, format_: OutputFormat, output: Path | None
 ) -> bool:
     try:
+        ask_for_days_of(connection, query)
         # Statements that return nothing give no relation, whatever the stub says.
         relation = cast("duckdb.DuckDBPyRelation | None", connection.sql(query))
         if relation is None:

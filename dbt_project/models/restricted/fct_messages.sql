@@ -1,1 +1,50 @@
-{{ messages(stored_sources()) }}
+{%- set first_day = asked_day('first_day', '1970-01-01') -%}
+{%- set last_day = asked_day('last_day', '2200-01-01') -%}
+with asked_outbox as (
+
+    {{ rows_needed(ref('int_outbox_messages'), first_day, last_day, after=1) | indent(4) }}
+
+),
+
+asked_events as (
+
+    {{ rows_needed(ref('int_message_events_unioned'), first_day, last_day) | indent(4) }}
+
+),
+
+-- Within 72 hours of a message.
+asked_inbound as (
+
+    {{ rows_needed(ref('int_inbound_messages_unioned'), first_day, last_day, before=1, after=3) | indent(4) }}
+
+),
+
+asked_opt_outs as (
+
+    {{ rows_needed(ref('int_opt_outs_unioned'), first_day, last_day, before=1, after=3) | indent(4) }}
+
+),
+
+asked_clicks as (
+
+    {{ rows_needed(ref('stg_app__link_clicks'), first_day, last_day, before=2) | indent(4) }}
+
+),
+
+messages as (
+
+    {{ messages(
+        {
+            'outbox': 'asked_outbox',
+            'events': 'asked_events',
+            'inbound': 'asked_inbound',
+            'opt_outs': 'asked_opt_outs',
+            'clicks': 'asked_clicks',
+        },
+        first_day,
+        last_day
+    ) | indent(4) }}
+
+)
+
+select * from messages
