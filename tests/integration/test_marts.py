@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import marts
+from pipelines.asked_days import ask_for_days_of
 from pipelines.loading import entity_set
 from pipelines.marts import MartsError, build, check_models, parse
 from pipelines.release import release_and_publish
@@ -229,7 +230,12 @@ def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(built
 
 def test_day_by_day_gives_the_same_as_all_days_at_once(runtime):
     for day in (FIRST, FIRST + timedelta(days=1), LAST):
-        build(runtime, from_day=day, to_day=day, select="+cube_campaign_daily +cube_failures_daily")
+        build(
+            runtime,
+            from_day=day,
+            to_day=day,
+            select="fqn:wasms.slices cube_campaign_daily cube_failures_daily",
+        )
     build(runtime, from_day=LAST, to_day=LAST)
     one_by_one = everything(runtime)
 
@@ -257,10 +263,7 @@ def test_a_month_is_built_with_its_last_day_and_not_before(runtime):
     assert abs(row[1] - 55) <= 6.5 * 2
 
 
-def test_with_no_closed_day_all_tables_exist_and_are_empty(home):
-    runtime = open_runtime(home)
-    stock(Store(runtime))
-
+def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime):
     told = []
 
     summary = build(
@@ -317,7 +320,7 @@ def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime
     assert "rows_at_once: 4000000" in text
     settings.write_text(text.replace("rows_at_once: 4000000", "rows_at_once: 7"), "utf-8")
 
-    build(runtime, from_day=FIRST, to_day=end)
+    build(runtime, from_day=FIRST, to_day=end, select="fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
 
     assert everything(runtime) == at_once
     assert at_once["cube_workspace_monthly"]
@@ -379,6 +382,24 @@ def test_a_missing_key_says_so(built_runtime):
 
     with pytest.raises(KeyringError, match="it does not exist"):
         build(built_runtime, from_day=FIRST, to_day=LAST)
+
+
+def test_messages_of_a_day_are_the_same_when_only_its_partitions_are_read(built_runtime):
+    query = f"from fct_messages where send_date = date '{FIRST}' order by all"
+    far = FIRST - timedelta(days=30)
+    outbox, _ = sent(WORKSPACES[0], "spring", range(3), day=far)
+    Store(built_runtime).events("app__messages", outbox)
+    answers, plans = [], []
+    with open_session(built_runtime.home, schemas=built_runtime.schemas, read_only=True) as connection:
+        connection.execute("set schema 'warehouse.restricted'")
+        for asked in ("from fct_messages", query):
+            ask_for_days_of(connection, asked)
+            answers.append(connection.execute(query).fetchall())
+            plans += connection.execute(f"explain (analyze, format json) {query}").fetchall()
+
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == 47
+    assert [f"event_date={far}" in plan for _, plan in plans] == [True, False]
 
 
 def test_the_unit_tests_of_the_models_pass(runtime):

@@ -1,6 +1,14 @@
 {%- set first_day = asked_day('first_day', '1970-01-01') -%}
 {%- set last_day = asked_day('last_day', '2200-01-01') -%}
-with asked_outbox as (
+with of_all_days as (
+
+    {{ messages(stored_sources()) | indent(4) }}
+
+),
+
+-- The rest is empty unless a session asks for days: then it reads their partitions alone, and counts for a
+-- message what its published day counts.
+asked_outbox as (
 
     {{ rows_needed(ref('int_outbox_messages'), first_day, last_day, after=1) | indent(4) }}
 
@@ -31,7 +39,7 @@ asked_clicks as (
 
 ),
 
-messages as (
+of_asked_days as (
 
     {{ messages(
         {
@@ -47,4 +55,8 @@ messages as (
 
 )
 
-select * from messages
+select * from of_all_days
+where getvariable('first_day') is null and getvariable('last_day') is null
+union all
+select * from of_asked_days
+where getvariable('first_day') is not null or getvariable('last_day') is not null
