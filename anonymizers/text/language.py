@@ -1,20 +1,15 @@
 """The language of a text, among those that the platform serves."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import polars as pl
-from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
-_SERVED = (
-    Language.ENGLISH,
-    Language.GERMAN,
-    Language.SPANISH,
-    Language.PORTUGUESE,
-    Language.FRENCH,
-    Language.INDONESIAN,
-    Language.MALAY,
-    Language.HINDI,
-)
+if TYPE_CHECKING:
+    from lingua import LanguageDetector
+
+# As lingua calls them.
+_SERVED = ("ENGLISH", "GERMAN", "SPANISH", "PORTUGUESE", "FRENCH", "INDONESIAN", "MALAY", "HINDI")
 
 # Below a dozen letters trigrams say little, and a wrong language is worse than none.
 _FEWEST_LETTERS = 12
@@ -39,9 +34,12 @@ def languages(texts: pl.Series) -> pl.Series:
 
 
 @cache
-def _detector() -> LanguageDetector:
+def _detector() -> "LanguageDetector":
+    # A hundred megabytes, and most files hold no text.
+    from lingua import Language, LanguageDetectorBuilder
+
     return (
-        LanguageDetectorBuilder.from_languages(*_SERVED)
+        LanguageDetectorBuilder.from_languages(*(getattr(Language, name) for name in _SERVED))
         .with_minimum_relative_distance(_MINIMUM_DISTANCE)
         .build()
     )

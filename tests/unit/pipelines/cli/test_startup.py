@@ -1,0 +1,99 @@
+"""What a command loads is what it needs: said by the modules it leaves loaded, not by a clock."""
+
+import json
+import subprocess
+import sys
+
+import duckdb
+import pytest
+import typer
+
+from pipelines.cli.app import COMMANDS, build_app
+from pipelines.cli.lazy import LazyCommand
+from warehouse.home import Home
+
+# Each takes between a twentieth of a second and more than a second to import.
+_NAMES = "dagster dbt duckdb lingua numpy polars presidio_analyzer pyarrow scipy spacy"
+HEAVY = frozenset(_NAMES.split(" "))
+_LOADED = """
+import json, sys
+from pipelines.cli.app import main
+sys.argv = ["wasms", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Which of the heavy packages a command left loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return HEAVY & set(json.loads(done.stderr.strip().splitlines()[-1]))
+
+
+@pytest.fixture
+def published(home: Home) -> list[str]:
+    """Options that name a home with a published table."""
+    row = (
+        "'platform' as level, date '2026-05-01' as send_date, "
+        "20 as attempted_messages, null as attempted_messages_flag"
+    )
+    with duckdb.connect(home.published_path) as connection:
+        connection.execute("create schema cubes")
+        connection.execute(f"create table cubes.cube_campaign_daily as select {row}")
+    return ["--home", str(home.root)]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_and_version_load_nothing_heavy(arguments):
+    assert loaded(*arguments) == set()
+
+
+def test_a_question_to_the_published_marts_loads_duckdb_alone(published):
+    assert loaded("sql", "select 1", *published) == {"duckdb"}
+
+
+def test_a_metric_of_the_published_marts_loads_no_pipeline(published):
+    found = loaded("metrics", "query", "attempted_messages", "--by", "day", *published)
+
+    assert found <= {"duckdb", "pyarrow", "numpy"}
+
+
+def test_a_run_with_nothing_to_do_loads_what_ingests_and_neither_models_nor_dbt(home):
+    found = loaded("run", "--as-of", "2026-05-01", "--home", str(home.root))
+
+    assert found <= {"duckdb", "numpy", "polars", "pyarrow"}
+
+
+@pytest.mark.parametrize(
+    ("name", "models"),
+    [
+        ("", set()),
+        # The twin: a text to read, and what reads it is there.
+        ("Summer for Anna Kowalczyk", {"presidio_analyzer", "spacy"}),
+    ],
+)
+def test_a_file_loads_the_models_of_text_only_if_it_has_a_text(home, tmp_path, name, models):
+    path = tmp_path / "campaigns.csv"
+    path.write_text(
+        f"workspace_id,campaign_id,name,channel,updated_at\nws-1,spring,{name},sms,2026-05-01T00:00:00Z\n",
+        "utf-8",
+    )
+
+    found = loaded("ingest", "app/campaigns", str(path), "--as-of", "2026-05-02", "--home", str(home.root))
+
+    assert found - {"duckdb", "numpy", "polars", "pyarrow"} == models
+
+
+def test_what_a_list_of_commands_says_of_each_is_the_beginning_of_its_help():
+    listed = typer.main.get_command(build_app()).commands
+
+    assert set(listed) == set(COMMANDS)
+    for name, command in listed.items():
+        assert isinstance(command, LazyCommand)
+        whole = " ".join((command.load().help or "").split("\n\n")[0].split())
+        assert whole.startswith(COMMANDS[name][1]), name
