@@ -75,6 +75,13 @@ class StoreError(WarehouseError):
         super().__init__(f"{source}: {reason}. Nothing was committed.")
 
 
+class RowsError(WarehouseError):
+    """A file would not have the rows that it was to have."""
+
+    def __init__(self, source: str, found: int, expected: int) -> None:
+        super().__init__(f"{source}: {found} row(s) where {expected} were counted. Nothing was committed.")
+
+
 class UndeletableError(WarehouseError):
     """Retention was asked to remove what it must never remove."""
 

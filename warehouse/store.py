@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.connection import Engine, quoted
-from warehouse.errors import ConflictError, StoreError
+from warehouse.errors import ConflictError, RowsError, StoreError
 from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
 from warehouse.keyring import Purpose
@@ -121,7 +121,7 @@ class StoreWriter:
             self._kept[part.source] -= part.rows - kept
             self._duplicates[part.source] += part.rows - kept
             if kept:
-                self._parts.append(self._write(part, "select * from fresh"))
+                self._parts.append(self._write(replace(part, rows=kept), "select * from fresh"))
         self._snapshot = generation
 
     def close(self, *, committed: bool) -> None:
@@ -215,6 +215,9 @@ def write_part(
 
     Args:
         template: The part but for path and bytes; its columns where the caller knows them, else none.
+
+    Raises:
+        RowsError: The query gives another number of rows than the template says. No file is left.
     """
     engine.keyring.get(Purpose.PARQUET, template.key_name)
     engine.add_keys(connection, [template.key_name])
@@ -224,10 +227,12 @@ def write_part(
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_name(f".{name}.tmp")
     try:
-        connection.execute(
+        ((rows,),) = connection.execute(
             f"copy ({query}) to {quoted(str(temporary))} (format parquet, compression zstd, "
             f"encryption_config {{footer_key: {quoted(template.key_name)}}})"
-        )
+        ).fetchall()
+        if rows != template.rows:
+            raise RowsError(template.source, rows, template.rows)
         fsync_file(temporary)
         temporary.rename(target)
         fsync_directory(target.parent)

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.connection import Engine
-from warehouse.errors import StoreError
+from warehouse.errors import RowsError, StoreError
 from warehouse.home import Home
 from warehouse.keyring import Purpose
 from warehouse.ledger import Commit, Ledger, Part
@@ -109,10 +109,9 @@ def _write(
     connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, engine: Engine
 ) -> Part:
     try:
-        (found,) = connection.execute(f"select count(*) from ({query})").fetchall()[0]
-        if found != template.rows:
-            raise PlanError(f"{template.source}: {found} row(s) where the plan says {template.rows}")
         return write_part(connection, template, query, home=home, engine=engine)
+    except RowsError as error:
+        raise PlanError(str(error)) from None
     except duckdb.Error as error:
         raise StoreError(
             template.source, f"its files could not be rewritten ({type(error).__name__})"

@@ -108,7 +108,7 @@ class RowFates:
         if case.verdicts.default is not None:
             rows.append(_row(None, case.verdicts.default, len(reasons)))
             reasons.append(case.verdicts.default.reason)
-        self._replace("verdicts", pa.Table.from_pylist(rows, schema=_VERDICTS))
+        self._connection.register("verdicts", pa.Table.from_pylist(rows, schema=_VERDICTS))
         files = [
             {
                 "file": str(self._data / part.path),
@@ -121,13 +121,8 @@ class RowFates:
         schema = pa.schema(
             [("file", pa.string()), ("path", pa.string()), ("day", pa.date32()), ("days", pa.int32())]
         )
-        self._replace("listed", pa.Table.from_pylist(files, schema=schema))
+        self._connection.register("listed", pa.Table.from_pylist(files, schema=schema))
         return reasons
-
-    def _replace(self, name: str, table: pa.Table) -> None:
-        self._connection.register("_given", table)
-        self._connection.execute(f"create or replace temp table {name} as select * from _given")
-        self._connection.unregister("_given")
 
     def _fates(self, case: Case, parts: Sequence[Part]) -> str:
         scan = read_parquet(parts, data=self._data, key_name=parts[0].key_name, hive=False, filename=True)

@@ -1,5 +1,6 @@
 """The store: all of a batch or nothing, each event once, files only where the ledger says."""
 
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -10,14 +11,14 @@ from hypothesis import strategies as st
 
 from warehouse.compaction import compact_day
 from warehouse.connection import Engine
-from warehouse.errors import ConflictError, DuplicateBatchError, ReconciliationError
+from warehouse.errors import ConflictError, DuplicateBatchError, ReconciliationError, RowsError
 from warehouse.home import Home
 from warehouse.housekeeping import remove_orphans, sweep
 from warehouse.keyring import KeyRing
-from warehouse.ledger import Commit, Count, Ledger
+from warehouse.ledger import Commit, Count, Ledger, Part
 from warehouse.locks import reader_lease
 from warehouse.reading import read_columns
-from warehouse.store import EventSet, StoreWriter, commit_batch, writing
+from warehouse.store import EventSet, StoreWriter, commit_batch, write_part, writing
 
 SOURCE = "shop__orders"
 ORDERS = EventSet(SOURCE, "message_log")
@@ -141,6 +142,15 @@ def test_two_batches_at_once_keep_an_event_of_both_once(home, ledger, engine, lo
 
     assert {c.outcome: c.rows for c in counts} == {"kept": 1, "duplicate": 1}
     assert stored_ids() == ["a", "b", "c"]
+    assert sum(part.rows for part in ledger.live_parts()) == 3
+
+
+def test_a_file_that_would_have_other_rows_than_were_counted_is_not_left(home, engine):
+    template = Part(path="", source=SOURCE, partition="p", key_name="k", rows=2, bytes=0, batch_id="b1")
+    with closing(engine.cursor()) as connection, pytest.raises(RowsError, match="3 row.s. where 2"):
+        write_part(connection, template, "select * from range(3)", home=home, engine=engine)
+
+    assert store_files(home) == []
 
 
 def test_files_are_encrypted_and_unreadable_without_their_key(load, home):
