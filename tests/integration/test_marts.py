@@ -228,6 +228,32 @@ def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(built
     assert everything(built_runtime) == before
 
 
+def test_only_what_a_day_changes_is_built_until_a_text_changes(built_runtime, project):
+    of_a_day = build(built_runtime, from_day=LAST, to_day=LAST)
+    view = project / "models" / "marts" / "mart_platform_daily.sql"
+    view.write_text(view.read_text("utf-8") + "where true\n", "utf-8")
+
+    of_all = build(built_runtime, from_day=LAST, to_day=LAST)
+    again = build(built_runtime, from_day=LAST, to_day=LAST)
+
+    assert {"cube_campaign_daily", "dim_published_campaigns"} <= set(of_a_day.models)
+    assert not [name for name in of_a_day.models if name.startswith(("mart_", "fct_", "stg_", "int_"))]
+    # What keeps people from being known is looked at with every day.
+    guards = {"no_cell_below_the_threshold", "keys_are_surrogates", "names_hold_no_token"}
+    assert guards <= set(of_a_day.outcomes)
+    assert {"mart_platform_daily", "stg_app__messages", *of_a_day.models} <= set(of_all.models)
+    assert again.models == of_a_day.models
+
+
+def test_what_failed_is_built_and_tested_again_though_its_text_is_the_same(built_runtime):
+    built_runtime.ledger.set_unsound_marts({"one_row_per_mart_platform_daily_send_date"})
+
+    summary = build(built_runtime, from_day=LAST, to_day=LAST)
+
+    assert "one_row_per_mart_platform_daily_send_date" in summary.outcomes
+    assert built_runtime.ledger.unsound_marts() == frozenset()
+
+
 def test_day_by_day_gives_the_same_as_all_days_at_once(runtime):
     for day in (FIRST, FIRST + timedelta(days=1), LAST):
         build(
