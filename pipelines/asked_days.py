@@ -5,7 +5,7 @@ view takes the days from two variables of the session instead (macro `asked_day`
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import date
 from typing import Any
 
@@ -40,10 +40,13 @@ def _bounds(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Bound
     nodes = list(_nodes(json.loads(text)))
     named = [node for node in nodes if str(node.get("table_name", "")).lower() == _FACTS]
     is_shadowed = any(str(node.get("key", "")).lower() == _FACTS for node in nodes)
-    if len(named) == 1 and not is_shadowed:
-        for node in nodes:
-            if node.get("from_table") is named[0] and node.get("where_clause"):
-                yield from _of_condition(node["where_clause"])
+    if len(named) != 1 or is_shadowed or named[0]["column_name_alias"] or named[0]["sample"]:
+        return
+    # A column of another table may be called the same.
+    own = {(_DAY,), ((named[0]["alias"] or _FACTS).lower(), _DAY)}
+    for node in nodes:
+        if node.get("from_table") is named[0] and node.get("where_clause"):
+            yield from _of_condition(node["where_clause"], own)
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -54,15 +57,15 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(child)
 
 
-def _of_condition(node: dict[str, Any]) -> Iterator[Bound]:
+def _of_condition(node: dict[str, Any], own: Container[tuple[str, ...]]) -> Iterator[Bound]:
     kind = node["type"]
     if kind == "CONJUNCTION_AND":
         for child in node["children"]:
-            yield from _of_condition(child)
-    elif kind == "COMPARE_BETWEEN" and _is_day(node["input"]):
+            yield from _of_condition(child, own)
+    elif kind == "COMPARE_BETWEEN" and _column(node["input"]) in own:
         yield from ((_FIRST, day) for day in _constant(node["lower"]))
         yield from ((_LAST, day) for day in _constant(node["upper"]))
-    elif kind in _LOWEST | _HIGHEST and _is_day(node["left"]):
+    elif kind in _LOWEST | _HIGHEST and _column(node["left"]) in own:
         for day in _constant(node["right"]):
             if kind in _LOWEST:
                 yield _FIRST, day
@@ -70,8 +73,8 @@ def _of_condition(node: dict[str, Any]) -> Iterator[Bound]:
                 yield _LAST, day
 
 
-def _is_day(node: dict[str, Any]) -> bool:
-    return node["class"] == "COLUMN_REF" and str(node["column_names"][-1]).lower() == _DAY
+def _column(node: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(name).lower() for name in node.get("column_names", ()))
 
 
 def _constant(node: dict[str, Any]) -> Iterator[date]:

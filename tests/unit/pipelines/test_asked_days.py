@@ -28,6 +28,13 @@ ASKED = "select getvariable('first_day'), getvariable('last_day')"
         ("from fct_messages where send_date in ('2026-06-01')", (None, None)),
         ("from fct_messages a, fct_messages b where a.send_date = '2026-06-01'", (None, None)),
         ("with fct_messages as (select 1) from fct_messages where send_date = '2026-06-01'", (None, None)),
+        (
+            "from c where exists (select 1 from fct_messages as m where c.send_date = '2026-06-01')",
+            (None, None),
+        ),
+        ("from fct_messages as m(send_date) where send_date = '2026-06-01'", (None, None)),
+        ("from fct_messages tablesample 5 rows where send_date = '2026-06-01'", (None, None)),
+        ("from fct_messages where fct_messages.send_date = '2026-06-01'", (FIRST, FIRST)),
         ("from fct_clicks where send_date = '2026-06-01'", (None, None)),
         ("this is no query of fct_messages", (None, None)),
         ("select 1; from fct_messages where send_date = '2026-06-01'; from fct_messages", (None, None)),
