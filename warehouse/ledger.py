@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,6 +25,9 @@ from warehouse.errors import (
     RulesChangedError,
 )
 from warehouse.ledger_schema import create_schema
+
+# How long a process waits for another one that is writing.
+_BUSY_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Ledger:
         self._path = path
         self._held = threading.local()
         connection = self._connection("writer")
-        connection.execute("pragma journal_mode = wal")
+        _use_write_ahead_log(connection)
         create_schema(connection)
 
     def _connection(self, use: str) -> sqlite3.Connection:
@@ -118,7 +122,9 @@ class Ledger:
         held: dict[str, tuple[tuple[int, int], sqlite3.Connection]] = self._held.__dict__
         if use in held and held[use][0] == self._state():
             return held[use][1]
-        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
         connection.execute("pragma synchronous = full")
         connection.execute("pragma secure_delete = on")
         connection.row_factory = sqlite3.Row
@@ -411,6 +417,23 @@ class Ledger:
         """The clock (naive UTC) at the last file of a feed; None if there was none yet."""
         rows = self.read("select max(as_of) as at from batches where feed = ?", feed)
         return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch a new ledger to it; another process may do so at the same moment.
+
+    SQLite does not wait for the other then, as it does for everything else, but fails at once.
+    """
+    end = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def reconcile(change: Commit) -> None:
