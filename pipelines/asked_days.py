@@ -26,12 +26,17 @@ def ask_for(connection: duckdb.DuckDBPyConnection, first: date | None, last: dat
         connection.execute(f"set variable {variable} = {value}")
 
 
-def ask_for_days_of(connection: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Let `fct_messages` have the days that a query asks for by conditions on `send_date`, else all."""
+def ask_for_days_of(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[date | None, date | None]:
+    """Let `fct_messages` have the days that a query asks for by conditions on `send_date`, else all.
+
+    Returns:
+        First and last of them; None = no bound.
+    """
     bounds = list(_bounds(connection, query)) if _FACTS in query.lower() else []
     first = max((day for variable, day in bounds if variable == _FIRST), default=None)
     last = min((day for variable, day in bounds if variable == _LAST), default=None)
     ask_for(connection, first, last)
+    return first, last
 
 
 def _bounds(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Bound]:
@@ -40,6 +45,8 @@ def _bounds(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Bound
     nodes = list(_nodes(json.loads(text)))
     named = [node for node in nodes if str(node.get("table_name", "")).lower() == _FACTS]
     is_shadowed = any(str(node.get("key", "")).lower() == _FACTS for node in nodes)
+    # They run text that is not looked into here.
+    is_shadowed |= any(node.get("function_name") in ("query", "query_table") for node in nodes)
     if len(named) != 1 or is_shadowed or named[0]["column_name_alias"] or named[0]["sample"]:
         return
     # A column of another table may be called the same.

@@ -28,6 +28,8 @@ from warehouse.ledger_schema import create_schema
 
 # How long a process waits for another one that is writing.
 _BUSY_S = 60
+# How often it waits so long for readers when the log must be emptied; at its own end at the latest it is.
+_CHECKPOINTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,17 @@ class Commit:
 
 
 class Ledger:
-    """Open handle on the ledger. Threads and forks may share it: each has connections of its own."""
+    """Open handle on the ledger. Threads may share it: each has its own connections. A fork may not use it.
+
+    While it is open, nothing else in the process may open the file: POSIX locks end with the first
+    descriptor that is closed.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
         self._held = threading.local()
+        self._process = os.getpid()
         connection = self._connection("writer")
         _use_write_ahead_log(connection)
         create_schema(connection)
@@ -117,10 +124,12 @@ class Ledger:
     def _connection(self, use: str) -> sqlite3.Connection:
         """The connection of this thread for one use, kept open: opening one costs more than most queries.
 
-        One that a forked process inherited, or of a file that another one has replaced, is not used.
+        One of a file that another one has replaced is not used.
         """
-        held: dict[str, tuple[tuple[int, int], sqlite3.Connection]] = self._held.__dict__
-        if use in held and held[use][0] == self._state():
+        if os.getpid() != self._process:
+            raise RuntimeError("a forked process needs a ledger of its own")
+        held: dict[str, tuple[int, sqlite3.Connection]] = self._held.__dict__
+        if use in held and held[use][0] == self._file():
             return held[use][1]
         connection = sqlite3.connect(
             self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
@@ -130,11 +139,11 @@ class Ledger:
         connection.row_factory = sqlite3.Row
         # Also at the end of the process, so that the last one to leave empties the write-ahead log.
         weakref.finalize(self, connection.close)
-        held[use] = (self._state(), connection)
+        held[use] = (self._file(), connection)
         return connection
 
-    def _state(self) -> tuple[int, int]:
-        return os.getpid(), self._path.stat().st_ino if self._path.exists() else 0
+    def _file(self) -> int:
+        return self._path.stat().st_ino if self._path.exists() else 0
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -150,7 +159,10 @@ class Ledger:
 
     def checkpoint(self) -> None:
         """Empty the write-ahead log, which keeps copies of what was erased."""
-        self._connection("writer").execute("pragma wal_checkpoint(truncate)")
+        for _ in range(_CHECKPOINTS):
+            done = self._connection("writer").execute("pragma wal_checkpoint(truncate)").fetchone()
+            if not done["busy"]:
+                return
 
     def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Rows of a query that changes nothing; within a transaction, as they were before it."""

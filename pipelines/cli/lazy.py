@@ -1,7 +1,7 @@
 """Commands whose module is imported when they are called, not when `wasms --help` lists them."""
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperCommand
@@ -20,12 +20,13 @@ class LazyCommand(TyperCommand):
         """Import the command itself."""
         module, _, attribute = self.target.partition(":")
         found = getattr(import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
-            function, found = found, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-            found.command(self.name)(function)
-        command = typer.main.get_command(found)
-        command.name = self.name
-        return command
+        # As part of another, for what is true of all commands is said there.
+        parent = typer.Typer(add_completion=False, callback=lambda: None)
+        if isinstance(found, typer.Typer):
+            parent.add_typer(found, name=self.name)
+        else:
+            parent.command(self.name)(found)
+        return cast("Any", typer.main.get_command(parent)).commands[self.name]
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
         """Parse arguments as the command itself does, which then runs."""

@@ -16,6 +16,7 @@ from warehouse.connection import quoted
 
 PROMPT = "wasms> "
 ROWS_SHOWN = 200
+_OF_DAYS = "fct_messages of {first} to {last}, as their published slices count."
 
 
 class OutputFormat(StrEnum):
@@ -78,7 +79,9 @@ def _write(
     connection: duckdb.DuckDBPyConnection, query: str, format_: OutputFormat, output: Path | None
 ) -> bool:
     try:
-        ask_for_days_of(connection, query)
+        first, last = ask_for_days_of(connection, query)
+        if first or last:
+            ERR.print(_OF_DAYS.format(first=first or "the first day", last=last or "the last"), style="dim")
         # Statements that return nothing give no relation, whatever the stub says.
         relation = cast("duckdb.DuckDBPyRelation | None", connection.sql(query))
         if relation is None:

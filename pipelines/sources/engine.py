@@ -42,6 +42,10 @@ def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set preserve_insertion_order = true")
         connection.execute("set enable_progress_bar = false")
         yield connection
+    except (duckdb.InternalException, duckdb.FatalException):
+        # DuckDB lets nobody use a database any more in which this happened: the next file gets a new one.
+        _database.cache_clear()
+        raise
     finally:
         connection.close()
 

@@ -1,5 +1,6 @@
 """Fixtures of the real graph: an empty warehouse that knows dbt's project, and one with a day in it."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -48,7 +49,7 @@ def once(empty: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
             days = next_slices(orchestra.at(CLOSED))
             assert days is not None
             assert orchestra.run("marts", at=CLOSED, tags=day_range(*days)).success
-        orchestra.home.root.rename(home.root)
+        shutil.move(orchestra.home.root, home.root)
 
     return kept("once", make)
 

@@ -12,7 +12,7 @@ import pytest
 from pipelines import marts
 from pipelines.asked_days import ask_for_days_of
 from pipelines.loading import entity_set
-from pipelines.marts import MartsError, build, check_models, parse
+from pipelines.marts import MartsError, build, build_marts, check_models, parse
 from pipelines.release import release_and_publish
 from pipelines.runtime import open_runtime, view_schema
 from tests.support.homes import copied, prepared
@@ -252,6 +252,39 @@ def test_what_failed_is_built_and_tested_again_though_its_text_is_the_same(built
 
     assert "one_row_per_mart_platform_daily_send_date" in summary.outcomes
     assert built_runtime.ledger.unsound_marts() == frozenset()
+
+
+def test_a_guard_that_failed_is_not_passed_by_a_build_of_no_day(built_runtime):
+    failed = {"no_cell_below_the_threshold"}
+    built_runtime.ledger.set_unsound_marts(failed)
+
+    build_marts(built_runtime, select="fqn:wasms.published")
+    build(built_runtime, from_day=LAST, to_day=FIRST)
+
+    assert built_runtime.ledger.unsound_marts() == failed
+    with pytest.raises(UnsoundMartsError):
+        release_and_publish(built_runtime)
+
+
+def test_a_build_that_was_killed_leaves_no_word_of_which_project_the_views_are(
+    built_runtime, project, monkeypatch
+):
+    view = project / "models" / "marts" / "mart_platform_daily.sql"
+    text = view.read_text("utf-8")
+    view.write_text(text + "where true\n", "utf-8")
+    with monkeypatch.context() as killed:
+        killed.setattr(marts, "_note_project", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(built_runtime, from_day=LAST, to_day=LAST)
+    view.write_text(text, "utf-8")
+
+    summary = build(built_runtime, from_day=LAST, to_day=LAST)
+
+    assert "mart_platform_daily" in summary.models
+
+
+def _killed(_runtime):
+    raise KeyboardInterrupt
 
 
 def test_day_by_day_gives_the_same_as_all_days_at_once(runtime):

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -45,9 +46,10 @@ def kept(name: str, make: Callable[[Home], None]) -> Home:
 
 
 def forget_older() -> None:
-    """Remove kept warehouses of other code and other days."""
+    """Remove kept warehouses of other days; those of today may be in use by other tests."""
+    yesterday = time.time() - 24 * 60 * 60
     for folder in _KEPT.glob("*"):
-        if folder.name != _digest():
+        if folder.name != _digest() and folder.stat().st_mtime < yesterday:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -32,6 +32,10 @@ ASKED = "select getvariable('first_day'), getvariable('last_day')"
             "from c where exists (select 1 from fct_messages as m where c.send_date = '2026-06-01')",
             (None, None),
         ),
+        (
+            "from fct_messages where send_date = '2026-06-01' union all from query_table('fct_messages')",
+            (None, None),
+        ),
         ("from fct_messages as m(send_date) where send_date = '2026-06-01'", (None, None)),
         ("from fct_messages tablesample 5 rows where send_date = '2026-06-01'", (None, None)),
         ("from fct_messages where fct_messages.send_date = '2026-06-01'", (FIRST, FIRST)),
