@@ -269,6 +269,8 @@ class _Made:
 def _made(runtime: Runtime) -> _Made:
     if not runtime.home.warehouse_path.exists():
         return _Made(has_all_cubes=False, has_views=False)
+    # Not named as the view: DuckDB would take it for a table where there is none.
+    present = (_project_digest(),)
     with _warehouse(runtime, read_only=False) as connection:
         rows = connection.execute(
             "select table_name from duckdb_tables() "
@@ -278,11 +280,11 @@ def _made(runtime: Runtime) -> _Made:
             noted = connection.execute(f"from warehouse.{_PROJECT}").fetchone()
         except duckdb.CatalogException:
             noted = None
-        if noted not in (None, (_project_digest(),)):
+        if noted not in (None, present):
             connection.execute(f"drop view warehouse.{_PROJECT}")
     return _Made(
         has_all_cubes={name for (name,) in rows} >= set(load_cubes()),
-        has_views=noted == (_project_digest(),) and not runtime.ledger.unsound_marts() - _made_each_time(),
+        has_views=noted == present and not runtime.ledger.unsound_marts() - _made_each_time(),
     )
 
 
