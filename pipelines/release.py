@@ -11,7 +11,7 @@ from pipelines.errors import PipelineError
 from pipelines.marts import OVER_CUBES, build_marts
 from pipelines.runtime import Runtime
 from warehouse.errors import UnsoundMartsError
-from warehouse.publish import Published, publish
+from warehouse.publish import Published, publish, published_before
 from warehouse.releases import Key, Slice, release, rows_in, slices_in, unreleased
 from warehouse.session import open_session
 
@@ -64,6 +64,8 @@ def release_and_publish(runtime: Runtime, *, renewed: Collection[Key] = (), why:
     """
     if unsound := runtime.ledger.unsound_marts():
         raise UnsoundMartsError(sorted(unsound))
+    if (present := published_before(runtime.home)) is not None:
+        return Released(present, attacks=(), days=None, has_month=False, rounds=0)
     waiting, attacks = _attacked(runtime, renewed)
     rounds = 0
     while findings := [finding for each in attacks for finding in each.findings]:

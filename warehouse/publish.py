@@ -28,6 +28,8 @@ PUBLISHED_SCHEMAS = {CUBES: "cubes", _MARTS: "main"}
 # Where names of workspaces and campaigns lie, beside the views of marts.
 _NAMES = (_MARTS,)
 _COPY = "published"
+# In the ledger: the warehouse file as it was when the copy was last brought up to date.
+_SOURCE = "published_source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
                 _add(connection, new)
                 published = _contents(connection)
                 connection.execute(f"detach {_COPY}")
+            left = (state_of(home.published_path), state_of(home.warehouse_path))
             with ledger.transaction() as meta:
-                meta.execute("replace into meta values (?, ?)", (COPY, state_of(home.published_path)))
+                meta.executemany("replace into meta values (?, ?)", zip((COPY, _SOURCE), left, strict=True))
         except duckdb.Error as error:
             raise StoreError("published", f"the marts could not be copied ({type(error).__name__})") from None
         finally:
@@ -91,14 +94,30 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
     return published
 
 
+def published_before(home: Home) -> Published | None:
+    """Return what the copy holds if there is nothing to add to it; None if `publish` has to look.
+
+    Nothing is to be added while neither the copy nor the warehouse file was written since the copy was.
+    """
+    ledger = Ledger(home.ledger_path)
+    if not (is_as_left(home, ledger) and _is_noted(ledger, _SOURCE, home.warehouse_path)):
+        return None
+    with closing(connect(tmp=home.tmp)) as connection:
+        connection.execute(f"attach {quoted(str(home.published_path))} as {_COPY} (read_only)")
+        return _contents(connection)
+
+
 def is_as_left(home: Home, ledger: Ledger) -> bool:
     """Whether the copy is there as the last publication left it, and nothing in it is out of date."""
-    noted = ledger.read("select value from meta where name = ?", COPY)
-    return (
-        bool(noted)
-        and home.published_path.exists()
-        and str(noted[0]["value"]) == state_of(home.published_path)
-    )
+    return _is_noted(ledger, COPY, home.published_path)
+
+
+def _is_noted(ledger: Ledger, name: str, path: Path) -> bool:
+    """Whether a database file is as it was when its state was noted, and no log of it waits to be read."""
+    noted = ledger.read("select value from meta where name = ?", name)
+    if not noted or not path.exists() or path.with_name(f"{path.name}.wal").exists():
+        return False
+    return str(noted[0]["value"]) == state_of(path)
 
 
 def _begin(connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from warehouse.errors import ThawedSliceError, UnreleasedSliceError, UnsoundMartsError
 from warehouse.keyring import KeyRing
 from warehouse.ledger import Ledger
-from warehouse.publish import publish, withdraw
+from warehouse.publish import publish, published_before, withdraw
 from warehouse.releases import release, rows_in, slices_in, unreleased
 from warehouse.session import open_session
 
@@ -103,6 +103,28 @@ def test_a_copy_gains_what_is_new_and_marts_show_it(warehouse):
     assert warehouse.published() == [(DAY, "w", 20, "Corner shop"), (NEXT, "w", 30, "Corner shop")]
     assert told.tables == ((CUBE, 2), ("dim_published_workspaces", 1))
     assert told.marts == ("mart_cells",)
+
+
+def test_a_copy_to_which_nothing_was_added_need_not_be_looked_at_again(warehouse):
+    assert published_before(warehouse.home) == warehouse.publish() == published_before(warehouse.home)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda warehouse: warehouse.add(NEXT, 30),
+        lambda warehouse: warehouse.run("create or replace view marts.mart_cells as select 1 as n"),
+        lambda warehouse: warehouse.release(why="corrected"),
+        lambda warehouse: warehouse.home.published_path.unlink(),
+        lambda warehouse: withdraw(warehouse.home, workspace_keys=["w"]),
+        lambda warehouse: warehouse.home.warehouse_path.with_name("warehouse.duckdb.wal").touch(),
+    ],
+    ids=["a slice", "a mart", "a release", "the copy is gone", "a workspace is withdrawn", "a crash"],
+)
+def test_whatever_was_written_since_is_looked_at(warehouse, change):
+    change(warehouse)
+
+    assert published_before(warehouse.home) is None
 
 
 def test_marts_can_be_read_wherever_the_file_lies_and_whatever_it_is_called(warehouse, tmp_path):
