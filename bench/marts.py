@@ -23,11 +23,11 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.marts import build
+from pipelines.marts.build import build
 from pipelines.runtime import Runtime, open_runtime, view_schema
 from warehouse.home import Home
-from warehouse.session import open_session
-from warehouse.store import EventSet, commit_batch, writing
+from warehouse.store.parts import EventSet, commit_batch, writing
+from warehouse.store.session import open_session
 
 FIRST = date(2026, 5, 4)
 STATUSES = ("sent", "delivered", "read")

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from warehouse.connection import Engine
 from warehouse.home import Home
-from warehouse.housekeeping import sweep
-from warehouse.keyring import KeyRing
-from warehouse.ledger import Commit, Ledger, Part
+from warehouse.keys.keyring import KeyRing
+from warehouse.ledger.ledger import Commit, Ledger, Part
 from warehouse.retention import records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.plan import Plan
 from warehouse.retention.planner import Inputs, make_plan
 from warehouse.retention.rules import Clock, DataSet, Facts, Layout, Rule, Setting, Version
-from warehouse.store import EventSet, commit_batch, writing
+from warehouse.store.connection import Engine
+from warehouse.store.housekeeping import sweep
+from warehouse.store.parts import EventSet, commit_batch, writing
 
 FIRST = date(2024, 1, 1)
 WINDOW = 1_000

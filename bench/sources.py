@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.contract import contracts_of, load_contracts
+from pipelines.declarations.contract import contracts_of, load_contracts
 from pipelines.sources import engine, read
 
 RECEIVED_AT = datetime(2026, 3, 2)  # noqa: DTZ001 - naive is UTC here

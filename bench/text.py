@@ -46,7 +46,7 @@ _WARM = "Hello John Smith"
 _START_OF_OURS = f"""
 import time
 from pathlib import Path
-from pipelines.recognizers import text_scrubber
+from pipelines.declarations.recognizers import text_scrubber
 from warehouse.home import Home
 scrubber = text_scrubber(Home(Path("nowhere")))
 scrubber.scrub([{_WARM!r}])

@@ -9,21 +9,21 @@ from itertools import groupby
 from time import monotonic
 
 from anonymizers.errors import AnonymizerError
-from pipelines.closing import Closed, close_days
-from pipelines.contract import lateness_days
-from pipelines.errors import PipelineError
-from pipelines.frozen import FrozenSliceError, without_gaps
-from pipelines.inbox import Landed, feeds, landed_files
-from pipelines.ingest import Ingested, ingest_file
-from pipelines.loading import Options
-from pipelines.marts import build
-from pipelines.release import release_and_publish
-from pipelines.retention import plan_retention
+from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.contract import lateness_days
+from pipelines.declarations.errors import PipelineError
+from pipelines.disclosure.utility import Variant, utility_of_release
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import Ingested, ingest_file
+from pipelines.marts.build import build
+from pipelines.marts.frozen import FrozenSliceError, without_gaps
+from pipelines.marts.release import release_and_publish
+from pipelines.retention.apply import plan_retention
+from pipelines.retention.closing import Closed, close_days
 from pipelines.runtime import Runtime
-from pipelines.slices import last_closed_day
-from pipelines.utility import Variant, utility_of_release
+from pipelines.sources.inbox import Landed, feeds, landed_files
 from warehouse.errors import WarehouseError
-from warehouse.publish import Published
+from warehouse.publishing.publish import Published
 from warehouse.retention import records
 from warehouse.retention.plan import GONE
 
@@ -108,7 +108,7 @@ def run(
             released = release_and_publish(runtime)
         summary.published = released.published
         with summary.timed("utility"):
-            summary.utility = utility_of_release(runtime, released)
+            summary.utility = utility_of_release(runtime, released.days) if released.days else None
     summary.closed.append(close_days(runtime, as_of=options.as_of))
     return summary
 

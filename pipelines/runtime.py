@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipelines.contract import Contract, Kind, load_contracts
-from pipelines.policy import Operational, Policy, load_policy
-from warehouse.connection import Engine
+from pipelines.declarations.contract import Contract, Kind, load_contracts
+from pipelines.declarations.policy import Operational, Policy, load_policy
 from warehouse.home import Home
-from warehouse.housekeeping import destroy_orphan_keys, remove_orphans
-from warehouse.keyring import KeyRing
-from warehouse.ledger import Ledger
-from warehouse.reading import CachedReader
+from warehouse.keys.keyring import KeyRing
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention.databases import remove_leftovers
-from warehouse.views import Schema, with_partition_columns
-from warehouse.word_counts import Enough
+from warehouse.store.connection import Engine
+from warehouse.store.housekeeping import destroy_orphan_keys, remove_orphans
+from warehouse.store.reading import CachedReader
+from warehouse.store.views import Schema, with_partition_columns
+from warehouse.store.word_counts import Enough
 
 if TYPE_CHECKING:
     from anonymizers.text.release import ReleasingScrubber
@@ -39,7 +39,7 @@ class Runtime:
         Raises:
             RecognizersError: The site's own do not load.
         """
-        from pipelines.recognizers import text_scrubber
+        from pipelines.declarations.recognizers import text_scrubber
 
         return text_scrubber(self.home)
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import settings
 
 from tests.support.homes import forget_older
-from warehouse.connection import Engine
 from warehouse.home import Home
-from warehouse.keyring import KeyRing
-from warehouse.ledger import Ledger
+from warehouse.keys.keyring import KeyRing
+from warehouse.ledger.ledger import Ledger
+from warehouse.store.connection import Engine
 
 # Timings never decide a test: a busy machine is no counterexample. The same few examples each time; `make
 # stress` tries many, and others each time.

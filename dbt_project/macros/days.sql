@@ -12,7 +12,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether something reached us before the slice of a day closed (`pipelines.slices`). -#}
+{#- Whether something reached us before the slice of a day closed (`pipelines.declarations.calendar`). -#}
 {% macro before_close(received_at, day) -%}
     cast({{ received_at }} as date) <= {{ day }} + {{ (var('lateness_days') | int) + 1 }}
 {%- endmacro %}

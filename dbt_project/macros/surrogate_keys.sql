@@ -1,4 +1,4 @@
-{#- What stands for a workspace in published tables; see `pipelines/surrogates.py`. -#}
+{#- What stands for a workspace in published tables; see `pipelines/disclosure/surrogates.py`. -#}
 {% macro workspace_key() -%}
     surrogate(workspace_id, 'workspace', workspace_id)
 {%- endmacro %}

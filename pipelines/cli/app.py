@@ -9,7 +9,7 @@ import typer
 
 from anonymizers.errors import AnonymizerError
 from pipelines.cli.lazy import lazy
-from pipelines.errors import PipelineError
+from pipelines.declarations.errors import PipelineError
 from warehouse.errors import WarehouseError
 
 # Command → where it is, and the first sentence of its help: to list them all, none is imported.

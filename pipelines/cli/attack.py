@@ -11,22 +11,22 @@ import polars as pl
 import typer
 from rich.table import Table
 
-from pipelines.attacks.dictionary import NUMBERS, attack_with_dictionary, numbers_of
-from pipelines.attacks.finding import Attacked
-from pipelines.attacks.inference import ADVANTAGE_ALLOWED, Advantage
-from pipelines.attacks.overlap import PAIRS, overlap_accuracy
-from pipelines.attacks.suite import attack
-from pipelines.attacks.trial import Trial, try_workspaces
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import EXIT_FAILED, OUT, bare_table, stages
-from pipelines.cube import load_cubes
+from pipelines.codegen.perturbation import last_count, noises
+from pipelines.declarations.cube import load_cubes
+from pipelines.disclosure.attacks.dictionary import NUMBERS, attack_with_dictionary, numbers_of
+from pipelines.disclosure.attacks.finding import Attacked
+from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
+from pipelines.disclosure.attacks.overlap import PAIRS, overlap_accuracy
+from pipelines.disclosure.attacks.suite import attack
+from pipelines.disclosure.attacks.trial import Trial, try_workspaces
 from pipelines.pages import pages
-from pipelines.perturbation import last_count, noises
 from pipelines.runtime import Runtime
-from warehouse.connection import quoted
 from warehouse.files import replacing
-from warehouse.releases import rows_in
+from warehouse.publishing.releases import rows_in
+from warehouse.store.connection import quoted
 
 _WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory.[/yellow]"
 

@@ -8,12 +8,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipelines.cli.options import HomeOption, home_at
-from pipelines.contract import Contract, contract_named, contract_problems, load_contracts
-from pipelines.documents import stored_columns, window
-from pipelines.drafts import UNDECIDED, draft
-from pipelines.errors import PipelineError, PolicyError, UnknownContractError
-from pipelines.policy import Policy, load_policy, policy_problems
-from pipelines.recognizers import text_scrubber
+from pipelines.codegen.documents import stored_columns, window
+from pipelines.declarations.contract import Contract, contract_named, contract_problems, load_contracts
+from pipelines.declarations.errors import PipelineError, PolicyError, UnknownContractError
+from pipelines.declarations.policy import Policy, load_policy, policy_problems
+from pipelines.declarations.recognizers import text_scrubber
+from pipelines.drafting.draft import UNDECIDED, draft
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

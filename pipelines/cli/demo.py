@@ -10,11 +10,11 @@ import typer
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.report import OUT, bare_table, print_summary, stages
 from pipelines.cli.run import print_run
-from pipelines.errors import PipelineError
-from pipelines.loading import Options
+from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
+from pipelines.declarations.errors import PipelineError
+from pipelines.ingestion.batch import Options
 from pipelines.run import run as run_pipeline
 from pipelines.runtime import Runtime
-from pipelines.slices import CLOSING_MARGIN_DAYS
 from pipelines.synthetic import WorldSpec, generate
 from warehouse.home import Home
 

@@ -11,7 +11,7 @@ from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, OUT
 from pipelines.runtime import Runtime
 
-MODULE = "pipelines.definitions"
+MODULE = "pipelines.orchestration.definitions"
 
 
 def dev(
@@ -23,8 +23,8 @@ def dev(
     home: HomeOption = None,
 ) -> None:
     """Open the Dagster UI; schedules run while it is open. Its state is kept in data/dagster."""
-    from pipelines.dagster_home import write_instance_config
-    from pipelines.marts import parse
+    from pipelines.marts.build import parse
+    from pipelines.orchestration.instance import write_instance_config
 
     if find_spec("dagster_webserver") is None:
         ERR.print('The UI is an extra: pip install "wasms-warehouse[ui]".', markup=False)

@@ -10,14 +10,14 @@ import typer
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table
-from pipelines.contract import PLATFORM_WORKSPACE, WorkspaceFrom
-from pipelines.facts import data_sets, facts_of
+from pipelines.declarations.contract import PLATFORM_WORKSPACE, WorkspaceFrom
+from pipelines.retention.inputs import data_sets, facts_of
 from pipelines.runtime import Runtime
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.explain import Explanation, Found, reasons
 from warehouse.retention.explain import explain as explained
-from warehouse.retention.known import facts_known_on
+from warehouse.retention.journal import facts_known_on
 from warehouse.retention.presence import presence
 from warehouse.retention.rules import DataSet, Hold
 

@@ -8,12 +8,12 @@ import typer
 from anonymizers.errors import AnonymizerError
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, progress_bar
-from pipelines.closing import close_days
-from pipelines.contract import WORKSPACE_PATTERN, Contract, contracts_of
-from pipelines.errors import PipelineError
-from pipelines.inbox import feeds
-from pipelines.ingest import ingest_file
-from pipelines.loading import Options
+from pipelines.declarations.contract import WORKSPACE_PATTERN, Contract, contracts_of
+from pipelines.declarations.errors import PipelineError
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.retention.closing import close_days
+from pipelines.sources.inbox import feeds
 from warehouse.errors import WarehouseError
 
 

@@ -12,13 +12,13 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table as Grid
 
-from pipelines.asked_days import ask_for
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
-from pipelines.cube import Period
-from pipelines.errors import MetricError
-from pipelines.metrics.metric import Metric, load_metrics, load_tables
+from pipelines.declarations.cube import Period
+from pipelines.declarations.errors import MetricError
+from pipelines.declarations.metric import Metric, load_metrics, load_tables
+from pipelines.metrics.asked_days import ask_for
 from pipelines.metrics.published import Query, published_query
 from pipelines.metrics.question import Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query

@@ -6,8 +6,8 @@ import typer
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table, print_summary
-from pipelines.loading import Options
-from pipelines.quarantine import list_quarantined, retry_quarantined
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.quarantine import list_quarantined, retry_quarantined
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be loaded: list them, try them again.")
 

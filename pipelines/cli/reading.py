@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.cli.report import ERR
-from pipelines.errors import PipelineError
+from pipelines.declarations.errors import PipelineError
 from warehouse.home import Home
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def restricted_zone(
     Raises:
         NothingThereError: No day was built yet, so there are no facts.
     """
-    from warehouse.session import open_session
+    from warehouse.store.session import open_session
 
     if not runtime.home.warehouse_path.exists():
         raise NothingThereError("built")

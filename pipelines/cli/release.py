@@ -6,8 +6,8 @@ import typer
 
 from pipelines.cli.options import HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table, stages
-from pipelines.renewal import renew_release, renewable
-from warehouse.releases import renewals
+from pipelines.marts.reissue import renew_release, renewable
+from warehouse.publishing.releases import renewals
 
 app = typer.Typer(
     no_args_is_help=True, help="What was published once: which slices have a new line, or start one."

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pipelines.ingest import Ingested
-    from warehouse.ledger import Count
+    from pipelines.ingestion.ingest import Ingested
+    from warehouse.ledger.ledger import Count
 
 EXIT_FAILED = 1
 EXIT_QUARANTINED = 3

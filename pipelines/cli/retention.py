@@ -8,8 +8,8 @@ from pipelines.cli.explain import explain
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
-from pipelines.facts import facts_of
-from pipelines.retention import Finished, apply_by_hash, plan_retention
+from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
+from pipelines.retention.inputs import facts_of
 from pipelines.runtime import Runtime
 from warehouse.retention import records
 from warehouse.retention.apply import Applied

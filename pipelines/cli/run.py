@@ -7,7 +7,7 @@ import typer
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
-from pipelines.loading import Options
+from pipelines.ingestion.batch import Options
 from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
 

@@ -8,11 +8,11 @@ from typing import Annotated, cast
 import duckdb
 import typer
 
-from pipelines.asked_days import ask_for_days_of
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
-from warehouse.connection import quoted
+from pipelines.metrics.asked_days import ask_for_days_of
+from warehouse.store.connection import quoted
 
 PROMPT = "wasms> "
 ROWS_SHOWN = 200

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.contract import load_contracts
-from pipelines.policy import load_policy
-from pipelines.sync import generated_files, out_of_step, project_root, write
+from pipelines.codegen.sync import generated_files, out_of_step, project_root, write
+from pipelines.declarations.contract import load_contracts
+from pipelines.declarations.policy import load_policy
 
 
 def sync_command(

@@ -17,8 +17,8 @@ from anonymizers.text.evaluate import Evaluation, Labelled, evaluate, labelled_t
 from anonymizers.text.scrubber import Mask
 from pipelines.cli.options import HomeOption, home_at
 from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.declarations.recognizers import text_scrubber
 from pipelines.pages import pages
-from pipelines.recognizers import text_scrubber
 from warehouse.files import replacing
 
 app = typer.Typer(help="Try the anonymizer of free text; measure it.", no_args_is_help=True)

@@ -8,8 +8,8 @@ import typer
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, bare_table
-from pipelines.cube import MINIMUM_UNITS, load_cubes
-from pipelines.utility import HEADINGS, Utility, told, utility_of
+from pipelines.declarations.cube import MINIMUM_UNITS, load_cubes
+from pipelines.disclosure.utility import HEADINGS, Utility, told, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.cube import REST, TOTAL, Measure, Period
-from pipelines.errors import MetricError
-from pipelines.metrics.metric import LATENCY_BIN, Metric, Table, name_of
+from pipelines.declarations.cube import REST, TOTAL, Measure, Period
+from pipelines.declarations.errors import MetricError
+from pipelines.declarations.metric import LATENCY_BIN, Metric, Table, name_of
 from pipelines.metrics.question import PERIODS, Question, choose
-from warehouse.connection import identifier
+from warehouse.store.connection import identifier
 
 # Column of a question → table with its name, and the columns to join by.
 _NAMED = {

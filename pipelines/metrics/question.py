@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from pipelines.cube import Period
-from pipelines.errors import MetricError
-from pipelines.metrics.metric import LATENCY_BIN, Metric, Table
+from pipelines.declarations.cube import Period
+from pipelines.declarations.errors import MetricError
+from pipelines.declarations.metric import LATENCY_BIN, Metric, Table
 
 PERIODS = {"day": Period.DAY, "week": Period.DAY, "month": Period.MONTH}
 

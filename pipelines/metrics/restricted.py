@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from pipelines.cube import Measure
-from pipelines.metrics.metric import LATENCY_BIN, Metric, Table
+from pipelines.declarations.cube import Measure
+from pipelines.declarations.metric import LATENCY_BIN, Metric, Table
 from pipelines.metrics.published import Query
 from pipelines.metrics.question import PERIODS, Question, choose
-from warehouse.connection import identifier
+from warehouse.store.connection import identifier
 
 # A message with everything that measures and dimensions of the cubes name.
 _MESSAGES = """

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.engine import quoted_list
 from pipelines.sources.logs import LogParser
-from warehouse.connection import quoted
+from warehouse.store.connection import quoted
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINE = (

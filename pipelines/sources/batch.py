@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from anonymizers.treatments import ValueType
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.errors import AccountingError
 
 PIECE_BYTES = 1 << 20

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from anonymizers.treatments import ValueType
-from pipelines.contract import Column, Contract, Format
+from pipelines.declarations.contract import Column, Contract, Format
 from pipelines.sources.batch import REJECTED, in_order, rows_schema
-from warehouse.connection import identifier, quoted
+from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
 _LATEST_SECOND = 7_258_118_400

@@ -6,7 +6,7 @@ from functools import cache
 
 import duckdb
 
-from warehouse.connection import quoted
+from warehouse.store.connection import quoted
 
 MEMORY_LIMIT = "600MB"
 # A second thread costs a third more CPU and gains no time on batches of this size (bench/sources.py).

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.sources.staging import CHUNK, rejected_by, timestamp_literal
-from warehouse.connection import quoted
+from warehouse.store.connection import quoted
 
 BODIES = "bodies"
 """Relation (record, received_at, channel, text) of bodies that are not JSON themselves."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.engine import quoted_list
 from pipelines.sources.logs import LogParser
-from warehouse.connection import quoted
+from warehouse.store.connection import quoted
 
 _FIRST_LINE = (
     r"^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) +"

@@ -6,7 +6,7 @@ What DuckDB, Arrow and zlib say quotes the data, so it is never passed on.
 import re
 from collections.abc import Iterable, Sequence
 
-from pipelines.errors import PipelineError
+from pipelines.declarations.errors import PipelineError
 
 MAX_NAMES_SHOWN = 20
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.engine import quoted_list
 from pipelines.sources.envelope import BODIES, open_text_envelopes
 from pipelines.sources.paths import known_keys
 from pipelines.sources.staging import Staged, count_unknown, rejected_by
-from warehouse.connection import identifier, quoted
+from warehouse.store.connection import identifier, quoted
 
 _DECODED = "try(url_decode(replace({}, '+', ' ')))"
 

@@ -15,12 +15,12 @@ import duckdb
 import pyarrow as pa
 
 from anonymizers.treatments import ValueType
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
 from pipelines.sources.errors import UnsupportedContractError
 from pipelines.sources.paths import ColumnPath, Step, add_to, column_path, column_paths, known_keys, steps
 from pipelines.sources.staging import CHUNK, Staged, count_unknown, rejected_by, timestamp_literal
-from warehouse.connection import identifier, quoted
+from warehouse.store.connection import identifier, quoted
 
 _RECEIVED_AT = "json_extract_string(text, '$.received_at')"
 # Values that columns climb to are ids and names of the sender's.

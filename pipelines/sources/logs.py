@@ -5,10 +5,10 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.errors import UnsupportedContractError
 from pipelines.sources.staging import CHUNK, Staged, rejected_by, timestamp_literal
-from warehouse.connection import identifier
+from warehouse.store.connection import identifier
 
 ORDINAL = "ordinal"
 

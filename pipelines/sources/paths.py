@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 
 _STEP = re.compile(r"(?P<name>[^\[\].]+)(?P<index>\[[0-9]+\])?")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipelines.contract import Contract, Reader
+from pipelines.declarations.contract import Contract, Reader
 from pipelines.sources.access_log import access_log_parser
 from pipelines.sources.batch import REJECTED, ParsedBatch, in_order, rejections, stacked
 from pipelines.sources.conform import conform

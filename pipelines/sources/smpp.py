@@ -5,11 +5,11 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.contract import Contract, UnknownColumns
+from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.envelope import BODIES, open_text_envelopes
 from pipelines.sources.errors import UndeclaredColumnsError
 from pipelines.sources.staging import Staged, rejected_by
-from warehouse.connection import identifier, quoted
+from warehouse.store.connection import identifier, quoted
 
 _TEXT = "text"
 # `text` is last and carries the message itself, in which anything may stand: also `id:` or `stat:`.

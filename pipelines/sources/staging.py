@@ -8,10 +8,10 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from pipelines.contract import Contract, UnknownColumns
+from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.batch import REJECTED
 from pipelines.sources.errors import UndeclaredColumnsError
-from warehouse.connection import quoted
+from warehouse.store.connection import quoted
 
 CHUNK = "chunk"
 """Relation (record, text) that a batch of records is registered as."""

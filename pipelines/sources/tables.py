@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipelines.contract import Contract, UnknownColumns
+from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces, rejections, stacked
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
 from pipelines.sources.json_bodies import item_query, unknown_items
 from pipelines.sources.records import MAX_HELD_BYTES, MAX_RECORD_BYTES, Records
 from pipelines.sources.staging import CHUNK, Staged, rejected_by, timestamp_literal
-from warehouse.connection import identifier
+from warehouse.store.connection import identifier
 
 # A Parquet file of 11 kB can hold 1 GB of equal values: what is promised is checked before it is read.
 MAX_COLUMNS = 1_000

@@ -1,6 +1,6 @@
 """Errors of the generated world."""
 
-from pipelines.errors import PipelineError
+from pipelines.declarations.errors import PipelineError
 
 
 class WorldSpecError(PipelineError):

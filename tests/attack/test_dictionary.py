@@ -8,8 +8,8 @@ import phonenumbers
 import polars as pl
 import pytest
 
-from pipelines.attacks.dictionary import attack_with_dictionary, numbers_of
-from pipelines.surrogates import surrogate
+from pipelines.disclosure.attacks.dictionary import attack_with_dictionary, numbers_of
+from pipelines.disclosure.surrogates import surrogate
 
 NUMBERS = pl.Series([f"4915112345{n:03}" for n in range(1_000)])
 NUMBER = "4915112345678"

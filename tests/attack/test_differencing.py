@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from pipelines.attacks.differencing import attack_by_differencing
-from pipelines.attacks.subtraction import System, recovered
-from pipelines.cube import parse_cube
+from pipelines.declarations.cube import parse_cube
+from pipelines.disclosure.attacks.differencing import attack_by_differencing
+from pipelines.disclosure.attacks.subtraction import System, recovered
 
 MONTH = date(2026, 5, 1)
 MEASURE = "  - {name: messages, rows: 'true', description: Messages.}\n"

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.attacks.inference import Advantage, features_of, membership_by_stranger
-from pipelines.attacks.lab import INSIDER, OUTLIERS, STRANGER, infer, outliers_of
-from pipelines.attacks.repetition import REPETITIONS, repeat
-from pipelines.attacks.worlds import EXACT, Base, Weakening, Worlds, draw_keys
-from pipelines.cube import load_cubes
-from pipelines.model_sql import ModelSql
-from warehouse.connection import connect
+from pipelines.codegen.model_sql import ModelSql
+from pipelines.declarations.cube import load_cubes
+from pipelines.disclosure.attacks.inference import Advantage, features_of, membership_by_stranger
+from pipelines.disclosure.attacks.lab import INSIDER, OUTLIERS, STRANGER, infer, outliers_of
+from pipelines.disclosure.attacks.repetition import REPETITIONS, repeat
+from pipelines.disclosure.attacks.worlds import EXACT, Base, Weakening, Worlds, draw_keys
+from warehouse.store.connection import connect
 
 CONTACTS = 120
 CUBES = load_cubes()

@@ -5,8 +5,8 @@ from datetime import date
 import duckdb
 import pytest
 
-from pipelines.attacks.lines import attack_lines, may_change
-from pipelines.cube import load_cubes
+from pipelines.declarations.cube import load_cubes
+from pipelines.disclosure.attacks.revisions import attack_lines, may_change
 
 CUBE = load_cubes()["cube_inbound_monthly"]
 MONTH = date(2026, 5, 1)

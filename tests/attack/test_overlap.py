@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.attacks.overlap import PAIRS, overlap_accuracy
-from pipelines.perturbation import last_count, noises
+from pipelines.codegen.perturbation import last_count, noises
+from pipelines.disclosure.attacks.overlap import PAIRS, overlap_accuracy
 
 NOISES = noises(last_count())
 

@@ -6,8 +6,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from pipelines.attacks.subtraction import System, recovered
-from pipelines.model_sql import ModelSql
+from pipelines.codegen.model_sql import ModelSql
+from pipelines.disclosure.attacks.subtraction import System, recovered
 
 K = 11
 TEMPLATES = 60

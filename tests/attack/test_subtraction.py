@@ -6,10 +6,10 @@ from datetime import date
 import duckdb
 import pytest
 
-from pipelines.attacks.subtraction import attack_by_subtraction
-from pipelines.attacks.suite import coarsen_slices
-from pipelines.attacks.threshold import attack_thresholds
-from pipelines.cube import parse_cube
+from pipelines.declarations.cube import parse_cube
+from pipelines.disclosure.attacks.subtraction import attack_by_subtraction
+from pipelines.disclosure.attacks.suite import coarsen_slices
+from pipelines.disclosure.attacks.threshold import attack_thresholds
 
 MONTH = date(2026, 5, 1)
 CUBE = parse_cube(

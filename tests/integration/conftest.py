@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.conventions import day_range
-from pipelines.marts import build, parse
+from pipelines.marts.build import build, parse
+from pipelines.orchestration.keys import day_range
+from pipelines.orchestration.schedules import next_slices
 from pipelines.runtime import open_runtime
-from pipelines.schedules import next_slices
 from tests.support.homes import kept
 from tests.support.orchestra import (
     CLOSED,

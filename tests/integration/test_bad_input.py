@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
-from pipelines.contract import load_contracts, parse_contract
-from pipelines.errors import ContractError, PipelineError
-from pipelines.quarantine import list_quarantined
+from pipelines.declarations.contract import load_contracts, parse_contract
+from pipelines.declarations.errors import ContractError, PipelineError
+from pipelines.ingestion.quarantine import list_quarantined
 from pipelines.runtime import open_runtime
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
-from warehouse.reading import read_columns
+from warehouse.store.reading import read_columns
 
 AS_OF = "2026-05-20T12:00:00Z"
 CANARY = "canary4915750001234"

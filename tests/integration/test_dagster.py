@@ -7,8 +7,8 @@ from datetime import datetime
 import dagster as dg
 import pytest
 
-from pipelines.conventions import day_range, inbox_key, published_key, store_key
-from pipelines.schedules import next_slices
+from pipelines.orchestration.keys import day_range, inbox_key, published_key, store_key
+from pipelines.orchestration.schedules import next_slices
 from tests.support.leaks import find_leaks
 from tests.support.orchestra import (
     CANARIES,
@@ -26,7 +26,7 @@ from tests.support.orchestra import (
 )
 from warehouse.retention import records
 from warehouse.retention.records import Tombstone
-from warehouse.session import open_session
+from warehouse.store.session import open_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from pipelines import dagster_windows
-from pipelines.conventions import day_range, inbox_key, retention_key, store_key
-from pipelines.dagster_windows import delete_runs, due_runs
-from pipelines.retention import apply_by_hash
+from pipelines.orchestration.keys import day_range, inbox_key, retention_key, store_key
+from pipelines.retention import dagster_records as dagster_windows
+from pipelines.retention.apply import apply_by_hash
+from pipelines.retention.dagster_records import delete_runs, due_runs
 from tests.support.orchestra import (
     CLOSED,
     SENT,
@@ -27,7 +27,7 @@ from tests.support.orchestra import (
     verdicts,
 )
 from warehouse.home import Home
-from warehouse.keyring import Purpose
+from warehouse.keys.keyring import Purpose
 from warehouse.retention import evidence, guard
 from warehouse.retention.apply import APPLIED
 
@@ -343,7 +343,7 @@ def test_a_run_that_is_under_way_is_never_due(recorded):
 def test_a_warehouse_without_dagster_is_asked_nothing_and_dagster_not_imported(home):
     code = (
         "import sys, datetime, pathlib\n"
-        "from pipelines.dagster_windows import delete_runs, due_runs\n"
+        "from pipelines.retention.dagster_records import delete_runs, due_runs\n"
         "from warehouse.home import Home\n"
         "home, at = Home(pathlib.Path(sys.argv[1])), datetime.datetime(2030, 1, 1)\n"
         "assert due_runs(home, days=365, as_of=at) == []\n"

@@ -9,27 +9,28 @@ from datetime import date, datetime, timedelta
 import duckdb
 import pytest
 
-from pipelines import endings, marts
-from pipelines.contract import Kind, lateness_days
-from pipelines.endings import end_in_marts
-from pipelines.frozen import FrozenSliceError, frozen_slices, slice_sources
-from pipelines.loading import Options
-from pipelines.marts import build
-from pipelines.release import release_and_publish
+from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
+from pipelines.declarations.contract import Kind, lateness_days
+from pipelines.disclosure.surrogates import workspace_keys_of
+from pipelines.ingestion.batch import Options
+from pipelines.marts import account_end as endings
+from pipelines.marts import build as marts
+from pipelines.marts.account_end import end_in_marts
+from pipelines.marts.build import build
+from pipelines.marts.frozen import FrozenSliceError, frozen_slices, slice_sources
+from pipelines.marts.release import release_and_publish
 from pipelines.run import run, unbuilt_slices
 from pipelines.runtime import open_runtime
-from pipelines.slices import CLOSING_MARGIN_DAYS
-from pipelines.surrogates import workspace_keys_of
 from tests.integration.test_marts import Store, sent
 from tests.support.homes import copied, prepared
 from tests.support.leaks import find_leaks
 from warehouse.errors import ThawedSliceError
-from warehouse.keyring import Purpose
-from warehouse.ledger import Commit
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Commit
 from warehouse.retention import records
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.records import Tombstone
-from warehouse.session import open_session
+from warehouse.store.session import open_session
 
 pytestmark = pytest.mark.slow
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.loading import Options
+from pipelines.ingestion.batch import Options
 from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate
 from tests.support.kills import command, processes
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
-from warehouse.store import StoreWriter
+from warehouse.store.parts import StoreWriter
 
 WORLD = WorldSpec(workspaces=4, contacts=80, days=3, seed=7, messages=1_500)
 pytestmark = pytest.mark.slow

@@ -9,18 +9,18 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines import marts
-from pipelines.asked_days import ask_for_days_of
-from pipelines.loading import entity_set
-from pipelines.marts import MartsError, build, build_marts, check_models, parse
-from pipelines.release import release_and_publish
+from pipelines.ingestion.batch import entity_set
+from pipelines.marts import build as marts
+from pipelines.marts.build import MartsError, build, build_marts, check_models, parse
+from pipelines.marts.release import release_and_publish
+from pipelines.metrics.asked_days import ask_for_days_of
 from pipelines.runtime import open_runtime, view_schema
 from tests.support.homes import copied, prepared
-from warehouse.entities import EntityWriter
 from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
-from warehouse.keyring import Purpose
-from warehouse.session import open_session
-from warehouse.store import EventSet, commit_batch, writing
+from warehouse.keys.keyring import Purpose
+from warehouse.store.entities import EntityWriter
+from warehouse.store.parts import EventSet, commit_batch, writing
+from warehouse.store.session import open_session
 
 FIRST = date(2026, 5, 10)
 LAST = FIRST + timedelta(days=2)

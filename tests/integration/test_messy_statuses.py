@@ -20,17 +20,17 @@ import pytest
 from anonymizers.identity import normalise
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind
-from pipelines.contract import Contract, contracts_of, load_contracts
-from pipelines.ingest import ingest_file
-from pipelines.loading import Options
-from pipelines.marts import DBT_PROJECT
+from pipelines.declarations.contract import Contract, contracts_of, load_contracts
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.marts.build import DBT_PROJECT
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.homes import copied, prepared
 from tests.support.messy_messages import WORKSPACE, File, Story, in_order, shuffled, stories
 from tests.support.messy_oracle import Oracle
 from warehouse.home import Home
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.session import open_session
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.store.session import open_session
 
 AS_OF = datetime(2026, 6, 10)
 MESSAGES = 2_400

@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
-from pipelines.proof import prove
-from pipelines.retention import apply_retention
-from pipelines.retention_page import page
-from pipelines.retention_report import make_report
+from pipelines.retention.apply import apply_retention
+from pipelines.retention.page import page
+from pipelines.retention.report import make_report
+from pipelines.retention.verify import prove
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import give
-from warehouse.keyring import Purpose
+from warehouse.keys.keyring import Purpose
 from warehouse.retention import evidence
 
 SENT = datetime(2026, 5, 1, 9)

@@ -7,11 +7,11 @@ import duckdb
 import pytest
 
 from warehouse.errors import ThawedSliceError, UnreleasedSliceError, UnsoundMartsError
-from warehouse.keyring import KeyRing
-from warehouse.ledger import Ledger
-from warehouse.publish import publish, published_before, withdraw
-from warehouse.releases import release, rows_in, slices_in, unreleased
-from warehouse.session import open_session
+from warehouse.keys.keyring import KeyRing
+from warehouse.ledger.ledger import Ledger
+from warehouse.publishing.publish import publish, published_before, withdraw
+from warehouse.publishing.releases import release, rows_in, slices_in, unreleased
+from warehouse.store.session import open_session
 
 DAY, NEXT = date(2026, 5, 10), date(2026, 5, 11)
 CUBE = "cube_cells_daily"
@@ -181,7 +181,7 @@ def test_what_was_taken_away_is_nowhere_in_the_file(warehouse, change):
 
 
 def test_twin_a_copy_that_is_continued_whatever_changed_keeps_it(warehouse, monkeypatch):
-    monkeypatch.setattr("warehouse.publish._only_gains", lambda _: True)
+    monkeypatch.setattr("warehouse.publishing.publish._only_gains", lambda _: True)
     warehouse.run(CHANGES["a name went"])
     warehouse.publish()
 

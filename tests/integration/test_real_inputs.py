@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
-from pipelines.contract import load_contracts
+from pipelines.declarations.contract import load_contracts
 from pipelines.runtime import open_runtime
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
-from warehouse.ledger import Count
-from warehouse.session import open_session
+from warehouse.ledger.ledger import Count
+from warehouse.store.session import open_session
 
 # Keys of a webhook body whose values are personal, or might be.
 PERSONAL = {

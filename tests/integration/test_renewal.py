@@ -5,15 +5,15 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from pipelines import renewal
-from pipelines.frozen import FrozenSliceError
-from pipelines.marts import build
-from pipelines.release import release_and_publish
-from pipelines.renewal import MOST_LINES, RenewalError, renew_release
+from pipelines.marts import reissue as renewal
+from pipelines.marts.build import build
+from pipelines.marts.frozen import FrozenSliceError
+from pipelines.marts.reissue import MOST_LINES, RenewalError, renew_release
+from pipelines.marts.release import release_and_publish
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import FIRST, WORKSPACES, Store, rows, sent
 from tests.support.homes import copied, prepared
-from warehouse.releases import renewals
+from warehouse.publishing.releases import renewals
 
 NEXT = FIRST + timedelta(days=1)
 WHY = "the outbox of a channel came late"

@@ -30,7 +30,8 @@ from tests.support.retention_world import (
     policy,
     state,
 )
-from warehouse.retention import apply, planner, rows, verdicts
+from warehouse.retention import apply, planner, rows
+from warehouse.retention import decisions as verdicts
 
 WORKSPACES = ("ws_a", "ws_b", "ws_c")
 PEOPLE = ("token_1", "token_2")

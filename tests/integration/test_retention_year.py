@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.closing import close_days
-from pipelines.inbox import feeds
+from pipelines.retention.closing import close_days
 from pipelines.runtime import open_runtime
+from pipelines.sources.inbox import feeds
 from pipelines.synthetic import WorldSpec
 from tests.support.year import Delivery, Year, at_end_of, deliveries, put_together, world
 from warehouse.home import Home

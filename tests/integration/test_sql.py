@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
-from pipelines.errors import PipelineError
+from pipelines.declarations.errors import PipelineError
 from warehouse.home import Home
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.attacks.base import base_of
-from pipelines.attacks.suite import ATTACKS
-from pipelines.attacks.trial import try_workspaces
 from pipelines.cli.app import build_app
-from pipelines.cube import load_cubes
+from pipelines.declarations.cube import load_cubes
+from pipelines.disclosure.attacks.base import base_of
+from pipelines.disclosure.attacks.suite import ATTACKS
+from pipelines.disclosure.attacks.trial import try_workspaces
+from pipelines.disclosure.utility import utility_of
 from pipelines.runtime import open_runtime
-from pipelines.utility import utility_of
 from tests.support.orchestra import CLOSED
-from warehouse.session import open_session
+from warehouse.store.session import open_session
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 DAY = date(2026, 5, 4)

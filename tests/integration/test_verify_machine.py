@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.integration.test_retention_machine import Retention, fates
 from tests.support.oracle import Known
 from tests.support.retention_world import COLUMNS, DATA_SETS, World, facts_of
-from warehouse.keyring import KeyRing
+from warehouse.keys.keyring import KeyRing
 from warehouse.retention.evidence import ANCHOR
 from warehouse.retention.files import Windows
 from warehouse.retention.finding import Finding

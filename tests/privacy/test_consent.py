@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.contract import Contract
-from pipelines.inbox import feeds
-from pipelines.ingest import Ingested, ingest_file
-from pipelines.loading import Options
+from pipelines.declarations.contract import Contract
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.runtime import Runtime, open_runtime
+from pipelines.sources.inbox import feeds
 
 AS_OF = datetime(2026, 5, 20)
 WITHDRAWN = "2026-05-10T12:00:00Z"

@@ -11,16 +11,16 @@ import polars as pl
 import pytest
 
 import anonymizers.text.release
-import pipelines.counting
+import pipelines.ingestion.word_counting
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import load_settings
-from pipelines.retention import apply_retention
+from pipelines.retention.apply import apply_retention
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.leaks import find_leaks
 from tests.support.word_world import JULY, JUNE, SEPTEMBER, pay, pay_each, stored, use, workspaces
-from warehouse import word_counts
 from warehouse.home import Home
-from warehouse.ledger import Ledger
+from warehouse.ledger.ledger import Ledger
+from warehouse.store import word_counts
 
 # Never released, whoever counts: (text, what of it may not stay).
 NEVER = {
@@ -165,7 +165,7 @@ def test_twin_without_its_rule_a_word_that_too_few_use_is_released(home, case, r
 )
 def test_twin_where_each_workspace_counts_one_payer_is_enough(home, case, monkeypatch):
     everyone = pl.DataFrame({"workspace": USERS, "payer": USERS})
-    monkeypatch.setattr(pipelines.counting, "payers", lambda runtime: everyone)
+    monkeypatch.setattr(pipelines.ingestion.word_counting, "payers", lambda runtime: everyone)
 
     assert is_released(home, case)
 

@@ -10,19 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import endings, retention
-from pipelines.facts import facts_of
-from pipelines.retention import apply_retention
+from pipelines.disclosure.surrogates import workspace_keys_of
+from pipelines.marts import account_end as endings
+from pipelines.retention import apply as retention
+from pipelines.retention.apply import apply_retention
+from pipelines.retention.inputs import facts_of
 from pipelines.runtime import open_runtime
-from pipelines.surrogates import workspace_keys_of
 from tests.support.due import DUE_AT, SPEC, content, warehouse_with_much_due
 from tests.support.leaks import decrypted, find_leaks
-from warehouse.connection import add_parquet_keys, connect
 from warehouse.home import Home
-from warehouse.housekeeping import Swept
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.ledger import Ledger
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention.databases import Rewritten
+from warehouse.store.connection import add_parquet_keys, connect
+from warehouse.store.housekeeping import Swept
 
 pytestmark = pytest.mark.slow
 

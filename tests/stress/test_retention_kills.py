@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.retention import apply_retention, plan_retention
+from pipelines.retention.apply import apply_retention, plan_retention
 from tests.support.due import (
     DUE_AT,
     Content,
@@ -23,8 +23,8 @@ from tests.support.due import (
 )
 from tests.support.kills import Moment, processes, run_and_kill, signs, step_reached
 from warehouse.home import Home
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.ledger import Ledger
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention import evidence, records
 from warehouse.retention.plan import write_manifest
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.ledger import Ledger
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.ledger.ledger import Ledger
 
 
 class CrashError(Exception):

@@ -6,21 +6,21 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 
-from pipelines.contract import Contract, load_contracts
-from pipelines.inbox import landed_files
-from pipelines.loading import Options
-from pipelines.policy import Policy, load_policy
+from pipelines.declarations.contract import Contract, load_contracts
+from pipelines.declarations.policy import Policy, load_policy
+from pipelines.ingestion.batch import Options
 from pipelines.run import run
 from pipelines.runtime import Runtime, open_runtime, view_schema
+from pipelines.sources.inbox import landed_files
 from pipelines.synthetic import WorldSpec
 from tests.support.year import Delivery, at_end_of, ingest, world
-from warehouse.connection import Engine
 from warehouse.home import Home
-from warehouse.housekeeping import remove_orphans
-from warehouse.keyring import KeyRing
-from warehouse.ledger import Ledger
-from warehouse.locks import reader_lease
-from warehouse.reading import read_columns, read_parts
+from warehouse.keys.keyring import KeyRing
+from warehouse.keys.locks import reader_lease
+from warehouse.ledger.ledger import Ledger
+from warehouse.store.connection import Engine
+from warehouse.store.housekeeping import remove_orphans
+from warehouse.store.reading import read_columns, read_parts
 
 # The last workspace ends and is held as a whole; the second is shortened, the fifth lengthened half way.
 SPEC = WorldSpec(

@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.contract import contracts_of
-from pipelines.ingest import Ingested, ingest_file
-from pipelines.loading import Options, Progress
+from pipelines.declarations.contract import contracts_of
+from pipelines.ingestion.batch import Options, Progress
+from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.runtime import Runtime
 
 Row = Mapping[str, object]

@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from warehouse.home import Home
-from warehouse.ledger import Ledger
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention import records
 
 # What a process needs most of its first seconds for; loaded once, then every process is a fork.

@@ -15,11 +15,11 @@ import zstandard
 from tink import aead, secret_key_access
 from tink.proto import aes_gcm_pb2, tink_pb2
 
-from warehouse.connection import add_parquet_keys, connect, identifier, quoted
 from warehouse.home import Home
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.ledger import Ledger
-from warehouse.session import attach_database
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.ledger.ledger import Ledger
+from warehouse.store.connection import add_parquet_keys, connect, identifier, quoted
+from warehouse.store.session import attach_database
 
 PARQUET = Purpose.PARQUET
 _SALT_AT = 124

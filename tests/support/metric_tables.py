@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from warehouse.connection import identifier
+from warehouse.store.connection import identifier
 
 _MODELS = Path(__file__).parents[2] / "dbt_project" / "models"
 

@@ -15,11 +15,11 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from pipelines.contract import load_contracts
-from pipelines.conventions import day_range
-from pipelines.dagster_home import write_instance_config
-from pipelines.definitions import build_definitions
-from pipelines.resources import Warehouse
+from pipelines.declarations.contract import load_contracts
+from pipelines.orchestration.definitions import build_definitions
+from pipelines.orchestration.instance import write_instance_config
+from pipelines.orchestration.keys import day_range
+from pipelines.orchestration.resources import Warehouse
 from tests.support.homes import copied
 from warehouse.home import Home
 

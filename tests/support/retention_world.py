@@ -10,18 +10,18 @@ import pyarrow as pa
 
 from tests.support import oracle
 from tests.support.crashes import CrashingKeyRing, CrashingLedger, Fuse
-from warehouse.connection import Engine
-from warehouse.entities import EntitySet, EntityWriter
 from warehouse.home import Home
-from warehouse.housekeeping import remove_orphans, sweep
-from warehouse.keyring import Purpose
-from warehouse.reading import read_columns, read_parts
+from warehouse.keys.keyring import Purpose
 from warehouse.retention import records, rules
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.plan import Plan
 from warehouse.retention.planner import Inputs, make_plan
-from warehouse.store import EventSet, commit_batch, writing
-from warehouse.views import Schema, with_partition_columns
+from warehouse.store.connection import Engine
+from warehouse.store.entities import EntitySet, EntityWriter
+from warehouse.store.housekeeping import remove_orphans, sweep
+from warehouse.store.parts import EventSet, commit_batch, writing
+from warehouse.store.reading import read_columns, read_parts
+from warehouse.store.views import Schema, with_partition_columns
 
 MESSAGES, VISITS, CONTACTS, INVOICES, HOLDS = (
     "log__messages",

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.runtime import Runtime, view_schema
 from tests.support.feeding import Row, give
-from warehouse.reading import read_columns
+from warehouse.store.reading import read_columns
 
 BEGIN = datetime(2026, 6, 1, 6)
 JUNE = datetime(2026, 6, 10, 6)

@@ -18,21 +18,21 @@ import pyarrow.parquet as pq
 
 from anonymizers.engine import anonymize
 from anonymizers.tokens import PLATFORM
-from pipelines.contract import Contract, Kind
-from pipelines.facts import facts_of
-from pipelines.inbox import Landed, feeds, landed_files
-from pipelines.ingest import ingest_file
-from pipelines.loading import Options
-from pipelines.policy import Policy
+from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.policy import Policy
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.retention.inputs import facts_of
 from pipelines.runtime import Runtime, open_runtime, view_schema
 from pipelines.sources import read
+from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.synthetic import WorldSpec, generate
 from tests.support.oracle import Hold, Known, Oracle, Row, Rule
 from tests.support.plans import Untouched
 from warehouse.home import Home
-from warehouse.keyring import Purpose
-from warehouse.ledger import Part
-from warehouse.reading import read_columns, read_parts
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Part
+from warehouse.store.reading import read_columns, read_parts
 
 # The privacy policy, said again.
 POLICY = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from pipelines.sync import project_root
+from pipelines.codegen.sync import project_root
 
 ROOT = project_root()
 PACKAGES = ("anonymizers", "pipelines", "warehouse")

@@ -15,18 +15,19 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import Engine
 from warehouse.errors import RowsError, StoreError
 from warehouse.home import Home
-from warehouse.keyring import Purpose
-from warehouse.ledger import Commit, Ledger, Part
-from warehouse.locks import reader_lease, writer_lease
-from warehouse.retention import evidence, known, records
+from warehouse.keys.keyring import Purpose
+from warehouse.keys.locks import reader_lease, writer_lease
+from warehouse.ledger.ledger import Commit, Ledger, Part
+from warehouse.retention import evidence, records
+from warehouse.retention import journal as known
 from warehouse.retention.errors import PlanError
 from warehouse.retention.plan import CLASS, GONE, HOLD, Outcome, PartItem, Plan
 from warehouse.retention.planner import Planned, event_key
 from warehouse.retention.rows import RowFates
-from warehouse.store import discard_uncommitted, write_part
+from warehouse.store.connection import Engine
+from warehouse.store.parts import discard_uncommitted, write_part
 
 # Why a file was removed whose rows live on in others.
 REWRITTEN = "rewritten"

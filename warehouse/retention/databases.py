@@ -10,14 +10,14 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import connect, identifier
 from warehouse.errors import LockedError, StoreError
 from warehouse.files import leftovers_of, replacing, state_of, unlink_durably
 from warehouse.home import Home
-from warehouse.keyring import KeyStore
-from warehouse.ledger import Ledger
-from warehouse.locks import warehouse_lock
-from warehouse.session import LOCK_TIMEOUT_S, attach_database
+from warehouse.keys.keyring import KeyStore
+from warehouse.keys.locks import warehouse_lock
+from warehouse.ledger.ledger import Ledger
+from warehouse.store.connection import connect, identifier
+from warehouse.store.session import LOCK_TIMEOUT_S, attach_database
 
 # Name in the ledger's `meta`; size and time of the file as the last rewrite left it.
 _STATE = "warehouse_rewritten"

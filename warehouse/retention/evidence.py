@@ -19,17 +19,6 @@ from typing import Protocol
 from warehouse.files import replacing
 from warehouse.retention.errors import EvidenceContentError
 
-SCHEMA = """
-create table if not exists evidence (
-    seq integer primary key, at text not null, as_of text not null, kind text not null,
-    body text not null, previous text not null, hash text not null
-) strict;
-create trigger if not exists evidence_is_not_changed before update on evidence
-begin select raise(abort, 'evidence is never changed'); end;
-create trigger if not exists evidence_is_not_deleted before delete on evidence
-begin select raise(abort, 'evidence is never deleted'); end;
-"""
-
 # Name of the LEDGER key that seals the chain; name of the anchor in the key directory.
 KEY = "evidence"
 ANCHOR = "evidence.head"

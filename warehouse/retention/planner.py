@@ -11,11 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from warehouse.connection import Engine
 from warehouse.home import Home
-from warehouse.keyring import Purpose
-from warehouse.ledger import Ledger, Part
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Ledger, Part
 from warehouse.retention import records
+from warehouse.retention.decisions import (
+    Known,
+    Verdicts,
+    digest_of,
+    ended_workspaces,
+    verdicts_of,
+    window_reason,
+)
 from warehouse.retention.errors import UnknownDataSetError
 from warehouse.retention.plan import (
     CLASS,
@@ -42,14 +49,7 @@ from warehouse.retention.rules import (
     version_at,
     window_at,
 )
-from warehouse.retention.verdicts import (
-    Known,
-    Verdicts,
-    digest_of,
-    ended_workspaces,
-    verdicts_of,
-    window_reason,
-)
+from warehouse.store.connection import Engine
 
 # Unbuilt slices and accounts about to end are told this long before.
 ALARM_DAYS = 7

@@ -7,14 +7,14 @@ from datetime import date
 
 import duckdb
 
-from warehouse.connection import Engine, identifier
 from warehouse.errors import KeyringError, StoreError
 from warehouse.home import Home
-from warehouse.ledger import Ledger, Part
-from warehouse.locks import reader_lease
+from warehouse.keys.locks import reader_lease
+from warehouse.ledger.ledger import Ledger, Part
 from warehouse.retention.explain import Found
 from warehouse.retention.rules import DataSet, Layout
-from warehouse.views import raw_scan
+from warehouse.store.connection import Engine, identifier
+from warehouse.store.views import raw_scan
 
 # Why a file was removed that held rows which are deleted; others were replaced by files with the same rows.
 _DELETED = ("expired", "rewritten")

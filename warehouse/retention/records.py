@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from warehouse.keyring import KeyStore, Purpose
-from warehouse.ledger import Ledger
+from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.ledger.ledger import Ledger
 
 # Stands for every workspace that has no record of its own.
 DEFAULT_SUBJECT = ""

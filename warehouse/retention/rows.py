@@ -12,14 +12,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import Engine, quoted
 from warehouse.errors import StoreError
-from warehouse.ledger import Part
-from warehouse.retention.held import first_hold_sql
+from warehouse.ledger.ledger import Part
+from warehouse.retention.decisions import Verdict, Verdicts
+from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.plan import CLASS, GONE, HOLD, STAY, Outcome, Reason
 from warehouse.retention.rules import DataSet, Hold, Layout
-from warehouse.retention.verdicts import Verdict, Verdicts
-from warehouse.views import group_by_layout, read_parquet
+from warehouse.store.connection import Engine, quoted
+from warehouse.store.views import group_by_layout, read_parquet
 
 _OWN_COLUMNS = "_path, _day, _days, _to, _reason, filename"
 _VERDICTS = pa.schema(

@@ -13,14 +13,11 @@ from functools import cache
 
 import duckdb
 
-from warehouse.connection import Engine
 from warehouse.errors import KeyringError, UndeletableError
 from warehouse.home import Home
-from warehouse.housekeeping import LONGEST_LEASE, LONGEST_UNNEEDED
-from warehouse.inspection import damaged_files
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.ledger import Ledger, Part
-from warehouse.locks import reader_lease, warehouse_lock, writing_batches
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.keys.locks import reader_lease, warehouse_lock, writing_batches
+from warehouse.ledger.ledger import Ledger, Part
 from warehouse.retention import evidence, records
 from warehouse.retention.files import Windows, due_files
 from warehouse.retention.finding import REPORT, Finding
@@ -28,6 +25,9 @@ from warehouse.retention.rules import DataSet, Facts, active_holds
 from warehouse.retention.verify_databases import Keys, dagster_findings, database_findings
 from warehouse.retention.verify_rows import Law, RowScan, unreadable
 from warehouse.retention.verify_words import word_findings
+from warehouse.store.connection import Engine
+from warehouse.store.housekeeping import LONGEST_LEASE, LONGEST_UNNEEDED
+from warehouse.store.inspection import damaged_files
 
 # Files that other rows replaced are unlinked when a day closes, at the latest.
 LONGEST_HIDDEN = timedelta(days=1) + LONGEST_LEASE

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import connect, identifier, quoted
 from warehouse.errors import KeyringError
 from warehouse.home import Home
-from warehouse.keyring import KeyStore
-from warehouse.ledger import Ledger
-from warehouse.lines import SCHEMA as LINES
-from warehouse.publish import PUBLISHED_SCHEMAS, is_as_left
-from warehouse.releases import thawed
+from warehouse.keys.keyring import KeyStore
+from warehouse.ledger.ledger import Ledger
+from warehouse.publishing.publish import PUBLISHED_SCHEMAS, is_as_left
+from warehouse.publishing.releases import thawed
+from warehouse.publishing.revisions import SCHEMA as LINES
+from warehouse.retention.account_end import INTERNAL_SCHEMA
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.finding import REPORT, Finding
-from warehouse.retention.former import INTERNAL_SCHEMA
-from warehouse.session import attach_database
+from warehouse.store.connection import connect, identifier, quoted
+from warehouse.store.session import attach_database
 
 # `reference` holds lists that ship with the code.
 _SCHEMAS = {

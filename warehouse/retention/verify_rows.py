@@ -12,8 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.connection import Engine, identifier, quoted
-from warehouse.ledger import Part
+from warehouse.ledger.ledger import Part
 from warehouse.retention.finding import REPORT, Finding
 from warehouse.retention.rules import (
     DataSet,
@@ -25,7 +24,8 @@ from warehouse.retention.rules import (
     outlives_account,
     terminated_on,
 )
-from warehouse.views import group_by_layout, read_parquet
+from warehouse.store.connection import Engine, identifier, quoted
+from warehouse.store.views import group_by_layout, read_parquet
 
 # What the marker of a deleted entity keeps are its keyed id and times; these would be its content.
 _CONTENT_ENDINGS = ("_token", "_name")

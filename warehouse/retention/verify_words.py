@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from warehouse.housekeeping import LONGEST_UNNEEDED
-from warehouse.keyring import KeyRing, Purpose
-from warehouse.ledger import Ledger
+from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention.finding import Finding
+from warehouse.store.housekeeping import LONGEST_UNNEEDED
 
 _KEYS = "Was an old copy of the key directory put back? Run `wasms retention apply`."
 

@@ -2,7 +2,7 @@
     One anonymous table: counts of people and of their messages in the nodes of a spine.
 
     Every count is perturbed by its cell's key and then coded where it, or what it leaves of its parent, is
-    small; nothing else of a row of the store gets out. See `pipelines/cube.py` for the declarations these
+    small; nothing else of a row of the store gets out. See `pipelines/declarations/cube.py` for the declarations these
     arguments come from, and docs/analysts.md for how to read the result.
 
     Args:

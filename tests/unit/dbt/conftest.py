@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.contract import load_contracts
-from pipelines.model_sql import DBT_PROJECT, ModelSql, perturbation
+from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql, perturbation
+from pipelines.declarations.contract import load_contracts
 from pipelines.runtime import view_schema
 
 VIEWS = (

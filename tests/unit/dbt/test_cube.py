@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.cube import parse_cube
-from pipelines.dbt_cubes import cube_sql
-from pipelines.perturbation import LARGEST_NOISE, perturbation_table
-from pipelines.surrogates import NOISE_KEYS, RECORD_KEYS
+from pipelines.codegen.cubes import cube_sql
+from pipelines.codegen.perturbation import LARGEST_NOISE, perturbation_table
+from pipelines.declarations.cube import parse_cube
+from pipelines.disclosure.surrogates import NOISE_KEYS, RECORD_KEYS
 
 K = 11
 MONTH = date(2026, 5, 1)

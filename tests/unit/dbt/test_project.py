@@ -8,12 +8,12 @@ import duckdb
 import pytest
 import yaml
 
-from pipelines.contract import load_contracts
-from pipelines.dbt_staging import staging_files
-from pipelines.marts import DBT_PROJECT
+from pipelines.codegen.staging import staging_files
+from pipelines.declarations.contract import load_contracts
+from pipelines.marts.build import DBT_PROJECT
 from pipelines.synthetic.journeys import TWILIO_FAILURES, WHATSAPP_FAILURES
 from pipelines.synthetic.outbox import PROVIDERS, REJECTIONS
-from warehouse.retention.former import Coarsened, coarsen_tables
+from warehouse.retention.account_end import Coarsened, coarsen_tables
 
 STAGING = staging_files(load_contracts().values())
 MODELS = sorted(DBT_PROJECT.glob("models/*/*.sql"))

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pytest
 
-from warehouse.housekeeping import destroy_orphan_keys
-from warehouse.keyring import Purpose
-from warehouse.ledger import Commit, Part
-from warehouse.locks import writer_lease
+from warehouse.keys.keyring import Purpose
+from warehouse.keys.locks import writer_lease
+from warehouse.ledger.ledger import Commit, Part
+from warehouse.store.housekeeping import destroy_orphan_keys
 
 NEEDED, ORPHAN = "log.2026-03.90", "log.2020-01.90"
 

@@ -11,8 +11,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from pipelines.cli.contract import app
-from pipelines.contract import load_contracts, parse_contract
-from pipelines.errors import ContractError
+from pipelines.declarations.contract import load_contracts, parse_contract
+from pipelines.declarations.errors import ContractError
 
 PEOPLE = [
     ("Margaret Thistlewood", "margaret@thistlewood.example", "+4915902000417"),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pipelines.cli.dev import child_environment, clock_of_demo
 from pipelines.runtime import open_runtime
-from warehouse.keyring import Purpose
+from warehouse.keys.keyring import Purpose
 
 CLOCK = datetime.fromisoformat("2026-05-29T00:00:00")
 

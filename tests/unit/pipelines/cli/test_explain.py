@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.retention import app
-from pipelines.retention import apply_retention
+from pipelines.retention.apply import apply_retention
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import give
-from warehouse.keyring import Purpose
+from warehouse.keys.keyring import Purpose
 from warehouse.retention.errors import NothingKnownError
 
 NOW = datetime(2026, 6, 1, 6)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.cube import MINIMUM_UNITS
-from pipelines.errors import MetricError
-from pipelines.metrics.metric import LATENCY_BIN, load_metrics, load_tables, name_of
+from pipelines.declarations.cube import MINIMUM_UNITS
+from pipelines.declarations.errors import MetricError
+from pipelines.declarations.metric import LATENCY_BIN, load_metrics, load_tables, name_of
 from pipelines.metrics.published import published_query
 from pipelines.metrics.question import Question, answering, askable, parse_where
 from pipelines.metrics.restricted import FACTS, restricted_query

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.contract import contracts_of, load_contracts
+from pipelines.declarations.contract import contracts_of, load_contracts
 from pipelines.sources import ParsedBatch, read, read_records
 from pipelines.sources.batch import REJECTED, stacked
 

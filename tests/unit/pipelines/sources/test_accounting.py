@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.contract import contracts_of, load_contracts
+from pipelines.declarations.contract import contracts_of, load_contracts
 from pipelines.sources import ParsedBatch, read_records
 from pipelines.sources.batch import PAYLOADS, REJECTED
 from pipelines.sources.errors import AccountingError

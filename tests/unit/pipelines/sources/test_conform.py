@@ -4,10 +4,10 @@ from decimal import Decimal
 import pytest
 
 from anonymizers.treatments import ValueType
-from pipelines.contract import Contract
+from pipelines.declarations.contract import Contract
 from pipelines.sources.conform import conform
 from pipelines.sources.engine import open_engine
-from warehouse.connection import quoted
+from warehouse.store.connection import quoted
 
 
 def contract(**column: object) -> Contract:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.contract import load_contracts
+from pipelines.declarations.contract import load_contracts
 from pipelines.sources import read_records
 from pipelines.sources.errors import UndeclaredColumnsError
 

@@ -16,7 +16,7 @@ import phonenumbers
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.contract import Reader, load_contracts
+from pipelines.declarations.contract import Reader, load_contracts
 from pipelines.sources import read
 from pipelines.synthetic import WorldSpec, generate
 from pipelines.synthetic.errors import InboxNotEmptyError, WorldSpecError

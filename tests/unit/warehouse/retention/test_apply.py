@@ -8,18 +8,18 @@ import pyarrow as pa
 import pytest
 
 from warehouse.errors import ConflictError, KeyringError
-from warehouse.housekeeping import sweep
-from warehouse.keyring import Purpose
-from warehouse.ledger import Commit
-from warehouse.locks import reader_lease
-from warehouse.reading import read_parts
+from warehouse.keys.keyring import Purpose
+from warehouse.keys.locks import reader_lease
+from warehouse.ledger.ledger import Commit
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.errors import PlanError, UnknownDataSetError
 from warehouse.retention.plan import GONE, Outcome, write_manifest
 from warehouse.retention.planner import Inputs, Slices, make_plan
 from warehouse.retention.rules import Clock, DataSet, Facts, Hold, Layout, Rule, Setting, Version
-from warehouse.store import EventSet, commit_batch, writing
+from warehouse.store.housekeeping import sweep
+from warehouse.store.parts import EventSet, commit_batch, writing
+from warehouse.store.reading import read_parts
 
 ORDERS = "shop__orders"
 DAY = date(2026, 1, 10)

@@ -8,15 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.connection import connect
 from warehouse.errors import StoreError
 from warehouse.files import leftovers_of
 from warehouse.home import Home
-from warehouse.keyring import KeyRing
-from warehouse.ledger import Ledger
-from warehouse.locks import warehouse_lock
+from warehouse.keys.keyring import KeyRing
+from warehouse.keys.locks import warehouse_lock
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention.databases import copy_database, needs_rewrite, remove_leftovers, rewrite
-from warehouse.session import attach_database
+from warehouse.store.connection import connect
+from warehouse.store.session import attach_database
 
 MARKERS = [f"marker-{number:05}-qzx" for number in range(2000)]
 ROOT = Path(__file__).parents[4]
@@ -176,11 +176,12 @@ def killed(home: Home, patch: str, *, after: str) -> None:
     script = f"""
 import os, sys
 from pathlib import Path
-from warehouse import connection as connection_module, files
+from warehouse import files
+from warehouse.store import connection as connection_module
 from warehouse.home import Home
-from warehouse.keyring import KeyRing
+from warehouse.keys.keyring import KeyRing
 from warehouse.retention import databases
-from warehouse.session import attach_database
+from warehouse.store.session import attach_database
 home = Home(Path({str(home.root)!r}))
 keyring = KeyRing(home.keys)
 connection = connection_module.connect(tmp=home.tmp)

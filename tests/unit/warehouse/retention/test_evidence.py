@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.ledger import Ledger
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention.errors import EvidenceContentError
 from warehouse.retention.evidence import (
     SCHEMA,

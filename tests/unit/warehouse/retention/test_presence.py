@@ -5,12 +5,12 @@ from datetime import date, datetime
 import pyarrow as pa
 import pytest
 
-from warehouse.keyring import Purpose
-from warehouse.ledger import Commit, Part
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Commit, Part
 from warehouse.retention.explain import Found
 from warehouse.retention.presence import presence
 from warehouse.retention.rules import DataSet, Layout
-from warehouse.store import write_part
+from warehouse.store.parts import write_part
 
 OWNED = frozenset({"workspace_id"})
 ORDERS = DataSet("shop__orders", "orders", Layout.DAYS, "paid_at", OWNED)

@@ -11,10 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.connection import connect
-from warehouse.keyring import Purpose
-from warehouse.ledger import Commit, Part
-from warehouse.releases import release, rows_in, slices_in
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Commit, Part
+from warehouse.publishing.releases import release, rows_in, slices_in
 from warehouse.retention import evidence, records
 from warehouse.retention.databases import rewrite
 from warehouse.retention.files import Windows
@@ -29,8 +28,9 @@ from warehouse.retention.rules import (
     Version,
 )
 from warehouse.retention.verify import Scope, Verified, verify
-from warehouse.session import attach_database
-from warehouse.store import write_part
+from warehouse.store.connection import connect
+from warehouse.store.parts import write_part
+from warehouse.store.session import attach_database
 
 AS_OF = datetime(2026, 6, 1, 12)
 TODAY = AS_OF.date()

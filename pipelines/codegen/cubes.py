@@ -1,0 +1,213 @@
+"""Models of cubes and of marts over them: generated, so that a cube is one declaration and `make sync`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period
+from pipelines.declarations.metric import load_composed
+
+DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
+
+_CUBES = "dbt_project/models/cubes"
+_MARTS = "dbt_project/models/marts"
+
+_PERIODS = {
+    Period.DAY: "Day of the messages (UTC): the day they were queued, else of their earliest event.",
+    Period.MONTH: "Month (UTC), its first day.",
+}
+_GROUPS = "`all` = not split at this level; `other` = the ones too small to stand alone, together"
+_PATH = {
+    "workspace_key": f"Surrogate of the workspace (16 hex digits). {_GROUPS}; "
+    "`former` = workspaces whose accounts have ended, together.",
+    "channel": f"Channel: whatsapp or sms; `mixed` = a group of campaigns on both. {_GROUPS}.",
+    "message_category": "Purpose: marketing, utility, authentication or service; `mixed`, `unknown`. "
+    f"{_GROUPS}.",
+    "template_key": f"Surrogate of the template (16 hex digits); `none`, `mixed`. {_GROUPS}.",
+    "campaign_key": "Surrogate of the campaign (16 hex digits), or of the first of a group of campaigns with "
+    f"nearly the same audience; `none` = messages of no campaign. {_GROUPS}.",
+}
+_FLAG = (
+    "Why the number is empty: `<k` = below the threshold, zero looks the same; `>n-k` = nearly all of the "
+    "whole; with `>=` the number is a lower bound."
+)
+_NAMES = {
+    "workspace_name": "Scrubbed name of the workspace; of a group `All workspaces`, `Other workspaces` or "
+    "`Former workspaces`.",
+    "campaign_name": "Scrubbed name of the campaign; empty for groups.",
+    "template_name": "Scrubbed name of the campaign's template.",
+    "variant": "Variant of an A/B test; empty where none.",
+}
+
+
+def cube_files(cubes: Iterable[Cube]) -> Mapping[str, str]:
+    """Path below the project's root → text of every cube and mart, and the YAML beside it."""
+    texts: dict[str, str] = {}
+    for cube in cubes:
+        texts[f"{_CUBES}/{cube.cube}.sql"] = cube_sql(cube)
+        texts[f"{_CUBES}/{cube.cube}.yml"] = _properties(
+            cube.cube, _grain(cube) + cube.description, _columns(cube), cube.keys
+        )
+        for mart in cube.marts:
+            texts[f"{_MARTS}/{mart.name}.sql"] = _mart_sql(cube, mart)
+            columns, keys = _mart_columns(cube, mart), _mart_keys(cube, mart)
+            texts[f"{_MARTS}/{mart.name}.yml"] = _properties(mart.name, mart.description, columns, keys)
+    return texts
+
+
+def cube_sql(cube: Cube) -> str:
+    """The model of a cube."""
+    spine = cube.spine
+    arguments: dict[str, Any] = {
+        "facts": cube.facts,
+        "leaves": spine.leaves,
+        "period": spine.period.column,
+        "keys": list(spine.keys),
+        "path": list(cube.path),
+        "levels": [{"name": str(level), "depth": len(spine.path(level))} for level in cube.levels],
+        "dimension": _dimension(cube.dimension),
+        "measures": [_measure(measure) for measure in cube.measures],
+        "minimum_units": cube.minimum_units,
+        "unit": str(spine.unit),
+    }
+    listed = ",\n".join(f"    {name}={_literal(value)}" for name, value in arguments.items())
+    return (
+        f"{{#- {DO_NOT_EDIT} -#}}\n{{{{ config(**slices('{spine.period.column}')) }}}}\n\n"
+        f"{{{{ cube(\n{listed}\n) }}}}\n"
+    )
+
+
+def _grain(cube: Cube) -> str:
+    split = f" and {cube.dimension.name.replace('_', ' ')}" if cube.dimension else ""
+    return f"One row per {cube.spine.period}, node ({', '.join(cube.levels)}){split}. "
+
+
+def _dimension(dimension: Dimension | None) -> dict[str, Any] | None:
+    if dimension is None:
+        return None
+    return {"name": dimension.name, "sql": dimension.sql, "values": list(dimension.values)}
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    return {
+        "name": measure.name,
+        "sql": measure.contribution,
+        "is_units": measure.units is not None,
+        "parent": measure.parent,
+    }
+
+
+def _literal(value: object) -> str:
+    """A Jinja literal; lists of mappings one line each."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + "".join(f"        {item!r},\n" for item in value) + "    ]"
+    return repr(value)
+
+
+def _columns(cube: Cube) -> list[tuple[str, str, str]]:
+    """Name, type and description of each column."""
+    dimension = cube.dimension
+    return [
+        (cube.spine.period.column, "date", _PERIODS[cube.spine.period]),
+        ("level", "varchar", f"What the row counts: {', '.join(cube.levels)}."),
+        *((column, "varchar", _PATH[column]) for column in cube.path),
+        *([_dimension_column(dimension)] if dimension else []),
+        *(column for measure in cube.measures for column in _measure_columns(measure)),
+    ]
+
+
+def _dimension_column(dimension: Dimension) -> tuple[str, str, str]:
+    rest = "" if dimension.values else "; `other` = the values of few, together, always listed"
+    return (dimension.name, "varchar", f"{dimension.description} `all` = the node's total{rest}.")
+
+
+def _measure_columns(measure: Measure) -> list[tuple[str, str, str]]:
+    of = f" Part of {measure.parent}." if measure.parent else ""
+    return [
+        (measure.name, "bigint", measure.description + of),
+        (f"{measure.name}_flag", "varchar", _FLAG),
+    ]
+
+
+def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
+    if mart.level is None:
+        return cube.keys
+    dimension = (cube.dimension.name,) if cube.dimension else ()
+    return (cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
+
+
+def _names(keys: Sequence[str]) -> list[str]:
+    names = ["workspace_name"] if "workspace_key" in keys else []
+    return names + (["campaign_name", "template_name", "variant"] if "campaign_key" in keys else [])
+
+
+def _rates(cube: Cube) -> dict[str, tuple[str, str]]:
+    """Ratio → the measures it divides, wherever both are in the cube."""
+    measures = {measure.name for measure in cube.measures}
+    return {
+        ratio.metric: (ratio.over, ratio.under)
+        for ratio in load_composed()
+        if ratio.in_marts and ratio.under and measures.issuperset(ratio.measures)
+    }
+
+
+def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
+    keys = _mart_keys(cube, mart)
+    own = {column[0]: column for column in _columns(cube)}
+    measures = [column for measure in cube.measures for column in _measure_columns(measure)]
+    rates = [
+        (name, "double", f"{over} / {under}; empty where one is.")
+        for name, (over, under) in _rates(cube).items()
+    ]
+    names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
+    return [own[key] for key in keys] + names + measures + rates
+
+
+def _mart_sql(cube: Cube, mart: Mart) -> str:
+    keys = _mart_keys(cube, mart)
+    names = _names(keys)
+    imports = [f"with cells as (\n\n    select * from {{{{ ref('{cube.cube}') }}}}"]
+    if mart.level is not None and len(cube.levels) > 1:
+        imports[0] += f"\n    where level = '{mart.level}'"
+    lines = [f"    cells.{key}" for key in keys]
+    joins = ""
+    if "workspace_name" in names:
+        imports.append("workspaces as (\n\n    select * from {{ ref('dim_published_workspaces') }}")
+        label = "{{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }}"
+        lines.append(f"    {label} as workspace_name")
+        joins += "left join workspaces\n    on cells.workspace_key = workspaces.workspace_key\n"
+    if "campaign_name" in names:
+        imports.append("campaigns as (\n\n    select * from {{ ref('dim_published_campaigns') }}")
+        lines += [f"    campaigns.{name}" for name in names[1:]]
+        joins += (
+            "left join campaigns\n    on\n        cells.workspace_key = campaigns.workspace_key\n"
+            "        and cells.campaign_key = campaigns.campaign_key\n"
+        )
+    for measure in cube.measures:
+        lines += [f"    cells.{measure.name}", f"    cells.{measure.name}_flag"]
+    lines += [
+        f"    cast(cells.{over} as double) / nullif(cells.{under}, 0) as {name}"
+        for name, (over, under) in _rates(cube).items()
+    ]
+    selected = ",\n".join(lines)
+    return (
+        f"-- {DO_NOT_EDIT}\n"
+        + "\n\n),\n\n".join(imports)
+        + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
+    )
+
+
+def _properties(
+    name: str, description: str, columns: Sequence[tuple[str, str, str]], keys: Sequence[str]
+) -> str:
+    model = {
+        "name": name,
+        "description": description,
+        "data_tests": [{"one_row_per": {"arguments": {"columns": list(keys)}}}],
+        "columns": [
+            {"name": column, "data_type": type_, "description": text} for column, type_, text in columns
+        ],
+    }
+    text = yaml.safe_dump({"models": [model]}, sort_keys=False, width=110, allow_unicode=True)
+    return f"# {DO_NOT_EDIT}\n{text}"

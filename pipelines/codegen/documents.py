@@ -1,0 +1,341 @@
+"""Contracts and policy as people and dbt read them: three texts, each a function of its inputs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import yaml
+from fideslang.default_taxonomy import DEFAULT_TAXONOMY
+
+from anonymizers.treatments import TextFeature, Treatment
+from pipelines.declarations.contract import Column, Contract, Kind, PolicyCategory, WorkspaceFrom
+from pipelines.declarations.policy import CategoryRule, Policy, PolicyVersion
+from warehouse.retention.rules import Clock
+
+DO_NOT_EDIT = "Generated from pipelines/contracts and pipelines/policy.yml by `make sync`; do not edit."
+SOURCE_NAME = "store"
+
+_PSEUDONYM = "user.unique_id.pseudonymous"
+_FEATURES = {
+    TextFeature.LENGTH: "Length in characters",
+    TextFeature.SEGMENTS: "Number of SMS segments",
+    TextFeature.LANGUAGE: "Language (ISO 639-1)",
+    TextFeature.HAS_LINK: "Whether it holds a link",
+    TextFeature.IS_OPT_OUT: "Whether it asks for no more messages",
+}
+_USER_AGENT_PARTS = ("Browser family", "Operating system family", "Device family")
+_CLOCKS = {
+    Clock.EVENT: "after the event",
+    Clock.SUBSCRIPTION_END: "after the end of the subscription",
+    Clock.DELETION_OR_TERMINATION: "after its deletion or the end of the account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """One column of a store view. ``raw`` is None where the pipeline adds the column itself."""
+
+    name: str
+    type: str
+    description: str
+    category: str
+    raw: str | None = None
+
+
+def stored_columns(contract: Contract) -> tuple[StoredColumn, ...]:
+    """Every column of the contract's store view, in the order of the view."""
+    described = {
+        stored.name: stored
+        for raw, column in contract.columns.items()
+        for stored in _described(contract, raw, column)
+    }
+    added = {column.name: column for column in _added(contract)}
+    stored = [(described | added)[name] for name, _ in contract.plan.stored_columns()]
+    if contract.kind is Kind.EVENT:
+        stored += [added["event_date"], added["retention_days"]]
+    return tuple(stored)
+
+
+def _described(contract: Contract, raw: str, column: Column) -> Iterator[StoredColumn]:
+    plan = next(plan for plan in contract.plan.columns if plan.raw == raw)
+    category = _PSEUDONYM if column.treatment is Treatment.PSEUDONYMIZE else column.category
+    texts = _stored_descriptions(column)
+    for (name, type_), text in zip(plan.outputs(), texts, strict=True):
+        yield StoredColumn(name, type_, text, category, raw)
+
+
+def _stored_descriptions(column: Column) -> tuple[str, ...]:
+    match column.treatment:
+        case Treatment.DROP:
+            return ()
+        case Treatment.PSEUDONYMIZE:
+            return (f"{column.description} Pseudonym under the key of the {column.scope}.",)
+        case Treatment.REDUCE_USER_AGENT:
+            return tuple(f"{part}. {column.description}" for part in _USER_AGENT_PARTS)
+        case Treatment.DERIVE_TEXT_FEATURES:
+            return tuple(f"{_FEATURES[feature]}. {column.description}" for feature in column.features)
+        case (
+            Treatment.KEEP
+            | Treatment.GENERALIZE_IP
+            | Treatment.SCRUB_TEXT
+            | Treatment.SCRUB_URL
+            | Treatment.COUNTRY_FROM_PHONE
+            | Treatment.JSON_ALLOWLIST
+        ):
+            return (column.description,)
+
+
+def _added(contract: Contract) -> Iterator[StoredColumn]:
+    keys = ", ".join(contract.primary_key)
+    if "workspace_id" not in contract.columns:
+        yield StoredColumn("workspace_id", "varchar", "Workspace the row belongs to.", "user.account")
+    yield StoredColumn(
+        contract.plan.id_column,
+        "varchar",
+        f"Pseudonym of the row's key ({keys}) under the key of the {contract.id_scope}.",
+        _PSEUDONYM,
+    )
+    yield StoredColumn("received_at", "timestamp", "When the record arrived.", "system.operations")
+    yield StoredColumn("event_date", "date", "Day of the event; partition.", "system.operations")
+    yield StoredColumn("retention_days", "integer", "Days the row is kept; partition.", "system.operations")
+
+
+# dbt sources ------------------------------------------------------------------------------------
+
+
+class _Indented(yaml.SafeDumper):
+    """Lists are indented below their key, as in the files people write."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, indentless=False)
+
+
+def dbt_sources(contracts: Mapping[str, Contract]) -> str:
+    """The dbt source `store`: one table per contract, with types, descriptions and categories."""
+    document = {
+        "sources": [
+            {
+                "name": SOURCE_NAME,
+                "description": "Pseudonymous rows of the store; views over its live files, in memory only.",
+                "database": "memory",
+                "schema": "store",
+                "tables": [_dbt_table(contract) for contract in contracts.values()],
+            }
+        ]
+    }
+    text = yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=110)
+    return f"# {DO_NOT_EDIT}\n{text}"
+
+
+def _dbt_table(contract: Contract) -> dict[str, object]:
+    return {
+        "name": contract.source,
+        "description": contract.description,
+        "config": {
+            "meta": {
+                "owner": contract.owner,
+                "kind": contract.kind.value,
+                "policy": contract.policy.value,
+                "subject": contract.subject.value,
+            }
+        },
+        "columns": [
+            {
+                "name": column.name,
+                "data_type": column.type,
+                "description": column.description,
+                "config": {"meta": {"fideslang_category": column.category}},
+            }
+            for column in stored_columns(contract)
+        ],
+    }
+
+
+# Data dictionary --------------------------------------------------------------------------------
+
+
+def data_dictionary(contracts: Mapping[str, Contract], policy: Policy) -> str:
+    """Every data set and column: as it lands, what becomes of it, as it is stored (Markdown)."""
+    rules = policy.versions[-1].categories
+    by_provider = groupby(contracts.values(), key=lambda contract: contract.provider)
+    return _page(
+        "Data dictionary",
+        f"{len(contracts)} data sets. Left: the column as it lands in the inbox; right: what is stored. "
+        "Nothing else of a record is read. Categories are keys of the "
+        "[fideslang](https://ethyca.github.io/fideslang/) taxonomy.",
+        *(
+            part
+            for provider, members in by_provider
+            for part in (f"## {provider}", *(_data_set(contract, rules) for contract in members))
+        ),
+    )
+
+
+def _data_set(contract: Contract, rules: Mapping[PolicyCategory, CategoryRule]) -> str:
+    stored = stored_columns(contract)
+    rows = [
+        (
+            f"`{raw}`",
+            column.type.value,
+            column.handling,
+            ", ".join(f"`{s.name}` {s.type}" for s in stored if s.raw == raw) or "-",
+            column.category,
+            column.description,
+        )
+        for raw, column in contract.columns.items()
+    ]
+    rows += [("-", "-", "-", f"`{s.name}` {s.type}", s.category, s.description) for s in stored if not s.raw]
+    return "\n\n".join(
+        (
+            f"### {contract.source}",
+            contract.description,
+            _list(_facts(contract, rules[contract.policy])),
+            _table(("lands as", "type", "treatment", "stored as", "category", "meaning"), rows),
+        )
+    )
+
+
+def _facts(contract: Contract, rule: CategoryRule) -> Iterator[str]:
+    yield f"Lands in `{contract.landing}`, read as {contract.reader}; owner: {contract.owner}"
+    yield f"{contract.kind.value.capitalize()}, one row per {', '.join(contract.primary_key)}" + (
+        f"; time: `{contract.event_time}`" if contract.event_time else ""
+    )
+    yield f"Workspace from {_workspace(contract)}"
+    yield f"Personal data of: {contract.subject}; policy category `{contract.policy}`: {window(rule)}"
+    if contract.consent:
+        yield f"Rows without consent (`{contract.consent}`) are dropped and counted"
+    yield f"Undeclared columns: {contract.unknown}" + (
+        f"; known and not read: {len(contract.ignored)}" if contract.ignored else ""
+    )
+
+
+def _workspace(contract: Contract) -> str:
+    named = " or ".join(f"`{name}`" for name in contract.workspace.columns)
+    match contract.workspace.from_:
+        case WorkspaceFrom.COLUMN:
+            return named
+        case WorkspaceFrom.CHANNEL:
+            return "the channel" + (f" named by {named}" if named else " of the envelope")
+        case WorkspaceFrom.PLATFORM:
+            return "nothing: the platform's own"
+
+
+# Record of processing ---------------------------------------------------------------------------
+
+
+def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> str:
+    """The record of processing activities of GDPR article 30 (Markdown)."""
+    version = policy.versions[-1]
+    classes = ", ".join(map(str, policy.retention_classes_days))
+    used = [category for category in PolicyCategory if category is not PolicyCategory.ANONYMOUS]
+    by_category = {c: [k for k in contracts.values() if k.policy is c] for c in used}
+    return _page(
+        "Record of processing activities",
+        "GDPR article 30, for the analytics warehouse only. WaSMS is controller for its own customers' "
+        "accounts and the use of its service, and processor for what its customers send to their contacts. "
+        "Names and contact details of the controller, its representative and its data protection officer "
+        "are kept by the privacy team and belong in front of this page.",
+        "## Windows",
+        *(_version(v) for v in policy.versions),
+        _unconfirmed(version),
+        "## Activities",
+        *(_activity(c, version.categories[c], sources) for c, sources in by_category.items() if sources),
+        "## For all activities",
+        _list(
+            (
+                "Recipients: none. Only tables without personal data leave the restricted zone.",
+                "Transfers to third countries: none by this warehouse; it runs where it is installed.",
+                f"Before processing: raw records wait in the inbox, {policy.inbox_ttl_days} days at most.",
+                "Pseudonymization: in memory, before anything is stored; HMAC-SHA-256, a key per workspace.",
+                "Encryption at rest: AES-256, one key per data category, event month and retention class.",
+                f"Erasure: whole partitions of files are unlinked (classes of {classes} days).",
+            )
+        ),
+    )
+
+
+def _version(version: PolicyVersion) -> str:
+    rows = [
+        (
+            category.value,
+            rule.role.value,
+            window(rule),
+            "yes" if rule.per_workspace else "no",
+            "yes" if rule.outlives_account else "no",
+            rule.legal_basis,
+            rule.at_end.value,
+        )
+        for category, rule in version.categories.items()
+    ]
+    header = (
+        "category",
+        "role",
+        "window",
+        "set per workspace",
+        "outlives the account",
+        "legal basis",
+        "at its end",
+    )
+    title = f"In force from {version.effective_from.isoformat()}. {version.reason}"
+    return f"{title}\n\n{_table(header, rows)}"
+
+
+def _unconfirmed(version: PolicyVersion) -> str:
+    open_ = [c.value for c, rule in version.categories.items() if rule.legal_basis == "unconfirmed"]
+    if not open_:
+        return "Every legal basis is confirmed."
+    return f"**Not signed yet by the privacy officer:** the legal basis of {', '.join(open_)}."
+
+
+def _activity(category: PolicyCategory, rule: CategoryRule, contracts: Sequence[Contract]) -> str:
+    columns = [column for contract in contracts for column in contract.columns.values()]
+    keys = sorted({column.category for column in columns if column.category.startswith("user.")})
+    rows = [(f"`{key}`", _name_of(key), _treatments(c for c in columns if c.category == key)) for key in keys]
+    return "\n\n".join(
+        (
+            f"### {category}",
+            _list(
+                (
+                    f"Purpose: {rule.purpose}",
+                    f"Role: {rule.role}",
+                    f"Legal basis: {rule.legal_basis}",
+                    f"Kept: {window(rule)}; then: {rule.at_end}",
+                    f"Data subjects: {', '.join(sorted({c.subject.value for c in contracts}))}",
+                    f"Data sets: {', '.join(c.source for c in contracts)}",
+                )
+            ),
+            _table(("category of personal data", "name", "treatment before storage (columns)"), rows),
+        )
+    )
+
+
+def _treatments(columns: Iterable[Column]) -> str:
+    used = [column.treatment for column in columns]
+    return ", ".join(f"{t.value} ({used.count(t)})" for t in Treatment if t in used)
+
+
+def _name_of(key: str) -> str:
+    return next((c.name or key for c in DEFAULT_TAXONOMY.data_category or [] if c.fides_key == key), key)
+
+
+def window(rule: CategoryRule) -> str:
+    """The window in words, e.g. `90 days after the event`."""
+    if rule.window_days is None:
+        return "no limit"
+    return f"{rule.window_days} days {_CLOCKS[rule.clock]}"
+
+
+# Markdown ---------------------------------------------------------------------------------------
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((f"# {title}", f"<!-- {DO_NOT_EDIT} -->", *parts)) + "\n"
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"* {item}" for item in items)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,90 @@
+"""The SQL of the project's models without dbt: for rows that are in no store, such as invented worlds.
+
+Renders the files of `dbt_project` by plain Jinja, with what dbt would bring said by hand. dbt itself builds
+the same files (`pipelines.marts.build`); tests/integration/test_marts.py shows that they do.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import jinja2
+import yaml
+
+# Variables by which sums are exact: the most active contact bounds nobody.
+UNBOUNDED = {"bounding_rank": 1}
+DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
+_PERTURBATION = DBT_PROJECT / "seeds" / "perturbation.csv"
+_SOURCES = {
+    "outbox": "int_outbox_messages",
+    "events": "int_message_events_unioned",
+    "inbound": "int_inbound_messages_unioned",
+    "opt_outs": "int_opt_outs_unioned",
+    "clicks": "stg_app__link_clicks",
+}
+SLICE_SOURCES = {
+    "outbox": "slice_outbox",
+    "events": "slice_events",
+    "inbound": "slice_inbound",
+    "opt_outs": "slice_opt_outs",
+    "clicks": "slice_link_clicks",
+}
+
+
+class ModelSql:
+    """Renders models and macros; every relation goes by its bare name.
+
+    Attributes:
+        variables: The project's, but for those given.
+        bounds: Kind of slice (`day`, `month`, `all`) → its first and last day; all days where it is missing.
+    """
+
+    def __init__(self, **variables: int) -> None:
+        """Take the project's variables, but for those given."""
+        self.bounds: Mapping[str, tuple[date, date]] = {}
+        project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
+        self.variables: Mapping[str, int] = {**project["vars"], **variables}
+        files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
+        macros = "\n".join(path.read_text("utf-8") for path in files)
+        self._jinja = jinja2.Environment(
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # noqa: S701 (SQL)
+            # Compiled once: there are a thousand lines of them.
+            loader=jinja2.DictLoader({"macros": macros}),
+        )
+        names = ", ".join(re.findall(r"{%-? macro (\w+)", macros))
+        self._imports = f"{{% from 'macros' import {names} with context %}}\n"
+        self._compiled: dict[str, jinja2.Template] = {}
+        self._context: Mapping[str, Callable[..., object]] = {
+            "ref": lambda name: f'"{name}"',
+            "config": lambda **_: "",
+            "slices": lambda _column: {},
+            "stored_sources": lambda: _SOURCES,
+            "slice_sources": lambda: SLICE_SOURCES,
+            "slice_from": lambda period: self.bounds[period][0] if period in self.bounds else None,
+            "slice_to": lambda period: self.bounds[period][1] if period in self.bounds else None,
+        }
+
+    def render(self, text: str, **variables: int) -> str:
+        """A query with macros as plain SQL, with the project's variables but for those given."""
+        if text not in self._compiled:
+            self._compiled[text] = self._jinja.from_string(self._imports + text)
+        known = {**self.variables, **variables}
+        return self._compiled[text].render(self._context, var=known.__getitem__)
+
+    def model(self, name: str) -> str:
+        """A model of the project as plain SQL."""
+        return self.render(next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8"))
+
+
+def perturbation(*, has_noise: bool = True) -> str:
+    """A query for the rows of the seed `perturbation`; without noise, all of them 0."""
+    noise = "noise" if has_noise else "0"
+    return f"select contacts, cell_key, {noise} as noise from read_csv('{_PERTURBATION}', header = true)"
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a macro file renders outside dbt."""
+    text = path.read_text("utf-8")
+    return "return(" not in text and "{% test" not in text

@@ -1,0 +1,56 @@
+"""Files that are generated from the declarations: written by `wasms sync`, compared by its `--check`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.codegen.cubes import cube_files
+from pipelines.codegen.documents import data_dictionary, dbt_sources, record_of_processing
+from pipelines.codegen.perturbation import perturbation_seed
+from pipelines.codegen.staging import staging_files
+from pipelines.declarations.contract import Contract
+from pipelines.declarations.cube import load_cubes
+from pipelines.declarations.errors import NoCheckoutError
+from pipelines.declarations.policy import Policy
+
+
+def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[str, str]:
+    """Path below the project's root → text, of everything that is generated."""
+    return {
+        "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
+        **staging_files(contracts.values()),
+        **cube_files(load_cubes().values()),
+        "dbt_project/seeds/perturbation.csv": perturbation_seed(),
+        "docs/data-dictionary.md": data_dictionary(contracts, policy),
+        "docs/record-of-processing.md": record_of_processing(contracts, policy),
+    }
+
+
+def out_of_step(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Paths of ``files`` that are missing below ``root`` or differ, in order."""
+    return tuple(path for path, text in files.items() if _read(root / path) != text)
+
+
+def write(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write what is out of step; return its paths."""
+    stale = out_of_step(root, files)
+    for path in stale:
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(files[path], "utf-8")
+    return stale
+
+
+def project_root(package: Path = Path(__file__).parents[1]) -> Path:
+    """The checkout that the package is installed from.
+
+    Raises:
+        NoCheckoutError: The package was copied without the project around it.
+    """
+    root = package.parent
+    if not (root / "dbt_project").is_dir():
+        raise NoCheckoutError
+    return root
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.is_file() else None

@@ -1,0 +1,323 @@
+"""Cubes: the one declarative place of each anonymous table, and the only reader of those files.
+
+A cube counts people and messages in the nodes of a *spine*, the one hierarchy that all cubes of a privacy
+unit share, and splits each node by at most one free dimension (a *star*). What breaks that rule would give
+small groups back by subtraction, so it does not load.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pipelines.declarations import strict_yaml
+from pipelines.declarations.errors import CubeError
+
+# CMS cell size suppression policy: fewer than 11; ONS: fewer than 10. No cube may go below.
+MINIMUM_UNITS = 11
+TOTAL = "all"
+REST = "other"
+
+
+class Unit(StrEnum):
+    """Whose presence in a cell must not show."""
+
+    CONTACT = "contact"
+    MEMBER = "member"
+    EVENT = "event"
+
+
+class Period(StrEnum):
+    """What a slice is: published once, as a whole."""
+
+    DAY = "day"
+    MONTH = "month"
+
+    @property
+    def column(self) -> str:
+        """Its column in every cube."""
+        return "send_date" if self is Period.DAY else "month"
+
+
+class Level(StrEnum):
+    """A level of a spine, coarse to fine; each is split into the next."""
+
+    PLATFORM = "platform"
+    WORKSPACE = "workspace"
+    CHANNEL = "channel"
+    MESSAGE_CATEGORY = "message_category"
+    TEMPLATE = "template"
+    CAMPAIGN = "campaign"
+
+    @property
+    def column(self) -> str:
+        """The column that names its nodes."""
+        return f"{self}_key" if self in (Level.WORKSPACE, Level.TEMPLATE, Level.CAMPAIGN) else str(self)
+
+
+class Spine(BaseModel):
+    """A hierarchy rolled up once per slice; its groups are frozen with the slice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    unit: Unit
+    period: Period
+    leaves: str | None
+    keys: tuple[str, ...]
+    levels: tuple[Level, ...]
+
+    def path(self, level: Level) -> tuple[str, ...]:
+        """Columns that name a node of a level."""
+        return tuple(each.column for each in self.levels[1 : self.levels.index(level) + 1])
+
+
+CONTACT_DAY = Spine(
+    unit=Unit.CONTACT,
+    period=Period.DAY,
+    leaves="slice_leaves",
+    keys=("workspace_id", "campaign_ref"),
+    levels=tuple(Level),
+)
+CONTACT_MONTH = Spine(
+    unit=Unit.CONTACT,
+    period=Period.MONTH,
+    leaves="slice_month_leaves",
+    keys=("workspace_id",),
+    levels=(Level.PLATFORM, Level.WORKSPACE),
+)
+MEMBER_MONTH = Spine(unit=Unit.MEMBER, period=Period.MONTH, leaves=None, keys=(), levels=(Level.PLATFORM,))
+EVENT_MONTH = Spine(unit=Unit.EVENT, period=Period.MONTH, leaves=None, keys=(), levels=(Level.PLATFORM,))
+
+# What can be counted: a model of the slice, held in memory only, and the spine its rows hang on.
+FACTS = MappingProxyType(
+    {
+        "slice_messages": CONTACT_DAY,
+        "slice_clicks": CONTACT_DAY,
+        "slice_month_messages": CONTACT_MONTH,
+        "slice_month_contacts": CONTACT_MONTH,
+        "slice_month_responses": CONTACT_MONTH,
+        "slice_month_inbound": CONTACT_MONTH,
+        "slice_month_opt_outs": CONTACT_MONTH,
+        "slice_month_late": CONTACT_MONTH,
+        "slice_month_usage": MEMBER_MONTH,
+        "slice_month_errors": EVENT_MONTH,
+    }
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Dimension(_Strict):
+    """What splits each node once more.
+
+    ``values`` closes it: every value is listed in every node, so that a row's being there says nothing.
+    Without it the values are open: those of too few people join `other`.
+    ``is_static`` says that it describes the contact and hardly changes (country, language): only per
+    workspace and month, or it would tie the slices of one person together.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    sql: str
+    description: str = Field(min_length=1)
+    values: tuple[str, ...] = ()
+    is_static: bool = False
+
+    @field_validator("values")
+    @classmethod
+    def _are_not_ours(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if {TOTAL, REST} & set(values) or len(set(values)) != len(values):
+            raise ValueError(f"repeat a value, or name `{TOTAL}` or `{REST}`, which are the cube's own")
+        return values
+
+
+class Measure(_Strict):
+    """What is counted in each cell.
+
+    Exactly one of ``units`` (distinct contacts or members of the rows that fit), ``rows`` (rows that fit, a
+    condition) and ``sum`` (a number per row) says what. ``parent`` is the measure of the same row that
+    counts everybody this one could have counted: where nearly all of them are in, the rest would be a small
+    group, and the measure is coded.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str = Field(min_length=1)
+    units: str | None = None
+    rows: str | None = None
+    sum: str | None = None
+    parent: str | None = None
+
+    @model_validator(mode="after")
+    def _counts_one_thing(self) -> Self:
+        if sum(each is not None for each in (self.units, self.rows, self.sum)) != 1:
+            raise ValueError("give one of `units`, `rows` and `sum`")
+        return self
+
+    @property
+    def contribution(self) -> str:
+        """SQL: what one row adds."""
+        if self.sum is not None:
+            return f"coalesce({self.sum}, 0)"
+        return f"case when {self.rows or self.units} then 1 else 0 end"
+
+
+@cache
+def shared_measures() -> Mapping[str, Measure]:
+    """Measures that several cubes count, by name; a cube names them in place of a declaration.
+
+    Raises:
+        CubeError: The file is not valid; says where.
+    """
+    text = (files("pipelines") / "measures.yml").read_text("utf-8")
+    try:
+        listed = TypeAdapter(list[Measure]).validate_python(strict_yaml.load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise CubeError("measures", strict_yaml.problems(error)) from None
+    return MappingProxyType({measure.name: measure for measure in listed})
+
+
+class Mart(_Strict):
+    """A table for readers: the rows of one level, or of all, with names beside the keys."""
+
+    name: str = Field(pattern=r"^mart_[a-z0-9_]+$")
+    description: str = Field(min_length=1)
+    level: Level | None = None
+
+
+class Cube(_Strict):
+    """One anonymous table: which facts, at which nodes of their spine, split how, counting what."""
+
+    cube: str = Field(pattern=r"^cube_[a-z0-9_]+_(daily|monthly)$")
+    description: str = Field(min_length=1)
+    facts: str
+    levels: tuple[Level, ...] = Field(min_length=1)
+    dimension: Dimension | None = None
+    measures: tuple[Measure, ...] = Field(min_length=1)
+    minimum_units: int = Field(default=MINIMUM_UNITS, ge=MINIMUM_UNITS)
+    marts: tuple[Mart, ...] = ()
+
+    @field_validator("dimension", mode="before")
+    @classmethod
+    def _is_one(cls, dimension: object) -> object:
+        if isinstance(dimension, list):
+            raise ValueError(  # noqa: TRY004 (pydantic reports ValueError)
+                "two free dimensions: their margins and their crossing would give small cells back by "
+                "subtraction. Declare a cube for each"
+            )
+        return dimension
+
+    @field_validator("measures", mode="before")
+    @classmethod
+    def _may_be_named(cls, measures: object) -> object:
+        if not isinstance(measures, list):
+            return measures
+        known = shared_measures()
+        if strange := [each for each in measures if isinstance(each, str) and each not in known]:
+            raise ValueError(
+                f"{', '.join(strange)}: not in pipelines/measures.yml; declare it there, or here"
+            )
+        return [known[each] if isinstance(each, str) else each for each in measures]
+
+    @field_validator("facts")
+    @classmethod
+    def _are_known(cls, facts: str) -> str:
+        if facts not in FACTS:
+            raise ValueError(f"not facts of a slice; known: {', '.join(FACTS)}")
+        return facts
+
+    @model_validator(mode="after")
+    def _hangs_on_its_spine(self) -> Self:
+        spine = FACTS[self.facts]
+        if strange := [str(level) for level in self.levels if level not in spine.levels]:
+            raise ValueError(
+                f"{', '.join(strange)} is no level of the spine of {self.facts}: regrouping rows of the "
+                "store makes a second hierarchy, and two give small groups back. "
+                f"Its levels: {', '.join(spine.levels)}"
+            )
+        if not self.cube.endswith("_daily" if spine.period is Period.DAY else "_monthly"):
+            raise ValueError(f"{self.facts} comes by {spine.period}, and the name must say so")
+        if self.dimension is not None and self.dimension.is_static and spine.period is Period.DAY:
+            raise ValueError(
+                f"{self.dimension.name} describes the contact and hardly changes: only per workspace and "
+                "month, or slices of the same people could be told apart by it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_build_on_each_other(self) -> Self:
+        seen: set[str] = set()
+        for measure in self.measures:
+            if measure.name in seen:
+                raise ValueError(f"{measure.name} is counted twice")
+            if measure.parent is not None and measure.parent not in seen:
+                raise ValueError(f"the parent of {measure.name} must be a measure declared before it")
+            seen.add(measure.name)
+        return self
+
+    @property
+    def spine(self) -> Spine:
+        """The hierarchy its rows hang on."""
+        return FACTS[self.facts]
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Columns that name a node of its finest level."""
+        return max((self.spine.path(level) for level in self.levels), key=len)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that name a cell, in order."""
+        dimension = (self.dimension.name,) if self.dimension else ()
+        return (self.spine.period.column, "level", *self.path, *dimension)
+
+
+def parse_cube(text: str, *, name: str) -> Cube:
+    """Read one declaration.
+
+    Args:
+        text: Content of the YAML file.
+        name: File name without its ending; must equal the cube's name.
+
+    Raises:
+        CubeError: It breaks a rule; says which and why.
+    """
+    try:
+        cube = Cube.model_validate(strict_yaml.load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise CubeError(name, strict_yaml.problems(error)) from None
+    if cube.cube != name:
+        raise CubeError(name, ["cube: differs from the file name"])
+    return cube
+
+
+@cache
+def load_cubes() -> Mapping[str, Cube]:
+    """All cubes of the package by name, sorted.
+
+    Raises:
+        CubeError: One of them breaks a rule.
+    """
+    folder = files("pipelines") / "cubes"
+    paths = sorted((p for p in folder.iterdir() if p.name.endswith(".yml")), key=lambda path: path.name)
+    names = [re.sub(r"\.yml$", "", path.name) for path in paths]
+    return MappingProxyType(
+        {
+            name: parse_cube(path.read_text("utf-8"), name=name)
+            for name, path in zip(names, paths, strict=True)
+        }
+    )

@@ -1,0 +1,213 @@
+"""The retention policy as code; the only reader of `policy.yml`."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from enum import StrEnum
+from importlib.resources import files
+from typing import Annotated, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from anonymizers.treatments import KeyScope
+from pipelines.declarations import strict_yaml
+from pipelines.declarations.contract import Contract, Kind, PolicyCategory
+from pipelines.declarations.errors import PolicyError
+from warehouse.retention.rules import Clock, Rule, Version
+
+# Raw records that could not be loaded are no category of the privacy policy: the inbox's limit is theirs.
+QUARANTINE_CATEGORY = "quarantine"
+# A day is published this long after its lateness horizon; it must not have expired by then.
+PUBLISHING_DAYS = 2
+
+
+class Role(StrEnum):
+    """On whose behalf data is processed (GDPR article 4, points 7 and 8)."""
+
+    CONTROLLER = "controller"
+    PROCESSOR = "processor"
+
+
+class AtEnd(StrEnum):
+    """What happens when a window ends."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+class Operational(StrEnum):
+    """Files, and counters of words, that are no data set but may say something about people all the same."""
+
+    TMP = "tmp"
+    DBT = "dbt"
+    COMPUTE_LOGS = "compute_logs"
+    DAGSTER_RUNS = "dagster_runs"
+    MANIFESTS = "manifests"
+    WORD_COUNTS = "word_counts"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class CategoryRule(_Strict):
+    """Window of one data category. ``window_days`` is None where data may stay for ever.
+
+    ``outlives_account`` marks a statutory window: the end of the account does not shorten it.
+    """
+
+    role: Role
+    purpose: str = Field(min_length=1)
+    clock: Clock
+    window_days: int | None = Field(gt=0)
+    per_workspace: bool = False
+    outlives_account: bool = False
+    legal_basis: str = Field(min_length=1)
+    at_end: AtEnd
+
+    @model_validator(mode="after")
+    def _ends_or_does_not(self) -> Self:
+        for_ever = (self.clock is Clock.NONE, self.window_days is None, self.at_end is AtEnd.KEEP)
+        if len(set(for_ever)) > 1:
+            raise ValueError("`clock: none`, no `window_days` and `at_end: keep` go together or not at all")
+        if self.per_workspace and self.clock is not Clock.EVENT:
+            raise ValueError("a workspace can only shorten or lengthen a window that starts at an event")
+        if self.outlives_account and (self.clock is not Clock.EVENT or self.per_workspace):
+            raise ValueError(
+                "what outlives the account starts at an event and is the same for every workspace"
+            )
+        return self
+
+    @property
+    def rule(self) -> Rule:
+        """What retention needs to know of it."""
+        return Rule(self.clock, self.window_days, self.per_workspace, self.outlives_account)
+
+
+class PolicyVersion(_Strict):
+    """All rules as of one date."""
+
+    effective_from: date
+    reason: str
+    categories: dict[PolicyCategory, CategoryRule]
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if missing := sorted(set(PolicyCategory) - set(self.categories)):
+            raise ValueError(f"categories without a rule: {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_an_account_at_once(self) -> Self:
+        if len(self.account_windows) > 1:
+            raise ValueError("one window for all that ends with the account: it is deleted in one go")
+        return self
+
+    @property
+    def account_windows(self) -> set[int]:
+        """Days after the end of an account in which its data goes."""
+        clocks = (Clock.SUBSCRIPTION_END, Clock.DELETION_OR_TERMINATION)
+        rules = self.categories.values()
+        return {rule.window_days for rule in rules if rule.clock in clocks and rule.window_days is not None}
+
+
+class Policy(_Strict):
+    """The history of rules and the classes that windows are rounded down to."""
+
+    retention_classes_days: tuple[int, ...] = Field(min_length=1)
+    inbox_ttl_days: int = Field(ge=1, le=14)
+    operational_days: dict[Operational, Annotated[int, Field(gt=0)]]
+    versions: tuple[PolicyVersion, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _classes_ascend(self) -> Self:
+        classes = self.retention_classes_days
+        if min(classes) <= 0 or list(classes) != sorted(set(classes)):
+            raise ValueError("retention_classes_days: not positive and ascending")
+        return self
+
+    @model_validator(mode="after")
+    def _inbox_is_empty_before_an_account_ends(self) -> Self:
+        shortest = min((days for v in self.versions for days in v.account_windows), default=None)
+        if shortest is not None and self.inbox_ttl_days > shortest:
+            raise ValueError(
+                "inbox_ttl_days: longer than the window of the account, whose rows may wait there"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_operational_is_for_ever(self) -> Self:
+        if missing := sorted(set(Operational) - set(self.operational_days)):
+            raise ValueError(f"operational_days: no window for {', '.join(missing)}")
+        return self
+
+    @property
+    def shortest_window_days(self) -> int:
+        """Days that every row by day stays, whatever its category, its workspace and the version."""
+        rules = (rule for version in self.versions for rule in version.categories.values())
+        defaults = (rule.window_days for rule in rules if rule.window_days is not None)
+        return min(*self.retention_classes_days, *defaults)
+
+    def history(self) -> tuple[Version, ...]:
+        """All versions, oldest first, as retention evaluates them; quarantine has the inbox's window."""
+        quarantine = Rule(Clock.EVENT, self.inbox_ttl_days)
+        return tuple(
+            Version(
+                version.effective_from,
+                {category.value: rule.rule for category, rule in version.categories.items()}
+                | {QUARANTINE_CATEGORY: quarantine},
+            )
+            for version in self.versions
+        )
+
+
+def parse_policy(text: str) -> Policy:
+    """Read a policy.
+
+    Raises:
+        PolicyError: It is not complete and strict, or its versions are not in order of date.
+    """
+    try:
+        policy = Policy.model_validate(strict_yaml.load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PolicyError(strict_yaml.problems(error)) from None
+    dates = [v.effective_from for v in policy.versions]
+    if dates != sorted(set(dates)):
+        raise PolicyError(["versions: not in ascending order of effective_from"])
+    return policy
+
+
+def load_policy() -> Policy:
+    """The policy that ships with the package."""
+    return parse_policy((files("pipelines") / "policy.yml").read_text("utf-8"))
+
+
+def policy_problems(contracts: Mapping[str, Contract], policy: Policy) -> Iterator[str]:
+    """Contracts whose days could expire before they are published, or whose rows never would.
+
+    Judged by the newest rules.
+    """
+    for contract in contracts.values():
+        rule = policy.versions[-1].categories[contract.policy]
+        if (rule.clock is Clock.EVENT) != (contract.event_time is not None):
+            has = "without" if contract.event_time is None else "with"
+            yield (
+                f"{contract.source}: rows {has} `event_time`, but the window of {contract.policy} starts at: "
+                f"{rule.clock}. Choose another category."
+            )
+        elif rule.outlives_account and (contract.id_scope is KeyScope.WORKSPACE or contract.plan.identities):
+            yield (
+                f"{contract.source}: rows of {contract.policy} outlive the account, the workspace's key does "
+                "not. Set `id_scope: platform`; drop persons, or pseudonymize them with `scope: platform`."
+            )
+        elif contract.kind is Kind.EVENT and rule.window_days is not None:
+            yield from _too_short(contract, rule, policy)
+
+
+def _too_short(contract: Contract, rule: CategoryRule, policy: Policy) -> Iterator[str]:
+    shortest = min(policy.retention_classes_days) if rule.per_workspace else rule.window_days
+    if shortest is not None and contract.lateness_days + PUBLISHING_DAYS > shortest:
+        yield (
+            f"{contract.source}: a day is published {contract.lateness_days} + {PUBLISHING_DAYS} days "
+            f"after it ends, but {contract.policy} may expire after {shortest}. Lower `lateness_days`."
+        )

@@ -1,0 +1,68 @@
+"""Attack (e): ask again and take the mean. The same people must get the same noise, however often."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.codegen.model_sql import ModelSql
+from pipelines.declarations.cube import Cube
+from pipelines.disclosure.attacks.worlds import EXACT, Base, Worlds, attackable, draw_keys
+from warehouse.store.connection import connect
+
+REPETITIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What building one slice again and again gives.
+
+    Attributes:
+        cells: Cells attacked.
+        changing: Cells that are not the same every time.
+        error: Mean distance of the mean over all repetitions from the truth, where it is shown each time;
+            noise that averages out leaves hardly any.
+    """
+
+    cells: int
+    changing: int
+    error: float
+
+
+def repeat(
+    base: Base,
+    cubes: Mapping[str, Cube],
+    *,
+    tmp: Path,
+    models: ModelSql,
+    has_fixed_keys: bool = True,
+    seed: int = 1,
+) -> Repeated:
+    """Build the same rows 100 times, in any order of them.
+
+    Args:
+        has_fixed_keys: People have the same record keys each time, as HMACs of the same people do.
+    """
+    donors = np.tile(np.arange(base.contacts), (REPETITIONS, 1))
+    once = draw_keys((1, base.contacts), seed=seed)
+    keys = np.tile(once, (REPETITIONS, 1)) if has_fixed_keys else draw_keys(donors.shape, seed=seed)
+    cell = ["cell", "measure"]
+    with closing(connect(tmp=tmp, memory_limit="3GB")) as connection:
+        worlds = Worlds(connection, base, donors, keys=keys, models=models)
+        chosen = attackable(cubes, base.rows).values()
+        published = pl.concat(worlds.publish(cube) for cube in chosen)
+        one = Worlds(connection, base, donors[:1], keys=keys[:1], models=models)
+        truth = pl.concat(one.publish(cube, weakening=EXACT) for cube in chosen)
+    answers = published.group_by(cell).agg(
+        pl.len().alias("times"),
+        pl.struct("number", "flag").n_unique().alias("answers"),
+        pl.col("number").mean().alias("mean"),
+        pl.col("number").null_count().alias("hidden"),
+    )
+    shown = answers.filter(hidden=0).join(truth.select(*cell, pl.col("number").alias("true")), on=cell)
+    error = shown.select((pl.col("mean") - pl.col("true")).abs().mean()).item()
+    changing = answers.filter((pl.col("answers") > 1) | (pl.col("times") < REPETITIONS))
+    return Repeated(len(answers), len(changing), float(error or 0))

@@ -1,0 +1,88 @@
+"""Attack on two lines of one slice, as it was published before and as it is now: what changed in between?
+
+The attacker takes the one number from the other. Where both are exact, a small difference is known: so many
+messages of so few people came late. Every other number is off by up to `LARGEST_NOISE` in each line, and by
+other noise in each, for other people are in it; sums over cells only widen what is possible.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+
+import duckdb
+
+from pipelines.codegen.perturbation import LARGEST_NOISE
+from pipelines.declarations.cube import TOTAL, Cube, Level, Period
+from pipelines.disclosure.attacks.finding import Attacked, Finding
+from warehouse.publishing.revisions import earlier, has_lines
+from warehouse.store.connection import identifier
+
+ATTACK = "lines"
+TRIES = "A slice that was renewed minus what it was before"
+
+
+def attack_lines(
+    connection: duckdb.DuckDBPyConnection,
+    cubes: Mapping[str, Cube],
+    *,
+    schema: str,
+    periods: Mapping[str, Collection[date]],
+    largest_noise: int = LARGEST_NOISE,
+) -> Attacked:
+    """Try to learn what changed between each earlier line of some slices and the present one.
+
+    Args:
+        schema: Where the cubes lie.
+        periods: Cube → slices to look at.
+        largest_noise: How far a shown count may be off, as the attacker knows it.
+    """
+    tried, findings = 0, []
+    for name, days in periods.items():
+        if name not in cubes or not days or not has_lines(connection, name):
+            continue
+        cube = cubes[name]
+        same = " and ".join(f"new.{identifier(key)} = old.{identifier(key)}" for key in cube.keys)
+        period = cube.spine.period.column
+        for measure in cube.measures:
+            m = identifier(measure.name)
+            pairs = f"{schema}.{identifier(name)} as new inner join {earlier(name)} as old on {same}"
+            rows = connection.execute(
+                f"select new.{period}, count(*), count(*) filter (abs(new.{m} - old.{m}) between 1 and ? "
+                f"and {'true' if largest_noise == 0 else is_exact(cube)}) "
+                f"from {pairs} where new.{period} in (select unnest(?)) group by all",
+                [cube.minimum_units - 1, list(days)],
+            ).fetchall()
+            tried += sum(cells for _, cells, _ in rows)
+            findings += [
+                Finding(ATTACK, name, day, measure.name, "what changed since the last line is known", found)
+                for day, _, found in rows
+                if found
+            ]
+    return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
+
+
+def is_exact(cube: Cube) -> str:
+    """Condition: the cell may be without noise."""
+    if cube.spine.period is not Period.MONTH:
+        return "false"
+    total = f" and new.{identifier(cube.dimension.name)} = '{TOTAL}'" if cube.dimension else ""
+    return f"(new.level = '{Level.PLATFORM}'{total})"
+
+
+def may_change(cube: Cube) -> str:
+    """Condition on `new` and `old`: the row differs by enough people to be another one than before.
+
+    Some number of it by at least k; in an exact row, every number that differs.
+    """
+    k = cube.minimum_units
+    differences = [f"abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')})" for m in cube.measures]
+    enough = " or ".join(f"{each} >= {k}" for each in differences)
+    little = " or ".join(f"{each} between 1 and {k - 1}" for each in differences)
+    return f"({enough}) and not ({is_exact(cube)} and ({little}))"
+
+
+def _size(cube: Cube, measure: str, line: str) -> str:
+    """A number, or about what stands behind its code."""
+    parent = next(m.parent for m in cube.measures if m.name == measure)
+    whole = f"coalesce({line}.{identifier(parent)}, 0)" if parent else "0"
+    m, flag = (f"{line}.{identifier(name)}" for name in (measure, f"{measure}_flag"))
+    return f"coalesce({m}, case when {flag} = '>n-k' then {whole} else 0 end)"

@@ -1,0 +1,61 @@
+"""All attacks on slices that are about to be published, and what is done about what they find."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+import duckdb
+
+from pipelines.declarations.cube import Cube
+from pipelines.disclosure.attacks import differencing, subtraction, threshold
+from pipelines.disclosure.attacks import revisions as lines
+from pipelines.disclosure.attacks.finding import Attacked, Finding
+from warehouse.publishing.releases import Key
+from warehouse.store.connection import identifier
+
+CUBES = "warehouse.cubes"
+ATTACKS: Mapping[str, Callable[..., Attacked]] = {
+    threshold.ATTACK: threshold.attack_thresholds,
+    subtraction.ATTACK: subtraction.attack_by_subtraction,
+    differencing.ATTACK: differencing.attack_by_differencing,
+    lines.ATTACK: lines.attack_lines,
+}
+
+
+def attack(
+    connection: duckdb.DuckDBPyConnection,
+    cubes: Mapping[str, Cube],
+    slices: Iterable[Key],
+    *,
+    schema: str = CUBES,
+) -> list[Attacked]:
+    """Try every attack on some slices, jointly where they are of one period.
+
+    Args:
+        connection: Sees the cubes in ``schema``.
+    """
+    periods = defaultdict(set)
+    for cube, period in slices:
+        periods[cube].add(period)
+    return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS.values()]
+
+
+def coarsen_slices(
+    connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], findings: Iterable[Finding]
+) -> None:
+    """Take back what gave something away: a measure of a slice, or the slice where its form does.
+
+    Args:
+        connection: With the database `warehouse` attached for writing.
+    """
+    for finding in findings:
+        cube = cubes[finding.cube]
+        table, period = f"{CUBES}.{identifier(cube.cube)}", cube.spine.period.column
+        measures = {measure.name for measure in cube.measures}
+        if finding.column in measures:
+            m = identifier(finding.column)
+            flag = identifier(f"{finding.column}_flag")
+            connection.execute(
+                f"update {table} set {m} = null, {flag} = '<k' where {period} = ?", [finding.period]
+            )
+        else:
+            connection.execute(f"delete from {table} where {period} = ?", [finding.period])

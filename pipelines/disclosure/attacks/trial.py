@@ -1,0 +1,143 @@
+"""A trial: the laboratory's attacks over several workspaces, put together."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from pipelines.codegen.model_sql import ModelSql
+from pipelines.declarations.cube import MINIMUM_UNITS, Cube
+from pipelines.disclosure.attacks.base import base_of
+from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
+from pipelines.disclosure.attacks.lab import STRANGER, TRACED, Inferred, infer
+from pipelines.disclosure.attacks.repetition import Repeated, repeat
+from warehouse.home import Home
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was tried on worlds drawn from workspaces' rows.
+
+    Attributes:
+        workspaces: Contacts of each workspace that was attacked.
+        games: By attacker and secret, over all workspaces.
+        repeated: What building the smallest workspace's slice 100 times gave.
+    """
+
+    workspaces: tuple[int, ...]
+    games: tuple[Inferred, ...]
+    repeated: Repeated
+
+    @property
+    def is_too_telling(self) -> bool:
+        """Whether a stranger gains more than allowed, by the upper end of the interval."""
+        return max(self.membership.high, self.attribute.high) > ADVANTAGE_ALLOWED
+
+    @property
+    def membership(self) -> Advantage:
+        """What a stranger gains in saying who is in, over all targets, those included who stand out."""
+        return _together(game.advantage for game in self._bounded if game.is_membership)
+
+    @property
+    def attribute(self) -> Advantage:
+        """What a stranger gains in saying what contacts did, over all targets."""
+        return _together(game.advantage for game in self._bounded if not game.is_membership)
+
+    @property
+    def standing_out(self) -> tuple[Inferred, ...]:
+        """Kinds of targets of whom a stranger learns more than allowed on average, beyond chance."""
+        return tuple(game for game in self._bounded if game.advantage.low > ADVANTAGE_ALLOWED)
+
+    @property
+    def _bounded(self) -> list[Inferred]:
+        """Games for which there is a bound."""
+        return [game for game in self.games if game.attacker == STRANGER and game.secret != TRACED]
+
+
+def try_workspaces(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    cubes: Mapping[str, Cube],
+    *,
+    most: int,
+    progress: Progress,
+) -> Trial | None:
+    """Attack worlds drawn from some workspaces, from the smallest to the largest; None where there is none.
+
+    Args:
+        connection: A session on store and warehouse.
+        most: Workspaces to attack; spread evenly over their sizes.
+    """
+    models = ModelSql()
+    window = models.variables["default_retention_days"]
+    days = _spread(_busiest_days(connection, default_window_days=window), most)
+    bases = [base_of(connection, workspace_id=w, day=day, models=models) for w, day in days]
+    chosen = sorted(bases, key=lambda base: base.contacts)
+    if not chosen:
+        return None
+    found: list[Inferred] = []
+    for done, base in enumerate(chosen):
+        progress("worlds", done, len(chosen))
+        found += infer(base, cubes, tmp=home.tmp, models=models, seed=done + 1)
+    repeated = repeat(chosen[0], cubes, tmp=home.tmp, models=models)
+    progress("worlds", len(chosen), len(chosen))
+    return Trial(tuple(base.contacts for base in chosen), tuple(_summed(found)), repeated)
+
+
+def _busiest_days(
+    connection: duckdb.DuckDBPyConnection, *, default_window_days: int
+) -> list[tuple[str, date]]:
+    """Each workspace with the day on which it wrote to most contacts; the fewest first.
+
+    A day of a month that is still in the store as a whole, where there is one.
+    """
+    return connection.execute(
+        "with days as (select workspace_id, send_date, count(distinct contact_token) as contacts "
+        "from warehouse.restricted.fct_messages group by 1, 2), "
+        "judged as (select days.*, date_trunc('month', send_date) > (select max(send_date) from days) "
+        "- coalesce(message_log_retention_days, $window)::integer as is_whole "
+        "from days left join warehouse.restricted.dim_workspaces as w on days.workspace_id = w.workspace_id "
+        "where contacts >= $least) "
+        "select workspace_id, arg_max(send_date, (is_whole, contacts, send_date)) from judged "
+        "group by workspace_id order by max(contacts), workspace_id",
+        {"window": default_window_days, "least": MINIMUM_UNITS},
+    ).fetchall()
+
+
+def _spread(days: Sequence[tuple[str, date]], most: int) -> list[tuple[str, date]]:
+    """Some of them, evenly spread from the first to the last."""
+    if len(days) <= most:
+        return list(days)
+    step = (len(days) - 1) / max(most - 1, 1)
+    return [days[round(n * step)] for n in range(most)]
+
+
+def _summed(found: Iterable[Inferred]) -> list[Inferred]:
+    """One line per attacker and secret: the mean over targets of all workspaces."""
+    groups: dict[tuple[str, str], list[Inferred]] = {}
+    for each in found:
+        groups.setdefault((each.attacker, each.secret), []).append(each)
+    return [
+        Inferred(
+            attacker,
+            secret,
+            contacts=sum(each.contacts for each in games),
+            worlds=sum(each.worlds for each in games),
+            advantage=_together(each.advantage for each in games),
+        )
+        for (attacker, secret), games in sorted(groups.items(), reverse=True)
+    ]
+
+
+def _together(advantages: Iterable[Advantage]) -> Advantage:
+    """Mean over targets; intervals of games in different worlds add like independent errors."""
+    games = list(advantages)
+    targets = sum(game.targets for game in games)
+    weights = [game.targets / max(targets, 1) for game in games]
+    value = sum(w * g.value for w, g in zip(weights, games, strict=True))
+    half = sum((w * (g.high - g.low) / 2) ** 2 for w, g in zip(weights, games, strict=True)) ** 0.5
+    power = sum(w * g.power for w, g in zip(weights, games, strict=True))
+    return Advantage(value, value - half, value + half, targets, power)

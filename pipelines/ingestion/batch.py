@@ -1,0 +1,397 @@
+"""The rows of one file on their way into the store: resolved, sorted out, anonymized, counted at every turn.
+
+Raw rows are in memory only between the parser and the anonymizer.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import cast
+
+import polars as pl
+import pyarrow as pa
+
+from anonymizers.engine import anonymize, keyed_workspaces, redactions
+from anonymizers.tokens import PLATFORM
+from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.errors import MixedFeedsError
+from pipelines.declarations.policy import QUARANTINE_CATEGORY
+from pipelines.ingestion.lookups import Reference
+from pipelines.ingestion.word_counting import WordCounting
+from pipelines.retention.inputs import HOLDS, QUARANTINE, data_sets, facts_of
+from pipelines.runtime import Runtime
+from pipelines.sources import ParsedBatch
+from warehouse.errors import ConflictError
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Count, Part
+from warehouse.retention.holds import first_hold_sql
+from warehouse.retention.rules import active_holds
+from warehouse.store.entities import EntitySet, EntityWriter, HoldSql
+from warehouse.store.parts import EventSet, StoreWriter, commit_batch
+
+# A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
+LONGEST_CLOCK_SKEW = timedelta(hours=24)
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to ingest.
+
+    Attributes:
+        as_of: The clock, naive UTC.
+        received_at: When records without an envelope were received; None = ``as_of``.
+        workspace: Workspace of records whose channel would name it.
+        keep: Leave the file where it is.
+        allow_shrink: Let a full export delete more than half of a table.
+        quarantined_on: Day since when records retried from quarantine are there; their stay does not
+            begin anew. None = the day of ``as_of``.
+        dry_run: Do all but commit: count what would become of the rows, change nothing.
+    """
+
+    as_of: datetime
+    received_at: datetime | None = None
+    workspace: str | None = None
+    keep: bool = False
+    allow_shrink: bool = False
+    quarantined_on: date | None = None
+    dry_run: bool = False
+
+
+class Batch:
+    """The rows of one file on their way: counted at every turn."""
+
+    def __init__(
+        self, runtime: Runtime, *, contracts: Sequence[Contract], options: Options, replaces: Sequence[Part]
+    ) -> None:
+        self._replaces = replaces
+        self._runtime = runtime
+        self._contracts = {contract.source: contract for contract in contracts}
+        self._options = options
+        self._reference = Reference(runtime, as_of=options.as_of)
+        self._counting = WordCounting(runtime, as_of=options.as_of)
+        self._feed = feed_of(contracts)
+        self.rows_read: Counter[str] = Counter()
+        self.outcomes: Counter[tuple[str, str, str]] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self.masked: Counter[str] = Counter()
+        self.redacted: Counter[str] = Counter()
+        self.days: dict[str, set[date]] = {}
+        # Pseudonym keys that were not there before.
+        self._keys_made: set[str] = set()
+        self._ended: set[str] = set()
+
+    @property
+    def is_of_entities(self) -> bool:
+        """Whether the file holds states rather than events."""
+        return next(iter(self._contracts.values())).kind is Kind.ENTITY
+
+    def forget_keys(self) -> None:
+        """Destroy keys that this batch made, while it did not know yet that their workspace has ended.
+
+        They are of no use: nothing was committed, and nothing of that workspace will be.
+        """
+        ended = Reference(self._runtime, as_of=self._options.as_of).ended(pl.Series(sorted(self._keys_made)))
+        self._runtime.keyring.destroy(Purpose.PSEUDONYM, *ended)
+
+    def load_events(
+        self,
+        parsed: Iterable[ParsedBatch],
+        writer: StoreWriter,
+        content_hash: str,
+        *,
+        progress: Progress | None,
+    ) -> list[Count]:
+        for batch in parsed:
+            self._quarantine_rejected(batch, writer)
+            for source, table in batch.tables.items():
+                contract = self._contracts[source]
+                safe = self._safe_rows(contract, table, batch, writer)
+                if safe is not None:
+                    writer.append(EventSet(source, contract.policy.value), safe)
+            self._note(batch, progress)
+        return commit_batch(
+            writer,
+            self._runtime.ledger,
+            as_of=self._options.as_of,
+            feed=self._feed,
+            content_hash=content_hash,
+            rows_read=self.rows_read,
+            counts=self._counts(),
+            uncounted=frozenset({QUARANTINE}),
+            removed=self._replaces,
+            epoch=self._reference.epoch,
+            dry_run=self._options.dry_run,
+            also=self._counted(),
+        )
+
+    def load_entities(
+        self,
+        parsed: Iterable[ParsedBatch],
+        writer: StoreWriter,
+        content_hash: str,
+        *,
+        full: bool,
+        progress: Progress | None,
+    ) -> list[Count]:
+        (contract,) = self._contracts.values()
+        runtime = self._runtime
+        entities = EntityWriter(
+            runtime.home,
+            entities=entity_set(contract),
+            ledger=runtime.ledger,
+            engine=runtime.engine,
+            batch_id=writer.batch_id,
+        )
+        committed = False
+        try:
+            for batch in parsed:
+                self._quarantine_rejected(batch, writer)
+                for table in batch.tables.values():
+                    safe = self._safe_rows(contract, table, batch, writer)
+                    if safe is not None:
+                        entities.append(safe)
+                self._note(batch, progress)
+            counted = self._counted()
+            while True:
+                # Before the holds are read: one that comes after this is a conflict.
+                snapshot = runtime.ledger.generation()
+                merge = entities.merge(
+                    full=full,
+                    allow_shrink=self._options.allow_shrink,
+                    spared=self._ended,
+                    keeping=self._keeping(contract),
+                )
+                merge = replace(
+                    merge,
+                    snapshot=min(snapshot, merge.snapshot),
+                    watched=merge.watched | {(HOLDS, "")},
+                )
+                try:
+                    counts = commit_batch(
+                        writer,
+                        runtime.ledger,
+                        as_of=self._options.as_of,
+                        feed=self._feed,
+                        content_hash=content_hash,
+                        rows_read=self.rows_read,
+                        counts=[*self._counts(), *merge.counts],
+                        uncounted=frozenset({QUARANTINE}),
+                        merge=merge,
+                        removed=self._replaces,
+                        epoch=self._reference.epoch,
+                        dry_run=self._options.dry_run,
+                        also=counted,
+                    )
+                except ConflictError:
+                    continue
+                else:
+                    committed = True
+                    return counts
+        finally:
+            entities.close(committed=committed)
+
+    def _safe_rows(
+        self, contract: Contract, table: pa.Table, batch: ParsedBatch, writer: StoreWriter
+    ) -> pa.Table | None:
+        """Resolve, sort out and anonymize rows; None if none is left."""
+        self.rows_read[contract.source] += table.num_rows
+        rows = cast("pl.DataFrame", pl.from_arrow(table))
+        rows = rows.with_columns(
+            self._reference.workspaces(rows, contract, override=self._options.workspace).alias(
+                "_workspace_id"
+            )
+        )
+        rows = self._set_aside(
+            rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer
+        )
+        # Before any key is asked for: one that was destroyed must not be made again.
+        rows = self._of_living_accounts(rows, contract)
+        match contract.kind:
+            case Kind.EVENT:
+                rows = self._of_this_time(rows, contract, batch, writer)
+            case Kind.ENTITY if contract.event_time is not None:
+                windows = self._reference.windows(rows["_workspace_id"], contract.policy)
+                past = pl.col(contract.event_time).dt.date() <= windows["_expired_through"]
+                rows = self._drop(rows, past, "expired", contract)
+        if contract.consent is not None:
+            rows = self._with_consent(rows, contract)
+        if rows.is_empty():
+            return None
+        placement = rows.select(c for c in ("_event_date", "_retention_days") if c in rows.columns)
+        rows = rows.drop("_record", "_channel", *placement.columns)
+        raw = rows.to_arrow()
+        safe = anonymize(
+            raw, plan=contract.plan, keys=self._keys(raw, contract), text=self._counting.scrubber
+        )
+        self._counting.note(raw, contract.plan)
+        redacted = redactions(safe, plan=contract.plan)
+        self.redacted.update({f"{contract.source}.{column}": n for column, n in redacted.items()})
+        for name in placement.columns:
+            safe = safe.append_column(name.removeprefix("_"), placement[name].to_arrow())
+        return safe
+
+    def _counted(self) -> Callable[[sqlite3.Connection, int], None] | None:
+        return None if self._options.dry_run else self._counting.addition()
+
+    def _keys(self, raw: pa.Table, contract: Contract) -> dict[str, bytes]:
+        names = {name for name in keyed_workspaces(raw, plan=contract.plan) if name is not None}
+        keyring = self._runtime.keyring
+        self._keys_made |= {name for name in names if not keyring.has(Purpose.PSEUDONYM, name)}
+        return keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *names})
+
+    def _of_living_accounts(self, rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+        """Drop rows of workspaces whose account has ended, unless the category outlives it."""
+        if self._reference.outlives_account(contract.policy):
+            return rows
+        ended = self._reference.ended(rows["_workspace_id"], source=contract.source)
+        if not ended:
+            return rows
+        self._ended |= set(ended)
+        dropped = pl.col("_workspace_id").is_in(ended)
+        if contract.source == HOLDS:
+            dropped &= ~self._still_needed(rows, contract)
+        return self._drop(rows, dropped, "terminated", contract)
+
+    def _still_needed(self, rows: pl.DataFrame, contract: Contract) -> pl.Series:
+        """Legal holds that outlive the account: those that run, and changes of those that are there.
+
+        One that names a person needs the workspace's key, which is there for as long as a hold runs.
+        """
+        known = self._reference.known_holds()
+        asked = rows.select(pl.col("_workspace_id").alias("workspace_id"), "hold_id")
+        is_known = asked.join(
+            known.unique().with_columns(pl.lit(value=True).alias("is_known")),
+            on=["workspace_id", "hold_id"],
+            how="left",
+            maintain_order="left",
+        )["is_known"].fill_null(value=False)
+        has_key = {
+            workspace: self._runtime.keyring.has(Purpose.PSEUDONYM, workspace)
+            for workspace in rows["_workspace_id"].unique()
+        }
+        names_nobody = rows.select(pl.all_horizontal(pl.col(contract.plan.identities).is_null())).to_series()
+        return (is_known | (rows["expires_at"] > self._options.as_of)) & (
+            names_nobody | rows["_workspace_id"].replace_strict(has_key, return_dtype=pl.Boolean)
+        )
+
+    def _keeping(self, contract: Contract) -> HoldSql:
+        """What a deletion in the source may not reach, as of now."""
+        facts = facts_of(self._runtime, as_of=self._options.as_of)
+        data = data_sets(self._runtime.contracts)[contract.source]
+        holds = active_holds(facts, self._options.as_of)
+        return lambda columns: first_hold_sql(data, holds, present=columns, row="old")
+
+    def _of_this_time(
+        self, rows: pl.DataFrame, contract: Contract, batch: ParsedBatch, writer: StoreWriter
+    ) -> pl.DataFrame:
+        event_time = pl.col(
+            "_received_at" if contract.event_time == "received_at" else str(contract.event_time)
+        )
+        too_late = event_time > pl.col("_received_at") + LONGEST_CLOCK_SKEW
+        rows = self._set_aside(rows, too_late, "future_event", contract, batch, writer)
+        rows = rows.with_columns(
+            # Retention starts at the earlier of the two clocks.
+            pl.min_horizontal(event_time, "_received_at").dt.date().alias("_event_date"),
+            *self._reference.windows(rows["_workspace_id"], contract.policy),
+        )
+        past = pl.col("_event_date") <= pl.col("_expired_through")
+        rows = self._drop(rows, past, "expired", contract).drop("_expired_through")
+        self.days.setdefault(contract.source, set()).update(rows["_event_date"].unique())
+        return rows
+
+    def _with_consent(self, rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+        without = pl.col(str(contract.consent)).not_().fill_null(value=True)
+        member = next(name for name, c in contract.columns.items() if c.as_ == "member_token")
+        withdrawn = self._reference.withdrawn(rows, member=member, at=str(contract.event_time))
+        return self._drop(rows, without | withdrawn, "no_consent", contract)
+
+    def _drop(self, rows: pl.DataFrame, condition: pl.Expr, reason: str, contract: Contract) -> pl.DataFrame:
+        kept = rows.filter(~condition)
+        if dropped := rows.height - kept.height:
+            self.outcomes[contract.source, "dropped", reason] += dropped
+        return kept
+
+    def _set_aside(
+        self,
+        rows: pl.DataFrame,
+        condition: pl.Expr,
+        reason: str,
+        contract: Contract,
+        batch: ParsedBatch,
+        writer: StoreWriter,
+    ) -> pl.DataFrame:
+        aside = rows.filter(condition)
+        if not aside.is_empty():
+            self.outcomes[contract.source, "quarantined", reason] += aside.height
+            places = aside.select(
+                pl.col("_record").alias("record"),
+                pl.lit(contract.source).alias("source"),
+                pl.lit(reason).alias("reason"),
+            )
+            self._quarantine(places, batch, writer)
+        return rows.filter(~condition)
+
+    def _quarantine_rejected(self, batch: ParsedBatch, writer: StoreWriter) -> None:
+        if not batch.rejected.num_rows:
+            return
+        rejected = cast("pl.DataFrame", pl.from_arrow(batch.rejected))
+        for source, reason, rows in rejected.group_by("source", "reason").len().iter_rows():
+            self.rows_read[source] += rows
+            self.outcomes[source, "quarantined", reason] += rows
+        self._quarantine(rejected, batch, writer)
+
+    def _quarantine(self, places: pl.DataFrame, batch: ParsedBatch, writer: StoreWriter) -> None:
+        """Keep the raw records, encrypted, for as long as the inbox may keep them."""
+        payloads = cast("pl.DataFrame", pl.from_arrow(batch.payloads))
+        rows = places.unique(maintain_order=True).join(
+            payloads, on="record", how="left", maintain_order="left_right"
+        )
+        rows = rows.select(
+            pl.lit(self._feed).alias("feed"),
+            "source",
+            "reason",
+            pl.lit(writer.batch_id).alias("batch_id"),
+            "record",
+            "payload",
+            pl.lit(self._options.received_at or self._options.as_of).alias("received_at"),
+            pl.lit(self._options.quarantined_on or self._options.as_of.date()).alias("event_date"),
+            pl.lit(self._runtime.policy.inbox_ttl_days, dtype=pl.Int32).alias("retention_days"),
+        )
+        writer.append(EventSet(QUARANTINE, QUARANTINE_CATEGORY, id_column=None), rows.to_arrow())
+
+    def _note(self, batch: ParsedBatch, progress: Progress | None) -> None:
+        self.unknown.update(batch.unknown)
+        self.masked.update(batch.masked)
+        if progress is not None:
+            progress(batch.rows_read)
+
+    def _counts(self) -> list[Count]:
+        return [Count(source, outcome, reason, n) for (source, outcome, reason), n in self.outcomes.items()]
+
+
+def entity_set(contract: Contract) -> EntitySet:
+    """The store's view of an entity contract."""
+    return EntitySet(
+        source=contract.source,
+        key_prefix=contract.policy.value,
+        columns=contract.plan.stored_columns(),
+        version=contract.stored_name(str(contract.version)),
+        month_of=contract.stored_name(contract.event_time) if contract.event_time else None,
+        outlives_deletion=tuple(map(contract.stored_name, contract.outlives_deletion)),
+    )
+
+
+def feed_of(contracts: Sequence[Contract]) -> str:
+    """The one feed of a file's contracts.
+
+    Raises:
+        MixedFeedsError: They land in several places.
+    """
+    feeds = sorted({contract.feed for contract in contracts})
+    if len(feeds) != 1:
+        raise MixedFeedsError(feeds)
+    return feeds[0]

@@ -1,0 +1,227 @@
+"""What ingestion looks up: whose channel it is, which window applies, whose account ended, who consented."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import cached_property
+from typing import cast
+
+import polars as pl
+
+from anonymizers.identity import normalise
+from anonymizers.tokens import PLATFORM, Keyed, identity_messages
+from anonymizers.treatments import IdentityKind, KeyScope
+from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
+from pipelines.retention.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
+from pipelines.runtime import Runtime, view_schema
+from warehouse.keys.keyring import Purpose
+from warehouse.retention import records
+from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at
+
+
+class Reference:
+    """Snapshot of the lookups at the start of one file; loads each when first needed.
+
+    Attributes:
+        epoch: Retention's, noted before any look: what was decided in it may not be committed in another.
+    """
+
+    def __init__(self, runtime: Runtime, *, as_of: datetime) -> None:
+        self.epoch = records.epoch(runtime.ledger)
+        self._runtime = runtime
+        self._as_of = as_of
+        self._channels: pl.DataFrame | None = None
+        self._consents: pl.DataFrame | None = None
+        self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Settings, ended accounts and holds."""
+        return facts_of(self._runtime, as_of=self._as_of)
+
+    @cached_property
+    def _subject_key(self) -> bytes:
+        return records.subject_key(self._runtime.keyring)
+
+    @cached_property
+    def _horizons(self) -> dict[tuple[str, str], date]:
+        return records.horizons(self._runtime.ledger)
+
+    @cached_property
+    def _refused(self) -> dict[str, date]:
+        return records.refused(self._runtime.ledger)
+
+    def workspaces(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.Series:
+        """Workspace of each row, in order; null where no channel of that time resolves it."""
+        rule = contract.workspace
+        match rule.from_:
+            case WorkspaceFrom.PLATFORM:
+                return pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, rows.height)
+            case WorkspaceFrom.COLUMN:
+                return rows[rule.columns[0]]
+            case WorkspaceFrom.CHANNEL:
+                if override is not None:
+                    return pl.Series([override], dtype=pl.String).new_from_index(0, rows.height)
+                return self._by_channel(rows, rule.columns, provider=str(rule.provider))
+
+    def windows(self, workspaces: pl.Series, category: PolicyCategory) -> pl.DataFrame:
+        """Retention class and newest expired event day of each row, in order.
+
+        Returns:
+            `_retention_days` (Int32) and `_expired_through` (Date); null where rows do not expire by day.
+        """
+        distinct = workspaces.unique().drop_nulls().to_list()
+        found = [self._window(category.value, workspace) for workspace in distinct]
+        table = pl.DataFrame(
+            {
+                "workspace": distinct,
+                "_retention_days": [days for days, _ in found],
+                "_expired_through": [through for _, through in found],
+            },
+            schema={"workspace": pl.String, "_retention_days": pl.Int32, "_expired_through": pl.Date},
+        )
+        rows = workspaces.to_frame("workspace")
+        return rows.join(table, on="workspace", how="left", maintain_order="left").drop("workspace")
+
+    def ended(self, workspaces: pl.Series, *, source: str | None = None) -> list[str]:
+        """Those whose rows are not taken in: their account has ended, or its end is near.
+
+        Args:
+            source: Data set of the rows. Subscriptions are taken in until the end: one may begin again.
+        """
+        is_refused = self._is_gone if source == SUBSCRIPTIONS else self._is_refused
+        return [workspace for workspace in workspaces.unique().drop_nulls() if is_refused(workspace)]
+
+    def outlives_account(self, category: PolicyCategory) -> bool:
+        """Whether rows of a category are taken in from ended workspaces too."""
+        return outlives_account(self.facts, category.value, self._as_of)
+
+    def known_holds(self) -> pl.DataFrame:
+        """`workspace_id` and `hold_id` of the legal holds that are there."""
+        return self._read(HOLDS, HOLD_COLUMNS, deleted=True).select("workspace_id", "hold_id")
+
+    def _window(self, category: str, workspace: str) -> tuple[int | None, date | None]:
+        if (category, workspace) not in self._windows:
+            days = window_at(self.facts, category, workspace, self._as_of).days
+            # What was past its window once stays gone, whatever the facts say by now.
+            horizon = self._horizons.get(
+                (category, self._subject(workspace)),
+                self._horizons.get((category, records.DEFAULT_SUBJECT)),
+            )
+            reached = expired_through(self.facts, category, workspace, self._as_of)
+            through = max((day for day in (horizon, reached) if day is not None), default=None)
+            self._windows[category, workspace] = (days, through)
+        return self._windows[category, workspace]
+
+    def _is_refused(self, workspace: str) -> bool:
+        if self._is_gone(workspace):
+            return True
+        ttl = self._runtime.policy.inbox_ttl_days
+        day = refused_from(self.facts, workspace, self._as_of, inbox_ttl_days=ttl)
+        return day is not None and day <= self._as_of.date()
+
+    def _is_gone(self, workspace: str) -> bool:
+        return self._subject(workspace) in self._refused
+
+    def _subject(self, workspace: str) -> str:
+        return records.subject(self._subject_key, workspace)
+
+    def withdrawn(self, rows: pl.DataFrame, *, member: str, at: str) -> pl.Series:
+        """Whether the member's last recorded analytics consent before each row was a withdrawal."""
+        if self._consents is None:
+            frame = self._read(
+                "privacy__consents", ["workspace_id", "member_token", "purpose", "is_granted", "valid_from"]
+            )
+            self._consents = (
+                frame.filter(pl.col("purpose") == "analytics")
+                .select("workspace_id", "member_token", "is_granted", "valid_from")
+                .sort("valid_from")
+            )
+        if self._consents.is_empty():
+            return pl.Series([False]).new_from_index(0, rows.height)
+        tokens = self._workspace_tokens(rows["_workspace_id"], rows[member], kind=IdentityKind.MEMBER)
+        asked = pl.DataFrame(
+            {"workspace_id": rows["_workspace_id"], "member_token": tokens, "at": rows[at]}
+        ).with_row_index()
+        found = asked.sort("at").join_asof(
+            self._consents,
+            left_on="at",
+            right_on="valid_from",
+            by=["workspace_id", "member_token"],
+            strategy="backward",
+            check_sortedness=False,
+        )
+        return found.sort("index")["is_granted"].not_().fill_null(value=False)
+
+    def _by_channel(self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str) -> pl.Series:
+        channels = self._channels_frame().filter(pl.col("provider") == provider)
+        from_envelope = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
+        resolved = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+        for values in (*(rows[column] for column in columns), from_envelope):
+            if resolved.null_count() == 0:
+                break
+            asked = pl.DataFrame(
+                {"token": self._channel_tokens(values), "at": rows["_received_at"]}
+            ).with_row_index()
+            found = (
+                asked.filter(resolved.is_null())
+                .join(channels, on="token", how="inner")
+                .filter(
+                    (pl.col("valid_from") <= pl.col("at"))
+                    & (pl.col("valid_to").is_null() | (pl.col("at") < pl.col("valid_to")))
+                )
+                # A sender belongs to one workspace at a time; were two declared, the later wins.
+                .sort("index", "valid_from", descending=[False, True])
+                .unique("index", keep="first", maintain_order=True)
+            )
+            asked = asked.join(
+                found.select("index", "workspace_id"), on="index", how="left", maintain_order="left"
+            )
+            resolved = resolved.fill_null(asked["workspace_id"]) if resolved.null_count() else resolved
+        return resolved
+
+    def _channels_frame(self) -> pl.DataFrame:
+        if self._channels is None:
+            frame = self._read(
+                "app__channels",
+                ["provider", "workspace_id", "sender_token", "account_token", "valid_from", "valid_to"],
+            )
+            kept = ["provider", "workspace_id", "valid_from", "valid_to"]
+            by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
+            # An account names a workspace only where all its channels do.
+            accounts = frame.group_by("provider", "account_token").agg(
+                pl.col("workspace_id").n_unique().alias("n")
+            )
+            by_account = frame.join(
+                accounts.filter(pl.col("n") == 1), on=["provider", "account_token"]
+            ).select(*kept, pl.col("account_token").alias("token"))
+            self._channels = pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
+        return self._channels
+
+    def _channel_tokens(self, values: pl.Series) -> pl.Series:
+        platform = pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, len(values))
+        return self._tokens(platform, values, kind=IdentityKind.CHANNEL, scope=KeyScope.PLATFORM, known=())
+
+    def _workspace_tokens(self, workspaces: pl.Series, values: pl.Series, *, kind: IdentityKind) -> pl.Series:
+        """Tokens to look up; null where the workspace has no key: nothing of it can be there to be found."""
+        keyring = self._runtime.keyring
+        known = [w for w in workspaces.unique() if keyring.has(Purpose.PSEUDONYM, w)]
+        asked = pl.select(pl.when(workspaces.is_in(known)).then(values)).to_series()
+        return self._tokens(workspaces, asked, kind=kind, scope=KeyScope.WORKSPACE, known=known)
+
+    def _tokens(
+        self,
+        workspaces: pl.Series,
+        values: pl.Series,
+        *,
+        kind: IdentityKind,
+        scope: KeyScope,
+        known: Sequence[str],
+    ) -> pl.Series:
+        keys = self._runtime.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *known})
+        messages = identity_messages(normalise(values.cast(pl.String), kind=kind), kind=kind)
+        return Keyed.of(workspaces, keys=keys).tokens(messages, scope=scope)
+
+    def _read(self, source: str, columns: Sequence[str], *, deleted: bool = False) -> pl.DataFrame:
+        schema = view_schema(self._runtime.contracts[source])
+        table = self._runtime.reader.read(source, schema=schema, columns=columns, deleted=deleted)
+        return cast("pl.DataFrame", pl.from_arrow(table))

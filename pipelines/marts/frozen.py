@@ -1,0 +1,160 @@
+"""Slices that must not be built: they are released, or rows they need were deleted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import duckdb
+
+from pipelines.declarations.contract import Contract, Kind, PolicyCategory, lateness_days
+from pipelines.declarations.errors import PipelineError
+from pipelines.runtime import Runtime
+from warehouse.publishing.releases import released_periods
+from warehouse.retention import records
+from warehouse.store.connection import connect
+from warehouse.store.session import attach_database
+
+# An event stands in the partition of its day, or of the day before if it was received then.
+_DAYS_BEFORE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSlice:
+    """A day that must not be built.
+
+    Attributes:
+        evidence: Number of the entry that proves the deletion; None where there is none.
+        is_gap: Its slice was never built; otherwise it is in the cubes, complete.
+        is_released: It may have been published.
+    """
+
+    day: date
+    evidence: int | None
+    is_gap: bool
+    is_released: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all its rows are there: it is frozen for no other reason than its release."""
+        return self.is_released and self.evidence is None
+
+
+class FrozenSliceError(PipelineError):
+    """Slices were to be built of days that are released, or lost rows."""
+
+    def __init__(self, slices: Sequence[FrozenSlice]) -> None:
+        first = slices[0]
+        if first.is_gap:
+            why = "rows of this day were deleted before its slice was built: it is a gap"
+        elif first.evidence is not None:
+            why = "rows that its slice was built from were deleted, and what is left would take its place"
+        else:
+            why = "its slice is released: built again, it would show who was erased or came late"
+        proof = f" (evidence {first.evidence})" if first.evidence is not None else ""
+        more = f" {len(slices) - 1} more day(s) up to {slices[-1].day} likewise." if slices[1:] else ""
+        super().__init__(
+            f"cubes, {first.day}: {why}{proof}.{more} Nothing was built, published slices stay as they are. "
+            "Choose other days."
+        )
+        self.slices = tuple(slices)
+
+
+def slice_sources(contracts: Mapping[str, Contract]) -> frozenset[str]:
+    """The data sets that cubes are built from: message logs."""
+    return frozenset(
+        c.source
+        for c in contracts.values()
+        if c.kind is Kind.EVENT and c.policy is PolicyCategory.MESSAGE_LOG
+    )
+
+
+def frozen_slices(runtime: Runtime, *, first: date, last: date) -> list[FrozenSlice]:
+    """Days from ``first`` to ``last`` that must not be built, oldest first. The caller holds the lock.
+
+    A gap is never built, nor is a released slice. A slice that is in the cubes is not built again once any
+    of the partitions that its messages and their events stand in has lost rows. A slice that was never
+    built and is no gap has lost nothing but accounts that ended: it is built.
+    """
+    evidence = _evidence_by_day(runtime)
+    gaps = {gap.event_date for gap in records.gaps(runtime.ledger)}
+    frozen = released_periods(runtime.ledger, suffix="_daily")
+    suspect = sorted(day for day in gaps | frozen | set(evidence) if first <= day <= last)
+    built: frozenset[date] | None = None
+    found = []
+    for day in suspect:
+        if day in gaps:
+            found.append(FrozenSlice(day, evidence.get(day), is_gap=True))
+            continue
+        if day in frozen:
+            found.append(FrozenSlice(day, evidence.get(day), is_gap=False, is_released=True))
+            continue
+        built = _built_days(runtime) if built is None else built
+        if day in built or day <= (runtime.ledger.built_until() or date.min):
+            found.append(FrozenSlice(day, evidence[day], is_gap=False))
+    return found
+
+
+def refuse_frozen_slices(runtime: Runtime, *, first: date, last: date, may_be_released: bool = False) -> None:
+    """Let nobody build days that are released or lost rows.
+
+    Args:
+        may_be_released: Released days are renewed on purpose (`pipelines/marts/reissue.py`).
+
+    Raises:
+        FrozenSliceError: There are some; names the first and the evidence of its deletion.
+    """
+    found = frozen_slices(runtime, first=first, last=last)
+    if may_be_released:
+        found = [each for each in found if not each.is_whole]
+    if found:
+        raise FrozenSliceError(found)
+
+
+def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date, date]]:
+    """First and last day of each run of consecutive days between gaps.
+
+    Args:
+        days: Ascending, without holes.
+    """
+    missing = frozenset(gaps)
+    ranges: list[tuple[date, date]] = []
+    for day in days:
+        if day in missing:
+            continue
+        if ranges and ranges[-1][1] + timedelta(days=1) == day:
+            ranges[-1] = (ranges[-1][0], day)
+        else:
+            ranges.append((day, day))
+    return ranges
+
+
+def _evidence_by_day(runtime: Runtime) -> dict[date, int]:
+    """Slice that a deletion touched → number of the last such deletion."""
+    sources = slice_sources(runtime.contracts)
+    reach = range(-_DAYS_BEFORE, lateness_days(runtime.contracts) + 1)
+    evidence: dict[date, int] = {}
+    for stone in records.tombstones(runtime.ledger):
+        if stone.source in sources:
+            for days in reach:
+                day = stone.event_date - timedelta(days=days)
+                evidence[day] = max(stone.evidence, evidence.get(day, stone.evidence))
+    return evidence
+
+
+def _built_days(runtime: Runtime) -> frozenset[date]:
+    """Days of which there is a slice: Dagster may build ahead of `built_until`."""
+    home = runtime.home
+    if not home.warehouse_path.exists():
+        return frozenset()
+    with closing(connect(tmp=home.tmp)) as connection:
+        attach_database(
+            connection, home.warehouse_path, alias="warehouse", keyring=runtime.keyring, read_only=True
+        )
+        try:
+            rows = connection.execute(
+                "select distinct send_date from warehouse.cubes.cube_campaign_daily"
+            ).fetchall()
+        except duckdb.CatalogException:
+            return frozenset()
+    return frozenset(day for (day,) in rows)

@@ -1,0 +1,249 @@
+"""Asset checks made from the contracts and the manifest: numbers and names in, never a value out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.contract import Contract, Kind, lateness_days
+from pipelines.orchestration.keys import (
+    RETRIES,
+    WRITER_POOL,
+    batches_key,
+    retention_key,
+    store_key,
+    values_stay_inside,
+)
+from pipelines.orchestration.resources import Warehouse
+from pipelines.runtime import Runtime
+from warehouse.ledger.ledger import Part
+from warehouse.store.connection import identifier
+from warehouse.store.inspection import count_rows, damaged_files, written_columns
+from warehouse.store.session import open_session
+
+# Said again on purpose, beside dbt's `minimum_contacts`: a slip there must be caught here.
+MINIMUM_CONTACTS = 11
+# The column of cubes and marts that holds distinct contacts.
+CONTACTS_COLUMN = "audience_contacts"
+
+# Why a file was removed whose rows are in another now.
+_LIVES_ON = ("compacted", "rewritten")
+
+# Events come all the time; exports of tables may come once a week.
+LONGEST_SILENCE = {Kind.EVENT: timedelta(days=2), Kind.ENTITY: timedelta(days=8)}
+# Slices close at midnight and are built the same night.
+LATEST_SLICE = timedelta(days=1)
+
+
+def store_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
+    """Contract, reconciliation and freshness of every store asset."""
+    makers = (_contract_check, _reconciliation_check, _freshness_check)
+    return [make(contract) for contract in contracts.values() for make in makers]
+
+
+def threshold_checks(tables: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
+    """The threshold of every cube and mart that counts contacts.
+
+    Args:
+        tables: Keys `[schema, table]` of tables that have `audience_contacts`.
+    """
+    return [_threshold_check(key) for key in tables]
+
+
+def slices_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """Whether all slices that closed are built."""
+
+    @dg.asset_check(
+        asset=cube,
+        name="freshness",
+        description="All slices that closed are built, the last one within a day.",
+        retry_policy=RETRIES,
+    )
+    def _slices(warehouse: Warehouse) -> dg.AssetCheckResult:
+        runtime = warehouse.runtime
+        with values_stay_inside():
+            built = runtime.ledger.built_until()
+            lateness = lateness_days(runtime.contracts)
+            closed = last_closed_day(warehouse.now(), lateness_days=lateness)
+            days = [d for c in runtime.contracts for d, _ in runtime.ledger.live_days(c)]
+        # Before anything was built, what counts is whether a slice waits.
+        waiting = [day for day in days if day <= closed and (built is None or day > built)]
+        late = bool(waiting) and min(waiting) + LATEST_SLICE <= closed
+        return dg.AssetCheckResult(
+            passed=not late,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "last_closed": str(closed),
+                "built_until": str(built),
+                "days_waiting": len(set(waiting)),
+            },
+        )
+
+    return _slices
+
+
+def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=store_key(contract.source),
+        name="contract",
+        description="The files hold exactly the columns of the contract, in their types.",
+        blocking=True,
+        # In a run that takes files in or deletes, look at what it left.
+        additional_deps=[batches_key(contract.feed), retention_key()],
+        retry_policy=RETRIES,
+    )
+    def _contract(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            return contract_result(warehouse.runtime, contract)
+
+    return _contract
+
+
+def contract_result(runtime: Runtime, contract: Contract) -> dg.AssetCheckResult:
+    """Compare the columns of the live files with the contract's.
+
+    A column too many or of another type is an error; one that older files lack is a warning, for it
+    reads as null.
+    """
+    declared = set(contract.plan.stored_columns())
+    names = {name for name, _ in declared}
+    parts = runtime.ledger.live_parts(contract.source)
+    written = written_columns(runtime.home, keyring=runtime.keyring, parts=parts)
+    undeclared = {name for name, _ in written} - names
+    mistyped = {name for name, _ in written - declared} - undeclared
+    missing = {name for part in parts for name in names - set(part.columns)}
+    wrong = bool(undeclared or mistyped)
+    return dg.AssetCheckResult(
+        passed=not wrong and not missing,
+        severity=dg.AssetCheckSeverity.ERROR if wrong else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "files": len(parts),
+            "columns": len(declared),
+            "undeclared": sorted(undeclared),
+            "other_type": sorted(mistyped),
+            "missing_in_older_files": sorted(missing),
+        },
+    )
+
+
+def _reconciliation_check(contract: Contract) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=store_key(contract.source),
+        name="reconciliation",
+        description="Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them.",
+        blocking=True,
+        additional_deps=[batches_key(contract.feed), retention_key()],
+        retry_policy=RETRIES,
+    )
+    def _reconciliation(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            return reconciliation_result(warehouse.runtime, contract)
+
+    return _reconciliation
+
+
+def reconciliation_result(runtime: Runtime, contract: Contract) -> dg.AssetCheckResult:
+    """Compare what ingestion counted with what the ledger lists and what the files hold.
+
+    That each batch adds up (read = kept + duplicate + dropped + quarantined) is a condition of its
+    commit. This looks at what became of the kept rows since. Files are opened where they are few:
+    entities, and days that changed since they were last closed.
+    """
+    ledger = runtime.ledger
+    outcomes = {c.outcome: 0 for c in ledger.counts()}
+    for count in ledger.counts():
+        if count.source == contract.source:
+            outcomes[count.outcome] += count.rows
+    parts = ledger.live_parts(contract.source)
+    held = [part for part in ledger.held_parts() if part.source == contract.source]
+    damaged = damaged_files(runtime.home, [*parts, *held])
+    fates = ledger.rows_by_fate(contract.source)
+    stored = fates.get("live", 0)
+    # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
+    gone = sum(rows for fate, rows in fates.items() if fate not in ("live", *_LIVES_ON))
+    held_rows = sum(part.rows for part in held)
+    lost = outcomes.get("kept", 0) - stored - gone if contract.kind is Kind.EVENT else 0
+    opened = [] if damaged else _changed(runtime, contract, parts)
+    difference = sum(part.rows for part in opened) - count_rows(
+        runtime.home, keyring=runtime.keyring, parts=opened
+    )
+    return dg.AssetCheckResult(
+        passed=not (lost or difference or damaged),
+        metadata={
+            **{f"rows_{outcome}": rows for outcome, rows in sorted(outcomes.items())},
+            "rows_stored": stored - held_rows,
+            "rows_held": held_rows,
+            "rows_gone": gone,
+            "rows_unaccounted": lost,
+            "rows_differing_in_files": difference,
+            "files_damaged": damaged,
+        },
+    )
+
+
+def _changed(runtime: Runtime, contract: Contract, parts: Sequence[Part]) -> list[Part]:
+    if contract.kind is Kind.ENTITY:
+        return list(parts)
+    dirty = {day for source, day in runtime.ledger.dirty_days() if source == contract.source}
+    return [part for part in parts if part.event_date in dirty]
+
+
+def _freshness_check(contract: Contract) -> dg.AssetChecksDefinition:
+    silence = LONGEST_SILENCE[contract.kind]
+
+    @dg.asset_check(
+        asset=store_key(contract.source),
+        name="freshness",
+        description=f"The feed {contract.feed} has brought a file within {silence.days} days, if ever.",
+        additional_deps=[batches_key(contract.feed), retention_key()],
+        retry_policy=RETRIES,
+    )
+    def _freshness(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            last = warehouse.runtime.ledger.last_arrival(contract.feed)
+            age = warehouse.now() - last if last else timedelta(0)
+        return dg.AssetCheckResult(
+            passed=age <= silence,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"last_arrival": f"{last:%Y-%m-%d %H:%M} UTC" if last else "never"},
+        )
+
+    return _freshness
+
+
+def _threshold_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key,
+        name="threshold",
+        description=f"No row counts fewer than {MINIMUM_CONTACTS} distinct contacts.",
+        blocking=True,
+        pool=WRITER_POOL,
+        retry_policy=RETRIES,
+    )
+    def _threshold(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            return threshold_result(warehouse.runtime, key)
+
+    return _threshold
+
+
+def threshold_result(runtime: Runtime, key: dg.AssetKey) -> dg.AssetCheckResult:
+    """Count the rows of a table whose contacts are too few; one with neither a number nor a code is one.
+
+    Sums of former workspaces are lower bounds, and may be any number.
+    """
+    table = ".".join(identifier(part) for part in ("warehouse", *key.path))
+    flag = f"{CONTACTS_COLUMN}_flag"
+    with open_session(runtime.home, schemas={}, read_only=True) as connection:
+        row = connection.execute(
+            f"select count(*), count(*) filter (case when {CONTACTS_COLUMN} is null "
+            f"then {flag} is distinct from '<k' "
+            f"else {CONTACTS_COLUMN} < ? and {flag} is distinct from '>=' end) from {table}",
+            [MINIMUM_CONTACTS],
+        ).fetchone()
+    rows, below = row or (0, 0)
+    return dg.AssetCheckResult(
+        passed=below == 0,
+        metadata={"rows": rows, "rows_below_threshold": below, "threshold": MINIMUM_CONTACTS},
+    )

@@ -1,0 +1,225 @@
+"""What retention is held to in Dagster: nothing past its window, evidence that is sound, nobody surprised."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from pipelines.declarations.contract import Contract
+from pipelines.orchestration.keys import (
+    RETRIES,
+    WRITER_POOL,
+    batches_key,
+    retention_key,
+    store_key,
+    values_stay_inside,
+)
+from pipelines.orchestration.resources import Warehouse
+from pipelines.retention.apply import plan_retention, slices_of
+from pipelines.retention.verify import prove
+from pipelines.runtime import Runtime
+from warehouse.ledger.ledger import Part
+from warehouse.retention.planner import days_at_risk
+from warehouse.retention.rules import Facts, expired_through
+
+WINDOW_CHECK = "nothing_past_its_window"
+IN_TIME_CHECK = "published_in_time"
+ENDINGS_CHECK = "accounts_ending"
+
+
+def window_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
+    """Of every store asset: that nothing is past its window."""
+    return [_window_check(contract) for contract in contracts.values()]
+
+
+def _window_check(contract: Contract) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=store_key(contract.source),
+        name=WINDOW_CHECK,
+        description="The ledger lists no file that had to be gone before today.",
+        blocking=True,
+        # After what may bring rows, and after what deletes them.
+        additional_deps=[batches_key(contract.feed), retention_key()],
+        retry_policy=RETRIES,
+    )
+    def _nothing_past_its_window(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            return window_result(warehouse.runtime, contract, as_of=warehouse.now())
+
+    return _nothing_past_its_window
+
+
+def window_result(runtime: Runtime, contract: Contract, *, as_of: datetime) -> dg.AssetCheckResult:
+    """Look for files past their window by the ledger alone: what is due today has until midnight.
+
+    Rows within a file, ended accounts and holds are verification's to judge, which reads them.
+    """
+    parts = runtime.ledger.live_parts(contract.source)
+    yesterday = as_of - timedelta(days=1)
+    late = [part for part in parts if _is_past(runtime, contract, part, yesterday)]
+    days = [part.event_date for part in parts if part.event_date is not None]
+    held = [part for part in runtime.ledger.held_parts() if part.source == contract.source]
+    return dg.AssetCheckResult(
+        passed=not late,
+        metadata={
+            "files": len(parts),
+            "files_past_their_window": len(late),
+            "rows_past_their_window": sum(part.rows for part in late),
+            "oldest_day": str(min(days, default="none")),
+            "rows_held": sum(part.rows for part in held),
+        },
+    )
+
+
+def _is_past(runtime: Runtime, contract: Contract, part: Part, at: datetime) -> bool:
+    facts = Facts(versions=runtime.policy.history(), classes=runtime.policy.retention_classes_days)
+    through = expired_through(facts, contract.policy, None, at) or date.min
+    if part.event_date is not None and part.retention_days is not None:
+        by_class = at.date() - timedelta(days=part.retention_days)
+        # Where all have one window, the policy says it: a file may be of an older, longer class.
+        everyone = not runtime.policy.versions[-1].categories[contract.policy].per_workspace
+        return part.event_date <= (max(by_class, through) if everyone else by_class)
+    _, _, month = part.partition.partition("month=")
+    # The first day of the next month, at the latest, is later than every day of a month.
+    return bool(month) and date.fromisoformat(f"{month[:7]}-01") + timedelta(days=31) <= through
+
+
+def in_time_checks(cubes: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
+    """Of every cube: that no slice loses its rows before it is built."""
+    return [_in_time_check(cube) for cube in cubes]
+
+
+def _in_time_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=cube,
+        name=IN_TIME_CHECK,
+        description="No slice that is not built loses its rows within seven days. Deletion does not wait.",
+        additional_deps=[retention_key()],
+        retry_policy=RETRIES,
+    )
+    def _in_time(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            days = unpublished_days(warehouse)
+        return dg.AssetCheckResult(
+            passed=not days, severity=dg.AssetCheckSeverity.WARN, metadata=in_time_metadata(days)
+        )
+
+    return _in_time
+
+
+def verified_check() -> dg.AssetChecksDefinition:
+    """Of the evidence: that it is whole, and that nothing anywhere is past its window."""
+
+    @dg.asset_check(
+        asset=retention_key(),
+        name="verified",
+        description="The chain of evidence is sound; every row of the store, the databases, logs, keys and "
+        "Dagster's own records were looked at, and nothing is past its window.",
+        pool=WRITER_POOL,
+        retry_policy=RETRIES,
+    )
+    def _verified(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            verified = prove(warehouse.runtime, as_of=warehouse.now())
+        return dg.AssetCheckResult(
+            passed=not verified.findings,
+            metadata={
+                "rows": verified.rows,
+                "files": verified.files,
+                "entries_of_evidence": verified.entries,
+                "findings": [str(finding) for finding in verified.findings],
+            },
+        )
+
+    return _verified
+
+
+def unpublished_days(warehouse: Warehouse) -> list[date]:
+    """Days that lose rows within seven days and could be in the cubes, but are not."""
+    runtime, as_of = warehouse.runtime, warehouse.now()
+    return days_at_risk(runtime.ledger, slices_of(runtime, as_of=as_of), as_of=as_of)
+
+
+def in_time_metadata(days: Sequence[date]) -> dict[str, str | int]:
+    """How many days, and which."""
+    listed = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
+    return {"days_at_risk": len(days), **listed}
+
+
+def endings_check() -> dg.AssetChecksDefinition:
+    """Of the evidence: which accounts are about to be deleted."""
+
+    @dg.asset_check(
+        asset=retention_key(),
+        name=ENDINGS_CHECK,
+        description="No account's data is to be deleted within seven days. A warning, not a fault: it says "
+        "whose, by keyed hash, and when; `wasms retention plan` names them.",
+        retry_policy=RETRIES,
+    )
+    def _endings(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            coming = coming_endings(warehouse)
+        return dg.AssetCheckResult(
+            passed=not coming, severity=dg.AssetCheckSeverity.WARN, metadata={"accounts": coming}
+        )
+
+    return _endings
+
+
+def coming_endings(warehouse: Warehouse) -> dict[str, str]:
+    """Subject of each account that is deleted within seven days → the day."""
+    plan = plan_retention(warehouse.runtime, as_of=warehouse.now()).plan
+    return {ending.subject: str(ending.due) for ending in plan.coming_endings}
+
+
+def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
+    """Tells between runs what is about to be deleted."""
+
+    @dg.sensor(
+        name="retention_alarm",
+        minimum_interval_seconds=3600,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Turns a check of the cubes red when slices that are not built are about to lose their "
+        "rows; warns of accounts about to be deleted. Looks once a day, and when slices were built.",
+    )
+    def _alarm(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
+        with values_stay_inside():
+            state = f"{warehouse.now().date()} {warehouse.runtime.ledger.built_until()}"
+            if context.cursor == state:
+                return dg.SensorResult(skip_reason="Nothing has changed since the last look.")
+            days, accounts = unpublished_days(warehouse), coming_endings(warehouse)
+        if days:
+            context.log.error("%d slice(s) from %s on lose their rows and are not built.", len(days), days[0])
+        if accounts:
+            context.log.warning("%d account(s) are about to be deleted.", len(accounts))
+        return dg.SensorResult(
+            skip_reason=f"Within seven days end {len(days)} slice(s) not built, {len(accounts)} account(s).",
+            cursor=state,
+            asset_events=_alarms(cubes, days, accounts),
+        )
+
+    return _alarm
+
+
+def _alarms(
+    cubes: Iterable[dg.AssetKey], days: Sequence[date], accounts: Mapping[str, str]
+) -> list[dg.AssetCheckEvaluation]:
+    """The checks of cubes and evidence as they stand at this moment; red where a job would only warn."""
+    in_time = [
+        dg.AssetCheckEvaluation(
+            asset_key=cube,
+            check_name=IN_TIME_CHECK,
+            passed=not days,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata=in_time_metadata(days),
+        )
+        for cube in cubes
+    ]
+    endings = dg.AssetCheckEvaluation(
+        asset_key=retention_key(),
+        check_name=ENDINGS_CHECK,
+        passed=not accounts,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"accounts": dict(accounts)},
+    )
+    return [*in_time, endings]

@@ -1,0 +1,248 @@
+"""Retention of one warehouse: what is due by policy, settings, endings and holds, and carrying it out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.contract import lateness_days
+from pipelines.declarations.policy import Operational
+from pipelines.marts.account_end import end_in_marts
+from pipelines.marts.frozen import slice_sources
+from pipelines.retention.dagster_records import delete_runs, due_runs
+from pipelines.retention.inputs import data_sets, facts_of
+from pipelines.runtime import Runtime
+from pipelines.sources.inbox import feeds
+from warehouse.errors import ConflictError
+from warehouse.keys.keyring import Purpose
+from warehouse.retention import evidence, records
+from warehouse.retention.apply import Applied, commit_plan, written_plan
+from warehouse.retention.databases import needs_rewrite, rewrite
+from warehouse.retention.errors import PlanError, UnusualAmountError
+from warehouse.retention.files import Windows, due_files, remove_due_files
+from warehouse.retention.guard import unusual
+from warehouse.retention.plan import FileItem, Plan, write_manifest
+from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
+from warehouse.retention.word_counts import due_words, forget_words
+from warehouse.store.housekeeping import sweep
+
+# Kind of the evidence entry that tells what is physically gone.
+FINISHED = "retention finished"
+# Somebody may ingest or compact at the same moment; who loses plans again.
+_ATTEMPTS = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became physical: files unlinked in the store and beside it, keys destroyed."""
+
+    files_unlinked: int = 0
+    files_removed: int = 0
+    keys_destroyed: int = 0
+
+    def __add__(self, other: Self) -> "Finished":
+        return Finished(
+            self.files_unlinked + other.files_unlinked,
+            self.files_removed + other.files_removed,
+            self.keys_destroyed + other.keys_destroyed,
+        )
+
+
+def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
+    """Everything that is due at ``as_of``; changes nothing.
+
+    Raises:
+        UnknownDataSetError: The store holds a data set without a contract.
+        KeyringError, StoreError: A file that must be looked into cannot be read.
+    """
+    inputs = Inputs(
+        facts=facts_of(runtime, as_of=as_of),
+        data_sets=data_sets(runtime.contracts),
+        as_of=as_of,
+        slices=slices_of(runtime, as_of=as_of),
+        rewrites_database=needs_rewrite(runtime.home, runtime.ledger),
+        files=[*_due_files(runtime, as_of), *_due_runs(runtime, as_of), *_due_words(runtime, as_of)],
+    )
+    return make_plan(runtime.home, ledger=runtime.ledger, engine=runtime.engine, inputs=inputs)
+
+
+def slices_of(runtime: Runtime, *, as_of: datetime) -> Slices:
+    """How far the cubes go."""
+    return Slices(
+        sources=slice_sources(runtime.contracts),
+        built_until=runtime.ledger.built_until(),
+        closed_until=last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts)),
+    )
+
+
+def apply_retention(
+    runtime: Runtime, *, as_of: datetime, guarded: bool = False, progress: Progress | None = None
+) -> tuple[Applied, Finished]:
+    """Plan and carry out what is due at ``as_of``; running it again does nothing more.
+
+    Args:
+        guarded: Whether an unusual amount is left to a person: where nobody watches.
+
+    Raises:
+        ClockError: The warehouse has reached a later day.
+        UnusualAmountError: The plan is written down and waits; nothing of it was deleted.
+    """
+    runtime.ledger.advance_clock(as_of)
+    before = finish_pending(runtime)
+    for attempt in range(_ATTEMPTS):
+        planned = plan_retention(runtime, as_of=as_of)
+        if guarded:
+            _guard(runtime, planned.plan)
+        try:
+            applied = apply_planned(runtime, planned, progress=progress)
+        except ConflictError:
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return applied, before + finish_pending(runtime, progress=progress)
+    raise AssertionError
+
+
+def apply_by_hash(
+    runtime: Runtime, prefix: str, *, now: datetime, progress: Progress | None = None
+) -> tuple[Applied, Finished]:
+    """Carry out exactly the plan that was written down under a hash (or its beginning), or refuse.
+
+    Raises:
+        PlanError: There is no such plan, it is of another day, or what is due is not what it lists.
+    """
+    plan_hash, as_of = written_plan(runtime.home.manifests, prefix)
+    if as_of.date() != now.date() or as_of > now:
+        raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
+    runtime.ledger.advance_clock(now)
+    before = finish_pending(runtime)
+    planned = plan_retention(runtime, as_of=as_of)
+    if planned.plan.hash != plan_hash:
+        raise PlanError("What is due has changed since the plan was made")
+    try:
+        applied = apply_planned(runtime, planned, progress=progress)
+    except ConflictError:
+        raise PlanError("What is due changed while the plan was carried out") from None
+    return applied, before + finish_pending(runtime, progress=progress)
+
+
+def apply_planned(runtime: Runtime, planned: Planned, *, progress: Progress | None = None) -> Applied:
+    """Commit the store's part of a plan; `finish_pending` does the rest."""
+    if not planned.plan.is_empty:
+        write_manifest(planned.plan, runtime.home.manifests)
+    return commit_plan(runtime.home, planned, ledger=runtime.ledger, engine=runtime.engine, progress=progress)
+
+
+def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Finished:
+    """Make physical what plans have committed: files, databases, keys. Safe to run at any time.
+
+    Raises:
+        LockedError: Somebody is writing the warehouse file; what is left stays pending.
+    """
+    total = Finished()
+    for work in records.pending(runtime.ledger):
+        swept = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
+        removed = remove_due_files(
+            runtime.home,
+            operational_windows(runtime),
+            _due_files(runtime, work.as_of),
+            as_of=work.as_of,
+            name_key=records.subject_key(runtime.keyring),
+        )
+        removed += delete_runs(
+            runtime.home,
+            _due_runs(runtime, work.as_of),
+            days=_dagster_days(runtime),
+            as_of=min(work.as_of, _machine_clock()),
+        )
+        removed += forget_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=work.as_of)
+        if progress is not None:
+            progress("databases", 0, 1)
+        keys = _end(runtime, work)
+        finished = Finished(swept.files, removed, swept.keys + keys)
+        _note(runtime, work, finished)
+        records.clear_pending(runtime.ledger, [work])
+        total += finished
+    return total
+
+
+def operational_windows(runtime: Runtime) -> Windows:
+    """Windows of everything outside the store."""
+    days = runtime.policy.operational_days
+    return Windows(
+        inbox=runtime.policy.inbox_ttl_days,
+        tmp=days[Operational.TMP],
+        dbt=days[Operational.DBT],
+        compute_logs=days[Operational.COMPUTE_LOGS],
+        manifests=days[Operational.MANIFESTS],
+        feeds=frozenset(feeds(runtime.contracts)),
+        now=_machine_clock(),
+    )
+
+
+def _due_files(runtime: Runtime, as_of: datetime) -> list[FileItem]:
+    key = records.subject_key(runtime.keyring)
+    found = due_files(runtime.home, operational_windows(runtime), as_of=as_of, name_key=key)
+    return [item for _, item in found]
+
+
+def _due_runs(runtime: Runtime, as_of: datetime) -> list[FileItem]:
+    return due_runs(runtime.home, days=_dagster_days(runtime), as_of=min(as_of, _machine_clock()))
+
+
+def _due_words(runtime: Runtime, as_of: datetime) -> list[FileItem]:
+    return due_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=as_of)
+
+
+def _machine_clock() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _dagster_days(runtime: Runtime) -> int:
+    return runtime.policy.operational_days[Operational.DAGSTER_RUNS]
+
+
+def _guard(runtime: Runtime, plan: Plan) -> None:
+    found = unusual(plan, evidence.entries(runtime.ledger))
+    if found is not None:
+        write_manifest(plan, runtime.home.manifests)
+        raise UnusualAmountError(
+            plan.hash, found.rows, median_rows=found.median_rows, most_rows=found.most_rows
+        )
+
+
+def _end(runtime: Runtime, work: records.Pending) -> int:
+    """Let ended workspaces leave the databases, then destroy their keys; return how many."""
+    published = [name for name in work.workspaces if runtime.keyring.has(Purpose.SURROGATE, name)]
+    if published:
+        end_in_marts(runtime, published)
+    elif work.rewrites_database and needs_rewrite(runtime.home, runtime.ledger):
+        rewrite(runtime.home, keyring=runtime.keyring)
+    # Surrogates last: what is in the databases is found by them.
+    doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
+    doomed += [(Purpose.PSEUDONYM, name) for name in work.released]
+    there = [(purpose, name) for purpose, name in doomed if runtime.keyring.has(purpose, name)]
+    for purpose, name in there:
+        runtime.keyring.destroy(purpose, name)
+    return len(there)
+
+
+def _note(runtime: Runtime, work: records.Pending, finished: Finished) -> None:
+    with runtime.ledger.transaction() as connection:
+        evidence.append(
+            connection,
+            key=runtime.keyring.get(Purpose.LEDGER, "evidence"),
+            kind=FINISHED,
+            as_of=work.as_of,
+            body={
+                "plan": work.plan_hash,
+                "files_unlinked": finished.files_unlinked,
+                "files_removed": finished.files_removed,
+                "keys_destroyed": finished.keys_destroyed,
+                "workspaces_ended": len(work.workspaces),
+            },
+        )
+    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)

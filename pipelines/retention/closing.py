@@ -1,0 +1,56 @@
+"""Closing: what is past its window goes, days that no event may reach any more are compacted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.contract import lateness_days
+from pipelines.retention.apply import apply_retention
+from pipelines.runtime import Runtime
+from warehouse.store.compaction import compact_day
+from warehouse.store.housekeeping import Swept, sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What closing did: files compacted, rows deleted, files unlinked, keys destroyed."""
+
+    parts_compacted: int
+    rows_deleted: int
+    files_unlinked: int
+    keys_destroyed: int
+
+
+def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
+    """Delete what is past its window, compact every closed day that changed.
+
+    Running it again does nothing more.
+    """
+    # First, so that nothing that may fail comes before a deletion that is due.
+    applied, finished = apply_retention(runtime, as_of=as_of)
+    compacted, swept = compact_closed_days(runtime, as_of=as_of)
+    return Closed(
+        parts_compacted=compacted,
+        rows_deleted=applied.plan.rows_gone,
+        files_unlinked=finished.files_unlinked + swept.files,
+        keys_destroyed=finished.keys_destroyed + swept.keys,
+    )
+
+
+def compact_closed_days(runtime: Runtime, *, as_of: datetime) -> tuple[int, Swept]:
+    """Compact every closed day that changed; return the files this replaced, and what was unlinked.
+
+    Running it again does nothing more.
+    """
+    generation = runtime.ledger.generation()
+    last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
+    compacted = sum(
+        compact_day(
+            runtime.home, ledger=runtime.ledger, engine=runtime.engine, source=source, day=day, as_of=as_of
+        )
+        for source, day in runtime.ledger.dirty_days()
+        # Quarantine has days too, but nothing reads it often enough to be worth it.
+        if day <= last and source in runtime.contracts
+    )
+    runtime.ledger.clear_dirty_days(until=last, generation=generation)
+    return compacted, sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)

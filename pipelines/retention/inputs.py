@@ -1,0 +1,137 @@
+"""What decides about retention, read from the store: settings, ended accounts, legal holds."""
+
+import hmac
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import polars as pl
+
+from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.policy import QUARANTINE_CATEGORY
+from pipelines.runtime import Runtime
+from warehouse.keys.keyring import Purpose
+from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
+
+QUARANTINE = "_quarantine"
+HOLDS = "privacy__legal_holds"
+SUBSCRIPTIONS = "app__subscriptions"
+_SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
+HOLD_COLUMNS = (*_SCOPE, "expires_at")
+_HOLD_NAME_CHARACTERS = 32
+
+_WORKSPACES = "app__workspaces"
+_SETTINGS = "app__workspace_settings"
+
+
+def facts_of(runtime: Runtime, *, as_of: datetime) -> Facts:
+    """All that decides at ``as_of``, as the store knows it now.
+
+    Settings that begin later are facts already; an account whose end lies ahead has not ended.
+    Read from disk only where files have changed since the last call.
+    """
+    return Facts(
+        versions=runtime.policy.history(),
+        classes=runtime.policy.retention_classes_days,
+        settings=_settings(runtime),
+        ended=_ended(runtime, as_of),
+        holds=_holds(runtime),
+    )
+
+
+def data_sets(contracts: Mapping[str, Contract]) -> dict[str, DataSet]:
+    """What retention needs to know of every data set of the store, quarantine included."""
+    quarantine = DataSet(QUARANTINE, QUARANTINE_CATEGORY, Layout.DAYS)
+    return {name: _data_set(contract) for name, contract in contracts.items()} | {QUARANTINE: quarantine}
+
+
+def hold_name(
+    key: bytes,
+    *,
+    workspace_id: str,
+    hold_id: str,
+    source: str | None,
+    contact_token: str | None,
+    held_from: datetime | None,
+    held_to: datetime | None,
+) -> str:
+    """Keyed hash of a hold and its scope; says nothing about either to whom the key is not known.
+
+    Not of its end: a hold that is extended keeps its name, its rows and their key.
+    """
+    period = (moment.isoformat() if moment else None for moment in (held_from, held_to))
+    parts = (workspace_id, hold_id, source, contact_token, *period)
+    # No part contains the separator, and an open end differs from any value.
+    message = "\x1f".join("-" if part is None else f"={part}" for part in parts)
+    return hmac.digest(key, message.encode(), "sha256").hex()[:_HOLD_NAME_CHARACTERS]
+
+
+def _data_set(contract: Contract) -> DataSet:
+    layout = Layout.BUCKETS
+    if contract.event_time is not None:
+        layout = Layout.DAYS if contract.kind is Kind.EVENT else Layout.MONTHS
+    return DataSet(
+        source=contract.source,
+        category=contract.policy.value,
+        layout=layout,
+        event_time=contract.stored_name(contract.event_time) if contract.event_time else None,
+        columns=frozenset(name for name, _ in contract.plan.stored_columns()),
+        holds=contract.source == HOLDS,
+    )
+
+
+def _settings(runtime: Runtime) -> dict[str, tuple[Setting, ...]]:
+    rows = _rows(runtime, _SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
+    settings: dict[str, list[Setting]] = defaultdict(list)
+    for workspace, valid_from, days in sorted(rows, key=lambda row: row[:2]):
+        settings[workspace].append(Setting(valid_from, days))
+    return {workspace: tuple(history) for workspace, history in settings.items()}
+
+
+def _ended(runtime: Runtime, as_of: datetime) -> dict[str, datetime]:
+    """Workspace → when its account ended: with its last subscription, or deleted before that."""
+    ends: dict[str, list[datetime | None]] = defaultdict(list)
+    columns = ("workspace_id", "ended_at", "deleted_at")
+    for workspace, *moments in _rows(runtime, SUBSCRIPTIONS, columns):
+        ends[workspace].append(min((at for at in moments if at is not None and at <= as_of), default=None))
+    ended = {w: max(at for at in moments if at) for w, moments in ends.items() if None not in moments}
+    for workspace, deleted_at in _rows(runtime, _WORKSPACES, ("workspace_id", "deleted_at")):
+        if deleted_at is not None and deleted_at <= as_of:
+            ended[workspace] = min(deleted_at, ended.get(workspace, deleted_at))
+    return ended
+
+
+def _holds(runtime: Runtime) -> tuple[Hold, ...]:
+    rows = _rows(runtime, HOLDS, HOLD_COLUMNS)
+    key = runtime.keyring.get(Purpose.LEDGER, "hold") if rows else b""
+    holds = (
+        Hold(
+            hold_name(
+                key,
+                workspace_id=workspace,
+                hold_id=hold_id,
+                source=source,
+                contact_token=token,
+                held_from=held_from,
+                held_to=held_to,
+            ),
+            workspace,
+            expires_at,
+            source=source,
+            contact_token=token,
+            held_from=held_from,
+            held_to=held_to,
+        )
+        for workspace, hold_id, source, token, held_from, held_to, expires_at in rows
+    )
+    return tuple(sorted(holds, key=lambda hold: hold.name))
+
+
+def _rows(runtime: Runtime, source: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Rows of a small data set, deletion markers included; none where there is no such contract."""
+    if source not in runtime.contracts:
+        return []
+    schema = runtime.contracts[source].plan.stored_columns()
+    table = runtime.reader.read(source, schema=schema, columns=columns, deleted=True)
+    return cast("pl.DataFrame", pl.from_arrow(table)).rows()

@@ -1,0 +1,86 @@
+"""Proving that nothing is past its window: verification with all that this system knows, and its record."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from anonymizers.tokens import PLATFORM
+from pipelines.declarations.cube import REST, TOTAL
+from pipelines.declarations.policy import Operational
+from pipelines.disclosure.surrogates import workspace_keys_of
+from pipelines.retention.apply import operational_windows
+from pipelines.retention.inputs import data_sets, facts_of
+from pipelines.runtime import Runtime
+from warehouse.keys.keyring import Purpose
+from warehouse.retention import evidence
+from warehouse.retention.account_end import FORMER
+from warehouse.retention.verify import Scope, Verified, verify
+
+Progress = Callable[[str, int, int], None]
+
+
+def prove(runtime: Runtime, *, as_of: datetime, progress: Progress | None = None) -> Verified:
+    """Look at everything, and write into the evidence how much was looked at and found.
+
+    Deletes nothing.
+
+    Raises:
+        LockedError: The warehouse file is being written all the time.
+    """
+    verified = verify(
+        runtime.home,
+        ledger=runtime.ledger,
+        engine=runtime.engine,
+        keyring=runtime.keyring,
+        scope=scope_of(runtime, as_of=as_of),
+        progress=progress,
+    )
+    if not verified.entries or runtime.keyring.has(Purpose.LEDGER, evidence.KEY):
+        _record(runtime, verified, as_of=as_of)
+    return verified
+
+
+def accept_restored_ledger(runtime: Runtime, *, as_of: datetime) -> int | None:
+    """Say in the evidence itself that a restored ledger lost entries; None, and nothing, where none is lost.
+
+    Returns:
+        Number of the entry.
+    """
+    anchor = runtime.home.keys / evidence.ANCHOR
+    with runtime.ledger.transaction() as connection:
+        key = runtime.keyring.get(Purpose.LEDGER, evidence.KEY)
+        seq = evidence.accept_restored(connection, key=key, as_of=as_of, anchor=anchor)
+    if seq is not None:
+        evidence.move_anchor(runtime.ledger, anchor)
+    return seq
+
+
+def scope_of(runtime: Runtime, *, as_of: datetime) -> Scope:
+    """What is promised: policy, settings, endings and holds, as known now."""
+
+    def published_as(workspace: str) -> str | None:
+        return next(iter(workspace_keys_of(runtime.keyring, [workspace])), None)
+
+    return Scope(
+        facts=facts_of(runtime, as_of=as_of),
+        data_sets=data_sets(runtime.contracts),
+        as_of=as_of,
+        windows=operational_windows(runtime),
+        dagster_days=runtime.policy.operational_days[Operational.DAGSTER_RUNS],
+        word_days=runtime.policy.operational_days[Operational.WORD_COUNTS],
+        published_as=published_as,
+        coarse_keys=frozenset({TOTAL, REST, FORMER}),
+        key_names=frozenset({PLATFORM}),
+    )
+
+
+def _record(runtime: Runtime, verified: Verified, *, as_of: datetime) -> None:
+    body = {
+        "findings": len(verified.findings),
+        "rows": verified.rows,
+        "files": verified.files,
+        "entries": verified.entries,
+    }
+    with runtime.ledger.transaction() as connection:
+        key = runtime.keyring.get(Purpose.LEDGER, evidence.KEY)
+        evidence.append(connection, key=key, kind=evidence.VERIFIED, as_of=as_of, body=body)
+    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)

@@ -1,0 +1,49 @@
+"""Closing: what is due goes, whatever else there is; one lateness horizon for all."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+import yaml
+
+from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.contract import load_contracts
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.marts.build import DBT_PROJECT
+from pipelines.retention.closing import close_days
+from pipelines.retention.inputs import QUARANTINE
+from pipelines.runtime import open_runtime
+from pipelines.sources.inbox import feeds
+
+ARRIVED = datetime.fromisoformat("2026-05-01T06:00:00")
+
+
+def test_quarantine_of_several_files_expires_with_the_inbox_and_holds_nothing_up(home, tmp_path):
+    runtime = open_runtime(home)
+    contracts = feeds(runtime.contracts)["whatsapp"]
+    for n in range(2):
+        path = tmp_path / f"{n}.jsonl"
+        path.write_text(f'{{"broken": {n}\n', "utf-8")
+        ingest_file(runtime, path, contracts=contracts, options=Options(as_of=ARRIVED))
+
+    closed = close_days(runtime, as_of=ARRIVED + timedelta(days=10))
+    expired = close_days(runtime, as_of=ARRIVED + timedelta(days=runtime.policy.inbox_ttl_days))
+
+    assert (closed.parts_compacted, closed.rows_deleted) == (0, 0)
+    assert (expired.rows_deleted, expired.files_unlinked) == (2, 2)
+    assert runtime.ledger.live_parts(QUARANTINE) == []
+    assert not list(home.store.rglob("*.parquet"))
+
+
+def test_dbt_looks_as_far_as_the_latest_contract():
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
+
+    assert project["vars"]["lateness_days"] == max(c.lateness_days for c in load_contracts().values())
+
+
+@pytest.mark.parametrize(
+    ("as_of", "closed"),
+    [(datetime(2026, 5, 20, 23, 59), date(2026, 5, 11)), (datetime(2026, 3, 2), date(2026, 2, 21))],
+)
+def test_a_day_closes_after_its_horizon_and_two_more_days(as_of, closed):
+    assert last_closed_day(as_of, lateness_days=7) == closed

@@ -1,0 +1,248 @@
+"""The end of an account in cubes and marts: its rows go, and sums of several stay."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from warehouse.errors import CoarseningError, StoreError
+from warehouse.home import Home
+from warehouse.keys.keyring import KeyStore
+from warehouse.keys.locks import warehouse_lock
+from warehouse.ledger.ledger import Ledger
+from warehouse.publishing.releases import expect_change
+from warehouse.publishing.revisions import SCHEMA as LINES
+from warehouse.store.connection import connect, identifier
+from warehouse.store.session import LOCK_TIMEOUT_S, attach_database
+
+# Sums of ended workspaces may be shown as a group of their own where so many stand behind them (DESIGN 6).
+MINIMUM_FORMER_WORKSPACES = 5
+FORMER = "former"
+# The flag of a sum of which a part is coded.
+LOWER_BOUND = ">="
+# Holds the sums that the group `former` is made from; never published.
+INTERNAL_SCHEMA = "internal"
+
+_CUBES = "cubes"
+_MARTS = "marts"
+_WORKSPACE_KEY = "workspace_key"
+_PATH = ("channel", "message_category", "template_key", "campaign_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Coarsened:
+    """Rows that lost their workspace in cubes, rows that went from marts; slices this changed."""
+
+    cube_rows: int = 0
+    mart_rows: int = 0
+    slices: tuple[tuple[str, date], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cube:
+    """A cube's columns by what becomes of them.
+
+    Attributes:
+        period: The slice.
+        path: What names a node below the workspace; reads `all` in the sums.
+        splits: The free dimension, if there is one.
+        measures: Counts, each with its flag beside it.
+    """
+
+    name: str
+    period: str
+    path: tuple[str, ...]
+    splits: tuple[str, ...]
+    measures: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        return f"warehouse.{_CUBES}.{identifier(self.name)}"
+
+    @property
+    def state(self) -> str:
+        """The sums of ended workspaces, also those too few to be shown."""
+        return f"warehouse.{INTERNAL_SCHEMA}.{identifier(self.name)}"
+
+    @property
+    def cells(self) -> str:
+        return ", ".join(map(identifier, (self.period, *self.splits)))
+
+    @property
+    def sums(self) -> str:
+        """Every measure over several rows; a coded part counts as 0, and the sum is a lower bound."""
+        return ", ".join(
+            f"cast(sum(coalesce({m}, 0)) as bigint) as {m}, "
+            f"max(case when {m} is null or {f} is not null then '{LOWER_BOUND}' end) as {f}"
+            for m, f in ((identifier(m), identifier(f"{m}_flag")) for m in self.measures)
+        )
+
+
+def coarsen(home: Home, *, keyring: KeyStore, workspace_keys: Collection[str]) -> Coarsened:
+    """Take the identity of ended workspaces from cubes and marts; all of it or, on any error, nothing.
+
+    In cubes, the totals of ended workspaces are summed per slice and value of the free dimension. Where at
+    least `MINIMUM_FORMER_WORKSPACES` stand behind a sum it is shown, as the workspace `former`; until then it
+    is kept unpublished, without any workspace. What was below the workspace (campaigns and the like) goes.
+    Rows of the platform and of `other` are cells of their own and stay what they are. Distinct contacts add
+    up, for no contact is the same in two workspaces.
+
+    Marts lose the rows and have to be built anew: until then the ledger says that they are unsound, and
+    nothing is published.
+
+    Running it again changes nothing; with further workspaces it goes on from there. The caller makes
+    sure that no slice in which an ended workspace had a part is built again.
+
+    Args:
+        workspace_keys: Surrogates of the ended workspaces.
+
+    Raises:
+        CoarseningError: Of a column of a cube nothing says what becomes of it.
+        LockedError: Another process has the warehouse file.
+        StoreError: The file could not be changed.
+    """
+    if not workspace_keys or not home.warehouse_path.exists():
+        return Coarsened()
+    ended = sorted(workspace_keys)
+    lock = warehouse_lock(home.locks, timeout_s=LOCK_TIMEOUT_S)
+    with lock, closing(connect(tmp=home.tmp)) as connection:
+        try:
+            attach_database(
+                connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=False
+            )
+            with _transaction(connection):
+                done = coarsen_tables(connection, ended)
+                if done != Coarsened():
+                    # Before the commit, so that marts that do not fit their cubes are never published.
+                    ledger = Ledger(home.ledger_path)
+                    _note_unsound(connection, ledger)
+                    expect_change(ledger, done.slices)
+            connection.execute("detach warehouse")
+        except duckdb.Error as error:
+            reason = f"ended workspaces could not be coarsened ({type(error).__name__})"
+            raise StoreError("warehouse.duckdb", reason) from None
+    return done
+
+
+def coarsen_tables(connection: duckdb.DuckDBPyConnection, ended: Sequence[str]) -> Coarsened:
+    """`coarsen` in the attached database `warehouse`, within the caller's transaction.
+
+    Raises:
+        CoarseningError: Of a column of a cube nothing says what becomes of it.
+    """
+    cubes = [_cube(name, columns) for name, columns in _keyed_tables(connection, _CUBES).items()]
+    marts = [f"warehouse.{_MARTS}.{identifier(name)}" for name in _keyed_tables(connection, _MARTS)]
+    # Earlier lines are for attacks alone; whoever left takes no part in them.
+    for name in _keyed_tables(connection, LINES):
+        _delete(connection, f"warehouse.{LINES}.{identifier(name)}", ended)
+    slices = tuple((cube.name, period) for cube in cubes for period in _periods(connection, cube, ended))
+    return Coarsened(
+        cube_rows=sum(_coarsen_cube(connection, cube, ended) for cube in cubes),
+        mart_rows=sum(_delete(connection, mart, ended) for mart in marts),
+        slices=slices,
+    )
+
+
+def _periods(connection: duckdb.DuckDBPyConnection, cube: _Cube, ended: Sequence[str]) -> list[date]:
+    rows = connection.execute(
+        f"select distinct {identifier(cube.period)} from {cube.table} "
+        f"where {_WORKSPACE_KEY} in (select unnest($ended)) order by all",
+        {"ended": ended},
+    ).fetchall()
+    return [period for (period,) in rows]
+
+
+def _coarsen_cube(connection: duckdb.DuckDBPyConnection, cube: _Cube, ended: Sequence[str]) -> int:
+    """Move the rows of ended workspaces into sums; return how many."""
+    if not _periods(connection, cube, ended):
+        return 0
+    connection.execute(f"create schema if not exists warehouse.{INTERNAL_SCHEMA}")
+    own = (
+        f"select {cube.cells}, count(*) as workspaces, {cube.sums} from {cube.table} "
+        f"where {_WORKSPACE_KEY} in (select unnest($ended)) and level = 'workspace' group by {cube.cells}"
+    )
+    # Not in one statement with the table's first making, which takes no parameters.
+    connection.execute(f"create or replace temp table ended as {own}", {"ended": ended})
+    connection.execute(f"create table if not exists {cube.state} as from temp.ended limit 0")
+    connection.execute(
+        f"create or replace temp table former as select {cube.cells}, "
+        f"cast(sum(workspaces) as bigint) as workspaces, {cube.sums} "
+        f"from (from {cube.state} union all by name from temp.ended) group by {cube.cells}"
+    )
+    connection.execute(f"delete from {cube.state}")
+    connection.execute(f"insert into {cube.state} by name from temp.former")
+    moved = _delete(connection, cube.table, ended)
+    _delete(connection, cube.table, [FORMER])
+    path = "".join(f", 'all' as {identifier(column)}" for column in cube.path)
+    connection.execute(
+        f"insert into {cube.table} by name select * exclude (workspaces), 'workspace' as level, "
+        f"'{FORMER}' as {_WORKSPACE_KEY}{path} from temp.former "
+        f"where workspaces >= {MINIMUM_FORMER_WORKSPACES}"
+    )
+    connection.execute("drop table temp.ended")
+    connection.execute("drop table temp.former")
+    return moved
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str]) -> int:
+    row = connection.execute(
+        f"delete from {table} where {_WORKSPACE_KEY} in (select unnest($keys))", {"keys": keys}
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
+    """What becomes of each column.
+
+    Raises:
+        CoarseningError: Of some it cannot be said.
+    """
+    periods = [column for column, type_ in columns.items() if type_ == "DATE"]
+    measures = tuple(column for column, type_ in columns.items() if type_ == "BIGINT")
+    flags = {f"{measure}_flag" for measure in measures}
+    texts = [column for column, type_ in columns.items() if type_ == "VARCHAR" and column not in flags]
+    path = tuple(column for column in texts if column in _PATH)
+    splits = tuple(column for column in texts if column not in (*_PATH, _WORKSPACE_KEY, "level"))
+    known = {*periods, *measures, *flags, *path, *splits[:1], _WORKSPACE_KEY, "level"}
+    # A second free text may name somebody, and a number that is no count has no sum.
+    doubtful = sorted((set(columns) ^ known) or (set() if len(periods) == 1 else {"the period"}))
+    if doubtful:
+        raise CoarseningError(name, doubtful)
+    return _Cube(name, periods[0], path, splits, measures)
+
+
+def _keyed_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, dict[str, str]]:
+    """Tables of a schema that name workspaces: columns and their types, by name."""
+    listed = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = 'warehouse' and schema_name = ? and (schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'warehouse') "
+        "order by table_name, column_index",
+        [schema],
+    ).fetchall()
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, type_ in listed:
+        tables.setdefault(table, {})[column] = type_
+    return {table: columns for table, columns in tables.items() if _WORKSPACE_KEY in columns}
+
+
+def _note_unsound(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    """Call all marts unsound until they are built again, those too that have no workspaces in them."""
+    tables = connection.execute(
+        "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = ?",
+        [_MARTS],
+    ).fetchall()
+    ledger.set_unsound_marts(ledger.unsound_marts() | {name for (name,) in tables})
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")

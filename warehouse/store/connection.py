@@ -1,0 +1,105 @@
+"""In-memory DuckDB connections that can read and write encrypted Parquet."""
+
+import base64
+from collections.abc import Iterable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import duckdb
+
+from warehouse.keys.keyring import KeyStore, Purpose
+
+
+class Engine:
+    """One in-memory database per process and warehouse; work is done on cursors of it.
+
+    Loading the encryption library takes longer than ingesting a small file, so it is loaded once.
+    """
+
+    def __init__(self, tmp: Path, keyring: KeyStore) -> None:
+        self._tmp = tmp
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._added: dict[str, bytes] = {}
+        self.keyring = keyring
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own, with its own temporary tables; the caller closes it."""
+        if self._connection is None:
+            self._connection = connect(tmp=self._tmp)
+        return self._connection.cursor()
+
+    def release(self) -> None:
+        """Give back the memory; the next cursor starts anew."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._added.clear()
+
+    def add_keys(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+        """Make Parquet keys known to all cursors, those that are not yet.
+
+        Raises:
+            KeyringError: One of them does not exist.
+        """
+        keys = {name: self.keyring.find(Purpose.PARQUET, name) for name in set(names)}
+        new = {name: key for name, key in keys.items() if self._added.get(name) != key}
+        add_parquet_keys(connection, self.keyring, new)
+        self._added |= new
+
+
+def connect(*, tmp: Path, memory_limit: str = "600MB", threads: int = 1) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database; what spills to ``tmp`` is encrypted under a key of its own.
+
+    Args:
+        threads: A second one costs a quarter more CPU, and gains time on millions of rows only.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "temp_directory": str(tmp),
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "allow_unsigned_extensions": False,
+            "autoinstall_known_extensions": False,
+        },
+    )
+    prepare(connection)
+    return connection
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the encryption library and set what every connection of this project has in common.
+
+    DuckDB writes encrypted files only with the OpenSSL of its signed httpfs extension, which comes
+    from a Python package: nothing is downloaded.
+    """
+    package = (
+        files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    )
+    with as_file(package) as path:
+        connection.execute(f"load {quoted(str(path))}")
+    connection.execute("set temp_file_encryption = true")
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set preserve_insertion_order = true")
+    connection.execute("set enable_progress_bar = false")
+
+
+def add_parquet_keys(connection: duckdb.DuckDBPyConnection, keyring: KeyStore, names: Iterable[str]) -> None:
+    """Make Parquet keys known to a connection (and its cursors); they stay in its memory.
+
+    Raises:
+        KeyringError: One of them does not exist.
+    """
+    for name in sorted(set(names)):
+        key = base64.b64encode(keyring.find(Purpose.PARQUET, name)).decode()
+        connection.execute(f"pragma add_parquet_key({quoted(name)}, {quoted(key)})")
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,89 @@
+"""A session: one connection that sees the store as views and the warehouse file, keys in memory only."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from warehouse.home import Home
+from warehouse.keys.keyring import KeyRing, KeyStore, Purpose
+from warehouse.keys.locks import reader_lease, warehouse_lock
+from warehouse.ledger.ledger import Ledger
+from warehouse.store.connection import add_parquet_keys, connect, prepare, quoted
+from warehouse.store.views import Schema, create_views
+
+LOCK_TIMEOUT_S = 600.0
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    home: Home,
+    keyring: KeyStore,
+    schemas: Mapping[str, Schema],
+    read_only: bool = False,
+) -> None:
+    """Make the store visible as `memory.store.<data set>` and the encrypted file as `warehouse`.
+
+    The caller holds the warehouse lock and a reader lease for as long as it uses the connection.
+
+    Raises:
+        KeyringError: A key of a live file is missing; nothing is shown rather than a part of it.
+    """
+    prepare(connection)
+    parts = Ledger(home.ledger_path).live_parts()
+    add_parquet_keys(connection, keyring, (part.key_name for part in parts if part.source in schemas))
+    create_views(connection, parts, data=home.data, schemas=schemas)
+    attach_database(connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=read_only)
+
+
+def attach_database(
+    connection: duckdb.DuckDBPyConnection, path: Path, *, alias: str, keyring: KeyStore, read_only: bool
+) -> None:
+    """Attach a DuckDB file encrypted with AES-256-GCM, made if it does not exist.
+
+    Raises:
+        KeyringError: The file is there and its key is not.
+    """
+    # A key that is lost is never made anew: what is there could not be read with it.
+    find = keyring.find if path.exists() else keyring.get
+    key = find(Purpose.DATABASE, "warehouse").hex()
+    options = "read_only, " if read_only else ""
+    connection.execute(
+        f"attach if not exists {quoted(str(path))} as {alias} "
+        f"({options}encryption_key {quoted(key)}, encryption_cipher 'GCM')"
+    )
+
+
+@contextmanager
+def leases(home: Home, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold what a session needs: the warehouse file for itself, and the store's present files on disk."""
+    with ExitStack() as stack:
+        stack.enter_context(warehouse_lock(home.locks, timeout_s=timeout_s))
+        stack.enter_context(reader_lease(home.locks, Ledger(home.ledger_path).generation()))
+        yield
+
+
+@contextmanager
+def open_session(
+    home: Home,
+    *,
+    schemas: Mapping[str, Schema],
+    read_only: bool = False,
+    memory_limit: str = "2GB",
+    threads: int = 1,
+    timeout_s: float = LOCK_TIMEOUT_S,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection over store and warehouse; see `attach`.
+
+    Raises:
+        LockedError: Another process has the warehouse file.
+    """
+    with leases(home, timeout_s=timeout_s):
+        connection = connect(tmp=home.tmp, memory_limit=memory_limit, threads=threads)
+        try:
+            attach(connection, home=home, keyring=KeyRing(home.keys), schemas=schemas, read_only=read_only)
+            yield connection
+        finally:
+            connection.close()
