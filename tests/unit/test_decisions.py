@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sync import project_root
+from pipelines.codegen.sync import project_root
 
 FOLDER = project_root() / "docs/decisions"
 RECORDS = sorted(FOLDER.glob("[0-9]*.md"))
