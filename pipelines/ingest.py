@@ -16,13 +16,14 @@ import polars as pl
 
 from pipelines.contract import Contract
 from pipelines.errors import PipelineError
-from pipelines.loading import Batch, Options, Progress, feed_of
+from pipelines.loading import Batch, Options, feed_of
 from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch, read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keyring import Purpose
 from warehouse.ledger import Count, Part
+from warehouse.progress import Progress, silent
 from warehouse.reading import read_parts
 from warehouse.store import DryRunDone, writing
 
@@ -60,7 +61,7 @@ def ingest_file(
     *,
     contracts: Sequence[Contract],
     options: Options,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Ingest one file of one feed; unlink it once its rows are committed and add up.
 
@@ -68,7 +69,7 @@ def ingest_file(
 
     Args:
         contracts: All contracts of the file's feed.
-        progress: Called with the number of rows read since the last call.
+        progress: Told of rows read, whose total is not known.
 
     Raises:
         PipelineError, AnonymizerError, WarehouseError: Nothing was committed, the file stays.
@@ -92,7 +93,7 @@ def _ingest(
     feed: str,
     contracts: Sequence[Contract],
     options: Options,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Ingested:
     content_hash = _content_hash(path, key=runtime.keyring.get(Purpose.LEDGER, "content"), feed=feed)
     batch_id = content_hash[:16]
@@ -155,7 +156,7 @@ def _load(
     content_hash: str,
     full: bool = False,
     replaces: Sequence[Part] = (),
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
     for attempt in range(1, MOST_READINGS + 1):
@@ -188,7 +189,7 @@ def _load_once(
     content_hash: str,
     *,
     full: bool,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Sequence[Count]:
     batch_id = content_hash[:16]
     try:

@@ -27,13 +27,12 @@ from warehouse.entities import EntitySet, EntityWriter, Keeping
 from warehouse.errors import ConflictError
 from warehouse.keyring import Purpose
 from warehouse.ledger import Count, Part
+from warehouse.progress import Progress
 from warehouse.retention.rules import active_holds
 from warehouse.store import EventSet, StoreWriter, commit_batch
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(hours=24)
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Batch:
         writer: StoreWriter,
         content_hash: str,
         *,
-        progress: Progress | None,
+        progress: Progress,
     ) -> list[Count]:
         for batch in parsed:
             self._quarantine_rejected(batch, writer)
@@ -134,7 +133,7 @@ class Batch:
         content_hash: str,
         *,
         full: bool,
-        progress: Progress | None,
+        progress: Progress,
     ) -> list[Count]:
         (contract,) = self._contracts.values()
         runtime = self._runtime
@@ -361,11 +360,10 @@ class Batch:
         )
         writer.append(EventSet(QUARANTINE, QUARANTINE_CATEGORY, id_column=None), rows.to_arrow())
 
-    def _note(self, batch: ParsedBatch, progress: Progress | None) -> None:
+    def _note(self, batch: ParsedBatch, progress: Progress) -> None:
         self.unknown.update(batch.unknown)
         self.masked.update(batch.masked)
-        if progress is not None:
-            progress(batch.rows_read)
+        progress("rows", sum(self.rows_read.values()), None)
 
     def _counts(self) -> list[Count]:
         return [Count(source, outcome, reason, n) for (source, outcome, reason), n in self.outcomes.items()]
