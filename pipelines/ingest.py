@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import polars as pl
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.contract import Contract
 from pipelines.errors import PipelineError
@@ -147,6 +148,7 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
     return [b"".join(pieces) for pieces in whole["payload"].to_list()]
 
 
+@retry(retry=retry_if_exception_type(RulesChangedError), stop=stop_after_attempt(MOST_READINGS), reraise=True)
 def _load(
     runtime: Runtime,
     parse: Callable[[], Iterable[ParsedBatch]],
@@ -159,27 +161,23 @@ def _load(
     progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    for attempt in range(1, MOST_READINGS + 1):
-        batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
-        try:
-            counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
-        except RulesChangedError:
-            batch.forget_keys()
-            if attempt == MOST_READINGS:
-                raise
-            continue
-        return Ingested(
-            batch_id=content_hash[:16],
-            feed=feed_of(contracts),
-            status="dry run" if options.dry_run else "committed",
-            rows_read=sum(batch.rows_read.values()),
-            counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
-            unknown=dict(batch.unknown),
-            masked=dict(batch.masked),
-            redacted=dict(batch.redacted),
-            days={source: frozenset(days) for source, days in batch.days.items()},
-        )
-    raise AssertionError  # the loop returns or raises
+    batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
+    try:
+        counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
+    except RulesChangedError:
+        batch.forget_keys()
+        raise
+    return Ingested(
+        batch_id=content_hash[:16],
+        feed=feed_of(contracts),
+        status="dry run" if options.dry_run else "committed",
+        rows_read=sum(batch.rows_read.values()),
+        counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
+        unknown=dict(batch.unknown),
+        masked=dict(batch.masked),
+        redacted=dict(batch.redacted),
+        days={source: frozenset(days) for source, days in batch.days.items()},
+    )
 
 
 def _load_once(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
 from pipelines.contract import lateness_days
 from pipelines.dagster_windows import delete_runs, due_runs
 from pipelines.endings import end_in_marts
@@ -90,18 +92,16 @@ def apply_retention(
     """
     runtime.ledger.advance_clock(as_of)
     before = finish_pending(runtime)
-    for attempt in range(_ATTEMPTS):
-        planned = plan_retention(runtime, as_of=as_of)
-        if guarded:
-            _guard(runtime, planned.plan)
-        try:
-            applied = apply_planned(runtime, planned, progress=progress)
-        except ConflictError:
-            if attempt + 1 == _ATTEMPTS:
-                raise
-        else:
-            return applied, before + finish_pending(runtime, progress=progress)
-    raise AssertionError
+    applied = _plan_and_apply(runtime, as_of=as_of, guarded=guarded, progress=progress)
+    return applied, before + finish_pending(runtime, progress=progress)
+
+
+@retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), reraise=True)
+def _plan_and_apply(runtime: Runtime, *, as_of: datetime, guarded: bool, progress: Progress) -> Applied:
+    planned = plan_retention(runtime, as_of=as_of)
+    if guarded:
+        _guard(runtime, planned.plan)
+    return apply_planned(runtime, planned, progress=progress)
 
 
 def apply_by_hash(
