@@ -1,7 +1,7 @@
 """The main job: what lies in the inbox becomes published marts, in the order in which it arrived."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -23,11 +23,10 @@ from pipelines.retention.closing import Closed, close_days
 from pipelines.runtime import Runtime
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from warehouse.errors import WarehouseError
+from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
 from warehouse.retention import records
 from warehouse.retention.plan import GONE
-
-Stage = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ def run(
     options: Options,
     from_day: date | None = None,
     to_day: date | None = None,
-    stage: Stage | None = None,
+    progress: Progress = silent,
 ) -> RunSummary:
     """Ingest by arrival day, build the slices that closed, publish, expire.
 
@@ -68,9 +67,7 @@ def run(
 
     Args:
         from_day, to_day: Arrival days to take, both inclusive; None = all that waits.
-        stage: Called with a name, done and total.
     """
-    tell = stage or (lambda _name, _done, _total: None)
     contracts = feeds(runtime.contracts)
     waiting = _waiting(runtime, from_day, to_day)
     summary = RunSummary()
@@ -80,9 +77,9 @@ def run(
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, runtime.ledger.clock() or clock)
         if _may_lose_unbuilt_days(runtime, clock) and plan_retention(runtime, as_of=clock).plan.gaps:
-            _build(runtime, clock, summary, tell)
+            _build(runtime, clock, summary, progress)
         for landed in group:
-            tell("ingest", done, len(waiting))
+            progress("ingest", done, len(waiting))
             with summary.timed(f"ingest {landed.feed}"):
                 try:
                     result = ingest_file(
@@ -99,9 +96,9 @@ def run(
             done += 1
         with summary.timed("close"):
             summary.closed.append(close_days(runtime, as_of=clock))
-    tell("ingest", done, len(waiting))
+    progress("ingest", done, len(waiting))
     runtime.ledger.advance_clock(options.as_of)
-    _build(runtime, options.as_of, summary, tell)
+    _build(runtime, options.as_of, summary, progress)
     # Before the first day has closed there is nothing to publish.
     if runtime.home.warehouse_path.exists():
         with summary.timed("publish"):
@@ -164,25 +161,25 @@ def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> list[tuple[date, dat
     return without_gaps(days, (gap.event_date for gap in records.gaps(runtime.ledger)))
 
 
-def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) -> None:
+def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, progress: Progress) -> None:
     """Build every closed slice that is not built yet and is no gap."""
     ranges = unbuilt_slices(runtime, as_of=as_of)
     if not ranges:
         return
     total = sum((last - first).days + 1 for first, last in ranges)
     done = 0
-    tell("build", done, total)
+    progress("build", done, total)
     # Ingestion and dbt take turns, so that the memory of one is enough.
     runtime.engine.release()
     while ranges:
         first, last = ranges[0]
 
-        def progress(built: int, _total: int, before: int = done) -> None:
-            tell("build", min(before + built, total), total)
+        def of_all(stage: str, built: int, _total: int | None, before: int = done) -> None:
+            progress(stage, min(before + built, total), total)
 
         try:
             with summary.timed("build"):
-                build(runtime, from_day=first, to_day=last, progress=progress)
+                build(runtime, from_day=first, to_day=last, progress=of_all)
         except FrozenSliceError:
             # Another run may have built and released some of them meanwhile.
             if (left := unbuilt_slices(runtime, as_of=as_of)) == ranges:
@@ -192,7 +189,7 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         runtime.ledger.set_built_until(last)
         summary.slices.append((first, last))
         done += (last - first).days + 1
-        tell("build", done, total)
+        progress("build", done, total)
         ranges = ranges[1:]
 
 

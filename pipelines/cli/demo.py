@@ -77,7 +77,7 @@ def demo(
             world.last_arrival_day + timedelta(days=CLOSING_MARGIN_DAYS + 1), datetime.min.time()
         )
         summary = run_pipeline(
-            runtime, options=Options(as_of=max(as_of, runtime.ledger.clock() or as_of)), stage=stage
+            runtime, options=Options(as_of=max(as_of, runtime.ledger.clock() or as_of)), progress=stage
         )
     OUT.print(
         f"Generated {world.messages:,} messages of {world.workspaces} workspaces to {world.contacts:,} "

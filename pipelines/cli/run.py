@@ -41,7 +41,7 @@ def run(
             options=Options(as_of=at, keep=keep),
             from_day=first,
             to_day=last,
-            stage=stage,
+            progress=stage,
         )
     quarantined = print_summary(summary.ingested)
     print_run(summary)

@@ -1,9 +1,10 @@
 """Recognizers that a site adds to those of `text.yml`; the only reader of `recognizers.yml`."""
 
 import logging
+from collections.abc import Sequence
+from functools import partial
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
@@ -38,30 +39,22 @@ def text_settings(home: Home) -> TextSettings:
     """
     path = home.recognizers_path
     try:
-        declared: object = strict_yaml.load(path.read_text("utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return load_settings()
     except OSError as error:
         raise RecognizersError(path, [f"not readable ({error.strerror})"]) from None
-    except UnicodeDecodeError:
-        raise RecognizersError(path, ["not UTF-8"]) from None
-    except yaml.YAMLError as error:
-        raise RecognizersError(path, strict_yaml.problems(error)) from None
-    except (ValueError, RecursionError):  # a date of the thirteenth month; lists in lists in lists
-        raise RecognizersError(path, ["not plain YAML"]) from None
-    try:
-        site = _SiteRecognizers.model_validate(declared)
-    except ValidationError as error:
-        raise RecognizersError(path, _problems(error, declared)) from None
+    declared = strict_yaml.load(text, failure=partial(RecognizersError, path))
+
+    def invalid(problems: Sequence[str]) -> RecognizersError:
+        return RecognizersError(path, [_named(problem, declared) for problem in problems])
+
+    site = strict_yaml.validate(declared, _SiteRecognizers, failure=invalid)
     return load_settings().with_recognizers(site.recognizers)
 
 
-def _problems(error: ValidationError, declared: object) -> list[str]:
-    """As `strict_yaml.problems`, with the names of recognizers beside their numbers."""
-    return [_named(problem, declared) for problem in strict_yaml.problems(error)]
-
-
 def _named(problem: str, declared: object) -> str:
+    """Put the name of a recognizer beside its number."""
     place, _, reason = problem.partition(": ")
     match place.split("."):
         case ["recognizers", number, *rest] if number.isdecimal():

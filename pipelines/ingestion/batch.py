@@ -12,6 +12,7 @@ from typing import cast
 
 import polars as pl
 import pyarrow as pa
+from tenacity import retry, retry_if_exception_type
 
 from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.tokens import PLATFORM
@@ -25,7 +26,8 @@ from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Count, Part
+from warehouse.ledger.ledger import Count, Merge, Part
+from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds
 from warehouse.store.entities import EntitySet, EntityWriter, HoldSql
@@ -33,8 +35,6 @@ from warehouse.store.parts import EventSet, StoreWriter, commit_batch
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(hours=24)
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Batch:
         writer: StoreWriter,
         content_hash: str,
         *,
-        progress: Progress | None,
+        progress: Progress,
     ) -> list[Count]:
         for batch in parsed:
             self._quarantine_rejected(batch, writer)
@@ -113,20 +113,7 @@ class Batch:
                 if safe is not None:
                     writer.append(EventSet(source, contract.policy.value), safe)
             self._note(batch, progress)
-        return commit_batch(
-            writer,
-            self._runtime.ledger,
-            as_of=self._options.as_of,
-            feed=self._feed,
-            content_hash=content_hash,
-            rows_read=self.rows_read,
-            counts=self._counts(),
-            uncounted=frozenset({QUARANTINE}),
-            removed=self._replaces,
-            epoch=self._reference.epoch,
-            dry_run=self._options.dry_run,
-            also=self._counted(),
-        )
+        return self._commit(writer, content_hash)
 
     def load_entities(
         self,
@@ -135,7 +122,7 @@ class Batch:
         content_hash: str,
         *,
         full: bool,
-        progress: Progress | None,
+        progress: Progress,
     ) -> list[Count]:
         (contract,) = self._contracts.values()
         runtime = self._runtime
@@ -155,44 +142,50 @@ class Batch:
                     if safe is not None:
                         entities.append(safe)
                 self._note(batch, progress)
-            counted = self._counted()
-            while True:
-                # Before the holds are read: one that comes after this is a conflict.
-                snapshot = runtime.ledger.generation()
-                merge = entities.merge(
-                    full=full,
-                    allow_shrink=self._options.allow_shrink,
-                    spared=self._ended,
-                    keeping=self._keeping(contract),
-                )
-                merge = replace(
-                    merge,
-                    snapshot=min(snapshot, merge.snapshot),
-                    watched=merge.watched | {(HOLDS, "")},
-                )
-                try:
-                    counts = commit_batch(
-                        writer,
-                        runtime.ledger,
-                        as_of=self._options.as_of,
-                        feed=self._feed,
-                        content_hash=content_hash,
-                        rows_read=self.rows_read,
-                        counts=[*self._counts(), *merge.counts],
-                        uncounted=frozenset({QUARANTINE}),
-                        merge=merge,
-                        removed=self._replaces,
-                        epoch=self._reference.epoch,
-                        dry_run=self._options.dry_run,
-                        also=counted,
-                    )
-                except ConflictError:
-                    continue
-                else:
-                    committed = True
-                    return counts
+            counts = self._commit_merged(entities, contract, writer, content_hash, full=full)
+            committed = True
         finally:
             entities.close(committed=committed)
+        return counts
+
+    @retry(retry=retry_if_exception_type(ConflictError))
+    def _commit_merged(
+        self,
+        entities: EntityWriter,
+        contract: Contract,
+        writer: StoreWriter,
+        content_hash: str,
+        *,
+        full: bool,
+    ) -> list[Count]:
+        """Merge with what is live and commit; again after each batch that came between."""
+        # Before the holds are read: one that comes after this is a conflict.
+        snapshot = self._runtime.ledger.generation()
+        merge = entities.merge(
+            full=full,
+            allow_shrink=self._options.allow_shrink,
+            spared=self._ended,
+            keeping=self._keeping(contract),
+        )
+        merge = replace(merge, snapshot=min(snapshot, merge.snapshot), watched=merge.watched | {(HOLDS, "")})
+        return self._commit(writer, content_hash, merge)
+
+    def _commit(self, writer: StoreWriter, content_hash: str, merge: Merge | None = None) -> list[Count]:
+        return commit_batch(
+            writer,
+            self._runtime.ledger,
+            as_of=self._options.as_of,
+            feed=self._feed,
+            content_hash=content_hash,
+            rows_read=self.rows_read,
+            counts=[*self._counts(), *(merge.counts if merge else ())],
+            uncounted=frozenset({QUARANTINE}),
+            merge=merge,
+            removed=self._replaces,
+            epoch=self._reference.epoch,
+            dry_run=self._options.dry_run,
+            also=self._counted(),
+        )
 
     def _safe_rows(
         self, contract: Contract, table: pa.Table, batch: ParsedBatch, writer: StoreWriter
@@ -363,11 +356,10 @@ class Batch:
         )
         writer.append(EventSet(QUARANTINE, QUARANTINE_CATEGORY, id_column=None), rows.to_arrow())
 
-    def _note(self, batch: ParsedBatch, progress: Progress | None) -> None:
+    def _note(self, batch: ParsedBatch, progress: Progress) -> None:
         self.unknown.update(batch.unknown)
         self.masked.update(batch.masked)
-        if progress is not None:
-            progress(batch.rows_read)
+        progress("rows", sum(self.rows_read.values()), None)
 
     def _counts(self) -> list[Count]:
         return [Count(source, outcome, reason, n) for (source, outcome, reason), n in self.outcomes.items()]

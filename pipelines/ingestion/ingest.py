@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import cast
 
 import polars as pl
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Batch, Options, Progress, feed_of
+from pipelines.ingestion.batch import Batch, Options, feed_of
 from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch, read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.ledger import Count, Part
+from warehouse.progress import Progress, silent
 from warehouse.store.parts import DryRunDone, writing
 from warehouse.store.reading import read_parts
 
@@ -60,7 +62,7 @@ def ingest_file(
     *,
     contracts: Sequence[Contract],
     options: Options,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Ingest one file of one feed; unlink it once its rows are committed and add up.
 
@@ -68,7 +70,7 @@ def ingest_file(
 
     Args:
         contracts: All contracts of the file's feed.
-        progress: Called with the number of rows read since the last call.
+        progress: Told of rows read, whose total is not known.
 
     Raises:
         PipelineError, AnonymizerError, WarehouseError: Nothing was committed, the file stays.
@@ -92,7 +94,7 @@ def _ingest(
     feed: str,
     contracts: Sequence[Contract],
     options: Options,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Ingested:
     content_hash = _content_hash(path, key=runtime.keyring.get(Purpose.LEDGER, "content"), feed=feed)
     batch_id = content_hash[:16]
@@ -146,6 +148,7 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
     return [b"".join(pieces) for pieces in whole["payload"].to_list()]
 
 
+@retry(retry=retry_if_exception_type(RulesChangedError), stop=stop_after_attempt(MOST_READINGS), reraise=True)
 def _load(
     runtime: Runtime,
     parse: Callable[[], Iterable[ParsedBatch]],
@@ -155,30 +158,26 @@ def _load(
     content_hash: str,
     full: bool = False,
     replaces: Sequence[Part] = (),
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    for attempt in range(1, MOST_READINGS + 1):
-        batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
-        try:
-            counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
-        except RulesChangedError:
-            batch.forget_keys()
-            if attempt == MOST_READINGS:
-                raise
-            continue
-        return Ingested(
-            batch_id=content_hash[:16],
-            feed=feed_of(contracts),
-            status="dry run" if options.dry_run else "committed",
-            rows_read=sum(batch.rows_read.values()),
-            counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
-            unknown=dict(batch.unknown),
-            masked=dict(batch.masked),
-            redacted=dict(batch.redacted),
-            days={source: frozenset(days) for source, days in batch.days.items()},
-        )
-    raise AssertionError  # the loop returns or raises
+    batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
+    try:
+        counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
+    except RulesChangedError:
+        batch.forget_keys()
+        raise
+    return Ingested(
+        batch_id=content_hash[:16],
+        feed=feed_of(contracts),
+        status="dry run" if options.dry_run else "committed",
+        rows_read=sum(batch.rows_read.values()),
+        counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
+        unknown=dict(batch.unknown),
+        masked=dict(batch.masked),
+        redacted=dict(batch.redacted),
+        days={source: frozenset(days) for source, days in batch.days.items()},
+    )
 
 
 def _load_once(
@@ -188,7 +187,7 @@ def _load_once(
     content_hash: str,
     *,
     full: bool,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Sequence[Count]:
     batch_id = content_hash[:16]
     try:

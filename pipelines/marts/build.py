@@ -21,6 +21,7 @@ from pipelines.marts.frozen import refuse_frozen_slices, slice_sources
 from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.progress import Progress, silent
 from warehouse.retention import records
 from warehouse.store.connection import connect, quoted
 from warehouse.store.session import attach_database, leases
@@ -48,8 +49,6 @@ _PASSED = ("success", "pass", "warn", "no-op")
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
-
-Progress = Callable[[int, int], None]
 
 
 class MartsError(PipelineError):
@@ -92,7 +91,7 @@ def build(
     from_day: date,
     to_day: date,
     select: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     is_renewal: bool = False,
 ) -> BuildSummary:
     """Build cubes, some days at a time, and the marts over them, and test what is new in both.
@@ -105,7 +104,7 @@ def build(
         to_day: Last send day, inclusive; its slice is closed (`last_closed_day`). Before ``from_day``: no
             slice is built, but all tables exist afterwards.
         select: dbt selection; None = everything.
-        progress: Called with slices done and in all.
+        progress: Told of days built.
         is_renewal: Released days are built again on purpose (`pipelines/marts/reissue.py`).
 
     Raises:
@@ -129,7 +128,7 @@ def build(
             rows=_rows_by_day(runtime),
             most_rows=ModelSql().variables["rows_at_once"],
         )
-        tell = progress if progress and days else lambda *_: None
+        tell = progress if days else silent
         with _sound_afterwards(runtime) as summaries:
             done = 0
             for chunk in chunks:
@@ -141,7 +140,7 @@ def build(
                     _note_project(runtime)
                     has_views = True
                 done += more
-                tell(done, days)
+                tell("build", done, days)
     return replace(_together(summaries), days=days)
 
 
@@ -432,7 +431,7 @@ def _on_model(before: int, days: int, total: int, progress: Progress) -> Callabl
 
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":
-            progress(before + days * event.data.index // event.data.total, total)
+            progress("build", before + days * event.data.index // event.data.total, total)
 
     return on_event
 

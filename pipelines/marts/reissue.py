@@ -5,10 +5,8 @@ its reason. Two lines are two answers about nearly the same people, so a row sta
 in it changes by at least k, and both lines are attacked together before the new one is published.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
@@ -18,6 +16,7 @@ from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, frozen_slices
 from pipelines.marts.release import release_and_publish
 from pipelines.runtime import Runtime
+from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
 from warehouse.publishing.releases import Key, released, thawed
 from warehouse.publishing.revisions import keep, lines_in_force, take_back
@@ -25,8 +24,6 @@ from warehouse.store.session import open_session
 
 # Each line is one more answer about nearly the same people.
 MOST_LINES = 3
-
-Progress = Callable[[str, int, int], None]
 
 
 class RenewalError(PipelineError):
@@ -83,7 +80,7 @@ def renew_release(
     first: date,
     last: date,
     why: str,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Renewal:
     """Build released slices again, attack old and new together, and publish.
 
@@ -91,7 +88,6 @@ def renew_release(
 
     Args:
         why: The reason, which stays on record; it must not name anybody.
-        progress: Called with stage, steps done and in all.
 
     Raises:
         FrozenSliceError: Rows that a slice needs were deleted; nothing was changed.
@@ -99,12 +95,11 @@ def renew_release(
         ThawedSliceError: A slice was not what was released before; nothing was changed.
         MartsError: A model or test failed; nothing is published.
     """
-    tell = progress or (lambda *_: None)
     slices = renewable(runtime, first=first, last=last)
     with open_session(runtime.home, schemas={}) as connection:
         keep(runtime.ledger, connection, slices)
     runtime.engine.release()
-    build(runtime, from_day=first, to_day=last, progress=partial(tell, "build"), is_renewal=True)
+    build(runtime, from_day=first, to_day=last, progress=progress, is_renewal=True)
     with open_session(runtime.home, schemas={}) as connection:
         kept = 0
         cubes = load_cubes()

@@ -1,9 +1,10 @@
 """Retention of one warehouse: what is due by policy, settings, endings and holds, and carrying it out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
@@ -16,6 +17,7 @@ from pipelines.runtime import Runtime
 from pipelines.sources.inbox import feeds
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
+from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import Applied, commit_plan, written_plan
 from warehouse.retention.databases import needs_rewrite, rewrite
@@ -31,8 +33,6 @@ from warehouse.store.housekeeping import sweep
 FINISHED = "retention finished"
 # Somebody may ingest or compact at the same moment; who loses plans again.
 _ATTEMPTS = 5
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def slices_of(runtime: Runtime, *, as_of: datetime) -> Slices:
 
 
 def apply_retention(
-    runtime: Runtime, *, as_of: datetime, guarded: bool = False, progress: Progress | None = None
+    runtime: Runtime, *, as_of: datetime, guarded: bool = False, progress: Progress = silent
 ) -> tuple[Applied, Finished]:
     """Plan and carry out what is due at ``as_of``; running it again does nothing more.
 
@@ -92,22 +92,20 @@ def apply_retention(
     """
     runtime.ledger.advance_clock(as_of)
     before = finish_pending(runtime)
-    for attempt in range(_ATTEMPTS):
-        planned = plan_retention(runtime, as_of=as_of)
-        if guarded:
-            _guard(runtime, planned.plan)
-        try:
-            applied = apply_planned(runtime, planned, progress=progress)
-        except ConflictError:
-            if attempt + 1 == _ATTEMPTS:
-                raise
-        else:
-            return applied, before + finish_pending(runtime, progress=progress)
-    raise AssertionError
+    applied = _plan_and_apply(runtime, as_of=as_of, guarded=guarded, progress=progress)
+    return applied, before + finish_pending(runtime, progress=progress)
+
+
+@retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), reraise=True)
+def _plan_and_apply(runtime: Runtime, *, as_of: datetime, guarded: bool, progress: Progress) -> Applied:
+    planned = plan_retention(runtime, as_of=as_of)
+    if guarded:
+        _guard(runtime, planned.plan)
+    return apply_planned(runtime, planned, progress=progress)
 
 
 def apply_by_hash(
-    runtime: Runtime, prefix: str, *, now: datetime, progress: Progress | None = None
+    runtime: Runtime, prefix: str, *, now: datetime, progress: Progress = silent
 ) -> tuple[Applied, Finished]:
     """Carry out exactly the plan that was written down under a hash (or its beginning), or refuse.
 
@@ -129,14 +127,14 @@ def apply_by_hash(
     return applied, before + finish_pending(runtime, progress=progress)
 
 
-def apply_planned(runtime: Runtime, planned: Planned, *, progress: Progress | None = None) -> Applied:
+def apply_planned(runtime: Runtime, planned: Planned, *, progress: Progress = silent) -> Applied:
     """Commit the store's part of a plan; `finish_pending` does the rest."""
     if not planned.plan.is_empty:
         write_manifest(planned.plan, runtime.home.manifests)
     return commit_plan(runtime.home, planned, ledger=runtime.ledger, engine=runtime.engine, progress=progress)
 
 
-def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Finished:
+def finish_pending(runtime: Runtime, *, progress: Progress = silent) -> Finished:
     """Make physical what plans have committed: files, databases, keys. Safe to run at any time.
 
     Raises:
@@ -159,8 +157,7 @@ def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Fin
             as_of=min(work.as_of, _machine_clock()),
         )
         removed += forget_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=work.as_of)
-        if progress is not None:
-            progress("databases", 0, 1)
+        progress("databases", 0, 1)
         keys = _end(runtime, work)
         finished = Finished(swept.files, removed, swept.keys + keys)
         _note(runtime, work, finished)

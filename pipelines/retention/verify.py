@@ -1,6 +1,5 @@
 """Proving that nothing is past its window: verification with all that this system knows, and its record."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from anonymizers.tokens import PLATFORM
@@ -11,14 +10,13 @@ from pipelines.retention.apply import operational_windows
 from pipelines.retention.inputs import data_sets, facts_of
 from pipelines.runtime import Runtime
 from warehouse.keys.keyring import Purpose
+from warehouse.progress import Progress, silent
 from warehouse.retention import evidence
 from warehouse.retention.account_end import FORMER
 from warehouse.retention.verify import Scope, Verified, verify
 
-Progress = Callable[[str, int, int], None]
 
-
-def prove(runtime: Runtime, *, as_of: datetime, progress: Progress | None = None) -> Verified:
+def prove(runtime: Runtime, *, as_of: datetime, progress: Progress = silent) -> Verified:
     """Look at everything, and write into the evidence how much was looked at and found.
 
     Deletes nothing.

@@ -360,7 +360,7 @@ def test_a_gap_is_never_built_and_nothing_is_built_across_it(runtime):
     as_of = datetime.combine(closed, datetime.min.time())
     told = []
 
-    summary = run(runtime, options=Options(as_of=as_of), stage=lambda *stage: told.append(stage))
+    summary = run(runtime, options=Options(as_of=as_of), progress=lambda *stage: told.append(stage))
 
     assert summary.slices == [(days[1], days[2]), (days[4], days[4])]
     done = [stage[1] for stage in told if stage[0] == "build"]

@@ -200,7 +200,7 @@ def everything(runtime):
 def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     told = []
 
-    summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: told.append((done, of)))
+    summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda *step: told.append(step))
 
     truth = {
         # With the three of a campaign of their own: too few to be `other`.
@@ -214,8 +214,8 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     assert all(found[key] is None or abs(found[key] - truth[key]) <= 6 for key in truth)
     assert all(count is None or count >= 11 for count in found.values())
     assert told == sorted(told)
-    assert {of for _, of in told} == {3}
-    assert told[-1] == (3, 3)
+    assert {(stage, of) for stage, _, of in told} == {("build", 3)}
+    assert told[-1] == ("build", 3, 3)
     assert (summary.days, set(summary.outcomes.values())) == (3, {"success", "pass"})
 
 
@@ -329,7 +329,7 @@ def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime):
         runtime,
         from_day=FIRST,
         to_day=FIRST - timedelta(days=1),
-        progress=lambda done, of: told.append((done, of)),
+        progress=lambda *step: told.append(step),
     )
 
     assert (summary.days, told) == (0, [])

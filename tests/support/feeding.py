@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.declarations.contract import contracts_of
-from pipelines.ingestion.batch import Options, Progress
+from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.runtime import Runtime
+from warehouse.progress import Progress, silent
 
 Row = Mapping[str, object]
 
@@ -31,7 +32,7 @@ def give(
     *rows: Row,
     as_of: datetime,
     full: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Ingest rows of one data set as a file of its own."""
     contract = runtime.contracts[source]

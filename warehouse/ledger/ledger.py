@@ -8,7 +8,6 @@ import json
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from warehouse.errors import (
     ClockError,
@@ -431,21 +432,18 @@ class Ledger:
         return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
 
 
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    stop=stop_after_delay(_BUSY_S),
+    wait=wait_fixed(0.01),
+    reraise=True,
+)
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     """Switch a new ledger to it; another process may do so at the same moment.
 
     SQLite does not wait for the other then, as it does for everything else, but fails at once.
     """
-    end = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+    connection.execute("pragma journal_mode = wal")
 
 
 def reconcile(change: Commit) -> None:

@@ -6,7 +6,7 @@ only where a workspace's windows changed, its account ended, or a legal hold may
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -53,8 +53,6 @@ from warehouse.store.connection import Engine
 
 # Unbuilt slices and accounts about to end are told this long before.
 ALARM_DAYS = 7
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

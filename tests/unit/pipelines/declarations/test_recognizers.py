@@ -73,7 +73,7 @@ def test_texts_are_read_with_the_recognizers_of_the_site(home):
         (SHELF.replace("name: shelf", "name: 2026-13-01"), "not plain YAML"),
         ("[" * 5_000, "not plain YAML"),
         ("", "file: Input should be"),
-        ("recognizers: []\nrecognizers: []", "a key is given twice"),
+        ("recognizers: []\nrecognizers: []", "a key is given twice (line 2)"),
     ],
 )
 def test_what_does_not_load_says_file_recognizer_and_reason(home, declared, problem):

@@ -272,7 +272,7 @@ def test_a_full_export_from_which_an_ended_account_was_taken_deletes_nothing_of_
 
 
 def test_a_file_is_read_again_when_an_account_ends_meanwhile_and_its_new_key_goes(runtime):
-    def ends(_rows: int) -> None:
+    def ends(*_: object) -> None:
         if records.epoch(runtime.ledger) == 0:
             terminate(runtime)
 
@@ -298,7 +298,7 @@ def test_a_look_up_of_consents_makes_no_key(runtime):
 
 
 def test_a_file_is_not_read_again_for_ever(runtime):
-    def always(_rows: int) -> None:
+    def always(*_: object) -> None:
         with runtime.ledger.transaction() as connection:
             records.advance_epoch(connection)
 
