@@ -63,16 +63,22 @@ def ingest(
         allow_shrink=allow_shrink,
         dry_run=dry_run,
     )
-    chosen = contracts_of(source, runtime.contracts)
+    chosen = contracts_of(source, runtime.declarations.contracts)
     results = []
-    by_feed = feeds(runtime.contracts)
+    by_feed = feeds(runtime.declarations.contracts)
     files, problems = _with_feeds(_expanded(paths), chosen, order=list(by_feed))
     with stages() as stage:
         for done, (path, feed) in enumerate(files):
             stage(source, done, len(files))
             try:
                 results.append(
-                    ingest_file(runtime, path, contracts=by_feed[feed], options=options, progress=stage)
+                    ingest_file(
+                        *runtime,
+                        path,
+                        contracts=by_feed[feed],
+                        options=options,
+                        progress=stage,
+                    )
                 )
             except (PipelineError, AnonymizerError, WarehouseError) as error:
                 problems.append(f"{path.name}: {error}")
@@ -83,7 +89,7 @@ def ingest(
     if dry_run:
         OUT.print("Dry run: nothing was stored, and the files are where they were.")
     else:
-        close_days(runtime, as_of=at)
+        close_days(*runtime, as_of=at)
     if problems:
         raise typer.Exit(EXIT_FAILED)
     if quarantined:

@@ -60,7 +60,7 @@ def try_command(
 ) -> None:
     """Show what would be stored of a text, and why what is masked is; nothing is kept."""
     lines = [text] if text is not None else [line.rstrip("\n") for line in sys.stdin]
-    scrubber = text_scrubber(home_at(home))
+    scrubber = text_scrubber(home_at(home).recognizers_path)
     stored = scrubber.scrub(lines)
     for line, masks, answer in zip(lines, scrubber.masks(lines), stored, strict=True):
         OUT.print(_marked(line, masks), soft_wrap=True)
@@ -95,7 +95,7 @@ def evaluate_command(
     """Measure recall, precision, harmless words kept and speed on labelled texts."""
     texts = labelled_texts(labelled.read_bytes())
     scrubbers: list[tuple[str, Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]]]] = [
-        ("release rule", text_scrubber(home_at(home)).masks)
+        ("release rule", text_scrubber(home_at(home).recognizers_path).masks)
     ]
     if against is Reference.PRESIDIO:
         from anonymizers.text.reference import PresidioAsItComes

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,10 +12,9 @@ from anonymizers.text.settings import RecognizerSettings, TextSettings, load_set
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.errors import RecognizersError
 from pipelines.declarations.word_lists import kept_words
-from warehouse.home import Home
 
 
-def text_scrubber(home: Home) -> ReleasingScrubber:
+def text_scrubber(path: Path) -> ReleasingScrubber:
     """What anonymizes free text in this warehouse; word lists and recognizers load at the first text.
 
     Raises:
@@ -22,7 +22,7 @@ def text_scrubber(home: Home) -> ReleasingScrubber:
     """
     # It says at start which of its recognizers speak other languages, and may quote texts later on.
     logging.getLogger("presidio-analyzer").disabled = True
-    return ReleasingScrubber(text_settings(home), words=kept_words)
+    return ReleasingScrubber(text_settings(path), words=kept_words)
 
 
 class _SiteRecognizers(BaseModel):
@@ -31,13 +31,12 @@ class _SiteRecognizers(BaseModel):
     recognizers: tuple[RecognizerSettings, ...]
 
 
-def text_settings(home: Home) -> TextSettings:
+def text_settings(path: Path) -> TextSettings:
     """How free text is anonymized in this warehouse: by `text.yml` and the recognizers of the site, if any.
 
     Raises:
         RecognizersError: One of the site's cannot be used; names file, recognizer and reason, no pattern.
     """
-    path = home.recognizers_path
     try:
         text = path.read_bytes()
     except FileNotFoundError:

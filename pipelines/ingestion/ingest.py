@@ -16,9 +16,9 @@ import polars as pl
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.contract import Contract
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Batch, Options, feed_of
-from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch, read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
@@ -27,6 +27,7 @@ from warehouse.ledger.ledger import Count, Part
 from warehouse.progress import Progress, silent
 from warehouse.store.parts import DryRunDone, writing
 from warehouse.store.reading import read_parts
+from warehouse.store.store import Store
 
 # Deletions are applied once a day: a file that meets three of them meets a defect.
 MOST_READINGS = 3
@@ -57,7 +58,8 @@ class Ingested:
 
 
 def ingest_file(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     path: Path,
     *,
     contracts: Sequence[Contract],
@@ -77,9 +79,11 @@ def ingest_file(
     """
     feed = feed_of(contracts)
     if not options.dry_run:
-        runtime.ledger.advance_clock(options.as_of)
+        store.ledger.advance_clock(options.as_of)
     try:
-        return _ingest(runtime, path, feed=feed, contracts=contracts, options=options, progress=progress)
+        return _ingest(
+            declarations, store, path, feed=feed, contracts=contracts, options=options, progress=progress
+        )
     except (FileNotFoundError, PipelineError):
         if path.exists():
             raise
@@ -88,7 +92,8 @@ def ingest_file(
 
 
 def _ingest(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     path: Path,
     *,
     feed: str,
@@ -96,14 +101,15 @@ def _ingest(
     options: Options,
     progress: Progress,
 ) -> Ingested:
-    content_hash = _content_hash(path, key=runtime.keyring.get(Purpose.LEDGER, "content"), feed=feed)
+    content_hash = _content_hash(path, key=store.keyring.get(Purpose.LEDGER, "content"), feed=feed)
     batch_id = content_hash[:16]
-    if runtime.ledger.has_batch(feed, content_hash):
+    if store.ledger.has_batch(feed, content_hash):
         return _already(path, feed, batch_id, options)
     received_at = options.received_at or options.as_of
     try:
         result = _load(
-            runtime,
+            declarations,
+            store,
             lambda: read(path, contracts=contracts, received_at=received_at),
             contracts=contracts,
             options=options,
@@ -119,18 +125,19 @@ def _ingest(
 
 
 def ingest_quarantined(
-    runtime: Runtime, part: Part, *, contracts: Sequence[Contract], options: Options
+    declarations: Declarations, store: Store, part: Part, *, contracts: Sequence[Contract], options: Options
 ) -> Ingested:
     """Try the records of one quarantine file again; it is replaced by what still fails.
 
     Events that were committed with the rest of their record the first time count as duplicates.
     """
-    runtime.ledger.advance_clock(options.as_of)
-    kept = cast("pl.DataFrame", pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
+    store.ledger.advance_clock(options.as_of)
+    kept = cast("pl.DataFrame", pl.from_arrow(read_parts(store.home, engine=store.engine, parts=[part])))
     # Where a record does not say when it was received, it was when its file came.
     received_at = kept["received_at"][0]
     return _load(
-        runtime,
+        declarations,
+        store,
         lambda: read_records(_records(kept), contracts=contracts, received_at=received_at),
         contracts=contracts,
         options=replace(options, quarantined_on=part.event_date, received_at=received_at),
@@ -150,7 +157,8 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
 
 @retry(retry=retry_if_exception_type(RulesChangedError), stop=stop_after_attempt(MOST_READINGS), reraise=True)
 def _load(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     parse: Callable[[], Iterable[ParsedBatch]],
     *,
     contracts: Sequence[Contract],
@@ -161,9 +169,9 @@ def _load(
     progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
+    batch = Batch(declarations, store, contracts=contracts, options=options, replaces=replaces)
     try:
-        counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
+        counts = _load_once(store, batch, parse(), content_hash, full=full, progress=progress)
     except RulesChangedError:
         batch.forget_keys()
         raise
@@ -181,7 +189,7 @@ def _load(
 
 
 def _load_once(
-    runtime: Runtime,
+    store: Store,
     batch: Batch,
     parsed: Iterable[ParsedBatch],
     content_hash: str,
@@ -191,7 +199,7 @@ def _load_once(
 ) -> Sequence[Count]:
     batch_id = content_hash[:16]
     try:
-        with writing(runtime.home, ledger=runtime.ledger, engine=runtime.engine, batch_id=batch_id) as writer:
+        with writing(store.home, ledger=store.ledger, engine=store.engine, batch_id=batch_id) as writer:
             if batch.is_of_entities:
                 return batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
             return batch.load_events(parsed, writer, content_hash, progress=progress)

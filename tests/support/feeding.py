@@ -35,12 +35,12 @@ def give(
     progress: Progress = silent,
 ) -> Ingested:
     """Ingest rows of one data set as a file of its own."""
-    contract = runtime.contracts[source]
+    contract = runtime.declarations.contracts[source]
     with TemporaryDirectory() as folder:
         return ingest_file(
-            runtime,
+            *runtime,
             write_csv(Path(folder), *rows, full=full),
-            contracts=contracts_of(contract.feed, runtime.contracts),
+            contracts=contracts_of(contract.feed, runtime.declarations.contracts),
             options=Options(as_of=as_of, allow_shrink=True),
             progress=progress,
         )
