@@ -13,7 +13,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from pipelines.ingestion.ingest import Ingested
-    from warehouse.ledger.ledger import Count
+    from warehouse.ledger.batches import Count
     from warehouse.progress import Progress
 
 EXIT_FAILED = 1

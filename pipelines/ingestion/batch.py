@@ -26,7 +26,8 @@ from pipelines.retention.inputs import HOLDS, QUARANTINE, data_sets, facts_of
 from pipelines.sources import ParsedBatch
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Count, Merge, Part
+from warehouse.ledger.batches import Count, Merge
+from warehouse.ledger.parts import Part
 from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds

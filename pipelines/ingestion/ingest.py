@@ -23,7 +23,8 @@ from pipelines.sources import ParsedBatch, read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Count, Part
+from warehouse.ledger.batches import Count
+from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
 from warehouse.store.parts import DryRunDone, writing
 from warehouse.store.reading import read_parts

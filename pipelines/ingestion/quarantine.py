@@ -12,7 +12,7 @@ from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_quarantined
 from pipelines.retention.inputs import QUARANTINE
 from pipelines.sources.inbox import feeds
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.reading import read_parts
 from warehouse.store.store import Store
 

@@ -16,7 +16,7 @@ from pipelines.orchestration.keys import (
     values_stay_inside,
 )
 from pipelines.orchestration.resources import Warehouse
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import identifier
 from warehouse.store.inspection import count_rows, damaged_files, written_columns
 from warehouse.store.session import open_session

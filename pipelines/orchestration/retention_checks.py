@@ -18,7 +18,7 @@ from pipelines.orchestration.keys import (
 from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import plan_retention, slices_of
 from pipelines.retention.verify import prove
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.retention.planner import days_at_risk
 from warehouse.retention.rules import Facts, expired_through
 from warehouse.store.store import Store

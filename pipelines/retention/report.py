@@ -16,7 +16,7 @@ from pipelines.retention.apply import plan_retention
 from pipelines.retention.evidence import Told, count, rows_of, tell
 from pipelines.retention.inputs import HOLDS, data_sets, facts_of, hold_name
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE, Plan

@@ -26,7 +26,7 @@ from tests.support.homes import copied, prepared
 from tests.support.leaks import find_leaks
 from warehouse.errors import ThawedSliceError
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Commit
+from warehouse.ledger.batches import Commit
 from warehouse.retention import records
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.records import Tombstone

@@ -32,7 +32,7 @@ from tests.support.oracle import Hold, Known, Oracle, Row, Rule
 from tests.support.plans import Untouched
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.reading import read_columns, read_parts
 
 # The privacy policy, said again.

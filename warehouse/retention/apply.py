@@ -19,7 +19,9 @@ from warehouse.errors import RowsError, StoreError
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease, writer_lease
-from warehouse.ledger.ledger import Commit, Ledger, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention import journal as known

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.retention import records
 from warehouse.retention.decisions import (
     Known,

@@ -17,7 +17,8 @@ from warehouse.errors import KeyringError, UndeletableError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, Purpose
 from warehouse.keys.locks import reader_lease, warehouse_lock, writing_batches
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention.files import Windows, due_files

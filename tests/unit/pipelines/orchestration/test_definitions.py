@@ -26,7 +26,8 @@ from pipelines.orchestration.schedules import next_slices
 from pipelines.sources.inbox import feeds
 from warehouse.errors import LockedError
 from warehouse.home import Home
-from warehouse.ledger.ledger import Commit, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.parts import Part
 from warehouse.retention import records
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
