@@ -16,7 +16,7 @@ from anonymizers.text.loading import uncollected
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices, slice_sources
-from pipelines.model_sql import DBT_PROJECT, ModelSql
+from pipelines.model_sql import DBT_PROJECT, project_variables
 from pipelines.runtime import Runtime
 from pipelines.slices import month_end
 from warehouse.connection import connect, quoted
@@ -127,7 +127,7 @@ def build(
             gaps=_gaps(runtime),
             exist=made.has_all_cubes,
             rows=_rows_by_day(runtime),
-            most_rows=ModelSql().variables["rows_at_once"],
+            most_rows=project_variables()["rows_at_once"],
         )
         tell = progress if progress and days else lambda *_: None
         with _sound_afterwards(runtime) as summaries:
