@@ -46,6 +46,7 @@ COMMANDS = {
         "pipelines.cli.attack:attack_command",
         "Attack the published copy; exit 1 if a small group, a coded count or a contact comes out.",
     ),
+    "debug": ("pipelines.cli.debug:app", "Find out where a published number comes from."),
     "sync": (
         "pipelines.cli.sync:sync_command",
         "Read contracts and policy; write the dbt sources, the data dictionary and the record of processing.",
