@@ -67,7 +67,11 @@ def rooms() -> Iterator[str]:
         yield f"{package}/"
         for path in (ROOT / package).iterdir():
             # Of a room that was moved away, Python may have left its cache.
-            if path.is_dir() and any(each.is_file() for each in path.iterdir()) and path.name != "__pycache__":
+            if (
+                path.is_dir()
+                and any(each.is_file() for each in path.iterdir())
+                and path.name != "__pycache__"
+            ):
                 yield f"{package}/{path.name}/"
 
 
