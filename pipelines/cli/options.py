@@ -28,7 +28,7 @@ AsOfOption = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="The clock: a date or ISO 8601 time (UTC). Decides what is closed and what is due. Default: now.",
+        help="The clock: a date or ISO 8601 time (UTC). Decides what is closed and due. Default: now.",
         show_default=False,
     ),
 ]

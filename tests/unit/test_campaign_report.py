@@ -1,7 +1,7 @@
 """The picture in the README: what it shows of published rows, and what it cannot show."""
 
 import runpy
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from pipelines.codegen.sync import project_root
 
@@ -24,7 +24,7 @@ def campaign(name: str, attempted: int, **more: object) -> dict[str, object]:
 
 
 def texts(svg: str) -> list[str]:
-    return [node.text or "" for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("}text")]
+    return [node.text or "" for node in ET.fromstring(svg).iter() if node.tag.endswith("}text")]
 
 
 def test_the_largest_campaign_is_shown_in_steps_and_compared_with_the_next():
