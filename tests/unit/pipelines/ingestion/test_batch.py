@@ -302,7 +302,8 @@ def test_a_look_up_of_consents_makes_no_key(runtime):
 def test_a_quarantine_file_of_a_table_that_was_tried_again_meanwhile_is_refused(runtime):
     give(runtime, "app__invoices", invoice(age=1) | {"amount": "much"}, as_of=NOW)
     (part,) = runtime.store.ledger.live_parts(QUARANTINE)
-    arguments = {"contracts": [runtime.declarations.contracts["app__invoices"]], "options": Options(as_of=NOW)}
+    contracts = [runtime.declarations.contracts["app__invoices"]]
+    arguments = {"contracts": contracts, "options": Options(as_of=NOW)}
     ingest_quarantined(*runtime, part, **arguments)
 
     with pytest.raises(ConflictError):
