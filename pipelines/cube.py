@@ -20,15 +20,15 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from pipelines import strict_yaml
+from pipelines.disclosure import load_disclosure
 from pipelines.errors import CubeError
 
-# CMS cell size suppression policy: fewer than 11; ONS: fewer than 10. No cube may go below.
-MINIMUM_UNITS = 11
 TOTAL = "all"
 REST = "other"
 
@@ -200,7 +200,10 @@ class Mart(_Strict):
 
 
 class Cube(_Strict):
-    """One anonymous table: which facts, at which nodes of their spine, split how, counting what."""
+    """One anonymous table: which facts, at which nodes of their spine, split how, counting what.
+
+    ``minimum_units`` is the policy's threshold, which a cube may raise for itself.
+    """
 
     cube: str = Field(pattern=r"^cube_[a-z0-9_]+_(daily|monthly)$")
     description: str = Field(min_length=1)
@@ -208,7 +211,7 @@ class Cube(_Strict):
     levels: tuple[Level, ...] = Field(min_length=1)
     dimension: Dimension | None = None
     measures: tuple[Measure, ...] = Field(min_length=1)
-    minimum_units: int = Field(default=MINIMUM_UNITS, ge=MINIMUM_UNITS)
+    minimum_units: int = Field(default=0, validate_default=True)
     marts: tuple[Mart, ...] = ()
 
     @field_validator("dimension", mode="before")
@@ -239,6 +242,14 @@ class Cube(_Strict):
         if facts not in FACTS:
             raise ValueError(f"not facts of a slice; known: {', '.join(FACTS)}")
         return facts
+
+    @field_validator("minimum_units")
+    @classmethod
+    def _is_not_below_the_policys(cls, own: int, info: ValidationInfo) -> int:
+        k: int = (info.context or {})["minimum_units"]
+        if own and own < k:
+            raise ValueError(f"give one greater than or equal to {k}, which the policy declares, or none")
+        return own or k
 
     @model_validator(mode="after")
     def _hangs_on_its_spine(self) -> Self:
@@ -286,18 +297,20 @@ class Cube(_Strict):
         return (self.spine.period.column, "level", *self.path, *dimension)
 
 
-def parse_cube(text: str, *, name: str) -> Cube:
+def parse_cube(text: str, *, name: str, minimum_units: int | None = None) -> Cube:
     """Read one declaration.
 
     Args:
         text: Content of the YAML file.
         name: File name without its ending; must equal the cube's name.
+        minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:
         CubeError: It breaks a rule; says which and why.
     """
+    k = load_disclosure().minimum_contacts if minimum_units is None else minimum_units
     try:
-        cube = Cube.model_validate(strict_yaml.load(text))
+        cube = Cube.model_validate(strict_yaml.load(text), context={"minimum_units": k})
     except (yaml.YAMLError, ValidationError) as error:
         raise CubeError(name, strict_yaml.problems(error)) from None
     if cube.cube != name:
@@ -306,8 +319,11 @@ def parse_cube(text: str, *, name: str) -> Cube:
 
 
 @cache
-def load_cubes() -> Mapping[str, Cube]:
+def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
     """All cubes of the package by name, sorted.
+
+    Args:
+        minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:
         CubeError: One of them breaks a rule.
@@ -317,7 +333,7 @@ def load_cubes() -> Mapping[str, Cube]:
     names = [re.sub(r"\.yml$", "", path.name) for path in paths]
     return MappingProxyType(
         {
-            name: parse_cube(path.read_text("utf-8"), name=name)
+            name: parse_cube(path.read_text("utf-8"), name=name, minimum_units=minimum_units)
             for name, path in zip(names, paths, strict=True)
         }
     )

@@ -56,7 +56,12 @@ def end_in_marts(runtime: Runtime, workspace_ids: Collection[str]) -> Ended:
     """
     keys = workspace_keys_of(runtime.keyring, workspace_ids)
     try:
-        coarsened = coarsen(runtime.home, keyring=runtime.keyring, workspace_keys=keys)
+        coarsened = coarsen(
+            runtime.home,
+            keyring=runtime.keyring,
+            workspace_keys=keys,
+            fewest_shown=runtime.policy.disclosure.minimum_workspaces,
+        )
     except (CoarseningError, StoreError):
         # What is published can go nevertheless.
         withdraw(runtime.home, workspace_keys=keys)

@@ -3,6 +3,7 @@
 import hmac
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -31,12 +32,15 @@ def facts_of(runtime: Runtime, *, as_of: datetime) -> Facts:
     Settings that begin later are facts already; an account whose end lies ahead has not ended.
     Read from disk only where files have changed since the last call.
     """
+    return replace(windows_of(runtime), ended=_ended(runtime, as_of), holds=_holds(runtime))
+
+
+def windows_of(runtime: Runtime) -> Facts:
+    """Of all that decides, what decides about windows: the policy's history and what workspaces chose."""
     return Facts(
         versions=runtime.policy.history(),
         classes=runtime.policy.retention_classes_days,
         settings=_settings(runtime),
-        ended=_ended(runtime, as_of),
-        holds=_holds(runtime),
     )
 
 

@@ -10,13 +10,11 @@ import duckdb
 from pipelines.contract import Contract, Kind, PolicyCategory, lateness_days
 from pipelines.errors import PipelineError
 from pipelines.runtime import Runtime
+from pipelines.slices import PARTITION_DAYS_BEFORE
 from warehouse.connection import connect
 from warehouse.releases import released_periods
 from warehouse.retention import records
 from warehouse.session import attach_database
-
-# An event stands in the partition of its day, or of the day before if it was received then.
-_DAYS_BEFORE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date,
 def _evidence_by_day(runtime: Runtime) -> dict[date, int]:
     """Slice that a deletion touched → number of the last such deletion."""
     sources = slice_sources(runtime.contracts)
-    reach = range(-_DAYS_BEFORE, lateness_days(runtime.contracts) + 1)
+    reach = range(-PARTITION_DAYS_BEFORE, lateness_days(runtime.contracts) + 1)
     evidence: dict[date, int] = {}
     for stone in records.tombstones(runtime.ledger):
         if stone.source in sources:

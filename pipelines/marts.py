@@ -14,9 +14,10 @@ import duckdb
 
 from anonymizers.text.loading import uncollected
 from pipelines.cube import load_cubes
+from pipelines.dbt_variables import ROWS_AT_ONCE
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices, slice_sources
-from pipelines.model_sql import DBT_PROJECT, ModelSql
+from pipelines.model_sql import DBT_PROJECT
 from pipelines.runtime import Runtime
 from pipelines.slices import month_end
 from warehouse.connection import connect, quoted
@@ -127,7 +128,7 @@ def build(
             gaps=_gaps(runtime),
             exist=made.has_all_cubes,
             rows=_rows_by_day(runtime),
-            most_rows=ModelSql().variables["rows_at_once"],
+            most_rows=ROWS_AT_ONCE,
         )
         tell = progress if progress and days else lambda *_: None
         with _sound_afterwards(runtime) as summaries:

@@ -80,16 +80,25 @@ def open_runtime(home: Home) -> Runtime:
         ContractError, PolicyError: A declaration does not load.
     """
     home.create()
-    keyring = KeyRing(home.keys)
-    ledger = Ledger(home.ledger_path)
-    remove_orphans(home, ledger=ledger)
-    destroy_orphan_keys(home, ledger=ledger, keyring=keyring)
+    runtime = runtime_of(home)
+    remove_orphans(home, ledger=runtime.ledger)
+    destroy_orphan_keys(home, ledger=runtime.ledger, keyring=runtime.keyring)
     remove_leftovers(home)
+    return runtime
+
+
+def runtime_of(home: Home) -> Runtime:
+    """Open a warehouse as it lies there; nothing is swept.
+
+    Raises:
+        ContractError, PolicyError: A declaration does not load.
+    """
+    keyring = KeyRing(home.keys)
     return Runtime(
         home=home,
         contracts=load_contracts(),
         policy=load_policy(),
         keyring=keyring,
-        ledger=ledger,
+        ledger=Ledger(home.ledger_path),
         engine=Engine(home.tmp, keyring),
     )

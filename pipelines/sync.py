@@ -7,18 +7,23 @@ from pipelines.contract import Contract
 from pipelines.cube import load_cubes
 from pipelines.dbt_cubes import cube_files
 from pipelines.dbt_staging import staging_files
+from pipelines.dbt_variables import dbt_project, dbt_variables
 from pipelines.documents import data_dictionary, dbt_sources, record_of_processing
 from pipelines.errors import NoCheckoutError
+from pipelines.model_sql import DBT_PROJECT
 from pipelines.perturbation import perturbation_seed
 from pipelines.policy import Policy
 
 
 def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[str, str]:
     """Path below the project's root → text, of everything that is generated."""
+    project = (DBT_PROJECT / "dbt_project.yml").read_text("utf-8")
+    cubes = load_cubes(policy.disclosure.minimum_contacts)
     return {
+        "dbt_project/dbt_project.yml": dbt_project(project, dbt_variables(contracts, policy)),
         "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
         **staging_files(contracts.values()),
-        **cube_files(load_cubes().values()),
+        **cube_files(cubes.values()),
         "dbt_project/seeds/perturbation.csv": perturbation_seed(),
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
         "docs/record-of-processing.md": record_of_processing(contracts, policy),

@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "utility": (
         "pipelines.cli.utility:utility",
-        "Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise.",
+        "Compare published numbers with true ones, for several thresholds, with and without noise.",
     ),
     "dev": (
         "pipelines.cli.dev:dev",

@@ -43,8 +43,8 @@ def renew(
 ) -> None:
     """Build released slices again, as a new line: for when what was published is wrong.
 
-    Rows that would change by fewer than 11 stay what they are; old and new are attacked together. Not
-    possible once rows of the days were deleted, nor more than three times.
+    Rows that would change by less than the threshold stay what they are; old and new are attacked together.
+    Not possible once rows of the days were deleted, nor more than three times.
     """
     if not why.strip():
         raise typer.BadParameter("say why", param_hint="--why")
@@ -61,5 +61,5 @@ def renew(
         done = renew_release(runtime, first=first, last=last, why=why.strip(), progress=stage)
     OUT.print(
         f"{done.changed} of {done.slices} slices are a new line; {done.rows_kept:,} rows stayed what they "
-        f"were, for less than 11 in them changed. {done.published}"
+        f"were, for less than {runtime.policy.disclosure.minimum_contacts} in them changed. {done.published}"
     )

@@ -15,8 +15,8 @@ def sync_command(
     ] = False,
 ) -> None:
     """Read contracts and policy; write the dbt sources, the data dictionary and the record of processing."""
-    files = generated_files(load_contracts(), load_policy())
     root = project_root()
+    files = generated_files(load_contracts(), load_policy())
     if not check:
         for path in write(root, files):
             typer.echo(f"wrote {path}")

@@ -8,7 +8,7 @@ import typer
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, bare_table
-from pipelines.cube import MINIMUM_UNITS, load_cubes
+from pipelines.cube import load_cubes
 from pipelines.utility import HEADINGS, Utility, told, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
@@ -18,7 +18,7 @@ def utility(
     days: Annotated[int, typer.Option(help="Days to measure, up to the last that is built.", min=1)] = 40,
     home: HomeOption = None,
 ) -> None:
-    """Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise."""
+    """Compare published numbers with true ones, for several thresholds, with and without noise."""
     runtime = runtime_at(home)
     published_path(runtime.home)
     last = runtime.ledger.built_until()
@@ -27,9 +27,8 @@ def utility(
         return
     with restricted_zone(runtime, what="utility", warning=_WARNING) as connection:
         found = utility_of(connection, load_cubes(), first=last - timedelta(days=days - 1), last=last)
-    _print(
-        found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {MINIMUM_UNITS} with noise"
-    )
+    k = runtime.policy.disclosure.minimum_contacts
+    _print(found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {k} with noise")
 
 
 def _print(found: Utility, *, title: str) -> None:

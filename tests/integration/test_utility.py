@@ -10,6 +10,7 @@ from pipelines.attacks.base import base_of
 from pipelines.attacks.suite import ATTACKS
 from pipelines.attacks.trial import try_workspaces
 from pipelines.cli.app import build_app
+from pipelines.completeness import store_tables
 from pipelines.cube import load_cubes
 from pipelines.runtime import open_runtime
 from pipelines.utility import utility_of
@@ -23,7 +24,9 @@ DAY = date(2026, 5, 4)
 @pytest.fixture
 def session(built):
     runtime = open_runtime(built.home)
-    with open_session(built.home, schemas=runtime.schemas, read_only=True) as connection:
+    with open_session(
+        built.home, schemas=runtime.schemas, tables=store_tables(runtime), read_only=True
+    ) as connection:
         yield connection, built.home
 
 

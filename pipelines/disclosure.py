@@ -1,0 +1,47 @@
+"""The numbers that protect people in published tables, as `policy.yml` declares them.
+
+Apart from `pipelines.policy`, so that a question to the published copy loads nothing of the pipeline.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines import strict_yaml
+from pipelines.errors import PolicyError
+
+
+class Disclosure(BaseModel):
+    """The section `disclosure` of the policy.
+
+    Attributes:
+        minimum_contacts: The threshold k: a published cell counts at least so many people.
+        bounding_rank: In a published sum nobody adds more than this most active person does.
+        minimum_workspaces: A figure of fewer workspaces is one of few, not one of all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    minimum_contacts: int = Field(gt=1)
+    bounding_rank: int = Field(ge=1)
+    minimum_workspaces: int = Field(gt=1)
+
+
+class _Document(BaseModel):
+    disclosure: Disclosure
+
+
+@cache
+def load_disclosure() -> Disclosure:
+    """The section of the policy that ships with the package.
+
+    Raises:
+        PolicyError: It is not complete and strict.
+    """
+    text = (files("pipelines") / "policy.yml").read_text("utf-8")
+    try:
+        return _Document.model_validate(strict_yaml.load(text)).disclosure
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PolicyError(strict_yaml.problems(error)) from None
