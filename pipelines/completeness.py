@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipelines.contract import Contract, Kind, lateness_days
 from pipelines.facts import windows_of
 from pipelines.runtime import Runtime
-from pipelines.slices import PARTITION_DAYS_BEFORE, closing_day, first_day_read, month_end
+from pipelines.slices import CLOCK_SKEW_DAYS, closing_day, first_day_read, month_end
 from warehouse.retention import records
 from warehouse.retention.rules import Facts, expired_through
 
@@ -84,7 +84,7 @@ def _stored_months(runtime: Runtime, sources: Collection[str]) -> Iterator[date]
         return
     clock = runtime.ledger.clock()
     # An event may be filed under the day before its own.
-    last = max([*days, *([clock.date()] if clock else [])]) + timedelta(days=PARTITION_DAYS_BEFORE)
+    last = max([*days, *([clock.date()] if clock else [])]) + timedelta(days=CLOCK_SKEW_DAYS)
     month = min(days).replace(day=1)
     while month <= last:
         yield month

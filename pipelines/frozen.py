@@ -10,7 +10,7 @@ import duckdb
 from pipelines.contract import Contract, Kind, PolicyCategory, lateness_days
 from pipelines.errors import PipelineError
 from pipelines.runtime import Runtime
-from pipelines.slices import PARTITION_DAYS_BEFORE
+from pipelines.slices import CLOCK_SKEW_DAYS
 from warehouse.connection import connect
 from warehouse.releases import released_periods
 from warehouse.retention import records
@@ -130,7 +130,7 @@ def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date,
 def _evidence_by_day(runtime: Runtime) -> dict[date, int]:
     """Slice that a deletion touched → number of the last such deletion."""
     sources = slice_sources(runtime.contracts)
-    reach = range(-PARTITION_DAYS_BEFORE, lateness_days(runtime.contracts) + 1)
+    reach = range(-CLOCK_SKEW_DAYS, lateness_days(runtime.contracts) + 1)
     evidence: dict[date, int] = {}
     for stone in records.tombstones(runtime.ledger):
         if stone.source in sources:

@@ -22,6 +22,7 @@ from pipelines.facts import HOLDS, QUARANTINE, data_sets, facts_of
 from pipelines.policy import QUARANTINE_CATEGORY
 from pipelines.reference import Reference
 from pipelines.runtime import Runtime
+from pipelines.slices import CLOCK_SKEW_DAYS
 from pipelines.sources import ParsedBatch
 from warehouse.entities import EntitySet, EntityWriter, Keeping
 from warehouse.errors import ConflictError
@@ -31,7 +32,7 @@ from warehouse.retention.rules import active_holds
 from warehouse.store import EventSet, StoreWriter, commit_batch
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
-LONGEST_CLOCK_SKEW = timedelta(hours=24)
+LONGEST_CLOCK_SKEW = timedelta(days=CLOCK_SKEW_DAYS)
 
 Progress = Callable[[int], None]
 

@@ -3,8 +3,8 @@
 from datetime import date, datetime, timedelta
 
 CLOSING_MARGIN_DAYS = 2
-# An event stands in the partition of its day, or of the day before if it was received then.
-PARTITION_DAYS_BEFORE = 1
+# A provider's clock may be so far ahead: an event stands in the partition of its day, or of the day before.
+CLOCK_SKEW_DAYS = 1
 
 
 def month_end(day: date) -> date:
@@ -27,4 +27,4 @@ def first_day_read(day: date, *, lateness_days: int) -> date:
 
     A message may have begun up to a horizon and a day before, and was counted then.
     """
-    return day - timedelta(days=lateness_days + 1 + PARTITION_DAYS_BEFORE)
+    return day - timedelta(days=lateness_days + 1 + CLOCK_SKEW_DAYS)

@@ -22,7 +22,7 @@
         ] -%}
         when {{ to_time }} < {{ from_time }} + interval {{ bound }} then '{{ name }}'
         {% endfor -%}
-        else '7d'
+        else '{{ var('lateness_days') }}d'
     end
 {%- endmacro %}
 
