@@ -18,8 +18,8 @@ from pipelines.marts.frozen import FrozenSliceError, frozen_slices
 from pipelines.marts.release import release_and_publish
 from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
-from warehouse.publishing.releases import Key, released, thawed
-from warehouse.publishing.revisions import keep, lines_in_force, take_back
+from warehouse.publishing.releases import Key, changed_after_release, released
+from warehouse.publishing.revisions import keep, revisions_in_force, take_back
 from warehouse.store.session import open_session
 from warehouse.store.store import Store
 
@@ -68,7 +68,7 @@ def renewable(declarations: Declarations, store: Store, *, first: date, last: da
     )
     if not found:
         raise RenewalError("None of these days is released: `wasms run` builds them.")
-    lines = lines_in_force(store.ledger)
+    lines = revisions_in_force(store.ledger)
     if worn := [(cube, period) for cube, period in found if lines[cube, period] >= MOST_LINES]:
         cube, period = worn[0]
         raise RenewalError(f"cubes.{cube}, {period}: there are {MOST_LINES} lines of it, as many as may be.")
@@ -94,7 +94,7 @@ def renew_release(
     Raises:
         FrozenSliceError: Rows that a slice needs were deleted; nothing was changed.
         RenewalError: There is nothing to renew; nothing was changed.
-        ThawedSliceError: A slice was not what was released before; nothing was changed.
+        ChangedAfterReleaseError: A slice was not what was released before; nothing was changed.
         MartsError: A model or test failed; nothing is published.
     """
     slices = renewable(declarations, store, first=first, last=last)
@@ -109,6 +109,6 @@ def renew_release(
             periods = [period for each, period in slices if each == name]
             if periods:
                 kept += take_back(connection, name, periods, keys=cube.keys, changed=may_change(cube))
-        changed = thawed(store.ledger, connection, slices)
+        changed = changed_after_release(store.ledger, connection, slices)
     result = release_and_publish(store, renewed=changed, why=why)
     return Renewal(len(slices), len(changed), kept, result.published)

@@ -55,7 +55,7 @@ def release_and_publish(store: Store, *, renewed: Collection[Key] = (), why: str
         renewed: Slices that are a new line of what was released (`pipelines/marts/reissue.py`), and why.
 
     Raises:
-        ThawedSliceError: A released slice is not what it was; nothing is published.
+        ChangedAfterReleaseError: A released slice is not what it was; nothing is published.
         AttackedError: An attack succeeds however much is taken back.
         UnsoundMartsError: The last build did not pass its tests.
         LockedError: Somebody is building at this moment.

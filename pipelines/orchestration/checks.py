@@ -158,7 +158,7 @@ def reconciliation_result(store: Store, contract: Contract) -> dg.AssetCheckResu
     parts = ledger.live_parts(contract.source)
     held = [part for part in ledger.held_parts() if part.source == contract.source]
     damaged = damaged_files(store.home, [*parts, *held])
-    fates = ledger.rows_by_fate(contract.source)
+    fates = ledger.rows_by_decision(contract.source)
     stored = fates.get("live", 0)
     # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
     gone = sum(rows for fate, rows in fates.items() if fate not in ("live", *_LIVES_ON))

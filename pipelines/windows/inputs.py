@@ -13,7 +13,7 @@ from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from warehouse.keys.keyring import Purpose
-from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
+from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, Setting
 from warehouse.store.store import Store
 
 QUARANTINE = "_quarantine"
@@ -27,7 +27,7 @@ _WORKSPACES = "app__workspaces"
 _SETTINGS = "app__workspace_settings"
 
 
-def facts_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Facts:
+def facts_of(declarations: Declarations, store: Store, *, as_of: datetime) -> RetentionInputs:
     """All that decides at ``as_of``, as the store knows it now.
 
     Settings that begin later are facts already; an account whose end lies ahead has not ended.
@@ -40,9 +40,9 @@ def facts_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Fa
     )
 
 
-def windows_of(declarations: Declarations, store: Store) -> Facts:
+def windows_of(declarations: Declarations, store: Store) -> RetentionInputs:
     """Of all that decides, what decides about windows: the policy's history and what workspaces chose."""
-    return Facts(
+    return RetentionInputs(
         versions=declarations.policy.history(),
         classes=declarations.policy.retention_classes_days,
         settings=_settings(declarations, store),
