@@ -10,7 +10,7 @@ from pipelines.assets import close_job, contract_assets, published_asset
 from pipelines.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.contract import Contract, load_contracts
 from pipelines.dbt import Manifest, load_manifest, marts_assets, tables
-from pipelines.expiry import retention_asset
+from pipelines.expiry import months_asset, retention_asset
 from pipelines.inbox import feeds
 from pipelines.resources import Warehouse
 from pipelines.retention_checks import (
@@ -64,7 +64,13 @@ def build_definitions(
         close=close_job,
     )
     return dg.Definitions(
-        assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts]), retention_asset()],
+        assets=[
+            *contract_assets(contracts),
+            *built,
+            published_asset([*cubes, *marts]),
+            months_asset(),
+            retention_asset(),
+        ],
         asset_checks=[*thresholds, *map(slices_check, cubes), *proofs],
         jobs=list(jobs),
         schedules=schedules(jobs),

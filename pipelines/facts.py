@@ -17,13 +17,13 @@ from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
 
 QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
+SETTINGS = "app__workspace_settings"
 SUBSCRIPTIONS = "app__subscriptions"
 _SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
 HOLD_COLUMNS = (*_SCOPE, "expires_at")
 _HOLD_NAME_CHARACTERS = 32
 
 _WORKSPACES = "app__workspaces"
-_SETTINGS = "app__workspace_settings"
 
 
 def facts_of(runtime: Runtime, *, as_of: datetime) -> Facts:
@@ -86,7 +86,7 @@ def _data_set(contract: Contract) -> DataSet:
 
 
 def _settings(runtime: Runtime) -> dict[str, tuple[Setting, ...]]:
-    rows = _rows(runtime, _SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
+    rows = _rows(runtime, SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
     settings: dict[str, list[Setting]] = defaultdict(list)
     for workspace, valid_from, days in sorted(rows, key=lambda row: row[:2]):
         settings[workspace].append(Setting(valid_from, days))
