@@ -10,6 +10,7 @@ from time import monotonic
 
 from anonymizers.errors import AnonymizerError
 from pipelines.closing import Closed, close_days
+from pipelines.completeness import loses_rows
 from pipelines.contract import lateness_days
 from pipelines.errors import PipelineError
 from pipelines.frozen import FrozenSliceError, without_gaps
@@ -79,7 +80,7 @@ def run(
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, runtime.ledger.clock() or clock)
-        if _may_lose_unbuilt_days(runtime, clock) and plan_retention(runtime, as_of=clock).plan.gaps:
+        if _loses_unbuilt_rows(runtime, clock):
             _build(runtime, clock, summary, tell)
         for landed in group:
             tell("ingest", done, len(waiting))
@@ -196,10 +197,16 @@ def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) 
         ranges = ranges[1:]
 
 
-def _may_lose_unbuilt_days(runtime: Runtime, as_of: datetime) -> bool:
-    """Whether a day without a slice is old enough for the shortest window; only then a plan can say more."""
-    first = _first_unbuilt(runtime)
-    return first is not None and first <= as_of.date() - timedelta(days=runtime.policy.shortest_window_days)
+def _loses_unbuilt_rows(runtime: Runtime, as_of: datetime) -> bool:
+    """Whether rows of a day or of a month that is not built are due to be deleted."""
+    first, windows = _first_unbuilt(runtime), runtime.policy.windows_days
+    # A plan takes longer to make: only where a day is old enough for the shortest window can it say more.
+    if first is None or first > as_of.date() - timedelta(days=min(windows)):
+        return False
+    lateness = lateness_days(runtime.contracts)
+    if loses_rows(first.replace(day=1), as_of.date(), windows=windows, lateness_days=lateness):
+        return True
+    return bool(plan_retention(runtime, as_of=as_of).plan.gaps)
 
 
 def _first_unbuilt(runtime: Runtime) -> date | None:
