@@ -16,8 +16,8 @@ from anonymizers.errors import (
     UndeclaredColumnsError,
 )
 from anonymizers.identity import normalise
+from anonymizers.ip_addresses import generalize_ip
 from anonymizers.json_allowlist import allowlisted
-from anonymizers.network import generalize_ip
 from anonymizers.phone import countries, normalise_phones
 from anonymizers.plan import ColumnPlan, Plan, feature_name
 from anonymizers.text.features import derive

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import polars as pl
 
-from anonymizers.text.rules import ID, is_opaque
+from anonymizers.text.opaque_ids import ID, is_opaque
 from anonymizers.text.scrubber import TextScrubber, scrubbed_texts
 from anonymizers.unicode import without_format_characters
 

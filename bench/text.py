@@ -29,8 +29,8 @@ from pathlib import Path
 import polars as pl
 
 from anonymizers.text.evaluate import CORE, Labelled, labelled_texts
-from anonymizers.text.reference import PresidioAsItComes
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.presidio_baseline import PresidioAsItComes
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import scrubbed
 from anonymizers.text.settings import load_settings
 from anonymizers.url import scrubbed_urls
@@ -65,7 +65,7 @@ print(before // 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 """
 _START_OF_PRESIDIO = f"""
 import logging, time
-from anonymizers.text.reference import PresidioAsItComes
+from anonymizers.text.presidio_baseline import PresidioAsItComes
 logging.getLogger("presidio-analyzer").disabled = True
 PresidioAsItComes().masks([{_WARM!r}])
 print(time.process_time())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from wordfreq import zipf_frequency
 
 from anonymizers.text.evaluate import Labelled
-from anonymizers.text.reference import PresidioAsItComes
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.presidio_baseline import PresidioAsItComes
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from bench.text_truth import coverage, shown
 
 _MARKED, _FIRST, _COMMON, _OTHER = KINDS = (

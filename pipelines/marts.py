@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import uncollected
 from pipelines.cube import load_cubes
 from pipelines.errors import PipelineError
 from pipelines.frozen import refuse_frozen_slices, slice_sources

@@ -5,7 +5,7 @@ import logging
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
 from pipelines import strict_yaml
 from pipelines.errors import RecognizersError

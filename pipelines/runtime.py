@@ -18,7 +18,7 @@ from warehouse.views import Schema, with_partition_columns
 from warehouse.word_counts import Enough
 
 if TYPE_CHECKING:
-    from anonymizers.text.release import ReleasingScrubber
+    from anonymizers.text.releasing_scrubber import ReleasingScrubber
 
 
 @dataclass(frozen=True)

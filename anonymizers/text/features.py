@@ -7,7 +7,7 @@ import polars as pl
 
 from anonymizers.text.language import languages
 from anonymizers.text.opt_out import is_opt_out
-from anonymizers.text.segments import segments
+from anonymizers.text.sms_segments import segments
 from anonymizers.treatments import TextFeature
 
 # A scheme, `www.`, a host with a path, or a bare host under an ending that links in messages have;

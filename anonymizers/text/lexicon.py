@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import uncollected
 from anonymizers.text.settings import TextSettings
 
 # Attributes of Faker's providers that hold names; others hold formats, titles, names of languages.

@@ -10,8 +10,8 @@ import regex  # type: ignore[import-untyped]
 
 from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
-from anonymizers.text.gates import Gates, fast
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import uncollected
+from anonymizers.text.prefilter import Gates, fast
 from anonymizers.text.settings import PATTERN_FLAGS, RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:

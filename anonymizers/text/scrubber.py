@@ -6,7 +6,7 @@ from typing import Protocol
 
 import polars as pl
 
-from anonymizers.text.tiles import encoded
+from anonymizers.text.spans import encoded
 
 REDACTED = "<REDACTED>"
 

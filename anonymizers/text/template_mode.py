@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from anonymizers.text.decoded import read
+from anonymizers.text.release_rule import Kind
 from anonymizers.text.scrubber import Mask, TextScrubber, masked_texts, scrubbed
-from anonymizers.text.views import read
-from anonymizers.text.vocabulary import Kind
 from anonymizers.unicode import without_format_characters
 
 _NUMBER = f"<{Kind.NUMBER.name}>"

@@ -98,7 +98,7 @@ def evaluate_command(
         ("release rule", text_scrubber(home_at(home)).masks)
     ]
     if against is Reference.PRESIDIO:
-        from anonymizers.text.reference import PresidioAsItComes
+        from anonymizers.text.presidio_baseline import PresidioAsItComes
 
         scrubbers.append(("Presidio as it comes", PresidioAsItComes().masks))
     with stages() as stage:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import TextSettings, load_settings
 from bench.text_truth import coverage, shown
 from bench.text_workloads import campaign, error_logs, sms_texts

@@ -10,9 +10,9 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-import anonymizers.text.release
+import anonymizers.text.releasing_scrubber
 import pipelines.counting
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from pipelines.retention import apply_retention
 from pipelines.runtime import Runtime, open_runtime
@@ -90,7 +90,7 @@ def test_twin_counting_whatever_is_masked_releases_it(home, monkeypatch):
     def whatever(tiles, uncommon, *, masked_otherwise):
         return tiles.distinct.str.contains(r"^\p{L}").to_numpy()[tiles.codes]
 
-    monkeypatch.setattr(anonymizers.text.release, "countable", whatever)
+    monkeypatch.setattr(anonymizers.text.releasing_scrubber, "countable", whatever)
 
     # What stays masked is what a view reads, which is written anew as a whole, and what a name stands in for.
     stood_in = {"a capital letter", "a capital letter at the beginning", "capitals throughout"}
@@ -102,7 +102,7 @@ def test_twin_counting_beside_masks_releases_what_stands_there(home, monkeypatch
     def heedless(tiles, uncommon, *, masked_otherwise):
         return uncommon & ~masked_otherwise
 
-    monkeypatch.setattr(anonymizers.text.release, "countable", heedless)
+    monkeypatch.setattr(anonymizers.text.releasing_scrubber, "countable", heedless)
 
     assert set(leaks(home)) >= {"beside a name", "beside a number", "after a slot", "part of a path"}
 

@@ -7,7 +7,7 @@ import anonymizers.engine
 from anonymizers.engine import anonymize
 from anonymizers.plan import SharedBy
 from anonymizers.text import template_mode
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.treatments import IdentityKind, Treatment
 from tests.support.plans import KEYS, batch, column, plan

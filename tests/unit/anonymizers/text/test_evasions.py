@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from anonymizers.text.evaluate import covered_by
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from tests.support.evasions import evasions
 

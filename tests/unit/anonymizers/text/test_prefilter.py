@@ -4,7 +4,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.gates import Gates, gate
+from anonymizers.text.prefilter import Gates, gate
 from anonymizers.text.recognizers import Recognizers
 from anonymizers.text.settings import load_settings
 

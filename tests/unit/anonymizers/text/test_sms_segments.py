@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from anonymizers.text.segments import GSM7_BASIC, GSM7_EXTENSION, segments
+from anonymizers.text.sms_segments import GSM7_BASIC, GSM7_EXTENSION, segments
 
 
 @pytest.mark.parametrize(

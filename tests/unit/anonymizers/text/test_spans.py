@@ -5,7 +5,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.tiles import cut, encoded, encoded_rows, rejoined
+from anonymizers.text.spans import cut, encoded, encoded_rows, rejoined
 
 _ROWS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), min_size=1, max_size=30)
 

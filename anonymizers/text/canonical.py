@@ -17,8 +17,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from anonymizers.text.lexicon import Lexicon, bare, positions
+from anonymizers.text.release_rule import INFLECTS, LONGEST_ENDING, LOUD, PARTICLES, SURNAMES, is_in
 from anonymizers.text.settings import TextSettings
-from anonymizers.text.tiles import (
+from anonymizers.text.spans import (
     Bools,
     Ints,
     encoded,
@@ -28,7 +29,6 @@ from anonymizers.text.tiles import (
     joined,
     previous,
 )
-from anonymizers.text.vocabulary import INFLECTS, LONGEST_ENDING, LOUD, PARTICLES, SURNAMES, is_in
 
 # A name of Faker's that wordfreq does not know: masked in whatever text it stands.
 NAME = "hildburg"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import TextSettings, Words
-from anonymizers.text.tiles import BLANKS, Bools, Ints, Tiles, continues, following, made_of, previous
+from anonymizers.text.spans import BLANKS, Bools, Ints, Tiles, continues, following, made_of, previous
 
 Kinds = NDArray[np.uint8]
 

@@ -1,10 +1,10 @@
 import polars as pl
 import pytest
 
+from anonymizers.text.canonical import NAME, StandIns
 from anonymizers.text.lexicon import positions
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
-from anonymizers.text.stand_ins import NAME, StandIns
 from bench.text_workloads import campaign, error_logs
 from tests.support.evasions import evasions
 

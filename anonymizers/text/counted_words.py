@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from anonymizers.text.scrubber import Mask
-from anonymizers.text.tiles import Bools, Ints, Tiles, continues, following
+from anonymizers.text.spans import Bools, Ints, Tiles, continues, following
 
 # Text and word, each pair once.
 WORDS = pl.Schema({"text": pl.String, "word": pl.String})

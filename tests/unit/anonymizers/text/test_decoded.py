@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.views import differs, read
+from anonymizers.text.decoded import differs, read
 
 
 @pytest.mark.parametrize(

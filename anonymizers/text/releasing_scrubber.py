@@ -7,13 +7,15 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from anonymizers.text.counted import WORDS, CountedWords, countable
+from anonymizers.text.canonical import StandIns
+from anonymizers.text.counted_words import WORDS, CountedWords, countable
+from anonymizers.text.decoded import View, differs, read
 from anonymizers.text.lexicon import Lexicon, known_words
 from anonymizers.text.recognizers import Recognizers, Span
+from anonymizers.text.release_rule import Kind, Vocabulary
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import TextSettings
-from anonymizers.text.stand_ins import StandIns
-from anonymizers.text.tiles import (
+from anonymizers.text.spans import (
     BLANKS,
     Bools,
     Ints,
@@ -25,8 +27,6 @@ from anonymizers.text.tiles import (
     previous,
     rejoined,
 )
-from anonymizers.text.views import View, differs, read
-from anonymizers.text.vocabulary import Kind, Vocabulary
 from anonymizers.unicode import without_format_characters
 
 # What may stand between two masks of one kind that read as one.

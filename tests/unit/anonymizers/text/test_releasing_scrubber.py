@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.canonical import StandIns
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import RecognizerSettings, load_settings
-from anonymizers.text.stand_ins import StandIns
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_no_recognizer_reaches_for_the_network(monkeypatch):
 def test_the_engine_imports_without_the_language_libraries():
     program = """
         import sys
-        import anonymizers.engine, anonymizers.text.release
+        import anonymizers.engine, anonymizers.text.releasing_scrubber
         heavy = {"spacy", "presidio_analyzer", "tldextract", "thinc", "wordfreq", "faker"} & set(sys.modules)
         sys.exit(", ".join(heavy) or 0)
     """
