@@ -1,4 +1,4 @@
-"""Errors of the anonymizers: place, reason, next step; never a value."""
+"""Report why a batch is not anonymized: place, reason, next step; never a value."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ from anonymizers.treatments import Treatment
 
 
 class AnonymizerError(Exception):
-    """Base of every reason for which a batch is not anonymized; none of it may be stored then."""
+    """Report that a batch is not anonymized, and so must not be stored; base of all other errors."""
 
 
 class UndeclaredColumnsError(AnonymizerError):
-    """A batch has columns that the plan does not know."""
+    """Report columns of a batch that its plan does not have."""
 
     def __init__(self, source: str, columns: Iterable[str]) -> None:
         names = sorted(columns)
@@ -22,7 +22,7 @@ class UndeclaredColumnsError(AnonymizerError):
 
 
 class MissingColumnsError(AnonymizerError):
-    """A batch lacks columns that the plan treats."""
+    """Report columns of the plan that a batch lacks."""
 
     def __init__(self, source: str, columns: Iterable[str]) -> None:
         names = sorted(columns)
@@ -34,7 +34,7 @@ class MissingColumnsError(AnonymizerError):
 
 
 class ColumnTypeError(AnonymizerError):
-    """A column is not of the type its plan declares, or holds bytes that are not of its type."""
+    """Report columns that are not of the type their plan declares, or hold bytes not of their type."""
 
     def __init__(self, source: str, columns: Iterable[str]) -> None:
         names = sorted(columns)
@@ -46,7 +46,7 @@ class ColumnTypeError(AnonymizerError):
 
 
 class MissingKeyError(AnonymizerError):
-    """A workspace in the batch has no usable pseudonym key."""
+    """Report how many workspaces of a batch have no usable pseudonym key."""
 
     def __init__(self, source: str, workspaces: int) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ class MissingKeyError(AnonymizerError):
 
 
 class TreatmentError(AnonymizerError):
-    """A treatment broke; names the kind of the fault, because its message may quote a value."""
+    """Report that a treatment failed, by the class of the error, whose message may quote a value."""
 
     def __init__(self, source: str, column: str, treatment: Treatment, fault: type[BaseException]) -> None:
         super().__init__(

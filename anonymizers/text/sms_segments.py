@@ -1,6 +1,8 @@
-"""How many SMS segments a text takes (3GPP TS 23.038 and TS 23.040)."""
+"""Count the SMS segments that a text takes (3GPP TS 23.038 and TS 23.040)."""
 
 import polars as pl
+
+from anonymizers.columns import filled
 
 # TS 23.038, 6.2.1: the default alphabet, without its escape character.
 GSM7_BASIC = (
@@ -18,51 +20,40 @@ def _class(characters: str) -> str:
     return "[" + "".join(f"\\x{{{ord(c):x}}}" for c in characters) + "]"
 
 
+_GSM7 = frozenset(GSM7_BASIC + GSM7_EXTENSION)
 _ALL_GSM7 = f"^{_class(GSM7_BASIC + GSM7_EXTENSION)}*$"
 _EXTENDED = _class(GSM7_EXTENSION)
 _ASTRAL = r"[\x{10000}-\x{10ffff}]"
 
 
-def segments(texts: pl.Series) -> pl.Series:
-    """Segments of each text, in order; 0 for an empty one, null for null.
+def segment_counts(texts: pl.Series) -> pl.Series:
+    """Return how many segments each of the n texts takes, in order; 0 for an empty one, null for null.
 
-    A character that takes two units is not split between two segments, as gateways send it.
+    As gateways send it, a character that takes two units is not split between two segments.
     """
-    text = pl.col("text")
-    frame = texts.rename("text").to_frame().with_columns(text.str.contains(_ALL_GSM7).alias("gsm7"))
-    wide = text.str.count_matches(pl.when("gsm7").then(pl.lit(_EXTENDED)).otherwise(pl.lit(_ASTRAL)))
-    frame = frame.with_columns(
-        wide.alias("wide"),
-        (text.str.len_chars() + wide).cast(pl.Int64).alias("units"),
-        pl.when("gsm7").then(GSM7_SINGLE).otherwise(UCS2_SINGLE).cast(pl.Int64).alias("single"),
-        pl.when("gsm7").then(GSM7_CONCATENATED).otherwise(UCS2_CONCATENATED).cast(pl.Int64).alias("part"),
-    ).with_columns(
-        pl.when(pl.col("units") == 0)
-        .then(0)
-        .when(pl.col("units") <= pl.col("single"))
-        .then(1)
-        .otherwise((pl.col("units") + pl.col("part") - 1) // pl.col("part"))
-        .cast(pl.Int64)
-        .alias("segments")
+    frame = texts.to_frame("text").with_columns(gsm7=pl.col("text").str.contains(_ALL_GSM7))
+    wide = pl.col("text").str.count_matches(
+        pl.when("gsm7").then(pl.lit(_EXTENDED)).otherwise(pl.lit(_ASTRAL))
     )
-    # Only long texts with characters of two units can waste the last place of a segment.
-    packed = (
-        frame.filter((pl.col("wide") > 0) & (pl.col("segments") > 1)).select("text", "gsm7", "part").unique()
+    frame = frame.with_columns(wide=wide).with_columns(
+        units=(pl.col("text").str.len_chars() + pl.col("wide")).cast(pl.Int64),
+        single=pl.when("gsm7").then(GSM7_SINGLE).otherwise(UCS2_SINGLE).cast(pl.Int64),
+        part=pl.when("gsm7").then(GSM7_CONCATENATED).otherwise(UCS2_CONCATENATED).cast(pl.Int64),
     )
-    if packed.height:
-        counted = packed.select(
-            "text", pl.Series("packed", [_packed(*row) for row in packed.iter_rows()], dtype=pl.Int64)
-        )
-        frame = frame.join(counted, on="text", how="left", maintain_order="left").with_columns(
-            pl.coalesce("packed", "segments").alias("segments")
-        )
-    return frame["segments"].rename(texts.name)
+    units, single, part = pl.col("units"), pl.col("single"), pl.col("part")
+    counts = pl.when(units <= single).then((units > 0).cast(pl.Int64)).otherwise((units + part - 1) // part)
+    # Only in long texts with characters of two units may the last unit of a segment stay unused.
+    is_sure = (pl.col("wide") == 0) | (units <= single)
+    return filled(frame.select(pl.when(is_sure).then(counts)).to_series(), texts, _packed).rename(texts.name)
 
 
-def _packed(text: str, gsm7: bool, part: int) -> int:
+def _packed(text: str) -> int:
+    """Count segments by filling them one after another."""
+    is_gsm7 = _GSM7.issuperset(text)
+    part = GSM7_CONCATENATED if is_gsm7 else UCS2_CONCATENATED
     count, free = 1, part
     for character in text:
-        units = 2 if (character in GSM7_EXTENSION if gsm7 else ord(character) > 0xFFFF) else 1
+        units = 2 if (character in GSM7_EXTENSION if is_gsm7 else ord(character) > 0xFFFF) else 1
         if units > free:
             count, free = count + 1, part
         free -= units

@@ -151,8 +151,8 @@ def bitcoin_address(key_hash: bytes) -> str:
 
 def without_numbers(settings: TextSettings) -> TextSettings:
     """No recognizer but ours of phone numbers, and digits stay however many."""
-    patient = settings.vocabulary.model_copy(update={"digits": 10**6, "digits_in_groups": 10**6})
-    return settings.model_copy(update={"presidio": (), "recognizers": (), "vocabulary": patient})
+    patient = settings.release_rule.model_copy(update={"digits": 10**6, "digits_in_groups": 10**6})
+    return settings.model_copy(update={"presidio": (), "recognizers": (), "release_rule": patient})
 
 
 def without_urls(settings: TextSettings) -> TextSettings:

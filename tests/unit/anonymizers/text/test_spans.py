@@ -5,7 +5,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.spans import cut, encoded, encoded_rows, rejoined
+from anonymizers.columns import encoded
+from anonymizers.text.arrays import encoded_rows
+from anonymizers.text.spans import rejoined, split_texts
 
 _ROWS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), min_size=1, max_size=30)
 
@@ -31,7 +33,7 @@ def test_each_text_is_the_distinct_one_that_it_is_said_to_be(texts):
 
 
 @given(st.lists(st.text(), min_size=1))
-def test_tiles_put_together_are_the_texts(texts):
-    tiles = cut(pl.Series(texts, dtype=pl.String))
+def test_spans_joined_are_the_texts(texts):
+    spans = split_texts(pl.Series(texts, dtype=pl.String))
 
-    assert rejoined(tiles, tiles.codes, tiles.distinct).to_list() == texts
+    assert rejoined(spans, spans.codes, spans.distinct).to_list() == texts
