@@ -1,6 +1,7 @@
 """Report why a batch is not anonymized: place, reason, next step; never a value."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from anonymizers.treatments import Treatment
 
@@ -9,40 +10,37 @@ class AnonymizerError(Exception):
     """Report that a batch is not anonymized, and so must not be stored; base of all other errors."""
 
 
-class UndeclaredColumnsError(AnonymizerError):
+class _ColumnsError(AnonymizerError):
+    problem: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, source: str, columns: Iterable[str]) -> None:
+        names = sorted(columns)
+        super().__init__(
+            f"{source}: {len(names)} {self.problem}: {', '.join(names)}. The batch was not loaded.\n"
+            + self.remedy.format(source=source)
+        )
+
+
+class UndeclaredColumnsError(_ColumnsError):
     """Report columns of a batch that its plan does not have."""
 
-    def __init__(self, source: str, columns: Iterable[str]) -> None:
-        names = sorted(columns)
-        super().__init__(
-            f"{source}: {len(names)} column(s) have no declared treatment: {', '.join(names)}. "
-            "The batch was not loaded.\n"
-            f"Declare each one in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
-        )
+    problem = "column(s) have no declared treatment"
+    remedy = "Declare each one in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
 
 
-class MissingColumnsError(AnonymizerError):
+class MissingColumnsError(_ColumnsError):
     """Report columns of the plan that a batch lacks."""
 
-    def __init__(self, source: str, columns: Iterable[str]) -> None:
-        names = sorted(columns)
-        super().__init__(
-            f"{source}: {len(names)} declared column(s) are missing: {', '.join(names)}. "
-            "The batch was not loaded.\n"
-            "A parser gives every declared column, of nulls where a record has none."
-        )
+    problem = "declared column(s) are missing"
+    remedy = "A parser gives every declared column, of nulls where a record has none."
 
 
-class ColumnTypeError(AnonymizerError):
+class ColumnTypeError(_ColumnsError):
     """Report columns that are not of the type their plan declares, or hold bytes not of their type."""
 
-    def __init__(self, source: str, columns: Iterable[str]) -> None:
-        names = sorted(columns)
-        super().__init__(
-            f"{source}: {len(names)} column(s) are not of their declared type: {', '.join(names)}. "
-            "The batch was not loaded.\n"
-            f"Mend the parser, or `type` in pipelines/contracts/{source}.yml."
-        )
+    problem = "column(s) are not of their declared type"
+    remedy = "Mend the parser, or `type` in pipelines/contracts/{source}.yml."
 
 
 class MissingKeyError(AnonymizerError):

@@ -81,28 +81,14 @@ def normalise_phone(text: str) -> str:
 
 def normalise_phones(texts: pl.Series) -> pl.Series:
     """Return `normalise_phone` of each of the n texts, in order; null stays null."""
-    frame = (
-        texts.rename("raw")
-        .to_frame()
-        .with_columns(
-            pl.when(pl.col("raw").str.contains(_PLAIN))
-            .then(
-                pl.col("raw")
-                .str.replace_all("(0)", "", literal=True)
-                .str.replace_all(r"[^0-9]", "")
-                .str.strip_prefix("00")
-            )
-            .alias("digits")
-        )
-    )
-    easy = pl.col("digits").str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~pl.col("digits").str.contains(
-        _NEEDS_METADATA
-    )
-    digits = pl.col("digits")
+    raw, digits = pl.col("raw"), pl.col("digits")
+    kept = raw.str.replace_all("(0)", "", literal=True).str.replace_all(r"[^0-9]", "").str.strip_prefix("00")
+    frame = texts.to_frame("raw").select(digits=pl.when(raw.str.contains(_PLAIN)).then(kept))
+    easy = digits.str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~digits.str.contains(_NEEDS_METADATA)
     for pattern, replacement, _ in _SAME_SUBSCRIBER:
         digits = digits.str.replace(pattern, replacement)
-    frame = frame.with_columns(pl.when(easy).then("+" + digits).alias("number"))
-    return filled(frame["number"], texts, normalise_phone).rename(texts.name)
+    number = frame.select(pl.when(easy).then("+" + digits)).to_series()
+    return filled(number, texts, normalise_phone).rename(texts.name)
 
 
 def countries(numbers: pl.Series) -> pl.Series:
@@ -110,33 +96,20 @@ def countries(numbers: pl.Series) -> pl.Series:
 
     Where countries share a code (+1, +7, +44 …), it is looked up once per leading digits and length.
     """
-    number = pl.col("number")
-    frame = numbers.to_frame("number").with_columns(number.str.extract(_CODE).alias("code"))
-    frame = frame.with_columns(
-        pl.col("code")
-        .replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String)
-        .alias("country"),
-        pl.when(pl.col("code").is_in(list(_SHARED_CODES)))
-        .then(number.str.slice(1, pl.when(pl.col("code") == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)))
-        .alias("prefix"),
-        number.str.len_bytes().alias("length"),
-    )
-    shared = frame.select("code", "prefix", "length").drop_nulls().unique()
-    if shared.height:
-        found = [_shared_country(code, prefix, n - 1) for code, prefix, n in shared.iter_rows()]
-        frame = frame.join(
-            shared.with_columns(pl.Series("found", found, dtype=pl.String)),
-            on=["code", "prefix", "length"],
-            how="left",
-            maintain_order="left",
-        ).with_columns(pl.coalesce("country", "found").alias("country"))
-    return frame["country"].rename(numbers.name)
+    code = pl.col("code")
+    frame = numbers.to_frame("number").with_columns(code=pl.col("number").str.extract(_CODE))
+    known = frame.select(code.replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String))
+    number = pl.when(code.is_in(list(_SHARED_CODES))).then(pl.col("number"))
+    prefix = number.str.slice(1, pl.when(code == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS))
+    key = pl.concat_str(code, prefix, number.str.len_bytes(), separator=" ")
+    return filled(known.to_series(), frame.select(key).to_series(), _shared_country).rename(numbers.name)
 
 
-def _shared_country(code: str, prefix: str, digits: int) -> str | None:
-    """Return the country of any number of that length with these leading digits."""
+def _shared_country(key: str) -> str | None:
+    """Return the country of numbers, of which a key gives code, leading digits and length with the plus."""
+    code, prefix, length = key.split(" ")
     for filler in _FILLERS:
-        national = (prefix + filler)[:digits].removeprefix(code)
+        national = (prefix + filler)[: int(length) - 1].removeprefix(code)
         number = phonenumbers.PhoneNumber(
             country_code=int(code),
             national_number=int(national or "0"),

@@ -36,24 +36,12 @@ _PLACEHOLDER = re.compile(r"<[A-Z_]+>")
 _PLAIN_WORD = re.compile(r"[a-z][a-z_-]{0,31}\Z")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,2}\Z")
 _QUERY_KEYS: Mapping[str, re.Pattern[str]] = {
-    "direction": _PLAIN_WORD,
-    "filter": _PLAIN_WORD,
-    "format": _PLAIN_WORD,
-    "hl": _PLAIN_WORD,
-    "lang": _PLAIN_WORD,
-    "locale": _PLAIN_WORD,
-    "order": _PLAIN_WORD,
-    "page": _SMALL_NUMBER,
-    "per_page": _SMALL_NUMBER,
-    "sort": _PLAIN_WORD,
-    "tab": _PLAIN_WORD,
-    "theme": _PLAIN_WORD,
-    "utm_campaign": _PLAIN_WORD,
-    "utm_content": _PLAIN_WORD,
-    "utm_medium": _PLAIN_WORD,
-    "utm_source": _PLAIN_WORD,
-    "utm_term": _PLAIN_WORD,
-    "view": _PLAIN_WORD,
+    **dict.fromkeys(("direction", "filter", "format", "hl", "lang", "locale", "order", "sort"), _PLAIN_WORD),
+    **dict.fromkeys(
+        (f"utm_{part}" for part in ("campaign", "content", "medium", "source", "term")), _PLAIN_WORD
+    ),
+    **dict.fromkeys(("tab", "theme", "view"), _PLAIN_WORD),
+    **dict.fromkeys(("page", "per_page"), _SMALL_NUMBER),
 }
 
 

@@ -16,15 +16,7 @@ from numpy.typing import NDArray
 
 from anonymizers.columns import encoded
 from anonymizers.text import dummies
-from anonymizers.text.arrays import (
-    Bools,
-    Ints,
-    encoded_parts,
-    encoded_rows,
-    following,
-    joined,
-    previous,
-)
+from anonymizers.text.arrays import Bools, Ints, encoded_parts, encoded_rows, following, joined, previous
 from anonymizers.text.dummies import NAME, Phrases, reshaped
 from anonymizers.text.dummy_names import NameFinder, Names
 from anonymizers.text.lexicon import Lexicon

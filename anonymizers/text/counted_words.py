@@ -5,7 +5,7 @@ has, away from whatever is masked as something else, is counted or released, how
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,9 @@ import polars as pl
 from anonymizers.text.arrays import Bools, Ints, following, same_as_previous
 from anonymizers.text.scrubber import Mask
 from anonymizers.text.spans import Spans
+
+if TYPE_CHECKING:
+    from anonymizers.text.releasing_scrubber import ReleasingScrubber
 
 # One row for each word that a text gives to count.
 WORDS = pl.Schema({"text": pl.String, "word": pl.String})
@@ -33,26 +36,10 @@ class CountedWords(Protocol):
         ...
 
 
-class ReadsCounted(Protocol):
-    """Scrub texts and let counted words stay."""
-
-    def scrub_counted(
-        self, texts: Sequence[str], *, counted: CountedWords
-    ) -> tuple[Sequence[str], pl.DataFrame]:
-        """Return the n texts without what is personal, in order, and the words to count, as `WORDS`."""
-        ...
-
-    def masks(
-        self, texts: Sequence[str], *, counted: CountedWords | None = None
-    ) -> Sequence[Sequence[Mask] | None]:
-        """Return what `scrub_counted` would mask of each of the n texts; None = all of it."""
-        ...
-
-
 class CountingScrubber:
     """Scrub the texts of one batch and remember which words they give to count, until told to forget."""
 
-    def __init__(self, scrubber: ReadsCounted, counted: CountedWords) -> None:
+    def __init__(self, scrubber: "ReleasingScrubber", counted: CountedWords) -> None:
         self._scrubber = scrubber
         self._counted = counted
         self._words: list[pl.DataFrame] = []

@@ -4,7 +4,6 @@ Personal data hides behind encodings: `%40`, `&#64;`, `\u0040`, base64, full-wid
 width. Recognizers read the decoded text; what they find is masked in the original.
 """
 
-import base64
 import html
 import re
 import unicodedata
@@ -17,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 import polars as pl
 import regex  # type: ignore[import-untyped]
 
+from anonymizers.text.opaque_ids import base64_text
 from anonymizers.unicode import FORMAT_CHARACTERS, without_format_characters
 
 # Encoded twice is common (a URL in a URL); deeper is an attempt to hide: what is left is masked as unknown.
@@ -40,7 +40,6 @@ _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
 _NUMERAL = regex.compile(r"\p{No}")
 # What decoders put where a number is that of no character: it is a number, then, and is masked as one.
 _NO_CHARACTER = "\ufffd"
-_TO_STANDARD = str.maketrans("-_", "+/")
 _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
 _MAYBE_ENCODED = (
@@ -160,10 +159,8 @@ def _from_escape(match: re.Match[str]) -> str:
 
 def _from_base64(match: re.Match[str]) -> str:
     """Return the readable text that is encoded, or the match itself if there is none."""
-    standard = match[0].translate(_TO_STANDARD).rstrip("=")
-    try:
-        decoded = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("utf-8")
-    except ValueError:  # not base64, or not UTF-8
+    decoded = base64_text(match[0])
+    if decoded is None:
         return match[0]
     # By chance eight letters decode to readable ASCII once in 30 times, to words hardly ever.
     legible = sum(c.isascii() and (c.isalnum() or c == " ") for c in decoded)

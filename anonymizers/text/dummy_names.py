@@ -26,12 +26,12 @@ class Names:
         spelt: The words in usual spelling, each with the name and the signs around the word.
         shouted: The words in capitals throughout, with the name in capitals.
         always: Whether each of the m is masked in every language, wherever it stands.
-        greeted: ... after a greeting.
-        within: ... within a sentence.
-        surname: ... after the name of somebody who is greeted.
-        called: ... at the beginning of a text, before a comma.
-        after_name: ... after a name.
-        before_name: ... before a name.
+        greeted: Whether it is masked after a greeting.
+        within: Whether it is masked within a sentence.
+        surname: Whether it is masked after the name of somebody who is greeted.
+        called: Whether it is masked at the beginning of a text, before a comma.
+        after_name: Whether it is masked after a name.
+        before_name: Whether it is masked before a name.
     """
 
     spelt: Replacements
@@ -110,18 +110,12 @@ class NameFinder:
         return np.where(known >= 0, self._lexicon.zipf[known].max(axis=1), np.float32(0))
 
 
-def _with_meaning(settings: TextSettings) -> frozenset[str]:
+def _with_meaning(s: TextSettings) -> frozenset[str]:
     """Return words that mean something to the release rule or to a recognizer."""
-    patterns = (pattern.regex for one in settings.recognizers for pattern in one.patterns or ())
+    patterns = (pattern.regex for one in s.recognizers for pattern in one.patterns or ())
     literals = (re.findall(r"[^\W\d_]{3,}", pattern.lower()) for pattern in patterns)
-    return settings.no_names.union(
-        settings.greetings,
-        settings.titles,
-        settings.after_greetings,
-        settings.streets,
-        settings.particles,
-        settings.number_words,
-        *literals,
+    return s.no_names.union(
+        s.greetings, s.titles, s.after_greetings, s.streets, s.particles, s.number_words, *literals
     )
 
 

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, groupby
 
 from anonymizers.errors import AnonymizerError
 from anonymizers.text.scrubber import Mask
@@ -159,73 +160,51 @@ def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) 
         texts: n labelled texts.
         masks: What is masked of each of the n texts; None = all of it.
     """
-    counts = _Counts()
+    # Of each label which of its letters and digits are masked; of each claim of a mask whether it is right.
+    labels: defaultdict[str, list[list[bool]]] = defaultdict(list)
+    claims: defaultdict[str, list[bool]] = defaultdict(list)
+    misses: list[Miss] = []
+    lost: Counter[str] = Counter()
+    kept: list[bool] = []
     for labelled, found in zip(texts, masks, strict=True):
-        covered = covered_by(found, labelled.text)
-        counts.add_labels(labelled, covered)
-        counts.add_masks(labelled, found or ())
-        counts.add_words(labelled, covered)
-    core = [entity for entity in counts.labels if entity in CORE]
+        text, covered = labelled.text, covered_by(found, labelled.text)
+        for label in labelled.labels:
+            masked = [covered[i] for i in range(label.start, label.end) if text[i].isalnum()]
+            labels[label.entity].append(masked)
+            if not all(masked):
+                misses.append(_miss(text, label, covered))
+        for mask in found or ():
+            for entity in _claims(mask.name):
+                claims[entity].append(_is_right(mask, labelled.labels))
+        for word, stays in _harmless(labelled, covered):
+            kept.append(stays)
+            lost[word] += not stays
+    core = [masked for entity in labels if entity in CORE for masked in labels[entity]]
+    frequent_first = sorted(labels, key=lambda entity: -len(labels[entity]))
     return Evaluation(
         texts=len(texts),
-        core=_share(sum(counts.hidden[e] for e in core), sum(counts.characters[e] for e in core)),
-        kept=_share(counts.kept, counts.words),
-        scores={entity: counts.score(entity) for entity, _ in counts.labels.most_common()},
-        misses=tuple(counts.misses),
-        lost=tuple((word, count) for word, count in counts.lost.most_common() if count),
+        core=_share(chain.from_iterable(core)),
+        kept=_share(kept),
+        scores={entity: _score(labels[entity], claims[entity]) for entity in frequent_first},
+        misses=tuple(misses),
+        lost=tuple((word, count) for word, count in lost.most_common() if count),
     )
 
 
-@dataclass(slots=True)
-class _Counts:
-    """Count labels, their characters and masks by kind of personal data, and harmless words."""
+def _is_right(mask: Mask, labels: Iterable[Label]) -> bool:
+    claims = _claims(mask.name)
+    return any(
+        mask.start < label.end and label.start < mask.end and label.entity in claims for label in labels
+    )
 
-    labels: Counter[str] = field(default_factory=Counter)
-    whole: Counter[str] = field(default_factory=Counter)
-    characters: Counter[str] = field(default_factory=Counter)
-    hidden: Counter[str] = field(default_factory=Counter)
-    claimed: Counter[str] = field(default_factory=Counter)
-    right: Counter[str] = field(default_factory=Counter)
-    misses: list[Miss] = field(default_factory=list)
-    lost: Counter[str] = field(default_factory=Counter)
-    words: int = 0
-    kept: int = 0
 
-    def add_labels(self, labelled: Labelled, covered: Sequence[bool]) -> None:
-        for label in labelled.labels:
-            hidden = [covered[i] for i in range(label.start, label.end) if labelled.text[i].isalnum()]
-            self.characters[label.entity] += len(hidden)
-            self.hidden[label.entity] += sum(hidden)
-            self.labels[label.entity] += 1
-            self.whole[label.entity] += all(hidden)
-            if not all(hidden):
-                self.misses.append(_miss(labelled.text, label, covered))
-
-    def add_masks(self, labelled: Labelled, masks: Sequence[Mask]) -> None:
-        for mask in masks:
-            claims = _claims(mask.name)
-            is_right = any(
-                mask.start < label.end and label.start < mask.end and label.entity in claims
-                for label in labelled.labels
-            )
-            for entity in claims:
-                self.claimed[entity] += 1
-                self.right[entity] += is_right
-
-    def add_words(self, labelled: Labelled, covered: Sequence[bool]) -> None:
-        for word, stays in _harmless(labelled, covered):
-            self.words += 1
-            self.kept += stays
-            self.lost[word] += not stays
-
-    def score(self, entity: str) -> Score:
-        count, claimed = self.labels[entity], self.claimed[entity]
-        return Score(
-            labels=count,
-            recall=self.whole[entity] / count,
-            precision=self.right[entity] / claimed if claimed else None,
-            characters=_share(self.hidden[entity], self.characters[entity]),
-        )
+def _score(labels: Sequence[Sequence[bool]], claims: Sequence[bool]) -> Score:
+    return Score(
+        labels=len(labels),
+        recall=_share(map(all, labels)),
+        precision=_share(claims) if claims else None,
+        characters=_share(chain.from_iterable(labels)),
+    )
 
 
 def covered_by(masks: Iterable[Mask] | None, text: str) -> list[bool]:
@@ -250,19 +229,15 @@ def _harmless(labelled: Labelled, covered: Sequence[bool]) -> Iterator[tuple[str
 
 
 def _miss(text: str, label: Label, covered: Sequence[bool]) -> Miss:
-    parts: list[tuple[str, bool]] = []
-    for position in range(label.start, label.end):
-        if parts and parts[-1][1] == covered[position]:
-            parts[-1] = (parts[-1][0] + text[position], covered[position])
-        else:
-            parts.append((text[position], covered[position]))
-    return Miss(
-        label.entity,
-        text[max(0, label.start - 40) : label.start],
-        tuple(parts),
-        text[label.end : label.end + 40],
+    parts = tuple(
+        ("".join(text[i] for i in positions), is_masked)
+        for is_masked, positions in groupby(range(label.start, label.end), key=covered.__getitem__)
     )
+    before, after = text[max(0, label.start - 40) : label.start], text[label.end : label.end + 40]
+    return Miss(label.entity, before, parts, after)
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
+def _share(holds: Iterable[bool]) -> float:
+    """Return the share of true values; 1 if there are no values."""
+    values = list(holds)
+    return sum(values) / len(values) if values else 1.0

@@ -11,7 +11,7 @@ from anonymizers.text.counted_words import WORDS
 from anonymizers.text.decoded import DecodedText
 from anonymizers.text.recognizers import Finding
 from anonymizers.text.release_rule import Kind
-from anonymizers.text.scrubber import REDACTED, Mask
+from anonymizers.text.scrubber import REDACTED, Mask, merged
 from anonymizers.text.spans import BLANKS, Spans, made_of, rejoined
 from anonymizers.unicode import without_format_characters
 
@@ -127,29 +127,17 @@ class MaskedColumn:
 
     def masks(self, text: int) -> list[Mask] | None:
         """Return what is masked of the text of an index, in order and apart; None = all of it."""
-        return None if text in self.failed else list(self._masks(text))
+        return None if text in self.failed else list(merged(self._masks(text)))
 
     def _masked_original(self, text: int) -> str:
         original, parts, position = self.texts[text], [], 0
-        for mask in self._masks(text):
+        for mask in merged(self._masks(text)):
             parts += [without_format_characters(original[position : mask.start]), mask.name]
             position = mask.end
         return "".join([*parts, without_format_characters(original[position:])])
 
     def _masks(self, text: int) -> Iterator[Mask]:
-        """Yield the masks of the original text; of two that overlap there, one that covers both."""
-        last: Mask | None = None
-        for mask in self._masks_of_spans(text):
-            if last and mask.start < last.end:
-                last = Mask(min(last.start, mask.start), max(last.end, mask.end), last.name)
-                continue
-            if last:
-                yield last
-            last = mask
-        if last:
-            yield last
-
-    def _masks_of_spans(self, text: int) -> Iterator[Mask]:
+        """Yield the masks of a text in order of its spans; in the original they may overlap."""
         spans = self.spans
         first, last = np.searchsorted(spans.text, [text, text + 1])
         offset, end_of_text = spans.text_start[text], spans.text_start[text + 1]

@@ -34,9 +34,14 @@ def _opaque_word(word: str) -> bool:
 
 def _encodes_text(text: str) -> bool:
     """Return whether a text is base64 of readable text; 1 in 300 words of eight letters is by chance."""
+    decoded = base64_text(text)
+    return decoded is not None and decoded.isprintable()
+
+
+def base64_text(text: str) -> str | None:
+    """Return the text that base64 of either alphabet (RFC 4648) encodes; None if it is no base64 of UTF-8."""
     standard = text.translate(_TO_STANDARD_BASE64).rstrip("=")
     try:
-        decoded = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("utf-8")
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("utf-8")
     except ValueError:  # not ASCII, not base64, or not UTF-8
-        return False
-    return decoded.isprintable()
+        return None

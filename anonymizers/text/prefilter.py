@@ -37,8 +37,6 @@ _ESCAPES = {
 }  # fmt: skip
 _OPENS_CLASS = re.compile(r"(?<!\\)([\[&~])")
 _CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})")
-
-
 # Filters in one scan multiply the states that RE2 has to build; in several, each text is read several times.
 _SCANS = 2
 
@@ -112,12 +110,14 @@ def _loosened(pattern: str) -> str:
         if piece is None or piece.lastgroup == "conditional":
             raise ValueError("a conditional or recursive pattern")
         position = piece.end()
-        if (piece[0] == "(?<=" and not out) or (piece[0] == "(?=" and _is_last(pattern, piece.start())):
-            out.append("(?:")
-        elif piece.lastgroup == "look_around":
-            position = _end_of_group(pattern, piece.start())
-        else:
+        if piece.lastgroup != "look_around":
             out.append(_loose(piece))
+            continue
+        end = _end_of_group(pattern, piece.start())
+        if (piece[0] == "(?<=" and not out) or (piece[0] == "(?=" and end == len(pattern)):
+            out.append("(?:")
+        else:
+            position = end
     return "".join(out)
 
 
@@ -158,10 +158,6 @@ def _repeat(text: str) -> str:
     if max(int(least or 0), int(most or 0)) <= _COUNTED:
         return f"{{{least or 0}{comma}{most}}}"
     return f"{{{min(int(least or 0), _COUNTED)},}}"
-
-
-def _is_last(pattern: str, start: int) -> bool:
-    return _end_of_group(pattern, start) == len(pattern)
 
 
 def _end_of_group(pattern: str, start: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from anonymizers.text.scrubber import Mask
+from anonymizers.text.scrubber import Mask, merged
 
 if TYPE_CHECKING:
     from presidio_analyzer import BatchAnalyzerEngine
@@ -20,7 +20,8 @@ class PresidioBaseline:
     def masks(self, texts: Sequence[str]) -> list[list[Mask]]:
         """Return what Presidio's anonymizer would replace in each of the n texts, in order and apart."""
         findings = self.engine.analyze_iterator(list(texts), language="en", batch_size=_BATCH)
-        return [_merged([Mask(f.start, f.end, f"<{f.entity_type}>") for f in found]) for found in findings]
+        columns = ([Mask(f.start, f.end, f"<{f.entity_type}>") for f in found] for found in findings)
+        return [list(merged(sorted(masks, key=lambda mask: (mask.start, -mask.end)))) for masks in columns]
 
     @cached_property
     def engine(self) -> "BatchAnalyzerEngine":
@@ -34,13 +35,3 @@ class PresidioBaseline:
         configuration = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": MODEL}]}
         provider = NlpEngineProvider(nlp_configuration=configuration)
         return BatchAnalyzerEngine(analyzer_engine=AnalyzerEngine(nlp_engine=provider.create_engine()))
-
-
-def _merged(masks: Sequence[Mask]) -> list[Mask]:
-    merged: list[Mask] = []
-    for mask in sorted(masks, key=lambda mask: (mask.start, -mask.end)):
-        if merged and mask.start < merged[-1].end:
-            merged[-1] = Mask(merged[-1].start, max(mask.end, merged[-1].end), merged[-1].name)
-        else:
-            merged.append(mask)
-    return merged

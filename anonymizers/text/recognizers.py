@@ -68,22 +68,22 @@ class RecognizerPattern:
         recognizer: Name of the recognizer.
         entity: What it finds, as Presidio names entities.
         pattern: For the library `regex`; compiled when the prefilter first lets a text through.
-        compiled_fast: The same for RE2, whose time is in proportion to a text's length; None if RE2 would be
-            slower or does not support the pattern.
-        fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
         scored: Returns how sure a match is to be the entity, from 0 (it is not) to 1.
         context: Words before a match that make it surer.
+        compiled_fast: The same pattern for RE2, whose time is in proportion to a text's length; None if RE2
+            would be slower or does not support the pattern.
+        fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
         shortens: Whether a match that scores 0 is tried again without its last groups.
     """
 
     recognizer: str
     entity: str
     pattern: str
-    compiled_fast: Any
-    fast_in: Any
     scored: Callable[[str], float]
     context: tuple[str, ...]
-    shortens: bool
+    compiled_fast: Any = None
+    fast_in: Any = None
+    shortens: bool = False
 
     @cached_property
     def compiled(self) -> Any:
@@ -235,9 +235,6 @@ def _phone_numbers() -> RecognizerPattern:
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
         pattern=phone_numbers.NUMBER,
-        compiled_fast=None,
-        fast_in=_ASCII,
         scored=phone_numbers.score,
         context=phone_numbers.CONTEXT,
-        shortens=False,
     )

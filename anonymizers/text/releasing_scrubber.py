@@ -1,5 +1,6 @@
 """Scrub texts by the release rule: what is known to be harmless stays, the rest is masked by kind."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
@@ -18,6 +19,8 @@ from anonymizers.text.release_rule import Kind, ReleaseRule
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import TextSettings
 from anonymizers.text.spans import Spans, split_texts
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ReleasingScrubber:
@@ -118,7 +121,7 @@ class ReleasingScrubber:
         try:
             column = pl.Series(texts, dtype=pl.String)
         except UnicodeEncodeError:  # half of a surrogate pair, which no column holds
-            numbers = [number for number, text in enumerate(texts) if _is_unicode(text)]
+            numbers = [number for number, text in enumerate(texts) if not _SURROGATE.search(text)]
             column = pl.Series([texts[number] for number in numbers], dtype=pl.String)
         fits = column.str.len_bytes() <= longest
         if fits.all():
@@ -185,14 +188,6 @@ class ReleasingScrubber:
     @cached_property
     def _recognizers(self) -> Recognizers:
         return Recognizers(self._settings)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_released(spans: Spans, counts: Bools, counted: CountedWords) -> Bools:

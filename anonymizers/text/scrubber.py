@@ -1,6 +1,6 @@
 """Call what removes personal data from texts, and redact every text that it fails on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,20 @@ class Mask:
     start: int
     end: int
     name: str
+
+
+def merged(masks: Iterable[Mask]) -> Iterator[Mask]:
+    """Yield the masks of one text; for those that overlap one that covers them, named as the first."""
+    last: Mask | None = None
+    for mask in masks:
+        if last and mask.start < last.end:
+            last = Mask(min(last.start, mask.start), max(last.end, mask.end), last.name)
+            continue
+        if last:
+            yield last
+        last = mask
+    if last:
+        yield last
 
 
 class TextScrubber(Protocol):
