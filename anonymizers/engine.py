@@ -70,14 +70,14 @@ def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: Te
     _check_keys(rows, plan, keys)
     types = dict(plan.stored_columns())
     keyed = tokens.Keyed.of(_strings(rows, WORKSPACE_COLUMN), keys=keys)
-    with _no_value_leaves(plan.source, plan.id_column, Treatment.PSEUDONYMIZE):
+    with _errors_without_values(plan.source, plan.id_column, Treatment.PSEUDONYMIZE):
         stored = {
             "workspace_id": rows.column(WORKSPACE_COLUMN),
             plan.id_column: _arrow(_ids(rows, plan, keyed), pa.string()),
             "received_at": rows.column(RECEIVED_COLUMN),
         }
     for column in plan.columns:
-        with _no_value_leaves(plan.source, column.raw, column.treatment):
+        with _errors_without_values(plan.source, column.raw, column.treatment):
             treated = _treated(rows, column, plan=plan, keyed=keyed, text=text)
             stored |= {name: _arrow(values, _STORED_TYPES[types[name]]) for name, values in treated.items()}
     return pa.table({name: stored[name] for name in types})
@@ -98,7 +98,7 @@ def keyed_workspaces(rows: pa.Table, *, plan: Plan) -> set[str | None]:
 
 
 def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
-    """Return by free-text column how many values hold a text redacted as a whole; without columns of none."""
+    """Return by free-text column how many values have a text that is redacted as a whole; 0 is left out."""
     counts = {
         column.output: int(pl.Series(stored.column(column.output)).str.contains(REDACTED, literal=True).sum())
         for column in plan.columns
@@ -108,7 +108,7 @@ def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
 
 
 @contextmanager
-def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator[None]:
+def _errors_without_values(source: str, column: str, treatment: Treatment) -> Iterator[None]:
     """Replace any error by one without values: messages of polars and pyarrow quote them."""
     try:
         yield

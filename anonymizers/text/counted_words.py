@@ -37,7 +37,7 @@ class CountedWords(Protocol):
 
 
 class CountingScrubber:
-    """Scrub the texts of one batch and remember which words they give to count, until told to forget."""
+    """Scrub the texts of one batch, and remember their words to count until told to forget them."""
 
     def __init__(self, scrubber: "ReleasingScrubber", counted: CountedWords) -> None:
         self._scrubber = scrubber

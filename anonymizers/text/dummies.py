@@ -93,7 +93,7 @@ class Phrases:
 
     def __init__(self, recognizers: Sequence[RecognizerSettings]) -> None:
         (dates,) = (one for one in recognizers if one.name == "written_date")
-        # Without boundaries of words, which cost Polars most; the recognizer has them, and sees what is left.
+        # Without boundaries of words, which cost Polars most; the recognizer has them and finds what is left.
         patterns = ("(?i)" + pattern.regex.replace(r"\b", "") for pattern in dates.patterns or ())
         signs = (f"{before} (?:19|20)[0-9]{{2}}" for before in ("[A-Za-z.,]", "[0-9],?"))
         self._phrases = (*((*each, _DATE) for each in zip(signs, patterns, strict=True)), *_PHRASES)

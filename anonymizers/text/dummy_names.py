@@ -63,7 +63,7 @@ class NameFinder:
         }
 
     def names(self, distinct: pl.Series, has_digits: pl.Series) -> Names:
-        """Decide about each of m distinct words by its halves, as of `Anna-Lena`: all must be masked."""
+        """Decide about each of m distinct words, by halves as of `Anna-Lena`; one with digits is no name."""
         s = self._settings
         word = pl.col("word")
         frame = distinct.to_frame("text").with_row_index("of").filter(~has_digits)

@@ -84,7 +84,7 @@ class Score:
 
     @property
     def f2(self) -> float | None:
-        """Weigh recall four times as much as precision (van Rijsbergen 1979, beta = 2)."""
+        """Return the F2 score: recall weighs four times as much as precision (van Rijsbergen, beta 2)."""
         if self.precision is None:
             return None
         weighed = 4 * self.precision + self.recall

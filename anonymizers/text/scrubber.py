@@ -24,7 +24,7 @@ class Mask:
 
 
 def merged(masks: Iterable[Mask]) -> Iterator[Mask]:
-    """Yield the masks of one text; for those that overlap one that covers them, named as the first."""
+    """Yield the masks of one text, in order; those that overlap become one, named as the first of them."""
     last: Mask | None = None
     for mask in masks:
         if last and mask.start < last.end:
