@@ -1,4 +1,4 @@
-"""Of a text only what eleven contacts share is given back; the twins break one rule each and see it leak."""
+"""Of a text only what eleven contacts share is restored; the twins break one rule each and see it leak."""
 
 import polars as pl
 import pytest
@@ -64,11 +64,11 @@ def leaks(case: str) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_fewer_contacts_share_and_what_a_recognizer_found_is_not_given_back(case):
+def test_what_fewer_contacts_share_and_what_a_recognizer_found_is_not_restored(case):
     assert not leaks(case)
 
 
-def test_the_template_itself_is_given_back():
+def test_the_template_itself_is_restored():
     assert set(stored("a name merged in")) == {TEMPLATE.format("<NAME>")}
 
 
