@@ -23,8 +23,9 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.declarations.declarations import view_schema
 from pipelines.marts.build import build
-from pipelines.runtime import Runtime, open_runtime, view_schema
+from pipelines.runtime import Runtime, open_runtime
 from warehouse.home import Home
 from warehouse.store.parts import EventSet, commit_batch, writing
 from warehouse.store.session import open_session
@@ -73,7 +74,7 @@ def main() -> None:
 
 def _build(runtime: Runtime, last: date) -> None:
     started = time.perf_counter()
-    summary = build(runtime, from_day=FIRST, to_day=last)
+    summary = build(*runtime, from_day=FIRST, to_day=last)
     took = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     stages: Counter[str] = Counter()
@@ -86,7 +87,7 @@ def _build(runtime: Runtime, last: date) -> None:
     slowest = sorted(summary.seconds.items(), key=lambda item: -item[1])[:8]
     print("slowest: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest), flush=True)
     started = time.perf_counter()
-    with open_session(runtime.home, schemas=runtime.schemas, read_only=True) as connection:
+    with open_session(runtime.store.home, schemas=runtime.declarations.schemas, read_only=True) as connection:
         connection.execute(f"select count(*) from ({REFERENCE})").fetchall()
     reference = time.perf_counter() - started
     print(f"reference query: {reference:.0f} s ({took / reference:.1f}x)", flush=True)
@@ -98,7 +99,7 @@ def _fill(runtime: Runtime, rows: int, *, days: int, workspaces: int) -> int:
     written = 0
     with duckdb.connect() as connection:
         for source in ("app__messages", "whatsapp__statuses"):
-            columns = ", ".join(f"{n} {t}" for n, t in view_schema(runtime.contracts[source]))
+            columns = ", ".join(f"{n} {t}" for n, t in view_schema(runtime.declarations.contracts[source]))
             connection.execute(f"create table {source} ({columns})")
         for n in range(days):
             for first in range(0, messages, MESSAGES_AT_ONCE):
@@ -141,14 +142,18 @@ def _generate(
 
 
 def _commit(runtime: Runtime, connection: duckdb.DuckDBPyConnection, source: str) -> int:
-    contract = runtime.contracts[source]
+    contract = runtime.declarations.contracts[source]
     table = connection.execute(f"from {source}").to_arrow_table()
-    arguments = {"ledger": runtime.ledger, "engine": runtime.engine, "batch_id": secrets.token_hex(8)}
-    with writing(runtime.home, **arguments) as writer:
+    arguments = {
+        "ledger": runtime.store.ledger,
+        "engine": runtime.store.engine,
+        "batch_id": secrets.token_hex(8),
+    }
+    with writing(runtime.store.home, **arguments) as writer:
         writer.append(EventSet(source, contract.policy.value), table)
         commit_batch(
             writer,
-            runtime.ledger,
+            runtime.store.ledger,
             as_of=datetime.combine(FIRST, datetime.min.time()),
             feed=contract.feed,
             content_hash=secrets.token_hex(16),

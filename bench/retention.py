@@ -19,7 +19,9 @@ import pyarrow as pa
 
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
-from warehouse.ledger.ledger import Commit, Ledger, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.retention import records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.plan import Plan

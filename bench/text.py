@@ -48,7 +48,7 @@ import time
 from pathlib import Path
 from pipelines.declarations.recognizers import text_scrubber
 from warehouse.home import Home
-scrubber = text_scrubber(Home(Path("nowhere")))
+scrubber = text_scrubber(Path("nowhere"))
 scrubber.scrub([{_WARM!r}])
 print(time.process_time())
 """

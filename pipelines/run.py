@@ -1,7 +1,7 @@
 """The main job: what lies in the inbox becomes published marts, in the order in which it arrived."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -11,6 +11,7 @@ from time import monotonic
 from anonymizers.errors import AnonymizerError
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.utility import Variant, utility_of_release
 from pipelines.ingestion.batch import Options
@@ -20,14 +21,13 @@ from pipelines.marts.frozen import FrozenSliceError, without_gaps
 from pipelines.marts.release import release_and_publish
 from pipelines.retention.apply import plan_retention
 from pipelines.retention.closing import Closed, close_days
-from pipelines.runtime import Runtime
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from warehouse.errors import WarehouseError
+from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
 from warehouse.retention import records
 from warehouse.retention.plan import GONE
-
-Stage = Callable[[str, int, int], None]
+from warehouse.store.store import Store
 
 
 @dataclass(slots=True)
@@ -53,12 +53,13 @@ class RunSummary:
 
 
 def run(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     *,
     options: Options,
     from_day: date | None = None,
     to_day: date | None = None,
-    stage: Stage | None = None,
+    progress: Progress = silent,
 ) -> RunSummary:
     """Ingest by arrival day, build the slices that closed, publish, expire.
 
@@ -68,25 +69,27 @@ def run(
 
     Args:
         from_day, to_day: Arrival days to take, both inclusive; None = all that waits.
-        stage: Called with a name, done and total.
     """
-    tell = stage or (lambda _name, _done, _total: None)
-    contracts = feeds(runtime.contracts)
-    waiting = _waiting(runtime, from_day, to_day)
+    contracts = feeds(declarations.contracts)
+    waiting = _waiting(declarations, store, from_day, to_day)
     summary = RunSummary()
     done = 0
     for arrival, group in groupby(waiting, key=lambda landed: landed.arrival):
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
-        clock = max(clock, runtime.ledger.clock() or clock)
-        if _may_lose_unbuilt_days(runtime, clock) and plan_retention(runtime, as_of=clock).plan.gaps:
-            _build(runtime, clock, summary, tell)
+        clock = max(clock, store.ledger.clock() or clock)
+        if (
+            _may_lose_unbuilt_days(declarations, store, clock)
+            and plan_retention(declarations, store, as_of=clock).plan.gaps
+        ):
+            _build(declarations, store, clock, summary, progress)
         for landed in group:
-            tell("ingest", done, len(waiting))
+            progress("ingest", done, len(waiting))
             with summary.timed(f"ingest {landed.feed}"):
                 try:
                     result = ingest_file(
-                        runtime,
+                        declarations,
+                        store,
                         landed.path,
                         contracts=contracts[landed.feed],
                         options=replace(options, as_of=clock),
@@ -98,18 +101,20 @@ def run(
                     summary.ingested.append(result)
             done += 1
         with summary.timed("close"):
-            summary.closed.append(close_days(runtime, as_of=clock))
-    tell("ingest", done, len(waiting))
-    runtime.ledger.advance_clock(options.as_of)
-    _build(runtime, options.as_of, summary, tell)
+            summary.closed.append(close_days(declarations, store, as_of=clock))
+    progress("ingest", done, len(waiting))
+    store.ledger.advance_clock(options.as_of)
+    _build(declarations, store, options.as_of, summary, progress)
     # Before the first day has closed there is nothing to publish.
-    if runtime.home.warehouse_path.exists():
+    if store.home.warehouse_path.exists():
         with summary.timed("publish"):
-            released = release_and_publish(runtime)
+            released = release_and_publish(store)
         summary.published = released.published
         with summary.timed("utility"):
-            summary.utility = utility_of_release(runtime, released.days) if released.days else None
-    summary.closed.append(close_days(runtime, as_of=options.as_of))
+            summary.utility = (
+                utility_of_release(declarations, store, released.days) if released.days else None
+            )
+    summary.closed.append(close_days(declarations, store, as_of=options.as_of))
     return summary
 
 
@@ -129,81 +134,92 @@ class RunPlan:
 
 
 def plan_run(
-    runtime: Runtime, *, as_of: datetime, from_day: date | None = None, to_day: date | None = None
+    declarations: Declarations,
+    store: Store,
+    *,
+    as_of: datetime,
+    from_day: date | None = None,
+    to_day: date | None = None,
 ) -> RunPlan:
     """What `run` would do with the same arguments; changes nothing."""
     expiring: Counter[str] = Counter()
-    for (source, to, _), rows in plan_retention(runtime, as_of=as_of).plan.rows_by().items():
+    for (source, to, _), rows in plan_retention(declarations, store, as_of=as_of).plan.rows_by().items():
         if to == GONE:
             expiring[source] += rows
     return RunPlan(
-        waiting=Counter(landed.feed for landed in _waiting(runtime, from_day, to_day)),
-        slices=unbuilt_slices(runtime, as_of=as_of),
+        waiting=Counter(landed.feed for landed in _waiting(declarations, store, from_day, to_day)),
+        slices=unbuilt_slices(declarations, store, as_of=as_of),
         expiring=expiring,
     )
 
 
-def _waiting(runtime: Runtime, from_day: date | None, to_day: date | None) -> list[Landed]:
+def _waiting(
+    declarations: Declarations, store: Store, from_day: date | None, to_day: date | None
+) -> list[Landed]:
     return [
         landed
-        for landed in landed_files(runtime.home.inbox, runtime.contracts)
+        for landed in landed_files(store.home.inbox, declarations.contracts)
         if (from_day is None or landed.arrival >= from_day) and (to_day is None or landed.arrival <= to_day)
     ]
 
 
-def unbuilt_slices(runtime: Runtime, *, as_of: datetime) -> list[tuple[date, date]]:
+def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime) -> list[tuple[date, date]]:
     """First and last day of each range of closed slices that are not built yet, oldest first.
 
     Gaps, days whose rows were deleted before, lie between the ranges: they are never built.
     """
-    first = _first_unbuilt(runtime)
-    last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
+    first = _first_unbuilt(declarations, store)
+    last = last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts))
     if first is None:
         return []
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return without_gaps(days, (gap.event_date for gap in records.gaps(runtime.ledger)))
+    return without_gaps(days, (gap.event_date for gap in records.gaps(store.ledger)))
 
 
-def _build(runtime: Runtime, as_of: datetime, summary: RunSummary, tell: Stage) -> None:
+def _build(
+    declarations: Declarations, store: Store, as_of: datetime, summary: RunSummary, progress: Progress
+) -> None:
     """Build every closed slice that is not built yet and is no gap."""
-    ranges = unbuilt_slices(runtime, as_of=as_of)
+    ranges = unbuilt_slices(declarations, store, as_of=as_of)
     if not ranges:
         return
     total = sum((last - first).days + 1 for first, last in ranges)
     done = 0
-    tell("build", done, total)
+    progress("build", done, total)
     # Ingestion and dbt take turns, so that the memory of one is enough.
-    runtime.engine.release()
+    store.engine.release()
     while ranges:
         first, last = ranges[0]
 
-        def progress(built: int, _total: int, before: int = done) -> None:
-            tell("build", min(before + built, total), total)
+        def of_all(stage: str, built: int, _total: int | None, before: int = done) -> None:
+            progress(stage, min(before + built, total), total)
 
         try:
             with summary.timed("build"):
-                build(runtime, from_day=first, to_day=last, progress=progress)
+                build(declarations, store, from_day=first, to_day=last, progress=of_all)
         except FrozenSliceError:
             # Another run may have built and released some of them meanwhile.
-            if (left := unbuilt_slices(runtime, as_of=as_of)) == ranges:
+            if (left := unbuilt_slices(declarations, store, as_of=as_of)) == ranges:
                 raise
             ranges = left
             continue
-        runtime.ledger.set_built_until(last)
+        store.ledger.set_built_until(last)
         summary.slices.append((first, last))
         done += (last - first).days + 1
-        tell("build", done, total)
+        progress("build", done, total)
         ranges = ranges[1:]
 
 
-def _may_lose_unbuilt_days(runtime: Runtime, as_of: datetime) -> bool:
+def _may_lose_unbuilt_days(declarations: Declarations, store: Store, as_of: datetime) -> bool:
     """Whether a day without a slice is old enough for the shortest window; only then a plan can say more."""
-    first = _first_unbuilt(runtime)
-    return first is not None and first <= as_of.date() - timedelta(days=runtime.policy.shortest_window_days)
+    first = _first_unbuilt(declarations, store)
+    return first is not None and first <= as_of.date() - timedelta(
+        days=declarations.policy.shortest_window_days
+    )
 
 
-def _first_unbuilt(runtime: Runtime) -> date | None:
-    built = runtime.ledger.built_until()
-    days = [day for contract in runtime.contracts for day, _ in runtime.ledger.live_days(contract)]
+def _first_unbuilt(declarations: Declarations, store: Store) -> date | None:
+    built = store.ledger.built_until()
+    days = [day for contract in declarations.contracts for day, _ in store.ledger.live_days(contract)]
     days = [day for day in days if built is None or day > built]
     return min(days, default=None)

@@ -1,80 +1,26 @@
-"""What every command and asset works with: contracts, policy, keys, ledger, one home."""
+"""Open a warehouse: load what is declared, open what is on disk."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from pipelines.declarations.contract import Contract, Kind, load_contracts
-from pipelines.declarations.policy import Operational, Policy, load_policy
+from pipelines.declarations.declarations import Declarations, load_declarations
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention.databases import remove_leftovers
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import destroy_orphan_keys, remove_orphans
-from warehouse.store.reading import CachedReader
-from warehouse.store.views import Schema, with_partition_columns
-from warehouse.store.word_counts import Enough
-
-if TYPE_CHECKING:
-    from anonymizers.text.release import ReleasingScrubber
+from warehouse.store.store import Store
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """The parts of one warehouse, put together once per process."""
+class Runtime(NamedTuple):
+    """One opened warehouse, for commands and assets; functions take the part that they need."""
 
-    home: Home
-    contracts: Mapping[str, Contract]
-    policy: Policy
-    keyring: KeyRing
-    ledger: Ledger
-    engine: Engine
-
-    @cached_property
-    def text(self) -> "ReleasingScrubber":
-        """The free-text scrubber of this warehouse.
-
-        Raises:
-            RecognizersError: The site's own do not load.
-        """
-        from pipelines.declarations.recognizers import text_scrubber
-
-        return text_scrubber(self.home)
-
-    @cached_property
-    def enough(self) -> Enough:
-        """How often a word must have been counted to stay in free text."""
-        from anonymizers.text.settings import load_settings
-
-        counting = load_settings().counting
-        return Enough(
-            payers=counting.payers,
-            months=counting.months,
-            days=counting.days,
-            kept_days=self.policy.operational_days[Operational.WORD_COUNTS],
-        )
-
-    @cached_property
-    def reader(self) -> CachedReader:
-        """Reads the small data sets that ingestion looks things up in."""
-        return CachedReader(self.home, ledger=self.ledger, engine=self.engine)
-
-    @property
-    def schemas(self) -> dict[str, Schema]:
-        """Data set → columns of its view, partition columns included."""
-        return {name: view_schema(contract) for name, contract in self.contracts.items()}
-
-
-def view_schema(contract: Contract) -> Schema:
-    """Columns of the store view of one contract."""
-    columns = contract.plan.stored_columns()
-    return with_partition_columns(columns) if contract.kind is Kind.EVENT else columns
+    declarations: Declarations
+    store: Store
 
 
 def open_runtime(home: Home) -> Runtime:
-    """Open a warehouse; makes its directories and ledger where there are none, sweeps orphans.
+    """Open a warehouse: make its directories and ledger where there are none, remove what a crash left.
 
     Raises:
         ContractError, PolicyError: A declaration does not load.
@@ -86,10 +32,6 @@ def open_runtime(home: Home) -> Runtime:
     destroy_orphan_keys(home, ledger=ledger, keyring=keyring)
     remove_leftovers(home)
     return Runtime(
-        home=home,
-        contracts=load_contracts(),
-        policy=load_policy(),
-        keyring=keyring,
-        ledger=ledger,
-        engine=Engine(home.tmp, keyring),
+        declarations=load_declarations(home.recognizers_path),
+        store=Store(home=home, keyring=keyring, ledger=ledger, engine=Engine(home.tmp, keyring)),
     )

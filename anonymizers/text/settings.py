@@ -6,8 +6,8 @@ from importlib import resources
 from typing import Annotated, Literal, Self
 
 import regex  # type: ignore[import-untyped]
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from ruamel.yaml import YAML
 
 # Those of Presidio's registry.
 PATTERN_FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
@@ -146,4 +146,4 @@ def load_settings() -> TextSettings:
         pydantic.ValidationError: It does not say what it must; names each place.
     """
     source = resources.files("anonymizers.text").joinpath("text.yml").read_text("utf-8")
-    return TextSettings.model_validate(yaml.safe_load(source))
+    return TextSettings.model_validate(YAML(typ="safe", pure=True).load(source))

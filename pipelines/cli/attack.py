@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import duckdb
 import polars as pl
@@ -23,10 +23,12 @@ from pipelines.disclosure.attacks.overlap import PAIRS, overlap_accuracy
 from pipelines.disclosure.attacks.suite import attack
 from pipelines.disclosure.attacks.trial import Trial, try_workspaces
 from pipelines.pages import pages
-from pipelines.runtime import Runtime
 from warehouse.files import replacing
 from warehouse.publishing.releases import rows_in
 from warehouse.store.connection import quoted
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime
 
 _WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory.[/yellow]"
 
@@ -61,7 +63,7 @@ def attack_command(
     Without --restricted nothing but the published copy is read.
     """
     runtime = runtime_at(home)
-    path = published_path(runtime.home)
+    path = published_path(runtime.store.home)
     with stages() as stage:
         stage("attack", 0, 2)
         with duckdb.connect() as connection:
@@ -89,12 +91,12 @@ def _numbers(connection: duckdb.DuckDBPyConnection, amount: int) -> pl.Series:
     return numbers_of([country for (country,) in rows if len(country) == 2], amount=amount)
 
 
-def _trial(runtime: Runtime, workspaces: int) -> Trial | None:
+def _trial(runtime: "Runtime", workspaces: int) -> Trial | None:
     with (
         restricted_zone(runtime, what="attack --restricted", warning=_WARNING) as connection,
         stages() as stage,
     ):
-        return try_workspaces(connection, runtime.home, load_cubes(), most=workspaces, progress=stage)
+        return try_workspaces(connection, runtime.store.home, load_cubes(), most=workspaces, progress=stage)
 
 
 def _overlaps() -> list[Overlap]:

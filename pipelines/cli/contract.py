@@ -98,7 +98,7 @@ def new_command(
         output.stem if output and re.fullmatch("[a-z][a-z0-9]*__[a-z][a-z0-9_]*", output.stem) else UNDECIDED
     )
     try:
-        text = draft(sample_file, name=name, scrubber=text_scrubber(home_at(home)))
+        text = draft(sample_file, name=name, scrubber=text_scrubber(home_at(home).recognizers_path))
     except PipelineError as error:
         _fail(error, code=EXIT_FAILED)
     if output is None:

@@ -14,9 +14,9 @@ from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Options
 from pipelines.run import run as run_pipeline
-from pipelines.runtime import Runtime
 from pipelines.synthetic import WorldSpec, generate
 from warehouse.home import Home
+from warehouse.store.store import Store
 
 CAMPAIGNS_SHOWN = 15
 _MEASURES = (
@@ -60,15 +60,15 @@ def demo(
 ) -> None:
     """Generate a world of raw files, run it from inbox to published marts, print the campaign funnel."""
     runtime = runtime_at(home)
-    if runtime.ledger.generation() and not runtime.ledger.is_demo():
+    if runtime.store.ledger.generation() and not runtime.store.ledger.is_demo():
         raise NotADemoError
-    runtime.ledger.mark_demo()
+    runtime.store.ledger.mark_demo()
     # What an interrupted demo left: it is written again, equal to the byte.
-    shutil.rmtree(runtime.home.inbox)
+    shutil.rmtree(runtime.store.home.inbox)
     started = time.monotonic()
     with stages() as stage:
         world = generate(
-            runtime.home.inbox,
+            runtime.store.home.inbox,
             WorldSpec(workspaces=workspaces, contacts=contacts, days=days, seed=seed),
             progress=stage,
         )
@@ -77,7 +77,9 @@ def demo(
             world.last_arrival_day + timedelta(days=CLOSING_MARGIN_DAYS + 1), datetime.min.time()
         )
         summary = run_pipeline(
-            runtime, options=Options(as_of=max(as_of, runtime.ledger.clock() or as_of)), stage=stage
+            *runtime,
+            options=Options(as_of=max(as_of, runtime.store.ledger.clock() or as_of)),
+            progress=stage,
         )
     OUT.print(
         f"Generated {world.messages:,} messages of {world.workspaces} workspaces to {world.contacts:,} "
@@ -85,12 +87,12 @@ def demo(
     )
     print_summary(summary.ingested)
     print_run(summary)
-    _print_funnel(runtime)
-    _print_next(runtime.home, seconds=time.monotonic() - started)
+    _print_funnel(runtime.store)
+    _print_next(runtime.store.home, seconds=time.monotonic() - started)
 
 
-def _print_funnel(runtime: Runtime) -> None:
-    with duckdb.connect(runtime.home.published_path, read_only=True) as connection:
+def _print_funnel(store: Store) -> None:
+    with duckdb.connect(store.home.published_path, read_only=True) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
     title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
     table = bare_table(title=title)

@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, OUT
-from pipelines.runtime import Runtime
+from warehouse.store.store import Store
 
 MODULE = "pipelines.orchestration.definitions"
 
@@ -30,36 +30,36 @@ def dev(
         ERR.print('The UI is an extra: pip install "wasms-warehouse[ui]".', markup=False)
         raise typer.Exit(1)
     runtime = runtime_at(home)
-    clock = moment(as_of, option="--as-of").isoformat() if as_of else clock_of_demo(runtime)
-    write_instance_config(runtime.home)
-    parse(runtime.home)
+    clock = moment(as_of, option="--as-of").isoformat() if as_of else clock_of_demo(runtime.store)
+    write_instance_config(runtime.store.home)
+    parse(runtime.store.home)
     _say_what_to_do(f"http://{host}:{port}", clock)
     command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", host, "-p", str(port)]
     try:
         # Our own interpreter and a fixed module; host and port are checked by Typer and Dagster.
-        done = subprocess.run(command, env=child_environment(runtime, clock), check=False)  # noqa: S603
+        done = subprocess.run(command, env=child_environment(runtime.store, clock), check=False)  # noqa: S603
     except KeyboardInterrupt:
         # The child got the same signal and has stopped.
         raise typer.Exit(0) from None
     raise typer.Exit(done.returncode)
 
 
-def clock_of_demo(runtime: Runtime) -> str | None:
+def clock_of_demo(store: Store) -> str | None:
     """In a demo the clock stands where it ended: by the real one all of it might have expired."""
-    clock = runtime.ledger.clock() if runtime.ledger.is_demo() else None
+    clock = store.ledger.clock() if store.ledger.is_demo() else None
     return clock.isoformat() if clock else None
 
 
-def child_environment(runtime: Runtime, clock: str | None) -> dict[str, str]:
+def child_environment(store: Store, clock: str | None) -> dict[str, str]:
     """What Dagster is told by its environment: places and the clock, no secret."""
     from pipelines.settings import AS_OF_VARIABLE, HOME_VARIABLE, environment_with
 
     return environment_with(
-        DAGSTER_HOME=str(runtime.home.dagster),
+        DAGSTER_HOME=str(store.home.dagster),
         # Whatever an error may quote stays out of Dagster's database; our own messages do not need it.
         DAGSTER_REDACT_USER_CODE_ERRORS="1",
         DAGSTER_DISABLE_TELEMETRY="1",
-        **{HOME_VARIABLE: str(runtime.home.root)},
+        **{HOME_VARIABLE: str(store.home.root)},
         **({AS_OF_VARIABLE: clock} if clock else {}),
     )
 

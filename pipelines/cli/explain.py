@@ -11,8 +11,8 @@ import typer
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table
 from pipelines.declarations.contract import PLATFORM_WORKSPACE, WorkspaceFrom
+from pipelines.declarations.declarations import Declarations
 from pipelines.retention.inputs import data_sets, facts_of
-from pipelines.runtime import Runtime
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.explain import Explanation, Found, reasons
@@ -20,6 +20,7 @@ from warehouse.retention.explain import explain as explained
 from warehouse.retention.journal import facts_known_on
 from warehouse.retention.presence import presence
 from warehouse.retention.rules import DataSet, Hold
+from warehouse.store.store import Store
 
 _SHORT = 12
 
@@ -45,62 +46,62 @@ def explain(
     """
     event_day = moment(day, option="--date").date()
     runtime = runtime_at(home)
-    who = records.subject(records.subject_key(runtime.keyring), workspace)
-    sets = _data_sets_of(runtime, workspace)
+    who = records.subject(records.subject_key(runtime.store.keyring), workspace)
+    sets = _data_sets_of(runtime.declarations, workspace)
     if known_on is None:
         now = moment(as_of, option="--as-of")
-        facts, called = facts_of(runtime, as_of=now), workspace
+        facts, called = facts_of(*runtime, as_of=now), workspace
     else:
         then = _end_of(moment(known_on, option="--as-known-on").date())
         now = then if as_of is None else moment(as_of, option="--as-of")
-        facts, called = facts_known_on(runtime.ledger, then), who
+        facts, called = facts_known_on(runtime.store.ledger, then), who
     told = explained(
         facts,
         sets,
         called,
         event_day=event_day,
         as_of=now,
-        ended_since=_ended_since(runtime, who, now),
+        ended_since=_ended_since(runtime.store, who, now),
     )
     OUT.print(f"Workspace {workspace}, events of {event_day}, as of {now:%Y-%m-%d}.", highlight=False)
     if known_on is not None:
         OUT.print(f"By what was known at the end of {known_on}; what is there now is not shown.")
         _print(told, None)
         return
-    for entry in _endings(runtime, who):
+    for entry in _endings(runtime.store, who):
         OUT.print(f"The account was ended as of {entry.as_of:%Y-%m-%d}: evidence entry {entry.seq}.")
-    runtime.ledger.log_access("retention explain")
-    _print(told, _reasons(runtime, told, sets, workspace, event_day=event_day))
+    runtime.store.ledger.log_access("retention explain")
+    _print(told, _reasons(runtime.store, told, sets, workspace, event_day=event_day))
 
 
-def _data_sets_of(runtime: Runtime, workspace: str) -> Mapping[str, DataSet]:
+def _data_sets_of(declarations: Declarations, workspace: str) -> Mapping[str, DataSet]:
     """Data sets that can hold rows of a workspace: the platform's own hold its only."""
     platforms = {
         name
-        for name, contract in runtime.contracts.items()
+        for name, contract in declarations.contracts.items()
         if contract.workspace.from_ is WorkspaceFrom.PLATFORM
     }
-    known = data_sets(runtime.contracts)
+    known = data_sets(declarations.contracts)
     if workspace == PLATFORM_WORKSPACE:
         return known
     return {name: data for name, data in known.items() if name not in platforms}
 
 
-def _ended_since(runtime: Runtime, who: str, now: datetime) -> date | None:
-    since = records.refused(runtime.ledger).get(who)
+def _ended_since(store: Store, who: str, now: datetime) -> date | None:
+    since = records.refused(store.ledger).get(who)
     return since if since is not None and since <= now.date() else None
 
 
-def _endings(runtime: Runtime, who: str) -> Iterator[evidence.Entry]:
+def _endings(store: Store, who: str) -> Iterator[evidence.Entry]:
     """The evidence of the end of an account."""
-    for entry in evidence.entries(runtime.ledger):
+    for entry in evidence.entries(store.ledger):
         ended = entry.body.get("endings")
         if entry.kind == APPLIED and isinstance(ended, list) and who in ended:
             yield entry
 
 
 def _reasons(
-    runtime: Runtime,
+    store: Store,
     told: Sequence[Explanation],
     sets: Mapping[str, DataSet],
     workspace: str,
@@ -108,14 +109,14 @@ def _reasons(
     event_day: date,
 ) -> dict[str, tuple[str, ...]]:
     stones = defaultdict(list)
-    for stone in records.tombstones(runtime.ledger):
+    for stone in records.tombstones(store.ledger):
         if stone.event_date == event_day:
             stones[stone.source].append(stone)
     found: dict[str, list[Found]] = {
         source: presence(
-            runtime.home,
-            ledger=runtime.ledger,
-            engine=runtime.engine,
+            store.home,
+            ledger=store.ledger,
+            engine=store.engine,
             data=data,
             workspace=workspace,
             event_day=event_day,

@@ -7,7 +7,7 @@ import typer
 
 from anonymizers.errors import AnonymizerError
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, progress_bar
+from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
 from pipelines.declarations.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Options
@@ -63,34 +63,33 @@ def ingest(
         allow_shrink=allow_shrink,
         dry_run=dry_run,
     )
-    chosen = contracts_of(source, runtime.contracts)
+    chosen = contracts_of(source, runtime.declarations.contracts)
     results = []
-    by_feed = feeds(runtime.contracts)
+    by_feed = feeds(runtime.declarations.contracts)
     files, problems = _with_feeds(_expanded(paths), chosen, order=list(by_feed))
-    with progress_bar() as progress:
-        task = progress.add_task(source, total=len(files))
-        rows = progress.add_task("rows", total=None)
-        for path, feed in files:
+    with stages() as stage:
+        for done, (path, feed) in enumerate(files):
+            stage(source, done, len(files))
             try:
                 results.append(
                     ingest_file(
-                        runtime,
+                        *runtime,
                         path,
                         contracts=by_feed[feed],
                         options=options,
-                        progress=lambda read: progress.advance(rows, read),
+                        progress=stage,
                     )
                 )
             except (PipelineError, AnonymizerError, WarehouseError) as error:
                 problems.append(f"{path.name}: {error}")
-            progress.advance(task)
+        stage(source, len(files), len(files))
     for problem in problems:
         ERR.print(problem, style="red", markup=False, highlight=False)
     quarantined = print_summary(results)
     if dry_run:
         OUT.print("Dry run: nothing was stored, and the files are where they were.")
     else:
-        close_days(runtime, as_of=at)
+        close_days(*runtime, as_of=at)
     if problems:
         raise typer.Exit(EXIT_FAILED)
     if quarantined:

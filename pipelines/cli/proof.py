@@ -29,10 +29,10 @@ def verify(
     runtime = runtime_at(home)
     at = moment(as_of, option="--as-of")
     if accept_restored:
-        seq = accept_restored_ledger(runtime, as_of=at)
+        seq = accept_restored_ledger(runtime.store, as_of=at)
         OUT.print("No entry of the evidence is lost." if seq is None else f"Noted as entry {seq}.")
     with stages() as stage:
-        verified = prove(runtime, as_of=at, progress=stage)
+        verified = prove(*runtime, as_of=at, progress=stage)
     print_verified(verified)
     if verified.findings:
         raise typer.Exit(EXIT_FAILED)
@@ -47,9 +47,9 @@ def report(
     runtime = runtime_at(home)
     at = moment(as_of, option="--as-of")
     with stages() as stage:
-        verified = prove(runtime, as_of=at, progress=stage)
+        verified = prove(*runtime, as_of=at, progress=stage)
         stage("page", 0, 1)
-        write_page(make_report(runtime, as_of=at, verified=verified), out.absolute())
+        write_page(make_report(*runtime, as_of=at, verified=verified), out.absolute())
     print_verified(verified)
     OUT.print(
         f"Written to {out}. It may name workspaces: keep it no longer than you need it.", soft_wrap=True

@@ -21,7 +21,7 @@ FeedOption = Annotated[str | None, typer.Option(help="Only this feed, e.g. whats
 @app.command("list")
 def list_(home: HomeOption = None) -> None:
     """Print how many records wait, by day, data set and reason; never what is in them."""
-    waiting = list_quarantined(runtime_at(home))
+    waiting = list_quarantined(runtime_at(home).store)
     if not waiting:
         OUT.print("Nothing is in quarantine.")
         return
@@ -43,7 +43,7 @@ def retry(
 ) -> None:
     """Load again what was quarantined, e.g. after channels changed; what fails again stays, no longer."""
     options = Options(as_of=moment(as_of, option="--as-of"), workspace=workspace)
-    results = list(retry_quarantined(runtime_at(home), options=options, feed=feed, reason=reason))
+    results = list(retry_quarantined(*runtime_at(home), options=options, feed=feed, reason=reason))
     if not results:
         OUT.print("Nothing is in quarantine.")
         return

@@ -53,13 +53,13 @@ def restricted_zone(
     """
     from warehouse.store.session import open_session
 
-    if not runtime.home.warehouse_path.exists():
+    if not runtime.store.home.warehouse_path.exists():
         raise NothingThereError("built")
-    runtime.ledger.log_access(what)
+    runtime.store.ledger.log_access(what)
     ERR.print(f"{warning} This access is logged.")
     with open_session(
-        runtime.home,
-        schemas=runtime.schemas,
+        runtime.store.home,
+        schemas=runtime.declarations.schemas,
         read_only=True,
         memory_limit=memory_limit,
         threads=_THREADS,

@@ -17,7 +17,7 @@ app = typer.Typer(
 @app.command("list")
 def list_(home: HomeOption = None) -> None:
     """Print which released slices were recorded anew, when and why."""
-    found = renewals(runtime_at(home).ledger)
+    found = renewals(runtime_at(home).store.ledger)
     if not found:
         OUT.print("Every released slice is as it was published first.")
         return
@@ -51,14 +51,14 @@ def renew(
     runtime = runtime_at(home)
     first, last = moment(from_, option="--from").date(), moment(to, option="--to").date()
     if dry_run:
-        slices = renewable(runtime, first=first, last=last)
+        slices = renewable(*runtime, first=first, last=last)
         days, months = ({p for c, p in slices if c.endswith(end)} for end in ("_daily", "_monthly"))
         OUT.print(
             f"{len(slices)} slices of {len(days)} day(s) and {len(months)} month(s) would be built again."
         )
         return
     with stages() as stage:
-        done = renew_release(runtime, first=first, last=last, why=why.strip(), progress=stage)
+        done = renew_release(*runtime, first=first, last=last, why=why.strip(), progress=stage)
     OUT.print(
         f"{done.changed} of {done.slices} slices are a new line; {done.rows_kept:,} rows stayed what they "
         f"were, for less than 11 in them changed. {done.published}"

@@ -2,17 +2,19 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 if TYPE_CHECKING:
     from pipelines.ingestion.ingest import Ingested
-    from warehouse.ledger.ledger import Count
+    from warehouse.ledger.batches import Count
+    from warehouse.progress import Progress
 
 EXIT_FAILED = 1
 EXIT_QUARANTINED = 3
@@ -36,20 +38,6 @@ def bare_table(*columns: str, title: str | None = None, style: str = "") -> Tabl
         pad_edge=False,
         header_style="bold",
     )
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """Progress on stderr, gone when done; silent where nobody watches."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=ERR,
-        transient=True,
-    ) as progress:
-        yield progress
 
 
 def print_summary(results: "Iterable[Ingested]") -> bool:
@@ -108,14 +96,21 @@ def _total(parts: Iterable[Mapping[str, int]]) -> Counter[str]:
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """One progress bar per stage of a run, by name."""
-    with progress_bar() as progress:
+def stages() -> Iterator["Progress"]:
+    """Show one bar per stage on stderr, gone when done; silent where nobody watches."""
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=ERR,
+        transient=True,
+    ) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            progress.update(tasks[name], completed=done, total=total)
+        def tell(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
 
         yield tell

@@ -8,12 +8,13 @@ from pipelines.cli.explain import explain
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
 from pipelines.retention.inputs import facts_of
-from pipelines.runtime import Runtime
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
 from warehouse.retention.plan import CLASS, GONE, HOLD, Ending, Plan, write_manifest
+from warehouse.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Delete what is past its window, and prove it.")
 
@@ -24,15 +25,15 @@ _SHORT = 12
 def plan(as_of: AsOfOption = None, home: HomeOption = None) -> None:
     """Say everything that is due and why; write it down as a plan. Deletes nothing."""
     runtime = runtime_at(home)
-    found = plan_retention(runtime, as_of=moment(as_of, option="--as-of")).plan
+    found = plan_retention(*runtime, as_of=moment(as_of, option="--as-of")).plan
     _print_rows(found)
     _print_other(found)
-    _print_endings(found, _names(runtime, found))
+    _print_endings(found, _names(*runtime, found))
     _print_warnings(found)
     if found.is_empty:
         OUT.print("Nothing is due.")
         return
-    path = write_manifest(found, runtime.home.manifests)
+    path = write_manifest(found, runtime.store.home.manifests)
     OUT.print(f"\nPlan {found.hash}\nwritten to {path}", soft_wrap=True, highlight=False)
     OUT.print(f"Carry it out today: [bold]wasms retention apply --plan {found.hash[:_SHORT]}[/bold]")
 
@@ -50,7 +51,10 @@ def apply(
     runtime = runtime_at(home)
     with stages() as stage:
         applied, finished = apply_by_hash(
-            runtime, plan_hash, now=moment(as_of, option="--as-of"), progress=stage
+            *runtime,
+            plan_hash,
+            now=moment(as_of, option="--as-of"),
+            progress=stage,
         )
     print_applied(applied, finished)
 
@@ -133,9 +137,9 @@ def _print_warnings(found: Plan) -> None:
         OUT.print(f"{found.missing_keys} file(s) have no key any more (a restored backup?); they go unread.")
 
 
-def _names(runtime: Runtime, found: Plan) -> dict[str, str]:
-    key = records.subject_key(runtime.keyring)
-    facts = facts_of(runtime, as_of=found.as_of)
+def _names(declarations: Declarations, store: Store, found: Plan) -> dict[str, str]:
+    key = records.subject_key(store.keyring)
+    facts = facts_of(declarations, store, as_of=found.as_of)
     return {records.subject(key, workspace): workspace for workspace in facts.ended}
 
 

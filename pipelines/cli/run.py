@@ -33,15 +33,15 @@ def run(
     runtime = runtime_at(home)
     at, first, last = moment(as_of, option="--as-of"), _day(from_, "--from"), _day(to, "--to")
     if dry_run:
-        _print_plan(plan_run(runtime, as_of=at, from_day=first, to_day=last))
+        _print_plan(plan_run(*runtime, as_of=at, from_day=first, to_day=last))
         return
     with stages() as stage:
         summary = run_pipeline(
-            runtime,
+            *runtime,
             options=Options(as_of=at, keep=keep),
             from_day=first,
             to_day=last,
-            stage=stage,
+            progress=stage,
         )
     quarantined = print_summary(summary.ingested)
     print_run(summary)

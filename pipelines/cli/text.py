@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.recognizers import text_scrubber
 from pipelines.pages import pages
 from warehouse.files import replacing
+from warehouse.progress import Progress
 
 app = typer.Typer(help="Try the anonymizer of free text; measure it.", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def try_command(
 ) -> None:
     """Show what would be stored of a text, and why what is masked is; nothing is kept."""
     lines = [text] if text is not None else [line.rstrip("\n") for line in sys.stdin]
-    scrubber = text_scrubber(home_at(home))
+    scrubber = text_scrubber(home_at(home).recognizers_path)
     stored = scrubber.scrub(lines)
     for line, masks, answer in zip(lines, scrubber.masks(lines), stored, strict=True):
         OUT.print(_marked(line, masks), soft_wrap=True)
@@ -95,14 +95,14 @@ def evaluate_command(
     """Measure recall, precision, harmless words kept and speed on labelled texts."""
     texts = labelled_texts(labelled.read_bytes())
     scrubbers: list[tuple[str, Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]]]] = [
-        ("release rule", text_scrubber(home_at(home)).masks)
+        ("release rule", text_scrubber(home_at(home).recognizers_path).masks)
     ]
     if against is Reference.PRESIDIO:
         from anonymizers.text.reference import PresidioAsItComes
 
         scrubbers.append(("Presidio as it comes", PresidioAsItComes().masks))
     with stages() as stage:
-        measured = [_measured(name, texts, masks, partial(stage, name)) for name, masks in scrubbers]
+        measured = [_measured(name, texts, masks, stage) for name, masks in scrubbers]
     _print(measured)
     if report is not None:
         page = (
@@ -119,19 +119,19 @@ def _measured(
     name: str,
     texts: Sequence[Labelled],
     masks_of: Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Measured:
     """Start-up is not counted."""
     masks_of(["warm"])
     found: list[Sequence[Mask] | None] = []
     took = 0.0
     for first in range(0, len(texts), _AT_ONCE):
-        progress(first, len(texts))
+        progress(name, first, len(texts))
         batch = [labelled.text for labelled in texts[first : first + _AT_ONCE]]
         started = time.process_time()
         found += masks_of(batch)
         took += time.process_time() - started
-    progress(len(texts), len(texts))
+    progress(name, len(texts), len(texts))
     return Measured(name, evaluate(texts, found), len(texts) / took if took else 0.0)
 
 

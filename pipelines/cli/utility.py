@@ -20,8 +20,8 @@ def utility(
 ) -> None:
     """Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise."""
     runtime = runtime_at(home)
-    published_path(runtime.home)
-    last = runtime.ledger.built_until()
+    published_path(runtime.store.home)
+    last = runtime.store.ledger.built_until()
     if last is None:
         OUT.print("No day is built yet.")
         return

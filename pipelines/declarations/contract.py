@@ -3,15 +3,14 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
 
-import yaml
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from anonymizers.plan import ColumnPlan, Plan, SharedBy
 from anonymizers.text.settings import load_settings
@@ -370,7 +369,7 @@ def _fideslang_keys() -> frozenset[str]:
     return frozenset(category.fides_key for category in DEFAULT_TAXONOMY.data_category or [])
 
 
-def parse_contract(text: str, *, name: str) -> Contract:
+def parse_contract(text: str | bytes, *, name: str) -> Contract:
     """Read one contract.
 
     Args:
@@ -380,10 +379,7 @@ def parse_contract(text: str, *, name: str) -> Contract:
     Raises:
         ContractError: The text is not a complete, strict contract; names the fields, not their values.
     """
-    try:
-        contract = Contract.model_validate(strict_yaml.load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ContractError(name, strict_yaml.problems(error)) from None
+    contract = strict_yaml.parse(text, Contract, failure=partial(ContractError, name))
     if contract.source != name:
         raise ContractError(name, ["source: differs from the file name"])
     return contract
@@ -396,34 +392,24 @@ def load_contracts() -> Mapping[str, Contract]:
     Raises:
         ContractError: One of them is not a contract.
     """
-    return MappingProxyType({name: _read(path, name) for name, path in _files(None).items()})
+    return MappingProxyType({name: parse_contract(text, name=name) for name, text in _texts(None).items()})
 
 
 def contract_problems(directory: Traversable | None = None) -> Mapping[str, str | None]:
     """What is wrong with each contract by name, None where nothing is; one does not hide another."""
 
-    def problem(name: str, path: Traversable) -> str | None:
+    def problem(name: str, text: bytes) -> str | None:
         try:
-            _read(path, name)
+            parse_contract(text, name=name)
         except ContractError as error:
             return str(error)
         return None
 
-    return {name: problem(name, path) for name, path in _files(directory).items()}
+    return {name: problem(name, text) for name, text in _texts(directory).items()}
 
 
-def _files(directory: Traversable | None) -> dict[str, Traversable]:
-    folder = directory or files("pipelines") / "contracts"
-    paths = (path for path in folder.iterdir() if path.name.endswith(".yml"))
-    return {path.name.removesuffix(".yml"): path for path in sorted(paths, key=lambda path: path.name)}
-
-
-def _read(path: Traversable, name: str) -> Contract:
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise ContractError(name, ["not UTF-8"]) from None
-    return parse_contract(text, name=name)
+def _texts(directory: Traversable | None) -> Mapping[str, bytes]:
+    return strict_yaml.contents(directory or files("pipelines") / "contracts")
 
 
 def contract_named(name: str, contracts: Mapping[str, Contract]) -> Contract:

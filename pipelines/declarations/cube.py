@@ -5,24 +5,14 @@ unit share, and splits each node by at most one free dimension (a *star*). What 
 small groups back by subtraction, so it does not load.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Self
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.errors import CubeError
@@ -183,11 +173,8 @@ def shared_measures() -> Mapping[str, Measure]:
     Raises:
         CubeError: The file is not valid; says where.
     """
-    text = (files("pipelines") / "measures.yml").read_text("utf-8")
-    try:
-        listed = TypeAdapter(list[Measure]).validate_python(strict_yaml.load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise CubeError("measures", strict_yaml.problems(error)) from None
+    text = (files("pipelines") / "measures.yml").read_bytes()
+    listed = strict_yaml.parse(text, list[Measure], failure=partial(CubeError, "measures"))
     return MappingProxyType({measure.name: measure for measure in listed})
 
 
@@ -286,7 +273,7 @@ class Cube(_Strict):
         return (self.spine.period.column, "level", *self.path, *dimension)
 
 
-def parse_cube(text: str, *, name: str) -> Cube:
+def parse_cube(text: str | bytes, *, name: str) -> Cube:
     """Read one declaration.
 
     Args:
@@ -296,10 +283,7 @@ def parse_cube(text: str, *, name: str) -> Cube:
     Raises:
         CubeError: It breaks a rule; says which and why.
     """
-    try:
-        cube = Cube.model_validate(strict_yaml.load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise CubeError(name, strict_yaml.problems(error)) from None
+    cube = strict_yaml.parse(text, Cube, failure=partial(CubeError, name))
     if cube.cube != name:
         raise CubeError(name, ["cube: differs from the file name"])
     return cube
@@ -312,12 +296,5 @@ def load_cubes() -> Mapping[str, Cube]:
     Raises:
         CubeError: One of them breaks a rule.
     """
-    folder = files("pipelines") / "cubes"
-    paths = sorted((p for p in folder.iterdir() if p.name.endswith(".yml")), key=lambda path: path.name)
-    names = [re.sub(r"\.yml$", "", path.name) for path in paths]
-    return MappingProxyType(
-        {
-            name: parse_cube(path.read_text("utf-8"), name=name)
-            for name, path in zip(names, paths, strict=True)
-        }
-    )
+    texts = strict_yaml.contents(files("pipelines") / "cubes")
+    return MappingProxyType({name: parse_cube(text, name=name) for name, text in texts.items()})

@@ -3,14 +3,13 @@
 Every measure of a cube is a metric; `metrics.yml` adds those made of others. Nothing here knows SQL.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.cube import Cube, Level, Measure, Period, load_cubes
@@ -109,13 +108,12 @@ def load_composed() -> tuple[Metric, ...]:
     Raises:
         MetricError: The file is not valid; says where.
     """
-    text = (files("pipelines.metrics") / "metrics.yml").read_text("utf-8")
-    try:
-        document = strict_yaml.load(text)
-        return tuple(_Document.model_validate(document).metrics)
-    except (yaml.YAMLError, ValidationError) as error:
-        listed = "; ".join(strict_yaml.problems(error))
-        raise MetricError(f"pipelines/metrics/metrics.yml: {listed}") from None
+    text = (files("pipelines.metrics") / "metrics.yml").read_bytes()
+    return tuple(strict_yaml.parse(text, _Document, failure=_invalid).metrics)
+
+
+def _invalid(problems: Sequence[str]) -> MetricError:
+    return MetricError(f"pipelines/metrics/metrics.yml: {'; '.join(problems)}")
 
 
 class _Document(BaseModel):

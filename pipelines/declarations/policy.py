@@ -6,8 +6,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anonymizers.treatments import KeyScope
 from pipelines.declarations import strict_yaml
@@ -161,16 +160,13 @@ class Policy(_Strict):
         )
 
 
-def parse_policy(text: str) -> Policy:
+def parse_policy(text: str | bytes) -> Policy:
     """Read a policy.
 
     Raises:
         PolicyError: It is not complete and strict, or its versions are not in order of date.
     """
-    try:
-        policy = Policy.model_validate(strict_yaml.load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise PolicyError(strict_yaml.problems(error)) from None
+    policy = strict_yaml.parse(text, Policy, failure=PolicyError)
     dates = [v.effective_from for v in policy.versions]
     if dates != sorted(set(dates)):
         raise PolicyError(["versions: not in ascending order of effective_from"])
@@ -179,7 +175,7 @@ def parse_policy(text: str) -> Policy:
 
 def load_policy() -> Policy:
     """The policy that ships with the package."""
-    return parse_policy((files("pipelines") / "policy.yml").read_text("utf-8"))
+    return parse_policy((files("pipelines") / "policy.yml").read_bytes())
 
 
 def policy_problems(contracts: Mapping[str, Contract], policy: Policy) -> Iterator[str]:

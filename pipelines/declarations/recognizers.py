@@ -1,19 +1,20 @@
 """Recognizers that a site adds to those of `text.yml`; the only reader of `recognizers.yml`."""
 
 import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from anonymizers.text.release import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.errors import RecognizersError
 from pipelines.declarations.word_lists import kept_words
-from warehouse.home import Home
 
 
-def text_scrubber(home: Home) -> ReleasingScrubber:
+def text_scrubber(path: Path) -> ReleasingScrubber:
     """What anonymizes free text in this warehouse; word lists and recognizers load at the first text.
 
     Raises:
@@ -21,7 +22,7 @@ def text_scrubber(home: Home) -> ReleasingScrubber:
     """
     # It says at start which of its recognizers speak other languages, and may quote texts later on.
     logging.getLogger("presidio-analyzer").disabled = True
-    return ReleasingScrubber(text_settings(home), words=kept_words)
+    return ReleasingScrubber(text_settings(path), words=kept_words)
 
 
 class _SiteRecognizers(BaseModel):
@@ -30,38 +31,29 @@ class _SiteRecognizers(BaseModel):
     recognizers: tuple[RecognizerSettings, ...]
 
 
-def text_settings(home: Home) -> TextSettings:
+def text_settings(path: Path) -> TextSettings:
     """How free text is anonymized in this warehouse: by `text.yml` and the recognizers of the site, if any.
 
     Raises:
         RecognizersError: One of the site's cannot be used; names file, recognizer and reason, no pattern.
     """
-    path = home.recognizers_path
     try:
-        declared: object = strict_yaml.load(path.read_text("utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return load_settings()
     except OSError as error:
         raise RecognizersError(path, [f"not readable ({error.strerror})"]) from None
-    except UnicodeDecodeError:
-        raise RecognizersError(path, ["not UTF-8"]) from None
-    except yaml.YAMLError as error:
-        raise RecognizersError(path, strict_yaml.problems(error)) from None
-    except (ValueError, RecursionError):  # a date of the thirteenth month; lists in lists in lists
-        raise RecognizersError(path, ["not plain YAML"]) from None
-    try:
-        site = _SiteRecognizers.model_validate(declared)
-    except ValidationError as error:
-        raise RecognizersError(path, _problems(error, declared)) from None
+    declared = strict_yaml.load(text, failure=partial(RecognizersError, path))
+
+    def invalid(problems: Sequence[str]) -> RecognizersError:
+        return RecognizersError(path, [_named(problem, declared) for problem in problems])
+
+    site = strict_yaml.validate(declared, _SiteRecognizers, failure=invalid)
     return load_settings().with_recognizers(site.recognizers)
 
 
-def _problems(error: ValidationError, declared: object) -> list[str]:
-    """As `strict_yaml.problems`, with the names of recognizers beside their numbers."""
-    return [_named(problem, declared) for problem in strict_yaml.problems(error)]
-
-
 def _named(problem: str, declared: object) -> str:
+    """Put the name of a recognizer beside its number."""
     place, _, reason = problem.partition(": ")
     match place.split("."):
         case ["recognizers", number, *rest] if number.isdecimal():

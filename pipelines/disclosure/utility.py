@@ -15,11 +15,12 @@ import duckdb
 from pipelines.codegen.cubes import cube_sql
 from pipelines.codegen.model_sql import SLICE_SOURCES, UNBOUNDED, ModelSql, perturbation
 from pipelines.declarations.cube import MINIMUM_UNITS, REST, Cube, Level, load_cubes
+from pipelines.declarations.declarations import Declarations
 from pipelines.disclosure.attacks.base import SCHEMAS
 from pipelines.disclosure.attacks.worlds import NO_THRESHOLD
 from pipelines.disclosure.surrogates import RECORD_KEYS
-from pipelines.runtime import Runtime
 from warehouse.store.session import open_session
+from warehouse.store.store import Store
 
 # Thresholds, each with noise and without.
 COMPARED = tuple(product((5, MINIMUM_UNITS, 20), (True, False)))
@@ -81,7 +82,7 @@ def told(variant: Variant) -> tuple[str, ...]:
     )
 
 
-def utility_of_release(runtime: Runtime, days: tuple[date, date]) -> Variant:
+def utility_of_release(declarations: Declarations, store: Store, days: tuple[date, date]) -> Variant:
     """Measure what the last of some released days lost, as they are published.
 
     Takes as long as building the days did: reads their restricted rows in memory.
@@ -89,7 +90,7 @@ def utility_of_release(runtime: Runtime, days: tuple[date, date]) -> Variant:
     first, last = days
     first = max(first, last - timedelta(days=DAYS_OF_RELEASE - 1))
     with open_session(
-        runtime.home, schemas=runtime.schemas, read_only=True, memory_limit=_MEMORY_OF_RELEASE
+        store.home, schemas=declarations.schemas, read_only=True, memory_limit=_MEMORY_OF_RELEASE
     ) as connection:
         _prepare(connection, first=first, last=last)
         (published,) = _variants(connection, load_cubes()[_FUNNEL], [PUBLISHED])

@@ -12,29 +12,31 @@ from typing import cast
 
 import polars as pl
 import pyarrow as pa
+from tenacity import retry, retry_if_exception_type
 
 from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.tokens import PLATFORM
 from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import MixedFeedsError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.retention.inputs import HOLDS, QUARANTINE, data_sets, facts_of
-from pipelines.runtime import Runtime
 from pipelines.sources import ParsedBatch
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Count, Part
+from warehouse.ledger.batches import Count, Merge
+from warehouse.ledger.parts import Part
+from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds
 from warehouse.store.entities import EntitySet, EntityWriter, HoldSql
 from warehouse.store.parts import EventSet, StoreWriter, commit_batch
+from warehouse.store.store import Store
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(hours=24)
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,21 @@ class Batch:
     """The rows of one file on their way: counted at every turn."""
 
     def __init__(
-        self, runtime: Runtime, *, contracts: Sequence[Contract], options: Options, replaces: Sequence[Part]
+        self,
+        declarations: Declarations,
+        store: Store,
+        *,
+        contracts: Sequence[Contract],
+        options: Options,
+        replaces: Sequence[Part],
     ) -> None:
         self._replaces = replaces
-        self._runtime = runtime
+        self._declarations = declarations
+        self._store = store
         self._contracts = {contract.source: contract for contract in contracts}
         self._options = options
-        self._reference = Reference(runtime, as_of=options.as_of)
-        self._counting = WordCounting(runtime, as_of=options.as_of)
+        self._reference = Reference(declarations, store, as_of=options.as_of)
+        self._counting = WordCounting(declarations, store, as_of=options.as_of)
         self._feed = feed_of(contracts)
         self.rows_read: Counter[str] = Counter()
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
@@ -94,8 +103,10 @@ class Batch:
 
         They are of no use: nothing was committed, and nothing of that workspace will be.
         """
-        ended = Reference(self._runtime, as_of=self._options.as_of).ended(pl.Series(sorted(self._keys_made)))
-        self._runtime.keyring.destroy(Purpose.PSEUDONYM, *ended)
+        ended = Reference(self._declarations, self._store, as_of=self._options.as_of).ended(
+            pl.Series(sorted(self._keys_made))
+        )
+        self._store.keyring.destroy(Purpose.PSEUDONYM, *ended)
 
     def load_events(
         self,
@@ -103,7 +114,7 @@ class Batch:
         writer: StoreWriter,
         content_hash: str,
         *,
-        progress: Progress | None,
+        progress: Progress,
     ) -> list[Count]:
         for batch in parsed:
             self._quarantine_rejected(batch, writer)
@@ -113,20 +124,7 @@ class Batch:
                 if safe is not None:
                     writer.append(EventSet(source, contract.policy.value), safe)
             self._note(batch, progress)
-        return commit_batch(
-            writer,
-            self._runtime.ledger,
-            as_of=self._options.as_of,
-            feed=self._feed,
-            content_hash=content_hash,
-            rows_read=self.rows_read,
-            counts=self._counts(),
-            uncounted=frozenset({QUARANTINE}),
-            removed=self._replaces,
-            epoch=self._reference.epoch,
-            dry_run=self._options.dry_run,
-            also=self._counted(),
-        )
+        return self._commit(writer, content_hash)
 
     def load_entities(
         self,
@@ -135,15 +133,14 @@ class Batch:
         content_hash: str,
         *,
         full: bool,
-        progress: Progress | None,
+        progress: Progress,
     ) -> list[Count]:
         (contract,) = self._contracts.values()
-        runtime = self._runtime
         entities = EntityWriter(
-            runtime.home,
+            self._store.home,
             entities=entity_set(contract),
-            ledger=runtime.ledger,
-            engine=runtime.engine,
+            ledger=self._store.ledger,
+            engine=self._store.engine,
             batch_id=writer.batch_id,
         )
         committed = False
@@ -155,44 +152,50 @@ class Batch:
                     if safe is not None:
                         entities.append(safe)
                 self._note(batch, progress)
-            counted = self._counted()
-            while True:
-                # Before the holds are read: one that comes after this is a conflict.
-                snapshot = runtime.ledger.generation()
-                merge = entities.merge(
-                    full=full,
-                    allow_shrink=self._options.allow_shrink,
-                    spared=self._ended,
-                    keeping=self._keeping(contract),
-                )
-                merge = replace(
-                    merge,
-                    snapshot=min(snapshot, merge.snapshot),
-                    watched=merge.watched | {(HOLDS, "")},
-                )
-                try:
-                    counts = commit_batch(
-                        writer,
-                        runtime.ledger,
-                        as_of=self._options.as_of,
-                        feed=self._feed,
-                        content_hash=content_hash,
-                        rows_read=self.rows_read,
-                        counts=[*self._counts(), *merge.counts],
-                        uncounted=frozenset({QUARANTINE}),
-                        merge=merge,
-                        removed=self._replaces,
-                        epoch=self._reference.epoch,
-                        dry_run=self._options.dry_run,
-                        also=counted,
-                    )
-                except ConflictError:
-                    continue
-                else:
-                    committed = True
-                    return counts
+            counts = self._commit_merged(entities, contract, writer, content_hash, full=full)
+            committed = True
         finally:
             entities.close(committed=committed)
+        return counts
+
+    @retry(retry=retry_if_exception_type(ConflictError))
+    def _commit_merged(
+        self,
+        entities: EntityWriter,
+        contract: Contract,
+        writer: StoreWriter,
+        content_hash: str,
+        *,
+        full: bool,
+    ) -> list[Count]:
+        """Merge with what is live and commit; again after each batch that came between."""
+        # Before the holds are read: one that comes after this is a conflict.
+        snapshot = self._store.ledger.generation()
+        merge = entities.merge(
+            full=full,
+            allow_shrink=self._options.allow_shrink,
+            spared=self._ended,
+            keeping=self._keeping(contract),
+        )
+        merge = replace(merge, snapshot=min(snapshot, merge.snapshot), watched=merge.watched | {(HOLDS, "")})
+        return self._commit(writer, content_hash, merge)
+
+    def _commit(self, writer: StoreWriter, content_hash: str, merge: Merge | None = None) -> list[Count]:
+        return commit_batch(
+            writer,
+            self._store.ledger,
+            as_of=self._options.as_of,
+            feed=self._feed,
+            content_hash=content_hash,
+            rows_read=self.rows_read,
+            counts=[*self._counts(), *(merge.counts if merge else ())],
+            uncounted=frozenset({QUARANTINE}),
+            merge=merge,
+            removed=self._replaces,
+            epoch=self._reference.epoch,
+            dry_run=self._options.dry_run,
+            also=self._counted(),
+        )
 
     def _safe_rows(
         self, contract: Contract, table: pa.Table, batch: ParsedBatch, writer: StoreWriter
@@ -239,7 +242,7 @@ class Batch:
 
     def _keys(self, raw: pa.Table, contract: Contract) -> dict[str, bytes]:
         names = {name for name in keyed_workspaces(raw, plan=contract.plan) if name is not None}
-        keyring = self._runtime.keyring
+        keyring = self._store.keyring
         self._keys_made |= {name for name in names if not keyring.has(Purpose.PSEUDONYM, name)}
         return keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *names})
 
@@ -270,7 +273,7 @@ class Batch:
             maintain_order="left",
         )["is_known"].fill_null(value=False)
         has_key = {
-            workspace: self._runtime.keyring.has(Purpose.PSEUDONYM, workspace)
+            workspace: self._store.keyring.has(Purpose.PSEUDONYM, workspace)
             for workspace in rows["_workspace_id"].unique()
         }
         names_nobody = rows.select(pl.all_horizontal(pl.col(contract.plan.identities).is_null())).to_series()
@@ -280,8 +283,8 @@ class Batch:
 
     def _keeping(self, contract: Contract) -> HoldSql:
         """What a deletion in the source may not reach, as of now."""
-        facts = facts_of(self._runtime, as_of=self._options.as_of)
-        data = data_sets(self._runtime.contracts)[contract.source]
+        facts = facts_of(self._declarations, self._store, as_of=self._options.as_of)
+        data = data_sets(self._declarations.contracts)[contract.source]
         holds = active_holds(facts, self._options.as_of)
         return lambda columns: first_hold_sql(data, holds, present=columns, row="old")
 
@@ -359,15 +362,14 @@ class Batch:
             "payload",
             pl.lit(self._options.received_at or self._options.as_of).alias("received_at"),
             pl.lit(self._options.quarantined_on or self._options.as_of.date()).alias("event_date"),
-            pl.lit(self._runtime.policy.inbox_ttl_days, dtype=pl.Int32).alias("retention_days"),
+            pl.lit(self._declarations.policy.inbox_ttl_days, dtype=pl.Int32).alias("retention_days"),
         )
         writer.append(EventSet(QUARANTINE, QUARANTINE_CATEGORY, id_column=None), rows.to_arrow())
 
-    def _note(self, batch: ParsedBatch, progress: Progress | None) -> None:
+    def _note(self, batch: ParsedBatch, progress: Progress) -> None:
         self.unknown.update(batch.unknown)
         self.masked.update(batch.masked)
-        if progress is not None:
-            progress(batch.rows_read)
+        progress("rows", sum(self.rows_read.values()), None)
 
     def _counts(self) -> list[Count]:
         return [Count(source, outcome, reason, n) for (source, outcome, reason), n in self.outcomes.items()]

@@ -13,18 +13,22 @@ from pathlib import Path
 from typing import cast
 
 import polars as pl
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.contract import Contract
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Batch, Options, Progress, feed_of
-from pipelines.runtime import Runtime
+from pipelines.ingestion.batch import Batch, Options, feed_of
 from pipelines.sources import ParsedBatch, read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Count, Part
+from warehouse.ledger.batches import Count
+from warehouse.ledger.parts import Part
+from warehouse.progress import Progress, silent
 from warehouse.store.parts import DryRunDone, writing
 from warehouse.store.reading import read_parts
+from warehouse.store.store import Store
 
 # Deletions are applied once a day: a file that meets three of them meets a defect.
 MOST_READINGS = 3
@@ -55,12 +59,13 @@ class Ingested:
 
 
 def ingest_file(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     path: Path,
     *,
     contracts: Sequence[Contract],
     options: Options,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Ingest one file of one feed; unlink it once its rows are committed and add up.
 
@@ -68,16 +73,18 @@ def ingest_file(
 
     Args:
         contracts: All contracts of the file's feed.
-        progress: Called with the number of rows read since the last call.
+        progress: Told of rows read, whose total is not known.
 
     Raises:
         PipelineError, AnonymizerError, WarehouseError: Nothing was committed, the file stays.
     """
     feed = feed_of(contracts)
     if not options.dry_run:
-        runtime.ledger.advance_clock(options.as_of)
+        store.ledger.advance_clock(options.as_of)
     try:
-        return _ingest(runtime, path, feed=feed, contracts=contracts, options=options, progress=progress)
+        return _ingest(
+            declarations, store, path, feed=feed, contracts=contracts, options=options, progress=progress
+        )
     except (FileNotFoundError, PipelineError):
         if path.exists():
             raise
@@ -86,22 +93,24 @@ def ingest_file(
 
 
 def _ingest(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     path: Path,
     *,
     feed: str,
     contracts: Sequence[Contract],
     options: Options,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Ingested:
-    content_hash = _content_hash(path, key=runtime.keyring.get(Purpose.LEDGER, "content"), feed=feed)
+    content_hash = _content_hash(path, key=store.keyring.get(Purpose.LEDGER, "content"), feed=feed)
     batch_id = content_hash[:16]
-    if runtime.ledger.has_batch(feed, content_hash):
+    if store.ledger.has_batch(feed, content_hash):
         return _already(path, feed, batch_id, options)
     received_at = options.received_at or options.as_of
     try:
         result = _load(
-            runtime,
+            declarations,
+            store,
             lambda: read(path, contracts=contracts, received_at=received_at),
             contracts=contracts,
             options=options,
@@ -117,18 +126,19 @@ def _ingest(
 
 
 def ingest_quarantined(
-    runtime: Runtime, part: Part, *, contracts: Sequence[Contract], options: Options
+    declarations: Declarations, store: Store, part: Part, *, contracts: Sequence[Contract], options: Options
 ) -> Ingested:
     """Try the records of one quarantine file again; it is replaced by what still fails.
 
     Events that were committed with the rest of their record the first time count as duplicates.
     """
-    runtime.ledger.advance_clock(options.as_of)
-    kept = cast("pl.DataFrame", pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
+    store.ledger.advance_clock(options.as_of)
+    kept = cast("pl.DataFrame", pl.from_arrow(read_parts(store.home, engine=store.engine, parts=[part])))
     # Where a record does not say when it was received, it was when its file came.
     received_at = kept["received_at"][0]
     return _load(
-        runtime,
+        declarations,
+        store,
         lambda: read_records(_records(kept), contracts=contracts, received_at=received_at),
         contracts=contracts,
         options=replace(options, quarantined_on=part.event_date, received_at=received_at),
@@ -146,8 +156,10 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
     return [b"".join(pieces) for pieces in whole["payload"].to_list()]
 
 
+@retry(retry=retry_if_exception_type(RulesChangedError), stop=stop_after_attempt(MOST_READINGS), reraise=True)
 def _load(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     parse: Callable[[], Iterable[ParsedBatch]],
     *,
     contracts: Sequence[Contract],
@@ -155,44 +167,40 @@ def _load(
     content_hash: str,
     full: bool = False,
     replaces: Sequence[Part] = (),
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    for attempt in range(1, MOST_READINGS + 1):
-        batch = Batch(runtime, contracts=contracts, options=options, replaces=replaces)
-        try:
-            counts = _load_once(runtime, batch, parse(), content_hash, full=full, progress=progress)
-        except RulesChangedError:
-            batch.forget_keys()
-            if attempt == MOST_READINGS:
-                raise
-            continue
-        return Ingested(
-            batch_id=content_hash[:16],
-            feed=feed_of(contracts),
-            status="dry run" if options.dry_run else "committed",
-            rows_read=sum(batch.rows_read.values()),
-            counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
-            unknown=dict(batch.unknown),
-            masked=dict(batch.masked),
-            redacted=dict(batch.redacted),
-            days={source: frozenset(days) for source, days in batch.days.items()},
-        )
-    raise AssertionError  # the loop returns or raises
+    batch = Batch(declarations, store, contracts=contracts, options=options, replaces=replaces)
+    try:
+        counts = _load_once(store, batch, parse(), content_hash, full=full, progress=progress)
+    except RulesChangedError:
+        batch.forget_keys()
+        raise
+    return Ingested(
+        batch_id=content_hash[:16],
+        feed=feed_of(contracts),
+        status="dry run" if options.dry_run else "committed",
+        rows_read=sum(batch.rows_read.values()),
+        counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
+        unknown=dict(batch.unknown),
+        masked=dict(batch.masked),
+        redacted=dict(batch.redacted),
+        days={source: frozenset(days) for source, days in batch.days.items()},
+    )
 
 
 def _load_once(
-    runtime: Runtime,
+    store: Store,
     batch: Batch,
     parsed: Iterable[ParsedBatch],
     content_hash: str,
     *,
     full: bool,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Sequence[Count]:
     batch_id = content_hash[:16]
     try:
-        with writing(runtime.home, ledger=runtime.ledger, engine=runtime.engine, batch_id=batch_id) as writer:
+        with writing(store.home, ledger=store.ledger, engine=store.engine, batch_id=batch_id) as writer:
             if batch.is_of_entities:
                 return batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
             return batch.load_events(parsed, writer, content_hash, progress=progress)

@@ -11,11 +11,12 @@ from anonymizers.identity import normalise
 from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
+from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.retention.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
-from pipelines.runtime import Runtime, view_schema
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
 from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at
+from warehouse.store.store import Store
 
 
 class Reference:
@@ -25,9 +26,10 @@ class Reference:
         epoch: Retention's, noted before any look: what was decided in it may not be committed in another.
     """
 
-    def __init__(self, runtime: Runtime, *, as_of: datetime) -> None:
-        self.epoch = records.epoch(runtime.ledger)
-        self._runtime = runtime
+    def __init__(self, declarations: Declarations, store: Store, *, as_of: datetime) -> None:
+        self.epoch = records.epoch(store.ledger)
+        self._declarations = declarations
+        self._store = store
         self._as_of = as_of
         self._channels: pl.DataFrame | None = None
         self._consents: pl.DataFrame | None = None
@@ -36,19 +38,19 @@ class Reference:
     @cached_property
     def facts(self) -> Facts:
         """Settings, ended accounts and holds."""
-        return facts_of(self._runtime, as_of=self._as_of)
+        return facts_of(self._declarations, self._store, as_of=self._as_of)
 
     @cached_property
     def _subject_key(self) -> bytes:
-        return records.subject_key(self._runtime.keyring)
+        return records.subject_key(self._store.keyring)
 
     @cached_property
     def _horizons(self) -> dict[tuple[str, str], date]:
-        return records.horizons(self._runtime.ledger)
+        return records.horizons(self._store.ledger)
 
     @cached_property
     def _refused(self) -> dict[str, date]:
-        return records.refused(self._runtime.ledger)
+        return records.refused(self._store.ledger)
 
     def workspaces(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.Series:
         """Workspace of each row, in order; null where no channel of that time resolves it."""
@@ -115,7 +117,7 @@ class Reference:
     def _is_refused(self, workspace: str) -> bool:
         if self._is_gone(workspace):
             return True
-        ttl = self._runtime.policy.inbox_ttl_days
+        ttl = self._declarations.policy.inbox_ttl_days
         day = refused_from(self.facts, workspace, self._as_of, inbox_ttl_days=ttl)
         return day is not None and day <= self._as_of.date()
 
@@ -203,7 +205,7 @@ class Reference:
 
     def _workspace_tokens(self, workspaces: pl.Series, values: pl.Series, *, kind: IdentityKind) -> pl.Series:
         """Tokens to look up; null where the workspace has no key: nothing of it can be there to be found."""
-        keyring = self._runtime.keyring
+        keyring = self._store.keyring
         known = [w for w in workspaces.unique() if keyring.has(Purpose.PSEUDONYM, w)]
         asked = pl.select(pl.when(workspaces.is_in(known)).then(values)).to_series()
         return self._tokens(workspaces, asked, kind=kind, scope=KeyScope.WORKSPACE, known=known)
@@ -217,11 +219,11 @@ class Reference:
         scope: KeyScope,
         known: Sequence[str],
     ) -> pl.Series:
-        keys = self._runtime.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *known})
+        keys = self._store.keyring.get_all(Purpose.PSEUDONYM, {PLATFORM, *known})
         messages = identity_messages(normalise(values.cast(pl.String), kind=kind), kind=kind)
         return Keyed.of(workspaces, keys=keys).tokens(messages, scope=scope)
 
     def _read(self, source: str, columns: Sequence[str], *, deleted: bool = False) -> pl.DataFrame:
-        schema = view_schema(self._runtime.contracts[source])
-        table = self._runtime.reader.read(source, schema=schema, columns=columns, deleted=deleted)
+        schema = view_schema(self._declarations.contracts[source])
+        table = self._store.reader.read(source, schema=schema, columns=columns, deleted=deleted)
         return cast("pl.DataFrame", pl.from_arrow(table))

@@ -7,13 +7,14 @@ from datetime import date
 
 import polars as pl
 
+from pipelines.declarations.declarations import Declarations
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_quarantined
 from pipelines.retention.inputs import QUARANTINE
-from pipelines.runtime import Runtime
 from pipelines.sources.inbox import feeds
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.reading import read_parts
+from warehouse.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,11 @@ class Quarantined:
     records: int
 
 
-def list_quarantined(runtime: Runtime) -> list[Quarantined]:
+def list_quarantined(store: Store) -> list[Quarantined]:
     """What waits, by day, feed, data set and reason; never a record."""
     totals: Counter[tuple[date, str, str, str]] = Counter()
-    for part in runtime.ledger.live_parts(QUARANTINE):
-        frame = _read(runtime, part)
+    for part in store.ledger.live_parts(QUARANTINE):
+        frame = _read(store, part)
         for feed, source, reason, records in (
             frame.unique(["record", "source", "reason"])
             .group_by("feed", "source", "reason")
@@ -43,17 +44,24 @@ def list_quarantined(runtime: Runtime) -> list[Quarantined]:
 
 
 def retry_quarantined(
-    runtime: Runtime, *, options: Options, feed: str | None = None, reason: str | None = None
+    declarations: Declarations,
+    store: Store,
+    *,
+    options: Options,
+    feed: str | None = None,
+    reason: str | None = None,
 ) -> Iterator[Ingested]:
     """Try again the quarantine files of a feed, or that hold a reason; yields what became of each."""
-    contracts = feeds(runtime.contracts)
-    for part in runtime.ledger.live_parts(QUARANTINE):
-        frame = _read(runtime, part)
+    contracts = feeds(declarations.contracts)
+    for part in store.ledger.live_parts(QUARANTINE):
+        frame = _read(store, part)
         if feed not in (None, frame["feed"][0]) or (reason is not None and reason not in frame["reason"]):
             continue
-        yield ingest_quarantined(runtime, part, contracts=contracts[frame["feed"][0]], options=options)
+        yield ingest_quarantined(
+            declarations, store, part, contracts=contracts[frame["feed"][0]], options=options
+        )
 
 
-def _read(runtime: Runtime, part: Part) -> pl.DataFrame:
-    frame = pl.DataFrame(pl.from_arrow(read_parts(runtime.home, engine=runtime.engine, parts=[part])))
+def _read(store: Store, part: Part) -> pl.DataFrame:
+    frame = pl.DataFrame(pl.from_arrow(read_parts(store.home, engine=store.engine, parts=[part])))
     return frame.drop("payload")

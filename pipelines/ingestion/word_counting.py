@@ -14,8 +14,9 @@ from anonymizers.plan import Plan
 from anonymizers.text.counted import USES, CountingScrubber
 from anonymizers.text.tiles import Bools
 from anonymizers.treatments import Treatment
-from pipelines.runtime import Runtime, view_schema
+from pipelines.declarations.declarations import Declarations, view_schema
 from warehouse.store import word_counts
+from warehouse.store.store import Store
 
 INVOICES = "app__invoices"
 _PAID = "paid"
@@ -24,11 +25,12 @@ _PAID = "paid"
 class WordCounting:
     """Counts the words of one batch; nothing is written before the batch is."""
 
-    def __init__(self, runtime: Runtime, *, as_of: datetime) -> None:
-        self._runtime = runtime
+    def __init__(self, declarations: Declarations, store: Store, *, as_of: datetime) -> None:
+        self._declarations = declarations
+        self._store = store
         self._as_of = as_of
         self._uses = USES.to_frame()
-        self.scrubber = CountingScrubber(runtime.text, _Released(runtime, as_of))
+        self.scrubber = CountingScrubber(declarations.text, _Released(declarations, store, as_of))
 
     def note(self, rows: pa.Table, plan: Plan) -> None:
         """Remember which workspace used which word in the free text of raw rows just scrubbed."""
@@ -44,41 +46,48 @@ class WordCounting:
         """What to write in the transaction of the batch; a workspace that nobody pays for counts nothing."""
         if self._uses.is_empty():
             return None
-        uses = self._uses.join(payers(self._runtime), on="workspace").select("payer", "word").unique()
+        uses = (
+            self._uses.join(payers(self._declarations, self._store), on="workspace")
+            .select("payer", "word")
+            .unique()
+        )
         return word_counts.addition(
-            uses, self._runtime.keyring, enough=self._runtime.enough, as_of=self._as_of.date()
+            uses, self._store.keyring, enough=self._declarations.enough, as_of=self._as_of.date()
         )
 
 
 class _Released:
     """The words that the months before a batch release; read when the first is asked for."""
 
-    def __init__(self, runtime: Runtime, as_of: datetime) -> None:
-        self._runtime = runtime
+    def __init__(self, declarations: Declarations, store: Store, as_of: datetime) -> None:
+        self._declarations = declarations
+        self._store = store
         self._as_of = as_of
 
     @cached_property
     def _months(self) -> word_counts.Counting:
-        runtime = self._runtime
         return word_counts.counting_months(
-            runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=self._as_of.date()
+            self._store.ledger,
+            self._store.keyring,
+            enough=self._declarations.enough,
+            as_of=self._as_of.date(),
         )
 
     def released(self, words: pl.Series) -> Bools:
         """Which of some words stay."""
-        return word_counts.released(words, self._months, enough=self._runtime.enough).to_numpy()
+        return word_counts.released(words, self._months, enough=self._declarations.enough).to_numpy()
 
 
-def payers(runtime: Runtime) -> pl.DataFrame:
+def payers(declarations: Declarations, store: Store) -> pl.DataFrame:
     """Workspaces and who pays for them: `workspace`, `payer`, one row each.
 
     Of several names on invoices that were paid the first: whoever renames a payer does not become another.
     """
-    contract = runtime.contracts.get(INVOICES)
+    contract = declarations.contracts.get(INVOICES)
     if contract is None:
         return pl.DataFrame(schema={"workspace": pl.String, "payer": pl.String})
     columns = ["workspace_id", "entity_id", "billing_token", "status", "amount", "issued_at"]
-    table = runtime.reader.read(INVOICES, schema=view_schema(contract), columns=columns)
+    table = store.reader.read(INVOICES, schema=view_schema(contract), columns=columns)
     invoices = cast("pl.DataFrame", pl.from_arrow(table))
     paid = (pl.col("status") == _PAID) & (pl.col("amount") > 0) & pl.col("billing_token").is_not_null()
     return (

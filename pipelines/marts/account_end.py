@@ -7,7 +7,6 @@ from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.marts.build import OVER_CUBES, build_marts
 from pipelines.marts.release import release_and_publish
-from pipelines.runtime import Runtime
 from warehouse.errors import (
     CoarseningError,
     LockedError,
@@ -21,6 +20,7 @@ from warehouse.publishing.releases import renew
 from warehouse.retention.account_end import Coarsened, coarsen
 from warehouse.retention.databases import Rewritten, needs_rewrite, rewrite
 from warehouse.store.session import open_session
+from warehouse.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Ended:
     problem: str | None
 
 
-def end_in_marts(runtime: Runtime, workspace_ids: Collection[str]) -> Ended:
+def end_in_marts(store: Store, workspace_ids: Collection[str]) -> Ended:
     """Let workspaces leave cubes, marts, the warehouse file and the published copy, in this order.
 
     Their rows are out of the store and their surrogate keys are still there: the keys say which rows are
@@ -54,43 +54,43 @@ def end_in_marts(runtime: Runtime, workspace_ids: Collection[str]) -> Ended:
         LockedError: Another process has the warehouse file; call again.
         StoreError: The file could not be changed; call again.
     """
-    keys = workspace_keys_of(runtime.keyring, workspace_ids)
+    keys = workspace_keys_of(store.keyring, workspace_ids)
     try:
-        coarsened = coarsen(runtime.home, keyring=runtime.keyring, workspace_keys=keys)
+        coarsened = coarsen(store.home, keyring=store.keyring, workspace_keys=keys)
     except (CoarseningError, StoreError):
         # What is published can go nevertheless.
-        withdraw(runtime.home, workspace_keys=keys)
+        withdraw(store.home, workspace_keys=keys)
         raise
-    _renew(runtime)
-    problem = _rebuild(runtime)
+    _renew(store)
+    problem = _rebuild(store)
     rewritten = Rewritten()
-    if needs_rewrite(runtime.home, runtime.ledger):
-        rewritten = rewrite(runtime.home, keyring=runtime.keyring)
+    if needs_rewrite(store.home, store.ledger):
+        rewritten = rewrite(store.home, keyring=store.keyring)
     published = None
-    if runtime.home.published_path.exists():
+    if store.home.published_path.exists():
         try:
-            published = release_and_publish(runtime).published
+            published = release_and_publish(store).published
         except (UnsoundMartsError, StoreError, ThawedSliceError) as error:
             problem = problem or str(error)
-            published = withdraw(runtime.home, workspace_keys=keys)
+            published = withdraw(store.home, workspace_keys=keys)
     return Ended(coarsened, rewritten, published, problem)
 
 
-def _renew(runtime: Runtime) -> None:
+def _renew(store: Store) -> None:
     """Record released slices as they are without the ended workspaces."""
-    if runtime.home.warehouse_path.exists():
-        with open_session(runtime.home, schemas={}, read_only=True) as connection:
-            renew(runtime.ledger, connection, why="an account ended")
+    if store.home.warehouse_path.exists():
+        with open_session(store.home, schemas={}, read_only=True) as connection:
+            renew(store.ledger, connection, why="an account ended")
 
 
-def _rebuild(runtime: Runtime) -> str | None:
+def _rebuild(store: Store) -> str | None:
     """Build everything that is made from cubes; return what went wrong, if anything did."""
-    if not runtime.home.warehouse_path.exists():
+    if not store.home.warehouse_path.exists():
         return None
     # Ingestion and dbt take turns, so that the memory of one is enough.
-    runtime.engine.release()
+    store.engine.release()
     try:
-        build_marts(runtime, select=OVER_CUBES)
+        build_marts(store, select=OVER_CUBES)
     except LockedError:
         raise
     except (PipelineError, WarehouseError) as error:

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from anonymizers.text.loading import uncollected
-from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql
+from pipelines.codegen.model_sql import DBT_PROJECT, project_variables
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.marts.frozen import refuse_frozen_slices, slice_sources
-from pipelines.runtime import Runtime
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.progress import Progress, silent
 from warehouse.retention import records
 from warehouse.store.connection import connect, quoted
 from warehouse.store.session import attach_database, leases
+from warehouse.store.store import Store
 
 # Cubes are built as tables without rows from a day before there was anything to send.
 EMPTY_DAY = date(2009, 1, 1)
@@ -51,8 +53,6 @@ _PASSED = ("success", "pass", "warn", "no-op")
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
-
-Progress = Callable[[int, int], None]
 
 
 class MartsError(PipelineError):
@@ -90,12 +90,13 @@ class BuildSummary:
 
 
 def build(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     *,
     from_day: date,
     to_day: date,
     select: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     is_renewal: bool = False,
 ) -> BuildSummary:
     """Build cubes, some days at a time, and the marts over them, and test what is new in both.
@@ -108,7 +109,7 @@ def build(
         to_day: Last send day, inclusive; its slice is closed (`last_closed_day`). Before ``from_day``: no
             slice is built, but all tables exist afterwards.
         select: dbt selection; None = everything.
-        progress: Called with slices done and in all.
+        progress: Told of days built.
         is_renewal: Released days are built again on purpose (`pipelines/marts/reissue.py`).
 
     Raises:
@@ -119,36 +120,36 @@ def build(
         StoreError: A live partition cannot be read.
     """
     days = max((to_day - from_day).days + 1, 0)
-    with leases(runtime.home), _connection_closed_afterwards():
+    with leases(store.home), _connection_closed_afterwards():
         if days:
-            refuse_frozen_slices(runtime, first=from_day, last=to_day, may_be_released=is_renewal)
-        made = _made(runtime)
+            refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_renewal)
+        made = _made(store)
         has_views = made.has_views
         chunks = chunks_of(
             from_day,
             to_day,
-            gaps=_gaps(runtime),
+            gaps=_gaps(store),
             exist=made.has_all_cubes,
-            rows=_rows_by_day(runtime),
-            most_rows=ModelSql().variables["rows_at_once"],
+            rows=_rows_by_day(declarations, store),
+            most_rows=project_variables()["rows_at_once"],
         )
-        tell = progress if progress and days else lambda *_: None
-        with _sound_afterwards(runtime) as summaries:
+        tell = progress if days else silent
+        with _sound_afterwards(store) as summaries:
             done = 0
             for chunk in chunks:
                 more = 0 if chunk is _NO_DAY else chunk.days
                 told = [_on_model(done, more, days, tell)]
                 chosen = select or (_OF_DAYS if has_views else None)
-                summaries.append(_build_chunk(runtime, chunk, select=chosen, callbacks=told))
+                summaries.append(_build_chunk(store, chunk, select=chosen, callbacks=told))
                 if chosen is None:
-                    _note_project(runtime)
+                    _note_project(store)
                     has_views = True
                 done += more
-                tell(done, days)
+                tell("build", done, days)
     return replace(_together(summaries), days=days)
 
 
-def build_marts(runtime: Runtime, *, select: str) -> BuildSummary:
+def build_marts(store: Store, *, select: str) -> BuildSummary:
     """Build chosen marts over cubes as they are, and run chosen tests, over all periods.
 
     For when a cube was changed by something else than a build. Never builds a slice.
@@ -160,32 +161,32 @@ def build_marts(runtime: Runtime, *, select: str) -> BuildSummary:
         MartsError: A model or test failed; names it.
         LockedError: Another process is writing the warehouse.
     """
-    with leases(runtime.home), _connection_closed_afterwards():
-        made = _made(runtime)
-        with _sound_afterwards(runtime) as summaries:
+    with leases(store.home), _connection_closed_afterwards():
+        made = _made(store)
+        with _sound_afterwards(store) as summaries:
             if not (made.has_all_cubes and made.has_views):
-                summaries.append(_build_chunk(runtime, _NO_DAY, select=None, callbacks=[]))
-                _note_project(runtime)
+                summaries.append(_build_chunk(store, _NO_DAY, select=None, callbacks=[]))
+                _note_project(store)
             chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
-            summaries.append(_summarized(_dbt(_build_arguments(runtime.home, *chosen)), days=0))
+            summaries.append(_summarized(_dbt(_build_arguments(store.home, *chosen)), days=0))
     return _together(summaries)
 
 
 @contextmanager
-def _sound_afterwards(runtime: Runtime) -> Iterator[list[BuildSummary]]:
+def _sound_afterwards(store: Store) -> Iterator[list[BuildSummary]]:
     """Keep account of what does not pass while builds are summed up: then nothing is published."""
-    unsound = runtime.ledger.unsound_marts()
-    runtime.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
+    unsound = store.ledger.unsound_marts()
+    store.ledger.set_unsound_marts(unsound | {_INTERRUPTED})
     summaries: list[BuildSummary] = []
     try:
         yield summaries
     except MartsError as error:
         failed = {name for name, outcome in error.outcomes.items() if outcome not in _PASSED}
-        runtime.ledger.set_unsound_marts(unsound | failed)
+        store.ledger.set_unsound_marts(unsound | failed)
         raise
     # What passes now has mended what failed under the same name, and nothing else.
     passed = {name for each in summaries for name in each.outcomes}
-    runtime.ledger.set_unsound_marts(unsound - passed - {_INTERRUPTED})
+    store.ledger.set_unsound_marts(unsound - passed - {_INTERRUPTED})
 
 
 def _together(summaries: Sequence[BuildSummary]) -> BuildSummary:
@@ -269,12 +270,12 @@ class _Made:
     has_views: bool
 
 
-def _made(runtime: Runtime) -> _Made:
-    if not runtime.home.warehouse_path.exists():
+def _made(store: Store) -> _Made:
+    if not store.home.warehouse_path.exists():
         return _Made(has_all_cubes=False, has_views=False)
     # Not named as the view: DuckDB would take it for a table where there is none.
     present = (_project_digest(),)
-    with _warehouse(runtime, read_only=False) as connection:
+    with _warehouse(store, read_only=False) as connection:
         rows = connection.execute(
             "select table_name from duckdb_tables() "
             "where database_name = 'warehouse' and schema_name = 'cubes'"
@@ -287,7 +288,7 @@ def _made(runtime: Runtime) -> _Made:
             connection.execute(f"drop view warehouse.{_PROJECT}")
     return _Made(
         has_all_cubes={name for (name,) in rows} >= set(load_cubes()),
-        has_views=noted == present and not runtime.ledger.unsound_marts() - _made_each_time(),
+        has_views=noted == present and not store.ledger.unsound_marts() - _made_each_time(),
     )
 
 
@@ -296,10 +297,10 @@ def _made_each_time() -> frozenset[str]:
     return frozenset({_INTERRUPTED, *(path.stem for path in DBT_PROJECT.glob("models/published/*.sql"))})
 
 
-def _note_project(runtime: Runtime) -> None:
+def _note_project(store: Store) -> None:
     """Write down in the warehouse file that everything in it is of the project as it is."""
     _close_connection()
-    with _warehouse(runtime, read_only=False) as connection:
+    with _warehouse(store, read_only=False) as connection:
         connection.execute(
             f"create or replace view warehouse.{_PROJECT} as select {quoted(_project_digest())} as digest"
         )
@@ -319,34 +320,34 @@ def _project_digest() -> str:
 
 
 @contextmanager
-def _warehouse(runtime: Runtime, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(connect(tmp=runtime.home.tmp)) as connection:
+def _warehouse(store: Store, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    with closing(connect(tmp=store.home.tmp)) as connection:
         attach_database(
             connection,
-            runtime.home.warehouse_path,
+            store.home.warehouse_path,
             alias="warehouse",
-            keyring=runtime.keyring,
+            keyring=store.keyring,
             read_only=read_only,
         )
         yield connection
 
 
-def _rows_by_day(runtime: Runtime) -> Mapping[date, int]:
+def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]:
     rows: Counter[date] = Counter()
-    for source in slice_sources(runtime.contracts):
-        rows.update(dict(runtime.ledger.live_days(source)))
+    for source in slice_sources(declarations.contracts):
+        rows.update(dict(store.ledger.live_days(source)))
     return rows
 
 
-def _gaps(runtime: Runtime) -> frozenset[date]:
-    return frozenset(gap.event_date for gap in records.gaps(runtime.ledger))
+def _gaps(store: Store) -> frozenset[date]:
+    return frozenset(gap.event_date for gap in records.gaps(store.ledger))
 
 
 def _build_chunk(
-    runtime: Runtime, chunk: Chunk, *, select: str | None, callbacks: list[Callable[[Any], None]]
+    store: Store, chunk: Chunk, *, select: str | None, callbacks: list[Callable[[Any], None]]
 ) -> BuildSummary:
     arguments = _build_arguments(
-        runtime.home,
+        store.home,
         *("--event-time-start", chunk.first.isoformat()),
         *("--event-time-end", (chunk.last + timedelta(days=1)).isoformat()),
         *(("--select", select) if select else ()),
@@ -376,14 +377,14 @@ def _build_arguments(home: Home, *more: str) -> list[str]:
     return ["build", *_common_arguments(home), "--exclude-resource-type", "unit_test", *more]
 
 
-def check_models(runtime: Runtime) -> BuildSummary:
+def check_models(store: Store) -> BuildSummary:
     """Run the unit tests of the models, on rows of their own, against the views of this warehouse.
 
     Raises:
         MartsError: A test failed; names it.
     """
-    arguments = ["test", *_common_arguments(runtime.home), *("--select", "test_type:unit")]
-    with leases(runtime.home), _connection_closed_afterwards():
+    arguments = ["test", *_common_arguments(store.home), *("--select", "test_type:unit")]
+    with leases(store.home), _connection_closed_afterwards():
         result = _dbt(arguments)
     return _summarized(result, days=0)
 
@@ -436,7 +437,7 @@ def _on_model(before: int, days: int, total: int, progress: Progress) -> Callabl
 
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":
-            progress(before + days * event.data.index // event.data.total, total)
+            progress("build", before + days * event.data.index // event.data.total, total)
 
     return on_event
 

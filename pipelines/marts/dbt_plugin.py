@@ -15,8 +15,8 @@ from duckdb.func import PythonUDFType
 from duckdb.sqltypes import INTEGER, VARCHAR
 
 from pipelines.declarations.contract import load_contracts
+from pipelines.declarations.declarations import view_schema
 from pipelines.disclosure.surrogates import record_keys, surrogate
-from pipelines.runtime import view_schema
 from pipelines.settings import home_from_environment
 from warehouse.errors import StoreError
 from warehouse.home import Home

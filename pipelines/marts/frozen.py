@@ -8,12 +8,13 @@ from datetime import date, timedelta
 import duckdb
 
 from pipelines.declarations.contract import Contract, Kind, PolicyCategory, lateness_days
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.runtime import Runtime
 from warehouse.publishing.releases import released_periods
 from warehouse.retention import records
 from warehouse.store.connection import connect
 from warehouse.store.session import attach_database
+from warehouse.store.store import Store
 
 # An event stands in the partition of its day, or of the day before if it was received then.
 _DAYS_BEFORE = 1
@@ -69,16 +70,16 @@ def slice_sources(contracts: Mapping[str, Contract]) -> frozenset[str]:
     )
 
 
-def frozen_slices(runtime: Runtime, *, first: date, last: date) -> list[FrozenSlice]:
+def frozen_slices(declarations: Declarations, store: Store, *, first: date, last: date) -> list[FrozenSlice]:
     """Days from ``first`` to ``last`` that must not be built, oldest first. The caller holds the lock.
 
     A gap is never built, nor is a released slice. A slice that is in the cubes is not built again once any
     of the partitions that its messages and their events stand in has lost rows. A slice that was never
     built and is no gap has lost nothing but accounts that ended: it is built.
     """
-    evidence = _evidence_by_day(runtime)
-    gaps = {gap.event_date for gap in records.gaps(runtime.ledger)}
-    frozen = released_periods(runtime.ledger, suffix="_daily")
+    evidence = _evidence_by_day(declarations, store)
+    gaps = {gap.event_date for gap in records.gaps(store.ledger)}
+    frozen = released_periods(store.ledger, suffix="_daily")
     suspect = sorted(day for day in gaps | frozen | set(evidence) if first <= day <= last)
     built: frozenset[date] | None = None
     found = []
@@ -89,13 +90,15 @@ def frozen_slices(runtime: Runtime, *, first: date, last: date) -> list[FrozenSl
         if day in frozen:
             found.append(FrozenSlice(day, evidence.get(day), is_gap=False, is_released=True))
             continue
-        built = _built_days(runtime) if built is None else built
-        if day in built or day <= (runtime.ledger.built_until() or date.min):
+        built = _built_days(store) if built is None else built
+        if day in built or day <= (store.ledger.built_until() or date.min):
             found.append(FrozenSlice(day, evidence[day], is_gap=False))
     return found
 
 
-def refuse_frozen_slices(runtime: Runtime, *, first: date, last: date, may_be_released: bool = False) -> None:
+def refuse_frozen_slices(
+    declarations: Declarations, store: Store, *, first: date, last: date, may_be_released: bool = False
+) -> None:
     """Let nobody build days that are released or lost rows.
 
     Args:
@@ -104,7 +107,7 @@ def refuse_frozen_slices(runtime: Runtime, *, first: date, last: date, may_be_re
     Raises:
         FrozenSliceError: There are some; names the first and the evidence of its deletion.
     """
-    found = frozen_slices(runtime, first=first, last=last)
+    found = frozen_slices(declarations, store, first=first, last=last)
     if may_be_released:
         found = [each for each in found if not each.is_whole]
     if found:
@@ -129,12 +132,12 @@ def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date,
     return ranges
 
 
-def _evidence_by_day(runtime: Runtime) -> dict[date, int]:
+def _evidence_by_day(declarations: Declarations, store: Store) -> dict[date, int]:
     """Slice that a deletion touched → number of the last such deletion."""
-    sources = slice_sources(runtime.contracts)
-    reach = range(-_DAYS_BEFORE, lateness_days(runtime.contracts) + 1)
+    sources = slice_sources(declarations.contracts)
+    reach = range(-_DAYS_BEFORE, lateness_days(declarations.contracts) + 1)
     evidence: dict[date, int] = {}
-    for stone in records.tombstones(runtime.ledger):
+    for stone in records.tombstones(store.ledger):
         if stone.source in sources:
             for days in reach:
                 day = stone.event_date - timedelta(days=days)
@@ -142,14 +145,14 @@ def _evidence_by_day(runtime: Runtime) -> dict[date, int]:
     return evidence
 
 
-def _built_days(runtime: Runtime) -> frozenset[date]:
+def _built_days(store: Store) -> frozenset[date]:
     """Days of which there is a slice: Dagster may build ahead of `built_until`."""
-    home = runtime.home
+    home = store.home
     if not home.warehouse_path.exists():
         return frozenset()
     with closing(connect(tmp=home.tmp)) as connection:
         attach_database(
-            connection, home.warehouse_path, alias="warehouse", keyring=runtime.keyring, read_only=True
+            connection, home.warehouse_path, alias="warehouse", keyring=store.keyring, read_only=True
         )
         try:
             rows = connection.execute(

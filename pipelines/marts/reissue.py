@@ -5,28 +5,26 @@ its reason. Two lines are two answers about nearly the same people, so a row sta
 in it changes by at least k, and both lines are attacked together before the new one is published.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.revisions import may_change, row_that_stays
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, frozen_slices
 from pipelines.marts.release import release_and_publish
-from pipelines.runtime import Runtime
+from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
 from warehouse.publishing.releases import Key, released, thawed
 from warehouse.publishing.revisions import keep, lines_in_force, take_back
 from warehouse.store.session import open_session
+from warehouse.store.store import Store
 
 # Each line is one more answer about nearly the same people.
 MOST_LINES = 3
-
-Progress = Callable[[str, int, int], None]
 
 
 class RenewalError(PipelineError):
@@ -52,7 +50,7 @@ class Renewal:
     published: Published
 
 
-def renewable(runtime: Runtime, *, first: date, last: date) -> list[Key]:
+def renewable(declarations: Declarations, store: Store, *, first: date, last: date) -> list[Key]:
     """Released slices of the days from ``first`` to ``last`` and of months that end among them, in order.
 
     Raises:
@@ -60,17 +58,17 @@ def renewable(runtime: Runtime, *, first: date, last: date) -> list[Key]:
         RenewalError: There is none, or one was renewed too often.
     """
     ends = month_end(first) <= last
-    frozen = frozen_slices(runtime, first=first.replace(day=1) if ends else first, last=last)
+    frozen = frozen_slices(declarations, store, first=first.replace(day=1) if ends else first, last=last)
     if lost := [each for each in frozen if not each.is_whole]:
         raise FrozenSliceError(lost)
     found = sorted(
         (cube, period)
-        for cube, period in released(runtime.ledger)
+        for cube, period in released(store.ledger)
         if (first <= period <= last if cube.endswith("_daily") else first <= month_end(period) <= last)
     )
     if not found:
         raise RenewalError("None of these days is released: `wasms run` builds them.")
-    lines = lines_in_force(runtime.ledger)
+    lines = lines_in_force(store.ledger)
     if worn := [(cube, period) for cube, period in found if lines[cube, period] >= MOST_LINES]:
         cube, period = worn[0]
         raise RenewalError(f"cubes.{cube}, {period}: there are {MOST_LINES} lines of it, as many as may be.")
@@ -78,12 +76,13 @@ def renewable(runtime: Runtime, *, first: date, last: date) -> list[Key]:
 
 
 def renew_release(
-    runtime: Runtime,
+    declarations: Declarations,
+    store: Store,
     *,
     first: date,
     last: date,
     why: str,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Renewal:
     """Build released slices again, attack old and new together, and publish.
 
@@ -91,7 +90,6 @@ def renew_release(
 
     Args:
         why: The reason, which stays on record; it must not name anybody.
-        progress: Called with stage, steps done and in all.
 
     Raises:
         FrozenSliceError: Rows that a slice needs were deleted; nothing was changed.
@@ -99,13 +97,12 @@ def renew_release(
         ThawedSliceError: A slice was not what was released before; nothing was changed.
         MartsError: A model or test failed; nothing is published.
     """
-    tell = progress or (lambda *_: None)
-    slices = renewable(runtime, first=first, last=last)
-    with open_session(runtime.home, schemas={}) as connection:
-        keep(runtime.ledger, connection, slices)
-    runtime.engine.release()
-    build(runtime, from_day=first, to_day=last, progress=partial(tell, "build"), is_renewal=True)
-    with open_session(runtime.home, schemas={}) as connection:
+    slices = renewable(declarations, store, first=first, last=last)
+    with open_session(store.home, schemas={}) as connection:
+        keep(store.ledger, connection, slices)
+    store.engine.release()
+    build(declarations, store, from_day=first, to_day=last, progress=progress, is_renewal=True)
+    with open_session(store.home, schemas={}) as connection:
         kept = 0
         cubes = load_cubes()
         for name, cube in cubes.items():
@@ -119,6 +116,6 @@ def renew_release(
                     changed=may_change(cube),
                     row=row_that_stays(cube),
                 )
-        changed = thawed(runtime.ledger, connection, slices)
-    result = release_and_publish(runtime, renewed=changed, why=why)
+        changed = thawed(store.ledger, connection, slices)
+    result = release_and_publish(store, renewed=changed, why=why)
     return Renewal(len(slices), len(changed), kept, result.published)

@@ -9,11 +9,11 @@ from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.finding import Attacked, Finding
 from pipelines.disclosure.attacks.suite import attack, coarsen_slices
 from pipelines.marts.build import OVER_CUBES, build_marts
-from pipelines.runtime import Runtime
 from warehouse.errors import UnsoundMartsError
 from warehouse.publishing.publish import Published, publish, published_before
 from warehouse.publishing.releases import Key, Slice, release, rows_in, slices_in, unreleased
 from warehouse.store.session import open_session
+from warehouse.store.store import Store
 
 # Each time something is taken back; a slice that is left without rows cannot fail.
 MOST_ROUNDS = 5
@@ -45,7 +45,7 @@ class Released:
     rounds: int
 
 
-def release_and_publish(runtime: Runtime, *, renewed: Collection[Key] = (), why: str = "") -> Released:
+def release_and_publish(store: Store, *, renewed: Collection[Key] = (), why: str = "") -> Released:
     """Attack every slice that is not released yet, record it, and replace the published copy.
 
     What an attack finds is taken back before anything is released: the measure of that slice is coded, or
@@ -60,24 +60,24 @@ def release_and_publish(runtime: Runtime, *, renewed: Collection[Key] = (), why:
         UnsoundMartsError: The last build did not pass its tests.
         LockedError: Somebody is building at this moment.
     """
-    if unsound := runtime.ledger.unsound_marts():
+    if unsound := store.ledger.unsound_marts():
         raise UnsoundMartsError(sorted(unsound))
-    if (present := published_before(runtime.home)) is not None:
+    if (present := published_before(store.home)) is not None:
         return Released(present, attacks=(), days=None, rounds=0)
-    waiting, attacks = _attacked(runtime, renewed)
+    waiting, attacks = _attacked(store, renewed)
     rounds = 0
     while findings := [finding for each in attacks for finding in each.findings]:
         if rounds == MOST_ROUNDS:
             raise AttackedError(findings)
-        _coarsen(runtime, findings)
+        _coarsen(store, findings)
         rounds += 1
-        waiting, attacks = _attacked(runtime, renewed)
+        waiting, attacks = _attacked(store, renewed)
     if rounds:
-        build_marts(runtime, select=OVER_CUBES)
+        build_marts(store, select=OVER_CUBES)
     lines = [each for each in waiting if (each.cube, each.period) in renewed]
-    release(runtime.ledger, lines, why=why)
-    release(runtime.ledger, [each for each in waiting if each not in lines], why="closed")
-    published = publish(runtime.home, keyring=runtime.keyring)
+    release(store.ledger, lines, why=why)
+    release(store.ledger, [each for each in waiting if each not in lines], why="closed")
+    published = publish(store.home, keyring=store.keyring)
     days = [each.period for each in waiting if each.cube.endswith("_daily")]
     has_month = any(each.cube.endswith("_monthly") for each in waiting)
     return Released(
@@ -88,12 +88,12 @@ def release_and_publish(runtime: Runtime, *, renewed: Collection[Key] = (), why:
     )
 
 
-def _attacked(runtime: Runtime, renewed: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:
-    with open_session(runtime.home, schemas={}, read_only=True) as connection:
-        waiting = unreleased(runtime.ledger, rows_in(connection), renewed=renewed)
+def _attacked(store: Store, renewed: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:
+    with open_session(store.home, schemas={}, read_only=True) as connection:
+        waiting = unreleased(store.ledger, rows_in(connection), renewed=renewed)
         return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
 
 
-def _coarsen(runtime: Runtime, findings: list[Finding]) -> None:
-    with open_session(runtime.home, schemas={}) as connection:
+def _coarsen(store: Store, findings: list[Finding]) -> None:
+    with open_session(store.home, schemas={}) as connection:
         coarsen_slices(connection, load_cubes(), findings)

@@ -10,6 +10,7 @@ import dagster as dg
 from anonymizers.errors import AnonymizerError
 from pipelines.codegen.documents import stored_columns
 from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.suite import ATTACKS
 from pipelines.disclosure.utility import HEADINGS, Variant, told, utility_of_release
@@ -33,11 +34,11 @@ from pipelines.orchestration.keys import (
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import lost_days
 from pipelines.retention.closing import compact_closed_days
-from pipelines.runtime import Runtime
 from pipelines.sources.inbox import LOAD_FIRST, feeds, landed_files
 from warehouse.errors import WarehouseError
 from warehouse.retention import evidence
 from warehouse.store.compaction import compact_day
+from warehouse.store.store import Store
 
 
 def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
@@ -84,15 +85,15 @@ def batches_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefiniti
         options = Options(as_of=warehouse.now())
         results, problems = [], []
         with values_stay_inside():
-            for path in waiting_files(runtime, feed):
+            for path in waiting_files(*runtime, feed):
                 # One bad file must not hold up the others.
                 try:
-                    results.append(ingest_file(runtime, path, contracts=contracts, options=options))
+                    results.append(ingest_file(*runtime, path, contracts=contracts, options=options))
                 except FileNotFoundError:
                     continue  # taken by a command line meanwhile
                 except (PipelineError, AnonymizerError, WarehouseError) as error:
                     problems.append(str(error))
-            for event in materializations(runtime, results):
+            for event in materializations(*runtime, results):
                 context.log_event(event)
         if problems:
             raise dg.Failure(
@@ -140,11 +141,11 @@ def store_asset(contract: Contract) -> dg.AssetsDefinition:
         runtime = warehouse.runtime
         with values_stay_inside():
             if not events:
-                rows = sum(part.rows for part in runtime.ledger.live_parts(contract.source))
+                rows = sum(part.rows for part in runtime.store.ledger.live_parts(contract.source))
                 return dg.MaterializeResult(metadata={"dagster/row_count": rows})
             days = days_between(*_chosen_days(context, contract))
             expired = _expired(context, warehouse, contract, days)
-            rows_by_day = dict(runtime.ledger.live_days(contract.source))
+            rows_by_day = dict(runtime.store.ledger.live_days(contract.source))
             for day in days:
                 if day in rows_by_day:
                     _compact(warehouse, contract, day)
@@ -184,10 +185,10 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
     def _published(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster 1.13: bare, where there are checks
         runtime = warehouse.runtime
         with values_stay_inside():
-            released = release_and_publish(runtime)
+            released = release_and_publish(runtime.store)
             published = released.published
-            utility = utility_of_release(runtime, released.days) if released.days else None
-            size = runtime.home.published_path.stat().st_size
+            utility = utility_of_release(*runtime, released.days) if released.days else None
+            size = runtime.store.home.published_path.stat().st_size
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": published.rows,
@@ -218,7 +219,7 @@ def _utility_table(found: Variant) -> dg.TableMetadataValue:
 def compact_closed(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """Compact the days that closed and changed since."""
     with values_stay_inside():
-        compacted, swept = compact_closed_days(warehouse.runtime, as_of=warehouse.now())
+        compacted, swept = compact_closed_days(*warehouse.runtime, as_of=warehouse.now())
     context.add_output_metadata({"files_compacted": compacted, "files_unlinked": swept.files})
 
 
@@ -238,13 +239,15 @@ def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefiniti
     ]
 
 
-def waiting_files(runtime: Runtime, feed: str) -> list[Path]:
+def waiting_files(declarations: Declarations, store: Store, feed: str) -> list[Path]:
     """Files of one feed, in the order of loading."""
-    landed = landed_files(runtime.home.inbox, runtime.contracts)
+    landed = landed_files(store.home.inbox, declarations.contracts)
     return [file.path for file in landed if file.feed == feed]
 
 
-def materializations(runtime: Runtime, results: Iterable[Ingested]) -> Iterator[dg.AssetMaterialization]:
+def materializations(
+    declarations: Declarations, store: Store, results: Iterable[Ingested]
+) -> Iterator[dg.AssetMaterialization]:
     """What ingestion changed in the store: one event per data set and event day, with its row count.
 
     Days that are no partition (older than the first) are stored all the same, and not shown.
@@ -252,14 +255,14 @@ def materializations(runtime: Runtime, results: Iterable[Ingested]) -> Iterator[
     touched: dict[str, set[date]] = defaultdict(set)
     for result in results:
         for count in result.counts:
-            if count.outcome == "kept" and count.source in runtime.contracts:
+            if count.outcome == "kept" and count.source in declarations.contracts:
                 touched[count.source] |= result.days.get(count.source, frozenset())
     for source, days in sorted(touched.items()):
-        if runtime.contracts[source].kind is Kind.ENTITY:
-            rows = sum(part.rows for part in runtime.ledger.live_parts(source))
+        if declarations.contracts[source].kind is Kind.ENTITY:
+            rows = sum(part.rows for part in store.ledger.live_parts(source))
             yield dg.AssetMaterialization(store_key(source), metadata={"dagster/row_count": rows})
             continue
-        for day, rows in runtime.ledger.live_days(source):
+        for day, rows in store.ledger.live_days(source):
             if day in days and DAYS.has_partition_key(day.isoformat()):
                 yield dg.AssetMaterialization(
                     store_key(source),
@@ -271,9 +274,9 @@ def materializations(runtime: Runtime, results: Iterable[Ingested]) -> Iterator[
 def _compact(warehouse: Warehouse, contract: Contract, day: date) -> None:
     runtime = warehouse.runtime
     compact_day(
-        runtime.home,
-        ledger=runtime.ledger,
-        engine=runtime.engine,
+        runtime.store.home,
+        ledger=runtime.store.ledger,
+        engine=runtime.store.engine,
         source=contract.source,
         day=day,
         as_of=warehouse.now(),
@@ -291,7 +294,7 @@ def _expired(
         dg.Failure: Nothing but such days was chosen.
     """
     runtime = warehouse.runtime
-    lost = lost_days(runtime, contract.source)
+    lost = lost_days(runtime.store, contract.source)
     chosen = {day: lost[day] for day in days if day in lost and not lost[day].rows}
     if not chosen:
         return {}
@@ -303,7 +306,7 @@ def _expired(
             allow_retries=False,
         )
     context.log.warning("%s: %s expired and stay empty.", contract.source, listed)
-    entries = {entry.seq: entry for entry in evidence.entries(runtime.ledger)}
+    entries = {entry.seq: entry for entry in evidence.entries(runtime.store.ledger)}
     return {day: expired.metadata(entries.get(expired.evidence)) for day, expired in chosen.items()}
 
 

@@ -16,11 +16,11 @@ from pipelines.orchestration.keys import (
     values_stay_inside,
 )
 from pipelines.orchestration.resources import Warehouse
-from pipelines.runtime import Runtime
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import identifier
 from warehouse.store.inspection import count_rows, damaged_files, written_columns
 from warehouse.store.session import open_session
+from warehouse.store.store import Store
 
 # Said again on purpose, beside dbt's `minimum_contacts`: a slip there must be caught here.
 MINIMUM_CONTACTS = 11
@@ -63,10 +63,10 @@ def slices_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
     def _slices(warehouse: Warehouse) -> dg.AssetCheckResult:
         runtime = warehouse.runtime
         with values_stay_inside():
-            built = runtime.ledger.built_until()
-            lateness = lateness_days(runtime.contracts)
+            built = runtime.store.ledger.built_until()
+            lateness = lateness_days(runtime.declarations.contracts)
             closed = last_closed_day(warehouse.now(), lateness_days=lateness)
-            days = [d for c in runtime.contracts for d, _ in runtime.ledger.live_days(c)]
+            days = [d for c in runtime.declarations.contracts for d, _ in runtime.store.ledger.live_days(c)]
         # Before anything was built, what counts is whether a slice waits.
         waiting = [day for day in days if day <= closed and (built is None or day > built)]
         late = bool(waiting) and min(waiting) + LATEST_SLICE <= closed
@@ -95,12 +95,12 @@ def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
     )
     def _contract(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            return contract_result(warehouse.runtime, contract)
+            return contract_result(warehouse.runtime.store, contract)
 
     return _contract
 
 
-def contract_result(runtime: Runtime, contract: Contract) -> dg.AssetCheckResult:
+def contract_result(store: Store, contract: Contract) -> dg.AssetCheckResult:
     """Compare the columns of the live files with the contract's.
 
     A column too many or of another type is an error; one that older files lack is a warning, for it
@@ -108,8 +108,8 @@ def contract_result(runtime: Runtime, contract: Contract) -> dg.AssetCheckResult
     """
     declared = set(contract.plan.stored_columns())
     names = {name for name, _ in declared}
-    parts = runtime.ledger.live_parts(contract.source)
-    written = written_columns(runtime.home, keyring=runtime.keyring, parts=parts)
+    parts = store.ledger.live_parts(contract.source)
+    written = written_columns(store.home, keyring=store.keyring, parts=parts)
     undeclared = {name for name, _ in written} - names
     mistyped = {name for name, _ in written - declared} - undeclared
     missing = {name for part in parts for name in names - set(part.columns)}
@@ -138,35 +138,35 @@ def _reconciliation_check(contract: Contract) -> dg.AssetChecksDefinition:
     )
     def _reconciliation(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            return reconciliation_result(warehouse.runtime, contract)
+            return reconciliation_result(warehouse.runtime.store, contract)
 
     return _reconciliation
 
 
-def reconciliation_result(runtime: Runtime, contract: Contract) -> dg.AssetCheckResult:
+def reconciliation_result(store: Store, contract: Contract) -> dg.AssetCheckResult:
     """Compare what ingestion counted with what the ledger lists and what the files hold.
 
     That each batch adds up (read = kept + duplicate + dropped + quarantined) is a condition of its
     commit. This looks at what became of the kept rows since. Files are opened where they are few:
     entities, and days that changed since they were last closed.
     """
-    ledger = runtime.ledger
+    ledger = store.ledger
     outcomes = {c.outcome: 0 for c in ledger.counts()}
     for count in ledger.counts():
         if count.source == contract.source:
             outcomes[count.outcome] += count.rows
     parts = ledger.live_parts(contract.source)
     held = [part for part in ledger.held_parts() if part.source == contract.source]
-    damaged = damaged_files(runtime.home, [*parts, *held])
+    damaged = damaged_files(store.home, [*parts, *held])
     fates = ledger.rows_by_fate(contract.source)
     stored = fates.get("live", 0)
     # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
     gone = sum(rows for fate, rows in fates.items() if fate not in ("live", *_LIVES_ON))
     held_rows = sum(part.rows for part in held)
     lost = outcomes.get("kept", 0) - stored - gone if contract.kind is Kind.EVENT else 0
-    opened = [] if damaged else _changed(runtime, contract, parts)
+    opened = [] if damaged else _changed(store, contract, parts)
     difference = sum(part.rows for part in opened) - count_rows(
-        runtime.home, keyring=runtime.keyring, parts=opened
+        store.home, keyring=store.keyring, parts=opened
     )
     return dg.AssetCheckResult(
         passed=not (lost or difference or damaged),
@@ -182,10 +182,10 @@ def reconciliation_result(runtime: Runtime, contract: Contract) -> dg.AssetCheck
     )
 
 
-def _changed(runtime: Runtime, contract: Contract, parts: Sequence[Part]) -> list[Part]:
+def _changed(store: Store, contract: Contract, parts: Sequence[Part]) -> list[Part]:
     if contract.kind is Kind.ENTITY:
         return list(parts)
-    dirty = {day for source, day in runtime.ledger.dirty_days() if source == contract.source}
+    dirty = {day for source, day in store.ledger.dirty_days() if source == contract.source}
     return [part for part in parts if part.event_date in dirty]
 
 
@@ -201,7 +201,7 @@ def _freshness_check(contract: Contract) -> dg.AssetChecksDefinition:
     )
     def _freshness(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            last = warehouse.runtime.ledger.last_arrival(contract.feed)
+            last = warehouse.runtime.store.ledger.last_arrival(contract.feed)
             age = warehouse.now() - last if last else timedelta(0)
         return dg.AssetCheckResult(
             passed=age <= silence,
@@ -223,19 +223,19 @@ def _threshold_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     )
     def _threshold(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            return threshold_result(warehouse.runtime, key)
+            return threshold_result(warehouse.runtime.store, key)
 
     return _threshold
 
 
-def threshold_result(runtime: Runtime, key: dg.AssetKey) -> dg.AssetCheckResult:
+def threshold_result(store: Store, key: dg.AssetKey) -> dg.AssetCheckResult:
     """Count the rows of a table whose contacts are too few; one with neither a number nor a code is one.
 
     Sums of former workspaces are lower bounds, and may be any number.
     """
     table = ".".join(identifier(part) for part in ("warehouse", *key.path))
     flag = f"{CONTACTS_COLUMN}_flag"
-    with open_session(runtime.home, schemas={}, read_only=True) as connection:
+    with open_session(store.home, schemas={}, read_only=True) as connection:
         row = connection.execute(
             f"select count(*), count(*) filter (case when {CONTACTS_COLUMN} is null "
             f"then {flag} is distinct from '<k' "

@@ -15,6 +15,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.marts.build import EMPTY_DAY, MANIFEST, MartsError, build, build_marts
 from pipelines.orchestration.keys import (
@@ -29,10 +30,10 @@ from pipelines.orchestration.keys import (
 )
 from pipelines.orchestration.resources import Warehouse
 from pipelines.run import unbuilt_slices
-from pipelines.runtime import Runtime
 from warehouse.home import Home
 from warehouse.store.connection import identifier
 from warehouse.store.session import open_session
+from warehouse.store.store import Store
 
 Manifest = Mapping[str, Any]
 
@@ -163,7 +164,7 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Ma
     days = _closed_days(context, warehouse, nodes)
     with values_stay_inside():
         names = {str(node["name"]) for node in nodes.values()} | {check.name for check in checks}
-        outcomes, problem = _outcomes(warehouse.runtime, names, days)
+        outcomes, problem = _outcomes(*warehouse.runtime, names, days)
         if problem is None and days and set(tables(manifest, schema="cubes")) <= set(nodes):
             _note_slices(warehouse, *days)
         key_of = {str(node["name"]): key for key, node in nodes.items()}
@@ -173,7 +174,7 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Ma
             for name, outcome in outcomes.items()
             if name in key_of and outcome in _BUILT
         }
-        rows = _rows(warehouse.runtime, built, days)
+        rows = _rows(warehouse.runtime.store, built, days)
     for key, node in built.items():
         counts = rows.get(key, {})
         if is_daily(node):
@@ -189,17 +190,19 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Ma
 
 
 def _outcomes(
-    runtime: Runtime, names: Collection[str], days: tuple[date, date] | None
+    declarations: Declarations, store: Store, names: Collection[str], days: tuple[date, date] | None
 ) -> tuple[Mapping[str, str], str | None]:
     """Status of each node by name, and what went wrong, if anything did."""
     chosen = " ".join(sorted(names))
     try:
         if days is None:
-            summary = build_marts(runtime, select=chosen)
+            summary = build_marts(store, select=chosen)
         else:
             # Whichever cubes are chosen: what they count lies in this process's memory, and is made for them.
             first, last = days
-            summary = build(runtime, from_day=first, to_day=last, select=f"{chosen} fqn:wasms.slices")
+            summary = build(
+                declarations, store, from_day=first, to_day=last, select=f"{chosen} fqn:wasms.slices"
+            )
     except MartsError as error:
         return error.outcomes, str(error)
     return summary.outcomes, None
@@ -238,7 +241,7 @@ def _closed_days(
     days = selected_days(context)
     if days is None:
         raise dg.Failure(description="Cubes are built by day: choose partitions.", allow_retries=False)
-    lateness = lateness_days(warehouse.runtime.contracts)
+    lateness = lateness_days(warehouse.runtime.declarations.contracts)
     closed = last_closed_day(warehouse.now(), lateness_days=lateness)
     if days[1] > closed:
         raise dg.Failure(
@@ -251,13 +254,13 @@ def _closed_days(
 
 def _note_slices(warehouse: Warehouse, first: date, last: date) -> None:
     """Record how far the cubes go, if no slice before was left out."""
-    waiting = unbuilt_slices(warehouse.runtime, as_of=warehouse.now())
+    waiting = unbuilt_slices(*warehouse.runtime, as_of=warehouse.now())
     if waiting and first <= waiting[0][0] <= last:
-        warehouse.runtime.ledger.set_built_until(last)
+        warehouse.runtime.store.ledger.set_built_until(last)
 
 
 def _rows(
-    runtime: Runtime, built: Mapping[dg.AssetKey, Mapping[str, Any]], days: tuple[date, date] | None
+    store: Store, built: Mapping[dg.AssetKey, Mapping[str, Any]], days: tuple[date, date] | None
 ) -> dict[dg.AssetKey, dict[date, int]]:
     """Rows of each table built, by day; of one without days under the day it has none for.
 
@@ -267,7 +270,7 @@ def _rows(
     if not wanted:
         return {}
     rows = {}
-    with open_session(runtime.home, schemas={}, read_only=True) as connection:
+    with open_session(store.home, schemas={}, read_only=True) as connection:
         for key, node in wanted.items():
             table = ".".join(identifier(part) for part in ("warehouse", *key.path))
             day = SLICE_COLUMN if is_daily(node) else f"date '{EMPTY_DAY}'"

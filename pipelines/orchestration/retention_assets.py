@@ -8,6 +8,7 @@ from datetime import date
 import dagster as dg
 
 from pipelines.declarations.contract import Kind
+from pipelines.declarations.declarations import Declarations
 from pipelines.orchestration.keys import (
     DAYS,
     RETRIES,
@@ -19,11 +20,11 @@ from pipelines.orchestration.keys import (
 from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.closing import compact_closed_days
-from pipelines.runtime import Runtime
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE
 from warehouse.retention.records import Tombstone
+from warehouse.store.store import Store
 
 # Metadata of the retention asset: up to which evidence the deleted partitions are shown as expired.
 TOLD_UNTIL = "partitions_told_until_evidence"
@@ -48,10 +49,10 @@ def retention_asset() -> dg.AssetsDefinition:
     def _evidence(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
         runtime, as_of = warehouse.runtime, warehouse.now()
         with values_stay_inside():
-            applied, finished = apply_retention(runtime, as_of=as_of, guarded=True)
-            compacted, swept = compact_closed_days(runtime, as_of=as_of)
-            entries = evidence.entries(runtime.ledger)
-            for event in expired_states(runtime, entries, after=_told_until(context.instance)):
+            applied, finished = apply_retention(*runtime, as_of=as_of, guarded=True)
+            compacted, swept = compact_closed_days(*runtime, as_of=as_of)
+            entries = evidence.entries(runtime.store.ledger)
+            for event in expired_states(*runtime, entries, after=_told_until(context.instance)):
                 context.log_event(event)
         plan = applied.plan
         return dg.MaterializeResult(
@@ -114,14 +115,14 @@ class LostDay:
         }
 
 
-def lost_days(runtime: Runtime, source: str) -> dict[date, LostDay]:
+def lost_days(store: Store, source: str) -> dict[date, LostDay]:
     """Days of a data set that lost rows to deletions, wholly or partly."""
     stones: dict[date, list[Tombstone]] = defaultdict(list)
-    for stone in records.tombstones(runtime.ledger, source):
+    for stone in records.tombstones(store.ledger, source):
         stones[stone.event_date].append(stone)
-    live = dict(runtime.ledger.live_days(source))
+    live = dict(store.ledger.live_days(source))
     held: Counter[date | None] = Counter()
-    for part in runtime.ledger.held_parts():
+    for part in store.ledger.held_parts():
         if part.source == source:
             held[part.event_date] += part.rows
     lost = {}
@@ -141,7 +142,7 @@ def lost_days(runtime: Runtime, source: str) -> dict[date, LostDay]:
 
 
 def expired_states(
-    runtime: Runtime, entries: Iterable[Entry], *, after: int
+    declarations: Declarations, store: Store, entries: Iterable[Entry], *, after: int
 ) -> Iterator[dg.AssetMaterialization]:
     """What Dagster shows of days that lost rows: one event each.
 
@@ -150,10 +151,10 @@ def expired_states(
         after: Number of the last entry whose deletions are shown already.
     """
     known = {entry.seq: entry for entry in entries}
-    for contract in runtime.contracts.values():
+    for contract in declarations.contracts.values():
         if contract.kind is not Kind.EVENT:
             continue
-        for day, lost in sorted(lost_days(runtime, contract.source).items()):
+        for day, lost in sorted(lost_days(store, contract.source).items()):
             if lost.evidence > after and DAYS.has_partition_key(day.isoformat()):
                 yield dg.AssetMaterialization(
                     store_key(contract.source),

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from pipelines.declarations.contract import Contract
+from pipelines.declarations.declarations import Declarations
 from pipelines.orchestration.keys import (
     RETRIES,
     WRITER_POOL,
@@ -17,10 +18,10 @@ from pipelines.orchestration.keys import (
 from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import plan_retention, slices_of
 from pipelines.retention.verify import prove
-from pipelines.runtime import Runtime
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.retention.planner import days_at_risk
 from warehouse.retention.rules import Facts, expired_through
+from warehouse.store.store import Store
 
 WINDOW_CHECK = "nothing_past_its_window"
 IN_TIME_CHECK = "published_in_time"
@@ -44,21 +45,23 @@ def _window_check(contract: Contract) -> dg.AssetChecksDefinition:
     )
     def _nothing_past_its_window(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            return window_result(warehouse.runtime, contract, as_of=warehouse.now())
+            return window_result(*warehouse.runtime, contract, as_of=warehouse.now())
 
     return _nothing_past_its_window
 
 
-def window_result(runtime: Runtime, contract: Contract, *, as_of: datetime) -> dg.AssetCheckResult:
+def window_result(
+    declarations: Declarations, store: Store, contract: Contract, *, as_of: datetime
+) -> dg.AssetCheckResult:
     """Look for files past their window by the ledger alone: what is due today has until midnight.
 
     Rows within a file, ended accounts and holds are verification's to judge, which reads them.
     """
-    parts = runtime.ledger.live_parts(contract.source)
+    parts = store.ledger.live_parts(contract.source)
     yesterday = as_of - timedelta(days=1)
-    late = [part for part in parts if _is_past(runtime, contract, part, yesterday)]
+    late = [part for part in parts if _is_past(declarations, contract, part, yesterday)]
     days = [part.event_date for part in parts if part.event_date is not None]
-    held = [part for part in runtime.ledger.held_parts() if part.source == contract.source]
+    held = [part for part in store.ledger.held_parts() if part.source == contract.source]
     return dg.AssetCheckResult(
         passed=not late,
         metadata={
@@ -71,13 +74,13 @@ def window_result(runtime: Runtime, contract: Contract, *, as_of: datetime) -> d
     )
 
 
-def _is_past(runtime: Runtime, contract: Contract, part: Part, at: datetime) -> bool:
-    facts = Facts(versions=runtime.policy.history(), classes=runtime.policy.retention_classes_days)
+def _is_past(declarations: Declarations, contract: Contract, part: Part, at: datetime) -> bool:
+    facts = Facts(versions=declarations.policy.history(), classes=declarations.policy.retention_classes_days)
     through = expired_through(facts, contract.policy, None, at) or date.min
     if part.event_date is not None and part.retention_days is not None:
         by_class = at.date() - timedelta(days=part.retention_days)
         # Where all have one window, the policy says it: a file may be of an older, longer class.
-        everyone = not runtime.policy.versions[-1].categories[contract.policy].per_workspace
+        everyone = not declarations.policy.versions[-1].categories[contract.policy].per_workspace
         return part.event_date <= (max(by_class, through) if everyone else by_class)
     _, _, month = part.partition.partition("month=")
     # The first day of the next month, at the latest, is later than every day of a month.
@@ -120,7 +123,7 @@ def verified_check() -> dg.AssetChecksDefinition:
     )
     def _verified(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            verified = prove(warehouse.runtime, as_of=warehouse.now())
+            verified = prove(*warehouse.runtime, as_of=warehouse.now())
         return dg.AssetCheckResult(
             passed=not verified.findings,
             metadata={
@@ -137,7 +140,7 @@ def verified_check() -> dg.AssetChecksDefinition:
 def unpublished_days(warehouse: Warehouse) -> list[date]:
     """Days that lose rows within seven days and could be in the cubes, but are not."""
     runtime, as_of = warehouse.runtime, warehouse.now()
-    return days_at_risk(runtime.ledger, slices_of(runtime, as_of=as_of), as_of=as_of)
+    return days_at_risk(runtime.store.ledger, slices_of(*runtime, as_of=as_of), as_of=as_of)
 
 
 def in_time_metadata(days: Sequence[date]) -> dict[str, str | int]:
@@ -168,7 +171,7 @@ def endings_check() -> dg.AssetChecksDefinition:
 
 def coming_endings(warehouse: Warehouse) -> dict[str, str]:
     """Subject of each account that is deleted within seven days → the day."""
-    plan = plan_retention(warehouse.runtime, as_of=warehouse.now()).plan
+    plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
     return {ending.subject: str(ending.due) for ending in plan.coming_endings}
 
 
@@ -184,7 +187,7 @@ def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
     )
     def _alarm(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
         with values_stay_inside():
-            state = f"{warehouse.now().date()} {warehouse.runtime.ledger.built_until()}"
+            state = f"{warehouse.now().date()} {warehouse.runtime.store.ledger.built_until()}"
             if context.cursor == state:
                 return dg.SensorResult(skip_reason="Nothing has changed since the last look.")
             days, accounts = unpublished_days(warehouse), coming_endings(warehouse)

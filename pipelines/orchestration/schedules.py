@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
 
+from pipelines.declarations.declarations import Declarations
 from pipelines.orchestration.keys import (
     FIRST_DAY,
     MARTS_JOB,
@@ -22,9 +23,9 @@ from pipelines.orchestration.keys import (
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_checks import WINDOW_CHECK
 from pipelines.run import unbuilt_slices
-from pipelines.runtime import Runtime
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from warehouse.keys.keyring import Purpose
+from warehouse.store.store import Store
 
 if TYPE_CHECKING:
     # What `dg.define_asset_job` returns has no public name (Dagster 1.13).
@@ -115,10 +116,12 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
     )
     def _ingest(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
         with values_stay_inside():
-            waiting = sorted({file.feed for file in _waiting(warehouse.runtime)})
+            waiting = sorted({file.feed for file in _waiting(*warehouse.runtime)})
         if not waiting:
             return dg.SkipReason("The inbox is empty.")
-        return _busy(context.instance, jobs.ingest.name) or _ingest_request(warehouse.runtime, waiting)
+        return _busy(context.instance, jobs.ingest.name) or _ingest_request(
+            warehouse.runtime.declarations, waiting
+        )
 
     @dg.schedule(
         name="marts_daily",
@@ -145,7 +148,7 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
     )
     def _publish(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
         with values_stay_inside():
-            built = warehouse.runtime.ledger.built_until()
+            built = warehouse.runtime.store.ledger.built_until()
         return dg.RunRequest() if built else dg.SkipReason("No slice is built yet.")
 
     retention = dg.ScheduleDefinition(
@@ -172,8 +175,8 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
     def _inbox(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
         runtime = warehouse.runtime
         with values_stay_inside():
-            landed = _waiting(runtime)
-            state = _state(runtime, landed)
+            landed = _waiting(*runtime)
+            state = _state(runtime.store, landed)
         seen = json.loads(context.cursor or "{}")
         new = sorted(feed for feed, digest in state.items() if seen.get(feed) != digest)
         if not new:
@@ -182,7 +185,9 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
         if (busy := _busy(context.instance, jobs.ingest.name)) is not None:
             return busy
         return dg.SensorResult(
-            run_requests=[_ingest_request(runtime, new, run_key="-".join(state[feed][:8] for feed in new))],
+            run_requests=[
+                _ingest_request(runtime.declarations, new, run_key="-".join(state[feed][:8] for feed in new))
+            ],
             cursor=json.dumps(state),
             asset_events=[_observation(feed, landed) for feed in new],
         )
@@ -201,9 +206,9 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
         runtime = warehouse.runtime
         with values_stay_inside():
             days = next_slices(warehouse)
-            generation = runtime.ledger.generation()
-            built = runtime.ledger.built_until()
-            late = sum(built is not None and day <= built for _, day in runtime.ledger.dirty_days())
+            generation = runtime.store.ledger.generation()
+            built = runtime.store.ledger.built_until()
+            late = sum(built is not None and day <= built for _, day in runtime.store.ledger.dirty_days())
         if days is not None:
             # The same slices are not tried again before the store has changed: the schedule does that.
             return _busy(context.instance, jobs.marts.name) or dg.RunRequest(
@@ -220,7 +225,7 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
 
 def next_slices(warehouse: Warehouse) -> tuple[date, date] | None:
     """First and last day of the slices to build next, with no gap between; None where there are none."""
-    for begin, end in unbuilt_slices(warehouse.runtime, as_of=warehouse.now()):
+    for begin, end in unbuilt_slices(*warehouse.runtime, as_of=warehouse.now()):
         first = max(begin, date.fromisoformat(FIRST_DAY))
         last = min(end, first + timedelta(days=MOST_DAYS_PER_RUN - 1))
         if first <= last:
@@ -228,13 +233,13 @@ def next_slices(warehouse: Warehouse) -> tuple[date, date] | None:
     return None
 
 
-def _waiting(runtime: Runtime) -> list[Landed]:
-    return landed_files(runtime.home.inbox, runtime.contracts)
+def _waiting(declarations: Declarations, store: Store) -> list[Landed]:
+    return landed_files(store.home.inbox, declarations.contracts)
 
 
-def _state(runtime: Runtime, landed: Iterable[Landed]) -> dict[str, str]:
+def _state(store: Store, landed: Iterable[Landed]) -> dict[str, str]:
     """Feed → digest of what waits there; keyed, for a file's name may be personal."""
-    key = runtime.keyring.get(Purpose.LEDGER, "inbox")
+    key = store.keyring.get(Purpose.LEDGER, "inbox")
     listed: dict[str, list[str]] = {}
     for file in landed:
         stat = file.path.stat()
@@ -244,9 +249,11 @@ def _state(runtime: Runtime, landed: Iterable[Landed]) -> dict[str, str]:
     }
 
 
-def _ingest_request(runtime: Runtime, names: Sequence[str], *, run_key: str | None = None) -> dg.RunRequest:
+def _ingest_request(
+    declarations: Declarations, names: Sequence[str], *, run_key: str | None = None
+) -> dg.RunRequest:
     """One run for all feeds, so that lookups are loaded before the events that need them."""
-    contracts = feeds(runtime.contracts)
+    contracts = feeds(declarations.contracts)
     return dg.RunRequest(
         run_key=run_key,
         asset_selection=[batches_key(feed) for feed in names],

@@ -1,21 +1,23 @@
 """Retention of one warehouse: what is due by policy, settings, endings and holds, and carrying it out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.frozen import slice_sources
 from pipelines.retention.dagster_records import delete_runs, due_runs
 from pipelines.retention.inputs import data_sets, facts_of
-from pipelines.runtime import Runtime
 from pipelines.sources.inbox import feeds
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
+from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import Applied, commit_plan, written_plan
 from warehouse.retention.databases import needs_rewrite, rewrite
@@ -26,13 +28,12 @@ from warehouse.retention.plan import FileItem, Plan, write_manifest
 from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
 from warehouse.retention.word_counts import due_words, forget_words
 from warehouse.store.housekeeping import sweep
+from warehouse.store.store import Store
 
 # Kind of the evidence entry that tells what is physically gone.
 FINISHED = "retention finished"
 # Somebody may ingest or compact at the same moment; who loses plans again.
 _ATTEMPTS = 5
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Finished:
         )
 
 
-def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
+def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime) -> Planned:
     """Everything that is due at ``as_of``; changes nothing.
 
     Raises:
@@ -59,27 +60,36 @@ def plan_retention(runtime: Runtime, *, as_of: datetime) -> Planned:
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
     inputs = Inputs(
-        facts=facts_of(runtime, as_of=as_of),
-        data_sets=data_sets(runtime.contracts),
+        facts=facts_of(declarations, store, as_of=as_of),
+        data_sets=data_sets(declarations.contracts),
         as_of=as_of,
-        slices=slices_of(runtime, as_of=as_of),
-        rewrites_database=needs_rewrite(runtime.home, runtime.ledger),
-        files=[*_due_files(runtime, as_of), *_due_runs(runtime, as_of), *_due_words(runtime, as_of)],
+        slices=slices_of(declarations, store, as_of=as_of),
+        rewrites_database=needs_rewrite(store.home, store.ledger),
+        files=[
+            *_due_files(declarations, store, as_of),
+            *_due_runs(declarations, store, as_of),
+            *_due_words(declarations, store, as_of),
+        ],
     )
-    return make_plan(runtime.home, ledger=runtime.ledger, engine=runtime.engine, inputs=inputs)
+    return make_plan(store.home, ledger=store.ledger, engine=store.engine, inputs=inputs)
 
 
-def slices_of(runtime: Runtime, *, as_of: datetime) -> Slices:
+def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Slices:
     """How far the cubes go."""
     return Slices(
-        sources=slice_sources(runtime.contracts),
-        built_until=runtime.ledger.built_until(),
-        closed_until=last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts)),
+        sources=slice_sources(declarations.contracts),
+        built_until=store.ledger.built_until(),
+        closed_until=last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts)),
     )
 
 
 def apply_retention(
-    runtime: Runtime, *, as_of: datetime, guarded: bool = False, progress: Progress | None = None
+    declarations: Declarations,
+    store: Store,
+    *,
+    as_of: datetime,
+    guarded: bool = False,
+    progress: Progress = silent,
 ) -> tuple[Applied, Finished]:
     """Plan and carry out what is due at ``as_of``; running it again does nothing more.
 
@@ -90,151 +100,150 @@ def apply_retention(
         ClockError: The warehouse has reached a later day.
         UnusualAmountError: The plan is written down and waits; nothing of it was deleted.
     """
-    runtime.ledger.advance_clock(as_of)
-    before = finish_pending(runtime)
-    for attempt in range(_ATTEMPTS):
-        planned = plan_retention(runtime, as_of=as_of)
-        if guarded:
-            _guard(runtime, planned.plan)
-        try:
-            applied = apply_planned(runtime, planned, progress=progress)
-        except ConflictError:
-            if attempt + 1 == _ATTEMPTS:
-                raise
-        else:
-            return applied, before + finish_pending(runtime, progress=progress)
-    raise AssertionError
+    store.ledger.advance_clock(as_of)
+    before = finish_pending(declarations, store)
+    applied = _plan_and_apply(declarations, store, as_of=as_of, guarded=guarded, progress=progress)
+    return applied, before + finish_pending(declarations, store, progress=progress)
+
+
+@retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), reraise=True)
+def _plan_and_apply(
+    declarations: Declarations, store: Store, *, as_of: datetime, guarded: bool, progress: Progress
+) -> Applied:
+    planned = plan_retention(declarations, store, as_of=as_of)
+    if guarded:
+        _guard(store, planned.plan)
+    return apply_planned(store, planned, progress=progress)
 
 
 def apply_by_hash(
-    runtime: Runtime, prefix: str, *, now: datetime, progress: Progress | None = None
+    declarations: Declarations, store: Store, prefix: str, *, now: datetime, progress: Progress = silent
 ) -> tuple[Applied, Finished]:
     """Carry out exactly the plan that was written down under a hash (or its beginning), or refuse.
 
     Raises:
         PlanError: There is no such plan, it is of another day, or what is due is not what it lists.
     """
-    plan_hash, as_of = written_plan(runtime.home.manifests, prefix)
+    plan_hash, as_of = written_plan(store.home.manifests, prefix)
     if as_of.date() != now.date() or as_of > now:
         raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
-    runtime.ledger.advance_clock(now)
-    before = finish_pending(runtime)
-    planned = plan_retention(runtime, as_of=as_of)
+    store.ledger.advance_clock(now)
+    before = finish_pending(declarations, store)
+    planned = plan_retention(declarations, store, as_of=as_of)
     if planned.plan.hash != plan_hash:
         raise PlanError("What is due has changed since the plan was made")
     try:
-        applied = apply_planned(runtime, planned, progress=progress)
+        applied = apply_planned(store, planned, progress=progress)
     except ConflictError:
         raise PlanError("What is due changed while the plan was carried out") from None
-    return applied, before + finish_pending(runtime, progress=progress)
+    return applied, before + finish_pending(declarations, store, progress=progress)
 
 
-def apply_planned(runtime: Runtime, planned: Planned, *, progress: Progress | None = None) -> Applied:
+def apply_planned(store: Store, planned: Planned, *, progress: Progress = silent) -> Applied:
     """Commit the store's part of a plan; `finish_pending` does the rest."""
     if not planned.plan.is_empty:
-        write_manifest(planned.plan, runtime.home.manifests)
-    return commit_plan(runtime.home, planned, ledger=runtime.ledger, engine=runtime.engine, progress=progress)
+        write_manifest(planned.plan, store.home.manifests)
+    return commit_plan(store.home, planned, ledger=store.ledger, engine=store.engine, progress=progress)
 
 
-def finish_pending(runtime: Runtime, *, progress: Progress | None = None) -> Finished:
+def finish_pending(declarations: Declarations, store: Store, *, progress: Progress = silent) -> Finished:
     """Make physical what plans have committed: files, databases, keys. Safe to run at any time.
 
     Raises:
         LockedError: Somebody is writing the warehouse file; what is left stays pending.
     """
     total = Finished()
-    for work in records.pending(runtime.ledger):
-        swept = sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
+    for work in records.pending(store.ledger):
+        swept = sweep(store.home, ledger=store.ledger, keyring=store.keyring)
         removed = remove_due_files(
-            runtime.home,
-            operational_windows(runtime),
-            _due_files(runtime, work.as_of),
+            store.home,
+            operational_windows(declarations),
+            _due_files(declarations, store, work.as_of),
             as_of=work.as_of,
-            name_key=records.subject_key(runtime.keyring),
+            name_key=records.subject_key(store.keyring),
         )
         removed += delete_runs(
-            runtime.home,
-            _due_runs(runtime, work.as_of),
-            days=_dagster_days(runtime),
+            store.home,
+            _due_runs(declarations, store, work.as_of),
+            days=_dagster_days(declarations),
             as_of=min(work.as_of, _machine_clock()),
         )
-        removed += forget_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=work.as_of)
-        if progress is not None:
-            progress("databases", 0, 1)
-        keys = _end(runtime, work)
+        removed += forget_words(store.ledger, store.keyring, enough=declarations.enough, as_of=work.as_of)
+        progress("databases", 0, 1)
+        keys = _end(store, work)
         finished = Finished(swept.files, removed, swept.keys + keys)
-        _note(runtime, work, finished)
-        records.clear_pending(runtime.ledger, [work])
+        _note(store, work, finished)
+        records.clear_pending(store.ledger, [work])
         total += finished
     return total
 
 
-def operational_windows(runtime: Runtime) -> Windows:
+def operational_windows(declarations: Declarations) -> Windows:
     """Windows of everything outside the store."""
-    days = runtime.policy.operational_days
+    days = declarations.policy.operational_days
     return Windows(
-        inbox=runtime.policy.inbox_ttl_days,
+        inbox=declarations.policy.inbox_ttl_days,
         tmp=days[Operational.TMP],
         dbt=days[Operational.DBT],
         compute_logs=days[Operational.COMPUTE_LOGS],
         manifests=days[Operational.MANIFESTS],
-        feeds=frozenset(feeds(runtime.contracts)),
+        feeds=frozenset(feeds(declarations.contracts)),
         now=_machine_clock(),
     )
 
 
-def _due_files(runtime: Runtime, as_of: datetime) -> list[FileItem]:
-    key = records.subject_key(runtime.keyring)
-    found = due_files(runtime.home, operational_windows(runtime), as_of=as_of, name_key=key)
+def _due_files(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
+    key = records.subject_key(store.keyring)
+    found = due_files(store.home, operational_windows(declarations), as_of=as_of, name_key=key)
     return [item for _, item in found]
 
 
-def _due_runs(runtime: Runtime, as_of: datetime) -> list[FileItem]:
-    return due_runs(runtime.home, days=_dagster_days(runtime), as_of=min(as_of, _machine_clock()))
+def _due_runs(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
+    return due_runs(store.home, days=_dagster_days(declarations), as_of=min(as_of, _machine_clock()))
 
 
-def _due_words(runtime: Runtime, as_of: datetime) -> list[FileItem]:
-    return due_words(runtime.ledger, runtime.keyring, enough=runtime.enough, as_of=as_of)
+def _due_words(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
+    return due_words(store.ledger, store.keyring, enough=declarations.enough, as_of=as_of)
 
 
 def _machine_clock() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _dagster_days(runtime: Runtime) -> int:
-    return runtime.policy.operational_days[Operational.DAGSTER_RUNS]
+def _dagster_days(declarations: Declarations) -> int:
+    return declarations.policy.operational_days[Operational.DAGSTER_RUNS]
 
 
-def _guard(runtime: Runtime, plan: Plan) -> None:
-    found = unusual(plan, evidence.entries(runtime.ledger))
+def _guard(store: Store, plan: Plan) -> None:
+    found = unusual(plan, evidence.entries(store.ledger))
     if found is not None:
-        write_manifest(plan, runtime.home.manifests)
+        write_manifest(plan, store.home.manifests)
         raise UnusualAmountError(
             plan.hash, found.rows, median_rows=found.median_rows, most_rows=found.most_rows
         )
 
 
-def _end(runtime: Runtime, work: records.Pending) -> int:
+def _end(store: Store, work: records.Pending) -> int:
     """Let ended workspaces leave the databases, then destroy their keys; return how many."""
-    published = [name for name in work.workspaces if runtime.keyring.has(Purpose.SURROGATE, name)]
+    published = [name for name in work.workspaces if store.keyring.has(Purpose.SURROGATE, name)]
     if published:
-        end_in_marts(runtime, published)
-    elif work.rewrites_database and needs_rewrite(runtime.home, runtime.ledger):
-        rewrite(runtime.home, keyring=runtime.keyring)
+        end_in_marts(store, published)
+    elif work.rewrites_database and needs_rewrite(store.home, store.ledger):
+        rewrite(store.home, keyring=store.keyring)
     # Surrogates last: what is in the databases is found by them.
     doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
     doomed += [(Purpose.PSEUDONYM, name) for name in work.released]
-    there = [(purpose, name) for purpose, name in doomed if runtime.keyring.has(purpose, name)]
+    there = [(purpose, name) for purpose, name in doomed if store.keyring.has(purpose, name)]
     for purpose, name in there:
-        runtime.keyring.destroy(purpose, name)
+        store.keyring.destroy(purpose, name)
     return len(there)
 
 
-def _note(runtime: Runtime, work: records.Pending, finished: Finished) -> None:
-    with runtime.ledger.transaction() as connection:
+def _note(store: Store, work: records.Pending, finished: Finished) -> None:
+    with store.ledger.transaction() as connection:
         evidence.append(
             connection,
-            key=runtime.keyring.get(Purpose.LEDGER, "evidence"),
+            key=store.keyring.get(Purpose.LEDGER, "evidence"),
             kind=FINISHED,
             as_of=work.as_of,
             body={
@@ -245,4 +254,4 @@ def _note(runtime: Runtime, work: records.Pending, finished: Finished) -> None:
                 "workspaces_ended": len(work.workspaces),
             },
         )
-    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)
+    evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
+from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import apply_retention
-from pipelines.runtime import Runtime
 from warehouse.store.compaction import compact_day
 from warehouse.store.housekeeping import Swept, sweep
+from warehouse.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,14 @@ class Closed:
     keys_destroyed: int
 
 
-def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
+def close_days(declarations: Declarations, store: Store, *, as_of: datetime) -> Closed:
     """Delete what is past its window, compact every closed day that changed.
 
     Running it again does nothing more.
     """
     # First, so that nothing that may fail comes before a deletion that is due.
-    applied, finished = apply_retention(runtime, as_of=as_of)
-    compacted, swept = compact_closed_days(runtime, as_of=as_of)
+    applied, finished = apply_retention(declarations, store, as_of=as_of)
+    compacted, swept = compact_closed_days(declarations, store, as_of=as_of)
     return Closed(
         parts_compacted=compacted,
         rows_deleted=applied.plan.rows_gone,
@@ -37,20 +38,18 @@ def close_days(runtime: Runtime, *, as_of: datetime) -> Closed:
     )
 
 
-def compact_closed_days(runtime: Runtime, *, as_of: datetime) -> tuple[int, Swept]:
+def compact_closed_days(declarations: Declarations, store: Store, *, as_of: datetime) -> tuple[int, Swept]:
     """Compact every closed day that changed; return the files this replaced, and what was unlinked.
 
     Running it again does nothing more.
     """
-    generation = runtime.ledger.generation()
-    last = last_closed_day(as_of, lateness_days=lateness_days(runtime.contracts))
+    generation = store.ledger.generation()
+    last = last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts))
     compacted = sum(
-        compact_day(
-            runtime.home, ledger=runtime.ledger, engine=runtime.engine, source=source, day=day, as_of=as_of
-        )
-        for source, day in runtime.ledger.dirty_days()
+        compact_day(store.home, ledger=store.ledger, engine=store.engine, source=source, day=day, as_of=as_of)
+        for source, day in store.ledger.dirty_days()
         # Quarantine has days too, but nothing reads it often enough to be worth it.
-        if day <= last and source in runtime.contracts
+        if day <= last and source in declarations.contracts
     )
-    runtime.ledger.clear_dirty_days(until=last, generation=generation)
-    return compacted, sweep(runtime.home, ledger=runtime.ledger, keyring=runtime.keyring)
+    store.ledger.clear_dirty_days(until=last, generation=generation)
+    return compacted, sweep(store.home, ledger=store.ledger, keyring=store.keyring)

@@ -9,10 +9,11 @@ from typing import Any, cast
 import polars as pl
 
 from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
-from pipelines.runtime import Runtime
 from warehouse.keys.keyring import Purpose
 from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
+from warehouse.store.store import Store
 
 QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
@@ -25,18 +26,18 @@ _WORKSPACES = "app__workspaces"
 _SETTINGS = "app__workspace_settings"
 
 
-def facts_of(runtime: Runtime, *, as_of: datetime) -> Facts:
+def facts_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Facts:
     """All that decides at ``as_of``, as the store knows it now.
 
     Settings that begin later are facts already; an account whose end lies ahead has not ended.
     Read from disk only where files have changed since the last call.
     """
     return Facts(
-        versions=runtime.policy.history(),
-        classes=runtime.policy.retention_classes_days,
-        settings=_settings(runtime),
-        ended=_ended(runtime, as_of),
-        holds=_holds(runtime),
+        versions=declarations.policy.history(),
+        classes=declarations.policy.retention_classes_days,
+        settings=_settings(declarations, store),
+        ended=_ended(declarations, store, as_of),
+        holds=_holds(declarations, store),
     )
 
 
@@ -81,30 +82,30 @@ def _data_set(contract: Contract) -> DataSet:
     )
 
 
-def _settings(runtime: Runtime) -> dict[str, tuple[Setting, ...]]:
-    rows = _rows(runtime, _SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
+def _settings(declarations: Declarations, store: Store) -> dict[str, tuple[Setting, ...]]:
+    rows = _rows(declarations, store, _SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
     settings: dict[str, list[Setting]] = defaultdict(list)
     for workspace, valid_from, days in sorted(rows, key=lambda row: row[:2]):
         settings[workspace].append(Setting(valid_from, days))
     return {workspace: tuple(history) for workspace, history in settings.items()}
 
 
-def _ended(runtime: Runtime, as_of: datetime) -> dict[str, datetime]:
+def _ended(declarations: Declarations, store: Store, as_of: datetime) -> dict[str, datetime]:
     """Workspace → when its account ended: with its last subscription, or deleted before that."""
     ends: dict[str, list[datetime | None]] = defaultdict(list)
     columns = ("workspace_id", "ended_at", "deleted_at")
-    for workspace, *moments in _rows(runtime, SUBSCRIPTIONS, columns):
+    for workspace, *moments in _rows(declarations, store, SUBSCRIPTIONS, columns):
         ends[workspace].append(min((at for at in moments if at is not None and at <= as_of), default=None))
     ended = {w: max(at for at in moments if at) for w, moments in ends.items() if None not in moments}
-    for workspace, deleted_at in _rows(runtime, _WORKSPACES, ("workspace_id", "deleted_at")):
+    for workspace, deleted_at in _rows(declarations, store, _WORKSPACES, ("workspace_id", "deleted_at")):
         if deleted_at is not None and deleted_at <= as_of:
             ended[workspace] = min(deleted_at, ended.get(workspace, deleted_at))
     return ended
 
 
-def _holds(runtime: Runtime) -> tuple[Hold, ...]:
-    rows = _rows(runtime, HOLDS, HOLD_COLUMNS)
-    key = runtime.keyring.get(Purpose.LEDGER, "hold") if rows else b""
+def _holds(declarations: Declarations, store: Store) -> tuple[Hold, ...]:
+    rows = _rows(declarations, store, HOLDS, HOLD_COLUMNS)
+    key = store.keyring.get(Purpose.LEDGER, "hold") if rows else b""
     holds = (
         Hold(
             hold_name(
@@ -128,10 +129,12 @@ def _holds(runtime: Runtime) -> tuple[Hold, ...]:
     return tuple(sorted(holds, key=lambda hold: hold.name))
 
 
-def _rows(runtime: Runtime, source: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+def _rows(
+    declarations: Declarations, store: Store, source: str, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
     """Rows of a small data set, deletion markers included; none where there is no such contract."""
-    if source not in runtime.contracts:
+    if source not in declarations.contracts:
         return []
-    schema = runtime.contracts[source].plan.stored_columns()
-    table = runtime.reader.read(source, schema=schema, columns=columns, deleted=True)
+    schema = declarations.contracts[source].plan.stored_columns()
+    table = store.reader.read(source, schema=schema, columns=columns, deleted=True)
     return cast("pl.DataFrame", pl.from_arrow(table)).rows()

@@ -10,19 +10,20 @@ import polars as pl
 
 from pipelines.codegen.documents import window
 from pipelines.declarations.contract import PolicyCategory
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY, Operational
 from pipelines.retention.apply import plan_retention
 from pipelines.retention.evidence import Told, count, rows_of, tell
 from pipelines.retention.inputs import HOLDS, data_sets, facts_of, hold_name
-from pipelines.runtime import Runtime
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE, Plan
 from warehouse.retention.rules import DataSet, Facts, Hold, Layout, active_holds, window_at
 from warehouse.retention.verify import Verified
 from warehouse.store.reading import read_columns
+from warehouse.store.store import Store
 
 ENTRIES_SHOWN = 50
 _UNCONFIRMED = "unconfirmed"
@@ -170,29 +171,29 @@ class Report:
         return tuple(c.name for c in self.categories if c.is_unconfirmed)
 
 
-def make_report(runtime: Runtime, *, as_of: datetime, verified: Verified) -> Report:
+def make_report(declarations: Declarations, store: Store, *, as_of: datetime, verified: Verified) -> Report:
     """Gather everything; changes nothing.
 
     Raises:
         KeyringError, StoreError: A file that the plan must look into cannot be read.
     """
-    facts = facts_of(runtime, as_of=as_of)
-    plan = plan_retention(runtime, as_of=as_of).plan
-    chain = evidence.entries(runtime.ledger)
-    key = records.subject_key(runtime.keyring)
+    facts = facts_of(declarations, store, as_of=as_of)
+    plan = plan_retention(declarations, store, as_of=as_of).plan
+    chain = evidence.entries(store.ledger)
+    key = records.subject_key(store.keyring)
     names = {records.subject(key, workspace): workspace for workspace in facts.ended}
     return Report(
         as_of=as_of,
         verified=verified,
         proof=next((entry for entry in reversed(chain) if entry.kind == evidence.VERIFIED), None),
-        is_demo=runtime.ledger.is_demo(),
-        categories=_categories(runtime, facts, chain, as_of),
-        holds=_holds(runtime, facts, as_of),
-        ended=tuple(sorted(records.refused(runtime.ledger).items(), key=lambda item: item[1], reverse=True)),
+        is_demo=store.ledger.is_demo(),
+        categories=_categories(declarations, store, facts, chain, as_of),
+        holds=_holds(declarations, store, facts, as_of),
+        ended=tuple(sorted(records.refused(store.ledger).items(), key=lambda item: item[1], reverse=True)),
         ending=tuple((names.get(e.subject, e.subject), e.due) for e in (*plan.endings, *plan.coming_endings)),
-        gaps=tuple(gap.event_date for gap in records.gaps(runtime.ledger)),
+        gaps=tuple(gap.event_date for gap in records.gaps(store.ledger)),
         alarms=plan.alarms,
-        places=_places(runtime, plan),
+        places=_places(declarations, plan),
         entries=len(chain),
         told=tuple(tell(entry) for entry in reversed(chain[-ENTRIES_SHOWN:])),
         deleted_by_day=_deleted_by_day(chain),
@@ -201,27 +202,29 @@ def make_report(runtime: Runtime, *, as_of: datetime, verified: Verified) -> Rep
 
 
 def _categories(
-    runtime: Runtime, facts: Facts, chain: Sequence[Entry], as_of: datetime
+    declarations: Declarations, store: Store, facts: Facts, chain: Sequence[Entry], as_of: datetime
 ) -> tuple[Category, ...]:
     by_category: dict[str, list[DataSet]] = defaultdict(list)
-    for data in data_sets(runtime.contracts).values():
+    for data in data_sets(declarations.contracts).values():
         by_category[data.category].append(data)
     parts: dict[str, list[Part]] = defaultdict(list)
-    for part in (*runtime.ledger.live_parts(), *runtime.ledger.held_parts()):
+    for part in (*store.ledger.live_parts(), *store.ledger.held_parts()):
         parts[part.source].append(part)
     version = next(
-        (v for v in reversed(runtime.policy.versions) if v.effective_from <= as_of.date()),
-        runtime.policy.versions[0],
+        (v for v in reversed(declarations.policy.versions) if v.effective_from <= as_of.date()),
+        declarations.policy.versions[0],
     )
     found = []
     for name, members in by_category.items():
-        sets = tuple(_stored_set(runtime, facts, data, parts[data.source], chain, as_of) for data in members)
+        sets = tuple(
+            _stored_set(declarations, facts, data, parts[data.source], chain, as_of) for data in members
+        )
         rule = version.categories[PolicyCategory(name)] if name != QUARANTINE_CATEGORY else None
         found.append(
             Category(
                 name=name,
                 purpose=rule.purpose if rule else "Mend what could not be read, and load it after all.",
-                window=window(rule) if rule else f"{runtime.policy.inbox_ttl_days} days after arrival",
+                window=window(rule) if rule else f"{declarations.policy.inbox_ttl_days} days after arrival",
                 since=version.effective_from,
                 legal_basis=rule.legal_basis if rule else "as the data it will become",
                 outlives_account=bool(rule and rule.outlives_account),
@@ -241,7 +244,7 @@ def _chosen(facts: Facts, category: str, as_of: datetime) -> tuple[tuple[int, in
 
 
 def _stored_set(
-    runtime: Runtime,
+    declarations: Declarations,
     facts: Facts,
     data: DataSet,
     parts: Sequence[Part],
@@ -250,7 +253,7 @@ def _stored_set(
 ) -> StoredSet:
     live = [part for part in parts if part.hold is None]
     spans = [span for part in live if (span := _span(facts, data, part, as_of)) is not None]
-    contract = runtime.contracts.get(data.source)
+    contract = declarations.contracts.get(data.source)
     return StoredSet(
         source=data.source,
         description=contract.description if contract else "Records that could not be read, encrypted.",
@@ -303,12 +306,12 @@ def _last_deletion(source: str, chain: Sequence[Entry]) -> Entry | None:
     )
 
 
-def _holds(runtime: Runtime, facts: Facts, as_of: datetime) -> tuple[HoldShown, ...]:
+def _holds(declarations: Declarations, store: Store, facts: Facts, as_of: datetime) -> tuple[HoldShown, ...]:
     """Holds that have not expired, and expired ones that still keep something."""
     kept: Counter[str] = Counter()
-    for part in runtime.ledger.held_parts():
+    for part in store.ledger.held_parts():
         kept[str(part.hold)] += part.rows
-    said = _said_of_holds(runtime)
+    said = _said_of_holds(declarations, store)
     active = {hold.name for hold in active_holds(facts, as_of)}
     shown = [
         HoldShown(
@@ -327,22 +330,22 @@ def _holds(runtime: Runtime, facts: Facts, as_of: datetime) -> tuple[HoldShown, 
     return tuple(sorted(shown, key=lambda hold: (hold.expires_at, hold.name)))
 
 
-def _said_of_holds(runtime: Runtime) -> dict[str, tuple[str, str]]:
+def _said_of_holds(declarations: Declarations, store: Store) -> dict[str, tuple[str, str]]:
     """Name of a hold → its number and reason, as its source tells them."""
-    if HOLDS not in runtime.contracts:
+    if HOLDS not in declarations.contracts:
         return {}
     scope = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
     table = read_columns(
-        runtime.home,
-        ledger=runtime.ledger,
-        engine=runtime.engine,
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
         source=HOLDS,
-        schema=runtime.contracts[HOLDS].plan.stored_columns(),
+        schema=declarations.contracts[HOLDS].plan.stored_columns(),
         columns=(*scope, "hold_reason"),
         deleted=True,
     )
     rows = cast("pl.DataFrame", pl.from_arrow(table)).rows()
-    key = runtime.keyring.get(Purpose.LEDGER, "hold") if rows else b""
+    key = store.keyring.get(Purpose.LEDGER, "hold") if rows else b""
     return {
         hold_name(
             key,
@@ -367,10 +370,10 @@ def _scope(hold: Hold) -> str:
     return f"{what}, {who}, {since}{until}"
 
 
-def _places(runtime: Runtime, plan: Plan) -> tuple[Place, ...]:
+def _places(declarations: Declarations, plan: Plan) -> tuple[Place, ...]:
     due = Counter(item.reason.category for item in plan.files)
-    days: dict[str, int] = {"inbox": runtime.policy.inbox_ttl_days}
-    days |= {kind.value: window for kind, window in runtime.policy.operational_days.items()}
+    days: dict[str, int] = {"inbox": declarations.policy.inbox_ttl_days}
+    days |= {kind.value: window for kind, window in declarations.policy.operational_days.items()}
     return tuple(
         Place(name, _PLACES[name][0], window, _PLACES[name][1], due[name]) for name, window in days.items()
     )

@@ -1,24 +1,25 @@
 """Proving that nothing is past its window: verification with all that this system knows, and its record."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from anonymizers.tokens import PLATFORM
 from pipelines.declarations.cube import REST, TOTAL
+from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.retention.apply import operational_windows
 from pipelines.retention.inputs import data_sets, facts_of
-from pipelines.runtime import Runtime
 from warehouse.keys.keyring import Purpose
+from warehouse.progress import Progress, silent
 from warehouse.retention import evidence
 from warehouse.retention.account_end import FORMER
 from warehouse.retention.verify import Scope, Verified, verify
+from warehouse.store.store import Store
 
-Progress = Callable[[str, int, int], None]
 
-
-def prove(runtime: Runtime, *, as_of: datetime, progress: Progress | None = None) -> Verified:
+def prove(
+    declarations: Declarations, store: Store, *, as_of: datetime, progress: Progress = silent
+) -> Verified:
     """Look at everything, and write into the evidence how much was looked at and found.
 
     Deletes nothing.
@@ -27,60 +28,60 @@ def prove(runtime: Runtime, *, as_of: datetime, progress: Progress | None = None
         LockedError: The warehouse file is being written all the time.
     """
     verified = verify(
-        runtime.home,
-        ledger=runtime.ledger,
-        engine=runtime.engine,
-        keyring=runtime.keyring,
-        scope=scope_of(runtime, as_of=as_of),
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        keyring=store.keyring,
+        scope=scope_of(declarations, store, as_of=as_of),
         progress=progress,
     )
-    if not verified.entries or runtime.keyring.has(Purpose.LEDGER, evidence.KEY):
-        _record(runtime, verified, as_of=as_of)
+    if not verified.entries or store.keyring.has(Purpose.LEDGER, evidence.KEY):
+        _record(store, verified, as_of=as_of)
     return verified
 
 
-def accept_restored_ledger(runtime: Runtime, *, as_of: datetime) -> int | None:
+def accept_restored_ledger(store: Store, *, as_of: datetime) -> int | None:
     """Say in the evidence itself that a restored ledger lost entries; None, and nothing, where none is lost.
 
     Returns:
         Number of the entry.
     """
-    anchor = runtime.home.keys / evidence.ANCHOR
-    with runtime.ledger.transaction() as connection:
-        key = runtime.keyring.get(Purpose.LEDGER, evidence.KEY)
+    anchor = store.home.keys / evidence.ANCHOR
+    with store.ledger.transaction() as connection:
+        key = store.keyring.get(Purpose.LEDGER, evidence.KEY)
         seq = evidence.accept_restored(connection, key=key, as_of=as_of, anchor=anchor)
     if seq is not None:
-        evidence.move_anchor(runtime.ledger, anchor)
+        evidence.move_anchor(store.ledger, anchor)
     return seq
 
 
-def scope_of(runtime: Runtime, *, as_of: datetime) -> Scope:
+def scope_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Scope:
     """What is promised: policy, settings, endings and holds, as known now."""
 
     def published_as(workspace: str) -> str | None:
-        return next(iter(workspace_keys_of(runtime.keyring, [workspace])), None)
+        return next(iter(workspace_keys_of(store.keyring, [workspace])), None)
 
     return Scope(
-        facts=facts_of(runtime, as_of=as_of),
-        data_sets=data_sets(runtime.contracts),
+        facts=facts_of(declarations, store, as_of=as_of),
+        data_sets=data_sets(declarations.contracts),
         as_of=as_of,
-        windows=operational_windows(runtime),
-        dagster_days=runtime.policy.operational_days[Operational.DAGSTER_RUNS],
-        word_days=runtime.policy.operational_days[Operational.WORD_COUNTS],
+        windows=operational_windows(declarations),
+        dagster_days=declarations.policy.operational_days[Operational.DAGSTER_RUNS],
+        word_days=declarations.policy.operational_days[Operational.WORD_COUNTS],
         published_as=published_as,
         coarse_keys=frozenset({TOTAL, REST, FORMER}),
         key_names=frozenset({PLATFORM}),
     )
 
 
-def _record(runtime: Runtime, verified: Verified, *, as_of: datetime) -> None:
+def _record(store: Store, verified: Verified, *, as_of: datetime) -> None:
     body = {
         "findings": len(verified.findings),
         "rows": verified.rows,
         "files": verified.files,
         "entries": verified.entries,
     }
-    with runtime.ledger.transaction() as connection:
-        key = runtime.keyring.get(Purpose.LEDGER, evidence.KEY)
+    with store.ledger.transaction() as connection:
+        key = store.keyring.get(Purpose.LEDGER, evidence.KEY)
         evidence.append(connection, key=key, kind=evidence.VERIFIED, as_of=as_of, body=body)
-    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)
+    evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)

@@ -1,6 +1,6 @@
 """The generated world: a believable period of all raw sources in their real formats, day by day."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -23,8 +23,8 @@ from pipelines.synthetic.stamps import DAY_S, seconds_of
 from pipelines.synthetic.tables import APP_ENTITIES, Tables
 from pipelines.synthetic.web import Web
 from pipelines.synthetic.whatsapp import Webhooks
+from warehouse.progress import Progress, silent
 
-Progress = Callable[[str, int, int], None]
 Lines = tuple[Ints, pl.Series]
 
 
@@ -41,7 +41,7 @@ FEEDS = (
 )
 
 
-def generate(inbox: Path, spec: WorldSpec, *, progress: Progress | None = None) -> WorldSummary:
+def generate(inbox: Path, spec: WorldSpec, *, progress: Progress = silent) -> WorldSummary:
     """Write a period of all raw sources below ``inbox``, one folder per feed, one file per day of arrival.
 
     Memory holds one day at a time, plus the contacts and the events that arrive late.
@@ -49,7 +49,7 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress | None = None) 
     Args:
         inbox: Folder to write to; created where missing, its feeds must be empty.
         spec: Size, period and seed; equal specs give byte-equal files.
-        progress: Called with what is being done, days done and days in all.
+        progress: Told of days written.
 
     Returns:
         Counts of what was written.
@@ -63,11 +63,9 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress | None = None) 
     writer = _World(population, plan_calendar(population), target)
     days = [spec.start + timedelta(days=d) for d in range(spec.days + TAIL_DAYS)]
     for done, day in enumerate(days):
-        if progress:
-            progress("generate", done, len(days))
+        progress("generate", done, len(days))
         writer.write_day(day)
-    if progress:
-        progress("generate", len(days), len(days))
+    progress("generate", len(days), len(days))
     return writer.summary(days[-1])
 
 

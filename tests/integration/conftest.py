@@ -31,8 +31,8 @@ def empty() -> Home:
     def make(home: Home) -> None:
         runtime = open_runtime(home)
         parse(home)
-        build(runtime, from_day=date(2026, 5, 1), to_day=date(2026, 4, 30))
-        runtime.engine.release()
+        build(*runtime, from_day=date(2026, 5, 1), to_day=date(2026, 4, 30))
+        runtime.store.engine.release()
 
     return kept("empty", make)
 

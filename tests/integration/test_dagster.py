@@ -148,7 +148,7 @@ def test_a_day_that_has_not_closed_is_not_built(orchestra):
 
 def test_a_slice_whose_rows_were_deleted_is_not_built_again_and_says_which_deletion_it_was(built):
     stone = Tombstone("whatsapp__statuses", day(SENT), 90, datetime.fromisoformat(CLOSED), evidence=17)
-    with built.at(CLOSED).runtime.ledger.transaction() as connection:
+    with built.at(CLOSED).runtime.store.ledger.transaction() as connection:
         records.set_tombstones(connection, [stone])
 
     result = built.run("marts", at=CLOSED, tags=day_range(day(SENT), day(SENT)))

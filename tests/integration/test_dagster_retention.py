@@ -42,7 +42,7 @@ CHECK = ("whatsapp__statuses", "nothing_past_its_window")
 
 
 def rows_of(orchestra: Orchestra, source: str = "whatsapp__statuses") -> int:
-    ledger = orchestra.at(CLOSED).runtime.ledger
+    ledger = orchestra.at(CLOSED).runtime.store.ledger
     return sum(part.rows for part in ledger.live_parts(source))
 
 
@@ -149,15 +149,15 @@ def habit(orchestra: Orchestra) -> None:
     """Eight days on which a row was deleted."""
     runtime = orchestra.at(CLOSED).runtime
     for n in range(8):
-        with runtime.ledger.transaction() as connection:
+        with runtime.store.ledger.transaction() as connection:
             evidence.append(
                 connection,
-                key=runtime.keyring.get(Purpose.LEDGER, evidence.KEY),
+                key=runtime.store.keyring.get(Purpose.LEDGER, evidence.KEY),
                 kind=APPLIED,
                 as_of=datetime.fromisoformat(EXPIRED) - timedelta(days=8 - n),
                 body={"rows_gone": 1},
             )
-    evidence.write_anchor(runtime.ledger, runtime.home.keys / evidence.ANCHOR)
+    evidence.write_anchor(runtime.store.ledger, runtime.store.home.keys / evidence.ANCHOR)
 
 
 def test_an_unusual_amount_waits_for_a_person_who_carries_out_exactly_that_plan(built, monkeypatch):
@@ -169,7 +169,7 @@ def test_an_unusual_amount_waits_for_a_person_who_carries_out_exactly_that_plan(
     plan_hash = said.partition("wasms retention apply --plan ")[2][:64]
     kept = rows_of(built)
     warehouse = built.at(EXPIRED)
-    apply_by_hash(warehouse.runtime, plan_hash, now=warehouse.now())
+    apply_by_hash(*warehouse.runtime, plan_hash, now=warehouse.now())
     after = built.run("retention", at=EXPIRED)
 
     assert not stopped.success

@@ -36,7 +36,7 @@ def run_world(home: Home, *, shuffled: int | None = None) -> RunSummary:
             chance.shuffle(lines)
             path.write_text("".join(lines), "utf-8")
     as_of = datetime.combine(world.last_arrival_day + timedelta(days=3), datetime.min.time())
-    return run(runtime, options=Options(as_of=as_of))
+    return run(*runtime, options=Options(as_of=as_of))
 
 
 def published(home: Home) -> dict[str, list[tuple[object, ...]]]:
@@ -155,12 +155,12 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, 
 def test_readers_of_the_published_copy_never_meet_a_lock(finished):
     home, _ = finished
     runtime = open_runtime(home)
-    reached = runtime.ledger.clock()
+    reached = runtime.store.ledger.clock()
     assert reached is not None
 
     with duckdb.connect(home.published_path, read_only=True) as reader:
         (before,) = reader.execute("select count(*) from main.mart_campaign_daily").fetchall()[0]
-        run(runtime, options=Options(as_of=reached + timedelta(days=1)))
+        run(*runtime, options=Options(as_of=reached + timedelta(days=1)))
         (during,) = reader.execute("select count(*) from main.mart_campaign_daily").fetchall()[0]
 
     assert before == during
@@ -211,6 +211,6 @@ def test_the_search_finds_what_a_kept_column_would_leak(needles, tmp_path, monke
     world = generate(other.inbox, WORLD)
     shutil.rmtree(other.inbox / "whatsapp")
     as_of = datetime.combine(world.first_day + timedelta(days=1), datetime.min.time())
-    run(runtime, options=Options(as_of=as_of), to_day=world.first_day)
+    run(*runtime, options=Options(as_of=as_of), to_day=world.first_day)
 
     assert find_leaks(other, needles[:1], besides=[other.inbox])

@@ -1,6 +1,7 @@
 """From the store to the marts, through dbt: slices, grouping, what may and may not be in the files."""
 
 import json
+import re
 import secrets
 import shutil
 from datetime import date, datetime, timedelta
@@ -9,12 +10,16 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from pipelines.codegen.cubes import cube_sql
+from pipelines.codegen.model_sql import ModelSql
+from pipelines.declarations.cube import load_cubes
+from pipelines.declarations.declarations import view_schema
 from pipelines.ingestion.batch import entity_set
 from pipelines.marts import build as marts
-from pipelines.marts.build import MartsError, build, build_marts, check_models, parse
+from pipelines.marts.build import EMPTY_DAY, MartsError, build, build_marts, check_models, parse
 from pipelines.marts.release import release_and_publish
 from pipelines.metrics.asked_days import ask_for_days_of
-from pipelines.runtime import open_runtime, view_schema
+from pipelines.runtime import open_runtime
 from tests.support.homes import copied, prepared
 from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
 from warehouse.keys.keyring import Purpose
@@ -40,37 +45,37 @@ class Store:
         self.runtime = runtime
 
     def events(self, source, rows):
-        contract = self.runtime.contracts[source]
+        contract = self.runtime.declarations.contracts[source]
         common = {"retention_days": 90, "received_at": AS_OF}
         table = _typed([{"event_id": secrets.token_hex(16), **common, **row} for row in rows], contract)
-        with writing(self.runtime.home, **self._arguments()) as writer:
+        with writing(self.runtime.store.home, **self._arguments()) as writer:
             writer.append(EventSet(source, contract.policy.value), table)
             self._commit(writer, contract, table)
 
     def entities(self, source, rows):
-        contract = self.runtime.contracts[source]
+        contract = self.runtime.declarations.contracts[source]
         common = {"received_at": AS_OF, "updated_at": AS_OF}
         table = _typed([{"entity_id": secrets.token_hex(16), **common, **row} for row in rows], contract)
         entities = entity_set(contract)
         arguments = self._arguments()
-        merger = EntityWriter(self.runtime.home, entities=entities, **arguments)
+        merger = EntityWriter(self.runtime.store.home, entities=entities, **arguments)
         merger.append(table)
-        with writing(self.runtime.home, **arguments) as writer:
+        with writing(self.runtime.store.home, **arguments) as writer:
             merge = merger.merge(full=False, allow_shrink=False)
             self._commit(writer, contract, table, merge=merge, counts=merge.counts)
         merger.close(committed=True)
 
     def _arguments(self):
         return {
-            "ledger": self.runtime.ledger,
-            "engine": self.runtime.engine,
+            "ledger": self.runtime.store.ledger,
+            "engine": self.runtime.store.engine,
             "batch_id": secrets.token_hex(8),
         }
 
     def _commit(self, writer, contract, table, **more):
         commit_batch(
             writer,
-            self.runtime.ledger,
+            self.runtime.store.ledger,
             as_of=AS_OF,
             feed=contract.feed,
             content_hash=secrets.token_hex(16),
@@ -126,15 +131,15 @@ def stocked(empty, tmp_path_factory):
     """Three workspaces: one with campaigns of 20, 12 and 3 contacts, two with 8 contacts and 4."""
     with prepared(empty, tmp_path_factory.mktemp("stocked")) as runtime:
         stock(Store(runtime))
-    return runtime.home
+    return runtime.store.home
 
 
 @pytest.fixture(scope="module")
 def built_once(stocked, tmp_path_factory):
     """The same, built."""
     with prepared(stocked, tmp_path_factory.mktemp("built")) as runtime:
-        build(runtime, from_day=FIRST, to_day=LAST)
-    return runtime.home
+        build(*runtime, from_day=FIRST, to_day=LAST)
+    return runtime.store.home
 
 
 @pytest.fixture
@@ -175,7 +180,7 @@ def stock(store):
 
 
 def rows(runtime, query):
-    with open_session(runtime.home, schemas={}, read_only=True) as connection:
+    with open_session(runtime.store.home, schemas={}, read_only=True) as connection:
         return connection.execute(query).fetchall()
 
 
@@ -200,7 +205,12 @@ def everything(runtime):
 def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     told = []
 
-    summary = build(runtime, from_day=FIRST, to_day=LAST, progress=lambda done, of: told.append((done, of)))
+    summary = build(
+        *runtime,
+        from_day=FIRST,
+        to_day=LAST,
+        progress=lambda *step: told.append(step),
+    )
 
     truth = {
         # With the three of a campaign of their own: too few to be `other`.
@@ -214,9 +224,32 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     assert all(found[key] is None or abs(found[key] - truth[key]) <= 6 for key in truth)
     assert all(count is None or count >= 11 for count in found.values())
     assert told == sorted(told)
-    assert {of for _, of in told} == {3}
-    assert told[-1] == (3, 3)
+    assert {(stage, of) for stage, _, of in told} == {("build", 3)}
+    assert told[-1] == ("build", 3, 3)
     assert (summary.days, set(summary.outcomes.values())) == (3, {"success", "pass"})
+
+
+def test_the_sql_that_invented_worlds_are_built_by_is_what_dbt_builds(empty):
+    models, cubes = ModelSql(), load_cubes()
+    none, before = EMPTY_DAY, EMPTY_DAY - timedelta(days=1)
+    models.bounds = {"day": (none, none), "month": (none, before), "all": (none, none)}
+    # Staging models read the store: no invented world has one.
+    compiled = [
+        path
+        for path in (empty.dbt_target / "compiled" / "wasms" / "models").glob("*/*.sql")
+        if path.parent.name != "staging"
+    ]
+
+    assert cubes.keys() < {path.stem for path in compiled}
+    for path in compiled:
+        name = path.stem
+        ours = models.render(cube_sql(cubes[name])) if name in cubes else models.model(name)
+        assert bare(ours) == bare(path.read_text("utf-8")), name
+
+
+def bare(sql):
+    """Words of a query, every relation by its last name."""
+    return re.sub(r'(?:"\w+"\.)*"(\w+)"', r"\1", sql).split()
 
 
 def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(built_runtime):
@@ -290,15 +323,15 @@ def _killed(_runtime):
 def test_day_by_day_gives_the_same_as_all_days_at_once(runtime):
     for day in (FIRST, FIRST + timedelta(days=1), LAST):
         build(
-            runtime,
+            *runtime,
             from_day=day,
             to_day=day,
             select="fqn:wasms.slices cube_campaign_daily cube_failures_daily",
         )
-    build(runtime, from_day=LAST, to_day=LAST)
+    build(*runtime, from_day=LAST, to_day=LAST)
     one_by_one = everything(runtime)
 
-    build(runtime, from_day=FIRST, to_day=LAST)
+    build(*runtime, from_day=FIRST, to_day=LAST)
 
     at_once = everything(runtime)
     for name in ("cube_campaign_daily", "cube_failures_daily", "funnel"):
@@ -307,10 +340,10 @@ def test_day_by_day_gives_the_same_as_all_days_at_once(runtime):
 
 
 def test_a_month_is_built_with_its_last_day_and_not_before(runtime):
-    build(runtime, from_day=FIRST, to_day=date(2026, 5, 30))
+    build(*runtime, from_day=FIRST, to_day=date(2026, 5, 30))
     assert rows(runtime, "select count(*) from warehouse.cubes.cube_workspace_monthly") == [(0,)]
 
-    build(runtime, from_day=date(2026, 5, 31), to_day=date(2026, 6, 2))
+    build(*runtime, from_day=date(2026, 5, 31), to_day=date(2026, 6, 2))
 
     (row,) = rows(
         runtime,
@@ -326,10 +359,10 @@ def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime):
     told = []
 
     summary = build(
-        runtime,
+        *runtime,
         from_day=FIRST,
         to_day=FIRST - timedelta(days=1),
-        progress=lambda done, of: told.append((done, of)),
+        progress=lambda *step: told.append(step),
     )
 
     assert (summary.days, told) == (0, [])
@@ -372,14 +405,19 @@ def project(tmp_path, monkeypatch):
 
 def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime, project):
     end = date(2026, 5, 31)
-    build(runtime, from_day=FIRST, to_day=end)
+    build(*runtime, from_day=FIRST, to_day=end)
     at_once = everything(runtime)
     settings = project / "dbt_project.yml"
     text = settings.read_text("utf-8")
     assert "rows_at_once: 4000000" in text
     settings.write_text(text.replace("rows_at_once: 4000000", "rows_at_once: 7"), "utf-8")
 
-    build(runtime, from_day=FIRST, to_day=end, select="fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
+    build(
+        *runtime,
+        from_day=FIRST,
+        to_day=end,
+        select="fqn:wasms.slices fqn:wasms.cubes,resource_type:model",
+    )
 
     assert everything(runtime) == at_once
     assert at_once["cube_workspace_monthly"]
@@ -406,20 +444,21 @@ def test_a_failure_names_the_model_and_no_value(built_runtime, project):
 
 
 def test_weakened_coding_is_found_before_any_mart_is_built(runtime, project):
-    cube = project / "macros" / "disclosure" / "cube.sql"
     # Without noise, so that it does not depend on the keys of this home what is small.
-    weak = cube.read_text("utf-8").replace("< {{ k }}", "< 1")
-    weak = weak.replace(
-        "{% macro noise_at(measure) -%}", "{% macro noise_at(_) -%}0{%- endmacro %}{% macro no(measure) -%}"
-    )
-    cube.write_text(weak, "utf-8")
+    for step, text, weak in (
+        ("publish", "< {{ k }}", "< 1"),
+        ("perturb", "perturbation.noises[", "0 * perturbation.noises["),
+    ):
+        path = project / "macros" / "disclosure" / f"{step}.sql"
+        assert text in path.read_text("utf-8")
+        path.write_text(path.read_text("utf-8").replace(text, weak), "utf-8")
 
     with pytest.raises(MartsError, match="Failed in dbt: no_cell_below_the_threshold") as caught:
-        build(runtime, from_day=FIRST, to_day=LAST)
+        build(*runtime, from_day=FIRST, to_day=LAST)
 
     assert caught.value.outcomes["mart_campaign_daily"] == "skipped"
     with pytest.raises(UnsoundMartsError, match="no_cell_below_the_threshold"):
-        release_and_publish(runtime)
+        release_and_publish(runtime.store)
 
 
 def test_a_broken_partition_stops_the_build_and_keeps_what_was_there(built_runtime):
@@ -462,13 +501,13 @@ def test_messages_of_a_day_are_the_same_when_only_its_partitions_are_read(built_
 
 
 def test_the_unit_tests_of_the_models_pass(runtime):
-    build(runtime, from_day=FIRST, to_day=FIRST)
+    build(*runtime, from_day=FIRST, to_day=FIRST)
 
-    assert check_models(runtime).tests >= 13
+    assert check_models(runtime.store).tests >= 13
 
 
 def test_marts_reach_restricted_rows_through_cubes_and_published_dims_only(runtime):
-    manifest = json.loads(parse(runtime.home).read_text("utf-8"))
+    manifest = json.loads(parse(runtime.store.home).read_text("utf-8"))
 
     models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     folder = {key: node["fqn"][1] for key, node in models.items()}
@@ -489,7 +528,7 @@ def test_dbt_itself_refuses_a_mart_over_restricted_rows(runtime, project):
     leak.write_text("select contact_token from {{ ref('fct_messages') }}\n", "utf-8")
 
     with pytest.raises(MartsError, match="does not load"):
-        parse(runtime.home)
+        parse(runtime.store.home)
     leak.unlink()
 
-    assert parse(runtime.home).exists()
+    assert parse(runtime.store.home).exists()

@@ -43,8 +43,8 @@ Row = dict[str, Any]
 def base(empty: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A warehouse without rows, but with all views and with the key of the workspace."""
     with prepared(empty, tmp_path_factory.mktemp("base")) as runtime:
-        runtime.keyring.get(Purpose.PSEUDONYM, WORKSPACE)
-    return runtime.home
+        runtime.store.keyring.get(Purpose.PSEUDONYM, WORKSPACE)
+    return runtime.store.home
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +62,15 @@ def arranged(
         folder = tmp_path_factory.mktemp("arranged")
         runtime = open_runtime(copied(base, folder))
         if contracts:
-            runtime = replace(runtime, contracts=contracts)
+            runtime = runtime._replace(declarations=replace(runtime.declarations, contracts=contracts))
         for file in files:
             landed = folder / file.feed.replace("/", "-") / file.name
             landed.parent.mkdir(exist_ok=True)
             landed.write_text(file.text, "utf-8")
             result = ingest_file(
-                runtime,
+                *runtime,
                 landed,
-                contracts=contracts_of(file.feed, runtime.contracts),
+                contracts=contracts_of(file.feed, runtime.declarations.contracts),
                 options=Options(as_of=AS_OF, workspace=WORKSPACE),
             )
             assert {count.outcome for count in result.counts} <= {"kept", "duplicate"}, result.counts
@@ -91,7 +91,7 @@ def mixed(arranged: Callable[..., Runtime], told: list[Story]) -> Runtime:
 
 @contextmanager
 def session(runtime: Runtime) -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_session(runtime.home, schemas=runtime.schemas, read_only=True) as connection:
+    with open_session(runtime.store.home, schemas=runtime.declarations.schemas, read_only=True) as connection:
         yield connection
 
 

@@ -76,7 +76,7 @@ def runtime(home) -> Runtime:
 @pytest.fixture
 def wasms(runtime, monkeypatch):
     """Run `wasms retention …` on the warehouse; returns exit code and everything it said."""
-    monkeypatch.setenv("WASMS_HOME", str(runtime.home.root))
+    monkeypatch.setenv("WASMS_HOME", str(runtime.store.home.root))
 
     def _run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(build_app(), ["retention", *arguments])
@@ -91,7 +91,7 @@ def test_a_warehouse_within_its_windows_is_proved_and_the_proof_is_evidence(wasm
     assert exit_code == 0
     assert "Searched 7 row(s)" in said
     assert "Nothing is past its window." in said
-    (entry,) = evidence.entries(runtime.ledger)
+    (entry,) = evidence.entries(runtime.store.ledger)
     assert entry.kind == evidence.VERIFIED
     assert entry.body == {"findings": 0, "rows": 7, "files": 7, "entries": 0}
 
@@ -105,26 +105,26 @@ def test_what_is_past_its_window_is_found_named_by_place_and_gone_after_apply(wa
     assert "1 pseudonym key(s) of accounts that have ended" in said
     assert "leaver" not in said
 
-    apply_retention(runtime, as_of=AFTER)
+    apply_retention(*runtime, as_of=AFTER)
 
     assert wasms("verify", "--as-of", str(AFTER))[0] == 0
 
 
 def test_rows_that_a_hold_keeps_are_no_finding_until_it_ends(wasms, runtime):
     past = SENT + timedelta(days=91)
-    apply_retention(runtime, as_of=past)
+    apply_retention(*runtime, as_of=past)
 
     assert wasms("verify", "--as-of", str(past))[0] == 0
-    assert [part.rows for part in runtime.ledger.held_parts()] == [1]
+    assert [part.rows for part in runtime.store.ledger.held_parts()] == [1]
     exit_code, said = wasms("verify", "--as-of", "2027-01-02")
     assert exit_code == 1
     assert "row(s) kept by a legal hold that has ended" in said
 
 
 def test_a_restored_key_of_an_ended_account_is_found(wasms, runtime):
-    apply_retention(runtime, as_of=AFTER)
-    runtime.keyring.get(Purpose.PSEUDONYM, "leaver")
-    for key in runtime.home.keys.rglob("*.key"):
+    apply_retention(*runtime, as_of=AFTER)
+    runtime.store.keyring.get(Purpose.PSEUDONYM, "leaver")
+    for key in runtime.store.home.keys.rglob("*.key"):
         os.utime(key, (0, 0))
 
     exit_code, said = wasms("verify", "--as-of", str(AFTER))
@@ -135,12 +135,12 @@ def test_a_restored_key_of_an_ended_account_is_found(wasms, runtime):
 
 def test_a_restored_ledger_is_found_and_can_be_accepted_in_the_evidence(wasms, runtime):
     wasms("verify", "--as-of", str(AS_OF))
-    runtime.ledger.checkpoint()
-    backup = runtime.home.ledger_path.read_bytes()
+    runtime.store.ledger.checkpoint()
+    backup = runtime.store.home.ledger_path.read_bytes()
     wasms("verify", "--as-of", str(AS_OF))
-    for path in runtime.home.data.glob("ledger.sqlite*"):
+    for path in runtime.store.home.data.glob("ledger.sqlite*"):
         path.unlink()
-    runtime.home.ledger_path.write_bytes(backup)
+    runtime.store.home.ledger_path.write_bytes(backup)
 
     exit_code, said = wasms("verify", "--as-of", str(AS_OF))
     assert exit_code == 1
@@ -149,7 +149,7 @@ def test_a_restored_ledger_is_found_and_can_be_accepted_in_the_evidence(wasms, r
     exit_code, said = wasms("verify", "--accept-restored", "--as-of", str(AS_OF))
     assert exit_code == 0
     assert "Noted as entry" in said
-    assert evidence.RESTORED in [entry.kind for entry in evidence.entries(runtime.ledger)]
+    assert evidence.RESTORED in [entry.kind for entry in evidence.entries(runtime.store.ledger)]
 
 
 def test_the_report_is_one_page_that_loads_nothing_and_escapes_everything(wasms, tmp_path):
@@ -166,10 +166,16 @@ def test_the_report_is_one_page_that_loads_nothing_and_escapes_everything(wasms,
 
 
 def test_the_report_says_what_is_stored_held_ending_deleted_and_proved(runtime):
-    apply_retention(runtime, as_of=SENT + timedelta(days=91))
+    apply_retention(*runtime, as_of=SENT + timedelta(days=91))
     as_of = SENT + timedelta(days=92)
 
-    html = page(make_report(runtime, as_of=as_of, verified=prove(runtime, as_of=as_of)))
+    html = page(
+        make_report(
+            *runtime,
+            as_of=as_of,
+            verified=prove(*runtime, as_of=as_of),
+        )
+    )
 
     words = re.sub(r"<[^>]+>", " ", html)
     for told in (
@@ -189,9 +195,9 @@ def test_the_report_says_what_is_stored_held_ending_deleted_and_proved(runtime):
 
 
 def test_the_report_says_in_red_what_is_not_as_promised(runtime):
-    verified = prove(runtime, as_of=AFTER)
+    verified = prove(*runtime, as_of=AFTER)
 
-    html = page(make_report(runtime, as_of=AFTER, verified=verified))
+    html = page(make_report(*runtime, as_of=AFTER, verified=verified))
 
     assert 'class="verdict bad"' in html
     assert html.count("row(s) of accounts that have ended") == 3
@@ -201,7 +207,13 @@ def test_the_report_says_in_red_what_is_not_as_promised(runtime):
 def test_an_empty_warehouse_has_a_page_too(home, tmp_path: Path):
     runtime = open_runtime(home)
 
-    html = page(make_report(runtime, as_of=AS_OF, verified=prove(runtime, as_of=AS_OF)))
+    html = page(
+        make_report(
+            *runtime,
+            as_of=AS_OF,
+            verified=prove(*runtime, as_of=AS_OF),
+        )
+    )
 
     assert "Nothing has been deleted yet." in html
     assert "No hold is in force." in html

@@ -16,7 +16,7 @@ from pipelines.declarations.contract import load_contracts
 from pipelines.runtime import open_runtime
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
-from warehouse.ledger.ledger import Count
+from warehouse.ledger.batches import Count
 from warehouse.store.session import open_session
 
 # Keys of a webhook body whose values are personal, or might be.

@@ -30,9 +30,9 @@ def released(empty, tmp_path_factory):
     with prepared(empty, tmp_path_factory.mktemp("released")) as runtime:
         for day in (FIRST, NEXT):
             add(Store(runtime), range(60), day=day)
-        build(runtime, from_day=FIRST, to_day=NEXT)
-        release_and_publish(runtime)
-    return runtime.home
+        build(*runtime, from_day=FIRST, to_day=NEXT)
+        release_and_publish(runtime.store)
+    return runtime.store.home
 
 
 @pytest.fixture
@@ -56,27 +56,27 @@ def test_what_many_came_late_for_is_a_new_line_and_stays_on_record(runtime, stor
     other_day = rows(runtime, ROWS.replace(str(FIRST), str(NEXT)))
     add(store, range(100, 200), day=FIRST)
 
-    done = renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+    done = renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
 
     (after,) = rows(runtime, AUDIENCE)
     assert after[0] - before[0] >= 100 - 12
     assert rows(runtime, ROWS.replace(str(FIRST), str(NEXT))) == other_day
-    record = next(r for r in renewals(runtime.ledger) if r.cube == "cube_campaign_daily")
+    record = next(r for r in renewals(runtime.store.ledger) if r.cube == "cube_campaign_daily")
     assert (record.first, record.last, record.line, record.why) == (FIRST, FIRST, 2, WHY)
     assert done.changed >= 1
     kept = "select distinct line from warehouse.lines.cube_campaign_daily"
     assert rows(runtime, kept) == [(1,)]
     # What is released now is frozen like any other.
-    release_and_publish(runtime)
+    release_and_publish(runtime.store)
     with pytest.raises(FrozenSliceError, match="released"):
-        build(runtime, from_day=FIRST, to_day=FIRST)
+        build(*runtime, from_day=FIRST, to_day=FIRST)
 
 
 def test_one_contact_more_changes_nothing_that_was_published(runtime, store):
     before = rows(runtime, ROWS)
     add(store, [77], day=FIRST)
 
-    done = renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+    done = renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
 
     assert (done.changed, rows(runtime, ROWS)) == (0, before)
 
@@ -86,7 +86,7 @@ def test_without_the_rule_a_few_contacts_more_show(runtime, store, monkeypatch):
     monkeypatch.setattr(renewal, "may_change", lambda _cube: "true")
     add(store, range(70, 78), day=FIRST)
 
-    assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
+    assert renew_release(*runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
 
 
 def test_a_crash_in_between_publishes_nothing_and_the_next_attempt_ends_it(runtime, store, monkeypatch):
@@ -94,18 +94,18 @@ def test_a_crash_in_between_publishes_nothing_and_the_next_attempt_ends_it(runti
     with monkeypatch.context() as patch:
         patch.setattr(renewal, "take_back", _crash)
         with pytest.raises(KeyboardInterrupt):
-            renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+            renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
     # What was begun is not in the copy, which has the slice as it was released.
     copy = published_rows(runtime)
-    release_and_publish(runtime)
+    release_and_publish(runtime.store)
     assert published_rows(runtime) == copy
 
-    assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
-    release_and_publish(runtime)
+    assert renew_release(*runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
+    release_and_publish(runtime.store)
 
 
 def published_rows(runtime):
-    with duckdb.connect(str(runtime.home.published_path), read_only=True) as connection:
+    with duckdb.connect(str(runtime.store.home.published_path), read_only=True) as connection:
         return connection.execute("from cubes.cube_campaign_daily order by all").fetchall()
 
 
@@ -115,9 +115,14 @@ def _crash(*_args, **_kwargs):
 
 def test_what_is_not_released_or_was_renewed_too_often_is_not_renewed(runtime, store):
     with pytest.raises(RenewalError, match="None of these days is released"):
-        renew_release(runtime, first=NEXT + timedelta(days=5), last=NEXT + timedelta(days=6), why=WHY)
+        renew_release(
+            *runtime,
+            first=NEXT + timedelta(days=5),
+            last=NEXT + timedelta(days=6),
+            why=WHY,
+        )
     for attempt in range(1, MOST_LINES):
         add(store, range(1000 * attempt, 1000 * attempt + 100), day=FIRST)
-        assert renew_release(runtime, first=FIRST, last=FIRST, why=WHY).changed
+        assert renew_release(*runtime, first=FIRST, last=FIRST, why=WHY).changed
     with pytest.raises(RenewalError, match=f"there are {MOST_LINES} lines"):
-        renew_release(runtime, first=FIRST, last=FIRST, why=WHY)
+        renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)

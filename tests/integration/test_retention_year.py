@@ -101,7 +101,7 @@ def test_survivors_of_a_year_are_the_oracles_on_every_day(stress, tmp_path):
             break
         for delivery in by_day[day]:
             year.take_in(delivery)
-        close_days(year.runtime, as_of=at_end_of(day))
+        close_days(*year.runtime, as_of=at_end_of(day))
         before = year.expected()
         year.oracle.apply(at=at_end_of(day), known=year.known)
 

@@ -23,7 +23,7 @@ DAY = date(2026, 5, 4)
 @pytest.fixture
 def session(built):
     runtime = open_runtime(built.home)
-    with open_session(built.home, schemas=runtime.schemas, read_only=True) as connection:
+    with open_session(built.home, schemas=runtime.declarations.schemas, read_only=True) as connection:
         yield connection, built.home
 
 

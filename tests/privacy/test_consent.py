@@ -40,15 +40,15 @@ def runtime(home, tmp_path: Path) -> Runtime:
     ]
     path = tmp_path / "consents.csv"
     path.write_text("\n".join(rows) + "\n", "utf-8")
-    contracts = feeds(runtime.contracts)["privacy/consents"]
-    ingest_file(runtime, path, contracts=contracts, options=Options(as_of=AS_OF))
+    contracts = feeds(runtime.declarations.contracts)["privacy/consents"]
+    ingest_file(*runtime, path, contracts=contracts, options=Options(as_of=AS_OF))
     return runtime
 
 
 def load(runtime: Runtime, path: Path, text: str, contracts: tuple[Contract, ...] | None = None) -> Ingested:
     path.write_text(text, "utf-8")
-    usage = contracts or feeds(runtime.contracts)["usage"]
-    return ingest_file(runtime, path, contracts=usage, options=Options(as_of=AS_OF))
+    usage = contracts or feeds(runtime.declarations.contracts)["usage"]
+    return ingest_file(*runtime, path, contracts=usage, options=Options(as_of=AS_OF))
 
 
 CASES = [
@@ -73,7 +73,7 @@ def test_an_event_without_consent_at_its_time_is_dropped_and_counted(runtime, tm
 
 def test_the_test_sees_a_contract_that_forgets_to_ask(runtime, tmp_path):
     """The twin: without `consent` in the contract the event would be stored."""
-    (usage,) = feeds(runtime.contracts)["usage"]
+    (usage,) = feeds(runtime.declarations.contracts)["usage"]
     forgetful = usage.model_copy(update={"consent": None})
 
     text = event(1, at="2026-05-11T00:00:00Z", consent=False)

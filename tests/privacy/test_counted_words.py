@@ -165,7 +165,7 @@ def test_twin_without_its_rule_a_word_that_too_few_use_is_released(home, case, r
 )
 def test_twin_where_each_workspace_counts_one_payer_is_enough(home, case, monkeypatch):
     everyone = pl.DataFrame({"workspace": USERS, "payer": USERS})
-    monkeypatch.setattr(pipelines.ingestion.word_counting, "payers", lambda runtime: everyone)
+    monkeypatch.setattr(pipelines.ingestion.word_counting, "payers", lambda *_: everyone)
 
     assert is_released(home, case)
 
@@ -199,7 +199,7 @@ def test_nothing_can_be_compared_from_month_to_month(home):
     runtime = world(home, COUNTED)
 
     for name in ("word", "payer"):
-        june, july = (_tokens(runtime.ledger, name, month) for month in ("2026-06", "2026-07"))
+        june, july = (_tokens(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
         assert len(june) == len(july) > 0
         assert not june & july
 
@@ -210,17 +210,17 @@ def test_twin_under_one_key_months_could_be_compared(home, monkeypatch):
     runtime = world(home, COUNTED)
 
     for name in ("word", "payer"):
-        june, july = (_tokens(runtime.ledger, name, month) for month in ("2026-06", "2026-07"))
+        june, july = (_tokens(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
         assert june & july
 
 
 def test_only_what_is_released_is_kept_of_a_month_that_counts(home):
     runtime = world(home, COUNTED)
     use(runtime, USERS[:3], "our rare zorblish is here now", at=JULY)
-    before = _tokens(runtime.ledger, "word", "2026-07")
+    before = _tokens(runtime.store.ledger, "word", "2026-07")
 
-    apply_retention(runtime, as_of=SEPTEMBER)
+    apply_retention(*runtime, as_of=SEPTEMBER)
 
     assert len(before) == 2
-    assert len(_tokens(runtime.ledger, "word", "2026-07")) == 1
+    assert len(_tokens(runtime.store.ledger, "word", "2026-07")) == 1
     assert stored(runtime, COUNTED) == [COUNTED]

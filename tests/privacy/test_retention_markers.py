@@ -59,9 +59,9 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Marked:
     root = tmp_path_factory.mktemp("marked")
     runtime = warehouse_with_much_due(root / "home", marts=True, spec=replace(SPEC, days=4, messages=400))
     shutil.rmtree(root / "home" / "world")
-    before, home = content(runtime.home), runtime.home
-    ended = sorted(facts_of(runtime, as_of=DUE_AT).ended)
-    surrogates = tuple(workspace_keys_of(runtime.keyring, ended))
+    before, home = content(runtime.store.home), runtime.store.home
+    ended = sorted(facts_of(*runtime, as_of=DUE_AT).ended)
+    surrogates = tuple(workspace_keys_of(runtime.store.keyring, ended))
     shutil.copytree(home.root, root / "after")
     apply_retention(open_runtime(Home(root / "after")), as_of=DUE_AT)
     after = content(Home(root / "after"))

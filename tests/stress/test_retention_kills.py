@@ -70,11 +70,11 @@ def place() -> Iterator[Path]:
 def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same(place, stress):
     kills = 500 if stress else 10
     runtime = warehouse_with_much_due(place / "home")
-    home = runtime.home
-    plan = plan_retention(runtime, as_of=DUE_AT).plan
+    home = runtime.store.home
+    plan = plan_retention(*runtime, as_of=DUE_AT).plan
     write_manifest(plan, home.manifests)
     before = content(home)
-    generation, files = runtime.ledger.generation(), len(files_on_disk(home))
+    generation, files = runtime.store.ledger.generation(), len(files_on_disk(home))
     context = processes()
 
     def apply(at: Home, moment: Moment | None) -> float:

@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 
 from pipelines.declarations.contract import Contract, load_contracts
+from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.declarations.policy import Policy, load_policy
 from pipelines.ingestion.batch import Options
 from pipelines.run import run
-from pipelines.runtime import Runtime, open_runtime, view_schema
+from pipelines.runtime import Runtime, open_runtime
 from pipelines.sources.inbox import landed_files
 from pipelines.synthetic import WorldSpec
 from tests.support.year import Delivery, at_end_of, ingest, world
@@ -21,6 +22,7 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import remove_orphans
 from warehouse.store.reading import read_columns, read_parts
+from warehouse.store.store import Store
 
 # The last workspace ends and is held as a whole; the second is shortened, the fifth lengthened half way.
 SPEC = WorldSpec(
@@ -49,11 +51,11 @@ def warehouse_with_much_due(root: Path, *, marts: bool = False, spec: WorldSpec 
     world(root / "world", spec)
     for feed in LEFT_OUT:
         shutil.rmtree(root / "world" / feed, ignore_errors=True)
-    for landed in landed_files(root / "world", runtime.contracts):
+    for landed in landed_files(root / "world", runtime.declarations.contracts):
         ingest(runtime, Delivery(landed.feed, landed.path, landed.arrival, frozenset({landed.arrival})))
     assert at_end_of(landed.arrival) <= BUILT_AT
     if marts:
-        run(runtime, options=Options(as_of=BUILT_AT))
+        run(*runtime, options=Options(as_of=BUILT_AT))
     return runtime
 
 
@@ -72,17 +74,22 @@ def looking_at(home: Home) -> Runtime:
     """A warehouse as it lies there: nothing is swept."""
     contracts, policy = _declared()
     keyring = KeyRing(home.keys)
-    return Runtime(home, contracts, policy, keyring, Ledger(home.ledger_path), Engine(home.tmp, keyring))
+    return Runtime(
+        Declarations(contracts, policy, home.recognizers_path),
+        Store(home, keyring, Ledger(home.ledger_path), Engine(home.tmp, keyring)),
+    )
 
 
 def content(home: Home) -> Content:
     """Every row that is in sight, with its class, and every held one with its hold."""
     runtime = looking_at(home)
-    ledger, engine = runtime.ledger, runtime.engine
+    ledger, engine = runtime.store.ledger, runtime.store.engine
     found: Content = {}
     with reader_lease(home.locks, ledger.generation()):
-        for source in sorted({part.source for part in ledger.live_parts()} & set(runtime.contracts)):
-            schema = view_schema(runtime.contracts[source])
+        for source in sorted(
+            {part.source for part in ledger.live_parts()} & set(runtime.declarations.contracts)
+        ):
+            schema = view_schema(runtime.declarations.contracts[source])
             names = [name for name, _ in schema]
             columns = [name for name in ("event_id", "entity_id", "retention_days") if name in names]
             table = read_columns(

@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.declarations.contract import contracts_of
-from pipelines.ingestion.batch import Options, Progress
+from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.runtime import Runtime
+from warehouse.progress import Progress, silent
 
 Row = Mapping[str, object]
 
@@ -31,15 +32,15 @@ def give(
     *rows: Row,
     as_of: datetime,
     full: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Ingested:
     """Ingest rows of one data set as a file of its own."""
-    contract = runtime.contracts[source]
+    contract = runtime.declarations.contracts[source]
     with TemporaryDirectory() as folder:
         return ingest_file(
-            runtime,
+            *runtime,
             write_csv(Path(folder), *rows, full=full),
-            contracts=contracts_of(contract.feed, runtime.contracts),
+            contracts=contracts_of(contract.feed, runtime.declarations.contracts),
             options=Options(as_of=as_of, allow_shrink=True),
             progress=progress,
         )

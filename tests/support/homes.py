@@ -74,4 +74,4 @@ def prepared(home: Home, directory: Path) -> Iterator[Runtime]:
     """A copy to be filled, of which nothing is open afterwards, so that it can be copied in turn."""
     runtime = open_runtime(copied(home, directory))
     yield runtime
-    runtime.engine.release()
+    runtime.store.engine.release()

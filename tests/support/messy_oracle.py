@@ -1,7 +1,7 @@
 """What `fct_messages` must say of a message, told a second time: from the decisions alone, in plain Python.
 
-Deliberately without a line of SQL, one message at a time: DECISIONS ("What a message has reached"), DESIGN 4
-and 6 and the descriptions of the columns.
+Deliberately without a line of SQL, one message at a time: docs/decisions/0017 and the descriptions of
+the columns.
 """
 
 from collections.abc import Callable, Iterable, Mapping

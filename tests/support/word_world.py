@@ -6,7 +6,8 @@ from typing import cast
 
 import polars as pl
 
-from pipelines.runtime import Runtime, view_schema
+from pipelines.declarations.declarations import view_schema
+from pipelines.runtime import Runtime
 from tests.support.feeding import Row, give
 from warehouse.store.reading import read_columns
 
@@ -73,11 +74,11 @@ def use(runtime: Runtime, names: Iterable[str], *texts: str, at: datetime) -> No
 def stored(runtime: Runtime, *texts: str, at: datetime = SEPTEMBER) -> list[str]:
     """What is stored of texts that arrive then, in order."""
     use(runtime, ["ws_probe"], *texts, at=at)
-    schema = view_schema(runtime.contracts[CAMPAIGNS])
+    schema = view_schema(runtime.declarations.contracts[CAMPAIGNS])
     table = read_columns(
-        runtime.home,
-        ledger=runtime.ledger,
-        engine=runtime.engine,
+        runtime.store.home,
+        ledger=runtime.store.ledger,
+        engine=runtime.store.engine,
         source=CAMPAIGNS,
         schema=schema,
         columns=["workspace_id", "campaign_id", "campaign_name"],

@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from anonymizers.engine import anonymize
 from anonymizers.tokens import PLATFORM
 from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.declarations import view_schema
 from pipelines.declarations.policy import Policy
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.retention.inputs import facts_of
-from pipelines.runtime import Runtime, open_runtime, view_schema
+from pipelines.runtime import Runtime, open_runtime
 from pipelines.sources import read
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.synthetic import WorldSpec, generate
@@ -31,7 +32,7 @@ from tests.support.oracle import Hold, Known, Oracle, Row, Rule
 from tests.support.plans import Untouched
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.reading import read_columns, read_parts
 
 # The privacy policy, said again.
@@ -97,7 +98,7 @@ def deliveries(
         last: Put those up to here together too, apart from feeds that repeat themselves: which copy of an
             event came first is told by its file alone.
     """
-    landed = landed_files(inbox, runtime.contracts)
+    landed = landed_files(inbox, runtime.declarations.contracts)
     early: dict[tuple[date, str], list[Landed]] = defaultdict(list)
     made: list[Delivery] = []
     for file in landed:
@@ -113,7 +114,7 @@ def deliveries(
         path = inbox / f"blocks until {last or until}" / feed / f"{end}.{suffix}"
         put_together([f.path for f in files], path)
         made.append(Delivery(feed, path, end, frozenset(f.arrival for f in files)))
-    rank = {feed: number for number, feed in enumerate(feeds(runtime.contracts))}
+    rank = {feed: number for number, feed in enumerate(feeds(runtime.declarations.contracts))}
     return sorted(made, key=lambda d: (d.day, rank[d.feed], ".full." not in d.path.name, d.path.name))
 
 
@@ -124,9 +125,9 @@ def at_end_of(day: date) -> datetime:
 def ingest(runtime: Runtime, delivery: Delivery) -> None:
     """Take one file in, as `wasms run` does when its day is over."""
     ingest_file(
-        runtime,
+        *runtime,
         delivery.path,
-        contracts=feeds(runtime.contracts)[delivery.feed],
+        contracts=feeds(runtime.declarations.contracts)[delivery.feed],
         options=Options(as_of=at_end_of(delivery.day), keep=True),
     )
 
@@ -186,7 +187,7 @@ class Year:
     def take_in(self, delivery: Delivery) -> None:
         """One file, for both."""
         now = at_end_of(delivery.day)
-        contracts = feeds(self.runtime.contracts)[delivery.feed]
+        contracts = feeds(self.runtime.declarations.contracts)[delivery.feed]
         if contracts[0].kind is Kind.ENTITY:
             self._tell_entities(delivery, contracts[0], now)
         else:
@@ -210,11 +211,11 @@ class Year:
 
         Without quarantine: raw records do not say whose they are until they are read.
         """
-        ledger = self.runtime.ledger
+        ledger = self.runtime.store.ledger
         parts = [
             part
             for part in (*ledger.live_parts(), *ledger.held_parts())
-            if part.source in self.runtime.contracts
+            if part.source in self.runtime.declarations.contracts
         ]
         self._read([part for part in parts if part.path not in self.cache])
         found: Content = {}
@@ -228,14 +229,14 @@ class Year:
     def survivors_in_views(self) -> Content:
         """The same, read through the views; held rows are not in them."""
         found: Content = {}
-        for source, contract in self.runtime.contracts.items():
+        for source, contract in self.runtime.declarations.contracts.items():
             columns = ("event_id", "event_date", "retention_days")
             if contract.kind is not Kind.EVENT:
                 columns = ("entity_id",)
             table = read_columns(
-                self.runtime.home,
-                ledger=self.runtime.ledger,
-                engine=self.runtime.engine,
+                self.runtime.store.home,
+                ledger=self.runtime.store.ledger,
+                engine=self.runtime.store.engine,
                 source=source,
                 schema=view_schema(contract),
                 columns=columns,
@@ -246,8 +247,8 @@ class Year:
 
     def _read(self, parts: Sequence[Part]) -> None:
         for part in parts:
-            table = read_parts(self.runtime.home, engine=self.runtime.engine, parts=[part])
-            is_event = self.runtime.contracts[part.source].kind is Kind.EVENT
+            table = read_parts(self.runtime.store.home, engine=self.runtime.store.engine, parts=[part])
+            is_event = self.runtime.declarations.contracts[part.source].kind is Kind.EVENT
             fate = f"class {part.retention_days}" if is_event else "kept"
             if part.hold is not None:
                 fate = f"hold {self._label(part.hold)}"
@@ -259,7 +260,7 @@ class Year:
 
     def _label(self, name: str) -> str:
         """A hold as the oracle calls it: by its workspace, for each has one at most."""
-        for hold in facts_of(self.runtime, as_of=at_end_of(date(2100, 1, 1))).holds:
+        for hold in facts_of(*self.runtime, as_of=at_end_of(date(2100, 1, 1))).holds:
             self.hold_names[hold.name] = hold.workspace_id
         return self.hold_names[name]
 
@@ -297,7 +298,7 @@ class Year:
 
     def _entities(self, delivery: Delivery, contract: Contract) -> Iterator[tuple[datetime, bool, Row]]:
         """Version, whether it says that the row was deleted, and the row, as the raw file has them."""
-        keyring = self.runtime.keyring
+        keyring = self.runtime.store.keyring
         version = contract.stored_name(str(contract.version))
         time_column = contract.stored_name(contract.event_time) if contract.event_time else None
         for batch in read(delivery.path, contracts=[contract], received_at=at_end_of(delivery.day)):
@@ -369,7 +370,7 @@ def _moment(text: str) -> datetime:
 def _events_by_arrival(runtime: Runtime) -> dict[date, list[Row]]:
     """Rows of all event data sets by the day on which they came."""
     found: dict[date, list[Row]] = defaultdict(list)
-    for source, contract in runtime.contracts.items():
+    for source, contract in runtime.declarations.contracts.items():
         if contract.kind is not Kind.EVENT:
             continue
         stored = [name for name, _ in contract.plan.stored_columns()]
@@ -377,9 +378,9 @@ def _events_by_arrival(runtime: Runtime) -> dict[date, list[Row]]:
         columns = ["workspace_id", "event_id", "event_date", "received_at", time_column]
         has_contact = "contact_token" in stored
         table = read_columns(
-            runtime.home,
-            ledger=runtime.ledger,
-            engine=runtime.engine,
+            runtime.store.home,
+            ledger=runtime.store.ledger,
+            engine=runtime.store.engine,
             source=source,
             schema=view_schema(contract),
             columns=[*dict.fromkeys(columns), *(["contact_token"] if has_contact else [])],

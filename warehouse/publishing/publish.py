@@ -114,10 +114,8 @@ def is_as_left(home: Home, ledger: Ledger) -> bool:
 
 def _is_noted(ledger: Ledger, name: str, path: Path) -> bool:
     """Whether a database file is as it was when its state was noted, and no log of it waits to be read."""
-    noted = ledger.read("select value from meta where name = ?", name)
-    if not noted or not path.exists() or path.with_name(f"{path.name}.wal").exists():
-        return False
-    return str(noted[0]["value"]) == state_of(path)
+    is_settled = path.exists() and not path.with_name(f"{path.name}.wal").exists()
+    return is_settled and ledger.value(name) == state_of(path)
 
 
 def _begin(connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, path: Path) -> None:

@@ -17,7 +17,7 @@ from warehouse.publishing.revisions import SCHEMA as LINES
 from warehouse.store.connection import connect, identifier
 from warehouse.store.session import LOCK_TIMEOUT_S, attach_database
 
-# Sums of ended workspaces may be shown as a group of their own where so many stand behind them (DESIGN 6).
+# Sums of ended workspaces may be shown where so many stand behind them (docs/decisions/0049).
 MINIMUM_FORMER_WORKSPACES = 5
 FORMER = "former"
 # The flag of a sum of which a part is coded.

@@ -8,7 +8,7 @@ import json
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +19,10 @@ from warehouse.errors import RowsError, StoreError
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease, writer_lease
-from warehouse.ledger.ledger import Commit, Ledger, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
+from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention import journal as known
 from warehouse.retention.errors import PlanError
@@ -34,8 +37,6 @@ REWRITTEN = "rewritten"
 # Kind of the evidence entry that a commit writes.
 APPLIED = "retention applied"
 _SHORTEST_PREFIX = 8
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Applied:
 
 
 def commit_plan(
-    home: Home, planned: Planned, *, ledger: Ledger, engine: Engine, progress: Progress | None = None
+    home: Home, planned: Planned, *, ledger: Ledger, engine: Engine, progress: Progress = silent
 ) -> Applied:
     """Carry out the store's part of a plan: all of it, or nothing.
 
@@ -77,7 +78,7 @@ def commit_plan(
 
 
 def _write_anew(
-    home: Home, planned: Planned, *, batch_id: str, engine: Engine, progress: Progress | None
+    home: Home, planned: Planned, *, batch_id: str, engine: Engine, progress: Progress
 ) -> list[Part]:
     """Write what stays, moves or is held of files that lose only some of their rows."""
     mixed = [item for item in planned.plan.parts if not item.is_whole]
@@ -85,8 +86,7 @@ def _write_anew(
     fates = RowFates(engine, data=home.data)
     try:
         for done, item in enumerate(mixed):
-            if progress is not None:
-                progress("rewrite", done, len(mixed))
+            progress("rewrite", done, len(mixed))
             part, case = planned.parts[item.path], planned.cases[item.path]
             rows: Counter[str] = Counter()
             for outcome in item.outcomes:

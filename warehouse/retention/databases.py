@@ -72,8 +72,7 @@ def needs_rewrite(home: Home, ledger: Ledger) -> bool:
     """Whether the warehouse file changed since it was last rewritten; not where there is none."""
     if not home.warehouse_path.exists():
         return False
-    noted = ledger.read("select value from meta where name = ?", _STATE)
-    return not noted or str(noted[0]["value"]) != state_of(home.warehouse_path)
+    return ledger.value(_STATE) != state_of(home.warehouse_path)
 
 
 def remove_leftovers(home: Home) -> None:

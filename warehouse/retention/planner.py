@@ -6,14 +6,15 @@ only where a workspace's windows changed, its account ended, or a legal hold may
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.retention import records
 from warehouse.retention.decisions import (
     Known,
@@ -53,8 +54,6 @@ from warehouse.store.connection import Engine
 
 # Unbuilt slices and accounts about to end are told this long before.
 ALARM_DAYS = 7
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import duckdb
 from warehouse.errors import KeyringError, StoreError
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.retention.explain import Found
 from warehouse.retention.rules import DataSet, Layout
 from warehouse.store.connection import Engine, identifier

@@ -78,8 +78,7 @@ class Pending:
 
 def epoch(ledger: Ledger) -> int:
     """Counts changes of windows, endings and holds; a batch that began in another one is refused."""
-    rows = ledger.read("select value from meta where name = 'retention_epoch'")
-    return int(rows[0]["value"]) if rows else 0
+    return int(ledger.value("retention_epoch") or 0)
 
 
 def advance_epoch(connection: sqlite3.Connection) -> None:
@@ -92,14 +91,13 @@ def advance_epoch(connection: sqlite3.Connection) -> None:
 
 def facts_digest(ledger: Ledger) -> str:
     """Digest of the facts at the last apply; empty before the first."""
-    rows = ledger.read("select value from meta where name = 'retention_facts'")
-    return str(rows[0]["value"]) if rows else ""
+    return ledger.value("retention_facts") or ""
 
 
 def applied_as_of(ledger: Ledger) -> datetime | None:
     """The clock of the last apply."""
-    rows = ledger.read("select value from meta where name = 'retention_as_of'")
-    return datetime.fromisoformat(rows[0]["value"]) if rows else None
+    value = ledger.value("retention_as_of")
+    return datetime.fromisoformat(value) if value else None
 
 
 def note_applied(connection: sqlite3.Connection, *, digest: str, as_of: datetime) -> None:

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.errors import StoreError
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.retention.decisions import Verdict, Verdicts
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.plan import CLASS, GONE, HOLD, STAY, Outcome, Reason

@@ -17,7 +17,9 @@ from warehouse.errors import KeyringError, UndeletableError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, Purpose
 from warehouse.keys.locks import reader_lease, warehouse_lock, writing_batches
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
+from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention.files import Windows, due_files
 from warehouse.retention.finding import REPORT, Finding
@@ -35,8 +37,6 @@ LOCK_TIMEOUT_S = 600.0
 
 _REMOVE_KEYS = "Was an old copy of the key directory put back? Put the newest one in its place."
 _PART_NAME = re.compile(r"\.?part-([A-Za-z0-9]+)-")
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,13 @@ def verify(
     engine: Engine,
     keyring: KeyRing,
     scope: Scope,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Verified:
     """Recheck the chain and look at everything; changes nothing.
 
     Raises:
         LockedError: The warehouse file is being written all the time.
     """
-    tell = progress or (lambda _name, _done, _total: None)
     findings = list(_evidence_findings(home, ledger, keyring))
     law = _law(ledger, keyring, scope)
     with reader_lease(home.locks, ledger.generation()):
@@ -99,14 +98,14 @@ def verify(
         ]
         scan = RowScan(engine, data=home.data, law=law)
         try:
-            findings += _row_findings(scan, readable, scope, tell)
+            findings += _row_findings(scan, readable, scope, progress)
         finally:
             scan.close()
     keys = Keys(
         living=frozenset(key for w in scan.living if (key := scope.published_as(w)) is not None),
         coarse=scope.coarse_keys,
     )
-    tell("databases", 0, 1)
+    progress("databases", 0, 1)
     with warehouse_lock(home.locks, timeout_s=LOCK_TIMEOUT_S):
         findings += database_findings(home, ledger=ledger, keyring=keyring, keys=keys)
     findings += _operational_findings(home, keyring, scope)
@@ -115,7 +114,7 @@ def verify(
     findings += dagster_findings(home, days=scope.dagster_days, as_of=recorded)
     findings += word_findings(ledger, keyring, days=scope.word_days, as_of=scope.as_of.date())
     findings += _key_findings(ledger, keyring, scan, scope)
-    tell("databases", 1, 1)
+    progress("databases", 1, 1)
     return Verified(tuple(findings), scan.rows, len(live) + len(held), len(evidence.entries(ledger)))
 
 
@@ -211,12 +210,14 @@ def _is_due(part: Part, as_of: datetime) -> bool:
     return part.event_date + timedelta(days=part.retention_days) <= as_of.date()
 
 
-def _row_findings(scan: RowScan, parts: Sequence[Part], scope: Scope, tell: Progress) -> Iterator[Finding]:
+def _row_findings(
+    scan: RowScan, parts: Sequence[Part], scope: Scope, progress: Progress
+) -> Iterator[Finding]:
     by_source: dict[str, tuple[list[Part], list[Part]]] = defaultdict(lambda: ([], []))
     for part in parts:
         by_source[part.source][part.hold is not None].append(part)
     for done, (source, (live, held)) in enumerate(sorted(by_source.items())):
-        tell("rows", done, len(by_source))
+        progress("rows", done, len(by_source))
         data = scope.data_sets.get(source)
         if data is None:
             yield Finding(source, "data set that no contract covers", 1, REPORT)
@@ -226,7 +227,7 @@ def _row_findings(scan: RowScan, parts: Sequence[Part], scope: Scope, tell: Prog
             yield from scan.held(data, held)
         except (duckdb.Error, KeyringError) as error:
             yield unreadable(error, source)
-    tell("rows", len(by_source), len(by_source))
+    progress("rows", len(by_source), len(by_source))
 
 
 def _operational_findings(home: Home, keyring: KeyRing, scope: Scope) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.retention.finding import REPORT, Finding
 from warehouse.retention.rules import (
     DataSet,

@@ -10,7 +10,9 @@ import duckdb
 from warehouse.errors import ConflictError, StoreError
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease, writer_lease
-from warehouse.ledger.ledger import Commit, Ledger, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine
 from warehouse.store.parts import write_part
 from warehouse.store.views import raw_scan

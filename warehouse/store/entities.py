@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from warehouse.errors import ShrinkError, StoreError
 from warehouse.home import Home
-from warehouse.ledger.ledger import Count, Ledger, Merge, Part
+from warehouse.ledger.batches import Count, Merge
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, identifier, quoted
 from warehouse.store.parts import discard_uncommitted, write_part
 from warehouse.store.views import raw_scan

@@ -8,7 +8,8 @@ from warehouse.files import unlink_durably
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, KeyStore, Purpose
 from warehouse.keys.locks import keys_lock, leased_generations, writing_batches
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
 LONGEST_LEASE = timedelta(minutes=15)

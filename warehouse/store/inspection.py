@@ -7,7 +7,7 @@ import duckdb
 from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyStore
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import add_parquet_keys, connect
 from warehouse.store.views import group_by_layout, raw_scan
 

@@ -21,7 +21,9 @@ from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease, writer_lease
-from warehouse.ledger.ledger import Commit, Count, Ledger, Merge, Part, reconcile
+from warehouse.ledger.batches import Commit, Count, Merge, reconcile
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, quoted
 from warehouse.store.views import raw_scan
 

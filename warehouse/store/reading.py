@@ -8,7 +8,8 @@ import pyarrow as pa
 from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease
-from warehouse.ledger.ledger import Ledger, Part
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, identifier
 from warehouse.store.views import Schema, create_views, raw_scan, scan_sql
 

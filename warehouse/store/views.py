@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.ledger.ledger import Part
+from warehouse.ledger.parts import Part
 from warehouse.store.connection import identifier, quoted
 
 Schema = Sequence[tuple[str, str]]

@@ -1,6 +1,6 @@
 """A trial: the laboratory's attacks over several workspaces, put together."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,8 +13,7 @@ from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.disclosure.attacks.lab import STRANGER, TRACED, Inferred, infer
 from pipelines.disclosure.attacks.repetition import Repeated, repeat
 from warehouse.home import Home
-
-Progress = Callable[[str, int, int], None]
+from warehouse.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql, perturbation
 from pipelines.declarations.contract import load_contracts
-from pipelines.runtime import view_schema
+from pipelines.declarations.declarations import view_schema
 
 VIEWS = (
     "int_outbox_messages",

@@ -7,7 +7,8 @@ import pytest
 
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import writer_lease
-from warehouse.ledger.ledger import Commit, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.parts import Part
 from warehouse.store.housekeeping import destroy_orphan_keys
 
 NEEDED, ORPHAN = "log.2026-03.90", "log.2020-01.90"

@@ -14,7 +14,7 @@ CLOCK = datetime.fromisoformat("2026-05-29T00:00:00")
 def test_the_child_alone_learns_where_dagster_keeps_its_state(home):
     runtime = open_runtime(home)
 
-    child = child_environment(runtime, "2026-05-29T00:00:00")
+    child = child_environment(runtime.store, "2026-05-29T00:00:00")
 
     assert child["DAGSTER_HOME"] == str(home.dagster)
     assert child["WASMS_HOME"] == str(home.root)
@@ -25,9 +25,9 @@ def test_the_child_alone_learns_where_dagster_keeps_its_state(home):
 
 def test_no_key_is_in_the_childs_environment(home):
     runtime = open_runtime(home)
-    key = runtime.keyring.get(Purpose.DATABASE, "warehouse")
+    key = runtime.store.keyring.get(Purpose.DATABASE, "warehouse")
 
-    child = " ".join(child_environment(runtime, None).values())
+    child = " ".join(child_environment(runtime.store, None).values())
 
     assert key.hex() not in child
     assert base64.b64encode(key).decode() not in child
@@ -36,9 +36,9 @@ def test_no_key_is_in_the_childs_environment(home):
 
 def test_the_clock_of_a_demo_stands_still_and_that_of_a_warehouse_goes_on(home):
     runtime = open_runtime(home)
-    runtime.ledger.advance_clock(CLOCK)
-    going_on = clock_of_demo(runtime)
-    runtime.ledger.mark_demo()
+    runtime.store.ledger.advance_clock(CLOCK)
+    going_on = clock_of_demo(runtime.store)
+    runtime.store.ledger.mark_demo()
 
     assert going_on is None
-    assert clock_of_demo(runtime) == CLOCK.isoformat()
+    assert clock_of_demo(runtime.store) == CLOCK.isoformat()

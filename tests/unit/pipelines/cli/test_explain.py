@@ -42,10 +42,10 @@ def runtime(home) -> Runtime:
         )
     ]
     give(runtime, "app__messages", *messages, as_of=NOW)
-    apply_retention(runtime, as_of=NOW)
+    apply_retention(*runtime, as_of=NOW)
     hold = {"workspace_id": "ws_a", "hold_id": "h1", "phone": PHONE, "expires_at": datetime(2026, 6, 25)}
     give(runtime, "privacy__legal_holds", hold | {"updated_at": NOW}, as_of=after(1))
-    apply_retention(runtime, as_of=after(1))
+    apply_retention(*runtime, as_of=after(1))
     return runtime
 
 
@@ -60,7 +60,7 @@ def told(home: Path, *arguments: str, workspace: str = "ws_a") -> list[str]:
 
 
 def test_before_it_is_due_the_day_and_the_rule_are_named(runtime):
-    lines = told(runtime.home.root, "--as-of", "2026-06-05")
+    lines = told(runtime.store.home.root, "--as-of", "2026-06-05")
 
     assert lines[:3] == [
         "message_log, until 2026-06-21",
@@ -74,9 +74,9 @@ def test_before_it_is_due_the_day_and_the_rule_are_named(runtime):
 
 
 def test_after_it_was_due_what_a_hold_keeps_is_shown_with_the_evidence_of_the_rest(runtime):
-    apply_retention(runtime, as_of=after(22))
+    apply_retention(*runtime, as_of=after(22))
 
-    lines = told(runtime.home.root, "--as-of", "2026-06-23")
+    lines = told(runtime.store.home.root, "--as-of", "2026-06-23")
 
     assert lines[0] == "message_log, due since 2026-06-21"
     held, gone = lines[4:]
@@ -86,27 +86,27 @@ def test_after_it_was_due_what_a_hold_keeps_is_shown_with_the_evidence_of_the_re
 
 
 def test_a_neighbour_on_the_same_day_has_its_own_rule(runtime):
-    lines = told(runtime.home.root, "--as-of", "2026-06-05", workspace="ws_b")
+    lines = told(runtime.store.home.root, "--as-of", "2026-06-05", workspace="ws_b")
 
     assert lines[0] == "message_log, until 2026-08-20"
     assert lines[-1].startswith("app__messages: 1 row(s) in ")
 
 
 def test_what_was_known_on_an_earlier_day_is_told_apart_from_what_is_known_now(runtime):
-    before_the_hold = told(runtime.home.root, "--as-known-on", "2026-06-01")
-    with_the_hold = told(runtime.home.root, "--as-known-on", "2026-06-02")
+    before_the_hold = told(runtime.store.home.root, "--as-known-on", "2026-06-01")
+    with_the_hold = told(runtime.store.home.root, "--as-known-on", "2026-06-02")
 
     assert before_the_hold[0] == with_the_hold[0] == "message_log, until 2026-06-21"
     assert [line for line in before_the_hold if "Legal hold" in line] == []
     assert len([line for line in with_the_hold if "Legal hold" in line]) == 1
     with pytest.raises(NothingKnownError, match="it begins on 2026-06-01"):
-        told(runtime.home.root, "--as-known-on", "2026-05-31")
+        told(runtime.store.home.root, "--as-known-on", "2026-05-31")
 
 
 def test_an_ended_account_is_explained_by_its_evidence_alone(runtime):
     ended = {"workspace_id": "ws_b", "subscription_id": "s", "started_at": after(-99), "ended_at": after(2)}
     give(runtime, "app__subscriptions", ended | {"updated_at": after(2)}, as_of=after(3))
-    apply_retention(runtime, as_of=after(40))
+    apply_retention(*runtime, as_of=after(40))
     options = (
         "--workspace",
         "ws_b",
@@ -115,21 +115,21 @@ def test_an_ended_account_is_explained_by_its_evidence_alone(runtime):
         "--as-of",
         "2026-07-11",
         "--home",
-        str(runtime.home.root),
+        str(runtime.store.home.root),
     )
 
     text = CliRunner().invoke(app, ["explain", *options], catch_exceptions=False).output
 
-    assert not runtime.keyring.has(Purpose.PSEUDONYM, "ws_b")
+    assert not runtime.store.keyring.has(Purpose.PSEUDONYM, "ws_b")
     assert "The account was ended as of 2026-07-11: evidence entry" in text
     assert "Not end of the account: The account has ended" in text
     assert "The account has ended: its data goes on 2026-07-11." in text
 
 
 def test_counting_rows_is_noted_in_the_access_log(runtime):
-    told(runtime.home.root, "--as-of", "2026-06-05")
+    told(runtime.store.home.root, "--as-of", "2026-06-05")
 
-    (row,) = runtime.ledger.read("select what from access_log")
+    (row,) = runtime.store.ledger.read("select what from access_log")
     assert row["what"] == "retention explain"
 
 

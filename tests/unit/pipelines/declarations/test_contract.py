@@ -199,7 +199,8 @@ def test_a_contract_is_refused(changes: dict[str, Any], reason: str):
         ("", "file: Input should be a valid dictionary"),
         ("- a\n- b\n", "file: Input should be a valid dictionary"),
         ("source: [a\n", "not valid YAML (line 2)"),
-        ("columns:\n  a: 1\n  a: 2\n", "a key is given twice"),
+        ("columns:\n  a: 1\n  a: 2\n", "a key is given twice (line 3)"),
+        ("source: 2026-13-01\n", "not plain YAML"),
         ("source: !!python/name:os.system\n", "not valid YAML"),
     ],
 )

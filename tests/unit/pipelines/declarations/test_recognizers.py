@@ -27,13 +27,13 @@ def declare(home, text):
 
 
 def test_a_home_without_the_file_has_the_recognizers_of_the_package(home):
-    assert text_settings(home) == load_settings()
+    assert text_settings(home.recognizers_path) == load_settings()
 
 
 def test_a_site_adds_recognizers_and_takes_none_away(home):
     declare(home, SHELF)
 
-    settings = text_settings(home)
+    settings = text_settings(home.recognizers_path)
 
     assert [one.name for one in settings.site_recognizers] == ["shelf", "branch"]
     assert settings.model_copy(update={"site_recognizers": ()}) == load_settings()
@@ -73,14 +73,14 @@ def test_texts_are_read_with_the_recognizers_of_the_site(home):
         (SHELF.replace("name: shelf", "name: 2026-13-01"), "not plain YAML"),
         ("[" * 5_000, "not plain YAML"),
         ("", "file: Input should be"),
-        ("recognizers: []\nrecognizers: []", "a key is given twice"),
+        ("recognizers: []\nrecognizers: []", "a key is given twice (line 2)"),
     ],
 )
 def test_what_does_not_load_says_file_recognizer_and_reason(home, declared, problem):
     declare(home, declared)
 
     with pytest.raises(RecognizersError) as caught:
-        text_settings(home)
+        text_settings(home.recognizers_path)
 
     assert str(home.recognizers_path) in str(caught.value)
     assert problem in str(caught.value)
@@ -90,12 +90,12 @@ def test_what_does_not_load_says_file_recognizer_and_reason(home, declared, prob
 def test_bytes_that_are_no_text_and_a_directory_are_told_apart(home):
     home.recognizers_path.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(RecognizersError, match="not UTF-8"):
-        text_settings(home)
+        text_settings(home.recognizers_path)
 
     home.recognizers_path.unlink()
     home.recognizers_path.mkdir()
     with pytest.raises(RecognizersError, match="not readable"):
-        text_settings(home)
+        text_settings(home.recognizers_path)
 
 
 def test_nothing_is_ingested_without_the_recognizers_of_the_site_but_deletion_goes_on(home):
@@ -106,6 +106,6 @@ def test_nothing_is_ingested_without_the_recognizers_of_the_site_but_deletion_go
     with pytest.raises(RecognizersError, match="shelf"):
         give(runtime, "app__workspace_settings", row, as_of=NOW)
 
-    assert list(runtime.ledger.counts()) == []
+    assert list(runtime.store.ledger.counts()) == []
     assert [path for path in home.store.rglob("*") if path.is_file()] == []
-    assert runtime.enough.payers >= 2
+    assert runtime.declarations.enough.payers >= 2

@@ -74,19 +74,19 @@ def end(runtime: Runtime, *, age: int, workspace: str = "ws_a") -> None:
 
 def terminate(runtime: Runtime, workspace: str = "ws_a") -> None:
     """As after a termination: the ledger remembers, facts and keys are gone."""
-    who = records.subject(records.subject_key(runtime.keyring), workspace)
-    with runtime.ledger.transaction() as connection:
+    who = records.subject(records.subject_key(runtime.store.keyring), workspace)
+    with runtime.store.ledger.transaction() as connection:
         records.note_terminated(connection, [who], since=NOW.date())
         records.advance_epoch(connection)
-    runtime.keyring.destroy(Purpose.PSEUDONYM, workspace)
+    runtime.store.keyring.destroy(Purpose.PSEUDONYM, workspace)
 
 
 def has_key(runtime: Runtime, workspace: str = "ws_a") -> bool:
-    return runtime.keyring.has(Purpose.PSEUDONYM, workspace)
+    return runtime.store.keyring.has(Purpose.PSEUDONYM, workspace)
 
 
 def classes(runtime: Runtime, source: str) -> set[int | None]:
-    return {part.retention_days for part in runtime.ledger.live_parts(source)}
+    return {part.retention_days for part in runtime.store.ledger.live_parts(source)}
 
 
 # Windows ----------------------------------------------------------------------------------------
@@ -122,10 +122,10 @@ def test_rows_land_in_the_class_of_their_workspace_unless_they_were_ever_past_th
     ("horizon_of", "kept"), [("", {"ws_a"}), ("ws_a", {"ws_b"}), ("ws_c", {"ws_a", "ws_b"})]
 )
 def test_what_the_ledger_says_was_past_its_window_is_not_taken_in(runtime, horizon_of, kept):
-    key = records.subject_key(runtime.keyring)
+    key = records.subject_key(runtime.store.keyring)
     own = {("message_log", records.subject(key, "ws_a")): (NOW - timedelta(days=50)).date()}
     reached = {("message_log", horizon_of and records.subject(key, horizon_of)): date(2026, 6, 1)}
-    with runtime.ledger.transaction() as connection:
+    with runtime.store.ledger.transaction() as connection:
         records.raise_horizons(connection, own | reached)
 
     rows = [message(n, age=29 + n, workspace=w) for n, w in enumerate(("ws_a", "ws_b"))]
@@ -140,7 +140,7 @@ def test_a_financial_row_lies_in_its_month_and_goes_by_its_own_date(runtime):
     late = give(runtime, "app__invoices", invoice(age=2557), as_of=NOW)
 
     assert outcomes(late) == {"expired": 1}
-    parts = runtime.ledger.live_parts("app__invoices")
+    parts = runtime.store.ledger.live_parts("app__invoices")
     assert [(part.partition, part.retention_days) for part in parts] == [
         ("month=2019-07", None),
         ("month=2026-06", None),
@@ -187,7 +187,7 @@ def test_nothing_of_a_terminated_workspace_comes_back_nor_its_key(runtime, sourc
     result = give(runtime, source, row, as_of=NOW)
 
     assert outcomes(result) == {"terminated": 1}
-    assert runtime.ledger.live_parts(source) == []
+    assert runtime.store.ledger.live_parts(source) == []
     assert not has_key(runtime)
 
 
@@ -216,7 +216,7 @@ def test_financial_rows_outlive_the_account_without_its_key(runtime):
     paid = give(runtime, "app__invoices", invoice(age=40, updated=1), as_of=NOW)
 
     assert outcomes(paid) == {"kept": 1}
-    assert sum(part.rows for part in runtime.ledger.live_parts("app__invoices")) == 1
+    assert sum(part.rows for part in runtime.store.ledger.live_parts("app__invoices")) == 1
     assert not has_key(runtime)
 
 
@@ -234,14 +234,14 @@ def test_a_hold_can_be_extended_and_ended_after_the_account(runtime):
 
 def test_a_hold_on_a_person_can_be_extended_while_the_key_is_kept_for_it(runtime):
     give(runtime, "privacy__legal_holds", hold(phone=PHONE), as_of=NOW)
-    key = runtime.keyring.find(Purpose.PSEUDONYM, "ws_a")
+    key = runtime.store.keyring.find(Purpose.PSEUDONYM, "ws_a")
     end(runtime, age=400)
 
     longer = hold(phone=PHONE, expires_at=ago(-90), updated_at=ago(2))
     taken = give(runtime, "privacy__legal_holds", longer, as_of=NOW)
 
     assert outcomes(taken) == {"kept": 1}
-    assert runtime.keyring.find(Purpose.PSEUDONYM, "ws_a") == key
+    assert runtime.store.keyring.find(Purpose.PSEUDONYM, "ws_a") == key
 
 
 def test_a_full_export_from_which_an_ended_account_was_taken_deletes_nothing_of_it(runtime):
@@ -251,17 +251,17 @@ def test_a_full_export_from_which_an_ended_account_was_taken_deletes_nothing_of_
     ]
     give(runtime, "app__members", *members, as_of=NOW)
     end(runtime, age=20)
-    before = runtime.reader.read(
+    before = runtime.store.reader.read(
         "app__members",
-        schema=runtime.contracts["app__members"].plan.stored_columns(),
+        schema=runtime.declarations.contracts["app__members"].plan.stored_columns(),
         columns=("workspace_id", "role", "deleted_at"),
     )
 
     give(runtime, "app__members", *(row | {"updated_at": ago(1)} for row in members), as_of=NOW, full=True)
 
-    after = runtime.reader.read(
+    after = runtime.store.reader.read(
         "app__members",
-        schema=runtime.contracts["app__members"].plan.stored_columns(),
+        schema=runtime.declarations.contracts["app__members"].plan.stored_columns(),
         columns=("workspace_id", "role", "deleted_at"),
     )
     assert sorted(after.to_pylist(), key=str) == sorted(before.to_pylist(), key=str)
@@ -272,8 +272,8 @@ def test_a_full_export_from_which_an_ended_account_was_taken_deletes_nothing_of_
 
 
 def test_a_file_is_read_again_when_an_account_ends_meanwhile_and_its_new_key_goes(runtime):
-    def ends(_rows: int) -> None:
-        if records.epoch(runtime.ledger) == 0:
+    def ends(*_: object) -> None:
+        if records.epoch(runtime.store.ledger) == 0:
             terminate(runtime)
 
     rows = [message(1, age=0), message(2, age=0, workspace="ws_b")]
@@ -281,7 +281,7 @@ def test_a_file_is_read_again_when_an_account_ends_meanwhile_and_its_new_key_goe
 
     assert outcomes(result) == {"kept": 1, "terminated": 1}
     assert (has_key(runtime, "ws_a"), has_key(runtime, "ws_b")) == (False, True)
-    assert len(list(runtime.home.store.rglob("*.parquet"))) == 1
+    assert len(list(runtime.store.home.store.rglob("*.parquet"))) == 1
 
 
 def test_a_look_up_of_consents_makes_no_key(runtime):
@@ -291,19 +291,19 @@ def test_a_look_up_of_consents_makes_no_key(runtime):
         {"_workspace_id": ["ws_a", "ws_b"], "member_id": ["m1", "m1"], "occurred_at": [ago(1), ago(1)]}
     )
 
-    withdrawn = Reference(runtime, as_of=NOW).withdrawn(visits, member="member_id", at="occurred_at")
+    withdrawn = Reference(*runtime, as_of=NOW).withdrawn(visits, member="member_id", at="occurred_at")
 
     assert withdrawn.to_list() == [False, False]
     assert (has_key(runtime, "ws_a"), has_key(runtime, "ws_b")) == (False, True)
 
 
 def test_a_file_is_not_read_again_for_ever(runtime):
-    def always(_rows: int) -> None:
-        with runtime.ledger.transaction() as connection:
+    def always(*_: object) -> None:
+        with runtime.store.ledger.transaction() as connection:
             records.advance_epoch(connection)
 
     with pytest.raises(RulesChangedError, match="read the file again"):
         give(runtime, "app__messages", message(1, age=0), as_of=NOW, progress=always)
 
-    assert runtime.ledger.live_parts("app__messages") == []
-    assert not list(runtime.home.store.rglob("*.parquet"))
+    assert runtime.store.ledger.live_parts("app__messages") == []
+    assert not list(runtime.store.home.store.rglob("*.parquet"))

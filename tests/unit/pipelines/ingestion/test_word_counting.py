@@ -36,11 +36,11 @@ def runtime(home) -> Runtime:
 
 
 def counters(runtime: Runtime) -> list[tuple[str, bytes, bytes]]:
-    return [tuple(row) for row in runtime.ledger.read("select * from word_counts order by 1, 2, 3")]
+    return [tuple(row) for row in runtime.store.ledger.read("select * from word_counts order by 1, 2, 3")]
 
 
 def known_payers(runtime: Runtime) -> dict[str, str]:
-    return dict(payers(runtime).iter_rows())
+    return dict(payers(*runtime).iter_rows())
 
 
 def test_words_are_counted_with_their_batch(runtime):
@@ -67,15 +67,15 @@ def test_a_dry_run_counts_nothing_and_makes_no_key(runtime, tmp_path):
     rows = campaigns(dict.fromkeys(workspaces(2), (TEXT,)), at=JUNE)
 
     result = ingest_file(
-        runtime,
+        *runtime,
         write_csv(tmp_path, *rows),
-        contracts=contracts_of("app/campaigns", runtime.contracts),
+        contracts=contracts_of("app/campaigns", runtime.declarations.contracts),
         options=Options(as_of=JUNE, dry_run=True),
     )
 
     assert result.status == "dry run"
     assert counters(runtime) == []
-    assert not runtime.keyring.has(Purpose.WORDS, MONTH)
+    assert not runtime.store.keyring.has(Purpose.WORDS, MONTH)
 
 
 def test_a_batch_that_is_not_committed_counts_nothing(runtime, monkeypatch):
@@ -106,12 +106,12 @@ def test_events_are_counted_too(runtime, tmp_path):
     }
     path = tmp_path / "updates.jsonl"
     path.write_text(json.dumps({"received_at": f"{JUNE.isoformat()}Z", "body": body}) + "\n", "utf-8")
-    contract = runtime.contracts["whatsapp__template_updates"]
+    contract = runtime.declarations.contracts["whatsapp__template_updates"]
 
     ingest_file(
-        runtime,
+        *runtime,
         path,
-        contracts=contracts_of(contract.feed, runtime.contracts),
+        contracts=contracts_of(contract.feed, runtime.declarations.contracts),
         options=Options(as_of=JUNE, workspace="ws_0"),
     )
 
@@ -122,12 +122,12 @@ def test_what_is_nobodys_workspace_is_not_counted(runtime, tmp_path):
     pay_each(runtime, workspaces(1))
     path = tmp_path / "error.log"
     path.write_text(f"{JUNE.isoformat()}Z ERROR app: {TEXT}\n", "utf-8")
-    contract = runtime.contracts["web__error_logs"]
+    contract = runtime.declarations.contracts["web__error_logs"]
 
     ingest_file(
-        runtime,
+        *runtime,
         path,
-        contracts=contracts_of(contract.feed, runtime.contracts),
+        contracts=contracts_of(contract.feed, runtime.declarations.contracts),
         options=Options(as_of=JUNE),
     )
 
@@ -173,18 +173,18 @@ def test_the_nightly_deletion_forgets_counters_and_destroys_their_key(runtime):
     pay_each(runtime, workspaces(1))
     use(runtime, workspaces(1), TEXT, at=JUNE)
     end = datetime(2026, 12, 28)
-    listed = [item.path for item in plan_retention(runtime, as_of=end).plan.files]
+    listed = [item.path for item in plan_retention(*runtime, as_of=end).plan.files]
 
-    apply_retention(runtime, as_of=end)
+    apply_retention(*runtime, as_of=end)
 
     assert f"ledger/word_counts/{MONTH}" in listed
     assert counters(runtime) == []
-    assert not runtime.keyring.has(Purpose.WORDS, MONTH)
+    assert not runtime.store.keyring.has(Purpose.WORDS, MONTH)
 
 
 def test_verification_has_nothing_to_say_of_counters_within_their_window(runtime):
     pay_each(runtime, workspaces(1))
     use(runtime, workspaces(1), TEXT, at=JUNE)
-    apply_retention(runtime, as_of=SEPTEMBER)
+    apply_retention(*runtime, as_of=SEPTEMBER)
 
-    assert prove(runtime, as_of=SEPTEMBER).findings == ()
+    assert prove(*runtime, as_of=SEPTEMBER).findings == ()

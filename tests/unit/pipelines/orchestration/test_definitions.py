@@ -26,7 +26,8 @@ from pipelines.orchestration.schedules import next_slices
 from pipelines.sources.inbox import feeds
 from warehouse.errors import LockedError
 from warehouse.home import Home
-from warehouse.ledger.ledger import Commit, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.parts import Part
 from warehouse.retention import records
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -169,7 +170,7 @@ def test_slices_are_built_from_the_first_day_that_waits_and_not_beyond_a_month(h
     with_rows(warehouse, "2026-02-01")
     assert [str(day) for day in next_slices(warehouse)] == ["2026-02-01", "2026-03-03"]
 
-    warehouse.runtime.ledger.set_built_until(date(2026, 2, 1))
+    warehouse.runtime.store.ledger.set_built_until(date(2026, 2, 1))
     assert next_slices(warehouse) is None
 
     with_rows(warehouse, "2026-04-20")
@@ -182,7 +183,7 @@ def test_slices_are_built_from_the_first_day_that_waits_and_not_beyond_a_month(h
 def test_slices_are_built_between_gaps(home):
     warehouse = Warehouse(home=str(home.root), as_of="2026-05-01")
     with_rows(warehouse, "2026-02-01")
-    with warehouse.runtime.ledger.transaction() as connection:
+    with warehouse.runtime.store.ledger.transaction() as connection:
         records.note_gaps(connection, [date(2026, 2, 1), date(2026, 2, 9)], as_of=datetime(2026, 5, 1))
 
     assert [str(day) for day in next_slices(warehouse)] == ["2026-02-02", "2026-02-08"]
@@ -201,5 +202,5 @@ def with_rows(warehouse: Warehouse, day: str) -> None:
         event_date=date.fromisoformat(day),
         retention_days=90,
     )
-    ledger = warehouse.runtime.ledger
+    ledger = warehouse.runtime.store.ledger
     ledger.commit(Commit(batch_id=day, as_of=warehouse.now(), snapshot=ledger.generation(), added=[part]))

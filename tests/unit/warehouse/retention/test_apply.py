@@ -10,7 +10,7 @@ import pytest
 from warehouse.errors import ConflictError, KeyringError
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease
-from warehouse.ledger.ledger import Commit
+from warehouse.ledger.batches import Commit
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.errors import PlanError, UnknownDataSetError

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention.errors import EvidenceContentError
 from warehouse.retention.evidence import (
-    SCHEMA,
     accept_restored,
     append,
     check_chain,
@@ -28,7 +27,6 @@ AS_OF = datetime(2026, 6, 1, 2)
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     Ledger(tmp_path / "ledger.sqlite")
-    _edit(tmp_path / "ledger.sqlite", SCHEMA)
     return tmp_path / "ledger.sqlite"
 
 
@@ -109,7 +107,6 @@ def test_a_sound_entry_of_another_chain_does_not_fit(path, anchor, tmp_path):
     ledger = _note(path, 1, 2)
     other = tmp_path / "other.sqlite"
     Ledger(other)
-    _edit(other, SCHEMA)
     _note(other, 5, 6)
 
     _edit(

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Commit, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.parts import Part
 from warehouse.retention.explain import Found
 from warehouse.retention.presence import presence
 from warehouse.retention.rules import DataSet, Layout

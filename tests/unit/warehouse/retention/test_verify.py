@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.ledger import Commit, Part
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.parts import Part
 from warehouse.publishing.releases import release, rows_in, slices_in
 from warehouse.retention import evidence, records
 from warehouse.retention.databases import rewrite

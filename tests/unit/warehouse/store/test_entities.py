@@ -10,7 +10,8 @@ import pytest
 from warehouse.errors import ShrinkError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
-from warehouse.ledger.ledger import Commit, Ledger
+from warehouse.ledger.batches import Commit
+from warehouse.ledger.ledger import Ledger
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import DataSet, Hold, Layout
 from warehouse.store.connection import Engine

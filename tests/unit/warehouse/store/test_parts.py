@@ -13,7 +13,9 @@ from warehouse.errors import ConflictError, DuplicateBatchError, ReconciliationE
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
 from warehouse.keys.locks import reader_lease
-from warehouse.ledger.ledger import Commit, Count, Ledger, Part
+from warehouse.ledger.batches import Commit, Count
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
 from warehouse.store.compaction import compact_day
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import remove_orphans, sweep

@@ -1,0 +1,116 @@
+"""The file of the ledger: connections, transactions and single values.
+
+SQLite in WAL mode with full synchronisation, so that a commit is atomic across processes and survives a
+crash. It holds file names, counts and keyed hashes; never a row, never a value.
+"""
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from warehouse.ledger.schema import create_schema
+
+# How long a process waits for another one that is writing.
+_BUSY_S = 60
+# How often it waits so long for readers when the log must be emptied; at its own end at the latest it is.
+_CHECKPOINTS = 3
+
+
+class LedgerFile:
+    """Open the file. Threads may share the handle: each has its own connections. A fork may not use it.
+
+    While it is open, nothing else in the process may open the file: POSIX locks end with the first
+    descriptor that is closed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = path
+        self._held = threading.local()
+        self._process = os.getpid()
+        connection = self._connection("writer")
+        _use_write_ahead_log(connection)
+        create_schema(connection)
+
+    def _connection(self, use: str) -> sqlite3.Connection:
+        """The connection of this thread for one use, kept open: opening one costs more than most queries.
+
+        One of a file that another one has replaced is not used.
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("a forked process needs a ledger of its own")
+        held: dict[str, tuple[int, sqlite3.Connection]] = self._held.__dict__
+        if use in held and held[use][0] == self._file():
+            return held[use][1]
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma secure_delete = on")
+        connection.row_factory = sqlite3.Row
+        # Also at the end of the process, so that the last one to leave empties the write-ahead log.
+        weakref.finalize(self, connection.close)
+        held[use] = (self._file(), connection)
+        return connection
+
+    def _file(self) -> int:
+        return self._path.stat().st_ino if self._path.exists() else 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write something else in one transaction; on an exception nothing of it stays."""
+        connection = self._connection("writer")
+        connection.execute("begin immediate")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
+
+    def checkpoint(self) -> None:
+        """Empty the write-ahead log, which keeps copies of what was erased."""
+        for _ in range(_CHECKPOINTS):
+            done = self._connection("writer").execute("pragma wal_checkpoint(truncate)").fetchone()
+            if not done["busy"]:
+                return
+
+    def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        """Rows of a query that changes nothing; within a transaction, as they were before it."""
+        return self._connection("reader").execute(sql, parameters).fetchall()
+
+    def value(self, name: str) -> str | None:
+        """Return a single value by its name; None where it was never set."""
+        rows = self.read("select value from meta where name = ?", name)
+        return str(rows[0]["value"]) if rows else None
+
+    def set_value(self, name: str, value: str) -> None:
+        """Set a single value."""
+        with self.transaction() as connection:
+            connection.execute("replace into meta values (?, ?)", (name, value))
+
+
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    stop=stop_after_delay(_BUSY_S),
+    wait=wait_fixed(0.01),
+    reraise=True,
+)
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch a new ledger to it; another process may do so at the same moment.
+
+    SQLite does not wait for the other then, as it does for everything else, but fails at once.
+    """
+    connection.execute("pragma journal_mode = wal")
+
+
+def now() -> str:
+    """Return the machine's clock (naive UTC, ISO 8601)."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat()

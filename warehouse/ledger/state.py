@@ -1,0 +1,65 @@
+"""How far a warehouse has come: its clock, its generation, what is built, what failed."""
+
+import json
+from collections.abc import Collection
+from datetime import date, datetime
+
+from warehouse.errors import ClockError
+from warehouse.ledger.file import LedgerFile, now
+
+
+class State(LedgerFile):
+    """Read and set single values that describe the whole warehouse."""
+
+    def advance_clock(self, as_of: datetime) -> None:
+        """Move the warehouse's clock forward to ``as_of`` (naive UTC).
+
+        Raises:
+            ClockError: It has reached a later day already. Within one day any order will do.
+        """
+        with self.transaction() as connection:
+            row = connection.execute("select value from meta where name = 'as_of'").fetchone()
+            reached = datetime.fromisoformat(row["value"]) if row else None
+            if reached and as_of.date() < reached.date():
+                raise ClockError(as_of, reached)
+            if reached is None or as_of > reached:
+                connection.execute("replace into meta values ('as_of', ?)", (as_of.isoformat(),))
+
+    def clock(self) -> datetime | None:
+        """The latest ``as_of`` so far (naive UTC), or None in a new warehouse."""
+        value = self.value("as_of")
+        return datetime.fromisoformat(value) if value else None
+
+    def generation(self) -> int:
+        """Number of the last commit; 0 in a new warehouse."""
+        return int(self.value("generation") or 0)
+
+    def built_until(self) -> date | None:
+        """The newest event day whose slice is in the cubes."""
+        value = self.value("built_until")
+        return date.fromisoformat(value) if value else None
+
+    def set_built_until(self, day: date) -> None:
+        """Record that all slices up to ``day`` are in the cubes."""
+        self.set_value("built_until", day.isoformat())
+
+    def unsound_marts(self) -> frozenset[str]:
+        """Models and tests that failed in their last build; while there are any, nothing is published."""
+        return frozenset(json.loads(self.value("unsound_marts") or "[]"))
+
+    def set_unsound_marts(self, names: Collection[str]) -> None:
+        """Record which models and tests failed in their last build."""
+        self.set_value("unsound_marts", json.dumps(sorted(names)))
+
+    def mark_demo(self) -> None:
+        """Record that this warehouse holds generated data only."""
+        self.set_value("demo", "true")
+
+    def is_demo(self) -> bool:
+        """Whether this warehouse holds generated data only."""
+        return self.value("demo") is not None
+
+    def log_access(self, what: str) -> None:
+        """Record that somebody opened the restricted zone; what with, never what for."""
+        with self.transaction() as connection:
+            connection.execute("insert into access_log values (?, ?)", (now(), what))
