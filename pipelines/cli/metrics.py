@@ -40,6 +40,16 @@ FLAGS = {
 _WIDTH = 40
 
 
+class NotPublishedYetError(MetricError):
+    """A metric was declared after the last publication."""
+
+    def __init__(self, metric: Metric) -> None:
+        super().__init__(
+            f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next days, "
+            "`wasms release renew` for days that are published already; --restricted answers at once."
+        )
+
+
 class AnswerFormat(StrEnum):
     """How an answer is written."""
 
@@ -116,7 +126,7 @@ def query(
     if restricted:
         rows = _restricted(runtime_at(home), found, asked, wanted)
     else:
-        rows = _published(home_at(home), wanted)
+        rows = _published(home_at(home), found, wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 
@@ -128,10 +138,13 @@ def _metric(name: str) -> Metric:
     return metrics[name]
 
 
-def _published(home: Home, wanted: Query) -> "pa.Table":
+def _published(home: Home, metric: Metric, wanted: Query) -> "pa.Table":
     with duckdb.connect(published_path(home), read_only=True) as connection:
         connection.execute("set enable_external_access = false")
-        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        try:
+            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        except (duckdb.BinderException, duckdb.CatalogException):
+            raise NotPublishedYetError(metric) from None
 
 
 def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Query) -> "pa.Table":
