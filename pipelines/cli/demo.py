@@ -52,13 +52,15 @@ _MARKS = {None: "", ">=": "≥", "~": "≈"}
 
 
 def demo(
-    workspaces: int = typer.Option(WorldSpec.workspaces, help="Workspaces to generate."),
-    contacts: int = typer.Option(WorldSpec.contacts, help="Average contacts per workspace."),
-    days: int = typer.Option(WorldSpec.days, help="Days of campaigns."),
-    seed: int = typer.Option(WorldSpec.seed, help="Equal seeds give equal worlds."),
+    workspaces: int = typer.Option(WorldSpec.workspaces, help="How many workspaces (businesses) to invent."),
+    contacts: int = typer.Option(WorldSpec.contacts, help="Contacts per workspace, on average."),
+    days: int = typer.Option(WorldSpec.days, help="How many days of campaigns."),
+    seed: int = typer.Option(
+        WorldSpec.seed, help="Seed of the random numbers: the same seed gives the same files."
+    ),
     home: HomeOption = None,
 ) -> None:
-    """Generate a world of raw files, run it from inbox to published marts, print the campaign funnel."""
+    """Invent raw files, turn them into published numbers, print the largest campaigns."""
     runtime = runtime_at(home)
     if runtime.store.ledger.generation() and not runtime.store.ledger.is_demo():
         raise NotADemoError

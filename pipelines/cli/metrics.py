@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pipelines.runtime import Runtime
 
-app = typer.Typer(no_args_is_help=True, help="Numbers by their names: what they mean, and what they are.")
+app = typer.Typer(no_args_is_help=True, help="List, explain and query named numbers, e.g. delivery_rate.")
 
 FLAGS = {
     "<k": "fewer than 11 people, or none",
@@ -61,7 +61,7 @@ class AnswerFormat(StrEnum):
 
 @app.command("list")
 def list_() -> None:
-    """List all metrics with unit and formula."""
+    """List all numbers with unit, formula and meaning."""
     grid = _grid("metric", "unit", "formula", "meaning")
     for name, metric in load_metrics().items():
         grid.add_row(name, metric.unit, "" if metric.formula == name else metric.formula, metric.description)
@@ -70,7 +70,7 @@ def list_() -> None:
 
 @app.command()
 def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")]) -> None:
-    """Say what a metric means, by what it can be asked, and how coded numbers are treated."""
+    """Show what a number means, and by what it can be asked."""
     found = _metric(metric)
     OUT.print(f"[bold]{found.metric}[/bold] ({found.unit})\n{found.description}", highlight=False)
     OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
@@ -92,11 +92,13 @@ def query(
     metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")],
     by: Annotated[
         list[str] | None,
-        typer.Option(help="day, week, month, workspace, campaign …; may be given several times."),
+        typer.Option(help="Split by day, week, month, workspace, campaign … May be given several times."),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="column=value, a workspace or campaign by key or name; may be given often."),
+        typer.Option(
+            help="Keep only column=value; a workspace or campaign by key or name. May be given several times."
+        ),
     ] = None,
     from_: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.", show_default=False)
@@ -109,11 +111,14 @@ def query(
     ] = AnswerFormat.TABLE,
     restricted: Annotated[
         bool,
-        typer.Option("--restricted", help="Exact numbers within the window: needs the keys, and is logged."),
+        typer.Option(
+            "--restricted",
+            help="Compute exact numbers from pseudonymous rows. Needs the keys, and is logged.",
+        ),
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Answer one question; writes nothing."""
+    """Compute one number from the published tables, by time, workspace, campaign and more."""
     found = _metric(metric)
     asked = Question(
         by=tuple(by or ()),

@@ -11,10 +11,13 @@ from pipelines.declarations.policy import load_policy
 
 def sync_command(
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 and list the files that are out of step.")
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; list the files that are out of step, and exit 1 if there are any."
+        ),
     ] = False,
 ) -> None:
-    """Read contracts and policy; write the dbt sources, the data dictionary and the record of processing."""
+    """Write what is generated from the declarations: dbt models, data dictionary, record of processing."""
     files = generated_files(load_contracts(), load_policy())
     root = project_root()
     if not check:

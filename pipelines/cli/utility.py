@@ -15,10 +15,15 @@ _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and s
 
 
 def utility(
-    days: Annotated[int, typer.Option(help="Days to measure, up to the last that is built.", min=1)] = 40,
+    days: Annotated[
+        int, typer.Option(help="How many days to measure, up to the last that is built.", min=1)
+    ] = 40,
     home: HomeOption = None,
 ) -> None:
-    """Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise."""
+    """Measure what anonymity costs: compare published with true numbers, for three thresholds.
+
+    The thresholds are 5, 11 and 20, each with noise and without. Needs the keys, and is logged.
+    """
     runtime = runtime_at(home)
     published_path(runtime.store.home)
     last = runtime.store.ledger.built_until()

@@ -58,9 +58,13 @@ def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
     return texts
 
 
-def cube_sql(cube: Cube) -> str:
-    """Return the query of a cube, declared in the project or not."""
-    return f"{{{{ cube_query({_declaration(cube)}) }}}}\n"
+def cube_sql(cube: Cube, *, last: str | None = None) -> str:
+    """Return the query of a cube, declared in the project or not.
+
+    Args:
+        last: A query over its steps; None = what is published.
+    """
+    return f"{{{{ cube_query({_declaration(cube)}{f', {last!r}' if last else ''}) }}}}\n"
 
 
 def _model(cube: Cube) -> str:

@@ -12,7 +12,7 @@ from typing import cast
 
 import polars as pl
 import pyarrow as pa
-from tenacity import retry, retry_if_exception_type
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.tokens import PLATFORM
@@ -37,6 +37,8 @@ from warehouse.store.store import Store
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(hours=24)
+# A merge that meets as many conflicts is to replace a file that is gone, or meets a defect.
+MOST_MERGES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class Batch:
             entities.close(committed=committed)
         return counts
 
-    @retry(retry=retry_if_exception_type(ConflictError))
+    @retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(MOST_MERGES), reraise=True)
     def _commit_merged(
         self,
         entities: EntityWriter,

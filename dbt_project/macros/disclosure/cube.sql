@@ -35,12 +35,13 @@
             measures: [{name, sql, is_units, parent}], parents first.
             minimum_units: The threshold k.
             unit: contact, member or event.
+        last: A query over the steps; what is published if not given.
 
     Returns:
         A query: one row per slice, node and value of the dimension (`all` = the node's total), with each
         measure and its flag: null, `<k` (below k; zero looks the same) or `>n-k` (its complement is).
 -#}
-{% macro cube_query(declared) -%}
+{% macro cube_query(declared, last='select * from published') -%}
 {#-
     The steps know more: columns that name a node, and a cell of it; and whether a cell is exact or hidden by
     how workspaces share it. Days of contacts have noise however they do.
@@ -69,6 +70,8 @@ with perturbation as (
 {{ perturb_counts(cube) }}
 
 {{ publish_counts(cube) }}
+
+{{ last }}
 {%- endmacro %}
 
 

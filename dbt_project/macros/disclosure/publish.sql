@@ -1,10 +1,11 @@
 {#-
-    Make what becomes visible of the counts: the final query.
+    Make what becomes visible of the counts.
 
     A part is never larger than its whole, nor are people more than their messages, also after noise. What is
     below the threshold, or leaves less than that of its whole, is empty and has a flag instead.
 
-    Reads `perturbed` (see `perturb_counts`).
+    Reads `perturbed` (see `perturb_counts`). Makes:
+        published: One row per cell, with its columns as they are published.
 -#}
 {% macro publish_counts(cube) -%}
 {%- set k, measures, dimension = cube.minimum_units, cube.measures, cube.dimension -%}
@@ -56,19 +57,23 @@ coded as (
         {% endfor %}
     from bounded_{{ measures | length }}
 
-)
+),
 
-select
-    cast({{ cube.period }} as date) as {{ cube.period }},
-    {% for column in cube.nodes[1:] -%}
-    cast({{ column }} as varchar) as {{ column }},
-    {% endfor -%}
-    {% if dimension -%}
-    cast(cell as varchar) as {{ dimension.name }},
-    {% endif -%}
-    {% for measure in measures -%}
-    cast(case when {{ measure.name }}_flag is null then {{ measure.name }}_bounded end as bigint) as {{ measure.name }},
-    cast({{ measure.name }}_flag as varchar) as {{ measure.name }}_flag{{ ',' if not loop.last }}
-    {% endfor %}
-from coded
+published as (
+
+    select
+        cast({{ cube.period }} as date) as {{ cube.period }},
+        {% for column in cube.nodes[1:] -%}
+        cast({{ column }} as varchar) as {{ column }},
+        {% endfor -%}
+        {% if dimension -%}
+        cast(cell as varchar) as {{ dimension.name }},
+        {% endif -%}
+        {% for measure in measures -%}
+        cast(case when {{ measure.name }}_flag is null then {{ measure.name }}_bounded end as bigint) as {{ measure.name }},
+        cast({{ measure.name }}_flag as varchar) as {{ measure.name }}_flag{{ ',' if not loop.last }}
+        {% endfor %}
+    from coded
+
+)
 {%- endmacro %}
