@@ -157,7 +157,11 @@ def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Que
     warning = "Exact numbers of few people are personal data: keep no copy."
     with restricted_zone(runtime, what=what, warning=warning) as connection:
         ask_for(connection, asked.first, asked.last)
-        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        try:
+            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        except duckdb.BinderException as error:
+            # Its declaration names a column that the facts have not; the text names columns alone.
+            raise MetricError(f"{metric.metric}: {error}") from None
 
 
 def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
