@@ -36,6 +36,16 @@ app = typer.Typer(no_args_is_help=True, help="List, explain and query named numb
 _WIDTH = 40
 
 
+class NotPublishedYetError(MetricError):
+    """A metric was declared after the last publication."""
+
+    def __init__(self, metric: Metric) -> None:
+        super().__init__(
+            f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next "
+            "days, `wasms release renew` for days that are published already; --restricted answers at once."
+        )
+
+
 class AnswerFormat(StrEnum):
     """How an answer is written."""
 
@@ -128,7 +138,7 @@ def query(
     if restricted:
         rows = _restricted(runtime_at(home), found, asked, wanted)
     else:
-        rows = _published(home_at(home), wanted)
+        rows = _published(home_at(home), found, wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 
@@ -140,10 +150,13 @@ def _metric(name: str) -> Metric:
     return metrics[name]
 
 
-def _published(home: Home, wanted: Query) -> "pa.Table":
+def _published(home: Home, metric: Metric, wanted: Query) -> "pa.Table":
     with duckdb.connect(published_path(home), read_only=True) as connection:
         connection.execute("set enable_external_access = false")
-        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        try:
+            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        except (duckdb.BinderException, duckdb.CatalogException):
+            raise NotPublishedYetError(metric) from None
 
 
 def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Query) -> "pa.Table":
@@ -151,7 +164,11 @@ def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Que
     warning = "Exact numbers of few people are personal data: keep no copy."
     with restricted_zone(runtime, what=what, warning=warning) as connection:
         ask_for(connection, asked.first, asked.last)
-        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        try:
+            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        except duckdb.BinderException as error:
+            # Its declaration names a column that the facts have not; the text names columns alone.
+            raise MetricError(f"{metric.metric}: {error}") from None
 
 
 def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:

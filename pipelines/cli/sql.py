@@ -12,7 +12,6 @@ from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
 from pipelines.metrics.asked_days import ask_for_days_of
-from warehouse.store.connection import quoted
 
 PROMPT = "wasms> "
 ROWS_SHOWN = 200
@@ -114,7 +113,7 @@ def _write(
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
         "select table_name from information_schema.tables "
-        f"where table_schema in ({quoted('main')}, {quoted('cubes')}, {quoted('restricted')}) order by 1"
+        "where table_schema in ('main', 'cubes', 'restricted', 'store') order by 1"
     ).fetchall()
     return [name for (name,) in rows]
 
