@@ -208,7 +208,7 @@ def test_a_parquet_row_larger_than_a_record_may_be_is_set_aside(parse_file):
 
 def test_a_file_of_another_kind_is_refused(parse_file):
     with pytest.raises(UnsupportedFileError, match="app/contacts"):
-        parse_file("app/contacts", "c.xlsx", b"")
+        parse_file("app/contacts", "c.pdf", b"")
 
 
 def test_money_is_decimal_whatever_type_it_comes_in(parse_file):
