@@ -57,9 +57,9 @@ class Dialect:
 class Quoting:
     """Where the rows of a CSV file end, and which cells a row has.
 
-    By RFC 4180 a quoted cell may hold line ends, and a quote within it is doubled. Files also come with quotes
-    in cells that are not quoted (`12" pizza`), and with quotes that are not doubled (`"12" pizza"`). Those are
-    understood within one line only: a quote that nothing closes must not swallow the rows below it.
+    By RFC 4180 a quoted cell may hold line ends, and a quote within it is doubled. Files also come with
+    quotes in cells that are not quoted (`12" pizza`), and with quotes that are not doubled (`"12" pizza"`).
+    Those are understood within one line only: a quote that nothing closes must not swallow the rows below it.
     """
 
     def __init__(self, separator: str, columns: int) -> None:
@@ -293,7 +293,7 @@ def _cells(reading: re.Pattern[str], line: str) -> list[str]:
 
 
 def _utf8_lines(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The stream in UTF-8, each line end as `\\n`. What is not valid text stays so, to be rejected by row."""
+    """The stream in UTF-8, with one kind of line end. Invalid text stays invalid: its row is rejected."""
     first = next(stream, b"")
     encoding, errors = _encoding(first)
     decoder = codecs.getincrementaldecoder(encoding)(errors)
@@ -320,7 +320,7 @@ def _encoding(head: bytes) -> tuple[str, str]:
 def _head(stream: Iterator[bytes]) -> bytes:
     """The beginning of a stream: at least the header, and a line above it."""
     head = b""
-    while head.strip().count(b"\n") < 2 and (block := next(stream, b"")):  # noqa: PLR2004
+    while head.strip().count(b"\n") < 2 and len(head) < MAX_RECORD_BYTES and (block := next(stream, b"")):
         head += block
     return head
 

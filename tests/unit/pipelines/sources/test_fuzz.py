@@ -84,8 +84,7 @@ SEEDS: dict[tuple[str, str], list[bytes]] = {
         json.dumps({**ENVELOPE, "body": "MessageSid=SM-2&MessageStatus=sent&To=a+b%26c"}).encode(),
     ],
     ("twilio_export", "t.jsonl"): [
-        b'{"sid":"SM-1","direction":"inbound","from":"+4915550001",'
-        b'"date_sent":"Mon, 02 Mar 2026 10:00:00 +0000"}'
+        b'{"sid":"SM-1","direction":"inbound","from":"+49155","date_sent":"Mon, 02 Mar 2026 10:00:00 +0000"}'
     ],
     ("smpp", "s.jsonl"): [
         b"id:a sub:001 dlvrd:001 submit date:2603010905 done date:2603010905 stat:DELIVRD err:000 text:x"
