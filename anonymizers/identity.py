@@ -1,30 +1,45 @@
 """One spelling per identity, so that the same person gets the same token wherever they stand."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 import polars as pl
 
+from anonymizers.email import normalise_emails
 from anonymizers.phone import normalise_phones
 from anonymizers.treatments import IdentityKind
 from anonymizers.unicode import plain
 
+# What stands in many rows and identifies nobody: a number without digits (`n/a`), one of which a spreadsheet
+# kept six digits (`4.91511E+12`), an address without @. A regular expression as RE2 and Rust know them.
+NO_IDENTITY: Mapping[IdentityKind, str] = MappingProxyType(
+    {
+        IdentityKind.PHONE: r"^(?:\P{Nd}*|\s*[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+\s*)$",
+        IdentityKind.EMAIL: "^[^@\uff20\ufe6b]*$",
+    }
+)
 
-def normalise(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
+
+def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | None = None) -> pl.Series:
     """Spell identities of one kind alike.
 
     Args:
         values: Identifiers as strings, as they came.
         kind: What they identify.
+        regions: Of phone numbers: the country in which each may be written as it is dialled there.
 
     Returns:
-        The same n values in the same order. Null where there is none: an empty identifier is not an
-        identity, and a token for it would make one person of all who have none.
+        The same n values in the same order. Null where there is none: an empty identifier, or one by
+        `NO_IDENTITY`, is no identity, and a token for it would make one person of all who have none.
     """
+    if kind in NO_IDENTITY:
+        values = pl.select(pl.when(~values.str.contains(NO_IDENTITY[kind])).then(values)).to_series()
     match kind:
         case IdentityKind.PHONE:
-            spelt = normalise_phones(values)
+            spelt = normalise_phones(values, regions)
         case IdentityKind.EMAIL:
-            spelt = _casefold(plain(values))
+            spelt = normalise_emails(values)
         case IdentityKind.PAYER:
             spelt = _casefold(plain(values)).str.replace_all(r"\s+", " ")
         case IdentityKind.MESSAGE:

@@ -56,6 +56,7 @@ class ColumnPlan:
         features: What is measured of a text.
         allow: Keys of a JSON object that may stay.
         template: Whose sharing gives masked parts of a scrubbed text back; None = nobody's.
+        by_region: Whether a phone number may be written as it is dialled in the workspace's country.
     """
 
     raw: str
@@ -67,6 +68,7 @@ class ColumnPlan:
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
     template: SharedBy | None = None
+    by_region: bool = False
 
     def outputs(self) -> tuple[tuple[str, str], ...]:
         """Name and DuckDB type of every stored column, in order."""
@@ -121,6 +123,11 @@ class Plan:
             for column in self.columns
             if column.treatment is Treatment.PSEUDONYMIZE and column.scope is KeyScope.WORKSPACE
         )
+
+    @property
+    def needs_regions(self) -> bool:
+        """Whether it takes the countries of the workspaces to read the phone numbers."""
+        return any(column.by_region for column in self.columns)
 
     def stored_columns(self) -> tuple[tuple[str, str], ...]:
         """Name and DuckDB type of every column of the anonymized table, in order."""

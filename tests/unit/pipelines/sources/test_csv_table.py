@@ -13,7 +13,7 @@ from pipelines.sources import read, streams
 from pipelines.sources.errors import MissingColumnsError, UnreadableFileError
 from tests.unit.pipelines.sources.conftest import RECEIVED_AT, Result
 
-NAMES = ["workspace_id", "contact_id", "phone", "last_name", "updated_at"]
+NAMES = ["workspace_id", "contact_id", "first_name", "last_name", "updated_at"]
 AT = "2026-03-01T10:00:00Z"
 
 
@@ -146,9 +146,9 @@ def test_rows_of_nothing_but_separators_and_columns_without_name_and_value_are_n
     ],
 )
 def test_what_spreadsheets_put_around_a_text_does_not_belong_to_it(parse_file, cell, value):
-    result = parse_file("app/contacts", "c.csv", lines(f"w-1,c-1,{cell},,{AT}").encode())
+    result = parse_file("app/contacts", "c.csv", lines(f"w-1,c-1,,{cell},{AT}").encode())
 
-    assert result.column("app__contacts", "phone") == [value]
+    assert result.column("app__contacts", "last_name") == [value]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_table_that_a_program_wrote_is_read_as_it_was(
     quoting = csv.QUOTE_ALL if end == "\r" else quoting
     writer = csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=end)
     writer.writerow(NAMES)
-    writer.writerows(["w-1", f"c-{i}", phone, name, AT] for i, (phone, name) in enumerate(rows))
+    writer.writerows(["w-1", f"c-{i}", first, last, AT] for i, (first, last) in enumerate(rows))
     path = tmp_path / "c.csv"
     path.write_bytes(text.getvalue().encode(encoding))
 
@@ -243,5 +243,5 @@ def test_a_table_that_a_program_wrote_is_read_as_it_was(
         result = Result(list(read(path, contracts=contracts, received_at=RECEIVED_AT)))
 
     assert result.rejected == []
-    assert [(r["phone"] or "", r["last_name"] or "") for r in result.rows("app__contacts")] == rows
+    assert [(r["first_name"] or "", r["last_name"] or "") for r in result.rows("app__contacts")] == rows
     assert {r["updated_at"] for r in result.rows("app__contacts")} <= {datetime(2026, 3, 1, 10)}
