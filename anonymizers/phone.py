@@ -25,8 +25,8 @@ _SHARED_CODES = frozenset(str(code) for code, regions in _REGIONS.items() if len
 _LENGTHS_OF_CODE = tuple(
     f"{code}/{len(f'+{code}') + length}"
     for code, regions in _REGIONS.items()
-    if regions[0] != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
-    for length in phonenumbers.PhoneMetadata.metadata_for_region(regions[0]).general_desc.possible_length
+    if (metadata := phonenumbers.PhoneMetadata.metadata_for_region(regions[0])) and metadata.general_desc
+    for length in metadata.general_desc.possible_length
 )
 # In North America the area code decides (1 and three digits); elsewhere eight digits are enough and to spare.
 _COUNTRY_PREFIX_DIGITS = 8

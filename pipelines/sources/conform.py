@@ -162,8 +162,8 @@ def _limits(text: str, column: Column) -> str:
         limits.append(f"{text} in ({', '.join(map(quoted, column.values))})")
     if column.pattern:
         limits.append(f"regexp_full_match({text}, {quoted(column.pattern)})")
-    if column.identity in NO_IDENTITY:
-        limits.append(f"not regexp_matches({text}, {quoted(NO_IDENTITY[column.identity])})")
+    if column.identity and (no_identity := NO_IDENTITY.get(column.identity)):
+        limits.append(f"not regexp_matches({text}, {quoted(no_identity)})")
     return " and ".join(limits)
 
 

@@ -36,7 +36,7 @@ _DOTS_OF_THOUSANDS = r"^\s*[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+\s*$"
 # for them keeps a text from becoming a formula by an apostrophe, `'+49151`.
 _TEXT_FORMULA = r'^="([^"]*)"$'
 _APOSTROPHE = r"^'([=+\-@](?s:.*))$"
-_MARKS = ('="', "'=", "'+", "'-", "'@")
+_MARKS = ['="', "'=", "'+", "'-", "'@"]
 
 
 @dataclass(frozen=True, slots=True)

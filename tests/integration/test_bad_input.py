@@ -202,6 +202,8 @@ def test_one_unreadable_table_neither_stops_nor_spoils_the_run_of_the_others(hom
     assert reasons(home) == {"malformed_row": 1}
     assert sorted(path.name for path in settings.iterdir()) == ["b.csv", "c.xlsx"]
     assert CANARY not in result.output + str(result.exception)
+    for path in settings.iterdir():
+        path.unlink()
     assert find_leaks(home, [CANARY]) == []
 
 
@@ -215,12 +217,9 @@ def test_contacts_of_a_spreadsheet_are_the_contacts_of_the_messages(home, ingest
     )
 
     runtime = open_runtime(home)
-    read = read_columns(
-        home,
-        ledger=runtime.ledger,
-        engine=runtime.engine,
-        source="app__contacts",
-        schema=runtime.schemas["app__contacts"],
+    read = runtime.store.reader.read(
+        "app__contacts",
+        schema=runtime.declarations.schemas["app__contacts"],
         columns=["contact_token", "contact_country"],
     ).to_pylist()
 
