@@ -15,19 +15,7 @@ _SHORTEST, _LONGEST = 7, 15
 
 _REGIONS = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 _CODE = r"^\+(" + "|".join(map(str, sorted(_REGIONS))) + ")[0-9]*$"
-_COUNTRY_OF_CODE = {
-    str(code): regions[0]
-    for code, regions in _REGIONS.items()
-    if len(regions) == 1 and regions[0] != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
-}
 _SHARED_CODES = frozenset(str(code) for code, regions in _REGIONS.items() if len(regions) > 1)
-# Of the whole number, its plus included.
-_LENGTHS_OF_CODE = tuple(
-    f"{code}/{len(f'+{code}') + length}"
-    for code, regions in _REGIONS.items()
-    if (metadata := phonenumbers.PhoneMetadata.metadata_for_region(regions[0])) and metadata.general_desc
-    for length in metadata.general_desc.possible_length
-)
 # In North America the area code decides (1 and three digits); elsewhere eight digits are enough and to spare.
 _COUNTRY_PREFIX_DIGITS = 8
 # What stands for the rest of a number; some plans leave numbers that end in 0000 out.
@@ -46,9 +34,8 @@ _FLOAT = re.compile(r"(\+?[0-9]{7,15})[.,]0{1,2}\Z")
 _LETTER_AFTER_DIGIT = re.compile(r"[0-9].*[^\W\d_]", re.DOTALL)
 
 # The spellings that nearly every value has; whatever else there is takes the scalar path.
-_PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*$"
+_PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*[0-9]$"
 _INTERNATIONAL = r"^[ \t]*(?:whatsapp:)?(?:\+|00)"
-_LIKE_A_FLOAT = r"[0-9]{7}\.0{1,2}[ \t]*$"
 
 # A number written with its trunk zero (+44 0…, but +39 0… and +225 0… are right), and an Argentinian
 # mobile with 15 after its area code: libphonenumber's metadata knows which is which.
@@ -122,6 +109,7 @@ CHANGES = (
         "Plan Fundamental de Numeración Nacional, Resolución SC 46/97; faq.whatsapp.com/1294841057948784",
     ),
 )
+_CHANGED = "|".join(change.before for change in CHANGES)
 _REPLACEMENTS = tuple((re.compile(c.before), re.sub(r"\$\{(\d)\}", r"\\g<\1>", c.now)) for c in CHANGES)
 
 
@@ -159,14 +147,18 @@ def normalise_phone(text: str, region: str | None = None) -> str:
 
 def normalise_phones(texts: pl.Series, regions: pl.Series | None = None) -> pl.Series:
     """`normalise_phone` for a column: plain spellings in one vectorised pass, the rest once per value."""
-    raw = pl.col("raw")
+    raw, digits = pl.col("raw"), pl.col("digits")
     region = pl.lit(None, pl.String) if regions is None else regions
+    is_plain = raw.str.contains(_PLAIN) & ~(raw.str.ends_with(".0") | raw.str.ends_with(".00"))
+    is_anywhere = (
+        pl.lit(value=True) if regions is None else region.is_null() | raw.str.contains(_INTERNATIONAL)
+    )
     frame = (
         texts.rename("raw")
         .to_frame()
         .with_columns(
             region.alias("region"),
-            pl.when(raw.str.contains(_PLAIN) & ~raw.str.contains(_LIKE_A_FLOAT))
+            pl.when(is_plain & is_anywhere)
             .then(
                 raw.str.replace_all("(0)", "", literal=True)
                 .str.replace_all(r"[^0-9]", "")
@@ -175,15 +167,15 @@ def normalise_phones(texts: pl.Series, regions: pl.Series | None = None) -> pl.S
             .alias("digits"),
         )
     )
-    digits = pl.col("digits")
-    easy = (
-        digits.str.len_bytes().is_between(_SHORTEST, _LONGEST)
-        & ~digits.str.contains(_NEEDS_METADATA)
-        & (pl.col("region").is_null() | raw.str.contains(_INTERNATIONAL))
-    )
-    for change in CHANGES:
-        digits = digits.str.replace(change.before, change.now)
-    frame = frame.with_columns(pl.when(easy).then("+" + digits).alias("number"))
+    is_easy = digits.str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~digits.str.contains(_NEEDS_METADATA)
+    easy = frame.select(pl.when(is_easy).then(digits)).to_series()
+    changed = easy.str.contains(_CHANGED).arg_true()
+    if len(changed):
+        present = easy.gather(changed)
+        for change in CHANGES:
+            present = present.str.replace(change.before, change.now)
+        easy = easy.scatter(changed, present)
+    frame = frame.with_columns(("+" + easy).alias("number"))
     odd = frame.filter(pl.col("number").is_null() & raw.is_not_null()).select("raw", "region").unique()
     if odd.height:
         spelt = pl.Series("odd", [normalise_phone(v, r) for v, r in odd.iter_rows()], dtype=pl.String)
@@ -200,36 +192,38 @@ def normalise_phones(texts: pl.Series, regions: pl.Series | None = None) -> pl.S
 def countries(numbers: pl.Series) -> pl.Series:
     """ISO 3166-1 alpha-2 of normalised numbers, in the same order; null where the plan does not say.
 
-    Null too where a country has no numbers of that length: those are national numbers of another.
-    Where countries share a code (+1, +7, +44 …), looked up once per leading digits and length.
+    Null too where a country has no numbers of that length: those are national numbers of another. Looked up
+    once per code and length; where countries share a code (+1, +7, +44 …), per leading digits.
     """
     number = pl.col("number")
     frame = numbers.to_frame("number").with_columns(number.str.extract(_CODE).alias("code"))
-    is_of_a_length = pl.concat_str("code", pl.lit("/"), number.str.len_bytes()).is_in(_LENGTHS_OF_CODE)
-    frame = frame.with_columns(pl.when(is_of_a_length).then("code").alias("code"))
     frame = frame.with_columns(
-        pl.col("code")
-        .replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String)
-        .alias("country"),
         pl.when(pl.col("code").is_in(list(_SHARED_CODES)))
         .then(number.str.slice(1, pl.when(pl.col("code") == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)))
+        .otherwise("code")
         .alias("prefix"),
         number.str.len_bytes().alias("length"),
     )
-    shared = frame.select("code", "prefix", "length").drop_nulls().unique()
-    if shared.height:
-        found = [_shared_country(code, prefix, n - 1) for code, prefix, n in shared.iter_rows()]
-        frame = frame.join(
-            shared.with_columns(pl.Series("found", found, dtype=pl.String)),
-            on=["code", "prefix", "length"],
-            how="left",
-            maintain_order="left",
-        ).with_columns(pl.coalesce("country", "found").alias("country"))
+    kinds = frame.select("code", "prefix", "length").drop_nulls().unique()
+    found = [_country(code, prefix, length - 1) for code, prefix, length in kinds.iter_rows()]
+    frame = frame.join(
+        kinds.with_columns(pl.Series("country", found, dtype=pl.String)),
+        on=["code", "prefix", "length"],
+        how="left",
+        maintain_order="left",
+    )
     return frame["country"].rename(numbers.name)
 
 
-def _shared_country(code: str, prefix: str, digits: int) -> str | None:
+def _country(code: str, prefix: str, digits: int) -> str | None:
     """Country of any number of that length with these leading digits."""
+    first = _REGIONS[int(code)][0]
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(first)
+    numbers = metadata.general_desc if metadata else None
+    if numbers is None or digits - len(code) not in numbers.possible_length:
+        return None
+    if code not in _SHARED_CODES:
+        return str(first)
     for filler in _FILLERS:
         national = (prefix + filler)[:digits].removeprefix(code)
         number = phonenumbers.PhoneNumber(
