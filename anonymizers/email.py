@@ -1,4 +1,4 @@
-"""E-mail addresses: one spelling per mailbox."""
+"""Spell e-mail addresses of one mailbox alike."""
 
 import re
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from urllib.parse import unquote
 import idna
 import polars as pl
 
+from anonymizers.columns import filled
 from anonymizers.unicode import plain
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Which addresses of a provider are one mailbox.
+    """Say which addresses of a provider are one mailbox.
 
     RFC 5321 (section 2.3.11) leaves the part before the @ to the host that receives: tags and dots are
     taken away only where the provider says that they do not count. Of all other domains they stay.
@@ -59,7 +60,7 @@ _NAMED = re.compile(r".*<([^<>]*@[^<>]*)>", re.DOTALL)
 
 
 def normalise_email(text: str) -> str:
-    """The one spelling of an address; a text that is none comes back trimmed, in lower case.
+    """Return the one spelling of an address; a text that is none comes back trimmed, in lower case.
 
     Args:
         text: In Unicode's compatible form: `ada@example.org`, a link (`mailto:…?subject=…`), or with a name
@@ -87,21 +88,13 @@ def normalise_email(text: str) -> str:
 
 
 def normalise_emails(texts: pl.Series) -> pl.Series:
-    """`normalise_email` for a column: plain addresses in one vectorised pass, the rest once per value."""
-    frame = plain(texts).rename("raw").to_frame()
+    """Return `normalise_email` of each of the n texts in plain Unicode, in order; null stays null."""
+    clean = plain(texts)
     raw = pl.col("raw")
     domain = raw.str.extract(r"@([^@]+)$").str.to_lowercase()
     easy = raw.str.contains(_PLAIN) & ~domain.is_in(list(_BY_DOMAIN)) & ~raw.str.contains(r"^(?i)mailto:")
-    frame = frame.with_columns(pl.when(easy).then(raw.str.to_lowercase()).alias("address"))
-    odd = frame.filter(pl.col("address").is_null() & raw.is_not_null())["raw"].unique()
-    if odd.len():
-        spelt = pl.DataFrame(
-            {"raw": odd, "odd": pl.Series([normalise_email(text) for text in odd], dtype=pl.String)}
-        )
-        frame = frame.join(spelt, on="raw", how="left", maintain_order="left").with_columns(
-            pl.coalesce("address", "odd").alias("address")
-        )
-    return frame["address"].rename(texts.name)
+    known = clean.to_frame("raw").select(pl.when(easy).then(raw.str.to_lowercase())).to_series()
+    return filled(known, clean, normalise_email).rename(texts.name)
 
 
 def _ascii_domain(domain: str) -> str:

@@ -1,4 +1,4 @@
-"""One spelling per identity, so that the same person gets the same token wherever they stand."""
+"""Spell identifiers of one person alike, so that they get the same token in every table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,16 +22,16 @@ NO_IDENTITY: Mapping[IdentityKind, str] = MappingProxyType(
 
 
 def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | None = None) -> pl.Series:
-    """Spell identities of one kind alike.
+    """Spell identifiers of one kind alike.
 
     Args:
-        values: Identifiers as strings, as they came.
+        values: n identifiers as they were received.
         kind: What they identify.
         regions: Of phone numbers: the country in which each may be written as it is dialled there.
 
     Returns:
-        The same n values in the same order. Null where there is none: an empty identifier, or one by
-        `NO_IDENTITY`, is no identity, and a token for it would make one person of all who have none.
+        n values in the same order; null for null, for an empty identifier and for one by `NO_IDENTITY`,
+        because a token for it would make one person of all who have none.
     """
     if kind in NO_IDENTITY:
         values = pl.select(pl.when(~values.str.contains(NO_IDENTITY[kind])).then(values)).to_series()
@@ -61,7 +61,7 @@ def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | Non
 
 
 def _casefold(texts: pl.Series) -> pl.Series:
-    """Python's full case folding; where all is ASCII that is lower case."""
+    """Fold case in full, as Python does; for ASCII that is lower case."""
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return texts.str.to_lowercase()
     return pl.Series(texts.name, [t if t is None else t.casefold() for t in texts], dtype=pl.String)

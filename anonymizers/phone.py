@@ -1,4 +1,4 @@
-"""Phone numbers: one spelling per subscriber, whatever plan or spreadsheet wrote it, and its country."""
+"""Spell phone numbers of one subscriber alike, and tell the country of a number."""
 
 import re
 import unicodedata
@@ -8,6 +8,7 @@ from datetime import date
 import phonenumbers
 import polars as pl
 
+from anonymizers.columns import filled, mapped
 from anonymizers.unicode import without_format_characters
 
 # E.164 (ITU-T) allows 15 digits; below 7 it is a short code or an extension.
@@ -16,9 +17,9 @@ _SHORTEST, _LONGEST = 7, 15
 _REGIONS = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 _CODE = r"^\+(" + "|".join(map(str, sorted(_REGIONS))) + ")[0-9]*$"
 _SHARED_CODES = frozenset(str(code) for code, regions in _REGIONS.items() if len(regions) > 1)
-# In North America the area code decides (1 and three digits); elsewhere eight digits are enough and to spare.
+# In North America the area code decides (1 and three digits); elsewhere eight digits are enough.
 _COUNTRY_PREFIX_DIGITS = 8
-# What stands for the rest of a number; some plans leave numbers that end in 0000 out.
+# What completes a number; some numbering plans have no numbers that end in 0000.
 _FILLERS = ("2345678901", "0000000000")
 
 _ADDRESS = re.compile(
@@ -33,7 +34,7 @@ _FLOAT = re.compile(r"(\+?[0-9]{7,15})[.,]0{1,2}\Z")
 # A letter among the digits is a slip of the pen or a word; keypads, which libphonenumber thinks of, are gone.
 _LETTER_AFTER_DIGIT = re.compile(r"[0-9].*[^\W\d_]", re.DOTALL)
 
-# The spellings that nearly every value has; whatever else there is takes the scalar path.
+# The spellings that nearly every value has; all others are read one by one.
 _PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*[0-9]$"
 _INTERNATIONAL = r"^[ \t]*(?:whatsapp:)?(?:\+|00)"
 
@@ -114,9 +115,9 @@ _REPLACEMENTS = tuple((re.compile(c.before), re.sub(r"\$\{(\d)\}", r"\\g<\1>", c
 
 
 def normalise_phone(text: str, region: str | None = None) -> str:
-    """The one spelling of a number, `+` and digits; a text that is no number comes back only trimmed.
+    """Return the one spelling of a phone number: `+` and digits; a text that is no number is only trimmed.
 
-    The definition that `normalise_phones` must agree with.
+    `normalise_phones` must return the same.
 
     Args:
         text: A number with or without +, 00 or separators, a WhatsApp id, a provider's address
@@ -126,9 +127,9 @@ def normalise_phone(text: str, region: str | None = None) -> str:
             alpha-2).
 
     Returns:
-        E.164, by the present numbering plan and with the country's doubles made one; digits alone where the
-        number is national or short; otherwise the trimmed text, so that an odd value still gets a token of
-        its own.
+        E.164 (ITU-T) by the present numbering plan, one spelling where a country has two for one subscriber;
+        digits alone where the number is national or short; otherwise the trimmed text, so that an odd value
+        still gets its own token.
     """
     trimmed = without_format_characters(unicodedata.normalize("NFKC", text)).strip()
     address = re.sub(r"^\(0\)", "0", _ADDRESS.sub("", trimmed).strip()).replace("(0)", "")
@@ -146,86 +147,64 @@ def normalise_phone(text: str, region: str | None = None) -> str:
 
 
 def normalise_phones(texts: pl.Series, regions: pl.Series | None = None) -> pl.Series:
-    """`normalise_phone` for a column: plain spellings in one vectorised pass, the rest once per value."""
+    """Return `normalise_phone` of each of the n texts, in order; null stays null.
+
+    Args:
+        texts: The n texts.
+        regions: The n countries to read them by, or null.
+    """
     raw, digits = pl.col("raw"), pl.col("digits")
-    region = pl.lit(None, pl.String) if regions is None else regions
     is_plain = raw.str.contains(_PLAIN) & ~(raw.str.ends_with(".0") | raw.str.ends_with(".00"))
-    is_anywhere = (
-        pl.lit(value=True) if regions is None else region.is_null() | raw.str.contains(_INTERNATIONAL)
-    )
-    frame = (
-        texts.rename("raw")
-        .to_frame()
-        .with_columns(
-            region.alias("region"),
-            pl.when(is_plain & is_anywhere)
-            .then(
-                raw.str.replace_all("(0)", "", literal=True)
-                .str.replace_all(r"[^0-9]", "")
-                .str.strip_prefix("00")
-            )
-            .alias("digits"),
-        )
-    )
+    if regions is not None:
+        is_plain &= regions.is_null() | raw.str.contains(_INTERNATIONAL)
+    kept = raw.str.replace_all("(0)", "", literal=True).str.replace_all(r"[^0-9]", "").str.strip_prefix("00")
+    frame = texts.to_frame("raw").select(digits=pl.when(is_plain).then(kept))
     is_easy = digits.str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~digits.str.contains(_NEEDS_METADATA)
     easy = frame.select(pl.when(is_easy).then(digits)).to_series()
-    changed = easy.str.contains(_CHANGED).arg_true()
-    if len(changed):
+    if len(changed := easy.str.contains(_CHANGED).arg_true()):
         present = easy.gather(changed)
         for change in CHANGES:
             present = present.str.replace(change.before, change.now)
         easy = easy.scatter(changed, present)
-    frame = frame.with_columns(("+" + easy).alias("number"))
-    odd = frame.filter(pl.col("number").is_null() & raw.is_not_null()).select("raw", "region").unique()
-    if odd.height:
-        spelt = pl.Series("odd", [normalise_phone(v, r) for v, r in odd.iter_rows()], dtype=pl.String)
-        frame = frame.join(
-            odd.with_columns(spelt),
-            on=["raw", "region"],
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        ).with_columns(pl.coalesce("number", "odd").alias("number"))
-    return frame["number"].rename(texts.name)
+    number = frame.select("+" + easy).to_series()
+    if regions is None:
+        return filled(number, texts, normalise_phone).rename(texts.name)
+    keys = texts.to_frame("raw").select(pl.concat_str(regions.fill_null(""), raw, separator=" ")).to_series()
+    return filled(number, keys, _spelt_in).rename(texts.name)
+
+
+def _spelt_in(key: str) -> str:
+    """Return `normalise_phone` of a key that gives region and text."""
+    region, _, text = key.partition(" ")
+    return normalise_phone(text, region)
 
 
 def countries(numbers: pl.Series) -> pl.Series:
-    """ISO 3166-1 alpha-2 of normalised numbers, in the same order; null where the plan does not say.
+    """Return the country (ISO 3166-1 alpha-2) of each of n normalised numbers, in order; null if unknown.
 
-    Null too where a country has no numbers of that length: those are national numbers of another. Looked up
-    once per code and length; where countries share a code (+1, +7, +44 …), per leading digits.
+    Null too where a country has no numbers of that length: those are national numbers of another. It is looked
+    up once per code and length and, where countries share a code (+1, +7, +44 …), leading digits.
     """
-    number = pl.col("number")
-    frame = numbers.to_frame("number").with_columns(number.str.extract(_CODE).alias("code"))
-    frame = frame.with_columns(
-        pl.when(pl.col("code").is_in(list(_SHARED_CODES)))
-        .then(number.str.slice(1, pl.when(pl.col("code") == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)))
-        .otherwise("code")
-        .alias("prefix"),
-        number.str.len_bytes().alias("length"),
-    )
-    kinds = frame.select("code", "prefix", "length").drop_nulls().unique()
-    found = [_country(code, prefix, length - 1) for code, prefix, length in kinds.iter_rows()]
-    frame = frame.join(
-        kinds.with_columns(pl.Series("country", found, dtype=pl.String)),
-        on=["code", "prefix", "length"],
-        how="left",
-        maintain_order="left",
-    )
-    return frame["country"].rename(numbers.name)
+    code, number = pl.col("code"), pl.col("number")
+    frame = numbers.to_frame("number").with_columns(code=number.str.extract(_CODE))
+    digits = pl.when(code == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)
+    prefix = pl.when(code.is_in(list(_SHARED_CODES))).then(number.str.slice(1, digits)).otherwise(code)
+    keys = frame.select(pl.concat_str(code, prefix, number.str.len_bytes(), separator=" ")).to_series()
+    return mapped(keys, lambda some: map(_country, some)).rename(numbers.name)
 
 
-def _country(code: str, prefix: str, digits: int) -> str | None:
-    """Country of any number of that length with these leading digits."""
+def _country(key: str) -> str | None:
+    """Return the country of numbers, of which a key gives code, leading digits and length with the plus."""
+    code, prefix, length = key.split(" ")
     first = _REGIONS[int(code)][0]
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(first)
     numbers = metadata.general_desc if metadata else None
-    if numbers is None or digits - len(code) not in numbers.possible_length:
+    if numbers is None or int(length) - 1 - len(code) not in numbers.possible_length:
         return None
     if code not in _SHARED_CODES:
         return str(first)
     for filler in _FILLERS:
-        national = (prefix + filler)[:digits].removeprefix(code)
+        national = (prefix + filler)[: int(length) - 1].removeprefix(code)
         number = phonenumbers.PhoneNumber(
             country_code=int(code),
             national_number=int(national or "0"),
@@ -237,14 +216,14 @@ def _country(code: str, prefix: str, digits: int) -> str | None:
 
 
 def _present(digits: str) -> str:
-    """The number by the present numbering plan."""
+    """Return the number by the present numbering plan."""
     for before, now in _REPLACEMENTS:
         digits = before.sub(now, digits)
     return digits
 
 
 def _dialled_in(region: str, compact: str, *, in_brackets: bool) -> str | None:
-    """Digits of a number that is written as it is dialled in a country; None if it is not.
+    """Return the digits of a number that is written as it is dialled in a country; None if it is not.
 
     Digits without a trunk zero may be both, a national and an international number. They are national where
     the number begins with an area code in brackets, and where ten of them are dialled in North America;
@@ -268,7 +247,7 @@ def _is_valid(digits: str) -> bool:
 
 
 def _by_metadata(text: str, region: str | None = None) -> str:
-    """Digits of the number by libphonenumber; nothing if it finds none.
+    """Return the digits of the number by libphonenumber; nothing if it finds none.
 
     Args:
         region: Where it is dialled; None for an international number, of which the plus may be missing.
