@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import ERR, OUT
+from pipelines.cli.report import ERR, OUT, write_csv
 from pipelines.declarations.cube import Period
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
@@ -174,9 +174,7 @@ def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Que
 def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
     match format_:
         case AnswerFormat.CSV:
-            from pyarrow import csv
-
-            csv.write_csv(rows, sys.stdout.buffer)
+            write_csv(rows, sys.stdout.buffer)
         case AnswerFormat.JSON:
             sys.stdout.write(json.dumps(rows.to_pylist(), default=str, indent=1) + "\n")
         case AnswerFormat.TABLE | AnswerFormat.CHART:
