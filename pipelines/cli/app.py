@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "utility": (
         "pipelines.cli.utility:utility",
-        "Measure what anonymity costs: compare published with true numbers, for three thresholds.",
+        "Measure what anonymity costs: compare published with true numbers, for several thresholds.",
     ),
     "dev": (
         "pipelines.cli.dev:dev",

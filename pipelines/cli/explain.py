@@ -12,7 +12,7 @@ from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table
 from pipelines.declarations.contract import PLATFORM_WORKSPACE, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations
-from pipelines.retention.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, facts_of
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.explain import Explanation, Found, reasons

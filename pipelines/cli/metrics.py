@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
 from pipelines.declarations.cube import Period
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import Metric, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
@@ -31,12 +33,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="List, explain and query named numbers, e.g. delivery_rate.")
 
-FLAGS = {
-    "<k": "fewer than 11 people, or none",
-    ">n-k": "all of the whole, or all but what fewer than 11 people have of it",
-    ">=": "a lower bound: parts read `<k`, and count as none",
-    "~": "an estimate: parts are coded",
-}
 _WIDTH = 40
 
 
@@ -47,6 +43,17 @@ class AnswerFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     CHART = "chart"
+
+
+def flags() -> Mapping[str, str]:
+    """What the codes beside numbers mean."""
+    k = load_disclosure().minimum_contacts
+    return {
+        "<k": f"fewer than {k} people, or none",
+        ">n-k": f"all of the whole, or all but what fewer than {k} people have of it",
+        ">=": "a lower bound: parts read `<k`, and count as none",
+        "~": "an estimate: parts are coded",
+    }
 
 
 @app.command("list")
@@ -72,7 +79,7 @@ def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metr
         grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
     OUT.print(grid)
     OUT.print("Flags beside its numbers:", highlight=False)
-    for flag, meaning in FLAGS.items():
+    for flag, meaning in flags().items():
         OUT.print(f"  {flag:5} {meaning}", markup=False, highlight=False)
     OUT.print("Without --restricted, counts carry noise of at most 6 people: see docs/analysts.md.")
 
@@ -158,7 +165,7 @@ def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
         case AnswerFormat.TABLE | AnswerFormat.CHART:
             OUT.print(_drawn(metric, rows, with_bars=format_ is AnswerFormat.CHART))
             for flag in sorted({row.get("flag") for row in rows.to_pylist()} - {None}):
-                OUT.print(f"{flag}: {FLAGS[flag]}", markup=False, highlight=False)
+                OUT.print(f"{flag}: {flags()[flag]}", markup=False, highlight=False)
 
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:

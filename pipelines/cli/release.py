@@ -41,8 +41,8 @@ def renew(
 ) -> None:
     """Build published days again, because they are wrong.
 
-    Rows that would change by fewer than 11 stay as they are. Old and new slices are attacked together. It is
-    not possible once rows of these days were deleted. A slice has three versions at most.
+    Rows that would change by less than the threshold stay as they are. Old and new slices are attacked
+    together. It is not possible once rows of these days were deleted. A slice has three versions at most.
     """
     if not why.strip():
         raise typer.BadParameter("say why", param_hint="--why")
@@ -57,7 +57,8 @@ def renew(
         return
     with stages() as stage:
         done = renew_release(*runtime, first=first, last=last, why=why.strip(), progress=stage)
+    k = runtime.declarations.policy.disclosure.minimum_contacts
     OUT.print(
         f"{done.changed} of {done.slices} slices changed. {done.rows_kept:,} rows stayed as they were, "
-        f"because less than 11 in them changed. {done.published}"
+        f"because less than {k} in them changed. {done.published}"
     )

@@ -10,7 +10,7 @@ from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
-from pipelines.retention.inputs import facts_of
+from pipelines.windows.inputs import facts_of
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
 from warehouse.retention.plan import CLASS, GONE, HOLD, Ending, Plan, write_manifest

@@ -18,8 +18,8 @@ def sync_command(
     ] = False,
 ) -> None:
     """Write what is generated from the declarations: dbt models, data dictionary, record of processing."""
-    files = generated_files(load_contracts(), load_policy())
     root = project_root()
+    files = generated_files(load_contracts(), load_policy())
     if not check:
         for path in write(root, files):
             typer.echo(f"wrote {path}")

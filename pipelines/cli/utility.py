@@ -8,7 +8,7 @@ import typer
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, bare_table
-from pipelines.declarations.cube import MINIMUM_UNITS, load_cubes
+from pipelines.declarations.cube import load_cubes
 from pipelines.disclosure.utility import HEADINGS, Utility, told, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
@@ -20,9 +20,9 @@ def utility(
     ] = 40,
     home: HomeOption = None,
 ) -> None:
-    """Measure what anonymity costs: compare published with true numbers, for three thresholds.
+    """Measure what anonymity costs: compare published with true numbers, for several thresholds.
 
-    The thresholds are 5, 11 and 20, each with noise and without. Needs the keys, and is logged.
+    Each threshold with noise and without. Needs the keys, and is logged.
     """
     runtime = runtime_at(home)
     published_path(runtime.store.home)
@@ -32,9 +32,8 @@ def utility(
         return
     with restricted_zone(runtime, what="utility", warning=_WARNING) as connection:
         found = utility_of(connection, load_cubes(), first=last - timedelta(days=days - 1), last=last)
-    _print(
-        found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {MINIMUM_UNITS} with noise"
-    )
+    k = runtime.declarations.policy.disclosure.minimum_contacts
+    _print(found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {k} with noise")
 
 
 def _print(found: Utility, *, title: str) -> None:

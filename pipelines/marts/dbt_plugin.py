@@ -9,14 +9,12 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 from duckdb import DuckDBPyConnection
 
-from pipelines.declarations.contract import load_contracts
-from pipelines.declarations.declarations import view_schema
 from pipelines.disclosure.surrogates import register_record_key, register_surrogate
+from pipelines.runtime import Runtime, runtime_of
 from pipelines.settings import home_from_environment
+from pipelines.windows.completeness import store_tables
 from warehouse.errors import StoreError
 from warehouse.home import Home
-from warehouse.keys.keyring import KeyRing
-from warehouse.ledger.ledger import Ledger
 from warehouse.store.session import attach
 
 # With fewer rows a day more threads cost a quarter more CPU and gain no time.
@@ -40,21 +38,28 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Add keys, create the store's views, attach the warehouse file, define the functions."""
-        if _rows_of_busiest_day(self._home) < _ROWS_FOR_MORE_THREADS:
+        runtime = runtime_of(self._home)
+        if _rows_of_busiest_day(runtime) < _ROWS_FOR_MORE_THREADS:
             conn.execute("set threads = 1")
-        keyring = KeyRing(self._home.keys)
-        schemas = {name: view_schema(contract) for name, contract in load_contracts().items()}
+        tables = store_tables(*runtime)
+        runtime.store.engine.release()
         try:
-            attach(conn, home=self._home, keyring=keyring, schemas=schemas)
+            attach(
+                conn,
+                home=self._home,
+                keyring=runtime.store.keyring,
+                schemas=runtime.declarations.schemas,
+                tables=tables,
+            )
         except duckdb.Error as error:
             raise StoreError("store", f"it could not be opened for dbt ({type(error).__name__})") from None
-        register_surrogate(conn, keyring)
-        register_record_key(conn, keyring)
+        register_surrogate(conn, runtime.store.keyring)
+        register_record_key(conn, runtime.store.keyring)
 
 
-def _rows_of_busiest_day(home: Home) -> int:
-    ledger = Ledger(home.ledger_path)
-    return max((rows for source in load_contracts() for _, rows in ledger.live_days(source)), default=0)
+def _rows_of_busiest_day(runtime: Runtime) -> int:
+    days = (runtime.store.ledger.live_days(source) for source in runtime.declarations.contracts)
+    return max((rows for found in days for _, rows in found), default=0)
 
 
 def _home() -> Home:

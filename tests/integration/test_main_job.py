@@ -17,6 +17,7 @@ from pipelines.ingestion.batch import Options
 from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate
+from pipelines.windows.completeness import store_tables
 from tests.support.homes import copied
 from tests.support.kills import command, processes
 from tests.support.leaks import find_leaks
@@ -78,7 +79,8 @@ def traced(home: Home, table: str, where: str, **more: int) -> Traced:
     runtime = open_runtime(home)
     with duckdb.connect(home.published_path, read_only=True) as published:
         cube, row = published_row(published, load_cubes(), table, where)
-    with open_session(home, schemas=runtime.declarations.schemas, read_only=True) as connection:
+    schemas, tables = runtime.declarations.schemas, store_tables(*runtime)
+    with open_session(home, schemas=schemas, tables=tables, read_only=True) as connection:
         return trace(connection, cube, row, keyring=runtime.store.keyring, **more)
 
 
@@ -206,7 +208,7 @@ def started_run(home: Home, *, as_of: datetime | None) -> ForkServerProcess:
 
 def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other):
     home, _ = finished
-    as_of = open_runtime(home).ledger.clock()
+    as_of = open_runtime(home).store.ledger.clock()
 
     runs = [started_run(other, as_of=as_of) for _ in range(2)]
 
@@ -218,7 +220,7 @@ def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other)
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, other, stress):
     home, _ = finished
-    as_of = open_runtime(home).ledger.clock()
+    as_of = open_runtime(home).store.ledger.clock()
     chance = random.Random(5)
 
     for _ in range(30 if stress else 4):
@@ -226,11 +228,13 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, 
         process.join(chance.uniform(0.5, 3))
         process.kill()
         process.join()
-    run(open_runtime(other), options=Options(as_of=as_of))
+    run(*open_runtime(other), options=Options(as_of=as_of))
 
     assert published(other) == published(home)
-    kept = {(c.source, c.rows) for c in open_runtime(other).ledger.counts() if c.outcome == "kept"}
-    assert kept == {(c.source, c.rows) for c in open_runtime(home).ledger.counts() if c.outcome == "kept"}
+    kept = {(c.source, c.rows) for c in open_runtime(other).store.ledger.counts() if c.outcome == "kept"}
+    assert kept == {
+        (c.source, c.rows) for c in open_runtime(home).store.ledger.counts() if c.outcome == "kept"
+    }
     assert not [p for p in other.data.rglob("*") if p.is_file() and p.suffix in (".tmp", ".lease")]
 
 

@@ -23,12 +23,12 @@ by_workspace as (
 
 ),
 
--- Where fewer than five workspaces take part, or one has more than half, a figure of all is one of few.
+-- Where too few workspaces take part, or one has more than half, a figure of all is one of few.
 dominance as (
 
     select
         {{ cells }},
-        count(*) < 5 or max(units) * 2 > sum(units) as is_dominated
+        count(*) < {{ var('minimum_workspaces') }} or max(units) * 2 > sum(units) as is_dominated
     from by_workspace
     group by {{ cells }}
 

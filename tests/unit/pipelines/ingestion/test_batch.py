@@ -8,8 +8,8 @@ import pytest
 from pipelines.ingestion.batch import Batch, Options
 from pipelines.ingestion.ingest import ingest_quarantined
 from pipelines.ingestion.lookups import Reference
-from pipelines.retention.inputs import QUARANTINE
 from pipelines.runtime import Runtime, open_runtime
+from pipelines.windows.inputs import QUARANTINE
 from tests.support.feeding import Row, give, outcomes
 from warehouse.errors import ConflictError, RulesChangedError
 from warehouse.keys.keyring import Purpose
