@@ -244,6 +244,9 @@ class Column(_Strict):
 class Contract(_Strict):
     """What one data set is, where it lands, and what becomes of each column.
 
+    ``where`` is a path that only its records have; ``unless`` names a key of a form that shows a record to be
+    of another contract although it has that.
+
     ``id_scope`` says whose key hashes the primary key: the platform's, where rows outlive the workspace.
     ``outlives_deletion`` names columns that stay in the marker of a deleted row.
     """
@@ -255,6 +258,7 @@ class Contract(_Strict):
     landing: str = Field(pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)?/[^/]+$")
     records: str | None = None
     where: str | None = None
+    unless: str | None = None
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)
     id_scope: KeyScope = KeyScope.WORKSPACE
@@ -349,6 +353,11 @@ class Contract(_Strict):
     def feed(self) -> str:
         """Directory it lands in below the inbox; contracts that land together share one batch."""
         return self.landing.rpartition("/")[0]
+
+    @property
+    def asks_the_channel(self) -> bool:
+        """Whether the channel's declarations say how values are to be read."""
+        return any(column.zone == CHANNEL_ZONE for column in self.columns.values())
 
     def stored_name(self, raw: str) -> str:
         """Name under which a declared column, or `received_at`, is stored."""
