@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import gc_paused
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.variables import ROWS_AT_ONCE
 from pipelines.declarations.calendar import month_end
@@ -44,6 +44,9 @@ OVER_CUBES = "fqn:wasms.published fqn:wasms.marts,resource_type:test fqn:wasms.c
 _OF_DAYS = "fqn:wasms.slices fqn:wasms.cubes fqn:wasms.published test_type:singular"
 # Where the warehouse file says of which project its views are.
 _PROJECT = "reference.project"
+
+# Folders that dbt writes into its project when somebody calls it by hand.
+_LEFT_BY_DBT = ("logs", "target")
 
 # Stands among the unsound marts while a build runs; there still, if it was killed.
 _INTERRUPTED = "(interrupted build)"
@@ -310,7 +313,8 @@ def _project_digest() -> str:
     for package in ("dbt-core", "dbt-duckdb", "duckdb"):
         digest.update(f"{package} {version(package)}\n".encode())
     for path in sorted(DBT_PROJECT.rglob("*.*")):
-        if path.suffix in (".sql", ".yml", ".csv"):
+        folder = path.relative_to(DBT_PROJECT).parts[0]
+        if folder not in _LEFT_BY_DBT and path.suffix in (".sql", ".yml", ".csv"):
             content = path.read_bytes()
             digest.update(f"{path.relative_to(DBT_PROJECT)} {len(content)}\n".encode() + content)
     return digest.hexdigest()
@@ -347,7 +351,7 @@ def _build_chunk(
 def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
     # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
     # code at once for conversions that few of them ever need.
-    with uncollected():
+    with gc_paused():
         from mashumaro.config import BaseConfig
 
         BaseConfig.lazy_compilation = True

@@ -12,7 +12,7 @@ from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.disclosure.attacks.revisions import may_change
+from pipelines.disclosure.attacks.revisions import may_change, row_that_stays
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, frozen_slices
 from pipelines.marts.release import release_and_publish
@@ -108,7 +108,14 @@ def renew_release(
         for name, cube in cubes.items():
             periods = [period for each, period in slices if each == name]
             if periods:
-                kept += take_back(connection, name, periods, keys=cube.keys, changed=may_change(cube))
+                kept += take_back(
+                    connection,
+                    name,
+                    periods,
+                    keys=cube.keys,
+                    changed=may_change(cube),
+                    row=row_that_stays(cube),
+                )
         changed = changed_after_release(store.ledger, connection, slices)
     result = release_and_publish(store, renewed=changed, why=why)
     return Renewal(len(slices), len(changed), kept, result.published)

@@ -21,6 +21,11 @@ REVISION = "revision"
 
 
 def earlier(cube: str) -> str:
+    """Return a query for the earlier revisions of a cube; null in columns that the cube has gained since."""
+    return f"(from {_kept(cube)} union all by name (from warehouse.{CUBES}.{identifier(cube)} limit 0))"
+
+
+def _kept(cube: str) -> str:
     """Return the table of a cube's earlier revisions."""
     return f"warehouse.{SCHEMA}.{identifier(cube)}"
 
@@ -58,16 +63,26 @@ def _copy(connection: duckdb.DuckDBPyConnection, cube: str, period: date, revisi
     key = {"period": period, "revision": revision}
     connection.execute(f"create schema if not exists warehouse.{SCHEMA}")
     connection.execute(
-        f"create table if not exists {earlier(cube)} as select *, 0 as {REVISION} from {source} limit 0"
+        f"create table if not exists {_kept(cube)} as select *, 0 as {REVISION} from {source} limit 0"
     )
+    _add_new_columns(connection, cube)
+    connection.execute(f"delete from {_kept(cube)} where {column} = $period and {REVISION} = $revision", key)
     connection.execute(
-        f"delete from {earlier(cube)} where {column} = $period and {REVISION} = $revision", key
-    )
-    connection.execute(
-        f"insert into {earlier(cube)} by name "
+        f"insert into {_kept(cube)} by name "
         f"select *, $revision as {REVISION} from {source} where {column} = $period",
         key,
     )
+
+
+def _add_new_columns(connection: duckdb.DuckDBPyConnection, cube: str) -> None:
+    """Give the table of earlier revisions the columns that its cube has gained."""
+    columns = connection.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where database_name = 'warehouse' and schema_name = ? and table_name = ?",
+        [CUBES, cube],
+    ).fetchall()
+    for name, type_ in columns:
+        connection.execute(f"alter table {_kept(cube)} add column if not exists {identifier(name)} {type_}")
 
 
 def _has(connection: duckdb.DuckDBPyConnection, cube: str, period: date, revision: int) -> bool:
@@ -95,18 +110,20 @@ def take_back(
     *,
     keys: Sequence[str],
     changed: str,
+    row: str,
 ) -> int:
     """Put rows of the last revision in the place of rows that hardly differ from them; return how many.
 
     Args:
         keys: Columns that name a row.
         changed: Condition on `new` and `old` under which a row may be another than it was.
+        row: Columns, from `new` and `old`, of a row that stays what it was.
     """
     column = period_column(connection, cube)
     table = f"warehouse.{CUBES}.{identifier(cube)}"
     same = " and ".join(f"new.{identifier(key)} = old.{identifier(key)}" for key in keys)
     connection.execute(
-        f"create or replace temp table taken_back as select old.* exclude ({REVISION}) from {table} as new "
+        f"create or replace temp table taken_back as select {row} from {table} as new "
         f"inner join {earlier(cube)} as old on {same} "
         f"where new.{column} in (select unnest($periods)) and not ({changed}) "
         f"and old.{REVISION} = (select max({REVISION}) from {earlier(cube)} as any_revision "

@@ -57,12 +57,13 @@ class CachedReader:
         self._home = home
         self._ledger = ledger
         self._engine = engine
-        self._tables: dict[str, tuple[frozenset[str], pa.Table]] = {}
+        self._tables: dict[tuple[object, ...], tuple[frozenset[str], pa.Table]] = {}
 
     def read(self, source: str, *, schema: Schema, columns: Sequence[str], deleted: bool = False) -> pa.Table:
-        """Return what `read_columns` gives; a data set is always asked for in the same way."""
+        """Return what `read_columns` gives."""
+        asked = (source, *columns, deleted)
         files = frozenset(part.path for part in self._ledger.live_parts(source))
-        known = self._tables.get(source)
+        known = self._tables.get(asked)
         if known is None or known[0] != files:
             table = read_columns(
                 self._home,
@@ -73,7 +74,7 @@ class CachedReader:
                 columns=columns,
                 deleted=deleted,
             )
-            known = self._tables[source] = (files, table)
+            known = self._tables[asked] = (files, table)
         return known[1]
 
 
