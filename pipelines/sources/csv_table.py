@@ -1,4 +1,4 @@
-"""Read CSV files as programs and spreadsheets write them, whatever encoding, separator and quotes they use."""
+"""Read CSV files as programs and spreadsheets write them, whatever their encoding, separator and quotes."""
 
 import codecs
 import csv
