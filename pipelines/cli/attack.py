@@ -80,7 +80,7 @@ def attack_command(
         _write(report, results, overlaps, trial)
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
     if any(result.findings for result in results) or (
-        trial and (trial.is_too_telling or trial.repeated.changing)
+        trial and (trial.is_above_bound or trial.repeated.changing)
     ):
         raise typer.Exit(EXIT_FAILED)
 

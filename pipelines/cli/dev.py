@@ -54,7 +54,7 @@ def clock_of_demo(store: Store) -> str | None:
 
 
 def child_environment(store: Store, clock: str | None) -> dict[str, str]:
-    """What Dagster is told by its environment: places and the clock, no secret."""
+    """Return the environment of the Dagster process: its folders and the clock, no secret."""
     from pipelines.settings import AS_OF_VARIABLE, HOME_VARIABLE, environment_with
 
     return environment_with(

@@ -46,7 +46,7 @@ def restricted_zone(
 
     Args:
         what: The command, for the log.
-        warning: What the reader is told.
+        warning: Text printed before anything is read.
 
     Raises:
         NothingThereError: No day was built yet, so there are no facts.

@@ -13,9 +13,9 @@ STAGING_FOLDER = "dbt_project/models/staging"
 def staging_files(contracts: Iterable[Contract]) -> Mapping[str, str]:
     """Path below the project's root → text of every staging model and the YAML beside it."""
     return {
-        f"{STAGING_FOLDER}/stg_{contract.source}.{ending}": text
+        f"{STAGING_FOLDER}/stg_{contract.source}.{suffix}": text
         for contract in contracts
-        for ending, text in (("sql", _sql(contract)), ("yml", _yml(contract)))
+        for suffix, text in (("sql", _sql(contract)), ("yml", _yml(contract)))
     }
 
 

@@ -258,7 +258,7 @@ class Cube(_Strict):
         if self.dimension is not None and self.dimension.is_static and spine.period is Period.DAY:
             raise ValueError(
                 f"{self.dimension.name} describes the contact and hardly changes: only per workspace and "
-                "month, or slices of the same people could be told apart by it"
+                "month, or it could tell slices of the same people apart"
             )
         return self
 

@@ -89,7 +89,7 @@ class Table:
         return {name_of(column): column for column in self.cube.path} | {name: name for name in own}
 
     def level(self, asked: Iterable[str]) -> Level:
-        """The coarsest level that tells the asked columns apart."""
+        """Return the coarsest level that has all asked columns."""
         wanted = {name for name in asked if name in map(name_of, self.cube.path)}
         levels = [level for level in self.cube.spine.levels if level in self.cube.levels]
         return next(

@@ -1,4 +1,4 @@
-"""The word lists that tell harmless words from others, kept as one file."""
+"""Keep the word lists that decide which words are harmless as one file in the user's cache."""
 
 import hashlib
 import inspect

@@ -69,8 +69,8 @@ HEADINGS = (
 )
 
 
-def told(variant: Variant) -> tuple[str, ...]:
-    """A variant in words, one per heading."""
+def described(variant: Variant) -> tuple[str, ...]:
+    """Return the cells of one variant as text, one per heading of `HEADINGS`."""
     shares = (variant.coded_share.get(least) for least in SIZES)
     return (
         str(variant.threshold),

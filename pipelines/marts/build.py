@@ -95,7 +95,7 @@ def build(
     to_day: date,
     select: str | None = None,
     progress: Progress = silent,
-    is_renewal: bool = False,
+    is_reissue: bool = False,
 ) -> BuildSummary:
     """Build cubes, some days at a time, and the marts over them, and test what is new in both.
 
@@ -107,8 +107,8 @@ def build(
         to_day: Last send day, inclusive; its slice is closed (`last_closed_day`). Before ``from_day``: no
             slice is built, but all tables exist afterwards.
         select: dbt selection; None = everything.
-        progress: Told of days built.
-        is_renewal: Released days are built again on purpose (`pipelines/marts/reissue.py`).
+        progress: Called with the number of days built so far.
+        is_reissue: Released days are built again on purpose (`pipelines/marts/reissue.py`).
 
     Raises:
         FrozenSliceError: Rows of a day were deleted; names it and the evidence. Nothing was built.
@@ -120,7 +120,7 @@ def build(
     days = max((to_day - from_day).days + 1, 0)
     with leases(store.home), _connection_closed_afterwards():
         if days:
-            refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_renewal)
+            refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_reissue)
         made = _made(store)
         has_views = made.has_views
         chunks = chunks_of(
@@ -131,19 +131,19 @@ def build(
             rows=_rows_by_day(declarations, store),
             most_rows=ROWS_AT_ONCE,
         )
-        tell = progress if days else silent
+        report = progress if days else silent
         with _sound_afterwards(store) as summaries:
             done = 0
             for chunk in chunks:
                 more = 0 if chunk is _NO_DAY else chunk.days
-                told = [_on_model(done, more, days, tell)]
+                callbacks = [_on_model(done, more, days, report)]
                 chosen = select or (_OF_DAYS if has_views else None)
-                summaries.append(_build_chunk(store, chunk, select=chosen, callbacks=told))
+                summaries.append(_build_chunk(store, chunk, select=chosen, callbacks=callbacks))
                 if chosen is None:
                     _note_project(store)
                     has_views = True
                 done += more
-                tell("build", done, days)
+                report("build", done, days)
     return replace(_together(summaries), days=days)
 
 
@@ -430,7 +430,7 @@ def _close_connection() -> None:
 
 
 def _on_model(before: int, days: int, total: int, progress: Progress) -> Callable[[Any], None]:
-    """Tell how far a build is, in days, by the models of the chunk that are built."""
+    """Return a callback for dbt that reports progress in days, by the models built of a chunk."""
 
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":

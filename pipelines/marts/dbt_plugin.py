@@ -63,7 +63,7 @@ def _rows_of_busiest_day(runtime: Runtime) -> int:
 
 
 def _home() -> Home:
-    """The warehouse below which dbt was told to write; run by hand, the one that the environment names.
+    """Return the warehouse that dbt writes below; without one, the one that the environment names.
 
     Not by a variable or by the profile: with either another dbt would read the whole project again.
     """

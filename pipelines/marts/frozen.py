@@ -100,7 +100,7 @@ def refuse_frozen_slices(
     """Let nobody build days that are released or lost rows.
 
     Args:
-        may_be_released: Released days are renewed on purpose (`pipelines/marts/reissue.py`).
+        may_be_released: Released days are built again on purpose (`pipelines/marts/reissue.py`).
 
     Raises:
         FrozenSliceError: There are some; names the first and the evidence of its deletion.

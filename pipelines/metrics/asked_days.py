@@ -1,6 +1,6 @@
-"""Tell `fct_messages` which days are asked for, so that it reads their partitions alone.
+"""Set which days a query on `fct_messages` asks for, so that it reads only their partitions.
 
-A message's day comes out of joins, so DuckDB cannot tell from a condition on it which files it needs. The
+A message's day comes out of joins, so DuckDB cannot see from a condition on it which files it needs. The
 view takes the days from two variables of the session instead (macro `asked_day` of the dbt project).
 """
 

@@ -16,7 +16,7 @@ class Question:
     """What is asked of a metric.
 
     Attributes:
-        by: Columns and periods to tell apart, in the order of the answer.
+        by: Columns and periods to split by, in the order of the answer.
         where: Column → the one value asked for.
         first, last: Days, both included; none where unbounded.
     """

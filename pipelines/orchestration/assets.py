@@ -13,7 +13,7 @@ from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.suite import ATTACKS
-from pipelines.disclosure.utility import HEADINGS, Variant, told, utility_of_release
+from pipelines.disclosure.utility import HEADINGS, Variant, described, utility_of_release
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.marts.release import release_and_publish
@@ -212,7 +212,7 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
 
 def _utility_table(found: Variant) -> dg.TableMetadataValue:
     """Published against true counts of the days that are new."""
-    return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, told(found), strict=True)))])
+    return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, described(found), strict=True)))])
 
 
 @dg.op(pool=WRITER_POOL, retry_policy=RETRIES)

@@ -158,10 +158,10 @@ def reconciliation_result(store: Store, contract: Contract) -> dg.AssetCheckResu
     parts = ledger.live_parts(contract.source)
     held = [part for part in ledger.held_parts() if part.source == contract.source]
     damaged = damaged_files(store.home, [*parts, *held])
-    fates = ledger.rows_by_fate(contract.source)
-    stored = fates.get("live", 0)
+    rows_by_state = ledger.rows_by_fate(contract.source)
+    stored = rows_by_state.get("live", 0)
     # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
-    gone = sum(rows for fate, rows in fates.items() if fate not in ("live", *_LIVES_ON))
+    gone = sum(rows for state, rows in rows_by_state.items() if state not in ("live", *_LIVES_ON))
     held_rows = sum(part.rows for part in held)
     lost = outcomes.get("kept", 0) - stored - gone if contract.kind is Kind.EVENT else 0
     opened = [] if damaged else _changed(store, contract, parts)

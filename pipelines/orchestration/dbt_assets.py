@@ -158,7 +158,7 @@ def marts_assets(manifest: Manifest) -> list[dg.AssetsDefinition]:
 
 
 def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Manifest) -> Iterator[_Result]:
-    """Build the selected nodes for the selected days; tell what was built even where something failed."""
+    """Build the selected nodes for the selected days; report what was built even where something failed."""
     nodes = {key: n for key, n in _nodes(manifest).items() if key in context.selected_asset_keys}
     checks = sorted(context.selected_asset_check_keys, key=str)
     days = _closed_days(context, warehouse, nodes)

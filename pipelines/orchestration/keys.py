@@ -82,10 +82,10 @@ def days_between(first: date, last: date) -> list[date]:
 
 @contextmanager
 def values_stay_inside() -> Iterator[None]:
-    """Let no error out that may quote a value: Dagster keeps what it is told, beyond every window.
+    """Replace errors that may quote a value: Dagster keeps messages longer than any retention window.
 
-    Our own messages never hold values, so they pass. Of any other error its type is told and
-    where it came from, and nothing else.
+    Our own messages never hold values, so they pass. Of any other error only its type and its origin in
+    the code are shown.
 
     Raises:
         dg.Failure: In place of any error; retried unless trying again cannot help.

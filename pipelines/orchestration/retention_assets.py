@@ -27,7 +27,7 @@ from warehouse.retention.records import Tombstone
 from warehouse.store.store import Store
 
 # Metadata of the retention asset: up to which evidence the deleted partitions are shown as expired.
-TOLD_UNTIL = "partitions_told_until_evidence"
+SHOWN_UNTIL = "partitions_shown_until_evidence"
 # Metadata of a store partition.
 STATE, EXPIRED, PARTLY = "state", "expired", "partly expired"
 
@@ -52,7 +52,7 @@ def retention_asset() -> dg.AssetsDefinition:
             applied, finished = apply_retention(*runtime, as_of=as_of, guarded=True)
             compacted, swept = compact_closed_days(*runtime, as_of=as_of)
             entries = evidence.entries(runtime.store.ledger)
-            for event in expired_states(*runtime, entries, after=_told_until(context.instance)):
+            for event in expired_states(*runtime, entries, after=_shown_until(context.instance)):
                 context.log_event(event)
         plan = applied.plan
         return dg.MaterializeResult(
@@ -70,18 +70,18 @@ def retention_asset() -> dg.AssetsDefinition:
                 "accounts_ended": len(plan.endings),
                 "slices_lost": [str(day) for day in plan.gaps],
                 "files_compacted": compacted,
-                TOLD_UNTIL: entries[-1].seq if entries else 0,
+                SHOWN_UNTIL: entries[-1].seq if entries else 0,
             }
         )
 
     return _evidence
 
 
-def _told_until(instance: dg.DagsterInstance) -> int:
+def _shown_until(instance: dg.DagsterInstance) -> int:
     event = instance.get_latest_materialization_event(retention_key())
     materialization = event.asset_materialization if event else None
-    told = materialization.metadata.get(TOLD_UNTIL) if materialization else None
-    return told.value if isinstance(told, dg.IntMetadataValue) and told.value else 0
+    shown = materialization.metadata.get(SHOWN_UNTIL) if materialization else None
+    return shown.value if isinstance(shown, dg.IntMetadataValue) and shown.value else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class LostDay:
     Attributes:
         classes: Retention classes that this deletion touched.
         rows: What is left for use; ``held``: what only a legal hold keeps.
-        evidence: Number of the entry that tells of the deletion.
+        evidence: Number of the entry that records the deletion.
     """
 
     source: str
@@ -164,7 +164,7 @@ def expired_states(
 
 
 def _rules(entry: Entry | None, lost: LostDay) -> list[str]:
-    """The rules by which rows of a day went, as the evidence tells."""
+    """The rules by which rows of a day went, as the evidence records."""
     rows = entry.body.get("rows") if entry is not None else None
     listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return sorted(

@@ -25,7 +25,7 @@ from warehouse.store.store import Store
 
 WINDOW_CHECK = "nothing_past_its_window"
 IN_TIME_CHECK = "published_in_time"
-ENDINGS_CHECK = "accounts_ending"
+ACCOUNT_END_CHECK = "accounts_ending"
 
 
 def window_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
@@ -150,34 +150,34 @@ def in_time_metadata(days: Sequence[date]) -> dict[str, str | int]:
     return {"days_at_risk": len(days), **listed}
 
 
-def endings_check() -> dg.AssetChecksDefinition:
+def account_end_check() -> dg.AssetChecksDefinition:
     """Of the evidence: which accounts are about to be deleted."""
 
     @dg.asset_check(
         asset=retention_key(),
-        name=ENDINGS_CHECK,
+        name=ACCOUNT_END_CHECK,
         description=f"No account's data is to be deleted within {ALARM_DAYS} days. A warning, not a fault: "
         "it says whose, by keyed hash, and when; `wasms retention plan` names them.",
         retry_policy=RETRIES,
     )
-    def _endings(warehouse: Warehouse) -> dg.AssetCheckResult:
+    def _account_ends(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            coming = coming_endings(warehouse)
+            coming = coming_account_ends(warehouse)
         return dg.AssetCheckResult(
             passed=not coming, severity=dg.AssetCheckSeverity.WARN, metadata={"accounts": coming}
         )
 
-    return _endings
+    return _account_ends
 
 
-def coming_endings(warehouse: Warehouse) -> dict[str, str]:
+def coming_account_ends(warehouse: Warehouse) -> dict[str, str]:
     """Subject of each account that is deleted before long → the day."""
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
     return {ending.subject: str(ending.due) for ending in plan.coming_endings}
 
 
 def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
-    """Tells between runs what is about to be deleted."""
+    """Build the sensor that warns, between runs, of what is about to be deleted."""
 
     @dg.sensor(
         name="retention_alarm",
@@ -191,7 +191,7 @@ def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
             state = f"{warehouse.now().date()} {warehouse.runtime.store.ledger.built_until()}"
             if context.cursor == state:
                 return dg.SensorResult(skip_reason="Nothing has changed since the last look.")
-            days, accounts = unpublished_days(warehouse), coming_endings(warehouse)
+            days, accounts = unpublished_days(warehouse), coming_account_ends(warehouse)
         if days:
             context.log.error("%d slice(s) from %s on lose their rows and are not built.", len(days), days[0])
         if accounts:
@@ -220,11 +220,11 @@ def _alarms(
         )
         for cube in cubes
     ]
-    endings = dg.AssetCheckEvaluation(
+    account_ends = dg.AssetCheckEvaluation(
         asset_key=retention_key(),
-        check_name=ENDINGS_CHECK,
+        check_name=ACCOUNT_END_CHECK,
         passed=not accounts,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"accounts": dict(accounts)},
     )
-    return [*in_time, endings]
+    return [*in_time, account_ends]

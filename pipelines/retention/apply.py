@@ -14,7 +14,7 @@ from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.frozen import slice_sources
 from pipelines.retention.dagster_records import delete_runs, due_runs
 from pipelines.sources.inbox import feeds
-from pipelines.windows.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
@@ -30,7 +30,7 @@ from warehouse.retention.word_counts import due_words, forget_words
 from warehouse.store.housekeeping import sweep
 from warehouse.store.store import Store
 
-# Kind of the evidence entry that tells what is physically gone.
+# Kind of the evidence entry that records what is physically gone.
 FINISHED = "retention finished"
 # Somebody may ingest or compact at the same moment; who loses plans again.
 _ATTEMPTS = 5
@@ -60,7 +60,7 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
     inputs = Inputs(
-        facts=facts_of(declarations, store, as_of=as_of),
+        facts=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         slices=slices_of(declarations, store, as_of=as_of),

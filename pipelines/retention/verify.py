@@ -8,7 +8,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.retention.apply import operational_windows
-from pipelines.windows.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence
@@ -62,7 +62,7 @@ def scope_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Sc
         return next(iter(workspace_keys_of(store.keyring, [workspace])), None)
 
     return Scope(
-        facts=facts_of(declarations, store, as_of=as_of),
+        facts=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         windows=operational_windows(declarations),

@@ -16,7 +16,7 @@ _STRIDE = 7_368_787
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Shares of messages that meet a fate; `click`, `reply` and `opt_out` are of those delivered."""
+    """Shares of messages by outcome; `click`, `reply` and `opt_out` are of those delivered."""
 
     whatsapp_failed: float
     whatsapp_stuck: float

@@ -95,9 +95,9 @@ def text_bytes(texts: pl.Series) -> memoryview:
     return memoryview(data)[edges[array.offset] : edges[array.offset + len(array)]]
 
 
-def day_name(day: date, ending: str) -> str:
+def day_name(day: date, suffix: str) -> str:
     """Name of the file that arrives on a day."""
-    return f"{day.isoformat()}.{ending}"
+    return f"{day.isoformat()}.{suffix}"
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -52,7 +52,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fates:
+class _Outcomes:
     """Times of each step per accepted message, in seconds; infinite where it never comes."""
 
     sent: Floats
@@ -66,12 +66,12 @@ def events_of(population: Population, outbox: Outbox) -> Events:
     """Draw the events of one day's messages and record the opt-outs among their contacts."""
     rng = stream(population.spec.seed, "journeys", outbox.day.toordinal())
     rows = np.flatnonzero(outbox.outcome == ACCEPTED)
-    fates = _fates(rng, population, outbox, rows)
-    reach = np.where(np.isfinite(fates.read), fates.read, fates.delivered)
-    statuses = _statuses(rng, outbox, rows, fates)
+    outcomes = _outcomes(rng, population, outbox, rows)
+    reach = np.where(np.isfinite(outcomes.read), outcomes.read, outcomes.delivered)
+    statuses = _statuses(rng, outbox, rows, outcomes)
     inbound, preferences = _answers(rng, population, outbox, rows, reach)
     clicks = _clicks(rng, population, outbox, rows, reach)
-    return Events(statuses, inbound, preferences, clicks, _bills(outbox, rows, fates))
+    return Events(statuses, inbound, preferences, clicks, _bills(outbox, rows, outcomes))
 
 
 def arrival_ms(rng: np.random.Generator, at_s: Ints) -> Ints:
@@ -91,7 +91,7 @@ def arrival_ms(rng: np.random.Generator, at_s: Ints) -> Ints:
     return received
 
 
-def _fates(rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints) -> _Fates:
+def _outcomes(rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints) -> _Outcomes:
     count = len(rows)
     provider = outbox.provider[rows]
     country = population.contacts.country[outbox.contact[rows]]
@@ -122,7 +122,7 @@ def _fates(rng: np.random.Generator, population: Population, outbox: Outbox, row
     failed = np.where(fails, sent + waits(rng, count, median_s=4, sigma=1.5, limit_s=3_600), np.inf)
     odd = fails & chance(rng, DELIVERED_AFTER_FAILED_SHARE, count)
     delivered = np.where(odd, failed + 60 + delay, delivered)
-    return _Fates(sent, delivered, read, failed, _errors(rng, provider, fails))
+    return _Outcomes(sent, delivered, read, failed, _errors(rng, provider, fails))
 
 
 def _errors(rng: np.random.Generator, provider: Ints, fails: Flags) -> Ints:
@@ -137,15 +137,15 @@ def _errors(rng: np.random.Generator, provider: Ints, fails: Flags) -> Ints:
     return error
 
 
-def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
+def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, outcomes: _Outcomes) -> pl.DataFrame:
     count = len(rows)
-    skipped = np.isfinite(fates.read) & chance(rng, DELIVERED_SKIPPED_SHARE, count)
-    # An operator's receipt tells the final state only; WhatsApp and Twilio also tell that it was sent.
+    skipped = np.isfinite(outcomes.read) & chance(rng, DELIVERED_SKIPPED_SHARE, count)
+    # An operator's receipt says the final state only; WhatsApp and Twilio also say that it was sent.
     steps = (
-        (SENT, np.where(outbox.provider[rows] == SMPP, np.inf, fates.sent)),
-        (DELIVERED, np.where(skipped, np.inf, fates.delivered)),
-        (READ, fates.read),
-        (FAILED, fates.failed),
+        (SENT, np.where(outbox.provider[rows] == SMPP, np.inf, outcomes.sent)),
+        (DELIVERED, np.where(skipped, np.inf, outcomes.delivered)),
+        (READ, outcomes.read),
+        (FAILED, outcomes.failed),
     )
     place = [np.flatnonzero(np.isfinite(times)) for _, times in steps]
     message = np.concatenate(place)
@@ -170,7 +170,7 @@ def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fate
             "template": outbox.template[source],
             "provider": outbox.provider[source],
             "status": status[pick_rows],
-            "error": np.where(status[pick_rows] == FAILED, fates.error[message[pick_rows]], 0),
+            "error": np.where(status[pick_rows] == FAILED, outcomes.error[message[pick_rows]], 0),
             "at": at[pick_rows],
             "received_ms": np.concatenate([received, received[again] + (later * 1000).astype(np.int64)]),
             "conversation": outbox.tail.gather(source),
@@ -268,12 +268,14 @@ def _clicks(
     )
 
 
-def _bills(outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
+def _bills(outbox: Outbox, rows: Ints, outcomes: _Outcomes) -> pl.DataFrame:
     """Twilio's view of its messages a few hours after the day's end."""
     of = np.flatnonzero(outbox.provider[rows] == TWILIO)
     source = rows[of]
     seen = seconds_of(outbox.day) + DAY_S + EXPORTED_AFTER_S
-    status = np.where(fates.delivered[of] < seen, DELIVERED, np.where(fates.failed[of] < seen, FAILED, SENT))
+    status = np.where(
+        outcomes.delivered[of] < seen, DELIVERED, np.where(outcomes.failed[of] < seen, FAILED, SENT)
+    )
     return pl.DataFrame(
         {
             "message_id": outbox.message_id.gather(source),
@@ -282,8 +284,8 @@ def _bills(outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
             "workspace": outbox.workspace[source],
             "template": outbox.template[source],
             "tail": outbox.tail.gather(source),
-            "at": fates.sent[of].astype(np.int64),
+            "at": outcomes.sent[of].astype(np.int64),
             "status": status,
-            "error": np.where(status == FAILED, fates.error[of], 0),
+            "error": np.where(status == FAILED, outcomes.error[of], 0),
         }
     )

@@ -179,8 +179,8 @@ def _sizes(spec: WorldSpec, rng: np.random.Generator) -> list[int]:
 
 def _ended_on(spec: WorldSpec, index: int) -> date | None:
     """Most subscriptions run on; some ended shortly before the period, some end within it."""
-    if spec.endings is not None:
-        return _nth_ending(spec, index)
+    if spec.account_ends is not None:
+        return _nth_account_end(spec, index)
     if index % 10 == 7:
         return spec.start + timedelta(days=max(1, spec.days * 2 // 5))
     if index % 10 == 9 and index < spec.workspaces - 2:
@@ -188,13 +188,13 @@ def _ended_on(spec: WorldSpec, index: int) -> date | None:
     return None
 
 
-def _nth_ending(spec: WorldSpec, index: int) -> date | None:
-    """The endings asked for: evenly over the workspaces from the last one down, over the middle third."""
-    endings = spec.endings or 0
-    number, rest = divmod(spec.workspaces - 1 - index, spec.workspaces // max(1, endings))
-    if rest or number >= endings:
+def _nth_account_end(spec: WorldSpec, index: int) -> date | None:
+    """Spread the account ends asked for over the workspaces, the last one first, and the middle third."""
+    ends = spec.account_ends or 0
+    number, rest = divmod(spec.workspaces - 1 - index, spec.workspaces // max(1, ends))
+    if rest or number >= ends:
         return None
-    return spec.start + timedelta(days=max(1, spec.days * 2 // 5 + number * spec.days // (3 * endings)))
+    return spec.start + timedelta(days=max(1, spec.days * 2 // 5 + number * spec.days // (3 * ends)))
 
 
 def _workspaces(spec: WorldSpec, pool: Pool) -> tuple[Workspace, ...]:
@@ -388,7 +388,7 @@ def _contacts(
 
 
 def _in_period(monthly: float, days: int) -> float:
-    """Share that meets a fate within a period, if so many do in four weeks."""
+    """Return the share that something happens to in ``days``, if ``monthly`` is the share in four weeks."""
     return float(1 - (1 - monthly) ** (days / 28))
 
 

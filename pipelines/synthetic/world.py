@@ -49,7 +49,7 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress = silent) -> Wo
     Args:
         inbox: Folder to write to; created where missing, its feeds must be empty.
         spec: Size, period and seed; equal specs give byte-equal files.
-        progress: Told of days written.
+        progress: Called with the number of days written so far.
 
     Returns:
         Counts of what was written.

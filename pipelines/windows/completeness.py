@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipelines.declarations.calendar import CLOCK_SKEW_DAYS, closing_day, first_day_read, month_end
 from pipelines.declarations.contract import Contract, Kind, lateness_days
 from pipelines.declarations.declarations import Declarations
-from pipelines.windows.inputs import windows_of
+from pipelines.windows.inputs import window_inputs
 from warehouse.retention import records
 from warehouse.retention.rules import Facts, expired_through
 from warehouse.store.store import Store
@@ -36,7 +36,7 @@ def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table
 
 
 def is_complete(
-    facts: Facts, category: str, workspace: str | None, month: date, *, lateness_days: int
+    inputs: Facts, category: str, workspace: str | None, month: date, *, lateness_days: int
 ) -> bool:
     """Whether all rows that a month needs are within their window when it closes.
 
@@ -45,26 +45,26 @@ def is_complete(
         month: Its first day.
     """
     closes = datetime.combine(closing_day(month_end(month), lateness_days=lateness_days), time())
-    expired = expired_through(facts, category, workspace, closes)
+    expired = expired_through(inputs, category, workspace, closes)
     return expired is None or expired < first_day_read(month, lateness_days=lateness_days)
 
 
 def _months(declarations: Declarations, store: Store) -> Iterator[tuple[str, date, str | None, bool]]:
-    facts, lateness = windows_of(declarations, store), lateness_days(declarations.contracts)
+    inputs, lateness = window_inputs(declarations, store), lateness_days(declarations.contracts)
     stones, horizons = records.tombstones(store.ledger), records.horizons(store.ledger)
     key = records.subject_key(store.keyring)
     for category, sources in _event_sources(declarations.contracts).items():
         months = list(_stored_months(store, sources))
         lost = {stone.event_date for stone in stones if stone.source in sources}
-        may_choose = any(version.rules[category].per_workspace for version in facts.versions)
-        for workspace in (None, *(facts.settings if may_choose else ())):
+        may_choose = any(version.rules[category].per_workspace for version in inputs.versions)
+        for workspace in (None, *(inputs.settings if may_choose else ())):
             who = records.DEFAULT_SUBJECT if workspace is None else records.subject(key, workspace)
             others = horizons.get((category, records.DEFAULT_SUBJECT), date.min)
             gone = {day.replace(day=1) for day in lost if day <= horizons.get((category, who), others)}
             for month in months:
                 # A month may be built long after it closed: what was deleted meanwhile is not in it.
                 complete = month not in gone and is_complete(
-                    facts, category, workspace, month, lateness_days=lateness
+                    inputs, category, workspace, month, lateness_days=lateness
                 )
                 yield category, month, workspace, complete
 

@@ -10,8 +10,8 @@ which the target's rows are its own or drawn anew from the workspace's contacts,
   holds of everybody is no success.
 
 0 = a coin, 1 = certainty. Two attackers: a *stranger* knows the distribution that contacts are drawn from,
-and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that tell most). An
-*insider* knows every row of the workspace but the one in question, and the noise table: what is left of a
+and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that differ most).
+An *insider* knows every row of the workspace but the one in question, and the noise table: what is left of a
 number after the known rows is noise, or noise and one more, and the likelihoods of both are compared.
 """
 
@@ -25,7 +25,7 @@ import polars as pl
 from pipelines.codegen.perturbation import LARGEST_NOISE, last_count, noises
 
 ADVANTAGE_ALLOWED = 0.05
-# The attacker looks at so many cells: those that told most in the worlds it tried on its own.
+# The attacker looks at so many cells: those that differed most in the worlds it tried on its own.
 CELLS_USED = 24
 _RESAMPLES = 500
 # What a code stands for in the stranger's sums; a number beside it says that it is one.
@@ -100,7 +100,7 @@ def attribute_by_stranger(features: np.ndarray, truth: np.ndarray, *, seed: int 
 
     Args:
         features: Worlds x features, as published.
-        truth: Worlds x targets: whether each did it. All are drawn alike, so what tells of one tells of each.
+        truth: Worlds x targets: whether each did it. All are drawn alike, so one stands for each.
     """
     half = len(features) // 2
     own = _accusation(truth[:half])

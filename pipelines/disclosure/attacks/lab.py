@@ -33,7 +33,7 @@ _FEW_OTHERS = 2
 
 STRANGER, INSIDER = "stranger", "insider"
 # The attacker knows all the target did in the month. No publication of many numbers withstands it, so this is
-# measured and told, and nothing is decided by it.
+# measured and reported, and nothing is decided by it.
 TRACED = "all its rows of the month, known beforehand, are in"
 
 FUNNEL, MONTH = "cube_campaign_daily", "cube_workspace_monthly"
@@ -56,7 +56,7 @@ SECRETS: Mapping[str, Secret] = {
     "opted out": Secret(pl.col("is_opted_out"), "opted_out_messages"),
 }
 # What a contact may stand out by: words, model and column whose value hardly anybody else has, and the cubes
-# that tell of it.
+# that count it.
 OUTLIERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "is there: only contact of a country": (
         "slice_month_messages", "contact_country", ("cube_countries_monthly", "cube_tariffs_monthly")
@@ -136,8 +136,8 @@ def infer(
 
     for kind, chosen in outliers.items():
         if len(chosen):
-            told = pl.concat(published[cube] for cube in OUTLIERS[kind][2])
-            yield found(STRANGER, kind, traced(chosen, features_of(told, worlds=worlds)))
+            shown = pl.concat(published[cube] for cube in OUTLIERS[kind][2])
+            yield found(STRANGER, kind, traced(chosen, features_of(shown, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
     drawn = donors[:, np.setdiff1d(ordinary, known)]
     rank = models.variables["bounding_rank"] if weakening.is_bounded else 1

@@ -197,6 +197,6 @@ def _bounds(system: System, cell: Key) -> tuple[float, float]:
         target = np.zeros(len(cells))
         target[place[cell]] = direction
         result = linprog(target, A_eq=matrix, b_eq=np.zeros(len(system.sums)), bounds=bounds, method="highs")
-        # What contradicts itself tells nothing.
+        # Bounds that contradict each other say nothing.
         ends.append(float(result.x[place[cell]]) if result.success else direction * -np.inf)
     return ends[0], ends[1]

@@ -10,7 +10,7 @@ from pipelines.disclosure.attacks.finding import Attacked, Finding
 from warehouse.store.connection import identifier, quoted
 
 ATTACK = "threshold"
-TRIES = "A count below the threshold that is shown, or a cell whose form tells what it hides"
+TRIES = "A count below the threshold that is shown, or a cell whose form gives away what it hides"
 CODES = ("<k", ">n-k")
 LOWER_BOUND = ">="
 

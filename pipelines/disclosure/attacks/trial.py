@@ -31,7 +31,7 @@ class Trial:
     repeated: Repeated
 
     @property
-    def is_too_telling(self) -> bool:
+    def is_above_bound(self) -> bool:
         """Whether a stranger gains more than allowed, by the upper end of the interval."""
         return max(self.membership.high, self.attribute.high) > ADVANTAGE_ALLOWED
 

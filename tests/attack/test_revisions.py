@@ -1,4 +1,4 @@
-"""Two lines of one slice: a small difference of exact numbers is found, and the rule leaves none."""
+"""Two revisions of one slice: a small difference of exact numbers is found, and the rule leaves none."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from pipelines.declarations.cube import load_cubes
-from pipelines.disclosure.attacks.revisions import attack_lines, may_change
+from pipelines.disclosure.attacks.revisions import attack_revisions, may_change
 
 CUBE = load_cubes()["cube_inbound_monthly"]
 MONTH = date(2026, 5, 1)
@@ -14,8 +14,8 @@ MEASURES = [measure.name for measure in CUBE.measures]
 
 
 @pytest.fixture
-def lines():
-    """Puts rows (level, contacts, messages, conversations) of type `all` as the old and the new line."""
+def revisions():
+    """Puts rows (level, contacts, messages, conversations) of type `all` as the old and the new revision."""
     columns = ", ".join(f"{m} bigint, {m}_flag varchar" for m in MEASURES)
     table = f"month date, level varchar, workspace_key varchar, message_type varchar, {columns}"
     with duckdb.connect() as connection:
@@ -51,10 +51,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("level", "old", "new", "found", "changes"), CASES)
-def test_what_changed_between_two_lines(lines, level, old, new, found, changes):
-    connection = lines(level, old, new)
+def test_what_changed_between_two_revisions(revisions, level, old, new, found, changes):
+    connection = revisions(level, old, new)
 
-    result = attack_lines(
+    result = attack_revisions(
         connection, {CUBE.cube: CUBE}, schema="warehouse.cubes", periods={CUBE.cube: [MONTH]}
     )
     (row,) = connection.execute(
@@ -66,10 +66,10 @@ def test_what_changed_between_two_lines(lines, level, old, new, found, changes):
     assert (result.tried, row[0]) == (len(MEASURES), changes)
 
 
-def test_without_noise_every_line_gives_what_changed_away(lines):
-    connection = lines("workspace", (90, 200, 150), (91, 201, 150))
+def test_without_noise_every_revision_gives_away_what_changed(revisions):
+    connection = revisions("workspace", (90, 200, 150), (91, 201, 150))
 
-    result = attack_lines(
+    result = attack_revisions(
         connection,
         {CUBE.cube: CUBE},
         schema="warehouse.cubes",
