@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipelines.synthetic.population import Population, Workspace
+from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import stream
 from pipelines.synthetic.stamps import DAY_S, seconds_of
-from pipelines.synthetic.wording import ARCHETYPES, FIGURATIVE, MARKETING, OCCASIONS, SERVICE
+from pipelines.synthetic.wording import wording
+from pipelines.synthetic.workspaces import Workspace
 
 # The rest are single messages: order updates, reminders, codes.
 CAMPAIGN_SHARE = 0.88
@@ -133,8 +134,8 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
     day = draft.week_start + timedelta(days=int(rng.choice(draft.days, p=weights)))
     hour = FIRST_HOUR + int(rng.choice(len(HOUR_WEIGHTS), p=HOUR_WEIGHTS / HOUR_WEIGHTS.sum()))
     starts_at = _in_period(population, workspace, day, hour, 15 * int(rng.integers(4)))
-    kinds = MARKETING if rng.random() < 0.85 else SERVICE[:2]
-    kind_weights = np.array([ARCHETYPES[k].weight for k in kinds])
+    kinds = wording().marketing if rng.random() < 0.85 else wording().service[:2]
+    kind_weights = np.array([wording().archetypes[k].weight for k in kinds])
     kind = kinds[int(rng.choice(len(kinds), p=kind_weights / kind_weights.sum()))]
     channel = "sms" if rng.random() < SMS_SHARE else "whatsapp"
     name = _name(rng, workspace, day)
@@ -147,9 +148,9 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
             id=f"cmp_{index + place + 1:06}",
             workspace=workspace.index,
             name=name,
-            template=workspace.index * len(ARCHETYPES) + kind,
+            template=workspace.index * len(wording().archetypes) + kind,
             channel=channel,
-            category=ARCHETYPES[kind].category,
+            category=wording().archetypes[kind].category,
             variant=variant,
             audience=audience,
             starts_at=starts_at,
@@ -174,9 +175,9 @@ def _name(rng: np.random.Generator, workspace: Workspace, day: date) -> str:
     """A name out of a modest number: occasion, sometimes with the week, rarely with a person's name."""
     draw = rng.random()
     if draw < 0.04:
-        pattern = FIGURATIVE[int(rng.integers(len(FIGURATIVE)))]
+        pattern = wording().with_names[int(rng.integers(len(wording().with_names)))]
         return pattern.format(name=f"{workspace.owner_first} {workspace.owner_last}")
-    occasions = OCCASIONS[workspace.language]
+    occasions = wording().occasions[workspace.language]
     occasion = occasions[int(rng.integers(len(occasions)))]
     if draw < 0.3:
         return f"{occasion} {day.year}"

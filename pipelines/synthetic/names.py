@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.countries import countries
 from pipelines.synthetic.randomness import Flags, Ints
 
 FIRST_NAMES_PER_LOCALE = 320
@@ -86,7 +86,7 @@ def make_pool(seed: int) -> Pool:
     first: list[str] = []
     last: list[str] = []
     first_of, last_of = [], []
-    for country in COUNTRIES:
+    for country in countries():
         start_first, start_last = len(first), len(last)
         for locale in country.name_locales:
             given, family = _names_of(locale, str(seed))

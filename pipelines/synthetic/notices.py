@@ -7,7 +7,7 @@ import polars as pl
 
 from pipelines.synthetic import whatsapp
 from pipelines.synthetic.calendar import is_active
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.countries import countries
 from pipelines.synthetic.outbox import wamids
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, stream
@@ -36,7 +36,7 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
     rows, at = rows[fit], at[fit]
     old = contacts.phone[rows]
     new = np.empty(len(rows), dtype=np.int64)
-    for index, country in enumerate(COUNTRIES):
+    for index, country in enumerate(countries()):
         of = contacts.country[rows] == index
         # From the far end of the plan, where nobody was given a number.
         new[of] = country.phones(

@@ -32,11 +32,6 @@ def iso_milliseconds(at_ms: Ints) -> pl.Series:
     return _joined(_days(seconds, date.isoformat), pl.lit("T"), _seconds(seconds), _millis().gather(millis))
 
 
-def iso(at_s: Ints) -> pl.Series:
-    """`2026-05-11T10:05:03Z`."""
-    return _joined(_days(at_s, date.isoformat), pl.lit("T"), _seconds(at_s), pl.lit("Z"))
-
-
 def common_log(at_s: Ints) -> pl.Series:
     """`11/May/2026:10:05:03 +0000`."""
     return _joined(
