@@ -1,4 +1,4 @@
-"""One spelling per identity, so that the same person gets the same token wherever they stand."""
+"""Spell identifiers of one person alike, so that they get the same token in every table."""
 
 from typing import assert_never
 
@@ -10,15 +10,15 @@ from anonymizers.unicode import plain
 
 
 def normalise(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
-    """Spell identities of one kind alike.
+    """Spell identifiers of one kind alike.
 
     Args:
-        values: Identifiers as strings, as they came.
+        values: n identifiers as they were received.
         kind: What they identify.
 
     Returns:
-        The same n values in the same order. Null where there is none: an empty identifier is not an
-        identity, and a token for it would make one person of all who have none.
+        n values in the same order; null for null and for an empty identifier, because a token for it would
+        make one person of all who have none.
     """
     match kind:
         case IdentityKind.PHONE:
@@ -46,7 +46,7 @@ def normalise(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
 
 
 def _casefold(texts: pl.Series) -> pl.Series:
-    """Python's full case folding; where all is ASCII that is lower case."""
+    """Fold case in full, as Python does; for ASCII that is lower case."""
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return texts.str.to_lowercase()
     return pl.Series(texts.name, [t if t is None else t.casefold() for t in texts], dtype=pl.String)

@@ -1,4 +1,4 @@
-"""Phone numbers: one spelling per subscriber, and the country of a number."""
+"""Spell phone numbers of one subscriber alike, and tell the country of a number."""
 
 import re
 import unicodedata
@@ -6,6 +6,7 @@ import unicodedata
 import phonenumbers
 import polars as pl
 
+from anonymizers.columns import filled
 from anonymizers.unicode import without_format_characters
 
 # E.164 (ITU-T) allows 15 digits; below 7 it is a short code or an extension.
@@ -19,9 +20,9 @@ _COUNTRY_OF_CODE = {
     if len(regions) == 1 and regions[0] != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
 }
 _SHARED_CODES = frozenset(str(code) for code, regions in _REGIONS.items() if len(regions) > 1)
-# In North America the area code decides (1 and three digits); elsewhere eight digits are enough and to spare.
+# In North America the area code decides (1 and three digits); elsewhere eight digits are enough.
 _COUNTRY_PREFIX_DIGITS = 8
-# What stands for the rest of a number; some plans leave numbers that end in 0000 out.
+# What completes a number; some numbering plans have no numbers that end in 0000.
 _FILLERS = ("2345678901", "0000000000")
 
 _ADDRESS = re.compile(
@@ -30,7 +31,7 @@ _ADDRESS = re.compile(
 _SEPARATORS = re.compile(r"[\s\-.\u2010-\u2015\u2212/()\[\]]")
 _DIGITS = re.compile(r"(?:\+|00)?([1-9][0-9]+)\Z")
 
-# The spellings that nearly every value has; whatever else there is takes the scalar path.
+# The spellings that nearly every value has; all others are read one by one.
 _PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*$"
 
 # A number written with its trunk zero (+44 0…, but +39 0… and +225 0… are right), and an Argentinian
@@ -51,17 +52,17 @@ _SAME_SUBSCRIBER = (
 
 
 def normalise_phone(text: str) -> str:
-    """The one spelling of a number, `+` and digits; a text that is no number comes back only trimmed.
+    """Return the one spelling of a phone number: `+` and digits; a text that is no number is only trimmed.
 
-    The definition that `normalise_phones` must agree with.
+    `normalise_phones` must return the same.
 
     Args:
         text: A number with or without +, 00 or separators, a WhatsApp id, or a provider's address
             (`whatsapp:+…`, `…@c.us`). Digits alone are taken as international, as WhatsApp ids are.
 
     Returns:
-        E.164 with the country's doubles made one; digits alone where the number is national or short;
-        otherwise the trimmed text, so that an odd value still gets a token of its own.
+        E.164 (ITU-T), one spelling where a country has two for one subscriber; digits alone where the number
+        is national or short; otherwise the trimmed text, so that an odd value still gets its own token.
     """
     trimmed = without_format_characters(unicodedata.normalize("NFKC", text)).strip()
     address = _ADDRESS.sub("", trimmed).replace("(0)", "")
@@ -79,71 +80,36 @@ def normalise_phone(text: str) -> str:
 
 
 def normalise_phones(texts: pl.Series) -> pl.Series:
-    """`normalise_phone` for a column: plain spellings in one vectorised pass, the rest once per value."""
-    frame = (
-        texts.rename("raw")
-        .to_frame()
-        .with_columns(
-            pl.when(pl.col("raw").str.contains(_PLAIN))
-            .then(
-                pl.col("raw")
-                .str.replace_all("(0)", "", literal=True)
-                .str.replace_all(r"[^0-9]", "")
-                .str.strip_prefix("00")
-            )
-            .alias("digits")
-        )
-    )
-    easy = pl.col("digits").str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~pl.col("digits").str.contains(
-        _NEEDS_METADATA
-    )
-    digits = pl.col("digits")
+    """Return `normalise_phone` of each of the n texts, in order; null stays null."""
+    raw, digits = pl.col("raw"), pl.col("digits")
+    kept = raw.str.replace_all("(0)", "", literal=True).str.replace_all(r"[^0-9]", "").str.strip_prefix("00")
+    frame = texts.to_frame("raw").select(digits=pl.when(raw.str.contains(_PLAIN)).then(kept))
+    easy = digits.str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~digits.str.contains(_NEEDS_METADATA)
     for pattern, replacement, _ in _SAME_SUBSCRIBER:
         digits = digits.str.replace(pattern, replacement)
-    frame = frame.with_columns(pl.when(easy).then("+" + digits).alias("number"))
-    odd = frame.filter(pl.col("number").is_null() & pl.col("raw").is_not_null())["raw"].unique()
-    if odd.len():
-        spelt = pl.DataFrame(
-            {"raw": odd, "odd": pl.Series([normalise_phone(v) for v in odd], dtype=pl.String)}
-        )
-        frame = frame.join(spelt, on="raw", how="left", maintain_order="left").with_columns(
-            pl.coalesce("number", "odd").alias("number")
-        )
-    return frame["number"].rename(texts.name)
+    number = frame.select(pl.when(easy).then("+" + digits)).to_series()
+    return filled(number, texts, normalise_phone).rename(texts.name)
 
 
 def countries(numbers: pl.Series) -> pl.Series:
-    """ISO 3166-1 alpha-2 of normalised numbers, in the same order; null where the plan does not say.
+    """Return the country (ISO 3166-1 alpha-2) of each of n normalised numbers, in order; null if unknown.
 
-    Where countries share a code (+1, +7, +44 …), looked up once per leading digits and length.
+    Where countries share a code (+1, +7, +44 …), it is looked up once per leading digits and length.
     """
-    number = pl.col("number")
-    frame = numbers.to_frame("number").with_columns(number.str.extract(_CODE).alias("code"))
-    frame = frame.with_columns(
-        pl.col("code")
-        .replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String)
-        .alias("country"),
-        pl.when(pl.col("code").is_in(list(_SHARED_CODES)))
-        .then(number.str.slice(1, pl.when(pl.col("code") == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)))
-        .alias("prefix"),
-        number.str.len_bytes().alias("length"),
-    )
-    shared = frame.select("code", "prefix", "length").drop_nulls().unique()
-    if shared.height:
-        found = [_shared_country(code, prefix, n - 1) for code, prefix, n in shared.iter_rows()]
-        frame = frame.join(
-            shared.with_columns(pl.Series("found", found, dtype=pl.String)),
-            on=["code", "prefix", "length"],
-            how="left",
-            maintain_order="left",
-        ).with_columns(pl.coalesce("country", "found").alias("country"))
-    return frame["country"].rename(numbers.name)
+    code = pl.col("code")
+    frame = numbers.to_frame("number").with_columns(code=pl.col("number").str.extract(_CODE))
+    known = frame.select(code.replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String))
+    number = pl.when(code.is_in(list(_SHARED_CODES))).then(pl.col("number"))
+    prefix = number.str.slice(1, pl.when(code == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS))
+    key = pl.concat_str(code, prefix, number.str.len_bytes(), separator=" ")
+    return filled(known.to_series(), frame.select(key).to_series(), _shared_country).rename(numbers.name)
 
 
-def _shared_country(code: str, prefix: str, digits: int) -> str | None:
-    """Country of any number of that length with these leading digits."""
+def _shared_country(key: str) -> str | None:
+    """Return the country of numbers, of which a key gives code, leading digits and length with the plus."""
+    code, prefix, length = key.split(" ")
     for filler in _FILLERS:
-        national = (prefix + filler)[:digits].removeprefix(code)
+        national = (prefix + filler)[: int(length) - 1].removeprefix(code)
         number = phonenumbers.PhoneNumber(
             country_code=int(code),
             national_number=int(national or "0"),
@@ -161,7 +127,7 @@ def _one_subscriber(digits: str) -> str:
 
 
 def _by_metadata(text: str) -> str:
-    """Digits of the number by libphonenumber, or the text without its plus."""
+    """Return the digits of the number by libphonenumber, or the text without its plus."""
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:

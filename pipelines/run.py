@@ -22,6 +22,7 @@ from pipelines.marts.release import release_and_publish
 from pipelines.retention.apply import plan_retention
 from pipelines.retention.closing import Closed, close_days
 from pipelines.sources.inbox import Landed, feeds, landed_files
+from pipelines.windows.completeness import loses_rows
 from warehouse.errors import WarehouseError
 from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
@@ -78,10 +79,7 @@ def run(
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, store.ledger.clock() or clock)
-        if (
-            _may_lose_unbuilt_days(declarations, store, clock)
-            and plan_retention(declarations, store, as_of=clock).plan.gaps
-        ):
+        if _loses_unbuilt_rows(declarations, store, clock):
             _build(declarations, store, clock, summary, progress)
         for landed in group:
             progress("ingest", done, len(waiting))
@@ -210,12 +208,16 @@ def _build(
         ranges = ranges[1:]
 
 
-def _may_lose_unbuilt_days(declarations: Declarations, store: Store, as_of: datetime) -> bool:
-    """Whether a day without a slice is old enough for the shortest window; only then a plan can say more."""
-    first = _first_unbuilt(declarations, store)
-    return first is not None and first <= as_of.date() - timedelta(
-        days=declarations.policy.shortest_window_days
-    )
+def _loses_unbuilt_rows(declarations: Declarations, store: Store, as_of: datetime) -> bool:
+    """Return whether rows of a day or of a month that is not built are due to be deleted."""
+    first, windows = _first_unbuilt(declarations, store), declarations.policy.windows_days
+    # A plan takes longer to make: only where a day is old enough for the shortest window can it say more.
+    if first is None or first > as_of.date() - timedelta(days=min(windows)):
+        return False
+    lateness = lateness_days(declarations.contracts)
+    if loses_rows(first.replace(day=1), as_of.date(), windows=windows, lateness_days=lateness):
+        return True
+    return bool(plan_retention(declarations, store, as_of=as_of).plan.gaps)
 
 
 def _first_unbuilt(declarations: Declarations, store: Store) -> date | None:

@@ -1,4 +1,4 @@
-"""Messages that ask for no more messages: the one table of keywords, and the match."""
+"""Recognize messages that ask for no more messages, by one table of keywords."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import polars as pl
 
 from anonymizers.unicode import plain
 
-# English and French: what law and providers take for a revocation: 47 CFR 64.1200(a)(10) (stop, quit, end,
+# English and French: what law and providers accept as a revocation: 47 CFR 64.1200(a)(10) (stop, quit, end,
 # revoke, opt out, cancel, unsubscribe), the CTIA Messaging Principles, Twilio's keywords
 # (https://www.twilio.com/docs/proxy/opt-out-keywords) and those of AWS, which add REMOVE and TD
 # (https://docs.aws.amazon.com/sms-voice/latest/userguide/opt-out-list-keywords.html).
@@ -48,9 +48,10 @@ _GENEROUS = 4 * _LONGEST
 
 
 def is_opt_out(texts: pl.Series) -> pl.Series:
-    """Whether the whole message is an opt-out keyword, whatever its case, punctuation or hidden characters.
+    """Return whether each of the n texts is an opt-out keyword as a whole, in order; null for null.
 
-    A keyword within a sentence is not one (as at the providers): "please stop by" is a visit.
+    Case, punctuation and characters of no width are ignored. A keyword within a sentence does not count, as
+    with the providers: "please stop by" is a visit.
     """
     words = _keywords()
     short = texts.str.len_chars() <= _GENEROUS
@@ -63,6 +64,6 @@ def is_opt_out(texts: pl.Series) -> pl.Series:
 
 @cache
 def _keywords() -> pl.Series:
-    """All keywords in their plain spelling."""
+    """Return all keywords in lower case and NFKC."""
     words = pl.Series(sorted({word for group in OPT_OUT_KEYWORDS.values() for word in group}))
     return plain(words).str.to_lowercase().unique().sort()

@@ -98,9 +98,9 @@ def evaluate_command(
         ("release rule", text_scrubber(home_at(home).recognizers_path).masks)
     ]
     if against is Reference.PRESIDIO:
-        from anonymizers.text.reference import PresidioAsItComes
+        from anonymizers.text.presidio_baseline import PresidioBaseline
 
-        scrubbers.append(("Presidio as it comes", PresidioAsItComes().masks))
+        scrubbers.append(("Presidio as it comes", PresidioBaseline().masks))
     with stages() as stage:
         measured = [_measured(name, texts, masks, stage) for name, masks in scrubbers]
     _print(measured)

@@ -12,7 +12,7 @@ from warehouse.store.views import Schema, with_partition_columns
 from warehouse.store.word_counts import Enough
 
 if TYPE_CHECKING:
-    from anonymizers.text.release import ReleasingScrubber
+    from anonymizers.text.releasing_scrubber import ReleasingScrubber
 
 
 @dataclass(frozen=True)

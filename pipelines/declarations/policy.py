@@ -142,11 +142,11 @@ class Policy(_Strict):
         return self
 
     @property
-    def shortest_window_days(self) -> int:
-        """Days that every row by day stays, whatever its category, its workspace and the version."""
+    def windows_days(self) -> frozenset[int]:
+        """Every window that rows by day may have, whatever category, workspace and version."""
         rules = (rule for version in self.versions for rule in version.categories.values())
         defaults = (rule.window_days for rule in rules if rule.window_days is not None)
-        return min(*self.retention_classes_days, *defaults)
+        return frozenset((*self.retention_classes_days, *defaults))
 
     def history(self) -> tuple[Version, ...]:
         """All versions, oldest first, as retention evaluates them; quarantine has the inbox's window."""

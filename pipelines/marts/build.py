@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import gc_paused
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.variables import ROWS_AT_ONCE
 from pipelines.declarations.calendar import month_end
@@ -360,7 +360,7 @@ def _build_chunk(
 def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
     # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
     # code at once for conversions that few of them ever need.
-    with uncollected():
+    with gc_paused():
         from mashumaro.config import BaseConfig
 
         BaseConfig.lazy_compilation = True

@@ -24,7 +24,6 @@ from pipelines.orchestration.keys import (
     WRITER_POOL,
     days_between,
     selected_days,
-    store_key,
     team,
     values_stay_inside,
 )
@@ -58,9 +57,9 @@ class Translator(DagsterDbtTranslator):
     """How a dbt node is called and shown in Dagster."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """`[schema, name]`; a source is what it is called in the store."""
+        """`[schema, name]`; of a source `[source, name]`: those of `store` are the contracts' assets."""
         if dbt_resource_props["resource_type"] == "source":
-            return store_key(str(dbt_resource_props["identifier"]))
+            return dg.AssetKey([str(dbt_resource_props["source_name"]), str(dbt_resource_props["name"])])
         return dg.AssetKey([str(dbt_resource_props["schema"]), str(dbt_resource_props["name"])])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:

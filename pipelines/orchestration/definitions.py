@@ -11,7 +11,7 @@ from pipelines.orchestration.assets import close_job, contract_assets, published
 from pipelines.orchestration.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.orchestration.dbt_assets import Manifest, load_manifest, marts_assets, tables
 from pipelines.orchestration.resources import Warehouse
-from pipelines.orchestration.retention_assets import retention_asset
+from pipelines.orchestration.retention_assets import months_asset, retention_asset
 from pipelines.orchestration.retention_checks import (
     account_end_check,
     in_time_checks,
@@ -64,7 +64,13 @@ def build_definitions(
         close=close_job,
     )
     return dg.Definitions(
-        assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts]), retention_asset()],
+        assets=[
+            *contract_assets(contracts),
+            *built,
+            published_asset([*cubes, *marts]),
+            months_asset(),
+            retention_asset(),
+        ],
         asset_checks=[*thresholds, *map(slices_check, cubes), *proofs],
         jobs=list(jobs),
         schedules=schedules(jobs),

@@ -54,6 +54,11 @@ def retention_key() -> dg.AssetKey:
     return dg.AssetKey(["retention", "evidence"])
 
 
+def months_key() -> dg.AssetKey:
+    """Which months are complete."""
+    return dg.AssetKey(["retention", "months"])
+
+
 def team(name: str) -> str:
     """An owner, spelt as Dagster wants it."""
     return f"team:{name}"

@@ -13,13 +13,16 @@ from pipelines.orchestration.keys import (
     DAYS,
     RETRIES,
     WRITER_POOL,
+    months_key,
     retention_key,
     store_key,
+    team,
     values_stay_inside,
 )
 from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.closing import compact_closed_days
+from pipelines.windows.inputs import SETTINGS
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE
@@ -82,6 +85,19 @@ def _shown_until(instance: dg.DagsterInstance) -> int:
     materialization = event.asset_materialization if event else None
     shown = materialization.metadata.get(SHOWN_UNTIL) if materialization else None
     return shown.value if isinstance(shown, dg.IntMetadataValue) and shown.value else 0
+
+
+def months_asset() -> dg.AssetSpec:
+    """Which months are complete: made for each session, so Dagster only shows it."""
+    return dg.AssetSpec(
+        key=months_key(),
+        deps=[store_key(SETTINGS)],
+        group_name="retention",
+        owners=[team("privacy")],
+        description="Which months were there as a whole when they closed, by data category and workspace. "
+        "Follows from the policy's windows and what workspaces chose. Tables of months count no others.",
+        tags={"zone": "retention"},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,18 @@ def is_complete(
     return expired is None or expired < first_day_read(month, lateness_days=lateness_days)
 
 
+def loses_rows(month: date, on: date, *, windows: Collection[int], lateness_days: int) -> bool:
+    """Whether rows of a month go on a day, under one of the windows by which it would be complete.
+
+    Args:
+        month: Its first day.
+    """
+    needed = closing_day(month_end(month), lateness_days=lateness_days) - first_day_read(
+        month, lateness_days=lateness_days
+    )
+    return any(needed < timedelta(days=days) <= on - month for days in windows)
+
+
 def _months(declarations: Declarations, store: Store) -> Iterator[tuple[str, date, str | None, bool]]:
     inputs, lateness = window_inputs(declarations, store), lateness_days(declarations.contracts)
     stones, horizons = records.tombstones(store.ledger), records.horizons(store.ledger)
@@ -57,16 +69,15 @@ def _months(declarations: Declarations, store: Store) -> Iterator[tuple[str, dat
         months = list(_stored_months(store, sources))
         lost = {stone.event_date for stone in stones if stone.source in sources}
         may_choose = any(version.rules[category].per_workspace for version in inputs.versions)
+        of_others = horizons.get((category, records.DEFAULT_SUBJECT), date.min)
         for workspace in (None, *(inputs.settings if may_choose else ())):
-            who = records.DEFAULT_SUBJECT if workspace is None else records.subject(key, workspace)
-            others = horizons.get((category, records.DEFAULT_SUBJECT), date.min)
-            gone = {day.replace(day=1) for day in lost if day <= horizons.get((category, who), others)}
+            who = records.subject(key, workspace) if workspace is not None else records.DEFAULT_SUBJECT
+            reached = horizons.get((category, who), of_others)
+            # A month may be built long after it closed: what was deleted meanwhile is not in it.
+            gone = {day.replace(day=1) for day in lost if day <= reached}
             for month in months:
-                # A month may be built long after it closed: what was deleted meanwhile is not in it.
-                complete = month not in gone and is_complete(
-                    inputs, category, workspace, month, lateness_days=lateness
-                )
-                yield category, month, workspace, complete
+                in_time = is_complete(inputs, category, workspace, month, lateness_days=lateness)
+                yield category, month, workspace, in_time and month not in gone
 
 
 def _event_sources(contracts: Mapping[str, Contract]) -> dict[str, set[str]]:

@@ -18,13 +18,13 @@ from warehouse.store.store import Store
 
 QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
+SETTINGS = "app__workspace_settings"
 SUBSCRIPTIONS = "app__subscriptions"
 _SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
 HOLD_COLUMNS = (*_SCOPE, "expires_at")
 _HOLD_NAME_CHARACTERS = 32
 
 _WORKSPACES = "app__workspaces"
-_SETTINGS = "app__workspace_settings"
 
 
 def retention_inputs(declarations: Declarations, store: Store, *, as_of: datetime) -> Facts:
@@ -91,7 +91,7 @@ def _data_set(contract: Contract) -> DataSet:
 
 
 def _settings(declarations: Declarations, store: Store) -> dict[str, tuple[Setting, ...]]:
-    rows = _rows(declarations, store, _SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
+    rows = _rows(declarations, store, SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
     settings: dict[str, list[Setting]] = defaultdict(list)
     for workspace, valid_from, days in sorted(rows, key=lambda row: row[:2]):
         settings[workspace].append(Setting(valid_from, days))

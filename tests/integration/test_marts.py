@@ -355,6 +355,17 @@ def test_a_month_is_built_with_its_last_day_and_not_before(runtime):
     assert abs(row[1] - 55) <= 6.5 * 2
 
 
+def test_a_month_counts_no_workspace_of_which_a_part_was_gone_when_it_closed(runtime):
+    chosen = {"message_log_retention_days": 30, "valid_from": datetime(2026, 1, 1)}
+    Store(runtime).entities("app__workspace_settings", [{"workspace_id": WORKSPACES[0], **chosen}])
+
+    build(runtime, from_day=FIRST, to_day=date(2026, 5, 31), select="fqn:wasms.slices cube_workspace_monthly")
+
+    # The two others have twelve contacts together, and are one group.
+    keys = rows(runtime, "select distinct level, workspace_key from warehouse.cubes.cube_workspace_monthly")
+    assert sorted(keys) == [("platform", "all"), ("workspace", "other")]
+
+
 def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime):
     reported = []
 

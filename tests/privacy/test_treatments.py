@@ -17,7 +17,7 @@ from anonymizers.engine import anonymize
 from anonymizers.errors import AnonymizerError
 from anonymizers.plan import ColumnPlan, Plan
 from anonymizers.text import TextScrubber
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind, TextFeature, Treatment, ValueType

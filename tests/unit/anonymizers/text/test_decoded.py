@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.views import differs, read
+from anonymizers.text.decoded import decode, may_be_encoded
 
 
 @pytest.mark.parametrize(
@@ -28,33 +28,33 @@ from anonymizers.text.views import differs, read
         ("Text With Words iPhone 1500", "Text With Words iPhone 1500"),
     ],
 )
-def test_a_view_reads_as_a_person_would(written, as_read):
-    view = read(written)
-
-    assert view.text == as_read
-    assert bool(differs(pl.Series([written]))[0]) or written == as_read
+def test_a_decoded_text_is_what_a_person_would_read(written, as_read):
+    assert decode(written).text == as_read
+    assert bool(may_be_encoded(pl.Series([written]))[0]) or written == as_read
 
 
 @given(st.text(max_size=40))
-def test_every_character_of_a_view_has_its_place(text):
-    view = read(text)
+def test_every_decoded_character_has_its_place_in_the_original(text):
+    decoded = decode(text)
 
-    assert len(view.text) == len(view.starts) == len(view.ends)
-    assert all(0 <= start < end <= len(text) for start, end in zip(view.starts, view.ends, strict=True))
+    assert len(decoded.text) == len(decoded.starts) == len(decoded.ends)
+    assert all(0 <= start < end <= len(text) for start, end in zip(decoded.starts, decoded.ends, strict=True))
 
 
 @given(st.text(min_size=1, max_size=20), st.sampled_from(["percent", "json", "base64 of percent"]))
-def test_what_differs_is_never_taken_for_plain(text, how):
+def test_an_encoded_text_is_never_taken_for_plain(text, how):
     written = {
         "percent": lambda: quote(text, safe=""),
         "json": lambda: "".join(f"\\u{ord(c):04x}" for c in text if ord(c) < 0xD800),
         "base64 of percent": lambda: base64.b64encode(quote(text, safe="").encode()).decode(),
     }[how]()
 
-    assert differs(pl.Series([written]))[0] or read(written).text == written
+    assert may_be_encoded(pl.Series([written]))[0] or decode(written).text == written
 
 
-def test_a_place_spans_what_a_part_was_encoded_as():
+def test_a_decoded_part_comes_from_all_that_it_was_encoded_as():
     written = "Hi %41nna!"
 
-    assert [written[slice(*read(written).place(*part))] for part in ((3, 7), (0, 2))] == ["%41nna", "Hi"]
+    parts = [decode(written).original_range(*part) for part in ((3, 7), (0, 2))]
+
+    assert [written[start:end] for start, end in parts] == ["%41nna", "Hi"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.network import generalize_ip
+from anonymizers.ip_addresses import generalize_ip
 
 
 @pytest.mark.parametrize(

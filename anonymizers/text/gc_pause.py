@@ -1,4 +1,4 @@
-"""Loading much that stays: modules and tables."""
+"""Pause Python's garbage collector while much is loaded that stays: modules and tables."""
 
 import gc
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep Python from looking for garbage, which it does the more often the more is made, and finds none."""
+def gc_paused() -> Iterator[None]:
+    """Pause garbage collection: it runs the more often the more objects are made, and would find none."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

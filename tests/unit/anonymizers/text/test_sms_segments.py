@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from anonymizers.text.segments import GSM7_BASIC, GSM7_EXTENSION, segments
+from anonymizers.text.sms_segments import GSM7_BASIC, GSM7_EXTENSION, segment_counts
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from anonymizers.text.segments import GSM7_BASIC, GSM7_EXTENSION, segments
     ],
 )
 def test_segments_of_a_text(text, count):
-    assert segments(pl.Series([text], dtype=pl.String)).to_list() == [count]
+    assert segment_counts(pl.Series([text], dtype=pl.String)).to_list() == [count]
 
 
 def test_the_default_alphabet_is_complete():
@@ -63,4 +63,4 @@ _CHARACTERS = st.sampled_from("ab€^\n~é") | st.sampled_from("ы😀ab€")
 @given(st.lists(st.text(_CHARACTERS, max_size=8).flatmap(lambda t: st.integers(1, 60).map(lambda n: t * n))))
 @example(["a" * 152 + "€" + "a" * 152])
 def test_the_column_agrees_with_counting_by_hand(texts):
-    assert segments(pl.Series(texts, dtype=pl.String)).to_list() == [_by_hand(text) for text in texts]
+    assert segment_counts(pl.Series(texts, dtype=pl.String)).to_list() == [_by_hand(text) for text in texts]

@@ -1,10 +1,11 @@
 import polars as pl
 import pytest
 
+from anonymizers.text import releasing_scrubber
+from anonymizers.text.dummies import NAME
 from anonymizers.text.lexicon import positions
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
-from anonymizers.text.stand_ins import NAME, StandIns
 from bench.text_workloads import campaign, error_logs
 from tests.support.evasions import evasions
 
@@ -15,7 +16,7 @@ LONG = 4
 
 
 @pytest.mark.parametrize(
-    ("text", "stand_in"),
+    ("text", "canonical"),
     [
         ("Hi Siya, your order 123456 is late", "Hi Hildburg Hildburg, your order 4711 is late"),
         ("Hi Siya van der Wulf, thank you", "Hi Hildburg Hildburg, thank you"),
@@ -39,13 +40,13 @@ LONG = 4
         ("", ""),
     ],
 )
-def test_what_is_masked_anyway_gives_way_to_one_of_its_kind(text, stand_in):
+def test_what_is_masked_anyway_gives_way_to_one_of_its_kind(text, canonical):
     texts = pl.Series([text, "beside it"])
 
-    alike = SCRUBBER._stand_ins.of(texts)
+    found = SCRUBBER._canonicalizer.canonical(texts)
 
-    assert alike.stand_ins.gather(alike.of).to_list() == [stand_in, "beside it"]
-    assert alike.is_replaced.tolist() == [text != stand_in, False]
+    assert found.distinct.gather(found.codes).to_list() == [canonical, "beside it"]
+    assert found.is_changed.tolist() == [text != canonical, False]
     # A series can be changed in place.
     assert texts.to_list() == [text, "beside it"]
 
@@ -60,10 +61,10 @@ def test_the_name_is_one_that_is_masked_in_whatever_text_it_stands():
 
 
 @pytest.mark.parametrize(("generated", "least"), [(campaign, 10), (error_logs, 1.5)])
-def test_texts_of_a_template_have_few_stand_ins(generated, least):
+def test_texts_of_a_template_have_few_canonical_texts(generated, least):
     texts = pl.Series([labelled.text for labelled in generated(4_000)])
 
-    assert texts.n_unique() / len(SCRUBBER._stand_ins.of(texts).stand_ins) >= least / 4
+    assert texts.n_unique() / len(SCRUBBER._canonicalizer.canonical(texts).distinct) >= least / 4
 
 
 @pytest.mark.parametrize("generated", [campaign, error_logs])
@@ -89,12 +90,12 @@ def test_nothing_that_is_hidden_shows():
     assert shown == 0
 
 
-def test_a_stand_in_that_stays_is_never_what_is_stored():
-    """Where numbers may stay, the text's own does, not the one that stood in for it."""
+def test_a_dummy_that_is_not_masked_is_never_stored():
+    """Where numbers may stay, the text's own does, not the dummy of its canonical text."""
     settings = load_settings()
-    patient = settings.vocabulary.model_copy(update={"digits": 99, "digits_in_groups": 99})
+    patient = settings.release_rule.model_copy(update={"digits": 99, "digits_in_groups": 99})
     scrubber = ReleasingScrubber(
-        settings.model_copy(update={"vocabulary": patient, "presidio": (), "recognizers": _DATES})
+        settings.model_copy(update={"release_rule": patient, "presidio": (), "recognizers": _DATES})
     )
 
     texts = ["row 123456 is late", "row 654321 is late"]
@@ -106,7 +107,7 @@ _DATES = tuple(one for one in load_settings().recognizers if one.name == "writte
 
 def test_without_a_look_at_the_answers_another_number_would_be_stored(monkeypatch):
     """The twin."""
-    monkeypatch.setattr(StandIns, "are_seen", staticmethod(lambda answers: answers.is_null().to_numpy()))
+    monkeypatch.setattr(releasing_scrubber, "has_dummy", lambda answers: answers.is_null().to_numpy())
 
     with pytest.raises(AssertionError, match="4711"):
-        test_a_stand_in_that_stays_is_never_what_is_stored()
+        test_a_dummy_that_is_not_masked_is_never_stored()

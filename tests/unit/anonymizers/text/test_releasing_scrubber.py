@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text import releasing_scrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import RecognizerSettings, load_settings
-from anonymizers.text.stand_ins import StandIns
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +134,9 @@ def test_masks_are_in_order_apart_and_what_is_written(texts):
 
 
 def _scrubbed_the_long_way(texts):
-    """Every text by itself: what stands in for others may be named otherwise."""
+    """Every text by itself: a mask of its canonical text may have another name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StandIns, "are_seen", staticmethod(lambda answers: answers.is_not_null().to_numpy()))
+        patch.setattr(releasing_scrubber, "has_dummy", lambda answers: answers.is_not_null().to_numpy())
         return _SCRUBBER.scrub(texts)
 
 
@@ -173,13 +173,13 @@ def test_a_text_that_cannot_be_read_is_redacted_not_skipped(scrubber, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        # Names and numbers give way to stand-ins, which a site's recognizers must not see instead.
+        # Names and numbers give way to dummies, which a site's recognizers must not see instead.
         ("stock of KX-12345 or today", "stock <SHELF>"),
         ("see AB 99999, please", "see <SHELF>, please"),
         ("the Margaret house, please", "the <SHELF>, please"),
         ("the m%61rg%61ret hous%65, please", "the <SHELF>, please"),
         ("the Oliver house, please", "the <NAME> house, please"),
-        # Nor may they find a stand-in.
+        # Nor may they find a dummy.
         ("row 1234, please", "row <NUMBER>, please"),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_sites_recognizers_read_the_text_itself(text, expected):
                 {"name": "rack", "score": 0.9, "regex": r"of [a-z]{2}-\d{5} or \w+"},
                 {"name": "box", "score": 0.9, "regex": r"\bAB 9{5}\b"},
                 {"name": "house", "score": 0.9, "regex": r"\bMargaret house\b"},
-                {"name": "stand-in", "score": 0.9, "regex": r"\b4711\b|Hildburg"},
+                {"name": "dummy", "score": 0.9, "regex": r"\b4711\b|Hildburg"},
             ],
         }
     )
@@ -236,7 +236,7 @@ def test_no_recognizer_reaches_for_the_network(monkeypatch):
 def test_the_engine_imports_without_the_language_libraries():
     program = """
         import sys
-        import anonymizers.engine, anonymizers.text.release
+        import anonymizers.engine, anonymizers.text.releasing_scrubber
         heavy = {"spacy", "presidio_analyzer", "tldextract", "thinc", "wordfreq", "faker"} & set(sys.modules)
         sys.exit(", ".join(heavy) or 0)
     """

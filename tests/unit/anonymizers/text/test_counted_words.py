@@ -2,8 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from anonymizers.text.counted import CountingScrubber
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.counted_words import CountingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, scrubbed
 from anonymizers.text.settings import load_settings
 
@@ -107,7 +107,7 @@ def test_where_the_counts_break_nothing_stays(scrubber, broken):
     assert scrubbed(texts, scrubber=CountingScrubber(scrubber, Broken())).to_list() == [REDACTED]
 
 
-def test_texts_that_nobody_vouches_for_give_nothing_to_count(scrubber):
+def test_redacted_texts_give_nothing_to_count(scrubber):
     _, words = scrubber.scrub_counted(["our zorblig is here " * 1000, "\ud800 zorblig is here"])
 
     assert words.is_empty()

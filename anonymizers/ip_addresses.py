@@ -1,8 +1,10 @@
-"""Addresses of clients, coarsened to their network."""
+"""Coarsen IP addresses to their network."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import polars as pl
+
+from anonymizers.columns import filled
 
 V4_PREFIX, V6_PREFIX = 24, 48
 
@@ -11,26 +13,15 @@ _V4 = rf"^({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}$"
 
 
 def generalize_ip(addresses: pl.Series) -> pl.Series:
-    """Networks of addresses: `83.149.9.0/24`, `2001:db8:85a3::/48`; same order.
+    """Return the network of each of the n addresses, in order: `83.149.9.0/24`, `2001:db8:85a3::/48`.
 
-    Host names and everything that is not an address become null: they may name a person's machine.
+    Host names, which may name a person's machine, and whatever else is no address become null.
     """
-    frame = (
-        addresses.rename("raw")
-        .to_frame()
-        .with_columns((pl.col("raw").str.extract(_V4) + f".0/{V4_PREFIX}").alias("network"))
-    )
-    odd = frame.filter(pl.col("network").is_null() & pl.col("raw").is_not_null())["raw"].unique()
-    if odd.len():
-        known = pl.DataFrame({"raw": odd, "odd": pl.Series([_network(a) for a in odd], dtype=pl.String)})
-        frame = frame.join(known, on="raw", how="left", maintain_order="left").with_columns(
-            pl.coalesce("network", "odd").alias("network")
-        )
-    return frame["network"].rename(addresses.name)
+    return filled(addresses.str.extract(_V4) + f".0/{V4_PREFIX}", addresses, _network)
 
 
 def _network(text: str) -> str | None:
-    """Of one address, also in brackets, with a port, a zone id or spaces around it."""
+    """Return the network of one address, also in brackets, with a port, a zone id or spaces around it."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

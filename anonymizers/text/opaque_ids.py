@@ -1,4 +1,4 @@
-"""What looks like an identifier rather than like words."""
+"""Tell opaque identifiers (hexadecimal, base64, letters mixed with digits) from words."""
 
 import base64
 import re
@@ -12,7 +12,7 @@ _SHORTEST_OPAQUE = 8
 
 
 def is_opaque(text: str) -> bool:
-    """Whether a token is an identifier rather than words: hexadecimal, base64, letters mixed with digits."""
+    """Return whether a text is an identifier, or contains one, rather than words."""
     if len(text) < _SHORTEST_OPAQUE:
         return False
     return any(map(_opaque_word, _WORD.findall(text))) or _encodes_text(text)
@@ -33,10 +33,15 @@ def _opaque_word(word: str) -> bool:
 
 
 def _encodes_text(text: str) -> bool:
-    """Whether it is base64 of readable text; by chance that befalls 1 in 300 words of eight letters."""
+    """Return whether a text is base64 of readable text; 1 in 300 words of eight letters is by chance."""
+    decoded = base64_text(text)
+    return decoded is not None and decoded.isprintable()
+
+
+def base64_text(text: str) -> str | None:
+    """Return the text that base64 of either alphabet (RFC 4648) encodes; None if it is no base64 of UTF-8."""
     standard = text.translate(_TO_STANDARD_BASE64).rstrip("=")
     try:
-        decoded = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("utf-8")
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("utf-8")
     except ValueError:  # not ASCII, not base64, or not UTF-8
-        return False
-    return decoded.isprintable()
+        return None

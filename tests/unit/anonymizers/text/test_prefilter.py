@@ -4,13 +4,13 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.gates import Gates, gate
+from anonymizers.text.prefilter import Prefilter, filter_of
 from anonymizers.text.recognizers import Recognizers
 from anonymizers.text.settings import load_settings
 
 _FINDING = Recognizers(load_settings()).patterns
 _PATTERNS = [one.compiled for one in _FINDING]
-_GATES = Gates([one.pattern for one in _PATTERNS])
+_PREFILTER = Prefilter([one.pattern for one in _PATTERNS])
 
 
 @pytest.mark.parametrize(
@@ -29,25 +29,25 @@ _GATES = Gates([one.pattern for one in _PATTERNS])
         (r"\(\)", "()", "("),
     ],
 )
-def test_a_gate_lets_pass_what_matches_and_keeps_out_what_is_unlike(pattern, matching, not_matching):
-    gates = Gates([pattern])
+def test_a_filter_passes_what_matches_and_not_what_is_unlike(pattern, matching, not_matching):
+    prefilter = Prefilter([pattern])
 
-    assert (list(gates.passing(matching)), list(gates.passing(not_matching))) == ([0], [])
+    assert (list(prefilter.candidates(matching)), list(prefilter.candidates(not_matching))) == ([0], [])
 
 
 @pytest.mark.parametrize("pattern", [r"(a)?(?(1)b|c)", r"(?P<x>a)(?P=x)", r"(?(", r"\p{IsNoSuchScript}"])
-def test_a_pattern_that_is_not_understood_has_no_gate(pattern):
-    assert gate(pattern) is None
+def test_a_pattern_that_is_not_understood_has_no_filter(pattern):
+    assert filter_of(pattern) is None
 
 
-def test_a_pattern_without_a_gate_is_tried_on_every_text():
-    gates = Gates(["a", r"(b)?(?(1)c|d)"])
+def test_a_pattern_without_a_filter_is_tried_on_every_text():
+    prefilter = Prefilter(["a", r"(b)?(?(1)c|d)"])
 
-    assert [list(gates.passing(text)) for text in ("a", "x")] == [[0, 1], [1]]
+    assert [list(prefilter.candidates(text)) for text in ("a", "x")] == [[0, 1], [1]]
 
 
 def test_all_patterns_in_use_have_one():
-    assert [pattern.pattern for pattern in _PATTERNS if gate(pattern.pattern) is None] == []
+    assert [pattern.pattern for pattern in _PATTERNS if filter_of(pattern.pattern) is None] == []
 
 
 def test_where_the_scan_gives_up_every_pattern_is_tried(monkeypatch):
@@ -57,11 +57,11 @@ def test_where_the_scan_gives_up_every_pattern_is_tried(monkeypatch):
         def Match(self, _text):  # noqa: N802
             return None
 
-    gates = Gates(["a", "b"])
-    for scan in gates._scans:
+    prefilter = Prefilter(["a", "b"])
+    for scan in prefilter._scans:
         monkeypatch.setattr(scan, "_set", GivesUp())
 
-    assert list(gates.passing("x")) == [0, 1]
+    assert list(prefilter.candidates("x")) == [0, 1]
 
 
 _TEXTS = (
@@ -72,12 +72,12 @@ _TEXTS = (
 
 
 @given(_TEXTS)
-def test_whatever_a_pattern_finds_passes_its_gate(text):
-    passing = set(_GATES.passing(text))
+def test_whatever_a_pattern_finds_passes_its_filter(text):
+    candidates = set(_PREFILTER.candidates(text))
 
     for number, pattern in enumerate(_PATTERNS):
         if pattern.search(text):
-            assert number in passing, pattern.pattern
+            assert number in candidates, pattern.pattern
 
 
 @given(st.text(st.sampled_from("abcXYZ019.:/@-_ww?=\n'éß\u017f\u00a0٠"), max_size=80))
@@ -89,11 +89,11 @@ def test_re2_finds_the_same_where_it_is_asked(text):
 
 
 @given(st.from_regex(regex.compile(r"\d{2}[\s.-]\w{3}").pattern, fullmatch=True))
-def test_gates_read_classes_of_characters_as_widely_as_the_patterns(text):
-    assert list(Gates([r"\d{2}[\s.-]\w{3}"]).passing(text)) == [0]
+def test_filters_read_classes_of_characters_as_widely_as_the_patterns(text):
+    assert list(Prefilter([r"\d{2}[\s.-]\w{3}"]).candidates(text)) == [0]
 
 
-def test_a_gate_that_read_them_as_re2_does_would_lose_some():
+def test_a_filter_that_read_them_as_re2_does_would_lose_some():
     """The twin."""
     assert re2.search(r"\d{2}[\s.-]\w{3}", "١٢\u00a0été") is None
-    assert list(Gates([r"\d{2}[\s.-]\w{3}"]).passing("١٢\u00a0été")) == [0]
+    assert list(Prefilter([r"\d{2}[\s.-]\w{3}"]).candidates("١٢\u00a0été")) == [0]

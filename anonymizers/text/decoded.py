@@ -1,10 +1,9 @@
-r"""Texts as a person would read them, with every character's place in what was written.
+r"""Decode texts to what a person would read, and keep where each character stands in the original.
 
-Personal data hides behind encodings: `%40`, `&#64;`, `\u0040`, base64, full-width digits, letters without
-width. Detectors read the view; what they find is masked where it stands.
+Personal data hides behind encodings: `%40`, `&#64;`, `\u0040`, base64, full-width digits, characters without
+width. Recognizers read the decoded text; what they find is masked in the original.
 """
 
-import base64
 import html
 import re
 import unicodedata
@@ -17,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 import polars as pl
 import regex  # type: ignore[import-untyped]
 
+from anonymizers.text.opaque_ids import base64_text
 from anonymizers.unicode import FORMAT_CHARACTERS, without_format_characters
 
 # Encoded twice is common (a URL in a URL); deeper is an attempt to hide: what is left is masked as unknown.
@@ -28,7 +28,7 @@ _ESCAPE = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"/nrt]")
 _MARKUP = re.compile(
     r"</?(?:b|i|u|s|em|strong|span|font|small|sub|sup|mark|wbr)(?:\s[^<>]{0,200})?/?>", re.IGNORECASE
 )
-# Base64 has digits, capitals within or padding; words of letters alone are left to the vocabulary.
+# Base64 has digits, capitals within or padding; words of letters alone are left to the release rule.
 _B = r"A-Za-z0-9+/_\-"
 _BASE64 = re.compile(
     rf"(?<![{_B}=])(?=[0-9]*[A-Za-z+/_\-])(?=[A-Za-z+/_\-]*(?:[0-9=]|[a-z][A-Z]))"
@@ -40,7 +40,6 @@ _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
 _NUMERAL = regex.compile(r"\p{No}")
 # What decoders put where a number is that of no character: it is a number, then, and is masked as one.
 _NO_CHARACTER = "\ufffd"
-_TO_STANDARD = str.maketrans("-_", "+/")
 _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
 _MAYBE_ENCODED = (
@@ -51,23 +50,23 @@ _MAYBE_ENCODED = (
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What a text reads as.
+class DecodedText:
+    """Hold a decoded text of n characters and where each of them comes from.
 
     Attributes:
-        text: The text in NFKC, decoded, without characters of no width.
-        starts: Where in the original each of its characters begins; several may be of one place.
-        ends: Where it ends there.
+        text: The text, decoded, in Unicode's NFKC, without characters of no width.
+        starts: Where in the original each of the n characters begins; several may begin at one position.
+        ends: Where in the original each of them ends.
     """
 
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
 
-    def within(self, start: int, end: int) -> tuple[int, int]:
-        """The part of the view, perhaps empty, that comes from a part of the original.
+    def decoded_range(self, start: int, end: int) -> tuple[int, int]:
+        """Return start and end in the decoded text of a part of the original; no range if start >= end.
 
-        If it begins or ends between words, with all that stands there.
+        A range that begins or ends within a separator is extended to all of it.
         """
         begin, stop = bisect_right(self.ends, start), bisect_left(self.starts, end)
         while 0 < begin < stop and not (self.text[begin].isalnum() or self.text[begin - 1].isalnum()):
@@ -78,13 +77,13 @@ class View:
             stop += 1
         return begin, stop
 
-    def place(self, start: int, end: int) -> tuple[int, int]:
-        """The part of the original that a part of the view, not empty, comes from."""
+    def original_range(self, start: int, end: int) -> tuple[int, int]:
+        """Return where in the original a part of the decoded text, not empty, comes from: start and end."""
         return min(self.starts[start:end]), max(self.ends[start:end])
 
 
-def differs(texts: pl.Series) -> pl.Series:
-    """Which texts may read differently from what is written; the others are their own views."""
+def may_be_encoded(texts: pl.Series) -> pl.Series:
+    """Return whether each text may differ from its decoded text; where False, it surely does not."""
     encoded = texts.str.contains(_MAYBE_ENCODED)
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return encoded
@@ -92,46 +91,46 @@ def differs(texts: pl.Series) -> pl.Series:
     return encoded | (normal != texts) | texts.str.contains(r"\p{No}")
 
 
-def read(text: str) -> View:
-    """Decode a text; takes time in proportion to its length."""
-    view = View(text, range(len(text)), range(1, len(text) + 1))
+def decode(text: str) -> DecodedText:
+    """Decode a text, twice where it is encoded twice; takes time in proportion to its length."""
+    decoded = DecodedText(text, range(len(text)), range(1, len(text) + 1))
     for _ in range(_ROUNDS):
-        before = view.text
-        for sign, pattern, decode in _DECODERS:
-            if sign in view.text:
-                view = _replaced(view, pattern, decode)
-        if view.text == before:
+        before = decoded.text
+        for sign, pattern, decoder in _DECODERS:
+            if sign in decoded.text:
+                decoded = _replaced(decoded, pattern, decoder)
+        if decoded.text == before:
             break
-    return view if view.text.isascii() else _replaced(view, _CLUSTER, _normal)
+    return decoded if decoded.text.isascii() else _replaced(decoded, _CLUSTER, _normal)
 
 
-def _replaced(view: View, pattern: Any, decode: Callable[[Any], str]) -> View:
-    """Each match by what it decodes to; letters of it keep their own places where there is one for each."""
+def _replaced(source: DecodedText, pattern: Any, decoder: Callable[[Any], str]) -> DecodedText:
+    """Replace each match by what it decodes to; characters keep positions of their own if each has one."""
     parts: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     position = 0
-    for match in pattern.finditer(view.text):
-        decoded = decode(match)
+    for match in pattern.finditer(source.text):
+        decoded = decoder(match)
         if decoded == match[0]:
             continue
         begin, end = match.span()
-        parts += [view.text[position:begin], decoded]
-        starts += view.starts[position:begin]
-        ends += view.ends[position:begin]
+        parts += [source.text[position:begin], decoded]
+        starts += source.starts[position:begin]
+        ends += source.ends[position:begin]
         width, rest = divmod(end - begin, max(len(decoded), 1))
         if decoded and rest == 0 and width in (3, 6):  # one `%41` or `\u0041` for each character
             for at in range(begin, end, width):
-                starts.append(view.starts[at])
-                ends.append(view.ends[at + width - 1])
+                starts.append(source.starts[at])
+                ends.append(source.ends[at + width - 1])
         else:
-            starts += [view.starts[begin]] * len(decoded)
-            ends += [view.ends[end - 1]] * len(decoded)
+            starts += [source.starts[begin]] * len(decoded)
+            ends += [source.ends[end - 1]] * len(decoded)
         position = end
     if not parts:
-        return view
-    parts.append(view.text[position:])
-    return View("".join(parts), [*starts, *view.starts[position:]], [*ends, *view.ends[position:]])
+        return source
+    parts.append(source.text[position:])
+    return DecodedText("".join(parts), [*starts, *source.starts[position:]], [*ends, *source.ends[position:]])
 
 
 def _from_percent(match: re.Match[str]) -> str:
@@ -159,11 +158,9 @@ def _from_escape(match: re.Match[str]) -> str:
 
 
 def _from_base64(match: re.Match[str]) -> str:
-    """Readable text that a token encodes, or the token."""
-    standard = match[0].translate(_TO_STANDARD).rstrip("=")
-    try:
-        decoded = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("utf-8")
-    except ValueError:  # not base64, or not UTF-8
+    """Return the readable text that is encoded, or the match itself if there is none."""
+    decoded = base64_text(match[0])
+    if decoded is None:
         return match[0]
     # By chance eight letters decode to readable ASCII once in 30 times, to words hardly ever.
     legible = sum(c.isascii() and (c.isalnum() or c == " ") for c in decoded)
@@ -181,7 +178,7 @@ _DECODERS: tuple[tuple[str, Any, Callable[[Any], str]], ...] = (
 
 
 def _normal(match: regex.Match[str]) -> str:
-    """NFKC, without characters of no width; of digits in circles NFKC leaves some as they are."""
+    """Return the NFKC without characters of no width, and digits for those in circles that NFKC leaves."""
     cluster = without_format_characters(unicodedata.normalize("NFKC", match[0]))
     plain: str = _NUMERAL.sub(_digit, cluster)
     return plain

@@ -1,11 +1,10 @@
 from itertools import pairwise
 
 import numpy as np
-import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.tiles import cut, encoded, encoded_rows, rejoined
+from anonymizers.text.arrays import encoded_rows
 
 _ROWS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), min_size=1, max_size=30)
 
@@ -20,18 +19,3 @@ def test_rows_of_numbers_are_one_if_and_only_if_they_are_equal(rows):
     read = [distinct[start:end].tolist() for start, end in pairwise(bounds)]
     assert [read[number] for number in which] == rows
     assert len(read) == len({tuple(row) for row in rows})
-
-
-@given(st.lists(st.none() | st.text(max_size=3)))
-def test_each_text_is_the_distinct_one_that_it_is_said_to_be(texts):
-    distinct, numbers = encoded(pl.Series(texts, dtype=pl.String))
-
-    assert distinct.gather(numbers).to_list() == texts
-    assert distinct.n_unique() == len(distinct)
-
-
-@given(st.lists(st.text(), min_size=1))
-def test_tiles_put_together_are_the_texts(texts):
-    tiles = cut(pl.Series(texts, dtype=pl.String))
-
-    assert rejoined(tiles, tiles.codes, tiles.distinct).to_list() == texts

@@ -1,9 +1,9 @@
-"""Gates: which of many slow patterns may find something in a text, told by one scan.
+"""Filter patterns before they run: one fast scan tells which of many slow ones may match a text.
 
-A gate finds every text in which its pattern finds something, and a few more. It is made from the pattern by
-leaving out what only narrows it: look-around, boundaries of words, back-references, exact repeats. What must
-stand before a pattern's beginning or behind its end is part of its gate. RE2 (Cox 2010,
-https://swtch.com/~rsc/regexp) reads a text once for all gates, in time in proportion to its length.
+The filter of a pattern matches every text that the pattern matches, and a few more. It is the pattern
+without what only narrows it: look-around, boundaries of words, back-references, exact repeats. What must come
+directly before or after a match is part of its filter. RE2 (Cox 2010, https://swtch.com/~rsc/regexp) reads a
+text once for all filters, in time in proportion to its length.
 """
 
 import re
@@ -14,7 +14,7 @@ import re2  # type: ignore[import-untyped]
 
 # Repeats up to so often are cheap to count; others are made open-ended.
 _COUNTED = 20
-# What RE2 learns of the gates together it keeps in so much memory; with a tenth of it, it forgets too soon.
+# Bytes for the states that RE2 builds while it scans; with a tenth it drops them too soon.
 _MEMORY = 128 << 20
 _PIECE = re.compile(
     r"(?P<back_reference>\\[1-9])"
@@ -37,43 +37,40 @@ _ESCAPES = {
 }  # fmt: skip
 _OPENS_CLASS = re.compile(r"(?<!\\)([\[&~])")
 _CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})")
-
-
-# Gates scanned together multiply what RE2 has to learn of them; scanned apart, they are scanned more often.
+# Filters in one scan multiply the states that RE2 has to build; in several, each text is read several times.
 _SCANS = 2
 
 
-class Gates:
-    """Gates of many patterns.
+class Prefilter:
+    """Tell which of many patterns may match a text.
 
     Args:
-        patterns: Patterns of `regex` that ignore case, whose `.` is any character and whose `^` is the
-            beginning of any line.
+        patterns: Patterns of the library `regex`, meant to be compiled with `settings.PATTERN_FLAGS`.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        gates = dict(enumerate(map(gate, patterns)))
-        known = {number: each for number, each in gates.items() if each is not None}
-        self._open = [number for number in gates if number not in known]
+        filters = dict(enumerate(map(filter_of, patterns)))
+        known = {number: each for number, each in filters.items() if each is not None}
+        self._unfiltered = [number for number in filters if number not in known]
         self._scans = [_Scan({n: known[n] for n in list(known)[first::_SCANS]}) for first in range(_SCANS)]
 
-    def passing(self, text: str) -> Sequence[int]:
-        """Which patterns, by number and in order, may find something in a text; all if RE2 gives up on it."""
-        return sorted(sum((scan.passing(text) for scan in self._scans), self._open))
+    def candidates(self, text: str) -> Sequence[int]:
+        """Return the indices of the patterns that may match a text, in order; all if RE2 gives up on it."""
+        return sorted(sum((scan.candidates(text) for scan in self._scans), self._unfiltered))
 
 
 class _Scan:
-    """Some of the gates, read together."""
+    """Hold some of the filters, by number, to match them together."""
 
-    def __init__(self, gates: Mapping[int, str]) -> None:
+    def __init__(self, filters: Mapping[int, str]) -> None:
         options = _quiet()
         options.max_mem = _MEMORY
         self._set = re2.Set.SearchSet(options)
         self._always = self._set.Add("")
-        self._numbers = {self._set.Add(each): number for number, each in gates.items()}
+        self._numbers = {self._set.Add(each): number for number, each in filters.items()}
         self._set.Compile()
 
-    def passing(self, text: str) -> list[int]:
+    def candidates(self, text: str) -> list[int]:
         found = self._set.Match(text)
         # Out of memory, RE2 says that nothing matches, not even the empty pattern.
         if not found or self._always not in found:
@@ -81,8 +78,8 @@ class _Scan:
         return [self._numbers[each] for each in found if each != self._always]
 
 
-def fast(pattern: str) -> Any | None:
-    """A pattern compiled by RE2, which finds in ASCII what `regex` does; None = it does not know it."""
+def compile_fast(pattern: str) -> Any | None:
+    """Compile a pattern with RE2, which finds in ASCII what `regex` finds; None if RE2 cannot."""
     try:
         return re2.compile(f"(?ims:{pattern})", _quiet())
     except re2.error:
@@ -95,17 +92,17 @@ def _quiet() -> Any:
     return options
 
 
-def gate(pattern: str) -> str | None:
-    """A pattern of RE2's that matches wherever ``pattern`` does; None = none known."""
+def filter_of(pattern: str) -> str | None:
+    """Return a pattern for RE2 that matches every text that ``pattern`` matches; None if none can be made."""
     try:
-        known = fast(_loosened(pattern))
+        known = compile_fast(_loosened(pattern))
     except ValueError:
         return None
     return known.pattern if known else None
 
 
 def _loosened(pattern: str) -> str:
-    """Raises ValueError where the pattern has what is not known here."""
+    """Drop from a pattern what only narrows it; raises ValueError if it has a part that is not supported."""
     out: list[str] = []
     position = 0
     while position < len(pattern):
@@ -113,12 +110,14 @@ def _loosened(pattern: str) -> str:
         if piece is None or piece.lastgroup == "conditional":
             raise ValueError("a conditional or recursive pattern")
         position = piece.end()
-        if (piece[0] == "(?<=" and not out) or (piece[0] == "(?=" and _is_last(pattern, piece.start())):
-            out.append("(?:")
-        elif piece.lastgroup == "look_around":
-            position = _end_of_group(pattern, piece.start())
-        else:
+        if piece.lastgroup != "look_around":
             out.append(_loose(piece))
+            continue
+        end = _end_of_group(pattern, piece.start())
+        if (piece[0] == "(?<=" and not out) or (piece[0] == "(?=" and end == len(pattern)):
+            out.append("(?:")
+        else:
+            position = end
     return "".join(out)
 
 
@@ -143,7 +142,7 @@ def _loose(piece: re.Match[str]) -> str:
 
 
 def _characters(text: str) -> str:
-    """A class of characters; one of all but some stays as RE2 reads it, which excludes fewer."""
+    """Widen a class of characters; one of all but some stays as it is, because RE2 excludes fewer."""
     inner = _CODE_POINT.sub(r"\\x{\1}", _OPENS_CLASS.sub(r"\\\1", text[1:]))
     if re.search(r"\\[DWS]", inner):
         raise ValueError("a class in a class that is all but some")
@@ -159,10 +158,6 @@ def _repeat(text: str) -> str:
     if max(int(least or 0), int(most or 0)) <= _COUNTED:
         return f"{{{least or 0}{comma}{most}}}"
     return f"{{{min(int(least or 0), _COUNTED)},}}"
-
-
-def _is_last(pattern: str, start: int) -> bool:
-    return _end_of_group(pattern, start) == len(pattern)
 
 
 def _end_of_group(pattern: str, start: int) -> int:
