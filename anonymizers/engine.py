@@ -29,6 +29,7 @@ from anonymizers.user_agent import families
 
 WORKSPACE_COLUMN = "_workspace_id"
 RECEIVED_COLUMN = "_received_at"
+REGION_COLUMN = "_region"
 
 _ARROW_TYPES: dict[ValueType, pa.DataType] = {
     ValueType.VARCHAR: pa.string(),
@@ -49,8 +50,8 @@ def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: Te
     """Treat every column of a batch as its plan says.
 
     Args:
-        rows: n rows with the raw columns of ``plan``, each of its declared type, and `_workspace_id`
-            (resolved) and `_received_at` (UTC).
+        rows: n rows with the raw columns of ``plan``, each of its declared type, `_workspace_id` (resolved),
+            `_received_at` (UTC) and, where the plan needs them, `_region` (the workspace's country or null).
         plan: What becomes of each column.
         keys: Workspace id to pseudonym key, for every workspace of `keyed_workspaces`; `_platform` where
             the platform's key is used.
@@ -139,7 +140,8 @@ def _treated(  # noqa: C901  one case per treatment
         case Treatment.SCRUB_URL:
             return {output: scrubbed_urls(_strings(rows, column.raw), scrubber=text)}
         case Treatment.COUNTRY_FROM_PHONE:
-            return {output: countries(normalise_phones(_strings(rows, column.raw)))}
+            numbers = normalise_phones(_strings(rows, column.raw), _regions(rows, column))
+            return {output: countries(numbers)}
         case Treatment.DERIVE_TEXT_FEATURES:
             measured = derive(_strings(rows, column.raw), features=column.features)
             return {feature_name(output, feature): values for feature, values in measured.items()}
@@ -155,7 +157,7 @@ def _scrubbed(rows: pa.Table, column: ColumnPlan, plan: Plan, text: TextScrubber
         return scrubbed(texts, scrubber=text)
     return templated(
         texts,
-        units=_spelt_alike(rows, plan, column.template.unit),
+        units=_part(rows, plan, column.template.unit),
         workspaces=_strings(rows, WORKSPACE_COLUMN),
         scrubber=text,
         fewest=column.template.fewest,
@@ -165,14 +167,15 @@ def _scrubbed(rows: pa.Table, column: ColumnPlan, plan: Plan, text: TextScrubber
 def _tokens(rows: pa.Table, column: ColumnPlan, keyed: tokens.Keyed) -> pl.Series:
     if column.identity is None:
         raise ValueError("no identity kind")
-    identity = normalise(_strings(rows, column.raw), kind=column.identity)
-    return keyed.tokens(tokens.identity_messages(identity, kind=column.identity), scope=column.scope)
+    messages = tokens.identity_messages(_spelt_alike(rows, column), kind=column.identity)
+    return keyed.tokens(messages, scope=column.scope)
 
 
 def _check_columns(rows: pa.Table, plan: Plan) -> None:
     expected = {
         WORKSPACE_COLUMN: pa.string(),
         RECEIVED_COLUMN: pa.timestamp("us"),
+        **({REGION_COLUMN: pa.string()} if plan.needs_regions else {}),
         **{column.raw: _ARROW_TYPES[column.type] for column in plan.columns},
     }
     names = rows.column_names
@@ -210,16 +213,27 @@ def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:
 
 
 def _ids(rows: pa.Table, plan: Plan, keyed: tokens.Keyed) -> pl.Series:
-    parts = [_spelt_alike(rows, plan, name) for name in plan.key_columns]
+    parts = [_part(rows, plan, name) for name in plan.key_columns]
     return keyed.tokens(tokens.id_messages(parts, source=plan.source), scope=plan.id_scope)
 
 
-def _spelt_alike(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
+def _part(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
     """Return one column as text, identities spelt alike: two spellings are one event, one contact."""
     for column in plan.columns:
-        if column.raw == name and column.identity is not None:
-            return normalise(_strings(rows, name), kind=column.identity)
+        if column.raw == name:
+            return _spelt_alike(rows, column)
     return _strings(rows, RECEIVED_COLUMN if name == "received_at" else name)
+
+
+def _spelt_alike(rows: pa.Table, column: ColumnPlan) -> pl.Series:
+    texts = _strings(rows, column.raw)
+    if column.identity is None:
+        return texts
+    return normalise(texts, kind=column.identity, regions=_regions(rows, column))
+
+
+def _regions(rows: pa.Table, column: ColumnPlan) -> pl.Series | None:
+    return _strings(rows, REGION_COLUMN) if column.by_region else None
 
 
 def _strings(rows: pa.Table, name: str) -> pl.Series:

@@ -1,30 +1,45 @@
 """Spell identifiers of one person alike, so that they get the same token in every table."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 import polars as pl
 
+from anonymizers.email import normalise_emails
 from anonymizers.phone import normalise_phones
 from anonymizers.treatments import IdentityKind
 from anonymizers.unicode import plain
 
+# What stands in many rows and identifies nobody: a number without digits (`n/a`), one of which a spreadsheet
+# kept six digits (`4.91511E+12`), an address without @. A regular expression as RE2 and Rust know them.
+NO_IDENTITY: Mapping[IdentityKind, str] = MappingProxyType(
+    {
+        IdentityKind.PHONE: r"^(?:\P{Nd}*|\s*[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+\s*)$",
+        IdentityKind.EMAIL: "^[^@\uff20\ufe6b]*$",
+    }
+)
 
-def normalise(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
+
+def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | None = None) -> pl.Series:
     """Spell identifiers of one kind alike.
 
     Args:
         values: n identifiers as they were received.
         kind: What they identify.
+        regions: Of phone numbers: the country in which each may be written as it is dialled there.
 
     Returns:
-        n values in the same order; null for null and for an empty identifier, because a token for it would
-        make one person of all who have none.
+        n values in the same order; null for null, for an empty identifier and for one by `NO_IDENTITY`,
+        because a token for it would make one person of all who have none.
     """
+    if kind in NO_IDENTITY:
+        values = pl.select(pl.when(~values.str.contains(NO_IDENTITY[kind])).then(values)).to_series()
     match kind:
         case IdentityKind.PHONE:
-            spelt = normalise_phones(values)
+            spelt = normalise_phones(values, regions)
         case IdentityKind.EMAIL:
-            spelt = _casefold(plain(values))
+            spelt = normalise_emails(values)
         case IdentityKind.PAYER:
             spelt = _casefold(plain(values)).str.replace_all(r"\s+", " ")
         case IdentityKind.MESSAGE:

@@ -50,6 +50,7 @@ class ColumnPlan:
         features: What is measured of a text.
         allow: Keys of a JSON object that may stay.
         template: When masked parts of a scrubbed text are restored; None = never.
+        by_region: Whether a phone number may be written as it is dialled in the workspace's country.
     """
 
     raw: str
@@ -61,6 +62,7 @@ class ColumnPlan:
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
     template: SharedBy | None = None
+    by_region: bool = False
 
     def outputs(self) -> tuple[tuple[str, str], ...]:
         """Return name and DuckDB type of every stored column, in order."""
@@ -115,6 +117,11 @@ class Plan:
             for column in self.columns
             if column.treatment is Treatment.PSEUDONYMIZE and column.scope is KeyScope.WORKSPACE
         )
+
+    @property
+    def needs_regions(self) -> bool:
+        """Whether it takes the countries of the workspaces to read the phone numbers."""
+        return any(column.by_region for column in self.columns)
 
     def stored_columns(self) -> tuple[tuple[str, str], ...]:
         """Return name and DuckDB type of every column of the anonymized table, in order."""

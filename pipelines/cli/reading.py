@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Questions to the restricted zone may read all rows there are.
 _THREADS = 2
+# Facts, what they are made of, and each data set by its contract's name.
+_SCHEMAS = "warehouse.restricted,warehouse.intermediate,warehouse.staging,memory.store"
 
 
 class NothingThereError(PipelineError):
@@ -42,7 +44,7 @@ def published_path(home: Home) -> Path:
 def restricted_zone(
     runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The restricted zone as the current schema, read only; the access is logged before anything is read.
+    """Open facts, staging and data sets, read only; the access is logged before anything is read.
 
     Args:
         what: The command, for the log.
@@ -67,5 +69,5 @@ def restricted_zone(
         threads=_THREADS,
         timeout_s=30,
     ) as connection:
-        connection.execute("set schema 'warehouse.restricted'")
+        connection.execute(f"set search_path = '{_SCHEMAS}'")
         yield connection

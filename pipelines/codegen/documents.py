@@ -74,14 +74,7 @@ def _stored_descriptions(column: Column) -> tuple[str, ...]:
             return tuple(f"{part}. {column.description}" for part in _USER_AGENT_PARTS)
         case Treatment.DERIVE_TEXT_FEATURES:
             return tuple(f"{_FEATURES[feature]}. {column.description}" for feature in column.features)
-        case (
-            Treatment.KEEP
-            | Treatment.GENERALIZE_IP
-            | Treatment.SCRUB_TEXT
-            | Treatment.SCRUB_URL
-            | Treatment.COUNTRY_FROM_PHONE
-            | Treatment.JSON_ALLOWLIST
-        ):
+        case _:
             return (column.description,)
 
 

@@ -88,6 +88,12 @@ class Format(StrEnum):
     NEGATIVE_AMOUNT = "negative_amount"
 
 
+class DefaultRegion(StrEnum):
+    """In which country a phone number without + or 00 may be dialled as it is written."""
+
+    WORKSPACE = "workspace"
+
+
 class WorkspaceFrom(StrEnum):
     """How a row finds its workspace."""
 
@@ -140,6 +146,9 @@ class Column(_Strict):
     ``path`` is where the value stands in a record: dots descend, `[0]` takes the first of a list,
     each leading `^` climbs one level above the record's row. Default: the column's own name.
 
+    ``default_region`` of a phone number says that it may be written as it is dialled in the workspace's
+    country; without it, such a number belongs to no country.
+
     ``mode`` of `scrub_text` is `scrub` (the default: what is harmless stays) or `template`: a masked name,
     place, word or short number is given back where it is the same in all texts of one template that many
     contacts got (`template` in `text.yml`); ``unit`` is then the column that names the contact. To keep
@@ -155,6 +164,7 @@ class Column(_Strict):
     treatment: Treatment
     identity: IdentityKind | None = None
     scope: KeyScope = KeyScope.WORKSPACE
+    default_region: DefaultRegion | None = None
     as_: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9_]*$")
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
@@ -201,6 +211,9 @@ class Column(_Strict):
                 raise ValueError(f"`{option}` goes with {treatment} and only with it")
         if self.scope is not KeyScope.WORKSPACE and self.treatment is not Treatment.PSEUDONYMIZE:
             raise ValueError("`scope` goes with pseudonymize only")
+        of_phones = self.identity is IdentityKind.PHONE or self.treatment is Treatment.COUNTRY_FROM_PHONE
+        if self.default_region and not of_phones:
+            raise ValueError("`default_region` goes with phone numbers only")
         return self
 
     @model_validator(mode="after")
@@ -351,6 +364,7 @@ class Contract(_Strict):
                     features=column.features,
                     allow=column.allow,
                     template=_shared_by(column),
+                    by_region=column.default_region is not None,
                 )
                 for name, column in self.columns.items()
             ),

@@ -5,6 +5,7 @@ Every measure of a cube is a metric; `metrics.yml` adds those made of others. No
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Self
@@ -102,6 +103,7 @@ def name_of(column: str) -> str:
     return column.removesuffix("_key")
 
 
+@cache
 def load_composed() -> tuple[Metric, ...]:
     """The metrics of `metrics.yml`, in its order.
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from anonymizers.treatments import KeyScope
 from pipelines.declarations import strict_yaml
@@ -84,7 +84,7 @@ class CategoryRule(_Strict):
 
 
 class PolicyVersion(_Strict):
-    """All rules as of one date."""
+    """All rules as of one date. The file names those that change; the others are as in the version before."""
 
     effective_from: date
     reason: str
@@ -118,6 +118,21 @@ class Policy(_Strict):
     operational_days: dict[Operational, Annotated[int, Field(gt=0)]]
     disclosure: Disclosure
     versions: tuple[PolicyVersion, ...] = Field(min_length=1)
+
+    @field_validator("versions", mode="before")
+    @classmethod
+    def _go_on_from_the_version_before(cls, versions: object) -> object:
+        if not isinstance(versions, list):
+            return versions
+        whole: list[object] = []
+        rules: dict[object, object] = {}
+        for version in versions:
+            named = version.get("categories") if isinstance(version, dict) else None
+            if not isinstance(named, dict):
+                return versions
+            rules = {**rules, **named}
+            whole.append({**version, "categories": rules})
+        return whole
 
     @model_validator(mode="after")
     def _classes_ascend(self) -> Self:

@@ -229,6 +229,8 @@ class Batch:
             return None
         placement = rows.select(c for c in ("_event_date", "_retention_days") if c in rows.columns)
         rows = rows.drop("_record", "_channel", *placement.columns)
+        if contract.plan.needs_regions:
+            rows = rows.with_columns(self._reference.countries(rows["_workspace_id"]).alias("_region"))
         raw = rows.to_arrow()
         safe = anonymize(
             raw, plan=contract.plan, keys=self._keys(raw, contract), text=self._counting.scrubber

@@ -33,6 +33,7 @@ class Reference:
         self._as_of = as_of
         self._channels: pl.DataFrame | None = None
         self._consents: pl.DataFrame | None = None
+        self._countries: dict[str, str] | None = None
         self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
 
     @cached_property
@@ -64,6 +65,13 @@ class Reference:
                 if override is not None:
                     return pl.Series([override], dtype=pl.String).new_from_index(0, rows.height)
                 return self._by_channel(rows, rule.columns, provider=str(rule.provider))
+
+    def countries(self, workspaces: pl.Series) -> pl.Series:
+        """Country of each row's workspace (ISO 3166-1 alpha-2), in order; null where none is known."""
+        if self._countries is None:
+            known = self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls()
+            self._countries = dict(known.iter_rows())
+        return workspaces.replace_strict(self._countries, default=None, return_dtype=pl.String)
 
     def windows(self, workspaces: pl.Series, category: PolicyCategory) -> pl.DataFrame:
         """Retention class and newest expired event day of each row, in order.

@@ -45,6 +45,9 @@ _OF_DAYS = "fqn:wasms.slices fqn:wasms.cubes fqn:wasms.published test_type:singu
 # Where the warehouse file says of which project its views are.
 _PROJECT = "reference.project"
 
+# Folders that dbt writes into its project when somebody calls it by hand.
+_LEFT_BY_DBT = ("logs", "target")
+
 # Stands among the unsound marts while a build runs; there still, if it was killed.
 _INTERRUPTED = "(interrupted build)"
 _PASSED = ("success", "pass", "warn", "no-op")
@@ -310,7 +313,8 @@ def _project_digest() -> str:
     for package in ("dbt-core", "dbt-duckdb", "duckdb"):
         digest.update(f"{package} {version(package)}\n".encode())
     for path in sorted(DBT_PROJECT.rglob("*.*")):
-        if path.suffix in (".sql", ".yml", ".csv"):
+        folder = path.relative_to(DBT_PROJECT).parts[0]
+        if folder not in _LEFT_BY_DBT and path.suffix in (".sql", ".yml", ".csv"):
             content = path.read_bytes()
             digest.update(f"{path.relative_to(DBT_PROJECT)} {len(content)}\n".encode() + content)
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.disclosure.attacks.revisions import may_change
+from pipelines.disclosure.attacks.revisions import may_change, row_that_stays
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, frozen_slices
 from pipelines.marts.release import release_and_publish
@@ -111,7 +111,14 @@ def reissue(
         for name, cube in cubes.items():
             periods = [period for each, period in slices if each == name]
             if periods:
-                kept += take_back(connection, name, periods, keys=cube.keys, changed=may_change(cube))
+                kept += take_back(
+                    connection,
+                    name,
+                    periods,
+                    keys=cube.keys,
+                    changed=may_change(cube),
+                    row=row_that_stays(cube),
+                )
         changed = thawed(store.ledger, connection, slices)
     result = release_and_publish(store, reissued=changed, why=why)
     return Reissued(len(slices), len(changed), kept, result.published)

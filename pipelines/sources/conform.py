@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from anonymizers.identity import NO_IDENTITY
 from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Column, Contract, Format
 from pipelines.sources.batch import REJECTED, in_order, rows_schema
@@ -40,7 +41,8 @@ def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> 
     Returns:
         Rows in their order, without those that lack a required value or carry one that is not of
         its type; those are rejected under the first reason in the order of the columns. An optional
-        value outside its `values` or `pattern` is null and counted. An empty text counts as absent.
+        value outside its `values` or `pattern` is null and counted, and so is a phone number or e-mail
+        address that identifies nobody. An empty text counts as absent.
     """
     table = in_order(engine.execute(_query(raw, contract)).to_arrow_table(), "_record")
     reasons = table["_reason"]
@@ -60,7 +62,7 @@ def _query(raw: str, contract: Contract) -> str:
     masks = [
         f"x{i} is not null and not ({_limits(f'x{i}', c)}) as {identifier(_mask(name))}"
         for i, (name, c) in enumerate(columns.items())
-        if _is_limited(c) and not c.required
+        if _is_masked(c)
     ]
     faults = " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
     reason = f"case {faults} end" if faults.strip() else "null::varchar"
@@ -74,9 +76,7 @@ def _query(raw: str, contract: Contract) -> str:
 
 
 def _kept(i: int, column: Column) -> str:
-    if column.required or not _is_limited(column):
-        return f"t{i}"
-    return f"case when {_limits(f'x{i}', column)} then t{i} end"
+    return f"case when {_limits(f'x{i}', column)} then t{i} end" if _is_masked(column) else f"t{i}"
 
 
 def _cast(text: str, column: Column) -> str:
@@ -142,13 +142,18 @@ def _fault(i: int, name: str, column: Column) -> str:
         whens.append(f"when {absent} then {quoted(f'missing_value:{name}')}")
     if column.type is not ValueType.VARCHAR:
         whens.append(f"when x{i} is not null and t{i} is null then {quoted(f'invalid_value:{name}')}")
-    if column.required and _is_limited(column):
+    if _is_limited(column) and not _is_masked(column):
         whens.append(f"when not ({_limits(f'x{i}', column)}) then {quoted(f'unexpected_value:{name}')}")
     return " ".join(whens)
 
 
 def _is_limited(column: Column) -> bool:
-    return bool(column.values or column.pattern)
+    return bool(column.values or column.pattern or column.identity in NO_IDENTITY)
+
+
+def _is_masked(column: Column) -> bool:
+    """Whether a value outside its limits is null, rather than its row rejected."""
+    return _is_limited(column) and not (column.required and (column.values or column.pattern))
 
 
 def _limits(text: str, column: Column) -> str:
@@ -157,6 +162,8 @@ def _limits(text: str, column: Column) -> str:
         limits.append(f"{text} in ({', '.join(map(quoted, column.values))})")
     if column.pattern:
         limits.append(f"regexp_full_match({text}, {quoted(column.pattern)})")
+    if column.identity and (no_identity := NO_IDENTITY.get(column.identity)):
+        limits.append(f"not regexp_matches({text}, {quoted(no_identity)})")
     return " and ".join(limits)
 
 

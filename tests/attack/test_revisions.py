@@ -6,11 +6,13 @@ import duckdb
 import pytest
 
 from pipelines.declarations.cube import load_cubes
-from pipelines.disclosure.attacks.revisions import attack_revisions, may_change
+from pipelines.disclosure.attacks.revisions import attack_revisions, may_change, row_that_stays
 
 CUBE = load_cubes()["cube_inbound_monthly"]
 MONTH = date(2026, 5, 1)
 MEASURES = [measure.name for measure in CUBE.measures]
+# In the place of a number: the measure was declared after the line was published.
+UNDECLARED = ""
 
 
 @pytest.fixture
@@ -26,7 +28,8 @@ def revisions():
 
         def put(level, old, new):
             for schema, numbers, more in (("cubes", new, ""), ("lines", old, ", 1")):
-                values = ", ".join(f"{n}, null" if n is not None else "null, '<k'" for n in numbers)
+                cells = {None: "null, '<k'", UNDECLARED: "null, null"}
+                values = ", ".join(cells.get(n, f"{n}, null") for n in numbers)
                 connection.execute(f"delete from warehouse.{schema}.{CUBE.cube}")
                 connection.execute(
                     f"insert into warehouse.{schema}.{CUBE.cube} "
@@ -64,6 +67,31 @@ def test_what_changed_between_two_revisions(revisions, level, old, new, found, c
 
     assert [finding.column for finding in result.findings] == found
     assert (result.tried, row[0]) == (len(MEASURES), changes)
+
+
+@pytest.mark.parametrize(
+    ("level", "old", "new", "stays"),
+    [
+        ("workspace", (90, 200, UNDECLARED), (92, 203, 150), (90, 200, 150)),
+        ("platform", (900, 2000, UNDECLARED), (900, 2000, 1500), (900, 2000, 1500)),
+        # Three messages came late: an exact number of today beside those of then may tell.
+        ("platform", (900, 2000, UNDECLARED), (900, 2003, 1500), (900, 2000, None)),
+    ],
+)
+def test_a_measure_that_was_declared_since_is_filled_and_changes_nothing_else(
+    revisions, level, old, new, stays
+):
+    connection = revisions(level, old, new)
+    pair = f"warehouse.cubes.{CUBE.cube} as new, warehouse.lines.{CUBE.cube} as old"
+
+    ((changes,),) = connection.execute(f"select {may_change(CUBE)} from {pair}").fetchall()
+    ((*_, contacts, _, messages, _, conversations, flag),) = connection.execute(
+        f"select {row_that_stays(CUBE)} from {pair}"
+    ).fetchall()
+
+    assert not changes
+    assert (contacts, messages, conversations) == stays
+    assert flag == (None if conversations else "<k")
 
 
 def test_without_noise_every_revision_gives_away_what_changed(revisions):

@@ -305,6 +305,9 @@ class Year:
             for table in batch.tables.values():
                 raw = pl.DataFrame(pl.from_arrow(table)).drop("_record", "_channel")
                 raw = raw.with_columns(pl.col(contract.workspace.columns[0]).alias("_workspace_id"))
+                if contract.plan.needs_regions:
+                    # The world's numbers are international.
+                    raw = raw.with_columns(pl.lit(None, pl.String).alias("_region"))
                 names = {PLATFORM, *raw["_workspace_id"].unique()}
                 there = {
                     n: keyring.find(Purpose.PSEUDONYM, n) for n in names if keyring.has(Purpose.PSEUDONYM, n)

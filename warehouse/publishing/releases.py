@@ -14,7 +14,7 @@ import duckdb
 
 from warehouse.errors import ThawedSliceError
 from warehouse.ledger.ledger import Ledger
-from warehouse.store.connection import identifier
+from warehouse.store.connection import identifier, quoted
 
 # A cube and a period.
 Key: TypeAlias = tuple[str, date]
@@ -91,9 +91,11 @@ def _hashed(
 ) -> list[tuple[date, str, int]]:
     """Period, hash and rows of each slice of a cube that has any."""
     period = _period(columns)
-    # A null and the text that stands for it must differ, and so must two values and one with a separator.
+    # An empty cell counts as none, so that a column that a cube gains changes no slice that was built before.
+    # Names and lengths tell one value from two with a separator, and one column from another.
     cells = ", ".join(
-        f"coalesce(len({c}::varchar) || ':' || {c}::varchar, '-')" for c in map(identifier, columns)
+        f"{quoted(c)} || '=' || len({identifier(c)}::varchar) || ':' || {identifier(c)}::varchar"
+        for c in columns
     )
     return connection.execute(
         f"select {period}, sha256(string_agg(digest, '' order by digest)), count(*) from "

@@ -20,6 +20,11 @@ LINE = "line"
 
 
 def earlier(cube: str) -> str:
+    """The earlier lines of a cube, to read from: empty in columns that the cube has gained since."""
+    return f"(from {_kept(cube)} union all by name (from warehouse.{CUBES}.{identifier(cube)} limit 0))"
+
+
+def _kept(cube: str) -> str:
     """The table of a cube's earlier lines."""
     return f"warehouse.{SCHEMA}.{identifier(cube)}"
 
@@ -55,18 +60,29 @@ def _copy(connection: duckdb.DuckDBPyConnection, cube: str, period: date, line: 
     source = f"warehouse.{CUBES}.{identifier(cube)}"
     connection.execute(f"create schema if not exists warehouse.{SCHEMA}")
     connection.execute(
-        f"create table if not exists {earlier(cube)} as select *, 0 as {LINE} from {source} limit 0"
+        f"create table if not exists {_kept(cube)} as select *, 0 as {LINE} from {source} limit 0"
     )
+    _add_new_columns(connection, cube)
     column = period_column(connection, cube)
     connection.execute(
-        f"delete from {earlier(cube)} where {column} = $period and {LINE} = $line",
+        f"delete from {_kept(cube)} where {column} = $period and {LINE} = $line",
         {"period": period, "line": line},
     )
     connection.execute(
-        f"insert into {earlier(cube)} by name "
-        f"select *, $line as {LINE} from {source} where {column} = $period",
+        f"insert into {_kept(cube)} by name select *, $line as {LINE} from {source} where {column} = $period",
         {"period": period, "line": line},
     )
+
+
+def _add_new_columns(connection: duckdb.DuckDBPyConnection, cube: str) -> None:
+    """Give the table of earlier lines the columns that its cube has gained."""
+    columns = connection.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where database_name = 'warehouse' and schema_name = ? and table_name = ?",
+        [CUBES, cube],
+    ).fetchall()
+    for name, type_ in columns:
+        connection.execute(f"alter table {_kept(cube)} add column if not exists {identifier(name)} {type_}")
 
 
 def _has(connection: duckdb.DuckDBPyConnection, cube: str, period: date, line: int) -> bool:
@@ -96,18 +112,20 @@ def take_back(
     *,
     keys: Sequence[str],
     changed: str,
+    row: str,
 ) -> int:
     """Put rows of the last line in the place of rows that hardly differ; return how many.
 
     Args:
         keys: Columns that name a row.
         changed: Condition on `new` and `old` under which a row may be another than it was.
+        row: Columns, from `new` and `old`, of a row that stays what it was.
     """
     column = period_column(connection, cube)
     table = f"warehouse.{CUBES}.{identifier(cube)}"
     same = " and ".join(f"new.{identifier(key)} = old.{identifier(key)}" for key in keys)
     connection.execute(
-        f"create or replace temp table taken_back as select old.* exclude ({LINE}) from {table} as new "
+        f"create or replace temp table taken_back as select {row} from {table} as new "
         f"inner join {earlier(cube)} as old on {same} "
         f"where new.{column} in (select unnest($periods)) and not ({changed}) "
         f"and old.{LINE} = (select max({LINE}) from {earlier(cube)} as any_line "
@@ -117,7 +135,7 @@ def take_back(
     named = ", ".join(map(identifier, keys))
     connection.execute("begin")
     connection.execute(f"delete from {table} where ({named}) in (select ({named}) from temp.taken_back)")
-    row = connection.execute(f"insert into {table} by name from temp.taken_back").fetchone()
+    taken = connection.execute(f"insert into {table} by name from temp.taken_back").fetchone()
     connection.execute("commit")
     connection.execute("drop table temp.taken_back")
-    return int(row[0]) if row else 0
+    return int(taken[0]) if taken else 0

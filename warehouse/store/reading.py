@@ -58,12 +58,13 @@ class CachedReader:
         self._home = home
         self._ledger = ledger
         self._engine = engine
-        self._tables: dict[str, tuple[frozenset[str], pa.Table]] = {}
+        self._tables: dict[tuple[object, ...], tuple[frozenset[str], pa.Table]] = {}
 
     def read(self, source: str, *, schema: Schema, columns: Sequence[str], deleted: bool = False) -> pa.Table:
-        """As `read_columns`; a data set is always asked for in the same way."""
+        """As `read_columns`."""
+        asked = (source, *columns, deleted)
         files = frozenset(part.path for part in self._ledger.live_parts(source))
-        known = self._tables.get(source)
+        known = self._tables.get(asked)
         if known is None or known[0] != files:
             table = read_columns(
                 self._home,
@@ -74,7 +75,7 @@ class CachedReader:
                 columns=columns,
                 deleted=deleted,
             )
-            known = self._tables[source] = (files, table)
+            known = self._tables[asked] = (files, table)
         return known[1]
 
 

@@ -76,11 +76,44 @@ def may_change(cube: Cube) -> str:
 
     Some number differs by at least k; in an exact row, every number that differs does.
     """
-    k = cube.minimum_units
-    differences = [f"abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')})" for m in cube.measures]
-    enough = " or ".join(f"{each} >= {k}" for each in differences)
-    little = " or ".join(f"{each} between 1 and {k - 1}" for each in differences)
-    return f"({enough}) and not ({is_exact(cube)} and ({little}))"
+    enough = " or ".join(f"{each} >= {cube.minimum_units}" for each in _differences(cube))
+    return f"({enough}) and not ({_is_exact_and_differs_by_little(cube)})"
+
+
+def row_that_stays(cube: Cube) -> str:
+    """Columns of a row that stays what it was: of `old`, but of `new` where a measure was declared since.
+
+    Such a measure is coded where it could be taken together with the others to tell what changed.
+    """
+    cells = [f"old.{identifier(key)}" for key in cube.keys]
+    tells = _is_exact_and_differs_by_little(cube)
+    for measure in cube.measures:
+        for name, coded in ((measure.name, "null"), (f"{measure.name}_flag", "'<k'")):
+            column = identifier(name)
+            cells.append(
+                f"case when {_was_counted(measure.name)} then old.{column} "
+                f"when {tells} then {coded} else new.{column} end as {column}"
+            )
+    return ", ".join(cells)
+
+
+def _is_exact_and_differs_by_little(cube: Cube) -> str:
+    little = " or ".join(f"{each} between 1 and {cube.minimum_units - 1}" for each in _differences(cube))
+    return f"({is_exact(cube)} and ({little}))"
+
+
+def _differences(cube: Cube) -> list[str]:
+    """By how much each number of `new` differs from `old`; 0 where it was not counted then."""
+    return [
+        f"case when {_was_counted(m.name)} "
+        f"then abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')}) else 0 end"
+        for m in cube.measures
+    ]
+
+
+def _was_counted(measure: str) -> str:
+    """Condition: the old row has a number or its code, as every row has since the measure was declared."""
+    return f"coalesce(old.{identifier(measure)}::varchar, old.{identifier(f'{measure}_flag')}) is not null"
 
 
 def _size(cube: Cube, measure: str, revision: str) -> str:

@@ -113,6 +113,22 @@ def test_a_category_without_a_rule_is_refused():
         policy(incomplete)
 
 
+def test_a_later_version_names_what_changes_and_the_rest_goes_on():
+    later = {
+        "effective_from": date(2026, 6, 1),
+        "reason": "Less.",
+        "categories": {"usage": rule(window_days=30)},
+    }
+
+    first, second = policy(version(date(2026, 4, 1)), later).versions
+
+    assert second.categories[PolicyCategory.USAGE].window_days == 30
+    assert first.categories[PolicyCategory.USAGE].window_days == 90
+    assert {c: r for c, r in second.categories.items() if c is not PolicyCategory.USAGE} == {
+        c: r for c, r in first.categories.items() if c is not PolicyCategory.USAGE
+    }
+
+
 def test_what_ends_with_the_account_ends_at_once():
     account = rule(clock="subscription_end", window_days=30)
     contact = rule(clock="deletion_or_termination", window_days=60)

@@ -47,6 +47,26 @@ def outcome(text: str | None, **column: object) -> object:
 INVALID = "invalid_value:x"
 
 
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize(
+    ("identity", "text", "expected"),
+    [
+        ("phone", "+4915550001", "+4915550001"),
+        ("phone", "US.700", "US.700"),
+        ("phone", "٤٩١٥١٠", "٤٩١٥١٠"),
+        ("phone", "4.91511E+12", ("masked", None)),
+        ("phone", "n/a", ("masked", None)),
+        ("email", "ada\uff20example.org", "ada\uff20example.org"),
+        ("email", "unknown", ("masked", None)),
+        ("contact", "n/a", "n/a"),
+    ],
+)
+def test_what_identifies_nobody_is_null_and_counted_and_costs_no_row(identity, text, expected, required):
+    column = {"type": "varchar", "treatment": "pseudonymize", "identity": identity, "required": required}
+
+    assert outcome(text, **column) == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "expected"),
     [

@@ -10,14 +10,14 @@ def enveloped(text: str, channel: str) -> bytes:
 
 def test_a_callback_is_decoded_and_its_time_falls_back_to_the_receipt(parse):
     dated = "MessageSid=SM-1&MessageStatus=delivered&To=%2B4915550001&ErrorCode=&RawDlrDoneDate=2603010905"
-    undated = "MessageSid=SM-2&MessageStatus=sent&To=a+b%26c&From=%2B1555&Novelty=1"
+    undated = "MessageSid=SM-2&MessageStatus=sent&To=1+b%26c&From=%2B1555&Novelty=1"
 
     result = parse("twilio", dated.encode(), enveloped(undated, "twilio/+1555"))
 
     first, second = result.rows("twilio__statuses")
     assert (first["recipient"], first["error_code"], first["_channel"]) == ("+4915550001", None, None)
     assert first["occurred_at"] == datetime(2026, 3, 1, 9, 5)
-    assert (second["recipient"], second["sender"], second["_channel"]) == ("a b&c", "+1555", "twilio/+1555")
+    assert (second["recipient"], second["sender"], second["_channel"]) == ("1 b&c", "+1555", "twilio/+1555")
     assert second["occurred_at"] == datetime(2026, 3, 1, 10)
     assert result.unknown == {"twilio__statuses": 1}
 

@@ -80,6 +80,16 @@ def test_a_released_slice_that_changed_is_found(connection, ledger, case, rows):
     assert thawed(ledger, connection, [(CUBE, NEXT)]) == []
 
 
+def test_a_column_that_a_cube_gains_changes_no_slice_that_was_released(connection, ledger):
+    release(ledger, fill(connection, [(DAY, "a", 20, None)]), why="closed")
+
+    connection.execute(f"alter table warehouse.cubes.{CUBE} add column clicked_messages bigint")
+    assert thawed(ledger, connection) == []
+
+    connection.execute(f"update warehouse.cubes.{CUBE} set clicked_messages = 20")
+    assert thawed(ledger, connection) == [(CUBE, DAY)]
+
+
 @pytest.mark.parametrize("rows", [[], [(DAY, "a", 20, None), (DAY, "b", 20, None)]])
 def test_whether_a_released_slice_has_its_rows_is_asked_of_all_each_time(connection, ledger, rows):
     release(ledger, fill(connection, [(DAY, "a", 20, None)]), why="closed")
