@@ -1,4 +1,4 @@
-"""`wasms contract`: what the contracts say, whether they load, and drafts of new ones."""
+"""Define `wasms contract`: show contracts, check that they load, and draft new ones."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

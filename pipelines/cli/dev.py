@@ -1,4 +1,4 @@
-"""`wasms dev`: the Dagster UI on this machine."""
+"""Define `wasms dev`: open the Dagster UI on this machine."""
 
 import subprocess
 import sys
@@ -48,7 +48,10 @@ def dev(
 
 
 def clock_of_demo(store: Store) -> str | None:
-    """In a demo the clock stands where it ended: by the real one all of it might have expired."""
+    """Return the time at which a demo ended, its clock; None for other warehouses.
+
+    By the machine's clock, all data of a demo might have expired.
+    """
     clock = store.ledger.clock() if store.ledger.is_demo() else None
     return clock.isoformat() if clock else None
 

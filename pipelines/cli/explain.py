@@ -1,4 +1,4 @@
-"""`wasms retention explain`: which rule applied to which data, and why something is still there."""
+"""Define `wasms retention explain`: which rule applies to which data, and why something is still there."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ def explain(
 
 
 def _data_sets_of(declarations: Declarations, workspace: str) -> Mapping[str, DataSet]:
-    """Data sets that can hold rows of a workspace: the platform's own hold its only."""
+    """Return the data sets that can hold rows of a workspace."""
     platforms = {
         name
         for name, contract in declarations.contracts.items()
@@ -93,7 +93,7 @@ def _ended_since(store: Store, who: str, now: datetime) -> date | None:
 
 
 def _account_end_entries(store: Store, who: str) -> Iterator[evidence.Entry]:
-    """The evidence of the end of an account."""
+    """Yield the entries of the evidence that record the end of an account."""
     for entry in evidence.entries(store.ledger):
         ended = entry.body.get("endings")
         if entry.kind == APPLIED and isinstance(ended, list) and who in ended:
@@ -130,7 +130,7 @@ def _reasons(
 
 
 def _print(explanations: Sequence[Explanation], why: Mapping[str, Sequence[str]] | None) -> None:
-    """One line per rule that applies, then why, and what is there where that is known."""
+    """Print one line per rule that applies, then the reason, and what is there where that is known."""
     groups: dict[Explanation, list[str]] = defaultdict(list)
     for explanation in sorted(explanations, key=lambda e: (e.category, e.source)):
         groups[replace(explanation, source="")].append(explanation.source)

@@ -1,4 +1,4 @@
-"""`wasms release`: list revisions, and reissue published days."""
+"""Define `wasms release`: list revisions, and reissue published days."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`wasms retention`: what is due and why, carrying it out, and the proof."""
+"""Define `wasms retention`: show what is due and why, delete it, and prove it."""
 
 from typing import Annotated
 
@@ -60,7 +60,7 @@ def apply(
 
 
 def print_applied(applied: Applied, finished: Finished) -> None:
-    """Say what went."""
+    """Print what was deleted."""
     found = applied.plan
     OUT.print(
         f"Deleted {found.rows_gone:,} row(s). {finished.files_unlinked:,} store file(s) and "

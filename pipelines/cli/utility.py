@@ -1,4 +1,4 @@
-"""`wasms utility`: what anonymity costs in numbers."""
+"""Define `wasms utility`: measure what anonymity costs."""
 
 from datetime import timedelta
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Contracts and policy as people and dbt read them: three texts, each a function of its inputs."""
+"""Generate the texts that people and dbt read of contracts and policy, each a function of its inputs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class StoredColumn:
 
 
 def stored_columns(contract: Contract) -> tuple[StoredColumn, ...]:
-    """Every column of the contract's store view, in the order of the view."""
+    """Return every column of a contract's store view, in the order of the view."""
     described = {
         stored.name: stored
         for raw, column in contract.columns.items()
@@ -104,7 +104,7 @@ class _Indented(yaml.SafeDumper):
 
 
 def dbt_sources(contracts: Mapping[str, Contract]) -> str:
-    """The dbt source `store`: one table per contract, with types, descriptions and categories."""
+    """Return the dbt source `store`: one table per contract, with types, descriptions and categories."""
     document = {
         "sources": [
             {
@@ -148,7 +148,7 @@ def _dbt_table(contract: Contract) -> dict[str, object]:
 
 
 def data_dictionary(contracts: Mapping[str, Contract], policy: Policy) -> str:
-    """Every data set and column: as it lands, what becomes of it, as it is stored (Markdown)."""
+    """Return the data dictionary: every column as it lands, its treatment, and as it is stored (Markdown)."""
     rules = policy.versions[-1].categories
     by_provider = groupby(contracts.values(), key=lambda contract: contract.provider)
     return _page(
@@ -217,7 +217,7 @@ def _workspace(contract: Contract) -> str:
 
 
 def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> str:
-    """The record of processing activities of GDPR article 30 (Markdown)."""
+    """Return the record of processing activities of GDPR article 30 (Markdown)."""
     version = policy.versions[-1]
     classes = ", ".join(map(str, policy.retention_classes_days))
     used = [category for category in PolicyCategory if category is not PolicyCategory.ANONYMOUS]
@@ -313,7 +313,7 @@ def _name_of(key: str) -> str:
 
 
 def window(rule: CategoryRule) -> str:
-    """The window in words, e.g. `90 days after the event`."""
+    """Return a rule's window in words, e.g. `90 days after the event`."""
     if rule.window_days is None:
         return "no limit"
     return f"{rule.window_days} days {_CLOCKS[rule.clock]}"

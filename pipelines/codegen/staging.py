@@ -1,4 +1,4 @@
-"""Staging models, one per contract: generated, so that a new source is one contract and `make sync`."""
+"""Generate the staging models, one per contract, so that a new source is one contract and `make sync`."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ STAGING_FOLDER = "dbt_project/models/staging"
 
 
 def staging_files(contracts: Iterable[Contract]) -> Mapping[str, str]:
-    """Path below the project's root → text of every staging model and the YAML beside it."""
+    """Return path below the root → text of every staging model and of the YAML file beside it."""
     return {
         f"{STAGING_FOLDER}/stg_{contract.source}.{suffix}": text
         for contract in contracts

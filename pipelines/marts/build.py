@@ -1,4 +1,4 @@
-"""Cubes and marts: runs dbt in this process, some days in one go, in memory that does not grow with them."""
+"""Build cubes and marts: run dbt in this process, some days at once, in memory that stays the same."""
 
 import hashlib
 from collections import Counter
@@ -73,7 +73,7 @@ class MartsError(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did.
+    """The result of a build.
 
     Attributes:
         days: Slices built.
@@ -214,7 +214,7 @@ class Chunk:
 
     @property
     def days(self) -> int:
-        """How many."""
+        """Return how many days they are."""
         return (self.last - self.first).days + 1
 
 
@@ -230,7 +230,7 @@ def chunks_of(
     rows: Mapping[date, int],
     most_rows: int,
 ) -> Iterator[Chunk]:
-    """The days from ``first`` to ``last`` in order, each month's end at the end of a chunk.
+    """Yield the days from ``first`` to ``last`` in chunks, each month's end at the end of a chunk.
 
     A month that lost a day before it was built is never built: a part would pass for the whole.
 
@@ -259,7 +259,7 @@ def chunks_of(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What is in the warehouse file already.
+    """The state of the warehouse file before a build.
 
     Attributes:
         has_all_cubes: There is a table of every cube, also of those that were declared since the last build.
@@ -294,7 +294,7 @@ def _made(store: Store) -> _Made:
 
 
 def _made_each_time() -> frozenset[str]:
-    """What may be unsound without anything being wrong with views: every build makes it anew."""
+    """Return what may be unsound although views are in order: every build makes it anew."""
     return frozenset({_INTERRUPTED, *(path.stem for path in DBT_PROJECT.glob("models/published/*.sql"))})
 
 
@@ -308,7 +308,7 @@ def _note_project(store: Store) -> None:
 
 
 def _project_digest() -> str:
-    """Digest of all files of the dbt project, and of the versions that build it."""
+    """Return a digest of all files of the dbt project, and of the versions that build it."""
     digest = hashlib.sha256()
     for package in ("dbt-core", "dbt-duckdb", "duckdb"):
         digest.update(f"{package} {version(package)}\n".encode())
@@ -462,7 +462,7 @@ def _summarized(result: "dbtRunnerResult", *, days: int) -> BuildSummary:
 
 
 def _own_error(error: BaseException | None) -> PipelineError | WarehouseError | None:
-    """The error of ours that dbt wrapped, if there is one: a missing key says so itself."""
+    """Return the error of ours that dbt wrapped, if there is one, e.g. of a missing key."""
     while error is not None:
         if isinstance(error, PipelineError | WarehouseError):
             return error

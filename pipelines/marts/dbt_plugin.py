@@ -1,4 +1,4 @@
-"""What dbt-duckdb loads: attaches store and warehouse in process, defines `surrogate` and `record_key`."""
+"""Attach store and warehouse to dbt's connection in process; define `surrogate` and `record_key`."""
 
 from pathlib import Path
 from typing import Any

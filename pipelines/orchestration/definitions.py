@@ -1,4 +1,4 @@
-"""Everything Dagster shows and runs, made from contracts and manifest by one function."""
+"""Define everything that Dagster shows and runs, from contracts and manifest, by one function."""
 
 import warnings
 from collections.abc import Mapping

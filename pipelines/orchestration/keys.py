@@ -1,4 +1,4 @@
-"""What all Dagster definitions have in common: keys, days, pools, retries, errors without values."""
+"""Share what all Dagster definitions need: keys, days, pools, retries, errors without values."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -30,37 +30,37 @@ _PASSING = (ConflictError, LockedError, OSError, sqlite3.OperationalError)
 
 
 def inbox_key(feed: str) -> dg.AssetKey:
-    """The inbox directory of a feed; prefixed like a dbt model, for the graph shows last parts only."""
+    """Return the key of a feed's inbox; prefixed like a dbt model, for the graph shows last parts only."""
     return dg.AssetKey(["inbox", f"inbox_{feed.replace('/', '_')}"])
 
 
 def batches_key(feed: str) -> dg.AssetKey:
-    """What became of the files of a feed."""
+    """Return the key of a feed's batches."""
     return dg.AssetKey(["batches", f"batches_{feed.replace('/', '_')}"])
 
 
 def store_key(source: str) -> dg.AssetKey:
-    """The stored rows of a contract."""
+    """Return the key of a contract's stored rows."""
     return dg.AssetKey(["store", source])
 
 
 def published_key() -> dg.AssetKey:
-    """The copy that analysts open."""
+    """Return the key of the published copy."""
     return dg.AssetKey(["published", "marts"])
 
 
 def retention_key() -> dg.AssetKey:
-    """What was deleted, when and under which rule."""
+    """Return the key of the evidence: what was deleted, when and under which rule."""
     return dg.AssetKey(["retention", "evidence"])
 
 
 def months_key() -> dg.AssetKey:
-    """Which months are complete."""
+    """Return the key of the complete months."""
     return dg.AssetKey(["retention", "months"])
 
 
 def team(name: str) -> str:
-    """An owner, spelt as Dagster wants it."""
+    """Return an owner, spelt as Dagster wants it."""
     return f"team:{name}"
 
 
@@ -73,7 +73,7 @@ def day_range(first: date, last: date) -> dict[str, str]:
 
 
 def selected_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None:
-    """First and last day of the run's partitions; None in a run without partitions."""
+    """Return the first and last day of the run's partitions; None in a run without partitions."""
     if not context.has_partition_key and not context.has_partition_key_range:
         return None
     keys = context.partition_key_range
@@ -81,7 +81,7 @@ def selected_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """All days from ``first`` to ``last``, both inclusive."""
+    """Return all days from ``first`` to ``last``, both inclusive."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 

@@ -1,4 +1,4 @@
-"""Retention in Dagster: the nightly deletion as an asset, expired days as states of their partitions."""
+"""Show retention in Dagster: the nightly deletion as an asset, expired days as states of their partitions."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ STATE, EXPIRED, PARTLY = "state", "expired", "partly expired"
 
 
 def retention_asset() -> dg.AssetsDefinition:
-    """What was deleted, when and under which rule; to materialize it is to delete what is due."""
+    """Make the asset of the evidence; to materialize it is to delete what is due."""
 
     @dg.asset(
         key=retention_key(),
@@ -88,7 +88,7 @@ def _shown_until(instance: dg.DagsterInstance) -> int:
 
 
 def months_asset() -> dg.AssetSpec:
-    """Which months are complete: made for each session, so Dagster only shows it."""
+    """Make the asset of the complete months; they are made for each session, so Dagster only shows it."""
     return dg.AssetSpec(
         key=months_key(),
         deps=[store_key(SETTINGS)],
@@ -119,7 +119,7 @@ class LostDay:
     evidence: int
 
     def metadata(self, entry: Entry | None) -> dict[str, str | int]:
-        """What stands on its partition."""
+        """Return the metadata of its partition."""
         return {
             STATE: PARTLY if self.rows else EXPIRED,
             "dagster/partition_row_count": self.rows,
@@ -132,7 +132,7 @@ class LostDay:
 
 
 def lost_days(store: Store, source: str) -> dict[date, LostDay]:
-    """Days of a data set that lost rows to deletions, wholly or partly."""
+    """Return the days of a data set that lost rows to deletions, wholly or partly."""
     stones: dict[date, list[Tombstone]] = defaultdict(list)
     for stone in records.tombstones(store.ledger, source):
         stones[stone.event_date].append(stone)
@@ -160,7 +160,7 @@ def lost_days(store: Store, source: str) -> dict[date, LostDay]:
 def expired_states(
     declarations: Declarations, store: Store, entries: Iterable[Entry], *, after: int
 ) -> Iterator[dg.AssetMaterialization]:
-    """What Dagster shows of days that lost rows: one event each.
+    """Yield what Dagster shows of days that lost rows: one event each.
 
     Args:
         entries: All evidence.
@@ -180,7 +180,7 @@ def expired_states(
 
 
 def _rules(entry: Entry | None, lost: LostDay) -> list[str]:
-    """The rules by which rows of a day went, as the evidence records."""
+    """Return the rules by which rows of a day were deleted, as the evidence records."""
     rows = entry.body.get("rows") if entry is not None else None
     listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return sorted(

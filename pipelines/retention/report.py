@@ -1,4 +1,4 @@
-"""What the privacy officer is shown of retention: gathered from policy, ledger, evidence and plan."""
+"""Gather the privacy officer's report from policy, ledger, evidence and plan."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ class Category:
 
     @property
     def is_unconfirmed(self) -> bool:
-        """Whether the privacy officer has still to sign its legal basis."""
+        """Return whether the privacy officer has still to confirm its legal basis."""
         return self.legal_basis == _UNCONFIRMED
 
 
@@ -127,7 +127,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that the page shows."""
+    """The content of the page."""
 
     as_of: datetime
     verified: Verified
@@ -147,32 +147,32 @@ class Report:
 
     @property
     def is_proved(self) -> bool:
-        """Whether nothing was found."""
+        """Return whether nothing was found."""
         return not self.verified.findings
 
     @property
     def rows(self) -> int:
-        """Rows stored."""
+        """Return how many rows are stored."""
         return sum(s.rows for c in self.categories for s in c.sets)
 
     @property
     def held_rows(self) -> int:
-        """Rows that only holds keep."""
+        """Return how many rows only holds keep."""
         return sum(s.held_rows for c in self.categories for s in c.sets)
 
     @property
     def rows_deleted(self) -> int:
-        """Rows deleted ever, by the evidence."""
+        """Return how many rows were ever deleted, by the evidence."""
         return sum(rows for _, rows in self.deleted_by_day)
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
-        """Categories whose legal basis nobody has signed."""
+        """Return the categories whose legal basis nobody has confirmed."""
         return tuple(c.name for c in self.categories if c.is_unconfirmed)
 
 
 def make_report(declarations: Declarations, store: Store, *, as_of: datetime, verified: Verified) -> Report:
-    """Gather everything; changes nothing.
+    """Gather the report; changes nothing.
 
     Raises:
         KeyringError, StoreError: A file that the plan must look into cannot be read.
@@ -237,7 +237,7 @@ def _categories(
 
 
 def _chosen(inputs: Facts, category: str, as_of: datetime) -> tuple[tuple[int, int], ...]:
-    """Windows of workspaces that are not the default → how many have them."""
+    """Return windows of workspaces that are not the default → how many have them."""
     default = window_at(inputs, category, None, as_of).days
     windows = Counter(window_at(inputs, category, w, as_of).days for w in inputs.settings)
     return tuple(sorted((days, n) for days, n in windows.items() if days is not None and days != default))
@@ -269,7 +269,7 @@ def _stored_set(
 
 
 def _span(inputs: Facts, data: DataSet, part: Part, as_of: datetime) -> tuple[date, int] | None:
-    """The oldest day a file may hold, and its window; None where rows have no days."""
+    """Return the oldest day that a file may hold, and its window; None where rows have no days."""
     if part.event_date is not None and part.retention_days is not None:
         return part.event_date, part.retention_days
     days = window_at(inputs, data.category, None, as_of).days
@@ -307,7 +307,7 @@ def _last_deletion(source: str, chain: Sequence[Entry]) -> Entry | None:
 
 
 def _holds(declarations: Declarations, store: Store, inputs: Facts, as_of: datetime) -> tuple[HoldShown, ...]:
-    """Holds that have not expired, and expired ones that still keep something."""
+    """Return holds that have not expired, and expired ones that still keep something."""
     kept: Counter[str] = Counter()
     for part in store.ledger.held_parts():
         kept[str(part.hold)] += part.rows
@@ -331,7 +331,7 @@ def _holds(declarations: Declarations, store: Store, inputs: Facts, as_of: datet
 
 
 def _numbers_and_reasons(declarations: Declarations, store: Store) -> dict[str, tuple[str, str]]:
-    """Name of a hold → its number and reason, as its source gives them."""
+    """Return name of a hold → its number and reason, as its source gives them."""
     if HOLDS not in declarations.contracts:
         return {}
     scope = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
@@ -380,7 +380,7 @@ def _places(declarations: Declarations, plan: Plan) -> tuple[Place, ...]:
 
 
 def _deleted_by_day(chain: Sequence[Entry]) -> tuple[tuple[date, int], ...]:
-    """Rows deleted, by the clock that decided, oldest first."""
+    """Return rows deleted by the clock that decided, oldest first."""
     rows: Counter[date] = Counter()
     for entry in chain:
         rows[entry.as_of.date()] += sum(count(row, "rows") for row in rows_of(entry) if row.get("to") == GONE)

@@ -52,7 +52,7 @@ def billing(population: Population) -> dict[str, pl.DataFrame]:
 
 
 def _firsts(created_at: int, end: date) -> list[date]:
-    """Firsts of the months after a workspace began, before ``end``."""
+    """Return the firsts of the months after a workspace began, before ``end``."""
     month = (day_of(created_at).replace(day=1) + timedelta(days=32)).replace(day=1)
     months: list[date] = []
     while month < end:

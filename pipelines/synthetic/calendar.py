@@ -1,4 +1,4 @@
-"""The calendar: which campaign goes out when, to how many, in each workspace."""
+"""Plan which campaign goes out when, and to how many, in each workspace."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -84,19 +84,19 @@ def _order(campaign: Campaign) -> tuple[int, int, int]:
 
 
 def is_active(workspace: Workspace, day: date) -> bool:
-    """Whether the workspace has a running subscription on a day."""
+    """Return whether the workspace has a running subscription on a day."""
     return workspace.ended_on is None or day < workspace.ended_on
 
 
 def hours_ahead(workspace: Workspace, day: date) -> int:
-    """Whole hours that a workspace's clock is ahead of UTC on a day."""
+    """Return the whole hours that a workspace's clock is ahead of UTC on a day."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(workspace.time_zone))
     offset = noon.utcoffset() or timedelta()
     return round(offset / timedelta(hours=1))
 
 
 def _weekly_budgets(population: Population, total: int) -> list[tuple[tuple[Workspace, date, int], int]]:
-    """Messages per workspace and week, in proportion to contacts, activity and days."""
+    """Return messages per workspace and week, in proportion to contacts, activity and days."""
     spec = population.spec
     cells: list[tuple[Workspace, date, int]] = []
     weights: list[float] = []
@@ -161,7 +161,7 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
 
 
 def _in_period(population: Population, workspace: Workspace, day: date, hour: int, minute: int) -> int:
-    """The local time in UTC seconds, moved into the period where the time zone pushes it out."""
+    """Return a local time in UTC seconds, moved into the period where the time zone pushes it out."""
     spec = population.spec
     local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(workspace.time_zone))
     at = int(local.astimezone(UTC).timestamp())
@@ -172,7 +172,7 @@ def _in_period(population: Population, workspace: Workspace, day: date, hour: in
 
 
 def _name(rng: np.random.Generator, workspace: Workspace, day: date) -> str:
-    """A name out of a modest number: occasion, sometimes with the week, rarely with a person's name."""
+    """Draw a name out of a modest number: an occasion, sometimes with the week, rarely with a person."""
     draw = rng.random()
     if draw < 0.04:
         pattern = wording().with_names[int(rng.integers(len(wording().with_names)))]
@@ -187,7 +187,7 @@ def _name(rng: np.random.Generator, workspace: Workspace, day: date) -> str:
 
 
 def _singles(population: Population, total: int) -> dict[date, tuple[int, ...]]:
-    """Single messages per day and workspace, fewer at weekends."""
+    """Draw single messages per day and workspace, fewer at weekends."""
     spec = population.spec
     rng = stream(spec.seed, "singles")
     days = [spec.start + timedelta(days=d) for d in range(spec.days)]

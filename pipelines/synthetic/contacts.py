@@ -133,7 +133,7 @@ def _in_period(monthly: float, days: int) -> float:
 
 
 def _profiles(rng: np.random.Generator, pool: Pool, given: Ints, family: Ints) -> pl.Series:
-    """Profile names as people choose them, escaped for JSON."""
+    """Return profile names as people choose them, escaped for JSON."""
     style = pick(rng, [60, 24, 6, 4, 6], len(given))
     frame = pl.DataFrame(
         {

@@ -109,7 +109,7 @@ def day_name(day: date, suffix: str) -> str:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Strings with 32-bit offsets, as every other tool writes them."""
+    """Return a table whose strings have 32-bit offsets, as every other tool writes them."""
     fields = [
         pa.field(f.name, pa.string())
         if pa.types.is_large_string(f.type) or pa.types.is_string_view(f.type)

@@ -175,7 +175,7 @@ def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, outcomes: _O
 def _answers(
     rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints, reach: Floats
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Replies and opt-outs; operators behind SMPP pass no replies on."""
+    """Draw replies and opt-outs; operators behind SMPP pass no replies on."""
     contacts = population.contacts
     contact = outbox.contact[rows]
     country = contacts.country[contact]

@@ -1,4 +1,4 @@
-"""The outbox of one day: who was to get which message, and whether the provider took it."""
+"""Draw the outbox of one day: who was to get which message, and whether the provider accepted it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -90,7 +90,7 @@ def outbox_of(population: Population, calendar: Calendar, day: date) -> Outbox:
 
 
 def wamids(rng: np.random.Generator, phones: Ints, *, inbound: bool = False) -> pl.Series:
-    """WhatsApp message ids: `wamid.` and the base64 of a frame that holds the contact's number."""
+    """Return WhatsApp message ids: `wamid.` and the base64 of a frame that holds the contact's number."""
     width = 20 if inbound else 18
     header = "\x15\x02\x00" + ("\x12\x18\x14" if inbound else "\x11\x18\x12")
     frame = pl.DataFrame({"phone": phones, "random": hex_texts(rng, len(phones), width, upper=True)})
@@ -102,7 +102,7 @@ def wamids(rng: np.random.Generator, phones: Ints, *, inbound: bool = False) -> 
 
 
 def provider_of(workspace: Workspace, channel: str) -> int:
-    """Which provider carries a channel of a workspace."""
+    """Return the provider that carries a channel of a workspace."""
     return WHATSAPP if channel == "whatsapp" else PROVIDERS.index(workspace.sms_provider)
 
 

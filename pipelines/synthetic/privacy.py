@@ -72,7 +72,7 @@ class PrivacyTables:
         return frame_of(rows, columns, times="valid_from updated_at")
 
     def _requests(self, low: int, high: int) -> pl.DataFrame:
-        """Requests that came in or were answered within a time."""
+        """Return requests that came in or were answered within a time."""
         rows = [r for r in self.requests if low <= r.received_at < high or low <= r.done_at < high]
         contacts, workspaces = self.population.contacts, self.population.workspaces
         place = np.array([r.contact for r in rows], dtype=np.int64)
@@ -97,7 +97,7 @@ class PrivacyTables:
         )
 
     def _holds(self, low: int, high: int) -> pl.DataFrame:
-        """Holds declared within a time: one on a contact's messages; later one on a whole workspace."""
+        """Return holds declared within a time: one on a contact, later one on a whole workspace."""
         spec = self.population.spec
         start = seconds_of(spec.start)
         first, last = self.population.workspaces[0], self.population.workspaces[-1]

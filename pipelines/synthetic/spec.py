@@ -1,4 +1,4 @@
-"""What is asked of the generated world, and what came out."""
+"""Define what can be asked of the generated world, and the summary of what was written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,12 +50,12 @@ class WorldSpec:
             raise WorldSpecError("account_ends", 0, self.workspaces)
 
     def covers(self, day: date) -> bool:
-        """Whether messages are sent on a day; later days only see what arrives late."""
+        """Return whether messages are sent on a day; later days only see what arrives late."""
         return self.start <= day < self.start + timedelta(days=self.days)
 
     @property
     def message_target(self) -> int:
-        """Rows of the outbox to aim for."""
+        """Return the rows of the outbox to aim for."""
         if self.messages is not None:
             return self.messages
         return round(MESSAGES_PER_CONTACT_WEEK * self.workspaces * self.contacts * self.days / 7)

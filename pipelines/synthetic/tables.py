@@ -222,7 +222,7 @@ class Tables:
         )
 
     def _subscriptions(self, before: int, *, ended_since: int = 0) -> pl.DataFrame:
-        """Subscriptions as they stood at a time; with ``ended_since`` only those that ended since."""
+        """Return subscriptions as they stood at a time; with ``ended_since`` only those that ended since."""
         rows: list[tuple[object, ...]] = []
         for w in self.population.workspaces:
             ended = seconds_of(w.ended_on) if w.ended_on and seconds_of(w.ended_on) < before else None
@@ -261,7 +261,7 @@ class Tables:
         )
 
     def _campaigns(self, low: int, high: int) -> pl.DataFrame:
-        """Campaigns created on a day; on the first day also those created before it."""
+        """Return campaigns created on a day; on the first day also those created before it."""
         floor = 0 if low == seconds_of(self.population.spec.start) else low
         workspaces, templates = self.population.workspaces, self.population.templates
         return frame_of(

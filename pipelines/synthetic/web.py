@@ -187,7 +187,7 @@ def _times(
 
 
 def _mostly_plain(rng: np.random.Generator, texts: tuple[str, ...], plain: int, count: int) -> pl.Series:
-    """Texts by chance: the first few often, personal ones rarely."""
+    """Draw texts: the first few often, personal ones rarely."""
     common = (rng.random(count) ** 2 * plain).astype(np.int64)
     personal = plain + rng.integers(0, len(texts) - plain, count)
     return lookup(list(texts), np.where(chance(rng, PERSONAL_SHARE, count), personal, common))
@@ -200,7 +200,7 @@ def _browsers(number: Ints) -> pl.Series:
 
 
 def _addresses(number: Ints) -> pl.Series:
-    """Addresses of the ranges for tests (RFC 2544, RFC 3849), the same for the same number."""
+    """Return addresses of the ranges for tests (RFC 2544, RFC 3849), the same for the same number."""
     host = number % 131_072
     frame = pl.DataFrame(
         {

@@ -79,7 +79,7 @@ class Webhooks:
     population: Population
 
     def statuses(self, rng: np.random.Generator, events: pl.DataFrame) -> Iterator[tuple[Ints, pl.Series]]:
-        """Bodies of one arrival day's statuses.
+        """Yield the bodies of one arrival day's statuses.
 
         Args:
             rng: Decides which statuses share a body.
@@ -119,7 +119,7 @@ class Webhooks:
 
     @cached_property
     def _heads(self) -> list[str]:
-        """From the channel of the envelope to the metadata of the value, per workspace."""
+        """Return, per workspace, the text from the envelope's channel to the metadata of the value."""
         return [
             f'whatsapp/{w.phone_number_id}","body":{_body_start(w)}{_value_start(w)}'
             for w in self._workspaces
@@ -135,14 +135,14 @@ class Webhooks:
 
     @staticmethod
     def _follows(rng: np.random.Generator, workspace: Ints, received_ms: Ints) -> Flags:
-        """Which rows travel in the body of the row before, of the same workspace."""
+        """Return which rows travel in the body of the row before, of the same workspace."""
         follows = chance(rng, SAME_BODY_SHARE, len(workspace))
         follows[1:] &= (workspace[1:] == workspace[:-1]) & (np.diff(received_ms) < BODY_SPAN_MS)
         follows[:1] = False
         return follows
 
     def _contact_parts(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Per row: whether the number is shown, whether a user id is sent, user id, profile name."""
+        """Return per row whether the number is shown, whether there is a user id, the id, the name."""
         contact = rows["contact"].to_numpy()
         has_user_id = self._flags("has_user_ids", rows["workspace"].to_numpy())
         return pl.DataFrame(
@@ -157,7 +157,7 @@ class Webhooks:
     def _status_texts(
         self, rows: pl.DataFrame, received: Ints, follows: Flags, own_change: Flags, ends: Flags
     ) -> pl.Series:
-        """Pieces of bodies: what opens or joins, one status, what closes.
+        """Return pieces of bodies: what opens or joins, one status, what closes.
 
         All pieces stand in one concatenation: nested ones would copy each text several times.
         """
@@ -196,7 +196,7 @@ class Webhooks:
         ).to_series()
 
     def _price(self, rows: pl.DataFrame) -> pl.Series:
-        """What a message costs: said twice, on sent and on delivered; by conversation it closes its block."""
+        """Return the price, given on sent and again on delivered; by conversation it closes its block."""
         kinds = [a.category for a in wording().archetypes]
         texts = ["", *(_price_text(kind, model) for kind in kinds for model in ("PMP", "CBP"))]
         kind = rows["template"].to_numpy() % len(kinds)
@@ -205,14 +205,14 @@ class Webhooks:
         return lookup(texts, np.where(is_priced, 1 + 2 * kind + by_conversation, 0))
 
     def _salts(self, rows: pl.DataFrame) -> pl.Series:
-        """The second part of a conversation's id; empty where there is none."""
+        """Return the second part of a conversation's id; empty where there is none."""
         workspaces = self._workspaces
         salts = [w.twilio_account[2:26] if w.is_priced_by_conversation else "" for w in workspaces]
         is_priced = rows["status"].to_numpy() < READ
         return lookup(["", *salts], np.where(is_priced, rows["workspace"].to_numpy() + 1, 0))
 
     def _inbound_texts(self, rows: pl.DataFrame) -> pl.Series:
-        """Pieces `"messages":[…]` of replies, by kind."""
+        """Return pieces `"messages":[…]` of replies, by kind."""
         population = self.population
         language = population.contacts.language[rows["contact"].to_numpy()]
         choice = rows["choice"].to_numpy()

@@ -156,7 +156,7 @@ def _workspace(
 
 
 def _sizes(spec: WorldSpec, rng: np.random.Generator) -> list[int]:
-    """Contacts per workspace: a few large, many small; from three on a tiny one and a sole trader."""
+    """Draw contacts per workspace: a few large, many small; from three on a tiny one and a sole trader."""
     weights = rng.lognormal(0.0, 0.6, spec.workspaces)
     total = spec.workspaces * spec.contacts
     fixed: dict[int, int] = {}
@@ -173,7 +173,7 @@ def _sizes(spec: WorldSpec, rng: np.random.Generator) -> list[int]:
 
 
 def _ended_on(spec: WorldSpec, index: int) -> date | None:
-    """Most subscriptions run on; some ended shortly before the period, some end within it."""
+    """Return when a subscription ended: most run on, some end shortly before or within the period."""
     if spec.account_ends is not None:
         return _nth_account_end(spec, index)
     if index % 10 == 7:

@@ -1,4 +1,4 @@
-"""Which months are complete for which workspace: tables of months count these and no others.
+"""Decide which months are complete for which workspace: tables of months count these and no others.
 
 A month is complete if nothing that it is made from was past its window when it closed. Windows are those of
 the retention rules at each time: the policy's versions and what workspaces chose. Legal holds complete no
@@ -26,7 +26,7 @@ _SCHEMA = pa.schema(
 
 
 def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table]:
-    """What a session has in `store` beside the views of data sets: name → rows.
+    """Return the tables that a session has in `store` beside the views of data sets: name → rows.
 
     `retention__months` has one row per data category, workspace with a choice of its own (null: all others)
     and month of which there may be rows.
@@ -38,7 +38,7 @@ def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table
 def is_complete(
     inputs: Facts, category: str, workspace: str | None, month: date, *, lateness_days: int
 ) -> bool:
-    """Whether all rows that a month needs are within their window when it closes.
+    """Return whether all rows that a month needs are within their window when it closes.
 
     Args:
         workspace: None = one without a choice of its own.
@@ -50,7 +50,7 @@ def is_complete(
 
 
 def loses_rows(month: date, on: date, *, windows: Collection[int], lateness_days: int) -> bool:
-    """Whether rows of a month go on a day, under one of the windows by which it would be complete.
+    """Return whether rows of a month expire on a day, under a window by which it would be complete.
 
     Args:
         month: Its first day.
@@ -81,7 +81,7 @@ def _months(declarations: Declarations, store: Store) -> Iterator[tuple[str, dat
 
 
 def _event_sources(contracts: Mapping[str, Contract]) -> dict[str, set[str]]:
-    """Data sets with days, by category."""
+    """Return the data sets with days, by category."""
     found: dict[str, set[str]] = defaultdict(set)
     for contract in contracts.values():
         if contract.kind is Kind.EVENT:
@@ -90,7 +90,7 @@ def _event_sources(contracts: Mapping[str, Contract]) -> dict[str, set[str]]:
 
 
 def _stored_months(store: Store, sources: Collection[str]) -> Iterator[date]:
-    """Months of which there may be rows: of events, or of their arrival."""
+    """Yield the months of which there may be rows: of events, or of their arrival."""
     days = [day for source in sources for day, _ in store.ledger.live_days(source)]
     if not days:
         return

@@ -99,7 +99,7 @@ def _settings(declarations: Declarations, store: Store) -> dict[str, tuple[Setti
 
 
 def _ended(declarations: Declarations, store: Store, as_of: datetime) -> dict[str, datetime]:
-    """Workspace → when its account ended: with its last subscription, or deleted before that."""
+    """Return workspace → when its account ended: with its last subscription, or deleted before that."""
     ends: dict[str, list[datetime | None]] = defaultdict(list)
     columns = ("workspace_id", "ended_at", "deleted_at")
     for workspace, *moments in _rows(declarations, store, SUBSCRIPTIONS, columns):
@@ -140,7 +140,7 @@ def _holds(declarations: Declarations, store: Store) -> tuple[Hold, ...]:
 def _rows(
     declarations: Declarations, store: Store, source: str, columns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Rows of a small data set, deletion markers included; none where there is no such contract."""
+    """Read the rows of a small data set, deletion markers included; none where there is no such contract."""
     if source not in declarations.contracts:
         return []
     schema = declarations.contracts[source].plan.stored_columns()

@@ -1,4 +1,4 @@
-"""Attack (e): compare two revisions of one slice, as published before and now, to learn what changed.
+"""Attack by revisions: compare a slice as published before and now, to learn what changed.
 
 The attacker subtracts the earlier number from the present one. Where both are exact, a small difference is
 known: so many messages of so few people came late. Every other number is off by up to `LARGEST_NOISE` in each
@@ -81,7 +81,7 @@ def may_change(cube: Cube) -> str:
 
 
 def row_that_stays(cube: Cube) -> str:
-    """Columns of a row that stays what it was: of `old`, but of `new` where a measure was declared since.
+    """Return SQL for a row that stays: `old`, but `new` for measures that were declared since.
 
     Such a measure is coded where it could be taken together with the others to tell what changed.
     """
@@ -103,7 +103,7 @@ def _is_exact_and_differs_by_little(cube: Cube) -> str:
 
 
 def _differences(cube: Cube) -> list[str]:
-    """By how much each number of `new` differs from `old`; 0 where it was not counted then."""
+    """Return SQL for how much each number of `new` differs from `old`; 0 where it was not counted then."""
     return [
         f"case when {_was_counted(m.name)} "
         f"then abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')}) else 0 end"
@@ -112,7 +112,7 @@ def _differences(cube: Cube) -> list[str]:
 
 
 def _was_counted(measure: str) -> str:
-    """Condition: the old row has a number or its code, as every row has since the measure was declared."""
+    """Return an SQL condition: the old row has a number or its code, so the measure was declared then."""
     return f"coalesce(old.{identifier(measure)}::varchar, old.{identifier(f'{measure}_flag')}) is not null"
 
 
