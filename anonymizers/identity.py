@@ -19,6 +19,9 @@ NO_IDENTITY: Mapping[IdentityKind, str] = MappingProxyType(
         IdentityKind.EMAIL: "^[^@\uff20\ufe6b]*$",
     }
 )
+_NUMBER = "^(0[xX])?[0-9A-Fa-f]+$"
+# More do not fit into 64 bits: such ids are no numbers but random.
+_MOST_HEX_DIGITS = 16
 
 
 def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | None = None) -> pl.Series:
@@ -43,10 +46,10 @@ def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | Non
         case IdentityKind.PAYER:
             spelt = _casefold(plain(values)).str.replace_all(r"\s+", " ")
         case IdentityKind.MESSAGE:
-            # A wamid is base64: its case carries information, and nothing else in it may be touched.
-            spelt = values.str.strip_chars()
+            spelt = _message_ids(values.str.strip_chars())
         case (
             IdentityKind.WHATSAPP_USER
+            | IdentityKind.OUTBOX
             | IdentityKind.CONTACT
             | IdentityKind.MEMBER
             | IdentityKind.CHANNEL
@@ -58,6 +61,30 @@ def normalise(values: pl.Series, *, kind: IdentityKind, regions: pl.Series | Non
         case _:
             assert_never(kind)
     return pl.select(pl.when(spelt != "").then(spelt)).to_series().rename(values.name)
+
+
+def _message_ids(ids: pl.Series) -> pl.Series:
+    """Message ids, numbers in decimal without leading zeros.
+
+    An operator's response may write a number in hexadecimal and its receipt the same in decimal; where it has
+    a letter, it is known to be hexadecimal. Whatever is no number stays: the case of a wamid, which is
+    base64, carries information.
+    """
+    places = ids.str.contains(_NUMBER).fill_null(value=False).arg_true()
+    if places.is_empty():
+        return ids
+    numbers = ids.gather(places)
+    digits = pl.lit(numbers.str.replace("^(0[xX])?0*", ""))
+    is_short = digits.str.len_bytes() <= _MOST_HEX_DIGITS
+    hexadecimal = pl.when(is_short).then(digits).str.to_integer(base=16, dtype=pl.UInt64, strict=False)
+    spelt = (
+        pl.when(digits == "")
+        .then(pl.lit("0"))
+        .when(pl.lit(numbers).str.contains("^[0-9]+$"))
+        .then(digits)
+        .otherwise(pl.coalesce(hexadecimal.cast(pl.String), numbers))
+    )
+    return ids.scatter(places, pl.select(spelt).to_series())
 
 
 def _casefold(texts: pl.Series) -> pl.Series:

@@ -39,6 +39,7 @@ class IdentityKind(StrEnum):
     WHATSAPP_USER = "whatsapp_user"
     EMAIL = "email"
     MESSAGE = "message"
+    OUTBOX = "outbox"
     CONTACT = "contact"
     MEMBER = "member"
     CHANNEL = "channel"

@@ -8,6 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -20,6 +21,7 @@ from pipelines.declarations.errors import ContractError, UnknownContractError
 
 WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
 PLATFORM_WORKSPACE = "_platform"
+CHANNEL_ZONE = "channel"
 
 # What names a person, or is nobody else's business, never stays as it came, whatever its type.
 _NEVER_KEPT = (
@@ -83,9 +85,11 @@ class Format(StrEnum):
     UNIX_SECONDS = "unix_seconds"
     RFC2822 = "rfc2822"
     SMPP = "smpp"
-    SMPP_OR_RECEIVED = "smpp_or_received"
-    CLF = "clf"
+    LOG = "log"
     NEGATIVE_AMOUNT = "negative_amount"
+    ADDRESS = "address"
+    ADDRESS_CHANNEL = "address_channel"
+    TIME_ZONE = "time_zone"
 
 
 class DefaultRegion(StrEnum):
@@ -153,11 +157,19 @@ class Column(_Strict):
     place, word or short number is given back where it is the same in all texts of one template that many
     contacts got (`template` in `text.yml`); ``unit`` is then the column that names the contact. To keep
     nothing of a text but what is measured of it, take `derive_text_features`.
+
+    ``zone`` is the clock of times that are written without an offset: a name of the time zone database, or
+    `channel` for the zone that the row's channel declares. ``or_else`` names the column that stands for a
+    value that is not there. ``heading`` is what the same value is called in the provider's tables, where
+    that is not ``path`` in capitals (`num_segments`, `NumSegments`).
     """
 
     path: str | None = None
     type: ValueType
     format: Format | None = None
+    zone: str = "UTC"
+    or_else: str | None = None
+    heading: str | None = None
     required: bool = False
     values: tuple[str, ...] = ()
     pattern: str | None = None
@@ -195,6 +207,13 @@ class Column(_Strict):
         if free:
             raise ValueError("lets free text, e-mail addresses or phone numbers through")
         return pattern
+
+    @field_validator("zone")
+    @classmethod
+    def _is_known(cls, zone: str) -> str:
+        if zone != CHANNEL_ZONE and not is_time_zone(zone):
+            raise ValueError("not a name of the time zone database")
+        return zone
 
     @model_validator(mode="after")
     def _has_what_its_treatment_needs_and_no_more(self) -> Self:
@@ -238,6 +257,9 @@ class Column(_Strict):
 class Contract(_Strict):
     """What one data set is, where it lands, and what becomes of each column.
 
+    ``where`` is a path that only its records have; ``unless`` names a key of a form that shows a record to be
+    of another contract although it has that.
+
     ``id_scope`` says whose key hashes the primary key: the platform's, where rows outlive the workspace.
     ``outlives_deletion`` names columns that stay in the marker of a deleted row.
     """
@@ -249,6 +271,7 @@ class Contract(_Strict):
     landing: str = Field(pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)?/[^/]+$")
     records: str | None = None
     where: str | None = None
+    unless: str | None = None
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)
     id_scope: KeyScope = KeyScope.WORKSPACE
@@ -280,7 +303,8 @@ class Contract(_Strict):
         singles = (self.event_time, self.version, self.consent)
         lists = (*self.primary_key, *self.workspace.columns, *self.outlives_deletion)
         named = {*lists, *(name for name in singles if name)}
-        if unknown := sorted(named - {"received_at"} - set(self.columns)):
+        stand_ins = {column.or_else for column in self.columns.values() if column.or_else}
+        if unknown := sorted((named - {"received_at"} | stand_ins) - set(self.columns)):
             raise ValueError(f"undeclared column(s) named: {', '.join(unknown)}")
         if self.kind is Kind.EVENT and not self.event_time:
             raise ValueError("an event needs `event_time`")
@@ -343,6 +367,11 @@ class Contract(_Strict):
         """Directory it lands in below the inbox; contracts that land together share one batch."""
         return self.landing.rpartition("/")[0]
 
+    @property
+    def asks_the_channel(self) -> bool:
+        """Whether the channel's declarations say how values are to be read."""
+        return any(column.zone == CHANNEL_ZONE for column in self.columns.values())
+
     def stored_name(self, raw: str) -> str:
         """Name under which a declared column, or `received_at`, is stored."""
         column = self.columns.get(raw)
@@ -376,6 +405,15 @@ class Contract(_Strict):
 
 def _shared_by(column: Column) -> SharedBy | None:
     return SharedBy(column.unit, load_settings().template.fewest) if column.unit else None
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether a name stands in the time zone database."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 @cache

@@ -21,6 +21,7 @@ from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import MixedFeedsError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
+from pipelines.ingestion.channels import as_declared
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.sources import ParsedBatch
@@ -206,11 +207,8 @@ class Batch:
         """Resolve, sort out and anonymize rows; None if none is left."""
         self.rows_read[contract.source] += table.num_rows
         rows = cast("pl.DataFrame", pl.from_arrow(table))
-        rows = rows.with_columns(
-            self._reference.workspaces(rows, contract, override=self._options.workspace).alias(
-                "_workspace_id"
-            )
-        )
+        channels = self._reference.channels(rows, contract, override=self._options.workspace)
+        rows = as_declared(rows, contract, channels).with_columns(channels["_workspace_id"])
         rows = self._set_aside(
             rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer
         )
@@ -299,6 +297,8 @@ class Batch:
         event_time = pl.col(
             "_received_at" if contract.event_time == "received_at" else str(contract.event_time)
         )
+        # An event that names no time happened when we were told.
+        rows = rows.with_columns(event_time.fill_null(pl.col("_received_at")))
         too_late = event_time > pl.col("_received_at") + LONGEST_CLOCK_SKEW
         rows = self._set_aside(rows, too_late, "future_event", contract, batch, writer)
         rows = rows.with_columns(

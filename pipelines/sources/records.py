@@ -16,7 +16,18 @@ MAX_RECORD_BYTES = 4 << 20
 # A larger one is kept in pieces for quarantine, up to this; a decompression bomb goes no further.
 MAX_HELD_BYTES = 64 << 20
 BLANKS = " \t\r\n\v\f"
-_ENTRY_START = re.compile(rb"\n(?=\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
+# A line that begins as an entry of some log does, in whatever form: what cannot be read is counted, not taken
+# for the traceback of the entry above it.
+_ENTRY_START = re.compile(
+    rb"\n(?=\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d"  # ISO 8601
+    rb"|\[?\d{1,2}[-/.](?:\d{1,2}|[A-Z][a-z]{2})[-/.]\d{2,4}[ :,T]+\d{1,2}:\d\d"  # 18.11.2026 10:00, 18/Nov/2026:10:00
+    rb"|(?:<\d{1,3}>|\[?(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"  # syslog, Apache
+    rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
+    rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
+    rb"|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)[:|\]]"  # a level without a time
+    rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
+    rb'|\{"[\w@.]+" ?:)'  # JSON
+)
 # Cuts at every end of a record; the last piece is the beginning of the next one.
 Split = Callable[[bytes], list[bytes]]
 _FAULT = (
@@ -74,7 +85,7 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def split_entries(data: bytes) -> list[bytes]:
-    """One record per log entry: a line that begins with a time, and the lines up to the next such."""
+    """One record per log entry: a line that begins as one, and the lines up to the next such."""
     return _ENTRY_START.split(data)
 
 
