@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.codegen.cubes import cube_files
-from pipelines.codegen.documents import data_dictionary, dbt_sources, record_of_processing
+from pipelines.codegen.documents import data_dictionary, record_of_processing
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.perturbation import perturbation_seed
-from pipelines.codegen.staging import staging_files
+from pipelines.codegen.staging import dbt_sources, staging_files
 from pipelines.codegen.variables import dbt_project, dbt_variables
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.cube import load_cubes

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from anonymizers.errors import AnonymizerError
-from pipelines.codegen.documents import stored_columns
+from pipelines.codegen.stored_columns import stored_columns
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
