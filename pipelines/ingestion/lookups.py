@@ -12,7 +12,7 @@ from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations, view_schema
-from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
+from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
 from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at
@@ -44,7 +44,7 @@ class Reference:
     @cached_property
     def facts(self) -> Facts:
         """Settings, ended accounts and holds."""
-        return facts_of(self._declarations, self._store, as_of=self._as_of)
+        return retention_inputs(self._declarations, self._store, as_of=self._as_of)
 
     @cached_property
     def _subject_key(self) -> bytes:

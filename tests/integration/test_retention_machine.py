@@ -349,7 +349,7 @@ def test_what_survives_is_what_the_oracle_says(stress):
         (verdicts, "expired_through", lambda *_args, **_kwargs: None),
         (apply, "event_key", lambda part, _to: part.key_name),
     ],
-    ids=["forgets endings", "forgets holds", "forgets days", "keeps one key for all classes"],
+    ids=["forgets account ends", "forgets holds", "forgets days", "keeps one key for all classes"],
 )
 @pytest.mark.slow
 def test_an_engine_with_a_fault_is_caught(module, name, broken, monkeypatch):
