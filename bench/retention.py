@@ -1,4 +1,4 @@
-"""Deleting one day from a store of 730 days and from one of 73, in turn; what plans, moves and endings take.
+"""Deleting one day from a store of 730 days and from one of 73, in turn; plans, moves and account ends too.
 
     python bench/retention.py
 

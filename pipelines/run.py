@@ -1,4 +1,4 @@
-"""The main job: what lies in the inbox becomes published marts, in the order in which it arrived."""
+"""Run the main job: load the inbox in order of arrival, build, publish, delete."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ from warehouse.store.store import Store
 
 @dataclass(slots=True)
 class RunSummary:
-    """What a run did; ``failed`` says of each file that was not loaded why."""
+    """The result of a run; ``failed`` says of each file that was not loaded why."""
 
     ingested: list[Ingested] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ def run(
     to_day: date | None = None,
     progress: Progress = silent,
 ) -> RunSummary:
-    """Ingest by arrival day, build the slices that closed, publish, expire.
+    """Load files by arrival day, build the slices that closed, publish, delete what expired.
 
     The clock walks through the arrival days up to ``options.as_of``, so that a year of files goes
     through the same windows as it would have day by day. Marts are built before anything they need
@@ -118,7 +118,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run would begin with; files it ingests may add slices to build.
+    """The work that a run would begin with; files it loads may add slices to build.
 
     Attributes:
         waiting: Feed → files.
@@ -139,7 +139,7 @@ def plan_run(
     from_day: date | None = None,
     to_day: date | None = None,
 ) -> RunPlan:
-    """What `run` would do with the same arguments; changes nothing."""
+    """Plan what `run` would do with the same arguments; changes nothing."""
     expiring: Counter[str] = Counter()
     for (source, to, _), rows in plan_retention(declarations, store, as_of=as_of).plan.rows_by().items():
         if to == GONE:
@@ -162,7 +162,7 @@ def _waiting(
 
 
 def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime) -> list[tuple[date, date]]:
-    """First and last day of each range of closed slices that are not built yet, oldest first.
+    """Return the first and last day of each range of closed slices that are not built, oldest first.
 
     Gaps, days whose rows were deleted before, lie between the ranges: they are never built.
     """

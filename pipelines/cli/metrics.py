@@ -1,4 +1,4 @@
-"""`wasms metrics`: every number by its name, from the published tables or, exactly, from restricted facts."""
+"""Define `wasms metrics`: every number by name, from published tables, or exact from restricted facts."""
 
 import json
 import sys
@@ -47,7 +47,7 @@ class NotPublishedYetError(MetricError):
 
 
 class AnswerFormat(StrEnum):
-    """How an answer is written."""
+    """Formats of an answer."""
 
     TABLE = "table"
     CSV = "csv"
@@ -56,7 +56,7 @@ class AnswerFormat(StrEnum):
 
 
 def flags() -> Mapping[str, str]:
-    """What the codes beside numbers mean."""
+    """Return what each code beside a number means."""
     k = load_disclosure().minimum_contacts
     return {
         "<k": f"fewer than {k} people, or none",
@@ -184,7 +184,7 @@ def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
 
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
-    """A table of the answer; each number has a bar beside it, from 0 to the largest."""
+    """Return the answer as a table; with bars, each number has one beside it, from 0 to the largest."""
     grid = _grid(*rows.column_names, *(["chart"] if with_bars else []))
     numbers = [float(n) for n in rows[metric.metric].to_pylist() if n is not None]
     largest = max([*numbers, 0.0])

@@ -1,4 +1,4 @@
-"""What commands that read have in common: the published copy, and the restricted zone, which is logged."""
+"""Open what commands read: the published copy, and the restricted zone, where access is logged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class NothingThereError(PipelineError):
 
 
 def published_path(home: Home) -> Path:
-    """The published copy.
+    """Return the path of the published copy.
 
     Raises:
         NothingThereError: There is none.
@@ -44,11 +44,11 @@ def published_path(home: Home) -> Path:
 def restricted_zone(
     runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open facts, staging and data sets, read only; the access is logged before anything is read.
+    """Open the restricted zone read-only, as the current schema; log the access before anything is read.
 
     Args:
         what: The command, for the log.
-        warning: What the reader is told.
+        warning: Text printed before anything is read.
 
     Raises:
         NothingThereError: No day was built yet, so there are no facts.

@@ -1,4 +1,4 @@
-"""Plain summaries: what was read and what became of it, on the screen and as exit codes."""
+"""Print summaries: what was read and what happened to it, on the screen and as exit codes."""
 
 import sys
 from collections import Counter
@@ -32,7 +32,7 @@ ERR = Console(stderr=True)
 
 
 def bare_table(*columns: str, title: str | None = None, style: str = "") -> Table:
-    """A table without lines; columns may be given later, with their alignment."""
+    """Return a table without rules; columns may be added later, with their alignment."""
     return Table(
         *columns,
         title=title,
@@ -84,7 +84,7 @@ def print_summary(results: "Iterable[Ingested]") -> bool:
 
 
 def print_counts(counts: "Iterable[Count]") -> None:
-    """One line per data set; dropped and quarantined rows by reason."""
+    """Print one line per data set; dropped and quarantined rows by reason."""
     by_source: dict[str, Counter[str]] = {}
     reasons: dict[str, Counter[str]] = {}
     for count in counts:
@@ -133,9 +133,9 @@ def stages() -> Iterator["Progress"]:
     ) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(stage: str, done: int, total: int | None) -> None:
+        def show(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        yield tell
+        yield show

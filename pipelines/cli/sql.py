@@ -1,4 +1,4 @@
-"""`wasms sql`: questions to the published marts, or to the restricted zone."""
+"""Define `wasms sql`: ask the published marts or the restricted zone."""
 
 import sys
 from enum import StrEnum
@@ -19,7 +19,7 @@ _OF_DAYS = "fct_messages of {first} to {last}, as their published slices count."
 
 
 class OutputFormat(StrEnum):
-    """How rows are written."""
+    """Formats of rows."""
 
     TABLE = "table"
     CSV = "csv"

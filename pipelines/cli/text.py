@@ -1,4 +1,4 @@
-"""`wasms text`: what of a text would be stored, and how well that works on labelled ones."""
+"""Define `wasms text`: show what of a text would be stored, and measure that on labelled texts."""
 
 import sys
 import time
@@ -37,7 +37,7 @@ _REASONS = {
 
 
 class Reference(StrEnum):
-    """What to measure beside our own."""
+    """Another anonymizer to measure beside our own."""
 
     PRESIDIO = "presidio"
 
@@ -121,7 +121,7 @@ def _measured(
     masks_of: Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]],
     progress: Progress,
 ) -> Measured:
-    """Start-up is not counted."""
+    """Measure one scrubber on texts, without the time it takes to start."""
     masks_of(["warm"])
     found: list[Sequence[Mask] | None] = []
     took = 0.0

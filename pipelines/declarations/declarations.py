@@ -1,4 +1,4 @@
-"""Everything that is declared about one warehouse: by the project and by its site."""
+"""Hold everything that is declared about one warehouse, by the project and by its site."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Declarations:
 
 
 def load_declarations(recognizers_path: Path) -> Declarations:
-    """Read the project's contracts and policy.
+    """Load the project's contracts and policy.
 
     Raises:
         ContractError, PolicyError: A declaration does not load.

@@ -25,7 +25,7 @@ from pipelines.ingestion.channels import as_declared
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.sources import ParsedBatch
-from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, facts_of
+from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count, Merge
@@ -287,7 +287,7 @@ class Batch:
 
     def _keeping(self, contract: Contract) -> HoldSql:
         """What a deletion in the source may not reach, as of now."""
-        facts = facts_of(self._declarations, self._store, as_of=self._options.as_of)
+        facts = retention_inputs(self._declarations, self._store, as_of=self._options.as_of)
         data = data_sets(self._declarations.contracts)[contract.source]
         holds = active_holds(facts, self._options.as_of)
         return lambda columns: first_hold_sql(data, holds, present=columns, row="old")

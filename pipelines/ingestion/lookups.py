@@ -12,7 +12,7 @@ from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations, view_schema
-from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
+from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
 from warehouse.retention.rules import (
@@ -50,7 +50,7 @@ class Reference:
     @cached_property
     def facts(self) -> RetentionInputs:
         """Settings, ended accounts and holds."""
-        return facts_of(self._declarations, self._store, as_of=self._as_of)
+        return retention_inputs(self._declarations, self._store, as_of=self._as_of)
 
     @cached_property
     def _subject_key(self) -> bytes:
@@ -86,7 +86,7 @@ class Reference:
                 return found.with_columns(pl.lit(override).alias("_workspace_id")) if override else found
 
     def countries(self, workspaces: pl.Series) -> pl.Series:
-        """Country of each row's workspace (ISO 3166-1 alpha-2), in order; null where none is known."""
+        """Return the country (ISO 3166-1 alpha-2) of each row's workspace, in order; null if unknown."""
         if self._countries is None:
             known = self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls()
             self._countries = dict(known.iter_rows())

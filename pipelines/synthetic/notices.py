@@ -1,4 +1,4 @@
-"""Rare events: numbers that change, errors of accounts, reviews of templates."""
+"""Draw rare events: numbers that change, errors of accounts, reviews of templates."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ import polars as pl
 
 from pipelines.synthetic import whatsapp
 from pipelines.synthetic.calendar import is_active
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.countries import countries
 from pipelines.synthetic.outbox import wamids
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, stream
@@ -36,7 +36,7 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
     rows, at = rows[fit], at[fit]
     old = contacts.phone[rows]
     new = np.empty(len(rows), dtype=np.int64)
-    for index, country in enumerate(COUNTRIES):
+    for index, country in enumerate(countries()):
         of = contacts.country[rows] == index
         # From the far end of the plan, where nobody was given a number.
         new[of] = country.phones(
@@ -58,7 +58,7 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
 
 
 def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Errors about accounts on a day: times of receipt (ms) and lines."""
+    """Draw errors about accounts on a day: times of receipt (ms) and lines."""
     rng = stream(population.spec.seed, "account errors", day.toordinal())
     received: list[int] = []
     lines: list[str] = []
@@ -73,7 +73,7 @@ def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
 
 
 def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Reviews and quality changes of templates on a day: times of receipt (ms) and lines."""
+    """Draw reviews and quality changes of templates on a day: times of receipt (ms) and lines."""
     rng = stream(population.spec.seed, "template updates", day.toordinal())
     received: list[int] = []
     lines: list[str] = []

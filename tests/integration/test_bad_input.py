@@ -232,21 +232,21 @@ def test_contacts_of_a_spreadsheet_are_the_contacts_of_the_messages(home, ingest
     assert {row["contact_country"] for row in read} == {"DE", None}
 
 
-@pytest.mark.parametrize("ending", ["gz", "zst"])
-def test_a_corrupt_archive_loads_nothing_and_stays(home, ingest, tmp_path, ending):
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_a_corrupt_archive_loads_nothing_and_stays(home, ingest, tmp_path, suffix):
     content = (
         gzip.compress((GOOD + "\n").encode() * 2000)[:-30]
-        if ending == "gz"
+        if suffix == "gz"
         else b"\x28\xb5\x2f\xfd" + b"x" * 99
     )
 
-    exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", name=f"landed.jsonl.{ending}")
+    exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", name=f"landed.jsonl.{suffix}")
 
     assert exit_code == 1
     assert "cut off" in output or "corrupt" in output
     assert kept(home) == {}
     assert not [p for p in home.store.rglob("*") if p.is_file()]
-    assert (tmp_path / f"landed.jsonl.{ending}").exists()
+    assert (tmp_path / f"landed.jsonl.{suffix}").exists()
 
 
 def test_an_undeclared_column_stops_a_table_and_is_only_counted_in_a_provider_body(home, ingest, tmp_path):

@@ -203,13 +203,13 @@ def everything(runtime):
 
 
 def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
-    told = []
+    reported = []
 
     summary = build(
         *runtime,
         from_day=FIRST,
         to_day=LAST,
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: reported.append(step),
     )
 
     truth = {
@@ -223,9 +223,9 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     assert set(found) == set(truth)
     assert all(found[key] is None or abs(found[key] - truth[key]) <= 6 for key in truth)
     assert all(count is None or count >= 11 for count in found.values())
-    assert told == sorted(told)
-    assert {(stage, of) for stage, _, of in told} == {("build", 3)}
-    assert told[-1] == ("build", 3, 3)
+    assert reported == sorted(reported)
+    assert {(stage, of) for stage, _, of in reported} == {("build", 3)}
+    assert reported[-1] == ("build", 3, 3)
     assert (summary.days, set(summary.outcomes.values())) == (3, {"success", "pass"})
 
 
@@ -369,16 +369,16 @@ def test_a_month_counts_no_workspace_of_which_a_part_was_gone_when_it_closed(run
 
 
 def test_with_no_closed_day_all_tables_exist_and_are_empty(runtime):
-    told = []
+    reported = []
 
     summary = build(
         *runtime,
         from_day=FIRST,
         to_day=FIRST - timedelta(days=1),
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: reported.append(step),
     )
 
-    assert (summary.days, told) == (0, [])
+    assert (summary.days, reported) == (0, [])
     assert rows(runtime, FUNNEL) == []
 
 

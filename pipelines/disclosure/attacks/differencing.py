@@ -1,4 +1,4 @@
-"""Attack (c): a slice out of sums over many: what a month says of its days, and its days of the month.
+"""Attack by differencing: recover a slice from sums over many, a day from its month or the reverse.
 
 The attacker knows that messages of the days add up to those of their month, for the platform and for each
 workspace that is named in both. Shown counts are at most `LARGEST_NOISE` off; where one whole number is left
@@ -93,7 +93,7 @@ def _system(
 
 
 def _add_up(system: System, wholes: Mapping[str, Key], parts: Mapping[str, list[Key]]) -> None:
-    """A month is its days, and where a workspace is not named on some, something more."""
+    """Add that a month is the sum of its days, and of something more where a workspace lacks days."""
     days = max((len(cells) for cells in parts.values()), default=0)
     for workspace, whole in wholes.items():
         cells = parts.get(workspace, [])

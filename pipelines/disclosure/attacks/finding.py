@@ -1,4 +1,4 @@
-"""What an attack found: where, never whom."""
+"""Represent what an attack found: where, never whom."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """What one attack tried and found.
+    """The result of one attack.
 
     Attributes:
         tries: What it tries, in words.

@@ -1,8 +1,9 @@
-"""Attack on two lines of one slice, as it was published before and as it is now: what changed in between?
+"""Attack by revisions: compare a slice as published before and now, to learn what changed.
 
-The attacker takes the one number from the other. Where both are exact, a small difference is known: so many
-messages of so few people came late. Every other number is off by up to `LARGEST_NOISE` in each line, and by
-other noise in each, for other people are in it; sums over cells only widen what is possible.
+The attacker subtracts the earlier number from the present one. Where both are exact, a small difference is
+known: so many messages of so few people came late. Every other number is off by up to `LARGEST_NOISE` in each
+revision, and by different noise in each, because different people are counted; sums over cells only widen the
+range.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,11 +17,11 @@ from pipelines.disclosure.attacks.finding import Attacked, Finding
 from warehouse.publishing.revisions import earlier, has_revisions
 from warehouse.store.connection import identifier
 
-ATTACK = "lines"
-TRIES = "A slice that was renewed minus what it was before"
+ATTACK = "revisions"
+TRIES = "A slice that was reissued minus its earlier revision"
 
 
-def attack_lines(
+def attack_revisions(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
@@ -28,7 +29,7 @@ def attack_lines(
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
-    """Try to learn what changed between each earlier line of some slices and the present one.
+    """Try to learn what changed between each earlier revision of some slices and the present one.
 
     Args:
         schema: Where the cubes lie.
@@ -53,7 +54,9 @@ def attack_lines(
             ).fetchall()
             tried += sum(cells for _, cells, _ in rows)
             findings += [
-                Finding(ATTACK, name, day, measure.name, "what changed since the last line is known", found)
+                Finding(
+                    ATTACK, name, day, measure.name, "what changed since the last revision is known", found
+                )
                 for day, _, found in rows
                 if found
             ]
@@ -61,7 +64,7 @@ def attack_lines(
 
 
 def is_exact(cube: Cube) -> str:
-    """Condition: the cell may be without noise."""
+    """Return an SQL condition on `new`: the cell may be without noise."""
     if cube.spine.period is not Period.MONTH:
         return "false"
     total = f" and new.{identifier(cube.dimension.name)} = '{TOTAL}'" if cube.dimension else ""
@@ -69,16 +72,16 @@ def is_exact(cube: Cube) -> str:
 
 
 def may_change(cube: Cube) -> str:
-    """Condition on `new` and `old`: the row differs by enough people to be another one than before.
+    """Return an SQL condition on `new` and `old`: the row differs enough to replace the published one.
 
-    Some number of it by at least k; in an exact row, every number that differs.
+    Some number differs by at least k; in an exact row, every number that differs does.
     """
     enough = " or ".join(f"{each} >= {cube.minimum_units}" for each in _differences(cube))
     return f"({enough}) and not ({_is_exact_and_differs_by_little(cube)})"
 
 
 def row_that_stays(cube: Cube) -> str:
-    """Columns of a row that stays what it was: of `old`, but of `new` where a measure was declared since.
+    """Return SQL for a row that stays: `old`, but `new` for measures that were declared since.
 
     Such a measure is coded where it could be taken together with the others to tell what changed.
     """
@@ -100,7 +103,7 @@ def _is_exact_and_differs_by_little(cube: Cube) -> str:
 
 
 def _differences(cube: Cube) -> list[str]:
-    """By how much each number of `new` differs from `old`; 0 where it was not counted then."""
+    """Return SQL for how much each number of `new` differs from `old`; 0 where it was not counted then."""
     return [
         f"case when {_was_counted(m.name)} "
         f"then abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')}) else 0 end"
@@ -109,13 +112,13 @@ def _differences(cube: Cube) -> list[str]:
 
 
 def _was_counted(measure: str) -> str:
-    """Condition: the old row has a number or its code, as every row has since the measure was declared."""
+    """Return an SQL condition: the old row has a number or its code, so the measure was declared then."""
     return f"coalesce(old.{identifier(measure)}::varchar, old.{identifier(f'{measure}_flag')}) is not null"
 
 
-def _size(cube: Cube, measure: str, line: str) -> str:
-    """A number, or about what stands behind its code."""
+def _size(cube: Cube, measure: str, revision: str) -> str:
+    """Return SQL for a number of a revision, or an estimate where it is coded."""
     parent = next(m.parent for m in cube.measures if m.name == measure)
-    whole = f"coalesce({line}.{identifier(parent)}, 0)" if parent else "0"
-    m, flag = (f"{line}.{identifier(name)}" for name in (measure, f"{measure}_flag"))
+    whole = f"coalesce({revision}.{identifier(parent)}, 0)" if parent else "0"
+    m, flag = (f"{revision}.{identifier(name)}" for name in (measure, f"{measure}_flag"))
     return f"coalesce({m}, case when {flag} = '>n-k' then {whole} else 0 end)"

@@ -1,4 +1,4 @@
-"""Attack (b): what is hidden, from what is shown: totals minus parts, over all cubes of a slice jointly.
+"""Attack by subtraction: recover hidden numbers from shown ones, over all cubes of a slice jointly.
 
 The attacker knows how the tables are made: every shown count is at most `LARGEST_NOISE` off, a coded one
 lies below the threshold or nearly fills its whole, and the parts of a node add up to it. Cells of several
@@ -42,7 +42,7 @@ class System:
     sums: list[tuple[Key, tuple[Key, ...]]] = field(default_factory=list)
 
     def know(self, cell: Key, low: float, high: float) -> None:
-        """Take a fact about a cell into account."""
+        """Narrow the bounds of a cell."""
         self.low[cell] = max(self.low.get(cell, 0.0), low)
         self.high[cell] = min(self.high.get(cell, np.inf), high)
 
@@ -129,12 +129,12 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
 
 
 def may_be_exact(cube: Cube, level: object) -> bool:
-    """Whether totals are without noise, as the attacker knows: those of a month over the platform."""
+    """Return whether totals may be without noise, as the attacker knows: a month's of the platform."""
     return cube.spine.period is Period.MONTH and level == Level.PLATFORM
 
 
 def cell_range(number: object, flag: object, whole: object, *, k: int, noise: int) -> tuple[float, float]:
-    """What a published cell says of the true count: the least and the most it can be."""
+    """Return the least and the most that the true count of a published cell can be."""
     if isinstance(number, int):
         return number - noise, number + noise
     if flag == "<k":
@@ -145,7 +145,7 @@ def cell_range(number: object, flag: object, whole: object, *, k: int, noise: in
 
 
 def _children(node: Key, nodes: Collection[Key]) -> list[Key]:
-    """Nodes of the next finer level there is, below a node."""
+    """Return the nodes of the next finer level there is, below a node."""
     depth = sum(part != TOTAL for part in node[1:])
     below = [n for n in nodes if n[1 : 1 + depth] == node[1 : 1 + depth] and n != node]
     depths = {n: sum(part != TOTAL for part in n[1:]) for n in below}
@@ -154,7 +154,7 @@ def _children(node: Key, nodes: Collection[Key]) -> list[Key]:
 
 
 def recovered(system: System) -> list[tuple[str, int]]:
-    """Cube → small hidden counts of which only one value is possible."""
+    """Return cube → small hidden counts of which only one value is possible."""
     suspects = [cell for cell in system.hidden if _nearly_known(system, cell)]
     found: dict[str, int] = {}
     for cell in suspects:
@@ -165,7 +165,7 @@ def recovered(system: System) -> list[tuple[str, int]]:
 
 
 def _nearly_known(system: System, cell: Key) -> bool:
-    """Whether one sum alone leaves little room: the whole minus the other parts."""
+    """Return whether one sum alone leaves little room: the whole minus the other parts."""
     widths = [
         sum(system.high[c] - system.low[c] for c in (whole, *parts) if c != cell and c in system.low)
         for whole, parts in system.sums
@@ -176,7 +176,7 @@ def _nearly_known(system: System, cell: Key) -> bool:
 
 
 def _bounds(system: System, cell: Key) -> tuple[float, float]:
-    """The least and the greatest value a cell can have, by linear programming (HiGHS)."""
+    """Return the least and the greatest value that a cell can have, by linear programming (HiGHS)."""
     # Heavy, and few slices leave anything that is nearly known.
     from scipy.optimize import linprog
     from scipy.sparse import csr_matrix
@@ -197,6 +197,6 @@ def _bounds(system: System, cell: Key) -> tuple[float, float]:
         target = np.zeros(len(cells))
         target[place[cell]] = direction
         result = linprog(target, A_eq=matrix, b_eq=np.zeros(len(system.sums)), bounds=bounds, method="highs")
-        # What contradicts itself tells nothing.
+        # Bounds that contradict each other say nothing.
         ends.append(float(result.x[place[cell]]) if result.success else direction * -np.inf)
     return ends[0], ends[1]

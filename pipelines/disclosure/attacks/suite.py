@@ -1,4 +1,4 @@
-"""All attacks on slices that are about to be published, and what is done about what they find."""
+"""Run all attacks on slices that are about to be published, and hide what they find."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 import duckdb
 
 from pipelines.declarations.cube import Cube
-from pipelines.disclosure.attacks import differencing, subtraction, threshold
-from pipelines.disclosure.attacks import revisions as lines
+from pipelines.disclosure.attacks import differencing, revisions, subtraction, threshold
 from pipelines.disclosure.attacks.finding import Attacked, Finding
 from warehouse.publishing.releases import Key
 from warehouse.store.connection import identifier
@@ -17,7 +16,7 @@ ATTACKS: Mapping[str, Callable[..., Attacked]] = {
     threshold.ATTACK: threshold.attack_thresholds,
     subtraction.ATTACK: subtraction.attack_by_subtraction,
     differencing.ATTACK: differencing.attack_by_differencing,
-    lines.ATTACK: lines.attack_lines,
+    revisions.ATTACK: revisions.attack_revisions,
 }
 
 
@@ -42,7 +41,7 @@ def attack(
 def coarsen_slices(
     connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], findings: Iterable[Finding]
 ) -> None:
-    """Take back what gave something away: a measure of a slice, or the slice where its form does.
+    """Hide what attacks found: code a measure of a slice, or delete the slice where its form gives it away.
 
     Args:
         connection: With the database `warehouse` attached for writing.

@@ -1,4 +1,4 @@
-"""Attack (a): a count below the threshold, or a cell that says by its form what it hides."""
+"""Attack by threshold: look for counts below it, and for cells whose form gives away what they hide."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
@@ -10,7 +10,7 @@ from pipelines.disclosure.attacks.finding import Attacked, Finding
 from warehouse.store.connection import identifier, quoted
 
 ATTACK = "threshold"
-TRIES = "A count below the threshold that is shown, or a cell whose form tells what it hides"
+TRIES = "A count below the threshold that is shown, or a cell whose form gives away what it hides"
 CODES = ("<k", ">n-k")
 LOWER_BOUND = ">="
 
@@ -60,7 +60,7 @@ def _with_totals(cube: Cube, table: str) -> str:
 
 
 def _rules(cube: Cube) -> Iterator[tuple[str, str, str]]:
-    """Column, what is wrong, and the condition by which it is found."""
+    """Yield column, what is wrong, and the condition by which it is found."""
     k = cube.minimum_units
     listed = ", ".join(f"'{code}'" for code in (*CODES, LOWER_BOUND))
     for measure in cube.measures:
@@ -92,7 +92,7 @@ def _rows(cube: Cube) -> frozenset[str]:
 def _unlisted(
     connection: duckdb.DuckDBPyConnection, cube: Cube, table: str, wanted: str
 ) -> Iterable[Finding]:
-    """Nodes that do not list every value, or not the rest: what is missing says that nobody had it."""
+    """Find nodes that do not list every value or the rest: what is missing says that nobody had it."""
     if cube.dimension is None:
         return []
     always = (TOTAL, *(cube.dimension.values or (REST,)))

@@ -1,4 +1,4 @@
-"""Two lines of one slice: a small difference of exact numbers is found, and the rule leaves none."""
+"""Two revisions of one slice: a small difference of exact numbers is found, and the rule leaves none."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from pipelines.declarations.cube import load_cubes
-from pipelines.disclosure.attacks.revisions import attack_lines, may_change, row_that_stays
+from pipelines.disclosure.attacks.revisions import attack_revisions, may_change, row_that_stays
 
 CUBE = load_cubes()["cube_inbound_monthly"]
 MONTH = date(2026, 5, 1)
@@ -16,8 +16,8 @@ UNDECLARED = ""
 
 
 @pytest.fixture
-def lines():
-    """Puts rows (level, contacts, messages, conversations) of type `all` as the old and the new line."""
+def revisions():
+    """Puts rows (level, contacts, messages, conversations) of type `all` as the old and the new revision."""
     columns = ", ".join(f"{m} bigint, {m}_flag varchar" for m in MEASURES)
     table = f"month date, level varchar, workspace_key varchar, message_type varchar, {columns}"
     with duckdb.connect() as connection:
@@ -27,7 +27,7 @@ def lines():
             connection.execute(f"create table warehouse.{schema}.{CUBE.cube} ({table}{more})")
 
         def put(level, old, new):
-            for schema, numbers, more in (("cubes", new, ""), ("lines", old, ", 1")):
+            for schema, numbers, more in (("cubes", new, ""), ("revisions", old, ", 1")):
                 cells = {None: "null, '<k'", UNDECLARED: "null, null"}
                 values = ", ".join(cells.get(n, f"{n}, null") for n in numbers)
                 connection.execute(f"delete from warehouse.{schema}.{CUBE.cube}")
@@ -54,10 +54,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("level", "old", "new", "found", "changes"), CASES)
-def test_what_changed_between_two_lines(lines, level, old, new, found, changes):
-    connection = lines(level, old, new)
+def test_what_changed_between_two_revisions(revisions, level, old, new, found, changes):
+    connection = revisions(level, old, new)
 
-    result = attack_lines(
+    result = attack_revisions(
         connection, {CUBE.cube: CUBE}, schema="warehouse.cubes", periods={CUBE.cube: [MONTH]}
     )
     (row,) = connection.execute(
@@ -78,8 +78,10 @@ def test_what_changed_between_two_lines(lines, level, old, new, found, changes):
         ("platform", (900, 2000, UNDECLARED), (900, 2003, 1500), (900, 2000, None)),
     ],
 )
-def test_a_measure_that_was_declared_since_is_filled_and_changes_nothing_else(lines, level, old, new, stays):
-    connection = lines(level, old, new)
+def test_a_measure_that_was_declared_since_is_filled_and_changes_nothing_else(
+    revisions, level, old, new, stays
+):
+    connection = revisions(level, old, new)
     pair = f"warehouse.cubes.{CUBE.cube} as new, warehouse.revisions.{CUBE.cube} as old"
 
     ((changes,),) = connection.execute(f"select {may_change(CUBE)} from {pair}").fetchall()
@@ -92,10 +94,10 @@ def test_a_measure_that_was_declared_since_is_filled_and_changes_nothing_else(li
     assert flag == (None if conversations else "<k")
 
 
-def test_without_noise_every_line_gives_what_changed_away(lines):
-    connection = lines("workspace", (90, 200, 150), (91, 201, 150))
+def test_without_noise_every_revision_gives_away_what_changed(revisions):
+    connection = revisions("workspace", (90, 200, 150), (91, 201, 150))
 
-    result = attack_lines(
+    result = attack_revisions(
         connection,
         {CUBE.cube: CUBE},
         schema="warehouse.cubes",

@@ -1,14 +1,14 @@
-"""A new line of a release: explicit, with its reason, and of no use to whoever has both lines."""
+"""A new revision of a released slice: explicit, with its reason, and of no use to whoever has both."""
 
 from datetime import timedelta
 
 import duckdb
 import pytest
 
-from pipelines.marts import reissue as renewal
+from pipelines.marts import reissue as reissue_module
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError
-from pipelines.marts.reissue import MOST_LINES, RenewalError, renew_release
+from pipelines.marts.reissue import MOST_REVISIONS, ReissueError, reissue
 from pipelines.marts.release import release_and_publish
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import FIRST, WORKSPACES, Store, rows, sent
@@ -51,12 +51,12 @@ def add(store, numbers, *, day):
     store.events("whatsapp__statuses", statuses)
 
 
-def test_what_many_came_late_for_is_a_new_line_and_stays_on_record(runtime, store):
+def test_a_day_with_many_late_events_gets_a_new_revision_which_is_recorded(runtime, store):
     (before,) = rows(runtime, AUDIENCE)
     other_day = rows(runtime, ROWS.replace(str(FIRST), str(NEXT)))
     add(store, range(100, 200), day=FIRST)
 
-    done = renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
+    done = reissue(*runtime, first=FIRST, last=FIRST, why=WHY)
 
     (after,) = rows(runtime, AUDIENCE)
     assert after[0] - before[0] >= 100 - 12
@@ -76,31 +76,31 @@ def test_one_contact_more_changes_nothing_that_was_published(runtime, store):
     before = rows(runtime, ROWS)
     add(store, [77], day=FIRST)
 
-    done = renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
+    done = reissue(*runtime, first=FIRST, last=FIRST, why=WHY)
 
     assert (done.changed, rows(runtime, ROWS)) == (0, before)
 
 
 def test_without_the_rule_a_few_contacts_more_show(runtime, store, monkeypatch):
     """The twin: rows change as soon as anything in them does. Noise may hide one contact, hardly eight."""
-    monkeypatch.setattr(renewal, "may_change", lambda _cube: "true")
+    monkeypatch.setattr(reissue_module, "may_change", lambda _cube: "true")
     add(store, range(70, 78), day=FIRST)
 
-    assert renew_release(*runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
+    assert reissue(*runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
 
 
 def test_a_crash_in_between_publishes_nothing_and_the_next_attempt_ends_it(runtime, store, monkeypatch):
     add(store, range(100, 200), day=FIRST)
     with monkeypatch.context() as patch:
-        patch.setattr(renewal, "take_back", _crash)
+        patch.setattr(reissue_module, "take_back", _crash)
         with pytest.raises(KeyboardInterrupt):
-            renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
+            reissue(*runtime, first=FIRST, last=FIRST, why=WHY)
     # What was begun is not in the copy, which has the slice as it was released.
     copy = published_rows(runtime)
     release_and_publish(runtime.store)
     assert published_rows(runtime) == copy
 
-    assert renew_release(*runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
+    assert reissue(*runtime, first=FIRST, last=FIRST, why=WHY).changed >= 1
     release_and_publish(runtime.store)
 
 
@@ -113,16 +113,16 @@ def _crash(*_args, **_kwargs):
     raise KeyboardInterrupt
 
 
-def test_what_is_not_released_or_was_renewed_too_often_is_not_renewed(runtime, store):
-    with pytest.raises(RenewalError, match="None of these days is released"):
-        renew_release(
+def test_days_that_are_not_released_or_were_reissued_too_often_are_not_reissued(runtime, store):
+    with pytest.raises(ReissueError, match="None of these days is released"):
+        reissue(
             *runtime,
             first=NEXT + timedelta(days=5),
             last=NEXT + timedelta(days=6),
             why=WHY,
         )
-    for attempt in range(1, MOST_LINES):
+    for attempt in range(1, MOST_REVISIONS):
         add(store, range(1000 * attempt, 1000 * attempt + 100), day=FIRST)
-        assert renew_release(*runtime, first=FIRST, last=FIRST, why=WHY).changed
-    with pytest.raises(RenewalError, match=f"there are {MOST_LINES} lines"):
-        renew_release(*runtime, first=FIRST, last=FIRST, why=WHY)
+        assert reissue(*runtime, first=FIRST, last=FIRST, why=WHY).changed
+    with pytest.raises(ReissueError, match=f"it has {MOST_REVISIONS} revisions"):
+        reissue(*runtime, first=FIRST, last=FIRST, why=WHY)

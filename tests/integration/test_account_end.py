@@ -13,7 +13,7 @@ from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.contract import Kind, lateness_days
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.ingestion.batch import Options
-from pipelines.marts import account_end as endings
+from pipelines.marts import account_end
 from pipelines.marts import build as marts
 from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.build import build
@@ -38,7 +38,7 @@ FIRST = date(2026, 5, 10)
 LAST = FIRST + timedelta(days=1)
 AS_OF = datetime(2026, 6, 1)
 NAME = "Quirinbakery"
-# Told apart by four letters, as contacts of `sent` are.
+# They differ in four letters, as contacts of `sent` are.
 ENDED = [f"end{n}" for n in range(6)]
 LIVING = "living"
 
@@ -150,7 +150,7 @@ def test_ended_accounts_leave_everything_and_the_totals_stay(runtime):
 
 
 def test_what_is_left_out_is_found(runtime, monkeypatch):
-    monkeypatch.setattr(endings, "coarsen", lambda *_, **__: endings.Coarsened())
+    monkeypatch.setattr(account_end, "coarsen", lambda *_, **__: account_end.Coarsened())
 
     end_in_marts(runtime.store, ENDED)
 
@@ -182,9 +182,9 @@ STEPS = ["coarsen", "renew", "build_marts", "rewrite", "release_and_publish"]
 # After one step is before the next.
 @pytest.mark.parametrize(("when", "step"), [*(("before", step) for step in STEPS), ("after", STEPS[-1])])
 def test_killed_at_any_step_it_ends_the_same(when, step, runtime, template, tmp_path, monkeypatch):
-    original = getattr(endings, step)
+    original = getattr(account_end, step)
     # What passes its tests is not the question here: the names are built, and no test is run.
-    monkeypatch.setattr(endings, "OVER_CUBES", "fqn:wasms.published,resource_type:model")
+    monkeypatch.setattr(account_end, "OVER_CUBES", "fqn:wasms.published,resource_type:model")
 
     def killed(*args, **kwargs):
         if when == "after":
@@ -192,14 +192,14 @@ def test_killed_at_any_step_it_ends_the_same(when, step, runtime, template, tmp_
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(endings, step, killed)
+        patched.setattr(account_end, step, killed)
         with pytest.raises(KeyboardInterrupt):
             end_in_marts(runtime.store, ENDED)
 
     assert end_in_marts(runtime.store, ENDED).problem is None
 
     once = everything_published(runtime)
-    assert end_in_marts(runtime.store, ENDED).coarsened == endings.Coarsened()
+    assert end_in_marts(runtime.store, ENDED).coarsened == account_end.Coarsened()
     assert everything_published(runtime) == once
     assert find_leaks(runtime.store.home, traces(runtime)) == []
     platform = [tuple(map(str, row)) for row in once["main", "mart_platform_daily"]]
@@ -367,16 +367,16 @@ def test_a_gap_is_never_built_and_nothing_is_built_across_it(runtime):
         records.note_gaps(connection, [days[0], days[3]], as_of=AS_OF)
     closed = days[-1] + timedelta(days=lateness_days(runtime.declarations.contracts) + CLOSING_MARGIN_DAYS)
     as_of = datetime.combine(closed, datetime.min.time())
-    told = []
+    reported = []
 
     summary = run(
         *runtime,
         options=Options(as_of=as_of),
-        progress=lambda *stage: told.append(stage),
+        progress=lambda *stage: reported.append(stage),
     )
 
     assert summary.slices == [(days[1], days[2]), (days[4], days[4])]
-    done = [stage[1] for stage in told if stage[0] == "build"]
+    done = [stage[1] for stage in reported if stage[0] == "build"]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (0, 3)
     assert {day for day, *_ in cells(runtime)} == {FIRST, LAST, days[1], days[2], days[4]}
