@@ -57,9 +57,7 @@ CASES = [
 def test_what_changed_between_two_revisions(revisions, level, old, new, found, changes):
     connection = revisions(level, old, new)
 
-    result = attack_revisions(
-        connection, {CUBE.cube: CUBE}, schema="warehouse.cubes", periods={CUBE.cube: [MONTH]}
-    )
+    result = attack_revisions(connection, {CUBE.cube: CUBE}, periods={CUBE.cube: [MONTH]})
     (row,) = connection.execute(
         f"select {may_change(CUBE)} from warehouse.cubes.{CUBE.cube} as new, "
         f"warehouse.revisions.{CUBE.cube} as old"
@@ -100,7 +98,6 @@ def test_without_noise_every_revision_gives_away_what_changed(revisions):
     result = attack_revisions(
         connection,
         {CUBE.cube: CUBE},
-        schema="warehouse.cubes",
         periods={CUBE.cube: [MONTH]},
         largest_noise=0,
     )

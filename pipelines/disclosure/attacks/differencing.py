@@ -13,7 +13,7 @@ import duckdb
 
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import Cube, Level, Period
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from pipelines.disclosure.attacks.subtraction import Key, System, cell_range, may_be_exact, recovered
 from warehouse.store.connection import identifier
 
@@ -25,14 +25,12 @@ def attack_by_differencing(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
     """Try to recover hidden counts of days from those of their months, and the other way round.
 
     Args:
-        schema: Where the cubes lie.
         periods: Cube → slices to look at; a month is attacked with all of its days that are there.
         largest_noise: How far a shown count may be off, as the attacker knows it.
     """
@@ -45,7 +43,7 @@ def attack_by_differencing(
             shared = {m.name for m in monthly.measures if m.units is None} & {m.name for m in daily.measures}
             for measure in sorted(shared):
                 for month in sorted(periods.get(monthly.cube, ())):
-                    system = _system(connection, (daily, monthly), measure, schema, month, largest_noise)
+                    system = _system(connection, (daily, monthly), measure, month, largest_noise)
                     tried += len(system.hidden)
                     for place, cells in recovered(system):
                         cube, _, period = place.partition(" ")
@@ -61,7 +59,6 @@ def _system(
     connection: duckdb.DuckDBPyConnection,
     pair: tuple[Cube, Cube],
     measure: str,
-    schema: str,
     month: date,
     noise: int,
 ) -> System:
@@ -73,7 +70,7 @@ def _system(
         parent = next(m.parent for m in cube.measures if m.name == measure) or "null"
         rows = connection.execute(
             f"select {period}, workspace_key, level, {measure}, {measure}_flag, {parent} "
-            f"from {schema}.{identifier(cube.cube)} "
+            f"from {CUBES}.{identifier(cube.cube)} "
             f"where date_trunc('month', {period}) = ? and level in ('{Level.PLATFORM}', '{Level.WORKSPACE}') "
             "order by all",
             [month],

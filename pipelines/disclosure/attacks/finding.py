@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+# Where attacked cubes lie.
+CUBES = "warehouse.cubes"
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Finding:

@@ -13,7 +13,7 @@ import duckdb
 
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import TOTAL, Cube, Level, Period
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.publishing.revisions import earlier, has_revisions
 from warehouse.store.connection import identifier
 
@@ -25,14 +25,12 @@ def attack_revisions(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
     """Try to learn what changed between each earlier revision of some slices and the present one.
 
     Args:
-        schema: Where the cubes lie.
         periods: Cube → slices to look at.
         largest_noise: How far a shown count may be off, as the attacker knows it.
     """
@@ -45,7 +43,7 @@ def attack_revisions(
         period = cube.spine.period.column
         for measure in cube.measures:
             m = identifier(measure.name)
-            pairs = f"{schema}.{identifier(name)} as new inner join {earlier(name)} as old on {same}"
+            pairs = f"{CUBES}.{identifier(name)} as new inner join {earlier(name)} as old on {same}"
             rows = connection.execute(
                 f"select new.{period}, count(*), count(*) filter (abs(new.{m} - old.{m}) between 1 and ? "
                 f"and {'true' if largest_noise == 0 else is_exact(cube)}) "

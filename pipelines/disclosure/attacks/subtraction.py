@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import TOTAL, Cube, Level, Period, Unit
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.store.connection import identifier
 
 ATTACK = "subtraction"
@@ -51,14 +51,12 @@ def attack_by_subtraction(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
     """Try to recover every hidden count of some slices.
 
     Args:
-        schema: Where the cubes lie.
         periods: Cube → slices to look at.
         largest_noise: How far a shown count may be off, as the attacker knows it.
     """
@@ -73,7 +71,7 @@ def attack_by_subtraction(
         for unit in Unit:
             for measure in sorted({m.name for c in members if c.spine.unit is unit for m in c.measures}):
                 chosen = [c for c in members if c.spine.unit is unit]
-                system = _system(connection, chosen, measure, schema, day, largest_noise)
+                system = _system(connection, chosen, measure, day, largest_noise)
                 tried += len(system.hidden)
                 small = recovered(system)
                 findings += [Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small]
@@ -84,7 +82,6 @@ def _system(
     connection: duckdb.DuckDBPyConnection,
     cubes: Collection[Cube],
     measure: str,
-    schema: str,
     day: date,
     noise: int,
 ) -> System:
@@ -98,7 +95,7 @@ def _system(
         parent = declared.parent or "null"
         rows = connection.execute(
             f"select level, {dimension}, {measure}, {measure}_flag, {parent}{path} "
-            f"from {schema}.{identifier(cube.cube)} where {cube.spine.period.column} = ? order by all",
+            f"from {CUBES}.{identifier(cube.cube)} where {cube.spine.period.column} = ? order by all",
             [day],
         ).fetchall()
         _add(system, cube, rows, noise=noise, adds_up=declared.units is None)

@@ -7,11 +7,10 @@ import duckdb
 
 from pipelines.declarations.cube import Cube
 from pipelines.disclosure.attacks import differencing, revisions, subtraction, threshold
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.publishing.releases import Key
 from warehouse.store.connection import identifier
 
-CUBES = "warehouse.cubes"
 ATTACKS: Mapping[str, Callable[..., Attacked]] = {
     threshold.ATTACK: threshold.attack_thresholds,
     subtraction.ATTACK: subtraction.attack_by_subtraction,
@@ -24,18 +23,12 @@ def attack(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     slices: Iterable[Key],
-    *,
-    schema: str = CUBES,
 ) -> list[Attacked]:
-    """Try every attack on some slices, jointly where they are of one period.
-
-    Args:
-        connection: Sees the cubes in ``schema``.
-    """
+    """Try every attack on some slices, jointly where they are of one period."""
     periods = defaultdict(set)
     for cube, period in slices:
         periods[cube].add(period)
-    return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS.values()]
+    return [each(connection, cubes, periods=periods) for each in ATTACKS.values()]
 
 
 def coarsen_slices(

@@ -6,7 +6,7 @@ from datetime import date
 import duckdb
 
 from pipelines.declarations.cube import REST, TOTAL, Cube
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.store.connection import identifier, quoted
 
 ATTACK = "threshold"
@@ -19,20 +19,18 @@ def attack_thresholds(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
 ) -> Attacked:
     """Look at every cell of some slices.
 
     Args:
-        schema: Where the cubes lie, e.g. `warehouse.cubes`.
         periods: Cube → slices to look at.
     """
     tried, findings = 0, []
     for name, days in periods.items():
         if name not in cubes or not days:
             continue
-        cube, table = cubes[name], f"{schema}.{identifier(name)}"
+        cube, table = cubes[name], f"{CUBES}.{identifier(name)}"
         listed = ", ".join(f"date '{day}'" for day in sorted(days))
         wanted = f"{cube.spine.period.column} in ({listed})"
         (cells,) = connection.execute(f"select count(*) from {table} where {wanted}").fetchall()[0]
