@@ -72,6 +72,7 @@ def run(
         from_day, to_day: Arrival days to take, both inclusive; None = all that waits.
     """
     contracts = feeds(declarations.contracts)
+    store.ledger.check_clock(options.as_of)
     waiting = _waiting(declarations, store, from_day, to_day)
     summary = RunSummary()
     done = 0

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.explain import explain
-from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.options import AsOfOption, ClockIsRightOption, HomeOption, clock_at, moment, runtime_at
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
@@ -45,6 +45,7 @@ def apply(
         typer.Option("--plan", metavar="HASH", help="The plan's hash, or its first 8 characters or more."),
     ],
     as_of: AsOfOption = None,
+    clock_is_right: ClockIsRightOption = False,
     home: HomeOption = None,
 ) -> None:
     """Carry out exactly one plan. Refuses if what is due has changed since the plan was made."""
@@ -53,7 +54,7 @@ def apply(
         applied, finished = apply_by_hash(
             *runtime,
             plan_hash,
-            now=moment(as_of, option="--as-of"),
+            now=clock_at(runtime, as_of, is_right=clock_is_right),
             progress=stage,
         )
     print_applied(applied, finished)

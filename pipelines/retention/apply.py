@@ -102,7 +102,7 @@ def apply_retention(
         ClockError: The warehouse has reached a later day.
         UnusualAmountError: The plan is written down and waits; nothing of it was deleted.
     """
-    store.ledger.advance_clock(as_of)
+    store.ledger.check_clock(as_of)
     before = finish_pending(declarations, store)
     applied = _plan_and_apply(declarations, store, as_of=as_of, guarded=guarded, progress=progress)
     return applied, before + finish_pending(declarations, store, progress=progress)
@@ -115,6 +115,7 @@ def _plan_and_apply(
     planned = plan_retention(declarations, store, as_of=as_of)
     if guarded:
         _guard(store, planned.plan)
+    store.ledger.advance_clock(as_of)
     return apply_planned(store, planned, progress=progress)
 
 
@@ -129,11 +130,12 @@ def apply_by_hash(
     plan_hash, as_of = written_plan(store.home.manifests, prefix)
     if as_of.date() != now.date() or as_of > now:
         raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
-    store.ledger.advance_clock(now)
+    store.ledger.check_clock(now)
     before = finish_pending(declarations, store)
     planned = plan_retention(declarations, store, as_of=as_of)
     if planned.plan.hash != plan_hash:
         raise PlanError("What is due has changed since the plan was made")
+    store.ledger.advance_clock(now)
     try:
         applied = apply_planned(store, planned, progress=progress)
     except ConflictError:
