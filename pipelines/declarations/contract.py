@@ -144,6 +144,8 @@ class Column(_Strict):
     place, word or short number is given back where it is the same in all texts of one template that many
     contacts got (`template` in `text.yml`); ``unit`` is then the column that names the contact. To keep
     nothing of a text but what is measured of it, take `derive_text_features`.
+
+    ``otherwise`` is stored in place of a value outside ``values``; without it, such a value is null.
     """
 
     path: str | None = None
@@ -151,6 +153,7 @@ class Column(_Strict):
     format: Format | None = None
     required: bool = False
     values: tuple[str, ...] = ()
+    otherwise: str | None = Field(default=None, pattern=r"^[a-z]+$")
     pattern: str | None = None
     treatment: Treatment
     identity: IdentityKind | None = None
@@ -191,6 +194,8 @@ class Column(_Strict):
         is_text = self.type in (ValueType.VARCHAR, ValueType.JSON)
         if not is_text and (self.values or self.pattern):
             raise ValueError("`values` and `pattern` are for text")
+        if self.otherwise and (self.required or not self.values):
+            raise ValueError("`otherwise` goes with `values` of an optional column")
         belongs = {
             "identity": (Treatment.PSEUDONYMIZE, self.identity is not None),
             "features": (Treatment.DERIVE_TEXT_FEATURES, bool(self.features)),
@@ -222,8 +227,24 @@ class Column(_Strict):
         return self
 
 
+class Kinds(_Strict):
+    """Kinds of record, by what stands at ``path`` (as in `Column`, seen from the contract's row).
+
+    ``read`` names the kinds whose rows are read; without it, all that the feed does not exclude.
+    ``not_needed`` names kinds that hold nothing for the warehouse, and why: they are dropped and counted.
+    A name that ends in `[]` is a list that stands beside the contract's rows.
+    """
+
+    path: str
+    read: tuple[str, ...] = ()
+    not_needed: dict[str, str] = Field(default_factory=dict)
+
+
 class Contract(_Strict):
     """What one data set is, where it lands, and what becomes of each column.
+
+    ``records`` is the way from a body to the rows. ``also_within`` names an object beside them that may
+    hold the same list.
 
     ``id_scope`` says whose key hashes the primary key: the platform's, where rows outlive the workspace.
     ``outlives_deletion`` names columns that stay in the marker of a deleted row.
@@ -235,7 +256,9 @@ class Contract(_Strict):
     reader: Reader
     landing: str = Field(pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)?/[^/]+$")
     records: str | None = None
+    also_within: str | None = None
     where: str | None = None
+    kinds: tuple[Kinds, ...] = ()
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)
     id_scope: KeyScope = KeyScope.WORKSPACE

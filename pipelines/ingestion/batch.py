@@ -24,6 +24,7 @@ from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.retention.inputs import HOLDS, QUARANTINE, data_sets, facts_of
 from pipelines.sources import ParsedBatch
+from pipelines.sources.errors import UnfitFileError
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count, Merge
@@ -37,6 +38,10 @@ from warehouse.store.store import Store
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(hours=24)
+# A file of which so much is rejected for one reason is not what was expected: it is refused as a whole.
+NEARLY_ALL = 0.9
+# What lies in the store or in the clock may be right tomorrow; the records wait in quarantine.
+_REASONS_OUTSIDE = frozenset({"unknown_channel", "future_event"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,16 @@ class Batch:
         contracts: Sequence[Contract],
         options: Options,
         replaces: Sequence[Part],
+        looks_like: Callable[[], str] | None,
     ) -> None:
+        """Begin with nothing read.
+
+        Args:
+            looks_like: Says what the file looks like that must be refused if nearly all of it is rejected;
+                None where the records are no file, or no longer one.
+        """
         self._replaces = replaces
+        self._looks_like = looks_like
         self._declarations = declarations
         self._store = store
         self._contracts = {contract.source: contract for contract in contracts}
@@ -117,7 +130,7 @@ class Batch:
         progress: Progress,
     ) -> list[Count]:
         for batch in parsed:
-            self._quarantine_rejected(batch, writer)
+            self._take_unread(batch, writer)
             for source, table in batch.tables.items():
                 contract = self._contracts[source]
                 safe = self._safe_rows(contract, table, batch, writer)
@@ -146,7 +159,7 @@ class Batch:
         committed = False
         try:
             for batch in parsed:
-                self._quarantine_rejected(batch, writer)
+                self._take_unread(batch, writer)
                 for table in batch.tables.values():
                     safe = self._safe_rows(contract, table, batch, writer)
                     if safe is not None:
@@ -181,6 +194,7 @@ class Batch:
         return self._commit(writer, content_hash, merge)
 
     def _commit(self, writer: StoreWriter, content_hash: str, merge: Merge | None = None) -> list[Count]:
+        self._check_fit()
         return commit_batch(
             writer,
             self._store.ledger,
@@ -196,6 +210,21 @@ class Batch:
             dry_run=self._options.dry_run,
             also=self._counted(),
         )
+
+    def _check_fit(self) -> None:
+        """Refuse a file of which nearly all records are rejected for one reason that lies in the file."""
+        if self._looks_like is None:
+            return
+        rejected: Counter[str] = Counter()
+        for (_, outcome, reason), rows in self.outcomes.items():
+            if outcome == "quarantined" and reason not in _REASONS_OUTSIDE:
+                rejected[reason] += rows
+        read = sum(self.rows_read.values())
+        for reason, rows in rejected.most_common(1):
+            if rows >= NEARLY_ALL * read:
+                raise UnfitFileError(
+                    self._feed, reason, rejected=rows, read=read, looks_like=self._looks_like()
+                )
 
     def _safe_rows(
         self, contract: Contract, table: pa.Table, batch: ParsedBatch, writer: StoreWriter
@@ -338,7 +367,11 @@ class Batch:
             self._quarantine(places, batch, writer)
         return rows.filter(~condition)
 
-    def _quarantine_rejected(self, batch: ParsedBatch, writer: StoreWriter) -> None:
+    def _take_unread(self, batch: ParsedBatch, writer: StoreWriter) -> None:
+        """Count what gave no row: what is not needed is dropped, what cannot be read is quarantined."""
+        for (source, reason), rows in batch.dropped.items():
+            self.rows_read[source] += rows
+            self.outcomes[source, "dropped", reason] += rows
         if not batch.rejected.num_rows:
             return
         rejected = cast("pl.DataFrame", pl.from_arrow(batch.rejected))

@@ -76,7 +76,8 @@ def _query(raw: str, contract: Contract) -> str:
 def _kept(i: int, column: Column) -> str:
     if column.required or not _is_limited(column):
         return f"t{i}"
-    return f"case when {_limits(f'x{i}', column)} then t{i} end"
+    otherwise = f"when x{i} is not null then {quoted(column.otherwise)} " if column.otherwise else ""
+    return f"case when {_limits(f'x{i}', column)} then t{i} {otherwise}end"
 
 
 def _cast(text: str, column: Column) -> str:

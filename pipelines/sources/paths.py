@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.declarations.contract import Contract
+from warehouse.store.connection import identifier
 
 _STEP = re.compile(r"(?P<name>[^\[\].]+)(?P<index>\[[0-9]+\])?")
 
@@ -91,8 +92,22 @@ def column_paths(contract: Contract) -> dict[str, ColumnPath]:
 
 def known_keys(contract: Contract) -> frozenset[str]:
     """Keys of a row that are declared, or declared as ignored."""
-    own = {path.keys[0] for path in column_paths(contract).values() if not path.up}
-    return frozenset(own | set(contract.ignored))
+    paths = [*column_paths(contract).values(), *(column_path(rule.path) for rule in contract.kinds)]
+    return frozenset({path.keys[0] for path in paths if not path.up} | set(contract.ignored))
+
+
+def struct_field(root: str, names: Sequence[str]) -> str:
+    """SQL of a field within a struct."""
+    return f"({root})" + "".join(f".{identifier(name)}" for name in names)
+
+
+def struct_value(root: str, path: ColumnPath) -> str:
+    """SQL of a column's value within a struct: an index like `[0]` counts from 1 there."""
+    indices = [step.partition("[")[2].rstrip("]") for step in path.down]
+    fields = zip(path.keys, indices, strict=True)
+    return f"({root})" + "".join(
+        f".{identifier(key)}" + (f"[{int(index) + 1}]" if index else "") for key, index in fields
+    )
 
 
 def _json_step(step: str) -> str:

@@ -21,6 +21,7 @@ from pipelines.sources.errors import (
 )
 from pipelines.sources.form import FormParser
 from pipelines.sources.json_bodies import JsonParser
+from pipelines.sources.json_files import json_records
 from pipelines.sources.records import (
     Records,
     records_in_memory,
@@ -59,10 +60,20 @@ def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) ->
         SourceError: The file as a whole cannot be read as what its contracts say.
     """
     feed = contracts[0].feed
-    if _reader(contracts) is not Reader.TABLE:
-        split = split_entries if _reader(contracts) is Reader.ERROR_LOG else split_lines
-        records = _guarded(records_of(blocks(path), split=split, source=feed), feed)
-        return _parse(records, contracts, received_at)
+    match _reader(contracts):
+        case Reader.JSON | Reader.FORM | Reader.SMPP:
+            records = json_records(blocks(path), contracts=contracts, source=feed)
+        case Reader.ACCESS_LOG:
+            records = records_of(blocks(path), split=split_lines, source=feed)
+        case Reader.ERROR_LOG:
+            records = records_of(blocks(path), split=split_entries, source=feed)
+        case Reader.TABLE:
+            return _read_table(path, contracts, received_at)
+    return _parse(_guarded(records, feed), contracts, received_at)
+
+
+def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
+    feed = contracts[0].feed
     (contract,) = contracts
     match uncompressed_name(path).rpartition(".")[2]:
         case "parquet":
@@ -70,8 +81,8 @@ def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) ->
         case "csv":
             rows = _guarded(records_of(blocks(path), split=split_csv, source=contract.source), feed)
             return _parse_table(CsvTable(rows, contract.source), contract, received_at)
-        case "jsonl":
-            rows = _guarded(records_of(blocks(path), split=split_lines, source=feed), feed)
+        case "jsonl" | "json":
+            rows = _guarded(json_records(blocks(path), contracts=contracts, source=feed), feed)
             return _parse(rows, contracts, received_at)
         case _:
             raise UnsupportedFileError(feed)
@@ -167,11 +178,13 @@ def _assembled(
     tables = {source: c.rows for source, c in conformed.items() if c.rows.num_rows}
     parts = [*([also] if also else []), *staged.rejected, *(c.rejected for c in conformed.values())]
     rejected = in_order(stacked(parts, REJECTED), "record")
+    rows_read = sum(t.num_rows for t in tables.values()) + rejected.num_rows + sum(staged.dropped.values())
     return ParsedBatch(
         tables=tables,
         rejected=rejected,
         payloads=payloads,
-        rows_read=sum(t.num_rows for t in tables.values()) + rejected.num_rows,
+        rows_read=rows_read,
         unknown={source: rows for source, rows in staged.unknown.items() if rows},
         masked={name: rows for c in conformed.values() for name, rows in c.masked.items()},
+        dropped=staged.dropped,
     )
