@@ -17,7 +17,7 @@ _LATEST_SECOND = 7_258_118_400
 
 
 def received(text: str) -> str:
-    """The time of an envelope, or null where it is none: ISO 8601, or seconds or milliseconds of Unix time."""
+    """The time of an envelope, null where it is none: ISO 8601, or Unix time in seconds or milliseconds."""
     moment = f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
     number = f"try_cast({text} as double)"
     return (

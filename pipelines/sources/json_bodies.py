@@ -18,7 +18,7 @@ from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
 from pipelines.sources.errors import UnsupportedContractError
-from pipelines.sources.kinds import NOT_NEEDED, UNRECOGNIZED, RowKinds, feed_kinds, row_kinds
+from pipelines.sources.kinds import UNRECOGNIZED, RowKinds, feed_kinds, row_kinds
 from pipelines.sources.paths import (
     ColumnPath,
     Step,
@@ -57,12 +57,17 @@ class _Rows:
     def ways(self) -> list[tuple[Step, ...]]:
         """The ways from the body to the rows: there may be two."""
         within = self.contract.also_within
-        return [self.steps, *([(*self.steps[:-1], Step(within, is_list=False), self.steps[-1])] if within else [])]
+        return [
+            self.steps,
+            *([(*self.steps[:-1], Step(within, is_list=False), self.steps[-1])] if within else []),
+        ]
 
     @property
     def node(self) -> str:
         shared = len(self.steps) - len(self.rest)
-        return f"coalesce({', '.join(struct_field('n', [s.name for s in way[shared:]]) for way in self.ways)})"
+        return (
+            f"coalesce({', '.join(struct_field('n', [s.name for s in way[shared:]]) for way in self.ways)})"
+        )
 
     @property
     def presence(self) -> str:
@@ -112,12 +117,10 @@ class JsonParser:
             engine.execute(f"delete from leaf where {self._is_oversized}")
             uncovered, _, unneeded, present = self._summary(engine)
         if uncovered:
-            rejected.append(
-                self._reject_leaves(engine, self._is_uncovered, reason=self._kinds.unrecognized)
-            )
+            rejected.append(self._reject_leaves(engine, self._is_uncovered, reason=self._kinds.unrecognized))
         if unneeded:
-            found = f"select {self._kinds.dropped}, count(*) from leaf where {self._kinds.is_not_needed} group by all"
-            dropped |= {(self._feed, reason): n for reason, n in engine.execute(found).fetchall()}
+            found = f"select {self._kinds.dropped} as reason from leaf where {self._kinds.is_not_needed}"
+            dropped |= _counted(engine, found, source=self._feed)
         for at in (at for at, is_present in zip(self._rows, present, strict=True) if is_present):
             source = at.contract.source
             if self._is_whole or at.are_items:
@@ -125,7 +128,9 @@ class JsonParser:
                 rows[source] = item_query(at.contract, items)
                 unknown[source] = unknown_items(engine, at.contract, items)
                 rejected.append(self._reject_others(engine, at))
-                dropped |= self._unneeded_items(engine, at)
+                if at.kinds.dropped:
+                    found = f"select {at.kinds.dropped} as reason from ({self._all_items(at)})"
+                    dropped |= _counted(engine, found, source=source)
             else:
                 rows[source], unknown[source] = self._objects(engine, at)
         return Staged(rows, rejected, unknown, dropped)
@@ -185,22 +190,24 @@ class JsonParser:
         body = "json_extract_string(text, '$.body')"
         engine.execute(
             "create or replace temp table opened as select record, json_object('received_at', "
-            f"{_RECEIVED_AT}, 'channel', json_extract_string(text, '$.channel'), 'body', {body}::json)::varchar "
+            f"{_RECEIVED_AT}, 'channel', json_extract_string(text, '$.channel'), 'body', {body}::json) "
             "as text from (select * from odd where is_envelope and json_type(text, '$.body') = 'VARCHAR') "
             f"where json_valid({body})"
         )
         ((opened,),) = engine.execute("select count(*) from opened").fetchall()
         if opened:
             engine.execute(
-                f"create or replace temp table records as from {self._source} anti join opened using (record) "
-                "union all from opened"
+                "create or replace temp table records as "
+                f"from {self._source} anti join opened using (record) union all from opened"
             )
             self._source = "records"
         return bool(opened)
 
     def _read_enveloped(self, engine: duckdb.DuckDBPyConnection) -> None:
         envelope = {"received_at": "VARCHAR", "channel": "VARCHAR", "body": self._schema}
-        parsed = f"select record, json_transform(text, {quoted(json.dumps(envelope))}) as j from {self._source}"
+        parsed = (
+            f"select record, json_transform(text, {quoted(json.dumps(envelope))}) as j from {self._source}"
+        )
         bodies = (
             f"select record, {received('j.received_at')} as received_at, j.channel as channel, j.body as n "
             f"from ({parsed})"
@@ -232,7 +239,9 @@ class JsonParser:
         for step in self._spine:
             way += f'."{step.name}"' + ("[*]" if step.is_list else "")
             if step.is_list:
-                cases.append(f"when len(json_extract(text, {quoted(way)})) = 0 then {quoted(f'no_{step.name}')}")
+                cases.append(
+                    f"when len(json_extract(text, {quoted(way)})) = 0 then {quoted(f'no_{step.name}')}"
+                )
         return f"{quoted(UNRECOGNIZED)} || case {' '.join(cases)} else 'no_object' end"
 
     def _leaves(self, bodies: str) -> str:
@@ -259,7 +268,7 @@ class JsonParser:
 
     def _items(self, at: _Rows) -> str:
         """The query of rows that are still JSON."""
-        unneeded = f" and {at.kinds.not_needed} is null" if at.kinds.not_needed else ""
+        unneeded = f" and {at.kinds.dropped} is null" if at.kinds.dropped else ""
         return f"select * from ({self._all_items(at)}) where starts_with(item, '{{'){unneeded}"
 
     def _all_items(self, at: _Rows) -> str:
@@ -269,17 +278,10 @@ class JsonParser:
         return f"select {', '.join(columns)} from leaf where {at.kinds.is_read}"
 
     def _reject_others(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> pa.Table:
-        found = f"select record from ({self._all_items(at)}) where not coalesce(starts_with(item, '{{'), false)"
+        found = (
+            f"select record from ({self._all_items(at)}) where not coalesce(starts_with(item, '{{'), false)"
+        )
         return rejected_by(engine, found, source=at.contract.source, reason=f"{UNRECOGNIZED}no_object")
-
-    def _unneeded_items(
-        self, engine: duckdb.DuckDBPyConnection, at: _Rows
-    ) -> dict[tuple[str, str], int]:
-        if not at.kinds.not_needed:
-            return {}
-        kinds = f"select {at.kinds.not_needed} as kind from ({self._all_items(at)}) where starts_with(item, '{{')"
-        found = engine.execute(f"select kind, count(*) from ({kinds}) where kind is not null group by kind")
-        return {(at.contract.source, f"{NOT_NEEDED}{kind}"): n for kind, n in found.fetchall()}
 
     def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
         """Rows that are one object of each leaf, already taken apart."""
@@ -316,7 +318,7 @@ class JsonParser:
         for at in self._rows:
             if any(step.is_list for step in at.rest[:-1]):
                 self._refuse(f"{at.contract.source}: `records` has a list that no other contract shares")
-            if at.kinds.not_needed and not (at.are_items or self._is_whole):
+            if at.kinds.dropped and not (at.are_items or self._is_whole):
                 self._refuse(f"{at.contract.source}: kinds of rows need rows that are a list's items")
             if at.contract.where and at.are_items:
                 self._refuse(f"{at.contract.source}: `where` needs rows that are one object")
@@ -368,6 +370,12 @@ def _shared(ways: Sequence[tuple[Step, ...]]) -> tuple[Step, ...]:
     while common and not common[-1].is_list:
         common.pop()
     return tuple(common)
+
+
+def _counted(engine: duckdb.DuckDBPyConnection, reasons: str, *, source: str) -> dict[tuple[str, str], int]:
+    """Count the reasons that a query gives."""
+    query = f"select reason, count(*) from ({reasons}) where reason is not null group by reason"
+    return {(source, reason): rows for reason, rows in engine.execute(query).fetchall()}
 
 
 def _climbing(contract: Contract) -> list[ColumnPath]:

@@ -123,7 +123,9 @@ def _whole(head: bytes, blocks: Iterator[bytes]) -> str:
         size += len(block)
         if size > MAX_HELD_BYTES:
             limit = f"{MAX_HELD_BYTES >> 20} MiB"
-            raise BrokenStreamError(f"it looks like a JSON document of more than {limit}; write a record a line")
+            raise BrokenStreamError(
+                f"it looks like a JSON document of more than {limit}; write a record a line"
+            )
     try:
         return b"".join(parts).decode()
     except UnicodeDecodeError:

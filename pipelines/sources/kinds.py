@@ -23,11 +23,11 @@ class RowKinds:
 
     Attributes:
         is_read: Condition of `n`: its rows are of a kind that the contract reads.
-        not_needed: Expression of `item`: the kind that it is, where that is not needed; else null.
+        dropped: Expression of `item`: the reason why it is dropped, else null; None where none ever is.
     """
 
     is_read: str
-    not_needed: str | None
+    dropped: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class FeedKinds:
 
 def row_kinds(contract: Contract) -> RowKinds:
     """Compile the kinds that one contract declares."""
-    read, not_needed = "true", None
+    is_read, dropped = "true", None
     for rule in contract.kinds:
         path = column_path(rule.path)
         if not path.up:
@@ -57,11 +57,13 @@ def row_kinds(contract: Contract) -> RowKinds:
             written = [quoted(json.dumps(name)) for name in rule.not_needed]
             words = " or ".join(f"contains(item, {word})" for word in written)
             kind = f"case when {words} then json_extract_string(item, {quoted(path.json)}) end"
-            not_needed = f"case when {kind} in {_listed(rule.not_needed)} then {kind} end"
+            dropped = (
+                f"case when {kind} in {_listed(rule.not_needed)} then {quoted(NOT_NEEDED)} || {kind} end"
+            )
         elif rule.read:
             kind = struct_value("n", path)
-            read = f"({kind} is null or {kind} in {_listed(rule.read)})"
-    return RowKinds(read, not_needed)
+            is_read = f"({kind} is null or {kind} in {_listed(rule.read)})"
+    return RowKinds(is_read, dropped)
 
 
 def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> FeedKinds:
@@ -73,7 +75,9 @@ def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> Fe
     Raises:
         UnsupportedContractError: Something else than one key of that list's items tells the kind.
     """
-    places, read, unneeded = set(), set(), set()
+    places: set[tuple[tuple[Step, ...], tuple[str, ...]]] = set()
+    read: set[str] = set()
+    unneeded: set[str] = set()
     lists: dict[str, tuple[Step, ...]] = {}
     for contract, way in ((contract, steps(contract.records)) for contract in contracts):
         for rule in contract.kinds:
@@ -88,19 +92,21 @@ def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> Fe
         names = [step.name for step in steps(contracts[0].records)] or ["object"]
         return FeedKinds([], "false", "null", quoted(f"{UNRECOGNIZED}no_{names[-1]}"))
     if len(places) > 1 or {above for above, _ in places} != {shared}:
-        raise UnsupportedContractError(contracts[0].feed, "`kinds` are not told by one key of the shared items")
+        raise UnsupportedContractError(
+            contracts[0].feed, "`kinds` are not told by one key of the shared items"
+        )
     ((_, (key,)),) = places
     kind = struct_field("n", [key])
     present = {
         name: f"coalesce(len({struct_field('n', [step.name for step in way[len(shared) :]])}), 0) > 0"
         for name, way in lists.items()
     }
-    cases = " ".join(f"when {found} then {quoted(NOT_NEEDED + name)}" for name, found in present.items())
     is_unneeded = f"coalesce({kind} in {_listed(unneeded)}, false)"
+    cases = [f"when {found} then {quoted(NOT_NEEDED + name)}" for name, found in present.items()]
     return FeedKinds(
         ways=[((*shared, Step(key, is_list=False)), "VARCHAR"), *((way, "JSON") for way in lists.values())],
         is_not_needed=" or ".join([is_unneeded, *present.values()]),
-        dropped=f"case {cases} else {quoted(NOT_NEEDED)} || {kind} end",
+        dropped=f"case when {is_unneeded} then {quoted(NOT_NEEDED)} || {kind} {' '.join(cases)} end",
         unrecognized=f"case when {kind} in {_listed(read | unneeded)} then {quoted(UNRECOGNIZED)} || {kind} "
         f"when {kind} is null then {quoted(f'{UNRECOGNIZED}no_{key}')} "
         f"else {quoted(f'{UNRECOGNIZED}unknown_{key}')} end",
@@ -108,4 +114,4 @@ def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> Fe
 
 
 def _listed(names: Iterable[str]) -> str:
-    return f"({', '.join(map(quoted, sorted(names)))})"
+    return f"({', '.join(map(quoted, sorted(names))) or 'null'})"

@@ -60,15 +60,15 @@ def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) ->
         SourceError: The file as a whole cannot be read as what its contracts say.
     """
     feed = contracts[0].feed
-    match _reader(contracts):
-        case Reader.JSON | Reader.FORM | Reader.SMPP:
-            records = json_records(blocks(path), contracts=contracts, source=feed)
-        case Reader.ACCESS_LOG:
-            records = records_of(blocks(path), split=split_lines, source=feed)
-        case Reader.ERROR_LOG:
-            records = records_of(blocks(path), split=split_entries, source=feed)
-        case Reader.TABLE:
-            return _read_table(path, contracts, received_at)
+    reader = _reader(contracts)
+    if reader is Reader.TABLE:
+        return _read_table(path, contracts, received_at)
+    split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
+    records = (
+        records_of(blocks(path), split=split, source=feed)
+        if split
+        else json_records(blocks(path), contracts=contracts, source=feed)
+    )
     return _parse(_guarded(records, feed), contracts, received_at)
 
 
