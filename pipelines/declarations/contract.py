@@ -146,6 +146,7 @@ class Column(_Strict):
     nothing of a text but what is measured of it, take `derive_text_features`.
 
     ``otherwise`` is stored in place of a value outside ``values``; without it, such a value is null.
+    Rows with a value in ``not_needed`` hold nothing for the warehouse, and why: they are dropped and counted.
     """
 
     path: str | None = None
@@ -154,6 +155,7 @@ class Column(_Strict):
     required: bool = False
     values: tuple[str, ...] = ()
     otherwise: str | None = Field(default=None, pattern=r"^[a-z]+$")
+    not_needed: dict[str, str] = Field(default_factory=dict)
     pattern: str | None = None
     treatment: Treatment
     identity: IdentityKind | None = None
@@ -228,15 +230,15 @@ class Column(_Strict):
 
 
 class Kinds(_Strict):
-    """Kinds of record, by what stands at ``path`` (as in `Column`, seen from the contract's row).
+    """Kinds of record of a feed, e.g. fields of a webhook; ``path`` is where a record names its kind.
 
-    ``read`` names the kinds whose rows are read; without it, all that the feed does not exclude.
-    ``not_needed`` names kinds that hold nothing for the warehouse, and why: they are dropped and counted.
-    A name that ends in `[]` is a list that stands beside the contract's rows.
+    ``read`` names the kinds whose rows the contract reads. ``not_needed`` names kinds that hold nothing for
+    any contract of the feed, and why: they are dropped and counted. A name that ends in `[]` is a list that
+    stands beside the contract's rows.
     """
 
-    path: str
-    read: tuple[str, ...] = ()
+    path: str = Field(pattern=r"^\^+\.[a-z_]+$")
+    read: tuple[str, ...] = Field(min_length=1)
     not_needed: dict[str, str] = Field(default_factory=dict)
 
 
@@ -258,7 +260,7 @@ class Contract(_Strict):
     records: str | None = None
     also_within: str | None = None
     where: str | None = None
-    kinds: tuple[Kinds, ...] = ()
+    kinds: Kinds | None = None
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)
     id_scope: KeyScope = KeyScope.WORKSPACE

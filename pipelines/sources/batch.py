@@ -11,6 +11,7 @@ from pipelines.declarations.contract import Contract
 from pipelines.sources.errors import AccountingError
 
 PIECE_BYTES = 1 << 20
+NOT_NEEDED = "not_needed:"
 ARROW_TYPES = {
     ValueType.VARCHAR: pa.string(),
     ValueType.BIGINT: pa.int64(),

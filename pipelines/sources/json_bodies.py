@@ -6,7 +6,7 @@ keys can be counted.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,14 +18,14 @@ from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
 from pipelines.sources.errors import UnsupportedContractError
-from pipelines.sources.kinds import UNRECOGNIZED, RowKinds, feed_kinds, row_kinds
+from pipelines.sources.kinds import UNRECOGNIZED, feed_kinds, is_read
 from pipelines.sources.paths import (
     ColumnPath,
     Step,
     add_to,
     column_path,
-    column_paths,
     known_keys,
+    read_paths,
     steps,
     struct_field,
     struct_value,
@@ -46,7 +46,7 @@ class _Rows:
     contract: Contract
     steps: tuple[Step, ...]
     rest: tuple[Step, ...]
-    kinds: RowKinds
+    is_read: str
 
     @property
     def are_items(self) -> bool:
@@ -73,10 +73,10 @@ class _Rows:
     def presence(self) -> str:
         """SQL condition: there is at least one, of a kind that is read."""
         if self.are_items:
-            return f"{self.kinds.is_read} and coalesce(len({self.node}), 0) > 0"
+            return f"{self.is_read} and coalesce(len({self.node}), 0) > 0"
         where = self.contract.where
         found = f"{struct_field(self.node, column_path(where).keys)} is not null" if where else "true"
-        return f"{self.kinds.is_read} and {found}"
+        return f"{self.is_read} and {found}"
 
 
 class JsonParser:
@@ -90,8 +90,7 @@ class JsonParser:
         ways = [steps(contract.records) for contract in contracts]
         self._spine = _shared(ways)
         self._rows = [
-            _Rows(c, way, way[len(self._spine) :], row_kinds(c))
-            for c, way in zip(contracts, ways, strict=True)
+            _Rows(c, way, way[len(self._spine) :], is_read(c)) for c, way in zip(contracts, ways, strict=True)
         ]
         self._kinds = feed_kinds(contracts, shared=self._spine)
         # A body that is itself the one row is kept as JSON, like the items of a list.
@@ -124,13 +123,10 @@ class JsonParser:
         for at in (at for at, is_present in zip(self._rows, present, strict=True) if is_present):
             source = at.contract.source
             if self._is_whole or at.are_items:
-                items = self._items(at)
+                items = f"select * from ({self._items(at)}) where starts_with(item, '{{')"
                 rows[source] = item_query(at.contract, items)
                 unknown[source] = unknown_items(engine, at.contract, items)
                 rejected.append(self._reject_others(engine, at))
-                if at.kinds.dropped:
-                    found = f"select {at.kinds.dropped} as reason from ({self._all_items(at)})"
-                    dropped |= _counted(engine, found, source=source)
             else:
                 rows[source], unknown[source] = self._objects(engine, at)
         return Staged(rows, rejected, unknown, dropped)
@@ -268,31 +264,24 @@ class JsonParser:
 
     def _items(self, at: _Rows) -> str:
         """The query of rows that are still JSON."""
-        unneeded = f" and {at.kinds.dropped} is null" if at.kinds.dropped else ""
-        return f"select * from ({self._all_items(at)}) where starts_with(item, '{{'){unneeded}"
-
-    def _all_items(self, at: _Rows) -> str:
         above = [f"{self._value_above(at, path)} as u{i}" for i, path in enumerate(_climbing(at.contract))]
         item = "n" if self._is_whole else f"unnest({at.node})"
         columns = ["record", "received_at", "channel", *above, f"{item} as item"]
-        return f"select {', '.join(columns)} from leaf where {at.kinds.is_read}"
+        return f"select {', '.join(columns)} from leaf where {at.is_read}"
 
     def _reject_others(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> pa.Table:
-        found = (
-            f"select record from ({self._all_items(at)}) where not coalesce(starts_with(item, '{{'), false)"
-        )
+        found = f"select record from ({self._items(at)}) where not coalesce(starts_with(item, '{{'), false)"
         return rejected_by(engine, found, source=at.contract.source, reason=f"{UNRECOGNIZED}no_object")
 
     def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
         """Rows that are one object of each leaf, already taken apart."""
         contract = at.contract
-        values = ", ".join(
-            f"({self._value_above(at, path) if path.up else struct_value(at.node, path)})::varchar "
-            f"as {identifier(name)}"
-            for name, path in column_paths(contract).items()
-        )
+        values = {
+            name: self._value_above(at, path) if path.up else struct_value(at.node, path)
+            for name, path in read_paths(contract).items()
+        }
         found = f"from leaf where {at.presence}"
-        query = f"select {_HEAD}, {values} {found}"
+        query = f"select {_HEAD}, {_texts(contract, values)} {found}"
         node = "$" + "".join(f'."{s.name}"' + ("[*]" if s.is_list else "") for s in at.steps)
         keys = "json_keys(text, {})" if any(s.is_list for s in at.steps) else "[json_keys(text, {})]"
         sets = " union all ".join(
@@ -318,11 +307,9 @@ class JsonParser:
         for at in self._rows:
             if any(step.is_list for step in at.rest[:-1]):
                 self._refuse(f"{at.contract.source}: `records` has a list that no other contract shares")
-            if at.kinds.dropped and not (at.are_items or self._is_whole):
-                self._refuse(f"{at.contract.source}: kinds of rows need rows that are a list's items")
             if at.contract.where and at.are_items:
                 self._refuse(f"{at.contract.source}: `where` needs rows that are one object")
-            if any(path.up > len(at.steps) for path in column_paths(at.contract).values()):
+            if any(path.up > len(at.steps) for path in read_paths(at.contract).values()):
                 self._refuse(f"{at.contract.source}: a path climbs above the body")
 
     def _refuse(self, reason: str) -> None:
@@ -341,7 +328,7 @@ class JsonParser:
             add_to(root, way, leaf)
         for at in self._rows:
             ways = [(way, "JSON") for way in at.ways] if at.are_items else []
-            for name, path in column_paths(at.contract).items():
+            for name, path in read_paths(at.contract).items():
                 if path.up or not at.are_items:
                     here = at.steps[: len(at.steps) - path.up]
                     ways.append(((*here, *path.levels), _leaf(at.contract, name)))
@@ -379,7 +366,7 @@ def _counted(engine: duckdb.DuckDBPyConnection, reasons: str, *, source: str) ->
 
 
 def _climbing(contract: Contract) -> list[ColumnPath]:
-    return [path for path in column_paths(contract).values() if path.up]
+    return [path for path in read_paths(contract).values() if path.up]
 
 
 def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: str) -> int:
@@ -397,7 +384,7 @@ def item_query(contract: Contract, items: str) -> str:
     structure: dict[str, Any] = {}
     values = {}
     above = 0
-    for name, path in column_paths(contract).items():
+    for name, path in read_paths(contract).items():
         if path.up:
             values[name] = f"u{above}"
             above += 1
@@ -407,8 +394,14 @@ def item_query(contract: Contract, items: str) -> str:
             how = "json_extract" if leaf == "JSON" else "json_extract_string"
             values[name] = f"nullif({how}(item, {quoted(path.json)})::varchar, 'null')"
     read = f"json_transform(item, {quoted(json.dumps(structure))})" if structure else "null"
-    named = ", ".join(f"({value})::varchar as {identifier(name)}" for name, value in values.items())
-    return f"select {_HEAD}, {named} from (select *, {read} as v from ({items}))"
+    return f"select {_HEAD}, {_texts(contract, values)} from (select *, {read} as v from ({items}))"
+
+
+def _texts(contract: Contract, values: Mapping[str, str]) -> str:
+    """All columns as text; what is not read is null."""
+    return ", ".join(
+        f"({values.get(name) or 'null'})::varchar as {identifier(name)}" for name in contract.columns
+    )
 
 
 def _leaf(contract: Contract, name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anonymizers.treatments import Treatment
 from pipelines.declarations.contract import Contract
 from warehouse.store.connection import identifier
 
@@ -90,10 +91,23 @@ def column_paths(contract: Contract) -> dict[str, ColumnPath]:
     return {name: column_path(column.path or name) for name, column in contract.columns.items()}
 
 
+def read_paths(contract: Contract) -> dict[str, ColumnPath]:
+    """The path of every column but those that are dropped and that nothing else asks for."""
+    asked = {*contract.primary_key, *contract.workspace.columns, contract.consent, contract.event_time}
+    return {
+        name: path
+        for name, path in column_paths(contract).items()
+        if name in asked
+        or contract.columns[name].required
+        or contract.columns[name].not_needed
+        or contract.columns[name].treatment is not Treatment.DROP
+    }
+
+
 def known_keys(contract: Contract) -> frozenset[str]:
     """Keys of a row that are declared, or declared as ignored."""
-    paths = [*column_paths(contract).values(), *(column_path(rule.path) for rule in contract.kinds)]
-    return frozenset({path.keys[0] for path in paths if not path.up} | set(contract.ignored))
+    own = {path.keys[0] for path in column_paths(contract).values() if not path.up}
+    return frozenset(own | set(contract.ignored))
 
 
 def struct_field(root: str, names: Sequence[str]) -> str:

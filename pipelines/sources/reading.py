@@ -178,7 +178,10 @@ def _assembled(
     tables = {source: c.rows for source, c in conformed.items() if c.rows.num_rows}
     parts = [*([also] if also else []), *staged.rejected, *(c.rejected for c in conformed.values())]
     rejected = in_order(stacked(parts, REJECTED), "record")
-    rows_read = sum(t.num_rows for t in tables.values()) + rejected.num_rows + sum(staged.dropped.values())
+    dropped = dict(staged.dropped)
+    for found in conformed.values():
+        dropped |= found.dropped
+    rows_read = sum(t.num_rows for t in tables.values()) + rejected.num_rows + sum(dropped.values())
     return ParsedBatch(
         tables=tables,
         rejected=rejected,
@@ -186,5 +189,5 @@ def _assembled(
         rows_read=rows_read,
         unknown={source: rows for source, rows in staged.unknown.items() if rows},
         masked={name: rows for c in conformed.values() for name, rows in c.masked.items()},
-        dropped=staged.dropped,
+        dropped=dropped,
     )
