@@ -14,9 +14,9 @@ _SIGNS = (
     (rb"\xff\xfe|\xfe\xff|.\x00.\x00", "text in UTF-16"),
     (rb"[^\n]*\x00", "a binary file"),
     (rb"\s*[\[{]", "JSON"),
-    (rb"\s*<", "XML or HTML"),
     (rb"\S+ \S+ .{1,200} \[[^\]\n]+\] \"", "an access log"),
     (rb"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ", "a log"),
+    (rb"\s*<", "XML or HTML"),
     (rb"id:\S+ ", "SMPP delivery receipts"),
     (rb"\w+=[^\s&]*&\w+=", "form-encoded bodies"),
 )
