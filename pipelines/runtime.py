@@ -26,12 +26,23 @@ def open_runtime(home: Home) -> Runtime:
         ContractError, PolicyError: A declaration does not load.
     """
     home.create()
-    keyring = KeyRing(home.keys)
-    ledger = Ledger(home.ledger_path)
-    remove_orphans(home, ledger=ledger)
-    destroy_orphan_keys(home, ledger=ledger, keyring=keyring)
+    runtime = runtime_of(home)
+    remove_orphans(home, ledger=runtime.store.ledger)
+    destroy_orphan_keys(home, ledger=runtime.store.ledger, keyring=runtime.store.keyring)
     remove_leftovers(home)
+    return runtime
+
+
+def runtime_of(home: Home) -> Runtime:
+    """Open a warehouse as it lies there; nothing is swept.
+
+    Raises:
+        ContractError, PolicyError: A declaration does not load.
+    """
+    keyring = KeyRing(home.keys)
     return Runtime(
         declarations=load_declarations(home.recognizers_path),
-        store=Store(home=home, keyring=keyring, ledger=ledger, engine=Engine(home.tmp, keyring)),
+        store=Store(
+            home=home, keyring=keyring, ledger=Ledger(home.ledger_path), engine=Engine(home.tmp, keyring)
+        ),
     )

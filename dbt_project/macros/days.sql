@@ -12,9 +12,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether something reached us before the slice of a day closed (`pipelines.declarations.calendar`). -#}
+{#- Whether something reached us before the slice of a day closed (`closing_day` in pipelines/declarations/calendar.py). -#}
 {% macro before_close(received_at, day) -%}
-    cast({{ received_at }} as date) <= {{ day }} + {{ (var('lateness_days') | int) + 1 }}
+    cast({{ received_at }} as date) < {{ day }} + {{ (var('lateness_days') | int) + (var('closing_margin_days') | int) }}
 {%- endmacro %}
 
 {% macro as_date(day) -%}

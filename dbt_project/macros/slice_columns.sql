@@ -22,7 +22,7 @@
         ] -%}
         when {{ to_time }} < {{ from_time }} + interval {{ bound }} then '{{ name }}'
         {% endfor -%}
-        else '7d'
+        else '{{ var('lateness_days') }}d'
     end
 {%- endmacro %}
 
@@ -53,13 +53,25 @@
 {%- endmacro %}
 
 {#-
-    Workspaces, and whether their message logs are there for the whole of a month when it closes. Of the
-    others a part is gone by then, and a part must not pass for the whole.
+    The rows of a relation that are of a complete month: nothing of it was past its window, for the row's workspace,
+    when the month closed. Of any other a part is gone, and a part must not pass for the whole.
+
+    Args:
+        day: Column that says of which month a row is.
+        category: Data category of the rows in `pipelines/policy.yml`.
 -#}
-{% macro month_workspaces() -%}
-    select
-        *,
-        coalesce(message_log_retention_days, {{ var('default_retention_days') }}) >= {{ var('month_retention_days') }}
-            as is_kept
-    from {{ ref('dim_workspaces') }}
+{% macro of_complete_months(relation, day, category='message_log') -%}
+    select {{ relation }}.*
+    from {{ relation }}
+    left join {{ ref('stg_retention__months') }} as own
+        on
+            date_trunc('month', {{ relation }}.{{ day }}) = own.month
+            and {{ relation }}.workspace_id = own.workspace_id
+            and own.category = '{{ category }}'
+    left join {{ ref('stg_retention__months') }} as others
+        on
+            date_trunc('month', {{ relation }}.{{ day }}) = others.month
+            and others.workspace_id is null
+            and others.category = '{{ category }}'
+    where coalesce(own.is_complete, others.is_complete)
 {%- endmacro %}

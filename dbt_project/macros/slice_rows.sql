@@ -8,7 +8,7 @@
 
     A store partition's day is the earlier of event and receipt, and an event lies at most 24 h after its
     receipt: so an event of day D stands in the partitions of D - 1 and D. A message's own events begin up to
-    a horizon and a day before it, where it was counted on an earlier day.
+    a horizon and a day before it, where it was counted on an earlier day (`first_day_read` in `pipelines/slices.py`).
 
     Args:
         before, after: Days around them, where a relation is asked for fewer than that.

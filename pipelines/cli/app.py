@@ -16,55 +16,62 @@ from warehouse.errors import WarehouseError
 COMMANDS = {
     "demo": (
         "pipelines.cli.demo:demo",
-        "Generate a world of raw files, run it from inbox to published marts, print the campaign funnel.",
+        "Invent raw files, turn them into published numbers, print the largest campaigns.",
     ),
     "generate": (
         "pipelines.cli.generate:generate",
-        "Write generated raw files of every source, in their real formats, below OUT; nothing is read.",
+        "Write invented raw files of every source, in their real formats, to a folder.",
     ),
     "ingest": (
         "pipelines.cli.ingest:ingest",
-        "Read files of one source, strip or pseudonymize personal data, write the store; remove the files.",
+        "Load files of one source: anonymize their rows, write them to the store, remove the files.",
     ),
     "run": (
         "pipelines.cli.run:run",
-        "Ingest what lies in the inbox, build the marts of closed days, publish them, expire what is due.",
+        "Load all files in the inbox, build and publish the marts of closed days, delete what is due.",
     ),
     "sql": (
         "pipelines.cli.sql:sql",
-        "Read the published marts (never locked, never personal) and print rows; writes nothing.",
+        "Ask the published marts in SQL and print the rows.",
     ),
     "utility": (
         "pipelines.cli.utility:utility",
-        "Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise.",
+        "Measure what anonymity costs: compare published with true numbers, for several thresholds.",
     ),
     "dev": (
         "pipelines.cli.dev:dev",
-        "Open the Dagster UI; schedules run while it is open. Its state is kept in data/dagster.",
+        "Open the Dagster UI. Schedules and sensors run while it is open.",
     ),
     "attack": (
         "pipelines.cli.attack:attack_command",
-        "Attack the published copy; exit 1 if a small group, a coded count or a contact comes out.",
+        "Try to find small groups, hidden counts and contacts in the published copy; exit 1 if one is found.",
     ),
+    "debug": ("pipelines.cli.debug:app", "Find out where a published number comes from."),
     "sync": (
         "pipelines.cli.sync:sync_command",
-        "Read contracts and policy; write the dbt sources, the data dictionary and the record of processing.",
+        "Write what is generated from the declarations: dbt models, data dictionary, record of processing.",
     ),
-    "contract": ("pipelines.cli.contract:app", "Read the contracts, check them, draft a new one."),
+    "contract": (
+        "pipelines.cli.contract:app",
+        "List, show, check and draft contracts: what becomes of each column.",
+    ),
     "metrics": (
         "pipelines.cli.metrics:app",
-        "Numbers by their names: what they mean, and what they are.",
+        "List, explain and query named numbers, e.g. delivery_rate.",
     ),
     "quarantine": (
         "pipelines.cli.quarantine:app",
-        "Records that could not be loaded: list them, try them again.",
+        "List records that could not be loaded, and load them again.",
     ),
     "release": (
         "pipelines.cli.release:app",
-        "What was published once: which slices have a new line, or start one.",
+        "List and make revisions: published days that were built again.",
     ),
-    "retention": ("pipelines.cli.retention:app", "Delete what is past its window, and prove it."),
-    "text": ("pipelines.cli.text:app", "Try the anonymizer of free text; measure it."),
+    "retention": (
+        "pipelines.cli.retention:app",
+        "Show what is due, delete it, and prove that nothing is left.",
+    ),
+    "text": ("pipelines.cli.text:app", "Try and measure the anonymizer of free text."),
 }
 
 

@@ -46,21 +46,22 @@ def attack_command(
     restricted: Annotated[
         bool,
         typer.Option(
-            "--restricted", help="Also draw worlds from workspaces' rows, whose truth is known: minutes each."
+            "--restricted",
+            help="Also attack worlds drawn from pseudonymous rows, whose truth is known. Takes minutes each.",
         ),
     ] = False,
     workspaces: Annotated[
-        int, typer.Option(help="Workspaces to draw worlds from, from the smallest to the largest.", min=1)
+        int, typer.Option(help="How many workspaces to draw worlds from, small and large ones.", min=1)
     ] = 4,
-    numbers: Annotated[int, typer.Option(help="Phone numbers to try.", min=1)] = NUMBERS,
+    numbers: Annotated[int, typer.Option(help="How many phone numbers to try.", min=1)] = NUMBERS,
     report: Annotated[
-        Path | None, typer.Option(help="Write what was tried and found as a page (HTML).", dir_okay=False)
+        Path | None, typer.Option(help="HTML page to write: what was tried and found.", dir_okay=False)
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Attack the published copy; exit 1 if a small group, a coded count or a contact comes out.
+    """Try to find small groups, hidden counts and contacts in the published copy; exit 1 if one is found.
 
-    Without --restricted nothing but the published copy is read.
+    Reads nothing but the published copy, unless --restricted is given.
     """
     runtime = runtime_at(home)
     path = published_path(runtime.store.home)

@@ -18,21 +18,25 @@ from pipelines.drafting.draft import UNDECIDED, draft
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
-app = typer.Typer(help="Read the contracts, check them, draft a new one.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show, check and draft contracts: what becomes of each column.", no_args_is_help=True
+)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A contract, e.g. whatsapp__statuses.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of a contract, e.g. whatsapp__statuses.")
+]
 
 
 @app.command("list")
 def list_command() -> None:
-    """List all contracts: name, kind, policy category, where it lands."""
+    """List all contracts: name, kind, policy category, inbox folder."""
     contracts = _loaded().values()
     _print_table((c.source, c.kind, c.policy, c.landing) for c in contracts)
 
 
 @app.command("show")
 def show_command(name: NameArgument) -> None:
-    """Show one contract: where it lands, how long it stays, and per column treatment and what is stored."""
+    """Show one contract: its inbox folder, how long rows stay, and what is stored of each column."""
     contract = _named(name)
     rule = _policy().versions[-1].categories[contract.policy]
     typer.echo(contract.description)
@@ -55,9 +59,11 @@ def show_command(name: NameArgument) -> None:
 
 @app.command("check")
 def check_command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Name of a contract. Default: all.")
+    ] = None,
 ) -> None:
-    """Check that contracts and policy load and fit each other; write nothing, exit 1 if they do not."""
+    """Check that contracts load and fit the policy; exit 1 if they do not."""
     problems = contract_problems()
     if name is not None and name not in problems:
         _fail(UnknownContractError(name, list(problems)), code=EXIT_USAGE)
@@ -77,7 +83,10 @@ def new_command(
     sample_file: Annotated[
         Path,
         typer.Argument(
-            metavar="SAMPLE_FILE", help="A .csv, .jsonl or .parquet file.", exists=True, dir_okay=False
+            metavar="SAMPLE_FILE",
+            help="The file to look at: .csv, .jsonl or .parquet.",
+            exists=True,
+            dir_okay=False,
         ),
     ],
     output: Annotated[
@@ -85,13 +94,16 @@ def new_command(
         typer.Option(
             "--output",
             "-o",
-            help="A new file, e.g. pipelines/contracts/shop__orders.yml.",
+            help="File to write, e.g. pipelines/contracts/shop__orders.yml. Default: the screen.",
             show_default=False,
         ),
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Read a sample and write the draft of a contract: suggestions, no decision, no value of the sample."""
+    """Draft a contract from a sample file.
+
+    The draft holds suggestions and leaves every decision open. No value of the sample is in it.
+    """
     if output is not None and output.exists():
         raise typer.BadParameter("the file exists; a draft never replaces one", param_hint="--output")
     name = (

@@ -52,13 +52,15 @@ _MARKS = {None: "", ">=": "≥", "~": "≈"}
 
 
 def demo(
-    workspaces: int = typer.Option(WorldSpec.workspaces, help="Workspaces to generate."),
-    contacts: int = typer.Option(WorldSpec.contacts, help="Average contacts per workspace."),
-    days: int = typer.Option(WorldSpec.days, help="Days of campaigns."),
-    seed: int = typer.Option(WorldSpec.seed, help="Equal seeds give equal worlds."),
+    workspaces: int = typer.Option(WorldSpec.workspaces, help="How many workspaces (businesses) to invent."),
+    contacts: int = typer.Option(WorldSpec.contacts, help="Contacts per workspace, on average."),
+    days: int = typer.Option(WorldSpec.days, help="How many days of campaigns."),
+    seed: int = typer.Option(
+        WorldSpec.seed, help="Seed of the random numbers: the same seed gives the same files."
+    ),
     home: HomeOption = None,
 ) -> None:
-    """Generate a world of raw files, run it from inbox to published marts, print the campaign funnel."""
+    """Invent raw files, turn them into published numbers, print the largest campaigns."""
     runtime = runtime_at(home)
     if runtime.store.ledger.generation() and not runtime.store.ledger.is_demo():
         raise NotADemoError
@@ -87,11 +89,12 @@ def demo(
     )
     print_summary(summary.ingested)
     print_run(summary)
-    _print_funnel(runtime.store)
-    _print_next(runtime.store.home, seconds=time.monotonic() - started)
+    k = runtime.declarations.policy.disclosure.minimum_contacts
+    _print_funnel(runtime.store, k)
+    _print_next(runtime.store.home, k, seconds=time.monotonic() - started)
 
 
-def _print_funnel(store: Store) -> None:
+def _print_funnel(store: Store, k: int) -> None:
     with duckdb.connect(store.home.published_path, read_only=True) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
     title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
@@ -112,23 +115,23 @@ def _print_funnel(store: Store) -> None:
     for name, channel, *cells, delivery_rate, read_rate in rows:
         measures = list(zip(cells[::2], cells[1::2], strict=True))
         rates = ["–" if rate is None else f"{rate:.1%}" for rate in (delivery_rate, read_rate)]
-        table.add_row(name, channel, *(_coded(number, flag) for number, flag in measures), *rates)
+        table.add_row(name, channel, *(_coded(number, flag, k) for number, flag in measures), *rates)
     OUT.print()
     OUT.print(table)
 
 
-def _coded(number: int | None, flag: str | None) -> str:
+def _coded(number: int | None, flag: str | None, k: int) -> str:
     """A published number, or what stands in its place."""
     if number is None or (number == 0 and flag):
-        return "<11"
+        return f"<{k}"
     return f"{_MARKS[flag]}{number:,}"
 
 
-def _print_next(home: Home, *, seconds: float) -> None:
+def _print_next(home: Home, k: int, *, seconds: float) -> None:
     OUT.print(
-        f"\nDone in {seconds:.0f} s. Every group above has at least 11 contacts; "
+        f"\nDone in {seconds:.0f} s. Every group above has at least {k} contacts; "
         "smaller ones are in `other`.\n"
-        "Counts carry noise of a few contacts, the same each time; `<11`, `≥` and `≈` say that small\n"
+        f"Counts carry noise of a few contacts, the same each time; `<{k}`, `≥` and `≈` say that small\n"
         "or nearly full ones are hidden (docs/analysts.md).\n"
         "Next:\n"
         "  .venv/bin/wasms sql                        ask the published marts\n"

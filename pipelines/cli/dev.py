@@ -17,12 +17,15 @@ MODULE = "pipelines.orchestration.definitions"
 def dev(
     port: Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)] = 3000,
     host: Annotated[
-        str, typer.Option(help="Address to listen at. The UI has no login: leave it on this machine.")
+        str, typer.Option(help="Address to listen on. The UI has no login: leave it on this machine.")
     ] = "127.0.0.1",
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Open the Dagster UI; schedules run while it is open. Its state is kept in data/dagster."""
+    """Open the Dagster UI. Schedules and sensors run while it is open.
+
+    Its state is kept in data/dagster.
+    """
     from pipelines.marts.build import parse
     from pipelines.orchestration.instance import write_instance_config
 

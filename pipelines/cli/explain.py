@@ -12,7 +12,7 @@ from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table
 from pipelines.declarations.contract import PLATFORM_WORKSPACE, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations
-from pipelines.retention.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, facts_of
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.explain import Explanation, Found, reasons
@@ -26,23 +26,23 @@ _SHORT = 12
 
 
 def explain(
-    workspace: Annotated[str, typer.Option("--workspace", metavar="ID", help="Whose data.")],
-    day: Annotated[str, typer.Option("--date", metavar="DAY", help="Day of the events.")],
+    workspace: Annotated[str, typer.Option("--workspace", metavar="ID", help="The workspace.")],
+    day: Annotated[str, typer.Option("--date", metavar="DAY", help="The day of the events.")],
     known_on: Annotated[
         str | None,
         typer.Option(
             "--as-known-on",
             metavar="DAY",
-            help="By the rules, settings and holds that were known at the end of that day. Default: today's.",
+            help="Use the rules, settings and holds known at the end of that day. Default: today's.",
             show_default=False,
         ),
     ] = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Say which rule applies to the data of a workspace and a day, and why something is there or is not.
+    """Explain which rule applies to the data of a workspace and a day, and what is still there and why.
 
-    Reads rules, settings, holds and counts of rows; writes nothing but a note in the access log.
+    Writes nothing but a note in the access log.
     """
     event_day = moment(day, option="--date").date()
     runtime = runtime_at(home)

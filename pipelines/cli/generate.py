@@ -13,17 +13,22 @@ _START = WorldSpec.start.isoformat()
 
 
 def generate(
-    out: Path = typer.Option(..., help="Folder to write the feeds to; its feeds must be empty."),
-    workspaces: int = typer.Option(WorldSpec.workspaces, help="Workspaces."),
-    contacts: int = typer.Option(WorldSpec.contacts, help="Average contacts per workspace."),
-    days: int = typer.Option(WorldSpec.days, help="Days on which messages are sent."),
-    seed: int = typer.Option(WorldSpec.seed, help="Equal seeds give byte-equal files."),
-    start: datetime = typer.Option(_START, formats=["%Y-%m-%d"], help="First day, in UTC."),
+    out: Path = typer.Option(..., help="Folder to write to, e.g. an inbox."),
+    workspaces: int = typer.Option(WorldSpec.workspaces, help="How many workspaces (businesses) to invent."),
+    contacts: int = typer.Option(WorldSpec.contacts, help="Contacts per workspace, on average."),
+    days: int = typer.Option(WorldSpec.days, help="How many days messages are sent."),
+    seed: int = typer.Option(
+        WorldSpec.seed, help="Seed of the random numbers: the same seed gives the same files, byte for byte."
+    ),
+    start: datetime = typer.Option(_START, formats=["%Y-%m-%d"], help="First day (UTC)."),
     messages: int | None = typer.Option(
-        None, help="Messages in all, met within a few percent. Default: two per contact and week."
+        None, help="How many messages in all, within a few percent. Default: two per contact and week."
     ),
 ) -> None:
-    """Write generated raw files of every source, in their real formats, below OUT; nothing is read."""
+    """Write invented raw files of every source, in their real formats, to a folder.
+
+    Reads nothing. The feeds in the folder must be empty.
+    """
     spec = WorldSpec(
         workspaces=workspaces,
         contacts=contacts,

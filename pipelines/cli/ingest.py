@@ -18,36 +18,43 @@ from warehouse.errors import WarehouseError
 
 
 def ingest(
-    source: Annotated[str, typer.Argument(help="Source, feed or contract, e.g. whatsapp, app, access_log.")],
-    paths: Annotated[list[Path], typer.Argument(help="Files or directories.", exists=True)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="What the files hold: a source, feed or contract, e.g. whatsapp, app, access_log."
+        ),
+    ],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders to load.", exists=True)],
     as_of: AsOfOption = None,
     received_at: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="When records without an envelope were received. Default: --as-of.",
+            help="When records that do not say so were received. Default: --as-of.",
             show_default=False,
         ),
     ] = None,
     workspace: Annotated[
         str | None,
         typer.Option(
-            help="Workspace of records that name only a channel; overrides channels.", show_default=False
+            help="Whose records these are, where a record names only a channel. Overrides the channels.",
+            show_default=False,
         ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files where they are.")] = False,
     allow_shrink: Annotated[
-        bool, typer.Option("--allow-shrink", help="Let a full export delete more than half of a table.")
+        bool,
+        typer.Option("--allow-shrink", help="Accept a full export that deletes more than half of a table."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would become of the rows; change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would become of the rows; change nothing.")
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Read files of one source, strip or pseudonymize personal data, write the store; remove the files.
+    """Load files of one source: anonymize their rows, write them to the store, remove the files.
 
-    Exit code 0: all rows kept, dropped by rule or duplicates. 3: some are in quarantine.
-    1: a file was not loaded; the others were. 2: wrong usage.
+    Exit code 0: all rows are kept, dropped by rule, or duplicates. 1: a file was not loaded; the others were.
+    2: wrong usage. 3: some records are in quarantine.
     """
     import re
 

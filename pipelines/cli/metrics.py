@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import ERR, OUT
 from pipelines.declarations.cube import Period
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import Metric, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
@@ -29,14 +31,8 @@ if TYPE_CHECKING:
 
     from pipelines.runtime import Runtime
 
-app = typer.Typer(no_args_is_help=True, help="Numbers by their names: what they mean, and what they are.")
+app = typer.Typer(no_args_is_help=True, help="List, explain and query named numbers, e.g. delivery_rate.")
 
-FLAGS = {
-    "<k": "fewer than 11 people, or none",
-    ">n-k": "all of the whole, or all but what fewer than 11 people have of it",
-    ">=": "a lower bound: parts read `<k`, and count as none",
-    "~": "an estimate: parts are coded",
-}
 _WIDTH = 40
 
 
@@ -49,9 +45,20 @@ class AnswerFormat(StrEnum):
     CHART = "chart"
 
 
+def flags() -> Mapping[str, str]:
+    """What the codes beside numbers mean."""
+    k = load_disclosure().minimum_contacts
+    return {
+        "<k": f"fewer than {k} people, or none",
+        ">n-k": f"all of the whole, or all but what fewer than {k} people have of it",
+        ">=": "a lower bound: parts read `<k`, and count as none",
+        "~": "an estimate: parts are coded",
+    }
+
+
 @app.command("list")
 def list_() -> None:
-    """List all metrics with unit and formula."""
+    """List all numbers with unit, formula and meaning."""
     grid = _grid("metric", "unit", "formula", "meaning")
     for name, metric in load_metrics().items():
         grid.add_row(name, metric.unit, "" if metric.formula == name else metric.formula, metric.description)
@@ -60,7 +67,7 @@ def list_() -> None:
 
 @app.command()
 def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")]) -> None:
-    """Say what a metric means, by what it can be asked, and how coded numbers are treated."""
+    """Show what a number means, and by what it can be asked."""
     found = _metric(metric)
     OUT.print(f"[bold]{found.metric}[/bold] ({found.unit})\n{found.description}", highlight=False)
     OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
@@ -72,7 +79,7 @@ def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metr
         grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
     OUT.print(grid)
     OUT.print("Flags beside its numbers:", highlight=False)
-    for flag, meaning in FLAGS.items():
+    for flag, meaning in flags().items():
         OUT.print(f"  {flag:5} {meaning}", markup=False, highlight=False)
     OUT.print("Without --restricted, counts carry noise of at most 6 people: see docs/analysts.md.")
 
@@ -82,11 +89,13 @@ def query(
     metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")],
     by: Annotated[
         list[str] | None,
-        typer.Option(help="day, week, month, workspace, campaign …; may be given several times."),
+        typer.Option(help="Split by day, week, month, workspace, campaign … May be given several times."),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="column=value, a workspace or campaign by key or name; may be given often."),
+        typer.Option(
+            help="Keep only column=value; a workspace or campaign by key or name. May be given several times."
+        ),
     ] = None,
     from_: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.", show_default=False)
@@ -99,11 +108,14 @@ def query(
     ] = AnswerFormat.TABLE,
     restricted: Annotated[
         bool,
-        typer.Option("--restricted", help="Exact numbers within the window: needs the keys, and is logged."),
+        typer.Option(
+            "--restricted",
+            help="Compute exact numbers from pseudonymous rows. Needs the keys, and is logged.",
+        ),
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Answer one question; writes nothing."""
+    """Compute one number from the published tables, by time, workspace, campaign and more."""
     found = _metric(metric)
     asked = Question(
         by=tuple(by or ()),
@@ -153,7 +165,7 @@ def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
         case AnswerFormat.TABLE | AnswerFormat.CHART:
             OUT.print(_drawn(metric, rows, with_bars=format_ is AnswerFormat.CHART))
             for flag in sorted({row.get("flag") for row in rows.to_pylist()} - {None}):
-                OUT.print(f"{flag}: {FLAGS[flag]}", markup=False, highlight=False)
+                OUT.print(f"{flag}: {flags()[flag]}", markup=False, highlight=False)
 
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:

@@ -19,7 +19,7 @@ HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        help="Directory of the warehouse (data/ and keys/). Default: WASMS_HOME, else .wasms here.",
+        help="Folder of the warehouse (data/ and keys/). Default: WASMS_HOME, else .wasms here.",
         show_default=False,
     ),
 ]
@@ -28,7 +28,7 @@ AsOfOption = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="The clock: decides expiry, closing and freezing. A date or ISO 8601 time in UTC. Default: now.",
+        help="The clock: a date or ISO 8601 time (UTC). Decides what is closed and due. Default: now.",
         show_default=False,
     ),
 ]

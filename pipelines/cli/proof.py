@@ -20,12 +20,12 @@ def verify(
         bool,
         typer.Option(
             "--accept-restored",
-            help="Write into the evidence that the ledger was restored from a backup, and go on from there.",
+            help="Note in the evidence that the ledger was restored from a backup, and go on from there.",
         ),
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Recheck the evidence and search everything for what is past its window; exit 1 if anything is found."""
+    """Search everything for what is past its window, and check the evidence; exit 1 if anything is found."""
     runtime = runtime_at(home)
     at = moment(as_of, option="--as-of")
     if accept_restored:
@@ -39,11 +39,11 @@ def verify(
 
 
 def report(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Verify, then write one HTML page for the privacy officer: every window, hold, deletion and proof."""
+    """Verify, then write a page for the privacy officer: every window, hold, deletion and proof."""
     runtime = runtime_at(home)
     at = moment(as_of, option="--as-of")
     with stages() as stage:

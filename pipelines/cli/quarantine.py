@@ -9,18 +9,18 @@ from pipelines.cli.report import OUT, bare_table, print_summary
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.quarantine import list_quarantined, retry_quarantined
 
-app = typer.Typer(no_args_is_help=True, help="Records that could not be loaded: list them, try them again.")
+app = typer.Typer(no_args_is_help=True, help="List records that could not be loaded, and load them again.")
 
 ReasonOption = Annotated[
     str | None,
-    typer.Option(help="Only files that hold this reason, e.g. unknown_channel.", show_default=False),
+    typer.Option(help="Only files with records of this reason, e.g. unknown_channel.", show_default=False),
 ]
 FeedOption = Annotated[str | None, typer.Option(help="Only this feed, e.g. whatsapp.", show_default=False)]
 
 
 @app.command("list")
 def list_(home: HomeOption = None) -> None:
-    """Print how many records wait, by day, data set and reason; never what is in them."""
+    """List how many records wait, by day, data set and reason. Their content is not shown."""
     waiting = list_quarantined(runtime_at(home).store)
     if not waiting:
         OUT.print("Nothing is in quarantine.")
@@ -36,12 +36,18 @@ def retry(
     feed: FeedOption = None,
     reason: ReasonOption = None,
     workspace: Annotated[
-        str | None, typer.Option(help="Workspace of records that name only a channel.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Whose records these are, where a record names only a channel.", show_default=False
+        ),
     ] = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Load again what was quarantined, e.g. after channels changed; what fails again stays, no longer."""
+    """Load quarantined records again, e.g. after a channel was added.
+
+    Records that fail again stay in quarantine. Their time there does not begin anew.
+    """
     options = Options(as_of=moment(as_of, option="--as-of"), workspace=workspace)
     results = list(retry_quarantined(*runtime_at(home), options=options, feed=feed, reason=reason))
     if not results:

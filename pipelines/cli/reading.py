@@ -51,6 +51,7 @@ def restricted_zone(
     Raises:
         NothingThereError: No day was built yet, so there are no facts.
     """
+    from pipelines.windows.completeness import store_tables
     from warehouse.store.session import open_session
 
     if not runtime.store.home.warehouse_path.exists():
@@ -60,6 +61,7 @@ def restricted_zone(
     with open_session(
         runtime.store.home,
         schemas=runtime.declarations.schemas,
+        tables=store_tables(*runtime),
         read_only=True,
         memory_limit=memory_limit,
         threads=_THREADS,

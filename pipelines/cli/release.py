@@ -9,19 +9,17 @@ from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.marts.reissue import renew_release, renewable
 from warehouse.publishing.releases import renewals
 
-app = typer.Typer(
-    no_args_is_help=True, help="What was published once: which slices have a new line, or start one."
-)
+app = typer.Typer(no_args_is_help=True, help="List and make revisions: published days that were built again.")
 
 
 @app.command("list")
 def list_(home: HomeOption = None) -> None:
-    """Print which released slices were recorded anew, when and why."""
+    """List revisions: which published slices were built again, when and why."""
     found = renewals(runtime_at(home).store.ledger)
     if not found:
         OUT.print("Every released slice is as it was published first.")
         return
-    table = bare_table("cube", "from", "to", "line", "slices", "since", "why")
+    table = bare_table("cube", "from", "to", "revision", "slices", "since", "why")
     for each in found:
         line, slices = str(each.line), f"{each.slices:,}"
         table.add_row(each.cube, str(each.first), str(each.last), line, slices, each.released_at, each.why)
@@ -34,17 +32,17 @@ def renew(
     to: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.", show_default=False)],
     why: Annotated[
         str,
-        typer.Option(help="The reason; stays on record, so it must name nobody.", show_default=False),
+        typer.Option(help="The reason. It stays on record, so it must name nobody.", show_default=False),
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be built again; change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be built again; change nothing.")
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Build released slices again, as a new line: for when what was published is wrong.
+    """Build published days again, because they are wrong.
 
-    Rows that would change by fewer than 11 stay what they are; old and new are attacked together. Not
-    possible once rows of the days were deleted, nor more than three times.
+    Rows that would change by less than the threshold stay as they are. Old and new slices are attacked
+    together. It is not possible once rows of these days were deleted. A slice has three versions at most.
     """
     if not why.strip():
         raise typer.BadParameter("say why", param_hint="--why")
@@ -59,7 +57,8 @@ def renew(
         return
     with stages() as stage:
         done = renew_release(*runtime, first=first, last=last, why=why.strip(), progress=stage)
+    k = runtime.declarations.policy.disclosure.minimum_contacts
     OUT.print(
-        f"{done.changed} of {done.slices} slices are a new line; {done.rows_kept:,} rows stayed what they "
-        f"were, for less than 11 in them changed. {done.published}"
+        f"{done.changed} of {done.slices} slices changed. {done.rows_kept:,} rows stayed as they were, "
+        f"because less than {k} in them changed. {done.published}"
     )

@@ -10,20 +10,20 @@ from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
-from pipelines.retention.inputs import facts_of
+from pipelines.windows.inputs import facts_of
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
 from warehouse.retention.plan import CLASS, GONE, HOLD, Ending, Plan, write_manifest
 from warehouse.store.store import Store
 
-app = typer.Typer(no_args_is_help=True, help="Delete what is past its window, and prove it.")
+app = typer.Typer(no_args_is_help=True, help="Show what is due, delete it, and prove that nothing is left.")
 
 _SHORT = 12
 
 
 @app.command()
 def plan(as_of: AsOfOption = None, home: HomeOption = None) -> None:
-    """Say everything that is due and why; write it down as a plan. Deletes nothing."""
+    """List everything that is due and why, and write it down as a plan. Deletes nothing."""
     runtime = runtime_at(home)
     found = plan_retention(*runtime, as_of=moment(as_of, option="--as-of")).plan
     _print_rows(found)
@@ -47,7 +47,7 @@ def apply(
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Carry out exactly one plan, or refuse: if anything that is due has changed since it was made."""
+    """Carry out exactly one plan. Refuses if what is due has changed since the plan was made."""
     runtime = runtime_at(home)
     with stages() as stage:
         applied, finished = apply_by_hash(

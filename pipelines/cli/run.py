@@ -16,20 +16,32 @@ FEEDS_NAMED = 4
 
 def run(
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First arrival day.", show_default=False)
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DATE",
+            help="First day of arrival to load. Default: the oldest.",
+            show_default=False,
+        ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last arrival day.", show_default=False)
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DATE",
+            help="Last day of arrival to load. Default: the newest.",
+            show_default=False,
+        ),
     ] = None,
     as_of: AsOfOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files in the inbox.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what waits and what would expire; change nothing."),
+        typer.Option("--dry-run", help="Show what waits and what would be deleted; change nothing."),
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Ingest what lies in the inbox, build the marts of closed days, publish them, expire what is due."""
+    """Load all files in the inbox, build and publish the marts of closed days, delete what is due."""
     runtime = runtime_at(home)
     at, first, last = moment(as_of, option="--as-of"), _day(from_, "--from"), _day(to, "--to")
     if dry_run:

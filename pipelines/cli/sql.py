@@ -29,24 +29,29 @@ class OutputFormat(StrEnum):
 
 
 def sql(
-    query: Annotated[str | None, typer.Argument(help="One query; without it, a prompt opens.")] = None,
+    query: Annotated[str | None, typer.Argument(help="The query. Without it, a prompt opens.")] = None,
     format_: Annotated[
         OutputFormat, typer.Option("--format", help="How to write the rows.")
     ] = OutputFormat.TABLE,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; needed for parquet.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="File to write the rows to. Parquet needs one.", show_default=False
+        ),
     ] = None,
     restricted: Annotated[
         bool,
         typer.Option(
-            "--restricted", help="Ask the pseudonymous store instead: needs the keys, and is logged."
+            "--restricted", help="Ask the pseudonymous rows instead. Needs the keys, and is logged."
         ),
     ] = False,
-    memory: Annotated[str, typer.Option(help="With --restricted: memory it may take.")] = "2GB",
+    memory: Annotated[str, typer.Option(help="How much memory a restricted query may take.")] = "2GB",
     home: HomeOption = None,
 ) -> None:
-    """Read the published marts (never locked, never personal) and print rows; writes nothing."""
+    """Ask the published marts in SQL and print the rows.
+
+    Writes nothing to the warehouse. Without --restricted it waits for no lock and shows no personal data.
+    """
     if format_ is OutputFormat.PARQUET and output is None:
         raise typer.BadParameter("parquet needs a file: --output marts.parquet", param_hint="--format")
     if restricted:

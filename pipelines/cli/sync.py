@@ -11,12 +11,15 @@ from pipelines.declarations.policy import load_policy
 
 def sync_command(
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 and list the files that are out of step.")
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; list the files that are out of step, and exit 1 if there are any."
+        ),
     ] = False,
 ) -> None:
-    """Read contracts and policy; write the dbt sources, the data dictionary and the record of processing."""
-    files = generated_files(load_contracts(), load_policy())
+    """Write what is generated from the declarations: dbt models, data dictionary, record of processing."""
     root = project_root()
+    files = generated_files(load_contracts(), load_policy())
     if not check:
         for path in write(root, files):
             typer.echo(f"wrote {path}")

@@ -21,7 +21,7 @@ from pipelines.pages import pages
 from warehouse.files import replacing
 from warehouse.progress import Progress
 
-app = typer.Typer(help="Try the anonymizer of free text; measure it.", no_args_is_help=True)
+app = typer.Typer(help="Try and measure the anonymizer of free text.", no_args_is_help=True)
 
 _AT_ONCE = 256
 _SHOWN = 100
@@ -54,11 +54,11 @@ class Measured:
 @app.command("try")
 def try_command(
     text: Annotated[
-        str | None, typer.Argument(help="The text; left out, lines of standard input.", show_default=False)
+        str | None, typer.Argument(help="The text. Default: lines of standard input.", show_default=False)
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Show what would be stored of a text, and why what is masked is; nothing is kept."""
+    """Show what would be stored of a text, and why each part is masked. Keeps nothing."""
     lines = [text] if text is not None else [line.rstrip("\n") for line in sys.stdin]
     scrubber = text_scrubber(home_at(home).recognizers_path)
     stored = scrubber.scrub(lines)
@@ -84,15 +84,15 @@ def evaluate_command(
         ),
     ],
     against: Annotated[
-        Reference | None, typer.Option(help="Measure this in the same run, too.", show_default=False)
+        Reference | None, typer.Option(help="Measure this in the same run as well.", show_default=False)
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(help="Write a page (HTML) with the misses, which quotes the texts.", dir_okay=False),
+        typer.Option(help="HTML page to write. It quotes the texts that were missed.", dir_okay=False),
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Measure recall, precision, harmless words kept and speed on labelled texts."""
+    """Measure the anonymizer on labelled texts: recall, precision, harmless words kept, speed."""
     texts = labelled_texts(labelled.read_bytes())
     scrubbers: list[tuple[str, Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]]]] = [
         ("release rule", text_scrubber(home_at(home).recognizers_path).masks)

@@ -8,17 +8,22 @@ import typer
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, bare_table
-from pipelines.declarations.cube import MINIMUM_UNITS, load_cubes
+from pipelines.declarations.cube import load_cubes
 from pipelines.disclosure.utility import HEADINGS, Utility, told, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
 
 
 def utility(
-    days: Annotated[int, typer.Option(help="Days to measure, up to the last that is built.", min=1)] = 40,
+    days: Annotated[
+        int, typer.Option(help="How many days to measure, up to the last that is built.", min=1)
+    ] = 40,
     home: HomeOption = None,
 ) -> None:
-    """Compare published numbers with true ones, for thresholds of 5, 11 and 20, with and without noise."""
+    """Measure what anonymity costs: compare published with true numbers, for several thresholds.
+
+    Each threshold with noise and without. Needs the keys, and is logged.
+    """
     runtime = runtime_at(home)
     published_path(runtime.store.home)
     last = runtime.store.ledger.built_until()
@@ -27,9 +32,8 @@ def utility(
         return
     with restricted_zone(runtime, what="utility", warning=_WARNING) as connection:
         found = utility_of(connection, load_cubes(), first=last - timedelta(days=days - 1), last=last)
-    _print(
-        found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {MINIMUM_UNITS} with noise"
-    )
+    k = runtime.declarations.policy.disclosure.minimum_contacts
+    _print(found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {k} with noise")
 
 
 def _print(found: Utility, *, title: str) -> None:

@@ -1,6 +1,7 @@
 """Models of cubes and of marts over them: generated, so that a cube is one declaration and `make sync`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from textwrap import indent
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
 
 _CUBES = "dbt_project/models/cubes"
 _MARTS = "dbt_project/models/marts"
+_DECLARATIONS = "dbt_project/macros/generated/cubes.sql"
 
 _PERIODS = {
     Period.DAY: "Day of the messages (UTC): the day they were queued, else of their earliest event.",
@@ -41,11 +43,11 @@ _NAMES = {
 }
 
 
-def cube_files(cubes: Iterable[Cube]) -> Mapping[str, str]:
-    """Path below the project's root → text of every cube and mart, and the YAML beside it."""
-    texts: dict[str, str] = {}
+def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
+    """Path below the root → text of every cube and mart, the YAML beside it, and the declarations."""
+    texts = {_DECLARATIONS: _declarations_macro(cubes)}
     for cube in cubes:
-        texts[f"{_CUBES}/{cube.cube}.sql"] = cube_sql(cube)
+        texts[f"{_CUBES}/{cube.cube}.sql"] = _model(cube)
         texts[f"{_CUBES}/{cube.cube}.yml"] = _properties(
             cube.cube, _grain(cube) + cube.description, _columns(cube), cube.keys
         )
@@ -56,26 +58,48 @@ def cube_files(cubes: Iterable[Cube]) -> Mapping[str, str]:
     return texts
 
 
-def cube_sql(cube: Cube) -> str:
-    """The model of a cube."""
+def cube_sql(cube: Cube, *, last: str | None = None) -> str:
+    """Return the query of a cube, declared in the project or not.
+
+    Args:
+        last: A query over its steps; None = what is published.
+    """
+    return f"{{{{ cube_query({_declaration(cube)}{f', {last!r}' if last else ''}) }}}}\n"
+
+
+def _model(cube: Cube) -> str:
+    return (
+        f"{{#- {DO_NOT_EDIT} -#}}\n"
+        f"{{{{ config(**slices('{cube.spine.period.column}')) }}}}\n\n"
+        f"{{{{ cube('{cube.cube}') }}}}\n"
+    )
+
+
+def _declarations_macro(cubes: Iterable[Cube]) -> str:
+    listed = indent("".join(f"{cube.cube!r}: {_declaration(cube)},\n" for cube in cubes), "    ")
+    return (
+        f"{{#- {DO_NOT_EDIT} What each cube is: see `cube_query`. -#}}\n"
+        f"{{% macro cube_declarations() %}}\n{{{{ return({{\n{listed}}}) }}}}\n{{% endmacro %}}\n"
+    )
+
+
+def _declaration(cube: Cube) -> str:
+    """Return the argument of the macro `cube_query`, a Jinja literal."""
     spine = cube.spine
-    arguments: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "facts": cube.facts,
         "leaves": spine.leaves,
+        "leaf_keys": list(spine.keys),
         "period": spine.period.column,
-        "keys": list(spine.keys),
         "path": list(cube.path),
-        "levels": [{"name": str(level), "depth": len(spine.path(level))} for level in cube.levels],
+        "levels": {str(level): len(spine.path(level)) for level in cube.levels},
         "dimension": _dimension(cube.dimension),
         "measures": [_measure(measure) for measure in cube.measures],
         "minimum_units": cube.minimum_units,
         "unit": str(spine.unit),
     }
-    listed = ",\n".join(f"    {name}={_literal(value)}" for name, value in arguments.items())
-    return (
-        f"{{#- {DO_NOT_EDIT} -#}}\n{{{{ config(**slices('{spine.period.column}')) }}}}\n\n"
-        f"{{{{ cube(\n{listed}\n) }}}}\n"
-    )
+    listed = "".join(f"    {name!r}: {_literal(value)},\n" for name, value in entries.items())
+    return f"{{\n{listed}}}"
 
 
 def _grain(cube: Cube) -> str:
@@ -86,7 +110,7 @@ def _grain(cube: Cube) -> str:
 def _dimension(dimension: Dimension | None) -> dict[str, Any] | None:
     if dimension is None:
         return None
-    return {"name": dimension.name, "sql": dimension.sql, "values": list(dimension.values)}
+    return {"name": dimension.name, "sql": dimension.sql, "listed": list(dimension.values)}
 
 
 def _measure(measure: Measure) -> dict[str, Any]:
@@ -99,7 +123,7 @@ def _measure(measure: Measure) -> dict[str, Any]:
 
 
 def _literal(value: object) -> str:
-    """A Jinja literal; lists of mappings one line each."""
+    """Return a Jinja literal; of a list of mappings, one line each."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "[\n" + "".join(f"        {item!r},\n" for item in value) + "    ]"
     return repr(value)

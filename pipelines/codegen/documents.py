@@ -278,6 +278,7 @@ def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> s
                 f"Before processing: raw records wait in the inbox, {policy.inbox_ttl_days} days at most.",
                 "Pseudonymization: in memory, before anything is stored; HMAC-SHA-256, a key per workspace.",
                 "Encryption at rest: AES-256, one key per data category, event month and retention class.",
+                f"Anonymous tables: no row counts fewer than {policy.disclosure.minimum_contacts} people.",
                 f"Erasure: whole partitions of files are unlinked (classes of {classes} days).",
             )
         ),

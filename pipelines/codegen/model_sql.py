@@ -1,12 +1,13 @@
 """The SQL of the project's models without dbt: for rows that are in no store, such as invented worlds.
 
 Renders the files of `dbt_project` by plain Jinja, with what dbt would bring said by hand. dbt itself builds
-the same files (`pipelines.marts.build`); tests/integration/test_marts.py shows that they do.
+the same files (`pipelines.marts.build`); tests/integration/test_marts.py shows that both give the same SQL.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -43,19 +44,7 @@ class ModelSql:
     def __init__(self, **variables: int) -> None:
         """Take the project's variables, but for those given."""
         self.bounds: Mapping[str, tuple[date, date]] = {}
-        project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
-        self.variables: Mapping[str, int] = {**project["vars"], **variables}
-        files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
-        macros = "\n".join(path.read_text("utf-8") for path in files)
-        self._jinja = jinja2.Environment(
-            undefined=jinja2.StrictUndefined,
-            autoescape=False,  # noqa: S701 (SQL)
-            # Compiled once: there are a thousand lines of them.
-            loader=jinja2.DictLoader({"macros": macros}),
-        )
-        names = ", ".join(re.findall(r"{%-? macro (\w+)", macros))
-        self._imports = f"{{% from 'macros' import {names} with context %}}\n"
-        self._compiled: dict[str, jinja2.Template] = {}
+        self.variables: Mapping[str, int] = {**project_variables(), **variables}
         self._context: Mapping[str, Callable[..., object]] = {
             "ref": lambda name: f'"{name}"',
             "config": lambda **_: "",
@@ -68,20 +57,45 @@ class ModelSql:
 
     def render(self, text: str, **variables: int) -> str:
         """A query with macros as plain SQL, with the project's variables but for those given."""
-        if text not in self._compiled:
-            self._compiled[text] = self._jinja.from_string(self._imports + text)
         known = {**self.variables, **variables}
-        return self._compiled[text].render(self._context, var=known.__getitem__)
+        return _template(text).render(self._context, var=known.__getitem__)
 
     def model(self, name: str) -> str:
         """A model of the project as plain SQL."""
         return self.render(next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8"))
 
 
+def project_variables() -> Mapping[str, int]:
+    """Return the variables of the dbt project."""
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
+    return dict(project["vars"])
+
+
 def perturbation(*, has_noise: bool = True) -> str:
     """A query for the rows of the seed `perturbation`; without noise, all of them 0."""
     noise = "noise" if has_noise else "0"
     return f"select contacts, cell_key, {noise} as noise from read_csv('{_PERTURBATION}', header = true)"
+
+
+@cache
+def _template(text: str) -> jinja2.Template:
+    """Return a query with macros, compiled."""
+    jinja, imports = _macros()
+    return jinja.from_string(imports + text)
+
+
+@cache
+def _macros() -> tuple[jinja2.Environment, str]:
+    """Return Jinja with the project's macros, compiled once, and what a query says to have them all."""
+    files = sorted(path for path in DBT_PROJECT.glob("macros/**/*.sql") if _is_plain(path))
+    macros = "\n".join(path.read_text("utf-8") for path in files)
+    jinja = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 (SQL)
+        loader=jinja2.DictLoader({"macros": macros}),
+    )
+    names = ", ".join(re.findall(r"{%-? macro (\w+)", macros))
+    return jinja, f"{{% from 'macros' import {names} with context %}}\n"
 
 
 def _is_plain(path: Path) -> bool:

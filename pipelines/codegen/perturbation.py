@@ -11,6 +11,7 @@ the R package ptable (Enderle): nothing but these is known of it.
 import csv
 import io
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -115,6 +116,7 @@ def perturbation_table() -> list[tuple[int, int, int]]:
     ]
 
 
+@cache
 def perturbation_seed() -> str:
     """The table as the seed `perturbation.csv`."""
     text = io.StringIO()

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from pipelines.codegen.cubes import cube_files
 from pipelines.codegen.documents import data_dictionary, dbt_sources, kinds_of_record, record_of_processing
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.perturbation import perturbation_seed
 from pipelines.codegen.staging import staging_files
+from pipelines.codegen.variables import dbt_project, dbt_variables
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.errors import NoCheckoutError
@@ -15,10 +17,13 @@ from pipelines.declarations.policy import Policy
 
 def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[str, str]:
     """Path below the project's root → text, of everything that is generated."""
+    project = (DBT_PROJECT / "dbt_project.yml").read_text("utf-8")
+    cubes = load_cubes(policy.disclosure.minimum_contacts)
     return {
+        "dbt_project/dbt_project.yml": dbt_project(project, dbt_variables(contracts, policy)),
         "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
         **staging_files(contracts.values()),
-        **cube_files(load_cubes().values()),
+        **cube_files(cubes.values()),
         "dbt_project/seeds/perturbation.csv": perturbation_seed(),
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
         "docs/kinds-of-record.md": kinds_of_record(contracts),

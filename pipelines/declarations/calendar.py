@@ -3,6 +3,8 @@
 from datetime import date, datetime, timedelta
 
 CLOSING_MARGIN_DAYS = 2
+# A provider's clock may be so far ahead: an event stands in the partition of its day, or of the day before.
+CLOCK_SKEW_DAYS = 1
 
 
 def month_end(day: date) -> date:
@@ -13,3 +15,16 @@ def month_end(day: date) -> date:
 def last_closed_day(as_of: datetime, *, lateness_days: int) -> date:
     """The newest event day whose slice is closed."""
     return as_of.date() - timedelta(days=lateness_days + CLOSING_MARGIN_DAYS)
+
+
+def closing_day(day: date, *, lateness_days: int) -> date:
+    """The first day on which the slice of an event day is closed."""
+    return day + timedelta(days=lateness_days + CLOSING_MARGIN_DAYS)
+
+
+def first_day_read(day: date, *, lateness_days: int) -> date:
+    """The oldest partition that the slice of an event day reads (macro `rows_needed` of the dbt project).
+
+    A message may have begun up to a horizon and a day before, and was counted then.
+    """
+    return day - timedelta(days=lateness_days + 1 + CLOCK_SKEW_DAYS)

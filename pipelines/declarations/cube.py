@@ -12,13 +12,19 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pipelines.declarations import strict_yaml
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import CubeError
 
-# CMS cell size suppression policy: fewer than 11; ONS: fewer than 10. No cube may go below.
-MINIMUM_UNITS = 11
 TOTAL = "all"
 REST = "other"
 
@@ -187,7 +193,10 @@ class Mart(_Strict):
 
 
 class Cube(_Strict):
-    """One anonymous table: which facts, at which nodes of their spine, split how, counting what."""
+    """One anonymous table: which facts, at which nodes of their spine, split how, counting what.
+
+    ``minimum_units`` is the policy's threshold, which a cube may raise for itself.
+    """
 
     cube: str = Field(pattern=r"^cube_[a-z0-9_]+_(daily|monthly)$")
     description: str = Field(min_length=1)
@@ -195,7 +204,7 @@ class Cube(_Strict):
     levels: tuple[Level, ...] = Field(min_length=1)
     dimension: Dimension | None = None
     measures: tuple[Measure, ...] = Field(min_length=1)
-    minimum_units: int = Field(default=MINIMUM_UNITS, ge=MINIMUM_UNITS)
+    minimum_units: int = Field(default=0, validate_default=True)
     marts: tuple[Mart, ...] = ()
 
     @field_validator("dimension", mode="before")
@@ -226,6 +235,14 @@ class Cube(_Strict):
         if facts not in FACTS:
             raise ValueError(f"not facts of a slice; known: {', '.join(FACTS)}")
         return facts
+
+    @field_validator("minimum_units")
+    @classmethod
+    def _is_not_below_the_policys(cls, own: int, info: ValidationInfo) -> int:
+        k: int = (info.context or {})["minimum_units"]
+        if own and own < k:
+            raise ValueError(f"give one greater than or equal to {k}, which the policy declares, or none")
+        return own or k
 
     @model_validator(mode="after")
     def _hangs_on_its_spine(self) -> Self:
@@ -273,28 +290,35 @@ class Cube(_Strict):
         return (self.spine.period.column, "level", *self.path, *dimension)
 
 
-def parse_cube(text: str | bytes, *, name: str) -> Cube:
+def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None) -> Cube:
     """Read one declaration.
 
     Args:
         text: Content of the YAML file.
         name: File name without its ending; must equal the cube's name.
+        minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:
         CubeError: It breaks a rule; says which and why.
     """
-    cube = strict_yaml.parse(text, Cube, failure=partial(CubeError, name))
+    k = load_disclosure().minimum_contacts if minimum_units is None else minimum_units
+    cube = strict_yaml.parse(text, Cube, failure=partial(CubeError, name), context={"minimum_units": k})
     if cube.cube != name:
         raise CubeError(name, ["cube: differs from the file name"])
     return cube
 
 
 @cache
-def load_cubes() -> Mapping[str, Cube]:
+def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
     """All cubes of the package by name, sorted.
+
+    Args:
+        minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:
         CubeError: One of them breaks a rule.
     """
     texts = strict_yaml.contents(files("pipelines") / "cubes")
-    return MappingProxyType({name: parse_cube(text, name=name) for name, text in texts.items()})
+    return MappingProxyType(
+        {name: parse_cube(text, name=name, minimum_units=minimum_units) for name, text in texts.items()}
+    )

@@ -1,4 +1,4 @@
-"""The retention policy as code; the only reader of `policy.yml`."""
+"""The policy as code: retention rules, and what published tables must hold to."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anonymizers.treatments import KeyScope
 from pipelines.declarations import strict_yaml
+from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.contract import Contract, Kind, PolicyCategory
+from pipelines.declarations.disclosure import Disclosure
 from pipelines.declarations.errors import PolicyError
 from warehouse.retention.rules import Clock, Rule, Version
 
 # Raw records that could not be loaded are no category of the privacy policy: the inbox's limit is theirs.
 QUARANTINE_CATEGORY = "quarantine"
-# A day is published this long after its lateness horizon; it must not have expired by then.
-PUBLISHING_DAYS = 2
 
 
 class Role(StrEnum):
@@ -111,11 +111,12 @@ class PolicyVersion(_Strict):
 
 
 class Policy(_Strict):
-    """The history of rules and the classes that windows are rounded down to."""
+    """The history of rules, the classes that windows are rounded down to, and disclosure control."""
 
     retention_classes_days: tuple[int, ...] = Field(min_length=1)
     inbox_ttl_days: int = Field(ge=1, le=14)
     operational_days: dict[Operational, Annotated[int, Field(gt=0)]]
+    disclosure: Disclosure
     versions: tuple[PolicyVersion, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -202,8 +203,8 @@ def policy_problems(contracts: Mapping[str, Contract], policy: Policy) -> Iterat
 
 def _too_short(contract: Contract, rule: CategoryRule, policy: Policy) -> Iterator[str]:
     shortest = min(policy.retention_classes_days) if rule.per_workspace else rule.window_days
-    if shortest is not None and contract.lateness_days + PUBLISHING_DAYS > shortest:
+    if shortest is not None and contract.lateness_days + CLOSING_MARGIN_DAYS > shortest:
         yield (
-            f"{contract.source}: a day is published {contract.lateness_days} + {PUBLISHING_DAYS} days "
+            f"{contract.source}: a day is published {contract.lateness_days} + {CLOSING_MARGIN_DAYS} days "
             f"after it ends, but {contract.policy} may expire after {shortest}. Lower `lateness_days`."
         )

@@ -14,13 +14,13 @@ T = TypeVar("T")
 Failure = Callable[[list[str]], Exception]
 
 
-def parse(text: str | bytes, kind: type[T], *, failure: Failure) -> T:
+def parse(text: str | bytes, kind: type[T], *, failure: Failure, context: object = None) -> T:
     """Read one document and validate it as ``kind``, a model or any other type.
 
     Raises:
         Exception: What ``failure`` makes of the problems.
     """
-    return validate(load(text, failure=failure), kind, failure=failure)
+    return validate(load(text, failure=failure), kind, failure=failure, context=context)
 
 
 def load(text: str | bytes, *, failure: Failure) -> object:
@@ -42,14 +42,14 @@ def load(text: str | bytes, *, failure: Failure) -> object:
     return document
 
 
-def validate(document: object, kind: type[T], *, failure: Failure) -> T:
+def validate(document: object, kind: type[T], *, failure: Failure, context: object = None) -> T:
     """Return a loaded document as ``kind``.
 
     Raises:
         Exception: What ``failure`` makes of the problems, each with its place.
     """
     try:
-        return TypeAdapter(kind).validate_python(document)
+        return TypeAdapter(kind).validate_python(document, context=context)
     except ValidationError as error:
         raise failure(
             [

@@ -14,17 +14,17 @@ import duckdb
 
 from pipelines.codegen.cubes import cube_sql
 from pipelines.codegen.model_sql import SLICE_SOURCES, UNBOUNDED, ModelSql, perturbation
-from pipelines.declarations.cube import MINIMUM_UNITS, REST, Cube, Level, load_cubes
+from pipelines.declarations.cube import REST, Cube, Level, load_cubes
 from pipelines.declarations.declarations import Declarations
 from pipelines.disclosure.attacks.base import SCHEMAS
 from pipelines.disclosure.attacks.worlds import NO_THRESHOLD
 from pipelines.disclosure.surrogates import RECORD_KEYS
+from pipelines.windows.completeness import store_tables
 from warehouse.store.session import open_session
 from warehouse.store.store import Store
 
-# Thresholds, each with noise and without.
-COMPARED = tuple(product((5, MINIMUM_UNITS, 20), (True, False)))
-PUBLISHED = (MINIMUM_UNITS, True)
+# Thresholds that the published one is compared with.
+COMPARED = (5, 20)
 # Contacts a campaign group has: lower bounds of the classes.
 SIZES = (0, 25, 100, 1_000)
 # Of a release of many days, the last are measured: it takes as long as they have messages.
@@ -89,11 +89,16 @@ def utility_of_release(declarations: Declarations, store: Store, days: tuple[dat
     """
     first, last = days
     first = max(first, last - timedelta(days=DAYS_OF_RELEASE - 1))
+    funnel = load_cubes()[_FUNNEL]
     with open_session(
-        store.home, schemas=declarations.schemas, read_only=True, memory_limit=_MEMORY_OF_RELEASE
+        store.home,
+        schemas=declarations.schemas,
+        tables=store_tables(declarations, store),
+        read_only=True,
+        memory_limit=_MEMORY_OF_RELEASE,
     ) as connection:
         _prepare(connection, first=first, last=last)
-        (published,) = _variants(connection, load_cubes()[_FUNNEL], [PUBLISHED])
+        (published,) = _variants(connection, funnel, [(funnel.minimum_units, True)])
         return published
 
 
@@ -106,7 +111,8 @@ def utility_of(
         connection: A session on store and warehouse. Tables are made in its memory.
     """
     models = _prepare(connection, first=first, last=last)
-    variants = tuple(_variants(connection, cubes[_FUNNEL], COMPARED))
+    thresholds = sorted({*COMPARED, cubes[_FUNNEL].minimum_units})
+    variants = tuple(_variants(connection, cubes[_FUNNEL], list(product(thresholds, (True, False)))))
     return Utility(variants, _is_platform_exact(connection, models=models, first=first, last=last))
 
 
@@ -196,16 +202,15 @@ def _is_platform_exact(
 ) -> bool | None:
     """Whether published months of the platform that lie within the days equal the rows, to the message.
 
-    Months that one of the workspaces dominates have noise; workspaces with short windows have no months.
+    Months that one of the workspaces dominates have noise; workspaces have only their complete months in it.
     """
-    kept = models.render("{{ month_workspaces() }}")
+    complete = models.render("{{ of_complete_months('slice_messages', 'send_date') }}")
     rows = connection.execute(
-        "with sent as (select date_trunc('month', m.send_date) as month, m.workspace_id, "
-        "count(distinct m.unit_token) as people, sum(m.is_attempted::integer) as messages "
-        f"from slice_messages as m left join ({kept}) as w on m.workspace_id = w.workspace_id "
-        "where coalesce(w.is_kept, true) group by 1, 2), "
+        "with sent as (select date_trunc('month', send_date) as month, workspace_id, "
+        "count(distinct unit_token) as people, sum(is_attempted::integer) as messages "
+        f"from ({complete}) group by 1, 2), "
         "counted as (select month, sum(messages) as messages from sent group by month "
-        "having count(*) >= 5 and max(people) * 2 <= sum(people)) "
+        f"having count(*) >= {models.variables['minimum_workspaces']} and max(people) * 2 <= sum(people)) "
         f"select cube.attempted_messages = counted.messages from warehouse.cubes.{_MONTHS} as cube "
         "inner join counted on cube.month = counted.month "
         f"where level = '{Level.PLATFORM}' and cube.month >= ? and last_day(cube.month) <= ?",

@@ -12,19 +12,20 @@ from typing import cast
 
 import polars as pl
 import pyarrow as pa
-from tenacity import retry, retry_if_exception_type
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from anonymizers.engine import anonymize, keyed_workspaces, redactions
 from anonymizers.tokens import PLATFORM
+from pipelines.declarations.calendar import CLOCK_SKEW_DAYS
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import MixedFeedsError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
-from pipelines.retention.inputs import HOLDS, QUARANTINE, data_sets, facts_of
 from pipelines.sources import ParsedBatch
 from pipelines.sources.errors import UnfitFileError
+from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, facts_of
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count, Merge
@@ -37,7 +38,9 @@ from warehouse.store.parts import EventSet, StoreWriter, commit_batch
 from warehouse.store.store import Store
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
-LONGEST_CLOCK_SKEW = timedelta(hours=24)
+LONGEST_CLOCK_SKEW = timedelta(days=CLOCK_SKEW_DAYS)
+# A merge that meets as many conflicts is to replace a file that is gone, or meets a defect.
+MOST_MERGES = 5
 # A file of which so much is rejected for one reason is not what was expected: it is refused as a whole.
 NEARLY_ALL = 0.9
 # What lies in the store or in the clock may be right tomorrow; the records wait in quarantine.
@@ -171,7 +174,7 @@ class Batch:
             entities.close(committed=committed)
         return counts
 
-    @retry(retry=retry_if_exception_type(ConflictError))
+    @retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(MOST_MERGES), reraise=True)
     def _commit_merged(
         self,
         entities: EntityWriter,

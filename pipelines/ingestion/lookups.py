@@ -12,7 +12,7 @@ from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations, view_schema
-from pipelines.retention.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
+from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
 from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at

@@ -10,8 +10,8 @@ import polars as pl
 from pipelines.declarations.declarations import Declarations
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_quarantined
-from pipelines.retention.inputs import QUARANTINE
 from pipelines.sources.inbox import feeds
+from pipelines.windows.inputs import QUARANTINE
 from warehouse.ledger.parts import Part
 from warehouse.store.reading import read_parts
 from warehouse.store.store import Store

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.marts.build import OVER_CUBES, build_marts
@@ -56,7 +57,12 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> Ended:
     """
     keys = workspace_keys_of(store.keyring, workspace_ids)
     try:
-        coarsened = coarsen(store.home, keyring=store.keyring, workspace_keys=keys)
+        coarsened = coarsen(
+            store.home,
+            keyring=store.keyring,
+            workspace_keys=keys,
+            fewest_shown=load_disclosure().minimum_workspaces,
+        )
     except (CoarseningError, StoreError):
         # What is published can go nevertheless.
         withdraw(store.home, workspace_keys=keys)

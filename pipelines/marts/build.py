@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from anonymizers.text.loading import uncollected
-from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql
+from pipelines.codegen.model_sql import DBT_PROJECT
+from pipelines.codegen.variables import ROWS_AT_ONCE
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.declarations import Declarations
@@ -128,7 +129,7 @@ def build(
             gaps=_gaps(store),
             exist=made.has_all_cubes,
             rows=_rows_by_day(declarations, store),
-            most_rows=ModelSql().variables["rows_at_once"],
+            most_rows=ROWS_AT_ONCE,
         )
         tell = progress if days else silent
         with _sound_afterwards(store) as summaries:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import duckdb
 
+from pipelines.declarations.calendar import CLOCK_SKEW_DAYS
 from pipelines.declarations.contract import Contract, Kind, PolicyCategory, lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
@@ -15,9 +16,6 @@ from warehouse.retention import records
 from warehouse.store.connection import connect
 from warehouse.store.session import attach_database
 from warehouse.store.store import Store
-
-# An event stands in the partition of its day, or of the day before if it was received then.
-_DAYS_BEFORE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date,
 def _evidence_by_day(declarations: Declarations, store: Store) -> dict[date, int]:
     """Slice that a deletion touched → number of the last such deletion."""
     sources = slice_sources(declarations.contracts)
-    reach = range(-_DAYS_BEFORE, lateness_days(declarations.contracts) + 1)
+    reach = range(-CLOCK_SKEW_DAYS, lateness_days(declarations.contracts) + 1)
     evidence: dict[date, int] = {}
     for stone in records.tombstones(store.ledger):
         if stone.source in sources:

@@ -58,9 +58,9 @@ class Translator(DagsterDbtTranslator):
     """How a dbt node is called and shown in Dagster."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """`[schema, name]`; a source is the store asset of its contract."""
+        """`[schema, name]`; a source is what it is called in the store."""
         if dbt_resource_props["resource_type"] == "source":
-            return store_key(str(dbt_resource_props["name"]))
+            return store_key(str(dbt_resource_props["identifier"]))
         return dg.AssetKey([str(dbt_resource_props["schema"]), str(dbt_resource_props["name"])])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:

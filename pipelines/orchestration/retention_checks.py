@@ -19,7 +19,7 @@ from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import plan_retention, slices_of
 from pipelines.retention.verify import prove
 from warehouse.ledger.parts import Part
-from warehouse.retention.planner import days_at_risk
+from warehouse.retention.planner import ALARM_DAYS, days_at_risk
 from warehouse.retention.rules import Facts, expired_through
 from warehouse.store.store import Store
 
@@ -96,7 +96,8 @@ def _in_time_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=cube,
         name=IN_TIME_CHECK,
-        description="No slice that is not built loses its rows within seven days. Deletion does not wait.",
+        description=f"No slice that is not built loses its rows within {ALARM_DAYS} days. "
+        "Deletion does not wait.",
         additional_deps=[retention_key()],
         retry_policy=RETRIES,
     )
@@ -138,7 +139,7 @@ def verified_check() -> dg.AssetChecksDefinition:
 
 
 def unpublished_days(warehouse: Warehouse) -> list[date]:
-    """Days that lose rows within seven days and could be in the cubes, but are not."""
+    """Days that lose rows before long and could be in the cubes, but are not."""
     runtime, as_of = warehouse.runtime, warehouse.now()
     return days_at_risk(runtime.store.ledger, slices_of(*runtime, as_of=as_of), as_of=as_of)
 
@@ -155,8 +156,8 @@ def endings_check() -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=retention_key(),
         name=ENDINGS_CHECK,
-        description="No account's data is to be deleted within seven days. A warning, not a fault: it says "
-        "whose, by keyed hash, and when; `wasms retention plan` names them.",
+        description=f"No account's data is to be deleted within {ALARM_DAYS} days. A warning, not a fault: "
+        "it says whose, by keyed hash, and when; `wasms retention plan` names them.",
         retry_policy=RETRIES,
     )
     def _endings(warehouse: Warehouse) -> dg.AssetCheckResult:
@@ -170,7 +171,7 @@ def endings_check() -> dg.AssetChecksDefinition:
 
 
 def coming_endings(warehouse: Warehouse) -> dict[str, str]:
-    """Subject of each account that is deleted within seven days → the day."""
+    """Subject of each account that is deleted before long → the day."""
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
     return {ending.subject: str(ending.due) for ending in plan.coming_endings}
 
@@ -196,7 +197,8 @@ def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
         if accounts:
             context.log.warning("%d account(s) are about to be deleted.", len(accounts))
         return dg.SensorResult(
-            skip_reason=f"Within seven days end {len(days)} slice(s) not built, {len(accounts)} account(s).",
+            skip_reason=f"Within {ALARM_DAYS} days end {len(days)} slice(s) not built, "
+            f"{len(accounts)} account(s).",
             cursor=state,
             asset_events=_alarms(cubes, days, accounts),
         )

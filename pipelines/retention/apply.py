@@ -13,8 +13,8 @@ from pipelines.declarations.policy import Operational
 from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.frozen import slice_sources
 from pipelines.retention.dagster_records import delete_runs, due_runs
-from pipelines.retention.inputs import data_sets, facts_of
 from pipelines.sources.inbox import feeds
+from pipelines.windows.inputs import data_sets, facts_of
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent

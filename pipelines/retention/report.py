@@ -14,7 +14,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY, Operational
 from pipelines.retention.apply import plan_retention
 from pipelines.retention.evidence import Told, count, rows_of, tell
-from pipelines.retention.inputs import HOLDS, data_sets, facts_of, hold_name
+from pipelines.windows.inputs import HOLDS, data_sets, facts_of, hold_name
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.parts import Part
 from warehouse.retention import evidence, records

@@ -8,7 +8,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.retention.apply import operational_windows
-from pipelines.retention.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, facts_of
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence

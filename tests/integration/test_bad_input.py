@@ -45,11 +45,11 @@ def ingest(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def kept(home: Home) -> dict[str, int]:
-    return {c.source: c.rows for c in open_runtime(home).ledger.counts() if c.outcome == "kept"}
+    return {c.source: c.rows for c in open_runtime(home).store.ledger.counts() if c.outcome == "kept"}
 
 
 def reasons(home: Home) -> dict[str, int]:
-    return {line.reason: line.records for line in list_quarantined(open_runtime(home))}
+    return {line.reason: line.records for line in list_quarantined(open_runtime(home).store)}
 
 
 GOOD = body(status())
@@ -158,7 +158,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(home, ingest, tmp_
     assert reasons(home) == {}
     assert not [path for path in home.store.rglob("*") if path.is_file()]
     assert (tmp_path / name).exists()
-    assert open_runtime(home).ledger.clock() is None
+    assert open_runtime(home).store.ledger.clock() is None
 
 
 def test_an_unknown_channel_waits_in_quarantine_until_channels_know_it(home, ingest):
@@ -181,10 +181,10 @@ def test_an_unknown_channel_waits_in_quarantine_until_channels_know_it(home, ing
     # It was received when its file came, not when it was tried again.
     rows = read_columns(
         home,
-        ledger=open_runtime(home).ledger,
-        engine=open_runtime(home).engine,
+        ledger=open_runtime(home).store.ledger,
+        engine=open_runtime(home).store.engine,
         source="whatsapp__statuses",
-        schema=open_runtime(home).schemas["whatsapp__statuses"],
+        schema=open_runtime(home).declarations.schemas["whatsapp__statuses"],
         columns=["received_at"],
     )
     assert rows["received_at"].to_pylist() == [datetime(2026, 5, 20, 12)]

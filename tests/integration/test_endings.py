@@ -242,7 +242,7 @@ def test_a_published_copy_that_cannot_be_read_is_removed_rather_than_kept(runtim
 
 
 def test_an_end_before_anything_was_published_leaves_no_file(home):
-    result = end_in_marts(open_runtime(home), ENDED)
+    result = end_in_marts(open_runtime(home).store, ENDED)
 
     assert (result.problem, result.published) == (None, None)
     assert not home.warehouse_path.exists()

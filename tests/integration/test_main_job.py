@@ -8,15 +8,23 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.app import build_app
+from pipelines.declarations.cube import load_cubes
+from pipelines.disclosure.cell import CellError, Traced, published_row, trace
 from pipelines.ingestion.batch import Options
 from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate
+from pipelines.windows.completeness import store_tables
+from tests.support.homes import copied
 from tests.support.kills import command, processes
 from tests.support.leaks import find_leaks
 from warehouse.home import Home
+from warehouse.ledger.ledger import Ledger
 from warehouse.store.parts import StoreWriter
+from warehouse.store.session import open_session
 
 WORLD = WorldSpec(workspaces=4, contacts=80, days=3, seed=7, messages=1_500)
 pytestmark = pytest.mark.slow
@@ -65,6 +73,82 @@ def test_every_row_is_accounted_for_and_none_is_lost(finished):
     )
     assert not [c for result in summary.ingested for c in result.counts if c.outcome == "quarantined"]
     assert not [p for p in home.inbox.rglob("*") if p.is_file()]
+
+
+def traced(home: Home, table: str, where: str, **more: int) -> Traced:
+    runtime = open_runtime(home)
+    with duckdb.connect(home.published_path, read_only=True) as published:
+        cube, row = published_row(published, load_cubes(), table, where)
+    schemas, tables = runtime.declarations.schemas, store_tables(*runtime)
+    with open_session(home, schemas=schemas, tables=tables, read_only=True) as connection:
+        return trace(connection, cube, row, keyring=runtime.store.keyring, **more)
+
+
+def largest_campaign(home: Home) -> tuple[str, int]:
+    """A condition for a published row, and what it says was attempted."""
+    with duckdb.connect(home.published_path, read_only=True) as published:
+        day, key, attempted = published.execute(
+            "select send_date, campaign_key, attempted_messages from mart_campaign_daily "
+            "where campaign_key not in ('other', 'none') order by attempted_messages desc nulls last limit 1"
+        ).fetchall()[0]
+    return f"send_date = '{day}' and campaign_key = '{key}'", attempted
+
+
+def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again(finished):
+    home, _ = finished
+    where, attempted = largest_campaign(home)
+
+    found = traced(home, "mart_campaign_daily", where, most_people=1000)
+
+    counted = {each.measure: each for each in found.measures}["attempted_messages"]
+    place = found.cube.measures.index(next(m for m in found.cube.measures if m.name == "attempted_messages"))
+    assert found.is_equal
+    assert (counted.published, counted.rebuilt) == (str(attempted), str(attempted))
+    # Independent of the cube: what each person of the cell adds.
+    assert counted.exact == sum(int(adds[place]) for _, *adds in found.people)
+    assert counted.people == len([adds for _, *adds in found.people if adds[place]])
+    assert [level for level, _, _ in found.levels] == list(map(str, found.cube.levels))
+    people = [people for _, _, people in found.levels]
+    assert people == sorted(people, reverse=True)
+
+
+def test_twin_a_published_number_that_its_facts_do_not_give_is_told(finished, tmp_path):
+    home = copied(finished[0], tmp_path)
+    where, attempted = largest_campaign(home)
+    with duckdb.connect(home.published_path) as published:
+        published.execute(
+            f"update cubes.cube_campaign_daily set attempted_messages = {attempted + 1} where {where}"
+        )
+
+    assert not traced(home, "mart_campaign_daily", where).is_equal
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "reason"),
+    [
+        ("mart_campaign_daily", "true", "several rows meet the condition. Name one row by send_date"),
+        ("mart_campaign_daily", "campaign_key = 'nobody'", "no row meets the condition"),
+        ("mart_campaign_daily", "campaign = 1", "not valid SQL"),
+        ("fct_messages", "true", "no cube, and no mart of one cube"),
+    ],
+)
+def test_a_row_that_is_not_named_cannot_be_traced(finished, table, where, reason):
+    with pytest.raises(CellError, match=reason):
+        traced(finished[0], table, where)
+
+
+def test_tracing_a_row_is_an_access_to_the_restricted_zone(finished, tmp_path):
+    home = copied(finished[0], tmp_path)
+    where, _ = largest_campaign(home)
+
+    result = CliRunner().invoke(
+        build_app(), ["debug", "cell", "mart_campaign_daily", where, "--home", str(home.root)]
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "give exactly what was published" in result.output
+    log = Ledger(home.ledger_path).read("select what from access_log order by rowid desc limit 1")
+    assert log[0]["what"] == "debug cell mart_campaign_daily"
 
 
 def test_marts_are_published_and_every_group_has_eleven_contacts(finished):
@@ -124,7 +208,7 @@ def started_run(home: Home, *, as_of: datetime | None) -> ForkServerProcess:
 
 def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other):
     home, _ = finished
-    as_of = open_runtime(home).ledger.clock()
+    as_of = open_runtime(home).store.ledger.clock()
 
     runs = [started_run(other, as_of=as_of) for _ in range(2)]
 
@@ -136,7 +220,7 @@ def test_two_runs_at_once_share_the_work_and_load_nothing_twice(finished, other)
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, other, stress):
     home, _ = finished
-    as_of = open_runtime(home).ledger.clock()
+    as_of = open_runtime(home).store.ledger.clock()
     chance = random.Random(5)
 
     for _ in range(30 if stress else 4):
@@ -144,11 +228,13 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(finished, 
         process.join(chance.uniform(0.5, 3))
         process.kill()
         process.join()
-    run(open_runtime(other), options=Options(as_of=as_of))
+    run(*open_runtime(other), options=Options(as_of=as_of))
 
     assert published(other) == published(home)
-    kept = {(c.source, c.rows) for c in open_runtime(other).ledger.counts() if c.outcome == "kept"}
-    assert kept == {(c.source, c.rows) for c in open_runtime(home).ledger.counts() if c.outcome == "kept"}
+    kept = {(c.source, c.rows) for c in open_runtime(other).store.ledger.counts() if c.outcome == "kept"}
+    assert kept == {
+        (c.source, c.rows) for c in open_runtime(home).store.ledger.counts() if c.outcome == "kept"
+    }
     assert not [p for p in other.data.rglob("*") if p.is_file() and p.suffix in (".tmp", ".lease")]
 
 

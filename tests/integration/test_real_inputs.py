@@ -34,7 +34,7 @@ def wasms(*arguments: str, exit_code: int = 0) -> None:
 
 
 def query(home: Home, sql: str) -> list[dict[str, Any]]:
-    with open_session(home, schemas=open_runtime(home).schemas) as connection:
+    with open_session(home, schemas=open_runtime(home).declarations.schemas) as connection:
         return connection.execute(sql).to_arrow_table().to_pylist()
 
 
@@ -109,7 +109,9 @@ def distinct(bodies: list[dict[str, Any]], array: str, *, kind: str) -> tuple[in
 def test_every_status_and_message_of_every_case_is_one_row(ingested, bodies, array, kind, source):
     in_all, events = distinct(bodies, array, kind=kind)
 
-    counts = {c.outcome: c.rows for c in open_runtime(ingested.home).ledger.counts() if c.source == source}
+    counts = {
+        c.outcome: c.rows for c in open_runtime(ingested.home).store.ledger.counts() if c.source == source
+    }
 
     assert counts == {"kept": events, "duplicate": in_all - events}
     assert len(ingested.rows[source]) == events
@@ -131,7 +133,7 @@ def test_each_case_by_itself_is_as_many_rows_as_it_has_items(bodies, tmp_path, m
             for change in entry["changes"]
             for array in ("statuses", "messages", "user_preferences", "errors")
         ) + sum("message_template_id" in c["value"] for e in body["entry"] for c in e["changes"])
-        kept = sum(c.rows for c in open_runtime(home).ledger.counts() if c.outcome == "kept")
+        kept = sum(c.rows for c in open_runtime(home).store.ledger.counts() if c.outcome == "kept")
         assert kept == items > 0
 
 
@@ -181,7 +183,7 @@ def test_ten_thousand_access_log_lines_add_up_and_keep_no_address(real_data, hom
     # One line of the file ends within its last field.
     wasms("ingest", "access_log", str(path), "--as-of", "2015-05-21", exit_code=3)
 
-    counts = open_runtime(home).ledger.counts()
+    counts = open_runtime(home).store.ledger.counts()
     assert counts == [
         Count("web__access_logs", "kept", "", 9_999),
         Count("web__access_logs", "quarantined", "malformed_line", 1),

@@ -16,11 +16,11 @@ def test_a_file_that_cannot_be_loaded_stays_and_the_others_go_on(home):
     body = {"entry": [{"id": "900", "changes": [{"value": value, "field": "messages"}]}]}
     (folder / "2026-05-19.jsonl.gz").write_bytes(b"\x1f\x8b not gzip at all")
     (folder / "2026-05-20.jsonl").write_text(json.dumps(body), "utf-8")
-    plan = plan_run(open_runtime(home), as_of=datetime(2026, 5, 21))
+    plan = plan_run(*open_runtime(home), as_of=datetime(2026, 5, 21))
     assert plan.waiting == {"whatsapp": 2}
-    assert open_runtime(home).ledger.clock() is None
+    assert open_runtime(home).store.ledger.clock() is None
 
-    summary = run(open_runtime(home), options=Options(as_of=datetime(2026, 5, 21), workspace="ws_a"))
+    summary = run(*open_runtime(home), options=Options(as_of=datetime(2026, 5, 21), workspace="ws_a"))
 
     assert [problem.split(":")[0] for problem in summary.failed] == ["whatsapp/2026-05-19.jsonl.gz"]
     assert [(c.source, c.outcome, c.rows) for r in summary.ingested for c in r.counts] == [

@@ -13,6 +13,7 @@ from pipelines.disclosure.attacks.suite import ATTACKS
 from pipelines.disclosure.attacks.trial import try_workspaces
 from pipelines.disclosure.utility import utility_of
 from pipelines.runtime import open_runtime
+from pipelines.windows.completeness import store_tables
 from tests.support.orchestra import CLOSED
 from warehouse.store.session import open_session
 
@@ -23,7 +24,9 @@ DAY = date(2026, 5, 4)
 @pytest.fixture
 def session(built):
     runtime = open_runtime(built.home)
-    with open_session(built.home, schemas=runtime.declarations.schemas, read_only=True) as connection:
+    tables = store_tables(*runtime)
+    schemas = runtime.declarations.schemas
+    with open_session(built.home, schemas=schemas, tables=tables, read_only=True) as connection:
         yield connection, built.home
 
 

@@ -154,7 +154,7 @@ def test_a_word_that_too_few_use_is_not_released(home, case):
     ],
 )
 def test_twin_without_its_rule_a_word_that_too_few_use_is_released(home, case, rule, monkeypatch):
-    enough = open_runtime(home).enough
+    enough = open_runtime(home).declarations.enough
     monkeypatch.setattr(Runtime, "enough", replace(enough, **rule))
 
     assert is_released(home, case)

@@ -14,8 +14,8 @@ from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.marts import account_end as endings
 from pipelines.retention import apply as retention
 from pipelines.retention.apply import apply_retention
-from pipelines.retention.inputs import facts_of
 from pipelines.runtime import open_runtime
+from pipelines.windows.inputs import facts_of
 from tests.support.due import DUE_AT, SPEC, content, warehouse_with_much_due
 from tests.support.leaks import decrypted, find_leaks
 from warehouse.home import Home
@@ -97,7 +97,7 @@ def test_of_two_hundred_markers_of_deleted_rows_none_is_left_in_any_file(marked,
     assert found(marked.home, marked.markers) == set(range(MARKERS))
     home = marked.copy(tmp_path / "home")
 
-    apply_retention(open_runtime(home), as_of=DUE_AT)
+    apply_retention(*open_runtime(home), as_of=DUE_AT)
 
     assert places(home, marked.markers) == set()
 
@@ -106,7 +106,7 @@ def test_a_build_that_unlinks_nothing_is_caught(marked, tmp_path, monkeypatch):
     home = marked.copy(tmp_path / "home")
     monkeypatch.setattr(retention, "sweep", lambda *_args, **_kwargs: Swept(0, 0))
 
-    apply_retention(open_runtime(home), as_of=DUE_AT)
+    apply_retention(*open_runtime(home), as_of=DUE_AT)
 
     assert len(found(home, list(marked.rows))) == len(marked.rows)
 
@@ -115,7 +115,7 @@ def test_a_build_that_leaves_free_blocks_in_the_warehouse_file_is_caught(marked,
     home = marked.copy(tmp_path / "home")
     monkeypatch.setattr(endings, "rewrite", lambda *_args, **_kwargs: Rewritten())
 
-    apply_retention(open_runtime(home), as_of=DUE_AT)
+    apply_retention(*open_runtime(home), as_of=DUE_AT)
 
     assert places(home, list(marked.surrogates)) == {"warehouse.duckdb (every block decrypted)"}
 
@@ -124,7 +124,7 @@ def test_a_build_that_forgets_the_marts_is_caught(marked, tmp_path, monkeypatch)
     home = marked.copy(tmp_path / "home")
     monkeypatch.setattr(retention, "end_in_marts", lambda *_args, **_kwargs: None)
 
-    apply_retention(open_runtime(home), as_of=DUE_AT)
+    apply_retention(*open_runtime(home), as_of=DUE_AT)
 
     assert any(place.startswith("warehouse.cubes") for place in places(home, list(marked.surrogates)))
     assert any(place.startswith("published") for place in places(home, list(marked.surrogates)))
@@ -152,9 +152,9 @@ def test_a_copy_of_the_store_made_before_cannot_be_read_with_the_keys_that_are_l
     """And the twin: where keys are not destroyed, it can."""
     home, careless = marked.copy(tmp_path / "home"), marked.copy(tmp_path / "careless")
 
-    apply_retention(open_runtime(home), as_of=DUE_AT)
+    apply_retention(*open_runtime(home), as_of=DUE_AT)
     monkeypatch.setattr(KeyRing, "destroy", lambda *_args: None)
-    apply_retention(open_runtime(careless), as_of=DUE_AT)
+    apply_retention(*open_runtime(careless), as_of=DUE_AT)
 
     assert readable_in(marked.home, home) == 0
     assert readable_in(marked.home, careless) > 0

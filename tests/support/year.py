@@ -23,11 +23,11 @@ from pipelines.declarations.declarations import view_schema
 from pipelines.declarations.policy import Policy
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
-from pipelines.retention.inputs import facts_of
 from pipelines.runtime import Runtime, open_runtime
 from pipelines.sources import read
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.synthetic import WorldSpec, generate
+from pipelines.windows.inputs import facts_of
 from tests.support.oracle import Hold, Known, Oracle, Row, Rule
 from tests.support.plans import Untouched
 from warehouse.home import Home

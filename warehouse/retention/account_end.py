@@ -17,8 +17,6 @@ from warehouse.publishing.revisions import SCHEMA as LINES
 from warehouse.store.connection import connect, identifier
 from warehouse.store.session import LOCK_TIMEOUT_S, attach_database
 
-# Sums of ended workspaces may be shown where so many stand behind them (docs/decisions/0049).
-MINIMUM_FORMER_WORKSPACES = 5
 FORMER = "former"
 # The flag of a sum of which a part is coded.
 LOWER_BOUND = ">="
@@ -80,11 +78,13 @@ class _Cube:
         )
 
 
-def coarsen(home: Home, *, keyring: KeyStore, workspace_keys: Collection[str]) -> Coarsened:
+def coarsen(
+    home: Home, *, keyring: KeyStore, workspace_keys: Collection[str], fewest_shown: int
+) -> Coarsened:
     """Take the identity of ended workspaces from cubes and marts; all of it or, on any error, nothing.
 
     In cubes, the totals of ended workspaces are summed per slice and value of the free dimension. Where at
-    least `MINIMUM_FORMER_WORKSPACES` stand behind a sum it is shown, as the workspace `former`; until then it
+    least ``fewest_shown`` stand behind a sum it is shown, as the workspace `former`; until then it
     is kept unpublished, without any workspace. What was below the workspace (campaigns and the like) goes.
     Rows of the platform and of `other` are cells of their own and stay what they are. Distinct contacts add
     up, for no contact is the same in two workspaces.
@@ -97,6 +97,7 @@ def coarsen(home: Home, *, keyring: KeyStore, workspace_keys: Collection[str]) -
 
     Args:
         workspace_keys: Surrogates of the ended workspaces.
+        fewest_shown: Workspaces behind a sum that is shown.
 
     Raises:
         CoarseningError: Of a column of a cube nothing says what becomes of it.
@@ -113,7 +114,7 @@ def coarsen(home: Home, *, keyring: KeyStore, workspace_keys: Collection[str]) -
                 connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=False
             )
             with _transaction(connection):
-                done = coarsen_tables(connection, ended)
+                done = coarsen_tables(connection, ended, fewest_shown=fewest_shown)
                 if done != Coarsened():
                     # Before the commit, so that marts that do not fit their cubes are never published.
                     ledger = Ledger(home.ledger_path)
@@ -126,7 +127,9 @@ def coarsen(home: Home, *, keyring: KeyStore, workspace_keys: Collection[str]) -
     return done
 
 
-def coarsen_tables(connection: duckdb.DuckDBPyConnection, ended: Sequence[str]) -> Coarsened:
+def coarsen_tables(
+    connection: duckdb.DuckDBPyConnection, ended: Sequence[str], *, fewest_shown: int
+) -> Coarsened:
     """`coarsen` in the attached database `warehouse`, within the caller's transaction.
 
     Raises:
@@ -139,7 +142,7 @@ def coarsen_tables(connection: duckdb.DuckDBPyConnection, ended: Sequence[str]) 
         _delete(connection, f"warehouse.{LINES}.{identifier(name)}", ended)
     slices = tuple((cube.name, period) for cube in cubes for period in _periods(connection, cube, ended))
     return Coarsened(
-        cube_rows=sum(_coarsen_cube(connection, cube, ended) for cube in cubes),
+        cube_rows=sum(_coarsen_cube(connection, cube, ended, fewest_shown=fewest_shown) for cube in cubes),
         mart_rows=sum(_delete(connection, mart, ended) for mart in marts),
         slices=slices,
     )
@@ -154,7 +157,9 @@ def _periods(connection: duckdb.DuckDBPyConnection, cube: _Cube, ended: Sequence
     return [period for (period,) in rows]
 
 
-def _coarsen_cube(connection: duckdb.DuckDBPyConnection, cube: _Cube, ended: Sequence[str]) -> int:
+def _coarsen_cube(
+    connection: duckdb.DuckDBPyConnection, cube: _Cube, ended: Sequence[str], *, fewest_shown: int
+) -> int:
     """Move the rows of ended workspaces into sums; return how many."""
     if not _periods(connection, cube, ended):
         return 0
@@ -179,7 +184,7 @@ def _coarsen_cube(connection: duckdb.DuckDBPyConnection, cube: _Cube, ended: Seq
     connection.execute(
         f"insert into {cube.table} by name select * exclude (workspaces), 'workspace' as level, "
         f"'{FORMER}' as {_WORKSPACE_KEY}{path} from temp.former "
-        f"where workspaces >= {MINIMUM_FORMER_WORKSPACES}"
+        f"where workspaces >= {fewest_shown}"
     )
     connection.execute("drop table temp.ended")
     connection.execute("drop table temp.former")

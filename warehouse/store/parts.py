@@ -308,7 +308,8 @@ def commit_batch(
         also: More to write in the same transaction.
 
     Raises:
-        ConflictError: Another batch rewrote one of the merge's partitions; merge again.
+        ConflictError: Another batch rewrote one of the merge's partitions: merge again, and call it again. Or
+            one of the removed files is not live any more.
         RulesChangedError: Another epoch began; sort the rows out again.
         DryRunDone: It was a dry run, and would have gone through.
     """
@@ -335,9 +336,9 @@ def commit_batch(
         try:
             ledger.commit(change)
         except ConflictError:
+            writer.catch_up()
             if merge or removed:
                 raise
-            writer.catch_up()
             continue
         return list(change.counts)
 

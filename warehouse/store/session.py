@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
+import pyarrow as pa
 
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, KeyStore, Purpose
 from warehouse.keys.locks import reader_lease, warehouse_lock
 from warehouse.ledger.ledger import Ledger
 from warehouse.store.connection import add_parquet_keys, connect, prepare, quoted
-from warehouse.store.views import Schema, create_views
+from warehouse.store.views import Schema, create_tables, create_views
 
 LOCK_TIMEOUT_S = 600.0
 
@@ -22,11 +24,15 @@ def attach(
     home: Home,
     keyring: KeyStore,
     schemas: Mapping[str, Schema],
+    tables: Mapping[str, pa.Table] = MappingProxyType({}),
     read_only: bool = False,
 ) -> None:
     """Make the store visible as `memory.store.<data set>` and the encrypted file as `warehouse`.
 
     The caller holds the warehouse lock and a reader lease for as long as it uses the connection.
+
+    Args:
+        tables: What else is to be seen as `memory.store.<name>`.
 
     Raises:
         KeyringError: A key of a live file is missing; nothing is shown rather than a part of it.
@@ -35,6 +41,7 @@ def attach(
     parts = Ledger(home.ledger_path).live_parts()
     add_parquet_keys(connection, keyring, (part.key_name for part in parts if part.source in schemas))
     create_views(connection, parts, data=home.data, schemas=schemas)
+    create_tables(connection, tables)
     attach_database(connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=read_only)
 
 
@@ -70,6 +77,7 @@ def open_session(
     home: Home,
     *,
     schemas: Mapping[str, Schema],
+    tables: Mapping[str, pa.Table] = MappingProxyType({}),
     read_only: bool = False,
     memory_limit: str = "2GB",
     threads: int = 1,
@@ -83,7 +91,14 @@ def open_session(
     with leases(home, timeout_s=timeout_s):
         connection = connect(tmp=home.tmp, memory_limit=memory_limit, threads=threads)
         try:
-            attach(connection, home=home, keyring=KeyRing(home.keys), schemas=schemas, read_only=read_only)
+            attach(
+                connection,
+                home=home,
+                keyring=KeyRing(home.keys),
+                schemas=schemas,
+                tables=tables,
+                read_only=read_only,
+            )
             yield connection
         finally:
             connection.close()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import identifier, quoted
@@ -91,6 +92,14 @@ def create_views(
         alive = " where deleted_at is null" if any(name == "deleted_at" for name, _ in columns) else ""
         sql = f"select * from ({scan_sql(by_source[source], data=data, columns=columns)}){alive}"
         connection.execute(f"create or replace view memory.store.{identifier(source)} as {sql}")
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    """Put tables beside the views, in memory: what no file of the store holds."""
+    for name, rows in tables.items():
+        connection.register("_rows", rows)
+        connection.execute(f"create or replace table memory.store.{identifier(name)} as from _rows")
+        connection.unregister("_rows")
 
 
 def with_partition_columns(columns: Schema) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,5 @@
--- Workspaces that instructed us to take part, from their published rows alone. A comparison needs five of
--- them, and none with more than half of the messages.
+-- Workspaces that instructed us to take part, from their published rows alone. A comparison needs enough
+-- of them (`minimum_workspaces` in `pipelines/policy.yml`), and none with more than half of the messages.
 {%- set rates = [
     ('delivery_rate', 'delivered_messages', 'attempted_messages'),
     ('read_rate', 'read_messages', 'delivered_messages'),
@@ -50,5 +50,5 @@ from rates
 where rate is not null
 group by month, rate_name
 having
-    count(*) >= 5
+    count(*) >= {{ var('minimum_workspaces') }}
     and max(attempted_messages) * 2 <= sum(attempted_messages)

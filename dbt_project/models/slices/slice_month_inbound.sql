@@ -1,6 +1,6 @@
 {{ config(tags=['monthly']) }}
 
-with inbound as (
+with inbound_with_those_before as (
 
     select
         workspace_id,
@@ -18,9 +18,16 @@ with inbound as (
 
 ),
 
-workspaces as (
+inbound_of_months as (
 
-    {{ month_workspaces() }}
+    select * from inbound_with_those_before
+    where {{ days('cast(occurred_at as date)', slice_from('month'), slice_to('month')) }}
+
+),
+
+inbound as (
+
+    {{ of_complete_months('inbound_of_months', 'occurred_at') }}
 
 ),
 
@@ -38,12 +45,7 @@ select
     inbound.message_type,
     inbound.is_first_in_24h
 from inbound
-left join workspaces
-    on inbound.workspace_id = workspaces.workspace_id
 left join contacts
     on
         inbound.workspace_id = contacts.workspace_id
         and inbound.contact_token = contacts.contact_token
-where
-    coalesce(workspaces.is_kept, true)
-    and {{ days('cast(inbound.occurred_at as date)', slice_from('month'), slice_to('month')) }}

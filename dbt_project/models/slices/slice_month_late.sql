@@ -48,7 +48,7 @@ beginnings as (
 
 ),
 
-late as (
+late_in_months as (
 
     select
         workspace_id,
@@ -73,9 +73,9 @@ late as (
 
 ),
 
-workspaces as (
+late as (
 
-    {{ month_workspaces() }}
+    {{ of_complete_months('late_in_months', 'late_on') }}
 
 ),
 
@@ -91,10 +91,7 @@ select
     late.contact_token as unit_token,
     contacts.record_key
 from late
-left join workspaces
-    on late.workspace_id = workspaces.workspace_id
 left join contacts
     on
         late.workspace_id = contacts.workspace_id
         and late.contact_token = contacts.contact_token
-where coalesce(workspaces.is_kept, true)

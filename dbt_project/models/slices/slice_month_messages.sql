@@ -2,14 +2,20 @@
 
 with workspaces as (
 
-    {{ month_workspaces() }}
+    select * from {{ ref('dim_workspaces') }}
+
+),
+
+messages_of_months as (
+
+    select * from {{ ref('slice_facts') }}
+    where {{ days('send_date', slice_from('month'), slice_to('month')) }}
 
 ),
 
 messages as (
 
-    select * from {{ ref('slice_facts') }}
-    where {{ days('send_date', slice_from('month'), slice_to('month')) }}
+    {{ of_complete_months('messages_of_months', 'send_date') }}
 
 ),
 
@@ -72,4 +78,3 @@ left join contacts
     on
         messages.workspace_id = contacts.workspace_id
         and messages.contact_token = contacts.contact_token
-where coalesce(workspaces.is_kept, true)

@@ -1,15 +1,15 @@
 {{ config(tags=['monthly']) }}
 
-with opt_outs as (
+with opt_outs_of_months as (
 
     select * from {{ ref('slice_opt_outs') }}
     where {{ days('cast(occurred_at as date)', slice_from('month'), slice_to('month')) }}
 
 ),
 
-workspaces as (
+opt_outs as (
 
-    {{ month_workspaces() }}
+    {{ of_complete_months('opt_outs_of_months', 'occurred_at') }}
 
 ),
 
@@ -27,10 +27,7 @@ select
     opt_outs.channel,
     opt_outs.opt_out_source
 from opt_outs
-left join workspaces
-    on opt_outs.workspace_id = workspaces.workspace_id
 left join contacts
     on
         opt_outs.workspace_id = contacts.workspace_id
         and opt_outs.contact_token = contacts.contact_token
-where coalesce(workspaces.is_kept, true)

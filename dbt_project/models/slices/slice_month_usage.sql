@@ -1,11 +1,17 @@
 {{ config(tags=['monthly']) }}
 
-with events as (
+with events_of_months as (
 
     select * from {{ ref('stg_web__usage_events') }}
     where
         {{ days('event_date', slice_from('month'), slice_to('month'), before=1) }}
         and {{ days('cast(occurred_at as date)', slice_from('month'), slice_to('month')) }}
+
+),
+
+events as (
+
+    {{ of_complete_months('events_of_months', 'occurred_at', category='usage') }}
 
 ),
 

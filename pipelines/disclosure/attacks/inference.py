@@ -210,7 +210,7 @@ def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: in
     """Probability of what is published, if so many people added so much."""
     chances = _chances()[np.clip(people, 0, last_count())]
     steps = np.arange(-LARGEST_NOISE, LARGEST_NOISE + 1)
-    # Noise of a sum lies within half a step of the most that one counts for: see the macro `scaled_noise_of`.
+    # Noise of a sum lies within half a step of the most that one counts for: see the macro `scaled_noise_at`.
     bound = np.maximum(cell.bound, 1)[:, np.newaxis]
     off = (np.nan_to_num(cell.shown) - total)[:, np.newaxis]
     within = np.clip((off + 0.5) / bound - steps + 0.5, 0, 1) - np.clip(

@@ -7,8 +7,8 @@ from datetime import date
 import duckdb
 
 from pipelines.codegen.model_sql import ModelSql
-from pipelines.declarations.cube import MINIMUM_UNITS, Cube
-from pipelines.disclosure.attacks.base import base_of
+from pipelines.declarations.cube import Cube
+from pipelines.disclosure.attacks.base import SCHEMAS, base_of
 from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.disclosure.attacks.lab import STRANGER, TRACED, Inferred, infer
 from pipelines.disclosure.attacks.repetition import Repeated, repeat
@@ -71,8 +71,7 @@ def try_workspaces(
         most: Workspaces to attack; spread evenly over their sizes.
     """
     models = ModelSql()
-    window = models.variables["default_retention_days"]
-    days = _spread(_busiest_days(connection, default_window_days=window), most)
+    days = _spread(_busiest_days(connection, models), most)
     bases = [base_of(connection, workspace_id=w, day=day, models=models) for w, day in days]
     chosen = sorted(bases, key=lambda base: base.contacts)
     if not chosen:
@@ -86,23 +85,22 @@ def try_workspaces(
     return Trial(tuple(base.contacts for base in chosen), tuple(_summed(found)), repeated)
 
 
-def _busiest_days(
-    connection: duckdb.DuckDBPyConnection, *, default_window_days: int
-) -> list[tuple[str, date]]:
+def _busiest_days(connection: duckdb.DuckDBPyConnection, models: ModelSql) -> list[tuple[str, date]]:
     """Each workspace with the day on which it wrote to most contacts; the fewest first.
 
-    A day of a month that is still in the store as a whole, where there is one.
+    A day of a complete month, where there is one: no other's month is published.
     """
+    connection.execute(f"set search_path = '{SCHEMAS}'")
+    complete = models.render("{{ of_complete_months('days', 'send_date') }}")
     return connection.execute(
         "with days as (select workspace_id, send_date, count(distinct contact_token) as contacts "
-        "from warehouse.restricted.fct_messages group by 1, 2), "
-        "judged as (select days.*, date_trunc('month', send_date) > (select max(send_date) from days) "
-        "- coalesce(message_log_retention_days, $window)::integer as is_whole "
-        "from days left join warehouse.restricted.dim_workspaces as w on days.workspace_id = w.workspace_id "
-        "where contacts >= $least) "
-        "select workspace_id, arg_max(send_date, (is_whole, contacts, send_date)) from judged "
+        "from warehouse.restricted.fct_messages group by 1, 2 having contacts >= $least), "
+        f"complete as ({complete}), "
+        "judged as (select days.*, complete.send_date is not null as is_complete from days "
+        "left join complete using (workspace_id, send_date)) "
+        "select workspace_id, arg_max(send_date, (is_complete, contacts, send_date)) from judged "
         "group by workspace_id order by max(contacts), workspace_id",
-        {"window": default_window_days, "least": MINIMUM_UNITS},
+        {"least": models.variables["minimum_contacts"]},
     ).fetchall()
 
 

@@ -101,7 +101,6 @@ class Worlds:
             self._lay_out(model, rows)
         connection.unregister("_drawn")
         connection.execute("create or replace macro surrogate(w, kind, value) as kind || ' ' || value")
-        connection.execute("create or replace table dim_workspaces (workspace_id varchar)")
         for model in _DERIVED:
             connection.execute(f"create or replace table {identifier(model)} as {self._models.model(model)}")
 

@@ -33,7 +33,8 @@ def test_staging_models_are_in_step_with_the_contracts(path):
 def test_no_staging_model_outlives_its_contract():
     found = {str(path.relative_to(DBT_PROJECT.parent)) for path in DBT_PROJECT.glob("models/staging/stg_*")}
 
-    assert found == set(STAGING)
+    of_rules = {f"dbt_project/models/staging/stg_retention__months.{ending}" for ending in ("sql", "yml")}
+    assert found == of_rules | set(STAGING)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
@@ -72,7 +73,7 @@ def test_of_every_cube_it_is_known_what_becomes_of_an_ended_workspace():
             connection.execute(f"create table warehouse.cubes.{path.stem} ({', '.join(columns)})")
 
         assert cubes
-        assert coarsen_tables(connection, ["0" * 16]) == Coarsened()
+        assert coarsen_tables(connection, ["0" * 16], fewest_shown=5) == Coarsened()
 
 
 def test_sources_are_read_by_staging_models_only():

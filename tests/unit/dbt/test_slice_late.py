@@ -11,7 +11,9 @@ SENT = datetime(2026, 5, 20, 9)
 def late(sql):
     """Months in which a status is late, sent on 20 May, that happens and reaches us days later."""
     sql.connection.execute(
-        "create table dim_workspaces (workspace_id varchar, message_log_retention_days integer)"
+        "create table stg_retention__months as select 'message_log' as category, "
+        "unnest([date '2026-05-01', date '2026-06-01']) as month, null::varchar as workspace_id, "
+        "true as is_complete"
     )
     sql.connection.execute("drop view int_message_events_unioned")
     sql.connection.create_function("record_key", lambda _w, _t: 1, ["VARCHAR", "VARCHAR"], "INTEGER")

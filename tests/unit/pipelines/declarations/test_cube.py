@@ -5,7 +5,8 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from pipelines.declarations.cube import MINIMUM_UNITS, load_cubes, parse_cube, shared_measures
+from pipelines.declarations.cube import load_cubes, parse_cube, shared_measures
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import CubeError
 
 GOOD = """
@@ -88,7 +89,7 @@ def test_all_declared_cubes_load_and_none_goes_below_the_threshold():
     cubes = load_cubes().values()
 
     assert len(cubes) >= 20
-    assert min(cube.minimum_units for cube in cubes) >= MINIMUM_UNITS == 11
+    assert min(cube.minimum_units for cube in cubes) >= load_disclosure().minimum_contacts == 11
 
 
 def test_what_several_cubes_count_is_declared_once_and_named():

@@ -28,6 +28,9 @@ OPERATIONAL = {
 }
 
 
+DISCLOSURE = {"minimum_contacts": 11, "bounding_rank": 3, "minimum_workspaces": 5}
+
+
 def rule(**changes: Any) -> dict[str, Any]:
     return {
         "role": "controller",
@@ -49,6 +52,7 @@ def policy(*versions: dict[str, Any], **changes: Any) -> Policy:
         "retention_classes_days": [15, 30, 90],
         "inbox_ttl_days": 14,
         "operational_days": OPERATIONAL,
+        "disclosure": DISCLOSURE,
         "versions": list(versions) or [version(date(2026, 4, 1))],
     } | changes
     return parse_policy(yaml.safe_dump(document))
@@ -89,6 +93,8 @@ def test_a_rule_is_refused(changes: dict[str, Any], reason: str):
             "no window for compute_logs, dagster_runs, dbt, manifests, word_counts",
         ),
         ({"operational_days": OPERATIONAL | {"attic": 1}}, "Input should be"),
+        ({"disclosure": {**DISCLOSURE, "minimum_contacts": 1}}, "greater than 1"),
+        ({"disclosure": {"minimum_contacts": 11}}, "disclosure.bounding_rank: Field required"),
         ({"versions": [version(date(2026, 5, 1)), version(date(2026, 4, 1))]}, "not in ascending order"),
     ],
 )

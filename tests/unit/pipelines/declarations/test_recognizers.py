@@ -41,10 +41,10 @@ def test_a_site_adds_recognizers_and_takes_none_away(home):
 
 def test_texts_are_read_with_the_recognizers_of_the_site(home):
     text = "take it to kx/7 at the Blue Lagoon, or mail ada@example.org"
-    before = open_runtime(home).text.scrub([text])
+    before = open_runtime(home).declarations.text.scrub([text])
     declare(home, SHELF)
 
-    after = open_runtime(home).text.scrub([text])
+    after = open_runtime(home).declarations.text.scrub([text])
 
     assert "<SHELF>" not in before[0]
     assert after == ["take it to <SHELF> at the <BRANCH>, or mail <EMAIL_ADDRESS>"]

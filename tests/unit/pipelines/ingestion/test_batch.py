@@ -5,11 +5,13 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipelines.ingestion.batch import Batch
+from pipelines.ingestion.batch import Batch, Options
+from pipelines.ingestion.ingest import ingest_quarantined
 from pipelines.ingestion.lookups import Reference
 from pipelines.runtime import Runtime, open_runtime
+from pipelines.windows.inputs import QUARANTINE
 from tests.support.feeding import Row, give, outcomes
-from warehouse.errors import RulesChangedError
+from warehouse.errors import ConflictError, RulesChangedError
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
 
@@ -295,6 +297,19 @@ def test_a_look_up_of_consents_makes_no_key(runtime):
 
     assert withdrawn.to_list() == [False, False]
     assert (has_key(runtime, "ws_a"), has_key(runtime, "ws_b")) == (False, True)
+
+
+def test_a_quarantine_file_of_a_table_that_was_tried_again_meanwhile_is_refused(runtime):
+    give(runtime, "app__invoices", invoice(age=1) | {"amount": "much"}, as_of=NOW)
+    (part,) = runtime.store.ledger.live_parts(QUARANTINE)
+    contracts = [runtime.declarations.contracts["app__invoices"]]
+    arguments = {"contracts": contracts, "options": Options(as_of=NOW)}
+    ingest_quarantined(*runtime, part, **arguments)
+
+    with pytest.raises(ConflictError):
+        ingest_quarantined(*runtime, part, **arguments)
+
+    assert sum(part.rows for part in runtime.store.ledger.live_parts(QUARANTINE)) == 1
 
 
 def test_a_file_is_not_read_again_for_ever(runtime):

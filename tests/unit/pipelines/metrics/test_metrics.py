@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.declarations.cube import MINIMUM_UNITS
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import LATENCY_BIN, load_metrics, load_tables, name_of
 from pipelines.metrics.published import published_query
@@ -101,15 +101,16 @@ def test_what_is_coded_leaves_a_lower_bound(marts, case, cells, by, count, rate)
     assert ask(marts, "delivery_rate", by=by)[0][-2:] == pytest.approx(rate), case
 
 
+K = load_disclosure().minimum_contacts
 counts = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda pair: (max(pair), min(pair)))
 
 
 @given(st.lists(counts, min_size=2, max_size=8))
 def test_of_people_with_a_message_each_no_bound_is_above_the_truth(days):
     def coded(number, whole):
-        if number < MINIMUM_UNITS:
+        if number < K:
             return "<k"
-        return ">n-k" if whole is not None and whole - number < MINIMUM_UNITS else number
+        return ">n-k" if whole is not None and whole - number < K else number
 
     with duckdb.connect() as connection:
         published(connection)

@@ -11,9 +11,9 @@ from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.marts.build import DBT_PROJECT
 from pipelines.retention.closing import close_days
-from pipelines.retention.inputs import QUARANTINE
 from pipelines.runtime import open_runtime
 from pipelines.sources.inbox import feeds
+from pipelines.windows.inputs import QUARANTINE
 
 ARRIVED = datetime.fromisoformat("2026-05-01T06:00:00")
 

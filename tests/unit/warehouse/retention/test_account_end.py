@@ -92,8 +92,8 @@ class Cubes:
         )
         return {name: self.rows(f"from warehouse.{'.'.join(name)} order by all") for name in tables}
 
-    def end(self, *keys):
-        return coarsen(self.home, keyring=self.keyring, workspace_keys=keys)
+    def end(self, *keys, fewest_shown=5):
+        return coarsen(self.home, keyring=self.keyring, workspace_keys=keys, fewest_shown=fewest_shown)
 
 
 @pytest.fixture
@@ -120,10 +120,8 @@ def test_from_five_on_their_totals_are_summed_and_a_coded_part_makes_a_lower_bou
     ]
 
 
-def test_a_lower_threshold_would_show_the_group_of_two(cubes, monkeypatch):
-    monkeypatch.setattr(former, "MINIMUM_FORMER_WORKSPACES", 2)
-
-    cubes.end(*ENDED[:2])
+def test_a_lower_threshold_would_show_the_group_of_two(cubes):
+    cubes.end(*ENDED[:2], fewest_shown=2)
 
     assert (ONE, "workspace", "former", "all", "all", 41, None) in cubes.cells()
 
@@ -212,8 +210,8 @@ def test_an_error_in_the_middle_leaves_everything_as_it_was(cubes, monkeypatch):
     before = cubes.everything()
     coarsen_cube = former._coarsen_cube
 
-    def failing(connection, cube, ended):
-        coarsen_cube(connection, cube, ended)
+    def failing(*arguments, **more):
+        coarsen_cube(*arguments, **more)
         raise RuntimeError
 
     monkeypatch.setattr(former, "_coarsen_cube", failing)
@@ -234,7 +232,7 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.retention.account_end import coarsen
 Ledger.set_unsound_marts = lambda *_: os._exit(7)
 home = Home(Path({str(cubes.home.root)!r}))
-coarsen(home, keyring=KeyRing(home.keys), workspace_keys={ENDED!r})
+coarsen(home, keyring=KeyRing(home.keys), workspace_keys={ENDED!r}, fewest_shown=5)
 """
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 7
 
@@ -244,7 +242,7 @@ coarsen(home, keyring=KeyRing(home.keys), workspace_keys={ENDED!r})
 
 
 def test_without_a_warehouse_there_is_nothing_to_do(home, keyring):
-    assert coarsen(home, keyring=keyring, workspace_keys=ENDED).cube_rows == 0
+    assert coarsen(home, keyring=keyring, workspace_keys=ENDED, fewest_shown=5).cube_rows == 0
     assert not home.warehouse_path.exists()
 
 
@@ -272,7 +270,7 @@ def test_whatever_ends_in_whatever_order_sums_are_right_and_a_group_of_few_is_ne
 
         for keys in endings:
             ended |= set(keys)
-            coarsen_tables(connection, keys)
+            coarsen_tables(connection, keys, fewest_shown=5)
 
             shown = connection.execute("from warehouse.cubes.cube_cells_daily order by all").fetchall()
             gone = {day: [row for row in cells if row[0] == day and row[2] in ended] for day in (ONE, TWO)}

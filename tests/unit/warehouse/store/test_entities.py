@@ -7,7 +7,7 @@ from itertools import permutations
 import pyarrow as pa
 import pytest
 
-from warehouse.errors import ShrinkError
+from warehouse.errors import ConflictError, ShrinkError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.batches import Commit
@@ -17,6 +17,7 @@ from warehouse.retention.rules import DataSet, Hold, Layout
 from warehouse.store.connection import Engine
 from warehouse.store.entities import EntitySet, EntityWriter
 from warehouse.store.housekeeping import sweep
+from warehouse.store.parts import commit_batch, writing
 from warehouse.store.reading import read_columns, read_parts
 
 COLUMNS = (
@@ -120,6 +121,30 @@ def test_any_order_of_exports_ends_in_the_same_state(tmp_path):
         for export in order:
             load(home, export)
         assert living(home) == {"a1": "Kiel", "a2": "Jena"}
+
+
+def test_a_merge_that_met_another_export_is_made_again_and_committed(home):
+    ledger, engine = Ledger(home.ledger_path), Engine(home.tmp, KeyRing(home.keys))
+    shared = {"ledger": ledger, "engine": engine, "batch_id": "late"}
+    counted = {
+        "as_of": at(9),
+        "feed": "shop/buyers",
+        "content_hash": "late",
+        "rows_read": {"shop__buyers": 1},
+    }
+    with writing(home, **shared) as writer:
+        entities = EntityWriter(home, entities=BUYERS, **shared)
+        entities.append(rows(("a1", "Kiel", 2, False)))
+        stale = entities.merge(full=False, allow_shrink=False)
+        load(home, rows(("a1", "Bonn", 1, False), ("a2", "Jena", 1, False)))
+
+        with pytest.raises(ConflictError):
+            commit_batch(writer, ledger, **counted, counts=stale.counts, merge=stale)
+        merge = entities.merge(full=False, allow_shrink=False)
+        commit_batch(writer, ledger, **counted, counts=merge.counts, merge=merge)
+        entities.close(committed=True)
+
+    assert living(home) == {"a1": "Kiel", "a2": "Jena"}
 
 
 def test_absence_from_a_full_export_is_a_deletion_but_not_of_what_is_newer(home):

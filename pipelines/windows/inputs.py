@@ -3,6 +3,7 @@
 import hmac
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -32,12 +33,19 @@ def facts_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Fa
     Settings that begin later are facts already; an account whose end lies ahead has not ended.
     Read from disk only where files have changed since the last call.
     """
+    return replace(
+        windows_of(declarations, store),
+        ended=_ended(declarations, store, as_of),
+        holds=_holds(declarations, store),
+    )
+
+
+def windows_of(declarations: Declarations, store: Store) -> Facts:
+    """Of all that decides, what decides about windows: the policy's history and what workspaces chose."""
     return Facts(
         versions=declarations.policy.history(),
         classes=declarations.policy.retention_classes_days,
         settings=_settings(declarations, store),
-        ended=_ended(declarations, store, as_of),
-        holds=_holds(declarations, store),
     )
 
 

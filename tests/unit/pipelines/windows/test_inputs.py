@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from pipelines.declarations.contract import load_contracts
-from pipelines.retention.inputs import QUARANTINE, data_sets, facts_of, hold_name
 from pipelines.runtime import Runtime, open_runtime
+from pipelines.windows.inputs import QUARANTINE, data_sets, facts_of, hold_name
 from tests.support.feeding import give
 from warehouse.retention.rules import DataSet, Layout, Setting
 

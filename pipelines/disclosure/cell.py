@@ -1,0 +1,228 @@
+"""Trace a published row back to the restricted facts that made it, as long as they live."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from pipelines.codegen.cubes import cube_sql
+from pipelines.codegen.model_sql import ModelSql
+from pipelines.declarations.calendar import month_end
+from pipelines.declarations.cube import TOTAL, Cube, Level, Mart, Period
+from pipelines.declarations.errors import PipelineError
+from pipelines.disclosure.attacks.base import SCHEMAS
+from pipelines.disclosure.surrogates import register_record_key, register_surrogate
+from warehouse.keys.keyring import KeyStore
+from warehouse.store.connection import identifier
+
+_SLICE = re.compile(r"\bslice_\w+")
+
+
+class CellError(PipelineError):
+    """Says why a row cannot be traced, and what to ask instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One measure of a cell, before and after disclosure control.
+
+    Attributes:
+        people: Distinct people who add to it.
+        exact: Its number, counted from the facts.
+        perturbed: The number with noise.
+        rebuilt: What these facts would show if they were published now: a number, or a flag such as `<k`.
+        published: What the published row shows.
+    """
+
+    measure: str
+    people: int
+    exact: int
+    perturbed: int
+    rebuilt: str
+    published: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A published row and what it was made of.
+
+    Attributes:
+        keys: Column of the cube's row → its value.
+        levels: Each level from the platform down to the row: its name, the node's name, its people.
+        people: The most active people of the cell: pseudonym, then what they add to each measure.
+    """
+
+    cube: Cube
+    keys: Mapping[str, object]
+    levels: Sequence[tuple[str, str, int]]
+    measures: Sequence[Counted]
+    people: Sequence[tuple[object, ...]]
+
+    @property
+    def is_equal(self) -> bool:
+        """Return whether the facts that are there now give what was published."""
+        return all(each.rebuilt == each.published for each in self.measures)
+
+
+def published_row(
+    published: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], table: str, where: str
+) -> tuple[Cube, Mapping[str, object]]:
+    """Find the one row that a condition names in a published mart or cube.
+
+    Args:
+        published: A connection to the published copy.
+        table: A mart or a cube.
+        where: A condition in SQL over its columns.
+
+    Returns:
+        The cube that the row comes from, and the row's columns; `level` is always among them.
+
+    Raises:
+        CellError: The table is no mart of one cube, or the condition names no row or several.
+    """
+    cube, mart = _cube_of(cubes, table)
+    schema = "main" if mart else "cubes"
+    try:
+        rows = published.execute(f"from {schema}.{identifier(table)} where {where} limit 2").fetchall()
+    except duckdb.Error as error:
+        raise CellError(f"{table}: the condition is not valid SQL ({type(error).__name__}).") from None
+    if len(rows) != 1:
+        keys = ", ".join(key for key in cube.keys if key != "level")
+        found = "several rows meet" if rows else "no row meets"
+        raise CellError(f"{table}: {found} the condition. Name one row by {keys}.")
+    row = dict(zip((column[0] for column in published.description), rows[0], strict=True))
+    if mart is not None and mart.level is not None:
+        row["level"] = str(mart.level)
+    return cube, {**dict.fromkeys(cube.path, TOTAL), **row}
+
+
+def trace(
+    connection: duckdb.DuckDBPyConnection,
+    cube: Cube,
+    row: Mapping[str, object],
+    *,
+    keyring: KeyStore,
+    most_people: int = 0,
+) -> Traced:
+    """Count a cell again from the restricted facts, step by step.
+
+    Args:
+        connection: A session on store and warehouse. Tables are made in its memory.
+        row: A row of the cube (see `published_row`).
+        most_people: How many people of the cell to list.
+    """
+    period = row[cube.spine.period.column]
+    if not isinstance(period, date):
+        raise CellError(f"{cube.cube}: the row has no {cube.spine.period.column}.")
+    models = _make_slices(connection, cube, period, keyring)
+    node = {("cell" if _is_dimension(cube, key) else key): row[key] for key in cube.keys}
+    names = [measure.name for measure in cube.measures]
+
+    def ask(last: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return connection.execute(models.render(cube_sql(cube, last=last)), values).fetchall()
+
+    def people_at(level: Level) -> int:
+        coarser = set(cube.path) - set(cube.spine.path(level))
+        at = {**node, "level": str(level), **dict.fromkeys(coarser, TOTAL)}
+        ((people,),) = ask(f"select count(unit_token) from units where {_are(at)}", list(at.values()))
+        return int(people)
+
+    above = cube.levels[: cube.levels.index(Level(str(row["level"]))) + 1]
+    steps = ask(_steps_sql(cube, node), list(node.values()))
+    numbers = steps[0] if steps else (0, 0, 0, None, "no row") * len(names)
+    listed = ", ".join(names)
+    order = ", ".join(f"{name} desc" for name in names)
+    return Traced(
+        cube=cube,
+        keys={key: row[key] for key in cube.keys},
+        levels=[(str(level), _name(cube, row, level), people_at(level)) for level in above],
+        measures=[
+            Counted(
+                name, people, exact, perturbed, _shown(number, flag), _shown(row[name], row[f"{name}_flag"])
+            )
+            for name, (people, exact, perturbed, number, flag) in zip(
+                names, zip(*[iter(numbers)] * 5, strict=True), strict=True
+            )
+        ],
+        people=ask(
+            f"select unit_token, {listed} from units where {_are(node)} and unit_token is not null "
+            f"order by {order} limit {most_people}",
+            list(node.values()),
+        ),
+    )
+
+
+def _cube_of(cubes: Mapping[str, Cube], table: str) -> tuple[Cube, Mart | None]:
+    if table in cubes:
+        return cubes[table], None
+    for cube in cubes.values():
+        for mart in cube.marts:
+            if mart.name == table:
+                return cube, mart
+    raise CellError(f"{table} is no cube, and no mart of one cube. Known: {_known(cubes)}.")
+
+
+def _known(cubes: Mapping[str, Cube]) -> str:
+    return ", ".join(sorted(mart.name for cube in cubes.values() for mart in cube.marts))
+
+
+def _make_slices(
+    connection: duckdb.DuckDBPyConnection, cube: Cube, first: date, keyring: KeyStore
+) -> ModelSql:
+    """Make the slices that a cube counts, as a build does; return what renders SQL over them."""
+    last = month_end(first) if cube.spine.period is Period.MONTH else first
+    connection.execute(f"set search_path = '{SCHEMAS}'")
+    register_surrogate(connection, keyring)
+    register_record_key(connection, keyring)
+    models = ModelSql()
+    models.bounds = {"day": (first, last), "month": (first, last), "all": (first, last)}
+    made: set[str] = set()
+
+    def make(model: str) -> None:
+        sql = models.model(model)
+        for needed in sorted(set(_SLICE.findall(sql)) - made - {model}):
+            make(needed)
+        connection.execute(f"create or replace table memory.main.{model} as {sql}")
+        made.add(model)
+
+    for model in filter(None, (cube.facts, cube.spine.leaves)):
+        if model not in made:
+            make(model)
+    return models
+
+
+def _steps_sql(cube: Cube, node: Mapping[str, object]) -> str:
+    """Return SQL for one row: people, exact, perturbed and published number, and flag of each measure."""
+    columns = ", ".join(
+        f"coalesce(counts.{m}_units, 0), coalesce(counts.{m}, 0), perturbed.{m}_drawn, published.{m}, "
+        f"published.{m}_flag"
+        for m in (measure.name for measure in cube.measures)
+    )
+    names = {"cell": cube.dimension.name} if cube.dimension else {}
+    exact = " and ".join(f"perturbed.{column} = counts.{column}" for column in node)
+    shown = " and ".join(f"perturbed.{column} = published.{names.get(column, column)}" for column in node)
+    wanted = " and ".join(f"perturbed.{column} = ?" for column in node)
+    return (
+        f"select {columns} from perturbed left join counts on {exact} inner join published on {shown} "
+        f"where {wanted}"
+    )
+
+
+def _are(node: Mapping[str, object]) -> str:
+    return " and ".join(f"{column} = ?" for column in node)
+
+
+def _is_dimension(cube: Cube, key: str) -> bool:
+    return cube.dimension is not None and key == cube.dimension.name
+
+
+def _name(cube: Cube, row: Mapping[str, object], level: Level) -> str:
+    path = cube.spine.path(level)
+    return str(row[path[-1]]) if path else TOTAL
+
+
+def _shown(number: object, flag: object) -> str:
+    return str(flag) if flag is not None else str(number)

@@ -1,0 +1,92 @@
+"""Which months are complete for which workspace: tables of months count these and no others.
+
+A month is complete if nothing that it is made from was past its window when it closed. Windows are those of
+the retention rules at each time: the policy's versions and what workspaces chose. Legal holds complete no
+month: what they keep is out of sight.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+
+import pyarrow as pa
+
+from pipelines.declarations.calendar import CLOCK_SKEW_DAYS, closing_day, first_day_read, month_end
+from pipelines.declarations.contract import Contract, Kind, lateness_days
+from pipelines.declarations.declarations import Declarations
+from pipelines.windows.inputs import windows_of
+from warehouse.retention import records
+from warehouse.retention.rules import Facts, expired_through
+from warehouse.store.store import Store
+
+MONTHS = "retention__months"
+_SCHEMA = pa.schema(
+    {"category": pa.string(), "month": pa.date32(), "workspace_id": pa.string(), "is_complete": pa.bool_()}
+)
+
+
+def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table]:
+    """What a session has in `store` beside the views of data sets: name → rows.
+
+    `retention__months` has one row per data category, workspace with a choice of its own (null: all others)
+    and month of which there may be rows.
+    """
+    rows = [dict(zip(_SCHEMA.names, row, strict=True)) for row in _months(declarations, store)]
+    return {MONTHS: pa.Table.from_pylist(rows, _SCHEMA)}
+
+
+def is_complete(
+    facts: Facts, category: str, workspace: str | None, month: date, *, lateness_days: int
+) -> bool:
+    """Whether all rows that a month needs are within their window when it closes.
+
+    Args:
+        workspace: None = one without a choice of its own.
+        month: Its first day.
+    """
+    closes = datetime.combine(closing_day(month_end(month), lateness_days=lateness_days), time())
+    expired = expired_through(facts, category, workspace, closes)
+    return expired is None or expired < first_day_read(month, lateness_days=lateness_days)
+
+
+def _months(declarations: Declarations, store: Store) -> Iterator[tuple[str, date, str | None, bool]]:
+    facts, lateness = windows_of(declarations, store), lateness_days(declarations.contracts)
+    stones, horizons = records.tombstones(store.ledger), records.horizons(store.ledger)
+    key = records.subject_key(store.keyring)
+    for category, sources in _event_sources(declarations.contracts).items():
+        months = list(_stored_months(store, sources))
+        lost = {stone.event_date for stone in stones if stone.source in sources}
+        may_choose = any(version.rules[category].per_workspace for version in facts.versions)
+        for workspace in (None, *(facts.settings if may_choose else ())):
+            who = records.DEFAULT_SUBJECT if workspace is None else records.subject(key, workspace)
+            others = horizons.get((category, records.DEFAULT_SUBJECT), date.min)
+            gone = {day.replace(day=1) for day in lost if day <= horizons.get((category, who), others)}
+            for month in months:
+                # A month may be built long after it closed: what was deleted meanwhile is not in it.
+                complete = month not in gone and is_complete(
+                    facts, category, workspace, month, lateness_days=lateness
+                )
+                yield category, month, workspace, complete
+
+
+def _event_sources(contracts: Mapping[str, Contract]) -> dict[str, set[str]]:
+    """Data sets with days, by category."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for contract in contracts.values():
+        if contract.kind is Kind.EVENT:
+            found[contract.policy.value].add(contract.source)
+    return found
+
+
+def _stored_months(store: Store, sources: Collection[str]) -> Iterator[date]:
+    """Months of which there may be rows: of events, or of their arrival."""
+    days = [day for source in sources for day, _ in store.ledger.live_days(source)]
+    if not days:
+        return
+    clock = store.ledger.clock()
+    # An event may be filed under the day before its own.
+    last = max([*days, *([clock.date()] if clock else [])]) + timedelta(days=CLOCK_SKEW_DAYS)
+    month = min(days).replace(day=1)
+    while month <= last:
+        yield month
+        month = month_end(month) + timedelta(days=1)
