@@ -1,5 +1,6 @@
 """JSON files whose lines are no records: pretty-printed, concatenated, an array, a page of a REST answer."""
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from pipelines.sources.records import MAX_HELD_BYTES, Records, records_in_memory
 from pipelines.sources.streams import BrokenStreamError
 
 _DECODER = json.JSONDecoder()
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BETWEEN = re.compile(r"[\s,]*")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 # A first line longer than this is a record, or nothing that can be read.
@@ -92,6 +94,8 @@ def _followed(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _is_document(head: bytes, shape: _Shape) -> bool:
     """Whether a line is not a record: several make one, one holds several, or several stand in one."""
+    if head.startswith(_UTF_16):
+        return head.decode("utf-16", "ignore").lstrip().startswith(("{", "["))
     first, _, rest = head.lstrip().partition(b"\n")
     if not first.startswith(b"{"):
         return first.startswith(b"[")
@@ -127,9 +131,9 @@ def _whole(head: bytes, blocks: Iterator[bytes]) -> str:
                 f"it looks like a JSON document of more than {limit}; write a record a line"
             )
     try:
-        return b"".join(parts).decode()
+        return b"".join(parts).decode("utf-16" if head.startswith(_UTF_16) else "utf-8")
     except UnicodeDecodeError:
-        raise BrokenStreamError("it looks like a JSON document that is not UTF-8") from None
+        raise BrokenStreamError("it looks like a JSON document whose text is in no known encoding") from None
 
 
 def _values(text: str) -> Iterator[object]:

@@ -89,10 +89,11 @@ def test_a_bad_record_is_quarantined_and_the_rest_of_the_file_goes_on(home, inge
     ("content", "reason", "looks"),
     [
         (f"id;name\n1;{CANARY}\n2;b\n".encode(), "malformed_json", "a table separated by `;`"),
-        (f"{CANARY},x\n".encode("utf-16"), "invalid_utf8", "text in UTF-16"),
+        (f"{CANARY},x\n".encode("utf-16"), "nul_byte", "text in UTF-16"),
         (b"\n".join([b'{"a": "' + CANARY.encode() + b'"}'] * 20), "unrecognized_body:no_entry", "JSON"),
         (f"{GOOD}\n".encode() + f"{CANARY}\n".encode() * 9, "malformed_json", "JSON"),
     ],
+    ids=["semicolons", "UTF-16", "other JSON", "nine of ten"],
 )
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_a_file_that_nearly_all_fails_for_one_reason_is_refused_and_stays(

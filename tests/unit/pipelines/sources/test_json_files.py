@@ -25,6 +25,9 @@ def pretty(*values: object) -> str:
     return "\n".join(json.dumps(value, indent=2) for value in values)
 
 
+UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
@@ -41,6 +44,7 @@ def pretty(*values: object) -> str:
         (f"{LINE},\n{json.dumps(TWO)},\n", ["m-1", "m-2"]),
         (f"{LINE}\r{json.dumps(TWO)}\r", ["m-1", "m-2"]),
         ("\ufeff" + pretty(ONE), ["m-1"]),
+        (UTF_16, ["m-1", "m-2"]),
         (f"{LINE}\n{json.dumps(TWO)}\n", ["m-1", "m-2"]),
     ],
     ids=[
@@ -53,6 +57,7 @@ def pretty(*values: object) -> str:
             "commas",
             "CR",
             "BOM",
+            "UTF-16",
             "a record a line",
         ),
     ],
@@ -61,7 +66,8 @@ def pretty(*values: object) -> str:
 def test_webhooks_are_read_however_the_file_is_laid_out(parse_file, monkeypatch, size, content, found):
     monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", size)
 
-    result = parse_file("whatsapp", "in.json.gz", gzip.compress(content.encode()))
+    encoding = "utf-16" if content is UTF_16 else "utf-8"
+    result = parse_file("whatsapp", "in.json.gz", gzip.compress(content.encode(encoding)))
 
     assert result.column("whatsapp__statuses", "message_id") == found
     assert result.column("whatsapp__statuses", "_record") == list(range(1, len(found) + 1))
@@ -101,7 +107,7 @@ def test_a_document_that_is_not_whole_is_refused_with_its_place_and_no_content(p
 
 
 def test_a_document_in_another_encoding_or_too_large_is_refused(parse_file, monkeypatch):
-    with pytest.raises(UnreadableFileError, match="not UTF-8"):
+    with pytest.raises(UnreadableFileError, match="no known encoding"):
         parse_file("whatsapp", "in.json", pretty({"entry": "ä"}).encode().replace(b"\\u00e4", b"\xe4"))
 
     monkeypatch.setattr(json_files, "MAX_HELD_BYTES", 100)
