@@ -304,14 +304,19 @@ class Webhooks:
 def account_error(workspace: Workspace, code: int) -> str:
     """Body of an error about the account, apart from any message."""
     title, details = _ACCOUNT_ERRORS[code]
-    error = {
+    error: dict[str, object] = {
         "code": code,
         "title": title,
         "message": title,
         "error_data": {"details": details},
         "href": _MANUAL,
     }
-    inner = f',"errors":[{_json(error)}]}},"field":"messages"}}]}}]}}'
+    return change(workspace, field="messages", items="errors", item=error)
+
+
+def change(workspace: Workspace, *, field: str, items: str, item: dict[str, object]) -> str:
+    """Body of one change that lists one item."""
+    inner = f',"{items}":[{_json(item)}]}},"field":"{field}"}}]}}]}}'
     return f"{_body_start(workspace)}{_value_start(workspace)}{inner}"
 
 
