@@ -46,7 +46,6 @@ class _Rows:
     contract: Contract
     steps: tuple[Step, ...]
     rest: tuple[Step, ...]
-    is_read: str
 
     @property
     def are_items(self) -> bool:
@@ -71,12 +70,11 @@ class _Rows:
 
     @property
     def presence(self) -> str:
-        """SQL condition: there is at least one, of a kind that is read."""
+        """SQL condition: there is at least one."""
         if self.are_items:
-            return f"{self.is_read} and coalesce(len({self.node}), 0) > 0"
+            return f"coalesce(len({self.node}), 0) > 0"
         where = self.contract.where
-        found = f"{struct_field(self.node, column_path(where).keys)} is not null" if where else "true"
-        return f"{self.is_read} and {found}"
+        return f"{struct_field(self.node, column_path(where).keys)} is not null" if where else "true"
 
 
 class JsonParser:
@@ -89,37 +87,41 @@ class JsonParser:
         self._source = CHUNK
         ways = [steps(contract.records) for contract in contracts]
         self._spine = _shared(ways)
-        self._rows = [
-            _Rows(c, way, way[len(self._spine) :], is_read(c)) for c, way in zip(contracts, ways, strict=True)
-        ]
+        self._rows = [_Rows(c, way, way[len(self._spine) :]) for c, way in zip(contracts, ways, strict=True)]
         self._kinds = feed_kinds(contracts, shared=self._spine)
         # A body that is itself the one row is kept as JSON, like the items of a list.
         self._is_whole = len(contracts) == 1 and not ways[0] and not contracts[0].where
         self._check()
         self._above = self._attributes_above()
-        covered = " or ".join(at.presence for at in self._rows)
-        self._is_uncovered = f"not coalesce({covered}, false) and not ({self._kinds.is_not_needed})"
         climbed = [self._value_above(at, path) for at in self._rows for path in _climbing(at.contract)]
         sizes = [f"coalesce(strlen({value}), 0) > {_MAX_SHARED_BYTES}" for value in dict.fromkeys(climbed)]
-        self._is_oversized = " or ".join(sizes) or "false"
+        is_here = ", ".join(f"{at.presence} as is_here{i}" for i, at in enumerate(self._rows))
+        # What is asked about leaves, worked out once for each of them.
+        self._told = (
+            f"select rowid as leaf, record, {self._kinds.kind} as kind, {self._kinds.beside} as beside, "
+            f"{' or '.join(sizes) or 'false'} as is_oversized, {is_here} from leaf"
+        )
+        read = (f"is_here{i} and {is_read(at.contract)}" for i, at in enumerate(self._rows))
+        self._is_uncovered = f"not coalesce({' or '.join(read)}, false)"
         self._schema: Any = "JSON" if self._is_whole else self._tree()
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         rejected = list(self._read(engine))
         rows: dict[str, str] = {}
         unknown: dict[str, int] = {}
-        dropped: dict[tuple[str, str], int] = {}
+        dropped = {}
         uncovered, oversized, unneeded, present = self._summary(engine)
         if oversized:
             # Copied to every row beside it, a long value would fill the memory.
-            rejected.append(self._reject_leaves(engine, self._is_oversized, reason="'value_too_large'"))
-            engine.execute(f"delete from leaf where {self._is_oversized}")
+            rejected.append(self._reject_leaves(engine, "is_oversized", reason="'value_too_large'"))
+            self._delete_leaves(engine, "is_oversized")
             uncovered, _, unneeded, present = self._summary(engine)
-        if uncovered:
-            rejected.append(self._reject_leaves(engine, self._is_uncovered, reason=self._kinds.unrecognized))
         if unneeded:
-            found = f"select {self._kinds.dropped} as reason from leaf where {self._kinds.is_not_needed}"
-            dropped |= _counted(engine, found, source=self._feed)
+            dropped = self._count_unneeded(engine)
+        if uncovered:
+            is_odd = f"{self._is_uncovered} and not {self._kinds.is_not_needed}"
+            rejected.append(self._reject_leaves(engine, is_odd, reason=self._kinds.unrecognized))
+            self._delete_leaves(engine, self._is_uncovered)
         for at in (at for at, is_present in zip(self._rows, present, strict=True) if is_present):
             source = at.contract.source
             if self._is_whole or at.are_items:
@@ -131,19 +133,31 @@ class JsonParser:
                 rows[source], unknown[source] = self._objects(engine, at)
         return Staged(rows, rejected, unknown, dropped)
 
-    def _summary(self, engine: duckdb.DuckDBPyConnection) -> tuple[int, int, int, list[bool]]:
-        """Leaves without a row, with an oversized value, not needed, and which contracts have rows."""
-        presences = ", ".join(f"bool_or({at.presence})" for at in self._rows)
-        conditions = (self._is_uncovered, self._is_oversized, self._kinds.is_not_needed)
-        counts = ", ".join(f"count(*) filter ({c})" for c in conditions)
+    def _summary(self, engine: duckdb.DuckDBPyConnection) -> tuple[int, int, int, list[int]]:
+        """Leaves without a row, with an oversized value, not needed, and with rows of each contract."""
+        conditions = [self._is_uncovered, "is_oversized", self._kinds.is_not_needed]
+        conditions += [f"is_here{i}" for i in range(len(self._rows))]
+        # Leaves are alike: there are few groups of them.
+        groups = f"select * exclude (leaf, record), count(*) as leaves from ({self._told}) group by all"
+        counts = ", ".join(f"coalesce(sum(leaves) filter ({c}), 0)::bigint" for c in conditions)
         ((uncovered, oversized, unneeded, *present),) = engine.execute(
-            f"select {counts}, {presences} from leaf"
+            f"select {counts} from ({groups})"
         ).fetchall()
         return uncovered, oversized, unneeded, present
 
+    def _count_unneeded(self, engine: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+        kinds = self._kinds
+        reasons = f"select {kinds.dropped} as reason from ({self._told}) where {kinds.is_not_needed}"
+        found = engine.execute(f"select reason, count(*) from ({reasons}) group by reason").fetchall()
+        return {(self._feed, reason): leaves for reason, leaves in found}
+
     def _reject_leaves(self, engine: duckdb.DuckDBPyConnection, condition: str, *, reason: str) -> pa.Table:
-        query = f"select record, {reason} as reason from leaf where {condition}"
+        query = f"select record, {reason} as reason from ({self._told}) where {condition}"
         return rejected_by(engine, query, source=self._feed)
+
+    def _delete_leaves(self, engine: duckdb.DuckDBPyConnection, condition: str) -> None:
+        found = f"select leaf from ({self._told}) where {condition}"
+        engine.execute(f"delete from leaf where rowid in ({found})")
 
     # Reading ------------------------------------------------------------------------------------
 
@@ -267,7 +281,7 @@ class JsonParser:
         above = [f"{self._value_above(at, path)} as u{i}" for i, path in enumerate(_climbing(at.contract))]
         item = "n" if self._is_whole else f"unnest({at.node})"
         columns = ["record", "received_at", "channel", *above, f"{item} as item"]
-        return f"select {', '.join(columns)} from leaf where {at.is_read}"
+        return f"select {', '.join(columns)} from leaf"
 
     def _reject_others(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> pa.Table:
         found = f"select record from ({self._items(at)}) where not coalesce(starts_with(item, '{{'), false)"
@@ -357,12 +371,6 @@ def _shared(ways: Sequence[tuple[Step, ...]]) -> tuple[Step, ...]:
     while common and not common[-1].is_list:
         common.pop()
     return tuple(common)
-
-
-def _counted(engine: duckdb.DuckDBPyConnection, reasons: str, *, source: str) -> dict[tuple[str, str], int]:
-    """Count the reasons that a query gives."""
-    query = f"select reason, count(*) from ({reasons}) where reason is not null group by reason"
-    return {(source, reason): rows for reason, rows in engine.execute(query).fetchall()}
 
 
 def _climbing(contract: Contract) -> list[ColumnPath]:

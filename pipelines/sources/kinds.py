@@ -1,7 +1,6 @@
 """Kinds of record, as SQL: which are read, which are known and not needed, which nobody knows.
 
-`n` is an item of the last list that all contracts of a feed share (of webhooks: one change). Reasons name
-kinds from the contracts alone, never from the data.
+Reasons name kinds from the contracts alone, never from the data.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED
 from pipelines.sources.errors import UnsupportedContractError
-from pipelines.sources.paths import Step, column_path, steps, struct_field, struct_value
+from pipelines.sources.paths import Step, column_path, steps, struct_field
 from warehouse.store.connection import quoted
 
 UNRECOGNIZED = "unrecognized_body:"
@@ -22,23 +21,24 @@ class FeedKinds:
 
     Attributes:
         ways: Ways from the body to what tells the kind, and what is read there.
-        is_not_needed: Condition of `n`.
-        dropped: Expression of `n`: the reason why one that is not needed is dropped.
-        unrecognized: Expression of `n`: the reason why one that gives no row is rejected.
+        kind: Expression of `n`, an item of the last list that all contracts share: the kind that it names.
+        beside: Expression of `n`: a list in it that is not needed, else null.
+        is_not_needed: Condition of `kind` and `beside`.
+        dropped: Expression of both: the reason why a record that is not needed is dropped.
+        unrecognized: Expression of `kind`: the reason why a record that gives no row is rejected.
     """
 
     ways: Sequence[tuple[tuple[Step, ...], str]]
+    kind: str
+    beside: str
     is_not_needed: str
     dropped: str
     unrecognized: str
 
 
 def is_read(contract: Contract) -> str:
-    """Condition of `n`: its rows are of a kind that the contract reads."""
-    if contract.kinds is None:
-        return "true"
-    kind = struct_value("n", column_path(contract.kinds.path))
-    return f"({kind} is null or {kind} in {_listed(contract.kinds.read)})"
+    """Condition of `kind`: the contract reads rows of that kind."""
+    return f"coalesce(kind in {_listed(contract.kinds.read)}, true)" if contract.kinds else "true"
 
 
 def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> FeedKinds:
@@ -53,7 +53,7 @@ def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> Fe
     rules = [(steps(contract.records), contract.kinds) for contract in contracts if contract.kinds]
     if not rules:
         names = [step.name for step in steps(contracts[0].records)] or ["object"]
-        return FeedKinds([], "false", "null", quoted(f"{UNRECOGNIZED}no_{names[-1]}"))
+        return FeedKinds([], "null", "null", "false", "null", quoted(f"{UNRECOGNIZED}no_{names[-1]}"))
     places = {
         (way[: len(way) - column_path(rule.path).up], column_path(rule.path).down) for way, rule in rules
     }
@@ -68,21 +68,21 @@ def feed_kinds(contracts: Sequence[Contract], *, shared: tuple[Step, ...]) -> Fe
         for name in rule.not_needed
         if name.endswith("[]")
     }
+    fields = {way[-1].name: [step.name for step in way[len(shared) :]] for way in lists.values()}
+    cases = [
+        f"when len({struct_field('n', field)}) > 0 then {quoted(name)}" for name, field in fields.items()
+    ]
     unneeded = {name for _, rule in rules for name in rule.not_needed} - lists.keys()
     known = unneeded.union(*(rule.read for _, rule in rules))
-    kind = struct_field("n", [key])
-    conditions = {
-        name: f"coalesce(len({struct_field('n', [step.name for step in way[len(shared) :]])}), 0) > 0"
-        for name, way in lists.items()
-    }
-    is_unneeded = f"coalesce({kind} in {_listed(unneeded)}, false)"
-    cases = [f"when {found} then {quoted(NOT_NEEDED + name[:-2])}" for name, found in conditions.items()]
+    is_unneeded = f"coalesce(kind in {_listed(unneeded)}, false)"
     return FeedKinds(
         ways=[((*shared, Step(key, is_list=False)), "VARCHAR"), *((way, "JSON") for way in lists.values())],
-        is_not_needed=" or ".join([is_unneeded, *conditions.values()]),
-        dropped=f"case when {is_unneeded} then {quoted(NOT_NEEDED)} || {kind} {' '.join(cases)} end",
-        unrecognized=f"case when {kind} in {_listed(known)} then {quoted(UNRECOGNIZED)} || {kind} "
-        f"when {kind} is null then {quoted(f'{UNRECOGNIZED}no_{key}')} "
+        kind=struct_field("n", [key]),
+        beside=f"case {' '.join(cases)} end" if cases else "null",
+        is_not_needed=f"({is_unneeded} or beside is not null)",
+        dropped=f"{quoted(NOT_NEEDED)} || case when {is_unneeded} then kind else beside end",
+        unrecognized=f"case when kind in {_listed(known)} then {quoted(UNRECOGNIZED)} || kind "
+        f"when kind is null then {quoted(f'{UNRECOGNIZED}no_{key}')} "
         f"else {quoted(f'{UNRECOGNIZED}unknown_{key}')} end",
     )
 
