@@ -1,4 +1,4 @@
-"""The engine: raw rows in, rows without direct identifiers out, or an error and nothing."""
+"""Anonymize a batch: raw rows in, rows without direct identifiers out, or an error and nothing."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from anonymizers.errors import (
     UndeclaredColumnsError,
 )
 from anonymizers.identity import normalise
+from anonymizers.ip_addresses import generalize_ip
 from anonymizers.json_allowlist import allowlisted
-from anonymizers.network import generalize_ip
 from anonymizers.phone import countries, normalise_phones
-from anonymizers.plan import ColumnPlan, Plan, feature_name
+from anonymizers.plan import DUCKDB_TYPES, ColumnPlan, Plan, feature_name
 from anonymizers.text.features import derive
 from anonymizers.text.scrubber import REDACTED, TextScrubber, scrubbed
 from anonymizers.text.template_mode import templated
@@ -29,6 +29,7 @@ from anonymizers.user_agent import families
 
 WORKSPACE_COLUMN = "_workspace_id"
 RECEIVED_COLUMN = "_received_at"
+REGION_COLUMN = "_region"
 
 _ARROW_TYPES: dict[ValueType, pa.DataType] = {
     ValueType.VARCHAR: pa.string(),
@@ -39,62 +40,55 @@ _ARROW_TYPES: dict[ValueType, pa.DataType] = {
     ValueType.TIMESTAMP: pa.timestamp("us"),
     ValueType.JSON: pa.string(),
 }
-_STORED_TYPES: dict[str, pa.DataType] = {
-    "varchar": pa.string(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "decimal(18,6)": pa.decimal128(18, 6),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
-}
-# The same values in other layouts, as polars and DuckDB hand them over.
+_STORED_TYPES = {DUCKDB_TYPES[value_type]: arrow for value_type, arrow in _ARROW_TYPES.items()}
+# The same values in other layouts, as polars and DuckDB return them.
 _OTHER_STRINGS = (pa.large_string(), pa.string_view())
 _SCRUBBED = (Treatment.SCRUB_TEXT, Treatment.SCRUB_URL, Treatment.JSON_ALLOWLIST)
 
 
 def anonymize(rows: pa.Table, *, plan: Plan, keys: Mapping[str, bytes], text: TextScrubber) -> pa.Table:
-    """Treat every column of a batch by its plan.
+    """Treat every column of a batch as its plan says.
 
     Args:
-        rows: The raw columns of ``plan``, each of its declared type, and `_workspace_id` (resolved) and
-            `_received_at` (UTC).
+        rows: n rows with the raw columns of ``plan``, each of its declared type, `_workspace_id` (resolved),
+            `_received_at` (UTC) and, where the plan needs them, `_region` (the workspace's country or null).
         plan: What becomes of each column.
         keys: Workspace id to pseudonym key, for every workspace of `keyed_workspaces`; `_platform` where
             the platform's key is used.
         text: Removes personal data from free text.
 
     Returns:
-        ``plan.stored_columns()`` in that order, the same n rows in the same order.
+        The same n rows in the same order, with the columns ``plan.stored_columns()`` in that order.
 
     Raises:
         UndeclaredColumnsError: A column has no plan.
         MissingColumnsError: A planned column is not there.
         ColumnTypeError: A column has another type than its plan says.
         MissingKeyError: A workspace has no key of at least 32 bytes.
-        TreatmentError: A treatment broke; nothing of the batch is returned.
+        TreatmentError: A treatment failed; nothing of the batch is returned.
     """
     _check_columns(rows, plan)
     _check_keys(rows, plan, keys)
     types = dict(plan.stored_columns())
     keyed = tokens.Keyed.of(_strings(rows, WORKSPACE_COLUMN), keys=keys)
-    with _no_value_leaves(plan.source, plan.id_column, Treatment.PSEUDONYMIZE):
+    with _errors_without_values(plan.source, plan.id_column, Treatment.PSEUDONYMIZE):
         stored = {
             "workspace_id": rows.column(WORKSPACE_COLUMN),
             plan.id_column: _arrow(_ids(rows, plan, keyed), pa.string()),
             "received_at": rows.column(RECEIVED_COLUMN),
         }
     for column in plan.columns:
-        with _no_value_leaves(plan.source, column.raw, column.treatment):
+        with _errors_without_values(plan.source, column.raw, column.treatment):
             treated = _treated(rows, column, plan=plan, keyed=keyed, text=text)
             stored |= {name: _arrow(values, _STORED_TYPES[types[name]]) for name, values in treated.items()}
     return pa.table({name: stored[name] for name in types})
 
 
 def keyed_workspaces(rows: pa.Table, *, plan: Plan) -> set[str | None]:
-    """The workspaces whose own key it takes to anonymize these rows.
+    """Return the workspaces whose own key is needed to anonymize some rows.
 
-    All of them, unless row ids are the platform's: then those of which a row names somebody. None stands
-    for rows without a workspace, for which there is no key.
+    All of them, unless the platform's key makes row ids: then those that have a row with an identifier. None
+    stands for rows without a workspace, for which there is no key.
     """
     workspaces = pl.Series(rows.column(WORKSPACE_COLUMN))
     if plan.id_scope is KeyScope.WORKSPACE:
@@ -105,7 +99,7 @@ def keyed_workspaces(rows: pa.Table, *, plan: Plan) -> set[str | None]:
 
 
 def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
-    """How many values of each free-text column no detector could vouch for; columns without any left out."""
+    """Return by free-text column how many values have a text that is redacted as a whole; 0 is left out."""
     counts = {
         column.output: int(pl.Series(stored.column(column.output)).str.contains(REDACTED, literal=True).sum())
         for column in plan.columns
@@ -115,8 +109,8 @@ def redactions(stored: pa.Table, *, plan: Plan) -> dict[str, int]:
 
 
 @contextmanager
-def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator[None]:
-    """Replace whatever goes wrong by an error without values: messages of polars and pyarrow quote them."""
+def _errors_without_values(source: str, column: str, treatment: Treatment) -> Iterator[None]:
+    """Replace any error by one without values: messages of polars and pyarrow quote them."""
     try:
         yield
     # A panic in polars is no `Exception`.
@@ -127,7 +121,7 @@ def _no_value_leaves(source: str, column: str, treatment: Treatment) -> Iterator
 def _treated(  # noqa: C901  one case per treatment
     rows: pa.Table, column: ColumnPlan, *, plan: Plan, keyed: tokens.Keyed, text: TextScrubber
 ) -> dict[str, pl.Series | pa.ChunkedArray]:
-    """The stored columns of one raw column."""
+    """Return the stored columns of one raw column."""
     output = column.output
     match column.treatment:
         case Treatment.DROP:
@@ -146,7 +140,8 @@ def _treated(  # noqa: C901  one case per treatment
         case Treatment.SCRUB_URL:
             return {output: scrubbed_urls(_strings(rows, column.raw), scrubber=text)}
         case Treatment.COUNTRY_FROM_PHONE:
-            return {output: countries(normalise_phones(_strings(rows, column.raw)))}
+            numbers = normalise_phones(_strings(rows, column.raw), _regions(rows, column))
+            return {output: countries(numbers)}
         case Treatment.DERIVE_TEXT_FEATURES:
             measured = derive(_strings(rows, column.raw), features=column.features)
             return {feature_name(output, feature): values for feature, values in measured.items()}
@@ -162,7 +157,7 @@ def _scrubbed(rows: pa.Table, column: ColumnPlan, plan: Plan, text: TextScrubber
         return scrubbed(texts, scrubber=text)
     return templated(
         texts,
-        units=_spelt_alike(rows, plan, column.template.unit),
+        units=_part(rows, plan, column.template.unit),
         workspaces=_strings(rows, WORKSPACE_COLUMN),
         scrubber=text,
         fewest=column.template.fewest,
@@ -172,14 +167,15 @@ def _scrubbed(rows: pa.Table, column: ColumnPlan, plan: Plan, text: TextScrubber
 def _tokens(rows: pa.Table, column: ColumnPlan, keyed: tokens.Keyed) -> pl.Series:
     if column.identity is None:
         raise ValueError("no identity kind")
-    identity = normalise(_strings(rows, column.raw), kind=column.identity)
-    return keyed.tokens(tokens.identity_messages(identity, kind=column.identity), scope=column.scope)
+    messages = tokens.identity_messages(_spelt_alike(rows, column), kind=column.identity)
+    return keyed.tokens(messages, scope=column.scope)
 
 
 def _check_columns(rows: pa.Table, plan: Plan) -> None:
     expected = {
         WORKSPACE_COLUMN: pa.string(),
         RECEIVED_COLUMN: pa.timestamp("us"),
+        **({REGION_COLUMN: pa.string()} if plan.needs_regions else {}),
         **{column.raw: _ARROW_TYPES[column.type] for column in plan.columns},
     }
     names = rows.column_names
@@ -217,20 +213,31 @@ def _check_keys(rows: pa.Table, plan: Plan, keys: Mapping[str, bytes]) -> None:
 
 
 def _ids(rows: pa.Table, plan: Plan, keyed: tokens.Keyed) -> pl.Series:
-    parts = [_spelt_alike(rows, plan, name) for name in plan.key_columns]
+    parts = [_part(rows, plan, name) for name in plan.key_columns]
     return keyed.tokens(tokens.id_messages(parts, source=plan.source), scope=plan.id_scope)
 
 
-def _spelt_alike(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
-    """One column as text, identities in their normal spelling: two spellings are one event, one contact."""
+def _part(rows: pa.Table, plan: Plan, name: str) -> pl.Series:
+    """Return one column as text, identities spelt alike: two spellings are one event, one contact."""
     for column in plan.columns:
-        if column.raw == name and column.identity is not None:
-            return normalise(_strings(rows, name), kind=column.identity)
+        if column.raw == name:
+            return _spelt_alike(rows, column)
     return _strings(rows, RECEIVED_COLUMN if name == "received_at" else name)
 
 
+def _spelt_alike(rows: pa.Table, column: ColumnPlan) -> pl.Series:
+    texts = _strings(rows, column.raw)
+    if column.identity is None:
+        return texts
+    return normalise(texts, kind=column.identity, regions=_regions(rows, column))
+
+
+def _regions(rows: pa.Table, column: ColumnPlan) -> pl.Series | None:
+    return _strings(rows, REGION_COLUMN) if column.by_region else None
+
+
 def _strings(rows: pa.Table, name: str) -> pl.Series:
-    """A column as text; time stamps as ISO 8601 with microseconds."""
+    """Return a column as text; timestamps as ISO 8601 with microseconds."""
     series = pl.Series(name, rows.column(name))
     if series.dtype == pl.Datetime:
         return series.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")

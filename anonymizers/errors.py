@@ -1,52 +1,50 @@
-"""Errors of the anonymizers: place, reason, next step; never a value."""
+"""Report why a batch is not anonymized: place, reason, next step; never a value."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from anonymizers.treatments import Treatment
 
 
 class AnonymizerError(Exception):
-    """Base of every reason for which a batch is not anonymized; none of it may be stored then."""
+    """Report that a batch is not anonymized, and so must not be stored; base of all other errors."""
 
 
-class UndeclaredColumnsError(AnonymizerError):
-    """A batch has columns that the plan does not know."""
-
-    def __init__(self, source: str, columns: Iterable[str]) -> None:
-        names = sorted(columns)
-        super().__init__(
-            f"{source}: {len(names)} column(s) have no declared treatment: {', '.join(names)}. "
-            "The batch was not loaded.\n"
-            f"Declare each one in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
-        )
-
-
-class MissingColumnsError(AnonymizerError):
-    """A batch lacks columns that the plan treats."""
+class _ColumnsError(AnonymizerError):
+    problem: ClassVar[str]
+    remedy: ClassVar[str]
 
     def __init__(self, source: str, columns: Iterable[str]) -> None:
         names = sorted(columns)
         super().__init__(
-            f"{source}: {len(names)} declared column(s) are missing: {', '.join(names)}. "
-            "The batch was not loaded.\n"
-            "A parser gives every declared column, of nulls where a record has none."
+            f"{source}: {len(names)} {self.problem}: {', '.join(names)}. The batch was not loaded.\n"
+            + self.remedy.format(source=source)
         )
 
 
-class ColumnTypeError(AnonymizerError):
-    """A column is not of the type its plan declares, or holds bytes that are not of its type."""
+class UndeclaredColumnsError(_ColumnsError):
+    """Report columns of a batch that its plan does not have."""
 
-    def __init__(self, source: str, columns: Iterable[str]) -> None:
-        names = sorted(columns)
-        super().__init__(
-            f"{source}: {len(names)} column(s) are not of their declared type: {', '.join(names)}. "
-            "The batch was not loaded.\n"
-            f"Mend the parser, or `type` in pipelines/contracts/{source}.yml."
-        )
+    problem = "column(s) have no declared treatment"
+    remedy = "Declare each one in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
+
+
+class MissingColumnsError(_ColumnsError):
+    """Report columns of the plan that a batch lacks."""
+
+    problem = "declared column(s) are missing"
+    remedy = "A parser gives every declared column, of nulls where a record has none."
+
+
+class ColumnTypeError(_ColumnsError):
+    """Report columns that are not of the type their plan declares, or hold bytes not of their type."""
+
+    problem = "column(s) are not of their declared type"
+    remedy = "Mend the parser, or `type` in pipelines/contracts/{source}.yml."
 
 
 class MissingKeyError(AnonymizerError):
-    """A workspace in the batch has no usable pseudonym key."""
+    """Report how many workspaces of a batch have no usable pseudonym key."""
 
     def __init__(self, source: str, workspaces: int) -> None:
         super().__init__(
@@ -57,7 +55,7 @@ class MissingKeyError(AnonymizerError):
 
 
 class TreatmentError(AnonymizerError):
-    """A treatment broke; names the kind of the fault, because its message may quote a value."""
+    """Report that a treatment failed, by the class of the error, whose message may quote a value."""
 
     def __init__(self, source: str, column: str, treatment: Treatment, fault: type[BaseException]) -> None:
         super().__init__(

@@ -1,10 +1,11 @@
-"""JSON objects of a workspace's own making: only declared keys survive, and their values are scrubbed."""
+"""Reduce JSON objects that workspaces make up to declared keys, and scrub their values."""
 
 import json
 from collections.abc import Sequence
 
 import polars as pl
 
+from anonymizers.columns import mapped
 from anonymizers.text.scrubber import TextScrubber, scrubbed_texts
 
 # A contact's custom fields are small; a text this long is not worth the risk of parsing it.
@@ -18,29 +19,25 @@ Scalar = str | int | float | bool | None
 
 
 def allowlisted(documents: pl.Series, *, allow: Sequence[str], scrubber: TextScrubber) -> pl.Series:
-    """Reduce objects to their declared keys; same order.
+    """Reduce n JSON objects to declared keys whose values are scalars.
 
     Args:
-        documents: JSON objects as text.
-        allow: Keys that may stay, where their value is a scalar.
-        scrubber: Cleans the values that are text.
+        documents: The n objects as text.
+        allow: Keys that may stay.
+        scrubber: Scrubs the values that are text; numbers of more than two digits are masked.
 
     Returns:
-        Canonical JSON (keys sorted, no spaces); null where nothing is left, and where the text is not a JSON
-        object, is too long or too deep.
+        n objects in order, keys sorted and without spaces; null where nothing is left, and where the text is
+        no JSON object, too long or too deep.
     """
-    distinct = documents.drop_nulls().unique(maintain_order=True).to_list()
-    objects = [_scalars(text, allow) for text in distinct]
-    safe = scrubbed_texts([v for o in objects for v in o.values() if isinstance(v, str)], scrubber=scrubber)
-    reduced = [_canonical(o, safe) for o in objects]
-    known = pl.DataFrame(
-        {"document": distinct, "safe": reduced}, schema=dict.fromkeys(("document", "safe"), pl.String)
-    )
-    return (
-        documents.rename("document")
-        .to_frame()
-        .join(known, on="document", how="left", maintain_order="left")["safe"]
-    )
+
+    def reduced(distinct: list[str]) -> list[str | None]:
+        objects = [_scalars(text, allow) for text in distinct]
+        texts = [value for scalars in objects for value in scalars.values() if isinstance(value, str)]
+        safe = scrubbed_texts(texts, scrubber=scrubber)
+        return [_canonical(scalars, safe) for scalars in objects]
+
+    return mapped(documents, reduced)
 
 
 def _scalars(text: str, allow: Sequence[str]) -> dict[str, Scalar]:

@@ -1,149 +1,210 @@
-"""Phone numbers: one spelling per subscriber, and the country of a number."""
+"""Spell phone numbers of one subscriber alike, and tell the country of a number."""
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from datetime import date
 
 import phonenumbers
 import polars as pl
 
+from anonymizers.columns import filled, mapped
 from anonymizers.unicode import without_format_characters
 
 # E.164 (ITU-T) allows 15 digits; below 7 it is a short code or an extension.
 _SHORTEST, _LONGEST = 7, 15
 
 _REGIONS = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-_CODE = r"^\+(" + "|".join(map(str, sorted(_REGIONS))) + ")"
-_COUNTRY_OF_CODE = {
-    str(code): regions[0]
-    for code, regions in _REGIONS.items()
-    if len(regions) == 1 and regions[0] != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
-}
+_CODE = r"^\+(" + "|".join(map(str, sorted(_REGIONS))) + ")[0-9]*$"
 _SHARED_CODES = frozenset(str(code) for code, regions in _REGIONS.items() if len(regions) > 1)
-# In North America the area code decides (1 and three digits); elsewhere eight digits are enough and to spare.
+# In North America the area code decides (1 and three digits); elsewhere eight digits are enough.
 _COUNTRY_PREFIX_DIGITS = 8
-# What stands for the rest of a number; some plans leave numbers that end in 0000 out.
+# What completes a number; some numbering plans have no numbers that end in 0000.
 _FILLERS = ("2345678901", "0000000000")
 
 _ADDRESS = re.compile(
-    r"(?:whatsapp|tel|sms|rcs):\s*|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z", re.IGNORECASE
+    r"(?:whatsapp|tel|sms|rcs):\s*|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z"
+    r"|\s*(?:;ext=|\bext\.?|x)\s*[0-9]{1,7}\Z",
+    re.IGNORECASE,
 )
 _SEPARATORS = re.compile(r"[\s\-.\u2010-\u2015\u2212/()\[\]]")
 _DIGITS = re.compile(r"(?:\+|00)?([1-9][0-9]+)\Z")
+# A spreadsheet's number, or a float's: what stands behind the point is not dialled.
+_FLOAT = re.compile(r"(\+?[0-9]{7,15})[.,]0{1,2}\Z")
+# A letter among the digits is a slip of the pen or a word; keypads, which libphonenumber thinks of, are gone.
+_LETTER_AFTER_DIGIT = re.compile(r"[0-9].*[^\W\d_]", re.DOTALL)
 
-# The spellings that nearly every value has; whatever else there is takes the scalar path.
-_PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*$"
+# The spellings that nearly every value has; all others are read one by one.
+_PLAIN = r"^[ \t]*(?:whatsapp:)?(?:\+|00)?[1-9][0-9 \t\-./()]*[0-9]$"
+_INTERNATIONAL = r"^[ \t]*(?:whatsapp:)?(?:\+|00)"
 
 # A number written with its trunk zero (+44 0…, but +39 0… and +225 0… are right), and an Argentinian
 # mobile with 15 after its area code: libphonenumber's metadata knows which is which.
-_NEEDS_METADATA = "^(?:54[0-9]{12}$|(?:" + "|".join(map(str, sorted(_REGIONS))) + ")0)"
+_NEEDS_METADATA = "^(?:549?[0-9]{12}$|(?:" + "|".join(map(str, sorted(_REGIONS))) + ")0)"
 
-# One subscriber, two spellings; both are seen, because WhatsApp keeps the spelling an account was registered
-# under and libphonenumber 9.0 treats both as numbers of their own:
-# * Mexico: mobile 1 after +52, abolished in 2019, still in WhatsApp ids (521…).
-# * Argentina: mobile 9 after +54, required by WhatsApp, left out by many senders.
-# * Brazil: mobiles (first digit 6-9) got a ninth digit until 2016; ids made before lack it.
-# https://faq.whatsapp.com/1294841057948784, https://github.com/wwebjs/whatsapp-web.js/issues/596
-_SAME_SUBSCRIBER = (
-    (r"^521([0-9]{10})$", "52${1}", r"52\1"),
-    (r"^549([0-9]{10})$", "54${1}", r"54\1"),
-    (r"^55([1-9][0-9])([6-9][0-9]{7})$", "55${1}9${2}", r"55\g<1>9\2"),
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a numbering plan: the numbers before and after it are the same subscriber's.
+
+    Old numbers are still about: WhatsApp keeps the one that an account was registered under, and customer
+    lists are not rewritten. libphonenumber 9.0 knows the present plans alone.
+
+    Attributes:
+        country: ISO 3166-1 alpha-2.
+        since: When the present plan came into force for all.
+        before: The old number, without plus; its first group is what stays.
+        now: The present number.
+        source: Where that is said.
+    """
+
+    country: str
+    since: date
+    before: str
+    now: str
+    source: str
+
+
+_ARTCI = (
+    "ARTCI, plan national de numérotation à 10 chiffres (28 July 2020). The second digit of an old number "
+    "tells its operator, of fixed lines the third: libphonenumber 8.12, resources/carrier/en/225.txt"
 )
+CHANGES = (
+    # Each number of eight digits got 01 in front.
+    Change(
+        "BJ",
+        date(2024, 11, 30),
+        r"^229([2-9][0-9]{7})$",
+        "22901${1}",
+        "ARCEP Bénin, plan national de numérotation à 10 chiffres",
+    ),
+    # Moov, MTN and Orange: mobile, then fixed.
+    Change("CI", date(2021, 1, 31), r"^225([04-9][0-3][0-9]{6})$", "22501${1}", _ARTCI),
+    Change("CI", date(2021, 1, 31), r"^225([04-9][4-6][0-9]{6})$", "22505${1}", _ARTCI),
+    Change("CI", date(2021, 1, 31), r"^225([04-9][7-9][0-9]{6})$", "22507${1}", _ARTCI),
+    Change("CI", date(2021, 1, 31), r"^225([23][0-9]8[0-9]{5})$", "22521${1}", _ARTCI),
+    Change("CI", date(2021, 1, 31), r"^225([23][0-9]0[0-9]{5})$", "22525${1}", _ARTCI),
+    Change("CI", date(2021, 1, 31), r"^225([23][0-9][1-79][0-9]{5})$", "22527${1}", _ARTCI),
+    # The 1 of mobiles dialled from abroad and the prefixes 01, 044 and 045 are gone; WhatsApp ids keep the 1.
+    Change(
+        "MX",
+        date(2019, 8, 3),
+        r"^52(?:1|01|044|045)([1-9][0-9]{9})$",
+        "52${1}",
+        "ITU Operational Bulletin 1151, communication of 12 June 2018; faq.whatsapp.com/1294841057948784",
+    ),
+    # Mobiles, which begin with 6 to 9, got a ninth digit, region by region until then.
+    Change(
+        "BR",
+        date(2016, 11, 6),
+        r"^55([1-9][0-9])([6-9][0-9]{7})$",
+        "55${1}9${2}",
+        "Anatel, Resolução 553/2010; last for area codes 41 to 69",
+    ),
+    # The 9 of mobiles dialled from abroad: WhatsApp wants it, many senders leave it out.
+    Change(
+        "AR",
+        date(1999, 1, 24),
+        r"^549([0-9]{10})$",
+        "54${1}",
+        "Plan Fundamental de Numeración Nacional, Resolución SC 46/97; faq.whatsapp.com/1294841057948784",
+    ),
+)
+_CHANGED = "|".join(change.before for change in CHANGES)
+_REPLACEMENTS = tuple((re.compile(c.before), re.sub(r"\$\{(\d)\}", r"\\g<\1>", c.now)) for c in CHANGES)
 
 
-def normalise_phone(text: str) -> str:
-    """The one spelling of a number, `+` and digits; a text that is no number comes back only trimmed.
+def normalise_phone(text: str, region: str | None = None) -> str:
+    """Return the one spelling of a phone number: `+` and digits; a text that is no number is only trimmed.
 
-    The definition that `normalise_phones` must agree with.
+    `normalise_phones` must return the same.
 
     Args:
-        text: A number with or without +, 00 or separators, a WhatsApp id, or a provider's address
-            (`whatsapp:+…`, `…@c.us`). Digits alone are taken as international, as WhatsApp ids are.
+        text: A number with or without +, 00 or separators, a WhatsApp id, a provider's address
+            (`whatsapp:+…`, `…@c.us`), or a number as a spreadsheet writes it (`4915….0`). Digits alone are
+            taken as international, as WhatsApp ids are.
+        region: Country in which numbers without + or 00 may be written as they are dialled there (ISO 3166-1
+            alpha-2).
 
     Returns:
-        E.164 with the country's doubles made one; digits alone where the number is national or short;
-        otherwise the trimmed text, so that an odd value still gets a token of its own.
+        E.164 (ITU-T) by the present numbering plan, one spelling where a country has two for one subscriber;
+        digits alone where the number is national or short; otherwise the trimmed text, so that an odd value
+        still gets its own token.
     """
     trimmed = without_format_characters(unicodedata.normalize("NFKC", text)).strip()
-    address = _ADDRESS.sub("", trimmed).replace("(0)", "")
+    address = re.sub(r"^\(0\)", "0", _ADDRESS.sub("", trimmed).strip()).replace("(0)", "")
+    address = _FLOAT.sub(r"\1", address)
     compact = _ascii_digits(_SEPARATORS.sub("", address))
+    if region and (national := _dialled_in(region, compact, in_brackets=address.startswith("("))):
+        return "+" + national
     match = _DIGITS.match(compact)
     if match and _SHORTEST <= len(match[1]) <= _LONGEST:
-        digits = match[1]
-        return "+" + _one_subscriber(
-            _by_metadata(f"+{digits}") if re.match(_NEEDS_METADATA, digits) else digits
-        )
+        return "+" + _present(_by_metadata(match[1]) if re.match(_NEEDS_METADATA, match[1]) else match[1])
     if compact.isdecimal():
         return compact
-    parsed = _by_metadata(address)
-    return "+" + _one_subscriber(parsed) if parsed.isdecimal() else trimmed
+    parsed = "" if _LETTER_AFTER_DIGIT.search(compact) else _by_metadata(address)
+    return "+" + _present(parsed) if parsed else trimmed
 
 
-def normalise_phones(texts: pl.Series) -> pl.Series:
-    """`normalise_phone` for a column: plain spellings in one vectorised pass, the rest once per value."""
-    frame = (
-        texts.rename("raw")
-        .to_frame()
-        .with_columns(
-            pl.when(pl.col("raw").str.contains(_PLAIN))
-            .then(
-                pl.col("raw")
-                .str.replace_all("(0)", "", literal=True)
-                .str.replace_all(r"[^0-9]", "")
-                .str.strip_prefix("00")
-            )
-            .alias("digits")
-        )
-    )
-    easy = pl.col("digits").str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~pl.col("digits").str.contains(
-        _NEEDS_METADATA
-    )
-    digits = pl.col("digits")
-    for pattern, replacement, _ in _SAME_SUBSCRIBER:
-        digits = digits.str.replace(pattern, replacement)
-    frame = frame.with_columns(pl.when(easy).then("+" + digits).alias("number"))
-    odd = frame.filter(pl.col("number").is_null() & pl.col("raw").is_not_null())["raw"].unique()
-    if odd.len():
-        spelt = pl.DataFrame(
-            {"raw": odd, "odd": pl.Series([normalise_phone(v) for v in odd], dtype=pl.String)}
-        )
-        frame = frame.join(spelt, on="raw", how="left", maintain_order="left").with_columns(
-            pl.coalesce("number", "odd").alias("number")
-        )
-    return frame["number"].rename(texts.name)
+def normalise_phones(texts: pl.Series, regions: pl.Series | None = None) -> pl.Series:
+    """Return `normalise_phone` of each of the n texts, in order; null stays null.
+
+    Args:
+        texts: The n texts.
+        regions: The n countries to read them by, or null.
+    """
+    raw, digits = pl.col("raw"), pl.col("digits")
+    is_plain = raw.str.contains(_PLAIN) & ~(raw.str.ends_with(".0") | raw.str.ends_with(".00"))
+    if regions is not None:
+        is_plain &= regions.is_null() | raw.str.contains(_INTERNATIONAL)
+    kept = raw.str.replace_all("(0)", "", literal=True).str.replace_all(r"[^0-9]", "").str.strip_prefix("00")
+    frame = texts.to_frame("raw").select(digits=pl.when(is_plain).then(kept))
+    is_easy = digits.str.len_bytes().is_between(_SHORTEST, _LONGEST) & ~digits.str.contains(_NEEDS_METADATA)
+    easy = frame.select(pl.when(is_easy).then(digits)).to_series()
+    if len(changed := easy.str.contains(_CHANGED).arg_true()):
+        present = easy.gather(changed)
+        for change in CHANGES:
+            present = present.str.replace(change.before, change.now)
+        easy = easy.scatter(changed, present)
+    number = frame.select("+" + easy).to_series()
+    if regions is None:
+        return filled(number, texts, normalise_phone).rename(texts.name)
+    keys = texts.to_frame("raw").select(pl.concat_str(regions.fill_null(""), raw, separator=" ")).to_series()
+    return filled(number, keys, _spelt_in).rename(texts.name)
+
+
+def _spelt_in(key: str) -> str:
+    """Return `normalise_phone` of a key that gives region and text."""
+    region, _, text = key.partition(" ")
+    return normalise_phone(text, region)
 
 
 def countries(numbers: pl.Series) -> pl.Series:
-    """ISO 3166-1 alpha-2 of normalised numbers, in the same order; null where the plan does not say.
+    """Return the country (ISO 3166-1 alpha-2) of each of n normalised numbers, in order; null if unknown.
 
-    Where countries share a code (+1, +7, +44 …), looked up once per leading digits and length.
+    Null too where a country has no numbers of that length: those are national numbers of another. It is
+    looked up once per code and length and, where countries share a code (+1, +7, +44 …), leading digits.
     """
-    number = pl.col("number")
-    frame = numbers.to_frame("number").with_columns(number.str.extract(_CODE).alias("code"))
-    frame = frame.with_columns(
-        pl.col("code")
-        .replace_strict(_COUNTRY_OF_CODE, default=None, return_dtype=pl.String)
-        .alias("country"),
-        pl.when(pl.col("code").is_in(list(_SHARED_CODES)))
-        .then(number.str.slice(1, pl.when(pl.col("code") == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)))
-        .alias("prefix"),
-        number.str.len_bytes().alias("length"),
-    )
-    shared = frame.select("code", "prefix", "length").drop_nulls().unique()
-    if shared.height:
-        found = [_shared_country(code, prefix, n - 1) for code, prefix, n in shared.iter_rows()]
-        frame = frame.join(
-            shared.with_columns(pl.Series("found", found, dtype=pl.String)),
-            on=["code", "prefix", "length"],
-            how="left",
-            maintain_order="left",
-        ).with_columns(pl.coalesce("country", "found").alias("country"))
-    return frame["country"].rename(numbers.name)
+    code, number = pl.col("code"), pl.col("number")
+    frame = numbers.to_frame("number").with_columns(code=number.str.extract(_CODE))
+    digits = pl.when(code == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)
+    prefix = pl.when(code.is_in(list(_SHARED_CODES))).then(number.str.slice(1, digits)).otherwise(code)
+    keys = frame.select(pl.concat_str(code, prefix, number.str.len_bytes(), separator=" ")).to_series()
+    return mapped(keys, lambda some: map(_country, some)).rename(numbers.name)
 
 
-def _shared_country(code: str, prefix: str, digits: int) -> str | None:
-    """Country of any number of that length with these leading digits."""
+def _country(key: str) -> str | None:
+    """Return the country of numbers, of which a key gives code, leading digits and length with the plus."""
+    code, prefix, length = key.split(" ")
+    first = _REGIONS[int(code)][0]
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(first)
+    numbers = metadata.general_desc if metadata else None
+    if numbers is None or int(length) - 1 - len(code) not in numbers.possible_length:
+        return None
+    if code not in _SHARED_CODES:
+        return str(first)
     for filler in _FILLERS:
-        national = (prefix + filler)[:digits].removeprefix(code)
+        national = (prefix + filler)[: int(length) - 1].removeprefix(code)
         number = phonenumbers.PhoneNumber(
             country_code=int(code),
             national_number=int(national or "0"),
@@ -154,18 +215,49 @@ def _shared_country(code: str, prefix: str, digits: int) -> str | None:
     return None
 
 
-def _one_subscriber(digits: str) -> str:
-    for pattern, _, replacement in _SAME_SUBSCRIBER:
-        digits = re.sub(pattern, replacement, digits)
+def _present(digits: str) -> str:
+    """Return the number by the present numbering plan."""
+    for before, now in _REPLACEMENTS:
+        digits = before.sub(now, digits)
     return digits
 
 
-def _by_metadata(text: str) -> str:
-    """Digits of the number by libphonenumber, or the text without its plus."""
+def _dialled_in(region: str, compact: str, *, in_brackets: bool) -> str | None:
+    """Return the digits of a number that is written as it is dialled in a country; None if it is not.
+
+    Digits without a trunk zero may be both, a national and an international number. They are national where
+    the number begins with an area code in brackets, and where ten of them are dialled in North America;
+    otherwise the international number goes first, as everywhere.
+    """
+    if compact.startswith("00") or not compact.isdecimal() or len(compact) < _SHORTEST:
+        return None
+    ten = region in _REGIONS[1] and len(compact) == 10
+    if not (compact.startswith("0") or in_brackets or ten) and _is_valid(_present(compact)):
+        return None
+    parsed = _by_metadata(compact, region)
+    present = _present(parsed)
+    return present if _is_valid(parsed) or _is_valid(present) else None
+
+
+def _is_valid(digits: str) -> bool:
     try:
-        number = phonenumbers.parse(text, None)
+        return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
     except phonenumbers.NumberParseException:
-        return text.removeprefix("+")
+        return False
+
+
+def _by_metadata(text: str, region: str | None = None) -> str:
+    """Return the digits of the number by libphonenumber; nothing if it finds none.
+
+    Args:
+        region: Where it is dialled; None for an international number, of which the plus may be missing.
+    """
+    # Both the 9 and the 15 of an Argentinian mobile.
+    text = re.sub(r"^549([0-9]{12})$", r"54\1", text)
+    try:
+        number = phonenumbers.parse(f"+{text}" if text.isdecimal() and not region else text, region)
+    except phonenumbers.NumberParseException:
+        return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
 
 

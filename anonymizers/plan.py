@@ -1,14 +1,8 @@
-"""The plan of one data set: which raw column becomes which stored columns, and how."""
+"""Plan what becomes of one data set: which raw column becomes which stored columns, and how."""
 
 from dataclasses import dataclass
 
-from anonymizers.treatments import (
-    IdentityKind,
-    KeyScope,
-    TextFeature,
-    Treatment,
-    ValueType,
-)
+from anonymizers.treatments import IdentityKind, KeyScope, TextFeature, Treatment, ValueType
 
 DUCKDB_TYPES = {
     ValueType.VARCHAR: "varchar",
@@ -31,11 +25,11 @@ USER_AGENT_PARTS = ("browser", "os", "device")
 
 @dataclass(frozen=True, slots=True)
 class SharedBy:
-    """Whose sharing makes a text a template.
+    """Say how many contacts must have got a template for its masks to be restored.
 
     Attributes:
         unit: Raw column of the same plan that names the contact.
-        fewest: How many different ones must share what is given back.
+        fewest: How many different contacts must have got the template.
     """
 
     unit: str
@@ -44,18 +38,19 @@ class SharedBy:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """What becomes of one raw column.
+    """Say what becomes of one raw column.
 
     Attributes:
         raw: Name of the column in the parsed table.
         output: Name, or prefix of the names, of the stored column(s).
         type: Type of the raw column.
         treatment: What is done to it.
-        identity: Token space of a pseudonym.
+        identity: What a pseudonymized value identifies.
         scope: Whose key makes the pseudonym.
         features: What is measured of a text.
         allow: Keys of a JSON object that may stay.
-        template: Whose sharing gives masked parts of a scrubbed text back; None = nobody's.
+        template: When masked parts of a scrubbed text are restored; None = never.
+        by_region: Whether a phone number may be written as it is dialled in the workspace's country.
     """
 
     raw: str
@@ -67,9 +62,10 @@ class ColumnPlan:
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
     template: SharedBy | None = None
+    by_region: bool = False
 
     def outputs(self) -> tuple[tuple[str, str], ...]:
-        """Name and DuckDB type of every stored column, in order."""
+        """Return name and DuckDB type of every stored column, in order."""
         match self.treatment:
             case Treatment.DROP:
                 return ()
@@ -91,20 +87,20 @@ class ColumnPlan:
 
 
 def feature_name(prefix: str, feature: TextFeature) -> str:
-    """Stored name of a text feature: `body_length`, but `body_has_link` reads as it should."""
+    """Return the stored name of a text feature, such as `body_length` or `body_has_link`."""
     return f"{prefix}_{feature.value}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole plan of one data set.
+    """Say what becomes of all columns of one data set.
 
     Attributes:
         source: Name of the contract.
         columns: One entry per declared column, in declared order.
         key_columns: Raw columns that identify a row; hashed into ``id_column``.
         id_column: `event_id` of an event, `entity_id` of an entity.
-        id_scope: Whose key hashes them. The platform's, where rows outlive the workspace and its key.
+        id_scope: Whose key hashes them: the platform's if rows outlive the workspace and its key.
     """
 
     source: str
@@ -115,15 +111,20 @@ class Plan:
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """Raw columns whose pseudonym is made by the workspace's key, in declared order."""
+        """Return the raw columns that are pseudonymized with the workspace's key, in declared order."""
         return tuple(
             column.raw
             for column in self.columns
             if column.treatment is Treatment.PSEUDONYMIZE and column.scope is KeyScope.WORKSPACE
         )
 
+    @property
+    def needs_regions(self) -> bool:
+        """Whether it takes the countries of the workspaces to read the phone numbers."""
+        return any(column.by_region for column in self.columns)
+
     def stored_columns(self) -> tuple[tuple[str, str], ...]:
-        """Name and DuckDB type of every column of the anonymized table, in order."""
+        """Return name and DuckDB type of every column of the anonymized table, in order."""
         own = tuple(pair for column in self.columns for pair in column.outputs())
         names = {name for name, _ in own}
         head = (("workspace_id", "varchar"), (self.id_column, "varchar"), ("received_at", "timestamp"))

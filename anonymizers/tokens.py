@@ -1,4 +1,4 @@
-"""Pseudonyms: HMAC-SHA-256 (RFC 2104) under a key per workspace, columnar."""
+"""Make pseudonyms (tokens): HMAC-SHA-256 (RFC 2104) with a key per workspace, for whole columns."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ _ROWS_THAT_PAY = 10_000
 
 
 def token(value: str, *, kind: IdentityKind, key: bytes) -> str:
-    """The pseudonym of one normalised identity, by the standard library alone.
+    """Return the token of one identifier, by the standard library alone; an erasure finds a person by it.
 
-    What the columnar path must equal, and what an erasure uses to find one person.
+    `Keyed.tokens` must return the same.
 
     Args:
-        value: Spelt as `anonymizers.identity.normalise` spells it.
-        kind: Its token space.
+        value: The identifier, spelt as `anonymizers.identity.normalise` spells it.
+        kind: What it identifies; the same value of two kinds has two tokens.
         key: At least 32 secret bytes.
 
     Returns:
@@ -43,14 +43,21 @@ def token(value: str, *, kind: IdentityKind, key: bytes) -> str:
 
 
 def identity_messages(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
-    """What is hashed for normalised identities; null stays null."""
+    """Return what is hashed for each of n normalised identifiers, in order; null stays null."""
     return pl.select(pl.lit(f"{kind.value}{_SEPARATOR}") + values).to_series()
 
 
 def id_messages(parts: Sequence[pl.Series], *, source: str) -> pl.Series:
-    """What is hashed for rows' identities: the parts, each with its length in front (netstrings).
+    """Return what is hashed for the id of each of n rows: its key columns, each after its length in bytes.
 
-    `("a", "bc")` and `("ab", "c")` differ, and so do null and the empty text. Never null.
+    With lengths, as in netstrings, `("a", "bc")` and `("ab", "c")` differ, and so do null and the empty text.
+
+    Args:
+        parts: The key columns, n values each.
+        source: Name of the data set.
+
+    Returns:
+        n texts in order, never null.
     """
     encoded = [
         pl.when(part.is_null())
@@ -63,13 +70,13 @@ def id_messages(parts: Sequence[pl.Series], *, source: str) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """The rows of one batch put in order of workspace once, so that every column is hashed in runs.
+    """Hold the n rows of one batch ordered by workspace, so that columns are hashed with one key at a time.
 
     Attributes:
-        order: Row numbers, ordered by workspace.
-        back: Where each row went; None where the rows were in order already.
-        runs: Key in hexadecimal (empty: none), first row and length of each workspace's run.
-        platform: The platform's key in hexadecimal; empty where none was given, as most plans need none.
+        order: The n row numbers, ordered by workspace.
+        back: Position of each row in ``order``; None if all rows are of one workspace.
+        runs: Key in hexadecimal (empty = none), first position and number of rows of each workspace.
+        platform: The platform's key in hexadecimal; empty = none, because most plans need none.
     """
 
     order: pl.Series
@@ -79,7 +86,7 @@ class Keyed:
 
     @classmethod
     def of(cls, workspaces: pl.Series, *, keys: Mapping[str, bytes]) -> Self:
-        """Arrange a batch; a workspace may lack a key if none of its messages is hashed under it."""
+        """Order a batch by the workspace of each row; a workspace without messages to hash needs no key."""
         # Sorting positions in a list of workspaces is six times as fast as sorting their names.
         order = workspaces.cast(pl.Enum(workspaces.unique())).to_physical().arg_sort()
         runs, start = [], 0
@@ -95,7 +102,11 @@ class Keyed:
         )
 
     def tokens(self, messages: pl.Series, *, scope: KeyScope = KeyScope.WORKSPACE) -> pl.Series:
-        """Hash one column of messages, each under its own row's key; same order, null stays null."""
+        """Return the token of each of the n messages, made with its row's key, in order; null stays null.
+
+        Raises:
+            KeyError: A key that is needed was not given.
+        """
         frame = messages.to_frame("message")
         if scope is KeyScope.PLATFORM:
             if not self.platform:
@@ -110,7 +121,7 @@ class Keyed:
 
 
 def _of_one(frame: pl.DataFrame, *, key: str) -> pl.DataFrame:
-    """The messages of one workspace hashed. An empty key would be no secret: then all must be null."""
+    """Hash the messages of one workspace; without a key, which would be no secret, all must be null."""
     if not key:
         if frame["message"].null_count() < frame.height:
             raise KeyError("a workspace without a key")

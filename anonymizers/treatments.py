@@ -1,10 +1,10 @@
-"""What can become of a column: the vocabulary shared by contracts and engine."""
+"""List what can become of a column, in the words that contracts use."""
 
 from enum import StrEnum
 
 
 class Treatment(StrEnum):
-    """What becomes of one raw column before anything is stored. There is no default."""
+    """Say what becomes of one raw column before anything is stored. There is no default."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -19,9 +19,9 @@ class Treatment(StrEnum):
 
 
 class TextMode(StrEnum):
-    """How much stays of a scrubbed text: what is harmless, or also what a text shares with many others.
+    """Say what stays of a scrubbed text: what is harmless, or also what many contacts got alike.
 
-    Whoever wants nothing of a text but what can be measured of it takes `derive_text_features` instead.
+    To keep measures of a text only, treat it with `derive_text_features` instead.
     """
 
     SCRUB = "scrub"
@@ -29,16 +29,17 @@ class TextMode(StrEnum):
 
 
 class IdentityKind(StrEnum):
-    """What an identifier identifies; separates the token spaces of one key.
+    """Say what an identifier identifies; values of two kinds never have the same token.
 
-    A phone number gives the same token wherever it stands in one workspace; a phone number
-    and a member id of the same spelling never do.
+    A phone number has the same token in all tables of one workspace, whatever the column; a member id of the
+    same spelling has another.
     """
 
     PHONE = "phone"
     WHATSAPP_USER = "whatsapp_user"
     EMAIL = "email"
     MESSAGE = "message"
+    OUTBOX = "outbox"
     CONTACT = "contact"
     MEMBER = "member"
     CHANNEL = "channel"
@@ -49,14 +50,14 @@ class IdentityKind(StrEnum):
 
 
 class KeyScope(StrEnum):
-    """Whose key makes the token: the row's workspace, or the platform's own."""
+    """Say whose key makes the token: that of the row's workspace, or the platform's."""
 
     WORKSPACE = "workspace"
     PLATFORM = "platform"
 
 
 class TextFeature(StrEnum):
-    """What may be measured of a message body before it is dropped."""
+    """Say what may be measured of a message body before it is dropped."""
 
     LENGTH = "length"
     SEGMENTS = "segments"
@@ -66,7 +67,7 @@ class TextFeature(StrEnum):
 
 
 class ValueType(StrEnum):
-    """Type of a raw column after parsing and, where it is kept, in the store."""
+    """Name the type of a raw column after parsing and, where it is kept, in the store."""
 
     VARCHAR = "varchar"
     BIGINT = "bigint"

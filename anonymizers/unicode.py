@@ -1,4 +1,4 @@
-"""What two spellings of the same text have in common."""
+"""Remove from texts what a reader does not see: characters of no width, other forms of letters."""
 
 import re
 
@@ -14,12 +14,12 @@ _FORMAT = re.compile(re.sub(r"\\x\{([0-9a-f]+)\}", lambda m: f"\\U{int(m[1], 16)
 
 
 def without_format_characters(text: str) -> str:
-    """The text without characters that have no width."""
+    """Return the text without characters that have no width."""
     return _FORMAT.sub("", text)
 
 
 def plain(texts: pl.Series) -> pl.Series:
-    """NFKC, without characters of no width, trimmed; nulls stay null."""
+    """Return the n texts in NFKC, without characters of no width, trimmed, in order; null stays null."""
     # Most columns are ASCII throughout, where this changes nothing but the ends.
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return texts.str.strip_chars()

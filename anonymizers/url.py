@@ -1,4 +1,4 @@
-"""URLs: the page stays, the person in its path, query or host does not."""
+"""Remove persons from the paths, queries and hosts of URLs; the page itself stays."""
 
 import re
 import unicodedata
@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import polars as pl
 
-from anonymizers.text.rules import ID, is_opaque
+from anonymizers.columns import mapped
+from anonymizers.text.opaque_ids import ID, is_opaque
 from anonymizers.text.scrubber import TextScrubber, scrubbed_texts
 from anonymizers.unicode import without_format_characters
 
@@ -35,30 +36,18 @@ _PLACEHOLDER = re.compile(r"<[A-Z_]+>")
 _PLAIN_WORD = re.compile(r"[a-z][a-z_-]{0,31}\Z")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,2}\Z")
 _QUERY_KEYS: Mapping[str, re.Pattern[str]] = {
-    "direction": _PLAIN_WORD,
-    "filter": _PLAIN_WORD,
-    "format": _PLAIN_WORD,
-    "hl": _PLAIN_WORD,
-    "lang": _PLAIN_WORD,
-    "locale": _PLAIN_WORD,
-    "order": _PLAIN_WORD,
-    "page": _SMALL_NUMBER,
-    "per_page": _SMALL_NUMBER,
-    "sort": _PLAIN_WORD,
-    "tab": _PLAIN_WORD,
-    "theme": _PLAIN_WORD,
-    "utm_campaign": _PLAIN_WORD,
-    "utm_content": _PLAIN_WORD,
-    "utm_medium": _PLAIN_WORD,
-    "utm_source": _PLAIN_WORD,
-    "utm_term": _PLAIN_WORD,
-    "view": _PLAIN_WORD,
+    **dict.fromkeys(("direction", "filter", "format", "hl", "lang", "locale", "order", "sort"), _PLAIN_WORD),
+    **dict.fromkeys(
+        (f"utm_{part}" for part in ("campaign", "content", "medium", "source", "term")), _PLAIN_WORD
+    ),
+    **dict.fromkeys(("tab", "theme", "view"), _PLAIN_WORD),
+    **dict.fromkeys(("page", "per_page"), _SMALL_NUMBER),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What of one URL may be stored, if the scrubber finds nothing in its words."""
+    """Hold what may be stored of one URL if the scrubber finds nothing in its words."""
 
     scheme: str
     host: str | None
@@ -67,33 +56,32 @@ class _Parts:
     query: tuple[tuple[str, str], ...]
 
     def words(self) -> Iterable[str]:
-        """Its parts that may have words."""
+        """Yield the parts that may contain words."""
         yield from (self.host_words(), *self.segments, *(value for _, value in self.query))
 
     def host_words(self) -> str:
-        """The host without what every host has."""
+        """Return the host without `www.` and without its last label."""
         return (self.host or "").removeprefix("www.").rpartition(".")[0]
 
 
 def scrubbed_urls(urls: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
-    """Remove what is personal from URLs and request targets; same order, null stays null.
+    """Remove what is personal from n URLs or request targets; return n, in order; null stays null.
 
-    Kept: `http(s)` scheme, host, path segments and declared query keys in which no rule and no detector
-    finds anything. Dropped: user information, fragment, every other query key. What is masked in between
-    reads `<HOST>`, `<ID>`, `<PERSON>` …, `<VALUE>`; a URL that does not parse reads `<URL>`.
+    Kept: `http(s)` scheme, host, path segments and declared query keys in which no rule and no recognizer
+    finds anything. Dropped: user information, fragment, every other query key. Masked: `<HOST>`, `<ID>`,
+    `<NAME>` …, `<VALUE>`; a URL that does not parse becomes `<URL>`.
     """
-    distinct = urls.drop_nulls().unique(maintain_order=True).to_list()
-    # Sites have few directories: each is read once.
-    segment = cache(_segment)
-    parsed = [_parse(url, segment) for url in distinct]
-    readings = {part: _readings(part) for parts in parsed if parts for part in parts.words()}
-    answers = scrubbed_texts([words for words in readings.values() if words], scrubber=scrubber)
-    found = {part: _finding(words, answers[words]) for part, words in readings.items() if words}
-    known = pl.DataFrame(
-        {"url": distinct, "safe": [_assembled(parts, found) if parts else URL for parts in parsed]},
-        schema=dict.fromkeys(("url", "safe"), pl.String),
-    )
-    return urls.rename("url").to_frame().join(known, on="url", how="left", maintain_order="left")["safe"]
+
+    def safe(distinct: list[str]) -> list[str]:
+        # Sites have few directories: each is read once.
+        segment = cache(_segment)
+        parsed = [_parse(url, segment) for url in distinct]
+        readings = {part: _readings(part) for parts in parsed if parts for part in parts.words()}
+        answers = scrubbed_texts([words for words in readings.values() if words], scrubber=scrubber)
+        found = {part: _finding(words, answers[words]) for part, words in readings.items() if words}
+        return [_assembled(parts, found) if parts else URL for parts in parsed]
+
+    return mapped(urls, safe)
 
 
 def _parse(url: str, segment: Callable[[str], str]) -> _Parts | None:
@@ -120,7 +108,7 @@ def _parse(url: str, segment: Callable[[str], str]) -> _Parts | None:
 
 
 def _host(netloc: str) -> str:
-    """The host in lower case; empty where it may name a person or a machine."""
+    """Return the host in lower case; empty where it may name a person or a machine."""
     name = netloc.rpartition(":")[0] if re.search(r":[0-9]*\Z", netloc) else netloc
     name = name.casefold().rstrip(".")
     labels = name.split(".")
@@ -139,12 +127,12 @@ def _is_address(host: str) -> bool:
 
 
 def _ends_in_number(host: str) -> bool:
-    """Whether the last label is a number: then the host is an IPv4 address in some spelling (WHATWG URL)."""
+    """Return whether the last label is a number, which makes the host an IPv4 address (WHATWG URL)."""
     return host.rpartition(".")[2][:1].isdigit()
 
 
 def _segment(raw: str) -> str:
-    """The decoded segment, or `<ID>`."""
+    """Return the decoded path segment, or `<ID>`."""
     text = raw
     for _ in range(_DECODING_ROUNDS):
         text = unquote(text, errors="replace")
@@ -167,7 +155,7 @@ def _fields(fields: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
 
 
 def _readings(part: str) -> str:
-    """The words of a part, with spaces between; empty where there are none."""
+    """Return the words of a part, with spaces between; empty where there are none."""
     if _PLACEHOLDER.fullmatch(part):
         return ""
     words = " ".join(_WORD_BREAKS.sub(" ", _EXTENSION.sub("", part)).split())
@@ -175,7 +163,7 @@ def _readings(part: str) -> str:
 
 
 def _finding(reading: str, answer: str) -> str | None:
-    """The placeholder to put for the whole part, or None if the scrubber left it as it was."""
+    """Return the mask to put for the whole part, or None if the scrubber left it as it was."""
     if answer == reading:
         return None
     placeholder = _PLACEHOLDER.search(answer)

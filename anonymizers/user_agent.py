@@ -1,4 +1,4 @@
-"""User agents, reduced to families that ua-parser knows; never a version, never a model."""
+"""Reduce user agents to families that ua-parser knows; never a version, never a model."""
 
 import re
 from collections.abc import Iterable
@@ -9,11 +9,12 @@ from ua_parser import BasicResolver, Domain, PartialResult
 from ua_parser.core import OS, Matcher, UserAgent
 from ua_parser.loaders import load_lazy_builtins
 
+from anonymizers.columns import encoded
 from anonymizers.plan import USER_AGENT_PARTS
 
 OTHER = "Other"
 
-# Real agents end far below; beyond it, no regular expression is run on what a stranger sent.
+# Real agents are far shorter; on longer ones, which a stranger may send, no pattern is run.
 _LONGEST = 512
 
 _BOT = re.compile(
@@ -29,20 +30,16 @@ _DESKTOP = frozenset(
 
 
 def families(agents: pl.Series) -> dict[str, pl.Series]:
-    """Browser, operating system and device class of each agent, in order; null stays null.
+    """Return browser, operating system and class of device of each of n user agents; null stays null.
 
     Returns:
-        `browser` and `os`: a family as ua-parser spells it, or `Other`. `device`: `mobile`, `tablet`,
-        `desktop`, `bot` or `other`.
+        Columns of n values, in order. `browser` and `os`: a family as ua-parser spells it, or `Other`.
+        `device`: `mobile`, `tablet`, `desktop`, `bot` or `other`.
     """
-    distinct = agents.drop_nulls().unique()
-    parsed = [_parsed(agent) for agent in distinct]
-    known = pl.DataFrame(
-        {"agent": distinct, **{part: [p[i] for p in parsed] for i, part in enumerate(USER_AGENT_PARTS)}},
-        schema={"agent": pl.String, **dict.fromkeys(USER_AGENT_PARTS, pl.String)},
-    )
-    joined = agents.rename("agent").to_frame().join(known, on="agent", how="left", maintain_order="left")
-    return {part: joined[part] for part in USER_AGENT_PARTS}
+    distinct, codes = encoded(agents)
+    schema = dict.fromkeys(USER_AGENT_PARTS, pl.String)
+    known = pl.DataFrame([_parsed(agent) for agent in distinct], schema=schema, orient="row")
+    return {part: known[part].gather(codes) for part in USER_AGENT_PARTS}
 
 
 def _parsed(agent: str) -> tuple[str, str, str]:
@@ -69,8 +66,8 @@ def _device(agent: str, system: str, found: PartialResult) -> str:
 
 
 def _known(family: str, *, domain: int) -> str:
-    """The family as ua-parser's data spells it; many of its patterns copy text from the agent itself."""
-    return _vocabulary()[domain].get(family.casefold(), OTHER)
+    """Return the family as ua-parser's data spells it; many of its patterns copy text from the agent."""
+    return _known_families()[domain].get(family.casefold(), OTHER)
 
 
 @cache
@@ -79,13 +76,13 @@ def _resolver() -> BasicResolver:
 
 
 @cache
-def _vocabulary() -> tuple[dict[str, str], dict[str, str]]:
+def _known_families() -> tuple[dict[str, str], dict[str, str]]:
     browsers, systems, _ = load_lazy_builtins()
-    return _words(browsers), _words(systems)
+    return _families(browsers), _families(systems)
 
 
-def _words(matchers: Iterable[Matcher[UserAgent]] | Iterable[Matcher[OS]]) -> dict[str, str]:
-    """Families that are written out in the data: as a replacement, or as a literal of the pattern."""
+def _families(matchers: Iterable[Matcher[UserAgent]] | Iterable[Matcher[OS]]) -> dict[str, str]:
+    """Return families that are written out in the data: as a replacement, or as a literal of the pattern."""
     words: dict[str, str] = {}
     for matcher in matchers:
         family = str(getattr(matcher, "family", "$1"))

@@ -15,11 +15,11 @@ import pyarrow as pa
 from anonymizers import tokens
 from anonymizers.engine import anonymize
 from anonymizers.identity import normalise
-from anonymizers.network import generalize_ip
+from anonymizers.ip_addresses import generalize_ip
 from anonymizers.phone import countries, normalise_phone, normalise_phones
 from anonymizers.plan import ColumnPlan, Plan
 from anonymizers.text.features import derive
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.treatments import IdentityKind, TextFeature, Treatment, ValueType
 

@@ -65,7 +65,7 @@ def _measured(wasms: Path, root: Path, world: Path, last: date, repeats: int) ->
     _put(world, old, lambda day: day == last)
     tomorrow = str(last + timedelta(days=1))
 
-    def renewed() -> None:
+    def copied_anew() -> None:
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(old, new)
 
@@ -77,9 +77,9 @@ def _measured(wasms: Path, root: Path, world: Path, last: date, repeats: int) ->
         "metrics query": _cpu(
             [wasms, "metrics", "query", "delivery_rate", "--by", "week", "--home", old], repeats
         ),
-        "ingest one small file": _cpu([wasms, *small, "--home", new], repeats, before=renewed),
+        "ingest one small file": _cpu([wasms, *small, "--home", new], repeats, before=copied_anew),
         "a day of 11,000 rows": _cpu(
-            [wasms, "run", "--as-of", tomorrow, "--home", new], repeats, before=renewed
+            [wasms, "run", "--as-of", tomorrow, "--home", new], repeats, before=copied_anew
         ),
         "a run with nothing to do": _cpu([wasms, "run", "--as-of", tomorrow, "--home", new], repeats),
     }

@@ -29,8 +29,8 @@ from pathlib import Path
 import polars as pl
 
 from anonymizers.text.evaluate import CORE, Labelled, labelled_texts
-from anonymizers.text.reference import PresidioAsItComes
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.presidio_baseline import PresidioBaseline
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import scrubbed
 from anonymizers.text.settings import load_settings
 from anonymizers.url import scrubbed_urls
@@ -65,9 +65,9 @@ print(before // 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 """
 _START_OF_PRESIDIO = f"""
 import logging, time
-from anonymizers.text.reference import PresidioAsItComes
+from anonymizers.text.presidio_baseline import PresidioBaseline
 logging.getLogger("presidio-analyzer").disabled = True
-PresidioAsItComes().masks([{_WARM!r}])
+PresidioBaseline().masks([{_WARM!r}])
 print(time.process_time())
 """
 
@@ -131,7 +131,7 @@ def main() -> None:
     logging.getLogger("presidio-analyzer").disabled = True
     _print_starts(arguments.repeats)
     workloads = list(_workloads(arguments))
-    ours, theirs = ReleasingScrubber(load_settings()), PresidioAsItComes()
+    ours, theirs = ReleasingScrubber(load_settings()), PresidioBaseline()
     ours.scrub([_WARM])
     theirs.masks([_WARM])
     print(f"\nMedian of {arguments.repeats}, in turn; Presidio reads {arguments.sample:,} texts of each.\n")
@@ -208,7 +208,7 @@ def _spaced(among: int, count: int) -> list[int]:
 
 
 def _row(
-    workload: Workload, ours: ReleasingScrubber, theirs: PresidioAsItComes, repeats: int, sample: int
+    workload: Workload, ours: ReleasingScrubber, theirs: PresidioBaseline, repeats: int, sample: int
 ) -> Judged:
     """Measure one workload and print its row."""
     sampled = workload.sample(sample)
@@ -267,7 +267,7 @@ def _milliseconds(ours: ReleasingScrubber, text: str, repeats: int) -> float:
     return 1000 * statistics.median(_cpu(lambda: ours.scrub([text])) for _ in range(repeats))
 
 
-def _print_people(texts: Sequence[Labelled], ours: ReleasingScrubber, theirs: PresidioAsItComes) -> None:
+def _print_people(texts: Sequence[Labelled], ours: ReleasingScrubber, theirs: PresidioBaseline) -> None:
     found, lost = lost_people(texts, ours, theirs)
     print(f"\nOf {found:,} PERSON spans of Presidio on the labelled texts, ours masks all but {len(lost):,}:")
     print(f"{'kind':40} {'spans':>6} {'touch a labelled name':>22} {'show a letter of one':>21}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from wordfreq import zipf_frequency
 
 from anonymizers.text.evaluate import Labelled
-from anonymizers.text.reference import PresidioAsItComes
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.presidio_baseline import PresidioBaseline
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from bench.text_truth import coverage, shown
 
 _MARKED, _FIRST, _COMMON, _OTHER = KINDS = (
@@ -37,7 +37,7 @@ class LostPerson:
 
 
 def lost_people(
-    texts: Sequence[Labelled], ours: ReleasingScrubber, theirs: PresidioAsItComes
+    texts: Sequence[Labelled], ours: ReleasingScrubber, theirs: PresidioBaseline
 ) -> tuple[int, list[LostPerson]]:
     """How many people Presidio sees, and those that ours does not mask as a whole."""
     plain = [labelled.text for labelled in texts]

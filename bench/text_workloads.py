@@ -26,13 +26,13 @@ _REQUEST = re.compile(r'"[A-Z]+ (\S+)[^"]*" \S+ \S+ "([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How templates of one language are made: every opening with every body; endings take turns."""
+    """How templates of one language are made: every opening with every body; closings take turns."""
 
     locale: str
     amount: str
     openings: tuple[str, ...]
     bodies: tuple[str, ...]
-    endings: tuple[str, ...]
+    closings: tuple[str, ...]
 
 
 LANGUAGES = (
@@ -208,8 +208,8 @@ def templates(rng: random.Random) -> list[tuple[str, Language]]:
                 f"https://shop.example.com/{rng.choice(('sale', 'new', 'offers/spring', 'account/points'))}"
             )
             personal = "https://go.example.com/{token}"
-            ending = language.endings[number % len(language.endings)]
-            made.append((text.replace("{link}", rng.choice((link, personal))) + ending, language))
+            closing = language.closings[number % len(language.closings)]
+            made.append((text.replace("{link}", rng.choice((link, personal))) + closing, language))
     return rng.sample(made, TEMPLATES)
 
 

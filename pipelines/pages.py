@@ -1,10 +1,10 @@
-"""HTML pages that load nothing from elsewhere: one look for all of them."""
+"""Render HTML pages that load nothing from elsewhere, all in one look."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def pages() -> Environment:
-    """Where pages come from; every value is escaped, a missing one is an error."""
+    """Return the environment of all templates; every value is escaped, a missing one is an error."""
     return Environment(
         loader=PackageLoader("pipelines", "templates"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""The main job: what lies in the inbox becomes published marts, in the order in which it arrived."""
+"""Run the main job: load the inbox in order of arrival, build, publish, delete."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,6 +22,7 @@ from pipelines.marts.release import release_and_publish
 from pipelines.retention.apply import plan_retention
 from pipelines.retention.closing import Closed, close_days
 from pipelines.sources.inbox import Landed, feeds, landed_files
+from pipelines.windows.completeness import loses_rows
 from warehouse.errors import WarehouseError
 from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
@@ -32,7 +33,7 @@ from warehouse.store.store import Store
 
 @dataclass(slots=True)
 class RunSummary:
-    """What a run did; ``failed`` says of each file that was not loaded why."""
+    """The result of a run; ``failed`` says of each file that was not loaded why."""
 
     ingested: list[Ingested] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -61,7 +62,7 @@ def run(
     to_day: date | None = None,
     progress: Progress = silent,
 ) -> RunSummary:
-    """Ingest by arrival day, build the slices that closed, publish, expire.
+    """Load files by arrival day, build the slices that closed, publish, delete what expired.
 
     The clock walks through the arrival days up to ``options.as_of``, so that a year of files goes
     through the same windows as it would have day by day. Marts are built before anything they need
@@ -78,10 +79,7 @@ def run(
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, store.ledger.clock() or clock)
-        if (
-            _may_lose_unbuilt_days(declarations, store, clock)
-            and plan_retention(declarations, store, as_of=clock).plan.gaps
-        ):
+        if _loses_unbuilt_rows(declarations, store, clock):
             _build(declarations, store, clock, summary, progress)
         for landed in group:
             progress("ingest", done, len(waiting))
@@ -120,7 +118,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run would begin with; files it ingests may add slices to build.
+    """The work that a run would begin with; files it loads may add slices to build.
 
     Attributes:
         waiting: Feed → files.
@@ -141,7 +139,7 @@ def plan_run(
     from_day: date | None = None,
     to_day: date | None = None,
 ) -> RunPlan:
-    """What `run` would do with the same arguments; changes nothing."""
+    """Plan what `run` would do with the same arguments; changes nothing."""
     expiring: Counter[str] = Counter()
     for (source, to, _), rows in plan_retention(declarations, store, as_of=as_of).plan.rows_by().items():
         if to == GONE:
@@ -164,7 +162,7 @@ def _waiting(
 
 
 def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime) -> list[tuple[date, date]]:
-    """First and last day of each range of closed slices that are not built yet, oldest first.
+    """Return the first and last day of each range of closed slices that are not built, oldest first.
 
     Gaps, days whose rows were deleted before, lie between the ranges: they are never built.
     """
@@ -173,7 +171,7 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     if first is None:
         return []
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return without_gaps(days, (gap.event_date for gap in records.gaps(store.ledger)))
+    return without_gaps(days, records.gaps(store.ledger))
 
 
 def _build(
@@ -210,12 +208,16 @@ def _build(
         ranges = ranges[1:]
 
 
-def _may_lose_unbuilt_days(declarations: Declarations, store: Store, as_of: datetime) -> bool:
-    """Whether a day without a slice is old enough for the shortest window; only then a plan can say more."""
-    first = _first_unbuilt(declarations, store)
-    return first is not None and first <= as_of.date() - timedelta(
-        days=declarations.policy.shortest_window_days
-    )
+def _loses_unbuilt_rows(declarations: Declarations, store: Store, as_of: datetime) -> bool:
+    """Return whether rows of a day or of a month that is not built are due to be deleted."""
+    first, windows = _first_unbuilt(declarations, store), declarations.policy.windows_days
+    # A plan takes longer to make: only where a day is old enough for the shortest window can it say more.
+    if first is None or first > as_of.date() - timedelta(days=min(windows)):
+        return False
+    lateness = lateness_days(declarations.contracts)
+    if loses_rows(first.replace(day=1), as_of.date(), windows=windows, lateness_days=lateness):
+        return True
+    return bool(plan_retention(declarations, store, as_of=as_of).plan.gaps)
 
 
 def _first_unbuilt(declarations: Declarations, store: Store) -> date | None:

@@ -1,4 +1,4 @@
-"""Settings from the environment; nothing else reads it."""
+"""Read settings from the environment; nothing else reads it."""
 
 import os
 from pathlib import Path
@@ -11,15 +11,15 @@ DEFAULT_HOME = Path(".wasms")
 
 
 def home_from_environment() -> Home:
-    """The warehouse named by WASMS_HOME, else `.wasms` in the working directory."""
+    """Return the warehouse named by WASMS_HOME, else `.wasms` in the working directory."""
     return Home(Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME)).absolute())
 
 
 def as_of_from_environment() -> str | None:
-    """The clock named by WASMS_AS_OF (ISO 8601, UTC), for generated or old data; else None, that is now."""
+    """Return the clock named by WASMS_AS_OF (ISO 8601, UTC), for generated or old data; None = now."""
     return os.environ.get(AS_OF_VARIABLE)
 
 
 def environment_with(**variables: str) -> dict[str, str]:
-    """This process's environment and more variables, for a child process."""
+    """Return this process's environment and more variables, for a child process."""
     return {**os.environ, **variables}

@@ -1,4 +1,4 @@
-"""Free text: what may be stored of it."""
+"""Anonymize free text; docs/free-text.md explains how."""
 
 from anonymizers.text.scrubber import REDACTED, TextScrubber
 

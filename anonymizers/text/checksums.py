@@ -1,37 +1,32 @@
-"""Check digits of numbers that Presidio has no recognizer for; each takes a text whose digits it reads."""
+"""Verify check digits of numbers that Presidio has no recognizer for, with python-stdnum.
 
-from collections.abc import Callable, Mapping, Sequence
+Each check reads the decimal digits of a text, of any script, and ignores everything between them.
+"""
+
+from collections.abc import Callable, Mapping
+
+from stdnum import luhn
+from stdnum.br import cnpj, cpf
 
 
-def luhn(text: str) -> bool:
-    """IMEI (3GPP TS 23.003, annex B) and ICCID (ITU-T E.118): ISO/IEC 7812-1, annex B."""
+def is_luhn(text: str) -> bool:
+    """Return whether the last digit is right for an IMEI or ICCID (ISO/IEC 7812-1, annex B)."""
+    return luhn.is_valid(_digits(text))
+
+
+def is_cpf(text: str) -> bool:
+    """Return whether the digits are the number of a person in Brazil (CPF); one digit repeated is not."""
     digits = _digits(text)
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(digits[::-2]) + sum(doubled)) % 10 == 0
+    return len(set(digits)) > 1 and cpf.is_valid(digits)
 
 
-def cpf(text: str) -> bool:
-    """Persons in Brazil (Receita Federal): eleven digits, two of them check digits modulo 11."""
-    digits = _digits(text)
-    return len(digits) == 11 and _modulo_11(digits, range(10, 1, -1), range(11, 1, -1))
+def is_cnpj(text: str) -> bool:
+    """Return whether the digits are the number of a company in Brazil (CNPJ, digits only)."""
+    return cnpj.is_valid(_digits(text))
 
 
-def cnpj(text: str) -> bool:
-    """Companies in Brazil (Receita Federal): fourteen digits, two of them check digits modulo 11."""
-    digits = _digits(text)
-    weights = [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]
-    return len(digits) == 14 and _modulo_11(digits, weights[1:], weights)
+CHECKSUMS: Mapping[str, Callable[[str], bool]] = {"luhn": is_luhn, "cpf": is_cpf, "cnpj": is_cnpj}
 
 
-CHECKSUMS: Mapping[str, Callable[[str], bool]] = {"luhn": luhn, "cpf": cpf, "cnpj": cnpj}
-
-
-def _digits(text: str) -> list[int]:
-    return [int(c) for c in text if c.isdecimal()]
-
-
-def _modulo_11(digits: Sequence[int], *rounds: Sequence[int]) -> bool:
-    """Whether each check digit is the weighted sum of all digits before it, modulo 11; 10 counts as 0."""
-    return len(set(digits)) > 1 and all(
-        digits[len(weights)] == 10 * sum(map(int.__mul__, digits, weights)) % 11 % 10 for weights in rounds
-    )
+def _digits(text: str) -> str:
+    return "".join(str(int(c)) for c in text if c.isdecimal())

@@ -1,33 +1,21 @@
-"""How well a scrubber does on texts whose personal data is labelled."""
+"""Evaluate a scrubber on texts whose personal data is labelled: recall, precision, harmless words kept."""
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 
 from anonymizers.errors import AnonymizerError
 from anonymizers.text.scrubber import Mask
 
 # Labels of presidio-research whose characters count: who somebody is and how to reach them.
-CORE = frozenset(
-    [
-        "PERSON",
-        "STREET_ADDRESS",
-        "GPE",
-        "LOCATION",
-        "ZIP_CODE",
-        "PHONE_NUMBER",
-        "CREDIT_CARD",
-        "EMAIL_ADDRESS",
-        "IBAN_CODE",
-        "US_SSN",
-        "IP_ADDRESS",
-        "GPS",
-        "USER_NAME",
-    ]
-)
-# What a mask claims to have found, by its name; others (`<NUMBER>`, `<WORD>`, …) claim nothing but doubt.
+CORE = frozenset([
+    "PERSON", "STREET_ADDRESS", "GPE", "LOCATION", "ZIP_CODE", "PHONE_NUMBER", "CREDIT_CARD",
+    "EMAIL_ADDRESS", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "GPS", "USER_NAME",
+])  # fmt: skip
+# Labels that a mask claims to have found, by its name; `<NUMBER>`, `<WORD>` and others claim none.
 CLAIMS: Mapping[str, frozenset[str]] = {
     "NAME": frozenset({"PERSON"}),
     "PERSON": frozenset({"PERSON"}),
@@ -41,12 +29,12 @@ _SHORTEST_WORD = 2
 
 
 class LabelledError(AnonymizerError):
-    """A file of labelled texts does not say what it must."""
+    """Report a file of labelled texts that is not in the expected format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Personal data in a text."""
+    """Label personal data from ``start`` to before ``end``, in characters of a text."""
 
     start: int
     end: int
@@ -55,7 +43,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A text and all personal data in it."""
+    """Hold a text and labels of all personal data in it."""
 
     text: str
     labels: tuple[Label, ...]
@@ -63,13 +51,13 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A label that is not masked as a whole.
+    """Show a label that is not masked as a whole.
 
     Attributes:
-        entity: Its kind.
-        before: What stands before it.
-        parts: Its text, in parts that are masked and parts that are not.
-        after: What stands after it.
+        entity: Kind of personal data.
+        before: Up to 40 characters before it.
+        parts: Its text, cut where masked and unmasked characters meet; with each part whether it is masked.
+        after: Up to 40 characters after it.
     """
 
     entity: str
@@ -80,13 +68,13 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One kind of personal data.
+    """Score how one kind of personal data is masked; shares are from 0 to 1.
 
     Attributes:
-        labels: How many there are.
-        recall: Share of them of which every letter and digit is masked, as whatever.
-        precision: Share of masks that claim to be of this kind and touch one; None where none claims it.
-        characters: Share of their letters and digits that are masked.
+        labels: How many labels of this kind there are.
+        recall: Share of labels of which every letter and digit is masked, by whatever mask.
+        precision: Share of the masks that claim this kind that touch a label of it; None if none claims it.
+        characters: Share of the letters and digits of labels that are masked.
     """
 
     labels: int
@@ -96,7 +84,7 @@ class Score:
 
     @property
     def f2(self) -> float | None:
-        """Recall counts four times as much as precision (van Rijsbergen 1979, beta = 2)."""
+        """Return the F2 score: recall weighs four times as much as precision (van Rijsbergen, beta 2)."""
         if self.precision is None:
             return None
         weighed = 4 * self.precision + self.recall
@@ -105,15 +93,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a scrubber does on labelled texts.
+    """Hold how a scrubber does on labelled texts; shares are from 0 to 1.
 
     Attributes:
-        texts: How many.
-        core: Share of letters and digits of `CORE` that are masked.
-        kept: Share of words outside of any label that stay.
-        scores: By entity, the most frequent first.
+        texts: How many texts there are.
+        core: Share of letters and digits in labels of `CORE` that are masked.
+        kept: Share of words outside of any label that are not masked.
+        scores: Score of each kind of personal data, the most frequent first.
         misses: Labels that are not masked as a whole, in order.
-        lost: Words outside of any label that are masked, with how often, the most frequent first.
+        lost: Words outside of any label that are masked and how often, the most frequent first.
     """
 
     texts: int
@@ -127,10 +115,10 @@ class Evaluation:
 def labelled_texts(document: str | bytes) -> list[Labelled]:
     """Read texts in the format of presidio-research: `full_text`, and `spans` with type and positions.
 
-    Labels of nothing are left out.
+    Empty labels are left out.
 
     Raises:
-        LabelledError: It is not such a document; names the place, never the text.
+        LabelledError: The document is in another format; names the number of the text, never its content.
     """
     try:
         rows = json.loads(document)
@@ -169,60 +157,58 @@ def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) 
     """Compare what is masked with what is labelled.
 
     Args:
-        texts: Labelled texts.
-        masks: What is masked of each; None = all of it.
+        texts: n labelled texts.
+        masks: What is masked of each of the n texts; None = all of it.
     """
-    characters: Counter[str] = Counter()
-    hidden: Counter[str] = Counter()
-    labels: Counter[str] = Counter()
-    whole: Counter[str] = Counter()
-    claimed: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    words = kept = 0
+    # Of each label which of its letters and digits are masked; of each claim of a mask whether it is right.
+    labels: defaultdict[str, list[list[bool]]] = defaultdict(list)
+    claims: defaultdict[str, list[bool]] = defaultdict(list)
     misses: list[Miss] = []
     lost: Counter[str] = Counter()
+    kept: list[bool] = []
     for labelled, found in zip(texts, masks, strict=True):
-        covered = covered_by(found, labelled.text)
+        text, covered = labelled.text, covered_by(found, labelled.text)
         for label in labelled.labels:
-            shown = [covered[i] for i in range(label.start, label.end) if labelled.text[i].isalnum()]
-            characters[label.entity] += len(shown)
-            hidden[label.entity] += sum(shown)
-            labels[label.entity] += 1
-            whole[label.entity] += all(shown)
-            if not all(shown):
-                misses.append(_miss(labelled.text, label, covered))
+            masked = [covered[i] for i in range(label.start, label.end) if text[i].isalnum()]
+            labels[label.entity].append(masked)
+            if not all(masked):
+                misses.append(_miss(text, label, covered))
         for mask in found or ():
             for entity in _claims(mask.name):
-                claimed[entity] += 1
-                right[entity] += any(
-                    mask.start < label.end and label.start < mask.end and label.entity in _claims(mask.name)
-                    for label in labelled.labels
-                )
+                claims[entity].append(_is_right(mask, labelled.labels))
         for word, stays in _harmless(labelled, covered):
-            words += 1
-            kept += stays
+            kept.append(stays)
             lost[word] += not stays
-    core = [entity for entity in labels if entity in CORE]
+    core = [masked for entity in labels if entity in CORE for masked in labels[entity]]
+    frequent_first = sorted(labels, key=lambda entity: -len(labels[entity]))
     return Evaluation(
         texts=len(texts),
-        core=_share(sum(hidden[e] for e in core), sum(characters[e] for e in core)),
-        kept=_share(kept, words),
-        scores={
-            entity: Score(
-                count,
-                whole[entity] / count,
-                right[entity] / claimed[entity] if claimed[entity] else None,
-                _share(hidden[entity], characters[entity]),
-            )
-            for entity, count in labels.most_common()
-        },
+        core=_share(chain.from_iterable(core)),
+        kept=_share(kept),
+        scores={entity: _score(labels[entity], claims[entity]) for entity in frequent_first},
         misses=tuple(misses),
         lost=tuple((word, count) for word, count in lost.most_common() if count),
     )
 
 
+def _is_right(mask: Mask, labels: Iterable[Label]) -> bool:
+    claims = _claims(mask.name)
+    return any(
+        mask.start < label.end and label.start < mask.end and label.entity in claims for label in labels
+    )
+
+
+def _score(labels: Sequence[Sequence[bool]], claims: Sequence[bool]) -> Score:
+    return Score(
+        labels=len(labels),
+        recall=_share(map(all, labels)),
+        precision=_share(claims) if claims else None,
+        characters=_share(chain.from_iterable(labels)),
+    )
+
+
 def covered_by(masks: Iterable[Mask] | None, text: str) -> list[bool]:
-    """Of each character of a text whether it is masked; None masks all of it."""
+    """Return for each character of a text whether it is masked; None masks all of it."""
     covered = [masks is None] * len(text)
     for mask in masks or ():
         covered[mask.start : mask.end] = [True] * (mask.end - mask.start)
@@ -235,7 +221,7 @@ def _claims(name: str) -> frozenset[str]:
 
 
 def _harmless(labelled: Labelled, covered: Sequence[bool]) -> Iterator[tuple[str, bool]]:
-    """Words that no label touches, and whether they stay."""
+    """Yield words that no label touches, and whether they stay."""
     personal = covered_by([Mask(label.start, label.end, "") for label in labelled.labels], labelled.text)
     for match in _WORD.finditer(labelled.text):
         if match.end() - match.start() >= _SHORTEST_WORD and not any(personal[match.start() : match.end()]):
@@ -243,19 +229,15 @@ def _harmless(labelled: Labelled, covered: Sequence[bool]) -> Iterator[tuple[str
 
 
 def _miss(text: str, label: Label, covered: Sequence[bool]) -> Miss:
-    parts: list[tuple[str, bool]] = []
-    for position in range(label.start, label.end):
-        if parts and parts[-1][1] == covered[position]:
-            parts[-1] = (parts[-1][0] + text[position], covered[position])
-        else:
-            parts.append((text[position], covered[position]))
-    return Miss(
-        label.entity,
-        text[max(0, label.start - 40) : label.start],
-        tuple(parts),
-        text[label.end : label.end + 40],
+    parts = tuple(
+        ("".join(text[i] for i in positions), is_masked)
+        for is_masked, positions in groupby(range(label.start, label.end), key=covered.__getitem__)
     )
+    before, after = text[max(0, label.start - 40) : label.start], text[label.end : label.end + 40]
+    return Miss(label.entity, before, parts, after)
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
+def _share(holds: Iterable[bool]) -> float:
+    """Return the share of true values; 1 if there are no values."""
+    values = list(holds)
+    return sum(values) / len(values) if values else 1.0

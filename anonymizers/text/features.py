@@ -1,4 +1,4 @@
-"""What is measured of a message body in memory before it is dropped."""
+"""Measure message bodies in memory; the bodies themselves are dropped."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -7,7 +7,7 @@ import polars as pl
 
 from anonymizers.text.language import languages
 from anonymizers.text.opt_out import is_opt_out
-from anonymizers.text.segments import segments
+from anonymizers.text.sms_segments import segment_counts
 from anonymizers.treatments import TextFeature
 
 # A scheme, `www.`, a host with a path, or a bare host under an ending that links in messages have;
@@ -16,21 +16,19 @@ _LINK = (
     r"(?i)(?:https?://\S|\bwww\.\S|(?:^|[^@\w.\-])(?:[\p{L}0-9\-]{1,63}\.)+"
     r"(?:[a-z]{2,24}/\S|(?:com|net|org|io|app|dev|info|biz|shop|store|online|site|link|de|ly|gg|co\.uk|com\.br)\b))"
 )
-
-
 # Ten times as fast, and most texts have neither.
 _MAYBE_LINK = r"\.[A-Za-z]|://"
 
 
 def derive(texts: pl.Series, *, features: Sequence[TextFeature]) -> dict[TextFeature, pl.Series]:
-    """Measure texts.
+    """Measure features of texts.
 
     Args:
-        texts: Message bodies.
-        features: What is wanted; nothing else is computed.
+        texts: n message bodies.
+        features: What to measure; nothing else is computed.
 
     Returns:
-        Each feature's column, of the same n rows in the same order; null where the text is null.
+        A column of n values in the same order for each feature; null where the text is null.
     """
     return {feature: _measured(texts, feature) for feature in features}
 
@@ -40,7 +38,7 @@ def _measured(texts: pl.Series, feature: TextFeature) -> pl.Series:
         case TextFeature.LENGTH:
             return texts.str.len_chars().cast(pl.Int64)
         case TextFeature.SEGMENTS:
-            return segments(texts)
+            return segment_counts(texts)
         case TextFeature.LANGUAGE:
             return languages(texts)
         case TextFeature.HAS_LINK:

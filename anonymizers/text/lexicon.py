@@ -1,9 +1,9 @@
-"""What is known of words: how common each is in each language, and which are names of people or places.
+"""Read how common words are in each language, and which are names of people or places.
 
 Frequencies: wordfreq 3.1 (Apache-2.0; data CC BY-SA 4.0, Speer 2022), words used at least once per million.
 Names of people, cities and regions: the locales of Faker (MIT). Places: descriptions of area codes in
 phonenumbers (Apache-2.0). Countries and large cities: CLDR by way of Babel (Unicode-3.0, BSD-3-Clause).
-All come with their packages, none is copied into this one.
+All are read from these packages; none is copied into the project.
 """
 
 import importlib
@@ -17,50 +17,34 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import gc_paused
 from anonymizers.text.settings import TextSettings
 
 # Attributes of Faker's providers that hold names; others hold formats, titles, names of languages.
 _OF_PEOPLE = ("first_", "middle_", "last_", "unisex_", "male_", "female_")
-_OF_PLACES = frozenset(
-    [
-        "bairros",
-        "cities",
-        "city_names",
-        "communes",
-        "concelhos",
-        "counties",
-        "departments",
-        "districts",
-        "freguesias",
-        "localities",
-        "municipalities",
-        "province_lgus",
-        "provinces",
-        "regions",
-        "states",
-        "towns",
-        "villages",
-    ]
-)
+_OF_PLACES = frozenset([
+    "bairros", "cities", "city_names", "communes", "concelhos", "counties", "departments", "districts",
+    "freguesias", "localities", "municipalities", "province_lgus", "provinces", "regions", "states", "towns",
+    "villages",
+])  # fmt: skip
 _WORD = r"[\p{L}\p{M}]+"
 _ZIPF_PER_BILLION = 9
-# As the thousandth word of a language.
+# The share of all uses that the thousandth word of a language has.
 _COMMON = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Two tables, each sorted by its words.
+    """Hold how common each of n words is in each of l languages, and m names; both sorted.
 
     Attributes:
-        languages: Columns of ``zipf``, in order.
-        words: Words in lower case as they are written.
-        zipf: How common a word is: log10 of its uses per billion words; 0 = not known. Words x languages.
-        bare: Names in lower case without accents.
-        name_lists: In how many of the lists of people's names a word stands.
-        is_place: Whether it is part of the name of a place.
-        is_country: Whether it is part of the name of a country or of a city that every atlas has.
+        languages: The l languages, as ISO 639-1 codes.
+        words: The n words in lower case, as they are written.
+        zipf: How common each word is, n x l: log10 of its uses per billion words; 0 = not known.
+        bare: The m words of names in lower case, without accents.
+        name_lists: On how many lists of people's names (one per locale of Faker) each of the m is.
+        is_place: Whether each of the m is part of the name of a place.
+        is_country: Whether each of the m is part of the name of a country or large city (in CLDR).
     """
 
     languages: tuple[str, ...]
@@ -73,7 +57,7 @@ class Lexicon:
 
     @classmethod
     def of(cls, known: pl.DataFrame) -> Self:
-        """The lexicon of `known_words`."""
+        """Build the lexicon from the table that `known_words` returns."""
         languages = tuple(known.columns[known.columns.index("is_country") + 1 :])
         spoken = known.filter(pl.col(languages[0]).is_not_null())
         names = known.filter(pl.col("name_lists").is_not_null())
@@ -88,16 +72,16 @@ class Lexicon:
         )
 
 
-@uncollected()
+@gc_paused()
 def known_words(settings: TextSettings) -> pl.DataFrame:
-    """Read all word lists; about a second.
+    """Read all word lists from their packages; takes about a second.
 
-    Harmless words of the settings are taken for common in their language, whatever wordfreq knows; a
-    language that only they have is made of them.
+    The words that `text.yml` lists as harmless count as common in their language, whatever wordfreq knows; a
+    language that wordfreq does not have consists of them.
 
     Returns:
-        Rows sorted by `word`; `name_lists`, `is_place` and `is_country` as in `Lexicon`, null for words that
-        are no names; then how common a word is, a column for each language, null for what are only names.
+        One row per word, sorted: `word`; `name_lists`, `is_place` and `is_country` as in `Lexicon`, null for
+        what is no name; then the Zipf frequency in one column per language, null for what is only a name.
     """
     people = (
         _bare_words(_people())
@@ -119,19 +103,19 @@ def known_words(settings: TextSettings) -> pl.DataFrame:
 
 
 def positions(sorted_words: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
-    """Where each wanted word stands among sorted ones; -1 = nowhere."""
+    """Return the index of each wanted word among the sorted ones; -1 if it is not there."""
     found = sorted_words.search_sorted(wanted).to_numpy().astype(np.int64)
     found = np.minimum(found, len(sorted_words) - 1)
     return np.where((sorted_words.gather(found) == wanted).to_numpy(), found, -1)
 
 
 def bare(words: pl.Expr) -> pl.Expr:
-    """Words in lower case without accents: people leave them out, and names are known by either spelling."""
+    """Return words in lower case without accents, which people leave out of names."""
     return words.str.to_lowercase().str.normalize("NFD").str.replace_all(r"\p{M}", "")
 
 
 def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> pl.DataFrame:
-    """All words, and how common each is in each language."""
+    """Return one row per word, sorted: `word`, and its Zipf frequency in one column per language."""
     import wordfreq
 
     tables = {}
@@ -148,7 +132,7 @@ def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]
 
 
 def _people() -> dict[int, set[str]]:
-    """The names of people in each locale."""
+    """Return the names of people in each locale of Faker, by its number."""
     import faker.providers.person
 
     return {
@@ -183,7 +167,7 @@ def _providers(package: ModuleType) -> Iterator[Mapping[str, Any]]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """All strings in nested lists, pairs and weighted choices."""
+    """Yield all strings in nested lists, pairs and weighted choices."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Iterable):
@@ -192,7 +176,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _bare_words(lists: Mapping[int, Collection[str]]) -> pl.DataFrame:
-    """The words of texts: `of` (the number of its list), `word`."""
+    """Return the words in lists of names, one row each: `of` (the number of the list) and `word`."""
     texts = pl.DataFrame(
         {"of": list(lists), "word": [list(texts) for texts in lists.values()]},
         schema={"of": pl.Int32, "word": pl.List(pl.String)},

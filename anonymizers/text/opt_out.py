@@ -1,4 +1,4 @@
-"""Messages that ask for no more messages: the one table of keywords, and the match."""
+"""Recognize messages that ask for no more messages, by one table of keywords."""
 
 from functools import cache
 from typing import cast
@@ -7,7 +7,7 @@ import polars as pl
 
 from anonymizers.unicode import plain
 
-# English and French: what law and providers take for a revocation: 47 CFR 64.1200(a)(10) (stop, quit, end,
+# English and French: what law and providers accept as a revocation: 47 CFR 64.1200(a)(10) (stop, quit, end,
 # revoke, opt out, cancel, unsubscribe), the CTIA Messaging Principles, Twilio's keywords
 # (https://www.twilio.com/docs/proxy/opt-out-keywords) and those of AWS, which add REMOVE and TD
 # (https://docs.aws.amazon.com/sms-voice/latest/userguide/opt-out-list-keywords.html).
@@ -151,9 +151,10 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def is_opt_out(texts: pl.Series) -> pl.Series:
-    """Whether the whole message is an opt-out keyword, whatever its case, punctuation or hidden characters.
+    """Return whether each of the n texts is an opt-out keyword as a whole, in order; null for null.
 
-    A keyword within a sentence is not one (as at the providers): "please stop by" is a visit.
+    Case, punctuation and characters of no width are ignored. A keyword within a sentence does not count, as
+    with the providers: "please stop by" is a visit.
     """
     words = _keywords()
     short = texts.str.len_chars() <= 2 * cast("int", words.str.len_chars().max())
@@ -165,7 +166,7 @@ def is_opt_out(texts: pl.Series) -> pl.Series:
 
 @cache
 def _keywords() -> pl.Series:
-    """All keywords and phrases in their plain spelling."""
+    """Return all keywords and phrases in lower case and NFKC, written as one word."""
     phrases = {
         phrase
         for verbs, objects in OPT_OUT_PHRASES.values()
@@ -178,5 +179,5 @@ def _keywords() -> pl.Series:
 
 
 def _bare(texts: pl.Series) -> pl.Series:
-    """Texts in their plain spelling, without what stands between words: `STOP_ALL` is written as one word."""
+    """Return texts in lower case and NFKC, without what stands between words: `STOP_ALL` is one word."""
     return plain(texts).str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}\p{N}]+", "")

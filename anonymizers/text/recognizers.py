@@ -1,4 +1,7 @@
-"""Patterns of Presidio's recognizers and of ours, each tried only on texts in which it may find something."""
+"""Find personal data by the patterns of Presidio's recognizers, of `text.yml` and of the site.
+
+A pattern runs only on texts that its prefilter lets through.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,8 +13,8 @@ import regex  # type: ignore[import-untyped]
 
 from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
-from anonymizers.text.gates import Gates, fast
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import gc_paused
+from anonymizers.text.prefilter import Prefilter, compile_fast
 from anonymizers.text.settings import PATTERN_FLAGS, RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:
@@ -24,22 +27,30 @@ _SLOW = 250
 _OF_LETTERS = regex.compile(r"\\[bBwW]")
 _ASCII = regex.compile(r"[\x00-\x7f]*+")
 _NO_OTHER_BLANKS = regex.compile(r"(?:[\x00-\x7f]|[^\s\d\u017f\u212a])*+")
-# As Presidio's `LemmaContextAwareEnhancer`: by how much a word of the context before makes a find surer.
+# As Presidio's `LemmaContextAwareEnhancer`: by how much a word of the context before a match makes it surer.
 _CONTEXT_WORDS = 5
 _WITH_CONTEXT, _AT_LEAST = 0.35, 0.4
 
 
 class RecognizerError(ValueError):
-    """A recognizer that cannot be used as it is declared."""
+    """Report a recognizer that cannot be used as it is declared."""
 
 
 class TooManyError(Exception):
-    """A pattern found more in a text than any text has that somebody wrote."""
+    """Report that a pattern found more in a text than anybody writes into one (`most_finds`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Something found in a text; positions in characters of that text."""
+class Finding:
+    """Describe what a recognizer found.
+
+    Attributes:
+        text: Index of the text.
+        start: Position in that text, in characters.
+        end: Position after the last character.
+        entity: What it is, as Presidio names entities.
+        score: How sure that is, above 0 up to 1.
+    """
 
     text: int
     start: int
@@ -50,48 +61,48 @@ class Span:
 
 # Without slots, for what is computed once.
 @dataclass(frozen=True)
-class FindingPattern:
-    """One pattern of a recognizer.
+class RecognizerPattern:
+    """Match one pattern of a recognizer and score what it matches.
 
     Attributes:
         recognizer: Name of the recognizer.
-        entity: What it finds.
-        pattern: Of the library `regex`; compiled when a text first passes its gate.
-        compiled_fast: Of RE2, which finds the same in time in proportion to a text's length; None = it would
-            take longer, or does not know all that the pattern has.
-        fast_in: What texts must match for RE2 to find the same in them.
-        scored: How sure a find is, from 0 (none) to 1.
-        context: Words before a find that make it surer.
-        shortens: Whether a find that is none may be one without its last groups.
+        entity: What it finds, as Presidio names entities.
+        pattern: For the library `regex`; compiled when the prefilter first lets a text through.
+        scored: Returns how sure a match is to be the entity, from 0 (it is not) to 1.
+        context: Words before a match that make it surer.
+        compiled_fast: The same pattern for RE2, whose time is in proportion to a text's length; None if RE2
+            would be slower or does not support the pattern.
+        fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
+        shortens: Whether a match that scores 0 is tried again without its last groups.
     """
 
     recognizer: str
     entity: str
     pattern: str
-    compiled_fast: Any
-    fast_in: Any
     scored: Callable[[str], float]
     context: tuple[str, ...]
-    shortens: bool
+    compiled_fast: Any = None
+    fast_in: Any = None
+    shortens: bool = False
 
     @cached_property
     def compiled(self) -> Any:
-        """The pattern, compiled."""
+        """Compile the pattern with `regex`."""
         return regex.compile(self.pattern, flags=PATTERN_FLAGS)
 
-    def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Span]:
-        """Find everything in one text.
+    def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Finding]:
+        """Find everything in the text ``value``, whose index is ``text``.
 
         Raises:
             TimeoutError: It took longer than ``seconds``.
-            TooManyError: There are more than ``most``.
+            TooManyError: There are more than ``most`` matches.
         """
         for number, match in enumerate(self._matches(value, seconds)):
             if number == most:
                 raise TooManyError
             for start, end in self._candidates(match):
                 if start < end and (score := self.scored(value[start:end])):
-                    yield Span(text, start, end, self.entity, self._in_context(score, value[:start]))
+                    yield Finding(text, start, end, self.entity, self._in_context(score, value[:start]))
                     break
 
     def _matches(self, value: str, seconds: float) -> Iterator[Any]:
@@ -114,13 +125,13 @@ class FindingPattern:
 
 
 class Recognizers:
-    """All structured recognizers that `text.yml` names, and those of the site.
+    """Run all recognizers by pattern that `text.yml` names or declares, and those of the site.
 
     Raises:
         RecognizerError: One cannot be used as it is declared.
     """
 
-    @uncollected()
+    @gc_paused()
     def __init__(self, settings: TextSettings) -> None:
         self._seconds = settings.recognition.pattern_milliseconds / 1000
         self._most = settings.recognition.most_finds
@@ -133,43 +144,43 @@ class Recognizers:
         )
 
     @cached_property
-    def _gates(self) -> Gates:
-        return Gates([pattern.pattern for pattern in self.patterns])
+    def _prefilter(self) -> Prefilter:
+        return Prefilter([pattern.pattern for pattern in self.patterns])
 
     @cached_property
-    def _gates_of_site(self) -> Gates:
-        return Gates([pattern.pattern for pattern in self._of_site])
+    def _prefilter_of_site(self) -> Prefilter:
+        return Prefilter([pattern.pattern for pattern in self._of_site])
 
-    def may_find_of_site(self, text: str) -> bool:
-        """Whether a recognizer of the site's may find something in a text."""
-        return bool(self._gates_of_site.passing(text))
+    def site_may_find(self, text: str) -> bool:
+        """Return whether a recognizer that the site added may find something in a text."""
+        return bool(self._prefilter_of_site.candidates(text))
 
-    def find(self, texts: pl.Series) -> tuple[list[Span], set[int]]:
-        """Find everything in a column.
+    def find(self, texts: pl.Series) -> tuple[list[Finding], set[int]]:
+        """Find everything in a column of texts.
 
         Returns:
-            What was found, and the texts that a pattern broke on, ran out of time or found too much in:
-            nobody vouches for those. Presidio 2.2 reports that it found nothing in them.
+            What was found, and the indices of texts on which a recognizer failed: it broke, ran out of time
+            or found too much. They must be redacted. Presidio 2.2 reports nothing found in such texts.
         """
-        spans: list[Span] = []
-        broken: set[int] = set()
+        findings: list[Finding] = []
+        failed: set[int] = set()
         for text, value in enumerate(texts):
             try:
-                for number in self._gates.passing(value):
-                    spans += self.patterns[number].find(
+                for number in self._prefilter.candidates(value):
+                    findings += self.patterns[number].find(
                         value, text=text, seconds=self._seconds, most=self._most
                     )
-            except Exception:  # noqa: BLE001  a detector may break in any way: its text is redacted
-                broken.add(text)
-        return spans, broken
+            except Exception:  # noqa: BLE001  a recognizer may break in any way: its text is redacted
+                failed.add(text)
+        return findings, failed
 
 
-def _of_presidio(name: str) -> Iterator[FindingPattern]:
+def _of_presidio(name: str) -> Iterator[RecognizerPattern]:
     import presidio_analyzer.predefined_recognizers as predefined
     from presidio_analyzer import PatternRecognizer
 
     class OfflineEmailRecognizer(predefined.EmailRecognizer):
-        """Takes whatever looks like an address for one.
+        """Accept whatever looks like an e-mail address.
 
         Presidio's own asks tldextract whether the domain exists, which fetches the public suffix list.
         """
@@ -185,7 +196,7 @@ def _of_presidio(name: str) -> Iterator[FindingPattern]:
     yield from _patterns(known(supported_language=_LANGUAGE), shortens=shortens)
 
 
-def _declared(one: RecognizerSettings) -> Iterator[FindingPattern]:
+def _declared(one: RecognizerSettings) -> Iterator[RecognizerPattern]:
     from presidio_analyzer import PatternRecognizer
 
     declared = one.model_dump(exclude={"checksum"}, exclude_none=True, mode="json")
@@ -195,13 +206,13 @@ def _declared(one: RecognizerSettings) -> Iterator[FindingPattern]:
 
 def _patterns(
     recognizer: Any, *, shortens: bool = False, checksum: str | None = None
-) -> Iterator[FindingPattern]:
+) -> Iterator[RecognizerPattern]:
     for pattern in recognizer.patterns:
-        yield FindingPattern(
+        yield RecognizerPattern(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
             pattern=pattern.regex,
-            compiled_fast=fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
+            compiled_fast=compile_fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
             fast_in=_ASCII if _OF_LETTERS.search(pattern.regex) else _NO_OTHER_BLANKS,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),
@@ -212,21 +223,18 @@ def _patterns(
 def _scored(
     recognizer: "PatternRecognizer", score: float, checksum: Callable[[str], bool] | None, text: str
 ) -> float:
-    """As Presidio's `PatternRecognizer.analyze`: proven, disproven, or as sure as the pattern says."""
+    """Score a match as Presidio's `PatternRecognizer.analyze`: 1 if valid, 0 if invalid, else as declared."""
     proven = checksum(text) if checksum else recognizer.validate_result(text)
     if proven is False or recognizer.invalidate_result(text):
         return 0.0
     return score if proven is None else 1.0
 
 
-def _phone_numbers() -> FindingPattern:
-    return FindingPattern(
+def _phone_numbers() -> RecognizerPattern:
+    return RecognizerPattern(
         recognizer="PhoneNumberRecognizer",
         entity="PHONE_NUMBER",
         pattern=phone_numbers.NUMBER,
-        compiled_fast=None,
-        fast_in=_ASCII,
         scored=phone_numbers.score,
         context=phone_numbers.CONTEXT,
-        shortens=False,
     )

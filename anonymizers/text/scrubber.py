@@ -1,55 +1,70 @@
-"""The interface of whatever removes personal data from free text, and the rule that it fails closed."""
+"""Call what removes personal data from texts, and redact every text that it fails on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
 
-from anonymizers.text.tiles import encoded
+from anonymizers.columns import mapped
 
 REDACTED = "<REDACTED>"
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """A part of a text that is masked; positions in characters of the text as it was written."""
+    """Describe a masked part of a text, from ``start`` to before ``end`` in characters of the original.
+
+    ``name`` is what stands there instead, such as `<NAME>`.
+    """
 
     start: int
     end: int
     name: str
 
 
+def merged(masks: Iterable[Mask]) -> Iterator[Mask]:
+    """Yield the masks of one text, in order; those that overlap become one, named as the first of them."""
+    last: Mask | None = None
+    for mask in masks:
+        if last and mask.start < last.end:
+            last = Mask(min(last.start, mask.start), max(last.end, mask.end), last.name)
+            continue
+        if last:
+            yield last
+        last = mask
+    if last:
+        yield last
+
+
 class TextScrubber(Protocol):
-    """Removes personal data from texts."""
+    """Remove personal data from texts."""
 
     def scrub(self, texts: Sequence[str]) -> Sequence[str]:
-        """Replace what is personal in each of the distinct ``texts``; as many, in the same order."""
+        """Return the n distinct texts without what is personal, in order."""
         ...
 
     def masks(self, texts: Sequence[str]) -> Sequence[Sequence[Mask] | None]:
-        """What is personal in each of the distinct ``texts``, in order and apart; None = all of it."""
+        """Return what is personal in each of the n distinct texts, in order and apart; None = all of it."""
         ...
 
 
 def scrubbed(texts: pl.Series, *, scrubber: TextScrubber) -> pl.Series:
-    """Scrub a column, each distinct text once; same order, null stays null.
+    """Scrub each distinct text once, and return the n texts scrubbed, in order; null stays null.
 
-    A scrubber that raises, or answers with anything but one string per text, has vouched for nothing:
-    every text it was asked about is redacted.
+    If the scrubber raises, or returns anything but one string per text, every text is `REDACTED`.
     """
-    distinct, numbers = encoded(texts)
-    return pl.Series(texts.name, _answers(distinct.to_list(), scrubber), dtype=pl.String).gather(numbers)
+    return mapped(texts, lambda distinct: _answers(distinct, scrubber))
 
 
 def scrubbed_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> dict[str, str]:
-    """The same for texts by themselves: each distinct one and what may be stored of it."""
+    """Scrub texts as `scrubbed` does; return each distinct text with what may be stored of it."""
     distinct = sorted(set(texts))
     return dict(zip(distinct, _answers(distinct, scrubber), strict=True))
 
 
 def masked_texts(texts: Sequence[str], *, scrubber: TextScrubber) -> Mapping[str, Sequence[Mask] | None]:
-    """The masks of each distinct text; None where nobody vouches for it."""
+    """Return the masks of each distinct text; None = all of it, also where the scrubber raises."""
     distinct = sorted(set(texts))
     try:
         masks = list(scrubber.masks(distinct)) if distinct else []
@@ -62,7 +77,7 @@ def _answers(texts: list[str], scrubber: TextScrubber) -> Sequence[str]:
     redacted = [REDACTED] * len(texts)
     try:
         answers = list(scrubber.scrub(texts)) if texts else []
-    except Exception:  # noqa: BLE001  whatever broke it, it has cleared nothing; `redactions` counts
+    except Exception:  # noqa: BLE001  however it failed, all texts are redacted; `redactions` counts them
         return redacted
     is_sound = len(answers) == len(texts) and set(map(type, answers)) <= {str}
     return answers if is_sound else redacted

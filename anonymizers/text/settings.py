@@ -1,4 +1,4 @@
-"""The only reader of `text.yml`."""
+"""Read `text.yml`, which declares how free text is anonymized; nothing else reads it."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -9,12 +9,12 @@ import regex  # type: ignore[import-untyped]
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from ruamel.yaml import YAML
 
-# Those of Presidio's registry.
+# The flags that Presidio's registry compiles patterns with.
 PATTERN_FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 
 
 def _words(lines: object) -> object:
-    """Words of lines, which are for the reader alone."""
+    """Split lines into words; how words are put into lines means nothing."""
     return frozenset(word for line in lines for word in line.split()) if isinstance(lines, list) else lines
 
 
@@ -36,8 +36,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class VocabularySettings(_Strict):
-    """When a word is common enough to stay; `text.yml` says what each number means."""
+class ReleaseRuleSettings(_Strict):
+    """Hold from when on a word is common enough to stay; `text.yml` says what each number means."""
 
     common: float
     common_with_capital: float
@@ -60,7 +60,7 @@ class VocabularySettings(_Strict):
 
 
 class CountingSettings(_Strict):
-    """When a word stays because many use it; `text.yml` says what each number means."""
+    """Hold how often a word must be used to stay; `text.yml` says what each number means."""
 
     payers: int = Field(ge=2)
     months: int = Field(ge=1)
@@ -69,13 +69,13 @@ class CountingSettings(_Strict):
 
 
 class TemplateSettings(_Strict):
-    """When a text is a template; `text.yml` says what each number means."""
+    """Hold how many contacts make a text a template; `text.yml` says what the number means."""
 
     fewest: int = Field(ge=2)
 
 
 class RecognitionSettings(_Strict):
-    """How Presidio's recognizers and ours are called."""
+    """Hold the limits under which recognizers run; `text.yml` says what each number means."""
 
     named_from_score: float
     pattern_milliseconds: int
@@ -84,7 +84,7 @@ class RecognitionSettings(_Strict):
 
 
 class PatternSettings(_Strict):
-    """A pattern of the library `regex`, and how sure a find is, from 0 to 1."""
+    """Declare a pattern of the library `regex`, and how sure a match is, above 0 up to 1."""
 
     name: str
     regex: Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
@@ -92,7 +92,7 @@ class PatternSettings(_Strict):
 
 
 class RecognizerSettings(_Strict):
-    """A recognizer as Presidio declares it in YAML, and which check digits a find must have."""
+    """Declare a recognizer as Presidio does in YAML, and which check digits a match must have."""
 
     name: str = Field(min_length=1)
     supported_entity: str = Field(pattern=r"^[A-Z][A-Z_]*$")
@@ -110,10 +110,10 @@ class RecognizerSettings(_Strict):
 
 
 class TextSettings(_Strict):
-    """All of `text.yml`, and what a site adds to it."""
+    """Hold all of `text.yml`, and the recognizers that a site adds."""
 
     languages: tuple[str, ...]
-    vocabulary: VocabularySettings
+    release_rule: ReleaseRuleSettings
     counting: CountingSettings
     template: TemplateSettings
     harmless: dict[str, Words]
@@ -134,7 +134,7 @@ class TextSettings(_Strict):
     site_recognizers: tuple[RecognizerSettings, ...] = ()
 
     def with_recognizers(self, more: Sequence[RecognizerSettings]) -> "TextSettings":
-        """The same, with recognizers of a site's own."""
+        """Return the same settings with recognizers of the site."""
         return self.model_copy(update={"site_recognizers": tuple(more)})
 
 
@@ -143,7 +143,7 @@ def load_settings() -> TextSettings:
     """Read `text.yml`.
 
     Raises:
-        pydantic.ValidationError: It does not say what it must; names each place.
+        pydantic.ValidationError: A setting is missing, misspelt or of the wrong type; names each.
     """
     source = resources.files("anonymizers.text").joinpath("text.yml").read_text("utf-8")
     return TextSettings.model_validate(YAML(typ="safe", pure=True).load(source))

@@ -1,8 +1,8 @@
-"""Texts reduced to their templates: what many contacts got alike stays, what was merged in does not.
+"""Restore in scrubbed texts what many contacts got alike (`mode: template` in a contract).
 
-Rows whose scrubbed texts are the same are of one template. Where enough contacts got it, what a mask hides in
-all of them alike is the template's own (a brand, a shop's street) and is given back. Anything else, and texts
-whose masks do not agree, stay as they were scrubbed.
+Rows whose scrubbed texts are equal are of one template. If enough contacts got it, what a mask hides in all
+of its texts alike is the template's own (a brand, the street of a shop) and is restored. All else stays as it
+was scrubbed, and so do texts whose masks do not agree.
 """
 
 import re
@@ -10,34 +10,34 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from anonymizers.text.decoded import decode
+from anonymizers.text.release_rule import Kind
 from anonymizers.text.scrubber import Mask, TextScrubber, masked_texts, scrubbed
-from anonymizers.text.views import read
-from anonymizers.text.vocabulary import Kind
 from anonymizers.unicode import without_format_characters
 
 _NUMBER = f"<{Kind.NUMBER.name}>"
-# What the vocabulary masked for want of knowledge; what a recognizer found is never given back.
+# What the release rule masked for want of knowledge; what a recognizer found is never restored.
 _DOUBTS = frozenset({_NUMBER, *(f"<{kind.name}>" for kind in (Kind.WORD, Kind.NAME, Kind.PLACE))})
 _MOST_DIGITS = 4
 _ANY_MASK = r"(<[A-Z][A-Z0-9_]*>)"
-# Most templates have nothing to give back, which the first few texts show: masks cost more than scrubbing.
+# Most templates have nothing to restore, which the first few texts show: masks cost more than scrubbing.
 _FIRST_TEXTS = 16
 
 
 def templated(
     texts: pl.Series, *, units: pl.Series, workspaces: pl.Series, scrubber: TextScrubber, fewest: int
 ) -> pl.Series:
-    """Scrub a column, and give back what all texts of a template hide alike.
+    """Scrub a column of texts, and restore what all texts of a template have in common.
 
     Args:
-        texts: The raw texts.
-        units: The contact of each, all spellings of one alike; null = nobody, who does not count.
-        workspaces: The workspace of each; templates of two are two, and a row without one is of none.
+        texts: The n raw texts.
+        units: The contact that got each, spelt alike if the same; null = nobody, not counted.
+        workspaces: The workspace of each; no template is of two, and a row without a workspace is of none.
         scrubber: Masks what is personal.
         fewest: How many different contacts must have got a template.
 
     Returns:
-        The same n texts in the same order; null stays null.
+        The n texts in the same order; null stays null.
     """
     safe = scrubbed(texts, scrubber=scrubber)
     rows = pl.DataFrame(
@@ -53,9 +53,9 @@ def templated(
     for some in (pl.col("texts").list.head(_FIRST_TEXTS), pl.col("texts")):
         templates = _templates(groups.select("safe", some), scrubber)
         groups = groups.with_columns(templates.alias("template")).filter(pl.col("template") != pl.col("safe"))
-    given_back = groups.select("workspace", "safe", "template")
+    restored = groups.select("workspace", "safe", "template")
     return (
-        rows.join(given_back, on=["workspace", "safe"], how="left", maintain_order="left")
+        rows.join(restored, on=["workspace", "safe"], how="left", maintain_order="left")
         .select(pl.coalesce("template", "safe"))
         .to_series()
         .rename(texts.name)
@@ -63,14 +63,14 @@ def templated(
 
 
 def _templates(groups: pl.DataFrame, scrubber: TextScrubber) -> pl.Series:
-    """The template of each group of texts (`texts`) that are scrubbed to the same (`safe`)."""
+    """Return the template of each group of texts (`texts`) whose scrubbed text (`safe`) is the same."""
     masks = masked_texts(groups["texts"].explode().to_list(), scrubber=scrubber)
     templates = [_template(safe, texts, masks) for safe, texts in groups.iter_rows()]
     return pl.Series(templates, dtype=pl.String)
 
 
 def _template(safe: str, texts: Sequence[str], masks: Mapping[str, Sequence[Mask] | None]) -> str:
-    """What is scrubbed to ``safe``, with what all texts hide alike; ``safe`` if their masks do not agree."""
+    """Return ``safe`` with what its masks hide in all texts alike; unchanged if their masks do not agree."""
     hidden: list[set[str]] = []
     shape: tuple[list[str], list[str]] | None = None
     for text in texts:
@@ -86,7 +86,7 @@ def _template(safe: str, texts: Sequence[str], masks: Mapping[str, Sequence[Mask
     if shape is None:
         return safe
     kept, names = shape
-    # `scrub` may have masked a stand-in of the texts, elsewhere than the texts would be.
+    # `scrub` may have masked the canonical text, at other places than in these texts.
     slots = re.fullmatch(_ANY_MASK.join(map(re.escape, kept)), safe)
     if slots is None:
         return safe
@@ -95,20 +95,20 @@ def _template(safe: str, texts: Sequence[str], masks: Mapping[str, Sequence[Mask
 
 
 def _shape(text: str, masks: Sequence[Mask]) -> tuple[list[str], list[str]]:
-    """What stands before, between and after masks, and what the masks, one fewer, say."""
+    """Return the parts before, between and after n masks (n + 1), and the names of the masks."""
     starts, ends = [0, *(mask.end for mask in masks)], [*(mask.start for mask in masks), len(text)]
     kept = [without_format_characters(text[start:end]) for start, end in zip(starts, ends, strict=True)]
     return kept, [mask.name for mask in masks]
 
 
 def _shown(slot: str, name: str, contents: set[str]) -> str:
-    """What all texts hide at one place, if it is of the template; else what `scrub` wrote."""
+    """Return what all texts hide at one place, if it may be restored; else the mask that `scrub` wrote."""
     if len(contents) != 1 or not {slot, name} <= _DOUBTS:
         return slot
     (content,) = contents
     is_long = sum(map(str.isdigit, content)) > _MOST_DIGITS
-    # A number without digits is spelt, and may be as long as it likes.
+    # A number without digits is spelt as words, and may be of any length.
     is_spelt = _NUMBER in (slot, name) and any(map(str.isalpha, content))
-    # What reads as something else may hold whatever a recognizer found there.
-    is_plain = read(content).text == content
+    # Encoded text may hold whatever a recognizer found in what it decodes to.
+    is_plain = decode(content).text == content
     return content if is_plain and not is_long and not is_spelt else slot

@@ -10,7 +10,197 @@
 
 
 {#-
-    One row per message whose day lies in the slice: what was to be sent to whom.
+    Outbox rows, events and clicks by the message they belong to: CTEs `outbox_rows`, `events` and `clicks` with
+    the columns of ``sources``. Whatever reads them joins by `message_token` alone.
+
+    Ids of WhatsApp and Twilio are unique. Operators of SMPP number alike, and begin anew: an id that several
+    operators, providers or contacts share is several messages. Each is then known by its outbox row, and gets
+    what its own provider and operator report, of several the last one handed over before the report. What
+    another operator reports is of no known message.
+
+    An outbox row that is completed later, when the provider's id is known, takes the place of the earlier row.
+-#}
+{% macro told_apart(sources) %}
+{%- set alike = "coalesce(bearers.provider = reports.provider, true) and coalesce(bearers.operator_token = reports.operator_token, true)" -%}
+{%- set by_contact = "case when coalesce(outbox.provider, 'smpp') = 'smpp' then outbox.contact_token end" -%}
+shared_ids as (
+
+    select
+        workspace_id,
+        message_token
+    from (
+        select
+            workspace_id,
+            message_token,
+            provider,
+            operator_token,
+            cast(null as varchar) as contact_token
+        from {{ sources.events }}
+        where provider <> 'whatsapp'
+        union all
+        select
+            outbox.workspace_id,
+            outbox.message_token,
+            outbox.provider,
+            outbox.operator_token,
+            {{ by_contact }} as contact_token
+        from {{ sources.outbox }} as outbox
+        where outbox.has_provider_id and coalesce(outbox.provider, outbox.channel) <> 'whatsapp'
+    )
+    group by workspace_id, message_token
+    having
+        min(provider) <> max(provider)
+        or min(operator_token) <> max(operator_token)
+        or min(contact_token) <> max(contact_token)
+
+),
+
+-- The messages of such an id.
+bearers as (
+
+    select
+        outbox.workspace_id,
+        outbox.message_token,
+        outbox.provider,
+        outbox.operator_token,
+        {{ by_contact }} as contact_token,
+        min(outbox.queued_at) as queued_at,
+        min(coalesce(outbox.outbox_token, outbox.event_id)) as bearer_token
+    from {{ sources.outbox }} as outbox
+    inner join shared_ids
+        on
+            outbox.workspace_id = shared_ids.workspace_id
+            and outbox.message_token = shared_ids.message_token
+    where outbox.has_provider_id
+    group by all
+
+),
+
+reports as (
+
+    select distinct
+        events.workspace_id,
+        events.message_token,
+        events.provider,
+        events.operator_token,
+        events.submitted_at,
+        events.received_at,
+        -- By the earlier of two clocks: an operator's may be ahead of ours.
+        least(events.submitted_at, events.received_at) as told_at
+    from {{ sources.events }} as events
+    inner join shared_ids
+        on
+            events.workspace_id = shared_ids.workspace_id
+            and events.message_token = shared_ids.message_token
+
+),
+
+borne as (
+
+    select
+        reports.*,
+        -- Operators name minutes.
+        coalesce(
+            arg_max(bearers.bearer_token, bearers.queued_at) filter (
+                where {{ alike }} and bearers.queued_at < reports.told_at + interval '1' minute
+            ),
+            arg_min(bearers.bearer_token, bearers.queued_at) filter (where {{ alike }})
+        ) as bearer_token
+    from reports
+    left join bearers
+        on
+            reports.workspace_id = bearers.workspace_id
+            and reports.message_token = bearers.message_token
+    group by all
+
+),
+
+assigned as (
+
+    select
+        *,
+        case
+            when operator_token is not distinct from first_value(operator_token) over (
+                partition by workspace_id, bearer_token
+                order by told_at, operator_token
+            )
+                then bearer_token
+        end as own_token
+    from borne
+
+),
+
+completed as (
+
+    select
+        workspace_id,
+        outbox_token
+    from {{ sources.outbox }}
+    where
+        has_provider_id
+        and outbox_token in (select outbox_token from {{ sources.outbox }} where not has_provider_id)
+
+),
+
+-- Not materialized: DuckDB would copy all rows with all columns.
+outbox_rows as not materialized (
+
+    select outbox.* replace (coalesce(bearers.bearer_token, outbox.message_token) as message_token)
+    from {{ sources.outbox }} as outbox
+    left join bearers
+        on
+            outbox.workspace_id = bearers.workspace_id
+            and outbox.message_token = bearers.message_token
+            and outbox.provider is not distinct from bearers.provider
+            and outbox.operator_token is not distinct from bearers.operator_token
+            and {{ by_contact }} is not distinct from bearers.contact_token
+    left join completed
+        on
+            outbox.workspace_id = completed.workspace_id
+            and outbox.outbox_token = completed.outbox_token
+    where coalesce(outbox.has_provider_id, true) or completed.outbox_token is null
+
+),
+
+events as not materialized (
+
+    select
+        events.* replace (
+            case
+                when assigned.message_token is null then events.message_token
+                else coalesce(
+                    assigned.own_token, concat_ws('/', events.message_token, events.provider, events.operator_token)
+                )
+            end as message_token
+        )
+    from {{ sources.events }} as events
+    left join assigned
+        on
+            events.workspace_id = assigned.workspace_id
+            and events.message_token = assigned.message_token
+            and events.provider = assigned.provider
+            and events.received_at is not distinct from assigned.received_at
+            and events.operator_token is not distinct from assigned.operator_token
+            and events.submitted_at is not distinct from assigned.submitted_at
+
+),
+
+clicks as not materialized (
+
+    select clicks.* replace (coalesce(bearers.bearer_token, clicks.message_token) as message_token)
+    from {{ sources.clicks }} as clicks
+    left join bearers
+        on
+            clicks.workspace_id = bearers.workspace_id
+            and clicks.message_token = bearers.message_token
+            and clicks.contact_token = bearers.contact_token
+
+)
+{% endmacro %}
+
+
+{#-
+    One row per message whose day lies in the slice: what was to be sent to whom. Reads what `told_apart` gives.
 
     A message's day is the day it was queued, else the day of its earliest event. A slice takes up a
     message without an outbox row only if an event of its beginning is there (`is_start`): a read
@@ -18,25 +208,26 @@
 
     The outbox may name one provider's id twice: the earliest row is the message, in every column, and a
     later one begins no second message on its own day. Events come repeatedly and in any order: aggregates
-    only.
+    only. A message that only events tell of needs one that names its contact: a receipt alone is no message.
 -#}
-{% macro sent_messages(sources, from_date=none, to_date=none) %}
+{% macro sent_messages(from_date=none, to_date=none) %}
 {%- set horizon = var('lateness_days') | int -%}
-with outbox_rows as (
+with numbered as (
 
     select
         *,
         lag(send_date) over (
             partition by workspace_id, message_token
-            order by queued_at, event_id
+            -- Of what is said again of one moment, the last counts.
+            order by queued_at, received_at desc, event_id
         ) as queued_before
-    from {{ sources.outbox }}
+    from outbox_rows
 
 ),
 
 outbox as (
 
-    select * from outbox_rows
+    select * from numbered
     where
         {{ days('send_date', from_date, to_date) }}
         {% if from_date -%}
@@ -54,7 +245,7 @@ event_days as (
         message_token,
         cast(occurred_at as date) as event_day,
         min(occurred_at) as queued_at
-    from {{ sources.events }}
+    from events
     group by workspace_id, message_token, cast(occurred_at as date)
 
 ),
@@ -77,7 +268,7 @@ unqueued as (
         first_event_days.queued_at
     from first_event_days
     -- Counted with its outbox row, of this day or of one nearby.
-    left join {{ sources.outbox }} as queued
+    left join outbox_rows as queued
         on
             first_event_days.workspace_id = queued.workspace_id
             and first_event_days.message_token = queued.message_token
@@ -107,9 +298,10 @@ orphans as (
         coalesce(min(events.contact_token), min(events.contact_user_token)) as contact_token,
         min(events.contact_country) as contact_country,
         min(events.provider) as provider,
+        max(events.channel) as channel,
         min(events.provider_category) as message_category
     from unqueued
-    inner join {{ sources.events }} as events
+    inner join events
         on
             unqueued.workspace_id = events.workspace_id
             and unqueued.message_token = events.message_token
@@ -117,9 +309,11 @@ orphans as (
     where cast(events.occurred_at as date) between unqueued.send_date and unqueued.send_date + {{ horizon }}
     {%- endif %}
     group by unqueued.workspace_id, unqueued.message_token, unqueued.send_date, unqueued.queued_at
-    {%- if from_date %}
-    having bool_or(events.is_start)
-    {%- endif %}
+    having
+        coalesce(min(events.contact_token), min(events.contact_user_token)) is not null
+        {%- if from_date %}
+        and bool_or(events.is_start)
+        {%- endif %}
 
 )
 
@@ -154,7 +348,7 @@ select
     cast(null as varchar) as template_id,
     contact_token,
     contact_country,
-    case when provider = 'whatsapp' then 'whatsapp' else 'sms' end as channel,
+    channel,
     provider,
     message_category,
     false as is_queued,
@@ -197,9 +391,11 @@ cast({{ moment }} as date) between sent_messages.send_date - 1 and sent_messages
 
 {#- One row per message whose day lies in the slice: the columns of `fct_messages`. -#}
 {% macro messages(sources, from_date=none, to_date=none) %}
-with sent_messages as (
+with {{ told_apart(sources) }},
 
-    {{ sent_messages(sources, from_date, to_date) | indent(4) }}
+sent_messages as (
+
+    {{ sent_messages(from_date, to_date) | indent(4) }}
 
 ),
 
@@ -226,7 +422,7 @@ progress as (
         bool_or(events.is_billable) as is_billable,
         min(events.provider) as provider,
         min(events.provider_category) as provider_category
-    from {{ sources.events }} as events
+    from events
     -- First of all down to the slice's messages, so that memory holds no others.
     inner join sent_messages
         on
@@ -239,7 +435,7 @@ progress as (
 
 ),
 
-clicks as (
+clicked as (
 
     select
         sent_messages.workspace_id,
@@ -247,7 +443,7 @@ clicks as (
         sent_messages.send_date,
         min(acts.clicked_at) as first_clicked_at
     from sent_messages
-    inner join {{ sources.clicks }} as acts
+    inner join clicks as acts
         on
             sent_messages.workspace_id = acts.workspace_id
             and sent_messages.message_token = acts.message_token
@@ -296,7 +492,12 @@ joined as (
         coalesce(progress.has_delivered or progress.has_read, false) as is_delivered,
         coalesce(progress.has_sent or progress.has_delivered or progress.has_read, false) as is_sent,
         coalesce(progress.has_failed, false) as has_failed,
-        coalesce(progress.segments, sent_messages.segments) as provider_segments,
+        -- An operator counts the parts that one id has; a long text may have an id for each.
+        case
+            when coalesce(sent_messages.provider, progress.provider) = 'smpp'
+                then greatest(progress.segments, sent_messages.segments)
+            else coalesce(progress.segments, sent_messages.segments)
+        end as provider_segments,
         -- Prices and `pricing` stand on several statuses of one message: they are counted once.
         case
             when progress.price_amount is not null then progress.price_amount
@@ -370,20 +571,20 @@ select
     case when judged.is_accepted then judged.provider_segments end as segments,
     case when judged.is_accepted then judged.price_amount end as cost_amount,
     case when judged.is_accepted and judged.price_amount is not null then judged.price_currency end as cost_currency,
-    case when judged.is_attempted then clicks.first_clicked_at end as first_clicked_at,
+    case when judged.is_attempted then clicked.first_clicked_at end as first_clicked_at,
     case when judged.is_attempted then replies.first_replied_at end as first_replied_at,
     case when judged.is_attempted then opt_outs.first_opted_out_at end as first_opted_out_at,
-    judged.is_attempted and clicks.first_clicked_at is not null as is_clicked,
+    judged.is_attempted and clicked.first_clicked_at is not null as is_clicked,
     judged.is_attempted
     and coalesce(replies.first_replied_at < judged.queued_at + interval '24' hour, false) as is_replied_24h,
     judged.is_attempted and replies.first_replied_at is not null as is_replied_72h,
     judged.is_attempted and opt_outs.first_opted_out_at is not null as is_opted_out
 from judged
-left join clicks
+left join clicked
     on
-        judged.workspace_id = clicks.workspace_id
-        and judged.message_token = clicks.message_token
-        and judged.send_date = clicks.send_date
+        judged.workspace_id = clicked.workspace_id
+        and judged.message_token = clicked.message_token
+        and judged.send_date = clicked.send_date
 left join replies
     on
         judged.workspace_id = replies.workspace_id

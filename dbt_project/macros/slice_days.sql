@@ -24,13 +24,16 @@
     {{ return(last.strftime('%Y-%m-%d')) }}
 {%- endmacro %}
 
-{#- Configuration of a cube: what is built of a period takes the place of what a failed build left of it. -#}
+{#-
+    Configuration of a cube: what is built of a period takes the place of what a failed build left of it. A
+    measure that was declared since is a new column, empty in slices that were built before.
+-#}
 {% macro slices(column) -%}
     {{ return({
         'materialized': 'incremental',
         'incremental_strategy': 'delete+insert',
         'unique_key': column,
-        'on_schema_change': 'fail',
+        'on_schema_change': 'append_new_columns',
         'tags': ['monthly' if column == 'month' else 'daily'],
     }) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""The command `wasms`: one module per noun, errors in plain words, exit codes that scripts can use."""
+"""Define the command `wasms`: one module per noun, errors in plain words, exit codes that scripts can use."""
 
 import gc
 import sys

@@ -1,4 +1,4 @@
-"""`wasms attack`: what somebody could find out from everything that is published."""
+"""Define `wasms attack`: try to learn about people from everything that is published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Share of contacts guessed right from so many pairs of audiences that differ by one of them."""
+    """Share of contacts guessed right, from so many pairs of audiences that differ by one contact."""
 
     pairs: int
     changing: float
@@ -80,7 +80,7 @@ def attack_command(
         _write(report, results, overlaps, trial)
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
     if any(result.findings for result in results) or (
-        trial and (trial.is_too_telling or trial.repeated.changing)
+        trial and (trial.is_above_bound or trial.repeated.changing)
     ):
         raise typer.Exit(EXIT_FAILED)
 
@@ -101,7 +101,7 @@ def _trial(runtime: "Runtime", workspaces: int) -> Trial | None:
 
 
 def _overlaps() -> list[Overlap]:
-    """What no build can take back: how far the noise carries over many overlapping audiences."""
+    """Compute what no build can prevent: how well overlapping audiences can be compared through the noise."""
     drawn = noises(last_count())
     return [
         Overlap(

@@ -1,4 +1,4 @@
-"""`wasms contract`: what the contracts say, whether they load, and drafts of new ones."""
+"""Define `wasms contract`: show contracts, check that they load, and draft new ones."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipelines.cli.options import HomeOption, home_at
-from pipelines.codegen.documents import stored_columns, window
+from pipelines.codegen.documents import window
+from pipelines.codegen.stored_columns import stored_columns
 from pipelines.declarations.contract import Contract, contract_named, contract_problems, load_contracts
 from pipelines.declarations.errors import PipelineError, PolicyError, UnknownContractError
 from pipelines.declarations.policy import Policy, load_policy, policy_problems

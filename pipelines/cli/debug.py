@@ -1,4 +1,4 @@
-"""`wasms debug`: find out where a number comes from."""
+"""Define `wasms debug`: find out where a number comes from."""
 
 from typing import Annotated
 

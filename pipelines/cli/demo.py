@@ -1,4 +1,4 @@
-"""`wasms demo`: the main job on a generated world."""
+"""Define `wasms demo`: run the main job on a generated world."""
 
 import shutil
 import time
@@ -121,7 +121,7 @@ def _print_funnel(store: Store, k: int) -> None:
 
 
 def _coded(number: int | None, flag: str | None, k: int) -> str:
-    """A published number, or what stands in its place."""
+    """Return a published number, or the code in its place."""
     if number is None or (number == 0 and flag):
         return f"<{k}"
     return f"{_MARKS[flag]}{number:,}"

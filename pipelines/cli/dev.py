@@ -1,4 +1,4 @@
-"""`wasms dev`: the Dagster UI on this machine."""
+"""Define `wasms dev`: open the Dagster UI on this machine."""
 
 import subprocess
 import sys
@@ -48,13 +48,16 @@ def dev(
 
 
 def clock_of_demo(store: Store) -> str | None:
-    """In a demo the clock stands where it ended: by the real one all of it might have expired."""
+    """Return the time at which a demo ended, its clock; None for other warehouses.
+
+    By the machine's clock, all data of a demo might have expired.
+    """
     clock = store.ledger.clock() if store.ledger.is_demo() else None
     return clock.isoformat() if clock else None
 
 
 def child_environment(store: Store, clock: str | None) -> dict[str, str]:
-    """What Dagster is told by its environment: places and the clock, no secret."""
+    """Return the environment of the Dagster process: its folders and the clock, no secret."""
     from pipelines.settings import AS_OF_VARIABLE, HOME_VARIABLE, environment_with
 
     return environment_with(

@@ -1,4 +1,4 @@
-"""`wasms retention explain`: which rule applied to which data, and why something is still there."""
+"""Define `wasms retention explain`: which rule applies to which data, and why something is still there."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,14 @@ from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table
 from pipelines.declarations.contract import PLATFORM_WORKSPACE, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations
-from pipelines.windows.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
-from warehouse.retention.explain import Explanation, Found, reasons
+from warehouse.retention.explain import Explanation
 from warehouse.retention.explain import explain as explained
-from warehouse.retention.journal import facts_known_on
+from warehouse.retention.journal import inputs_known_on
 from warehouse.retention.presence import presence
+from warehouse.retention.reasons import Found, reasons
 from warehouse.retention.rules import DataSet, Hold
 from warehouse.store.store import Store
 
@@ -50,13 +51,13 @@ def explain(
     sets = _data_sets_of(runtime.declarations, workspace)
     if known_on is None:
         now = moment(as_of, option="--as-of")
-        facts, called = facts_of(*runtime, as_of=now), workspace
+        inputs, called = retention_inputs(*runtime, as_of=now), workspace
     else:
         then = _end_of(moment(known_on, option="--as-known-on").date())
         now = then if as_of is None else moment(as_of, option="--as-of")
-        facts, called = facts_known_on(runtime.store.ledger, then), who
-    told = explained(
-        facts,
+        inputs, called = inputs_known_on(runtime.store.ledger, then), who
+    explanations = explained(
+        inputs,
         sets,
         called,
         event_day=event_day,
@@ -66,16 +67,16 @@ def explain(
     OUT.print(f"Workspace {workspace}, events of {event_day}, as of {now:%Y-%m-%d}.", highlight=False)
     if known_on is not None:
         OUT.print(f"By what was known at the end of {known_on}; what is there now is not shown.")
-        _print(told, None)
+        _print(explanations, None)
         return
-    for entry in _endings(runtime.store, who):
+    for entry in _account_end_entries(runtime.store, who):
         OUT.print(f"The account was ended as of {entry.as_of:%Y-%m-%d}: evidence entry {entry.seq}.")
     runtime.store.ledger.log_access("retention explain")
-    _print(told, _reasons(runtime.store, told, sets, workspace, event_day=event_day))
+    _print(explanations, _reasons(runtime.store, explanations, sets, workspace, event_day=event_day))
 
 
 def _data_sets_of(declarations: Declarations, workspace: str) -> Mapping[str, DataSet]:
-    """Data sets that can hold rows of a workspace: the platform's own hold its only."""
+    """Return the data sets that can hold rows of a workspace."""
     platforms = {
         name
         for name, contract in declarations.contracts.items()
@@ -92,17 +93,17 @@ def _ended_since(store: Store, who: str, now: datetime) -> date | None:
     return since if since is not None and since <= now.date() else None
 
 
-def _endings(store: Store, who: str) -> Iterator[evidence.Entry]:
-    """The evidence of the end of an account."""
+def _account_end_entries(store: Store, who: str) -> Iterator[evidence.Entry]:
+    """Yield the entries of the evidence that record the end of an account."""
     for entry in evidence.entries(store.ledger):
-        ended = entry.body.get("endings")
+        ended = entry.body.get("account_ends")
         if entry.kind == APPLIED and isinstance(ended, list) and who in ended:
             yield entry
 
 
 def _reasons(
     store: Store,
-    told: Sequence[Explanation],
+    explanations: Sequence[Explanation],
     sets: Mapping[str, DataSet],
     workspace: str,
     *,
@@ -125,14 +126,14 @@ def _reasons(
     }
     return {
         explanation.source: tuple(reasons(explanation, found[explanation.source], stones[explanation.source]))
-        for explanation in told
+        for explanation in explanations
     }
 
 
-def _print(told: Sequence[Explanation], why: Mapping[str, Sequence[str]] | None) -> None:
-    """One line per rule that applies, then why, and what is there where that is known."""
+def _print(explanations: Sequence[Explanation], why: Mapping[str, Sequence[str]] | None) -> None:
+    """Print one line per rule that applies, then the reason, and what is there where that is known."""
     groups: dict[Explanation, list[str]] = defaultdict(list)
-    for explanation in sorted(told, key=lambda e: (e.category, e.source)):
+    for explanation in sorted(explanations, key=lambda e: (e.category, e.source)):
         groups[replace(explanation, source="")].append(explanation.source)
     table = bare_table()
     for column in ("category", "decided by", "goes on", "window", "class", "since", "policy of"):

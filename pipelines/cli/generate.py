@@ -1,4 +1,4 @@
-"""`wasms generate`: a believable inbox without anybody's data."""
+"""Define `wasms generate`: write an inbox without anybody's data."""
 
 from datetime import date, datetime
 from pathlib import Path

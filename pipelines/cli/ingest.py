@@ -1,4 +1,4 @@
-"""`wasms ingest`: files of one source into the store."""
+"""Define `wasms ingest`: load files of one source into the store."""
 
 from pathlib import Path
 from typing import Annotated
@@ -106,7 +106,7 @@ def ingest(
 def _with_feeds(
     paths: list[Path], chosen: tuple[Contract, ...], *, order: list[str]
 ) -> tuple[list[tuple[Path, str]], list[str]]:
-    """Files with their feeds in the order of loading, lookups first; and what is wrong with the others."""
+    """Return files with their feeds in the order of loading, lookups first, and errors of the others."""
     files, problems = [], []
     for path in paths:
         try:
@@ -117,7 +117,7 @@ def _with_feeds(
 
 
 def _feed_for(path: Path, chosen: tuple[Contract, ...]) -> str:
-    """The feed of a file: the only one there is, else the one its name or directory names."""
+    """Return the feed of a file: the only one there is, else the one that its name or folder names."""
     names = {contract.feed for contract in chosen}
     if len(names) == 1:
         return names.pop()

@@ -1,4 +1,4 @@
-"""Commands whose module is imported when they are called, not when `wasms --help` lists them."""
+"""Import a command's module when the command is called, not when `wasms --help` lists it."""
 
 from importlib import import_module
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""`wasms metrics`: every number by its name, from the published tables or, exactly, from restricted facts."""
+"""Define `wasms metrics`: every number by name, from published tables, or exact from restricted facts."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import ERR, OUT
+from pipelines.cli.report import ERR, OUT, write_csv
 from pipelines.declarations.cube import Period
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
@@ -36,8 +36,18 @@ app = typer.Typer(no_args_is_help=True, help="List, explain and query named numb
 _WIDTH = 40
 
 
+class NotPublishedYetError(MetricError):
+    """A metric was declared after the last publication."""
+
+    def __init__(self, metric: Metric) -> None:
+        super().__init__(
+            f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next "
+            "days, `wasms release renew` for days that are published already; --restricted answers at once."
+        )
+
+
 class AnswerFormat(StrEnum):
-    """How an answer is written."""
+    """Formats of an answer."""
 
     TABLE = "table"
     CSV = "csv"
@@ -46,7 +56,7 @@ class AnswerFormat(StrEnum):
 
 
 def flags() -> Mapping[str, str]:
-    """What the codes beside numbers mean."""
+    """Return what each code beside a number means."""
     k = load_disclosure().minimum_contacts
     return {
         "<k": f"fewer than {k} people, or none",
@@ -128,7 +138,7 @@ def query(
     if restricted:
         rows = _restricted(runtime_at(home), found, asked, wanted)
     else:
-        rows = _published(home_at(home), wanted)
+        rows = _published(home_at(home), found, wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, format_)
 
@@ -140,10 +150,13 @@ def _metric(name: str) -> Metric:
     return metrics[name]
 
 
-def _published(home: Home, wanted: Query) -> "pa.Table":
+def _published(home: Home, metric: Metric, wanted: Query) -> "pa.Table":
     with duckdb.connect(published_path(home), read_only=True) as connection:
         connection.execute("set enable_external_access = false")
-        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        try:
+            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        except (duckdb.BinderException, duckdb.CatalogException):
+            raise NotPublishedYetError(metric) from None
 
 
 def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Query) -> "pa.Table":
@@ -151,15 +164,17 @@ def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Que
     warning = "Exact numbers of few people are personal data: keep no copy."
     with restricted_zone(runtime, what=what, warning=warning) as connection:
         ask_for(connection, asked.first, asked.last)
-        return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        try:
+            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+        except duckdb.BinderException as error:
+            # Its declaration names a column that the facts have not; the text names columns alone.
+            raise MetricError(f"{metric.metric}: {error}") from None
 
 
 def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
     match format_:
         case AnswerFormat.CSV:
-            from pyarrow import csv
-
-            csv.write_csv(rows, sys.stdout.buffer)
+            write_csv(rows, sys.stdout.buffer)
         case AnswerFormat.JSON:
             sys.stdout.write(json.dumps(rows.to_pylist(), default=str, indent=1) + "\n")
         case AnswerFormat.TABLE | AnswerFormat.CHART:
@@ -169,7 +184,7 @@ def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
 
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
-    """A table of the answer; each number has a bar beside it, from 0 to the largest."""
+    """Return the answer as a table; with bars, each number has one beside it, from 0 to the largest."""
     grid = _grid(*rows.column_names, *(["chart"] if with_bars else []))
     numbers = [float(n) for n in rows[metric.metric].to_pylist() if n is not None]
     largest = max([*numbers, 0.0])

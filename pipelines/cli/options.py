@@ -1,4 +1,4 @@
-"""Options that several commands share, spelt and explained once."""
+"""Define the options that several commands share."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ AsOfOption = Annotated[
 
 
 def home_at(home: Path | None) -> Home:
-    """The warehouse that the command names; nothing is opened."""
+    """Return the folders of the warehouse that the command names; nothing is opened."""
     return Home(home.absolute()) if home else home_from_environment()
 
 
@@ -47,7 +47,7 @@ def runtime_at(home: Path | None) -> "Runtime":
 
 
 def moment(text: str | None, *, option: str) -> datetime:
-    """A point in time as naive UTC; now, where none is given.
+    """Parse a time as naive UTC; return the present where none is given.
 
     Raises:
         typer.BadParameter: It is not a date or time.

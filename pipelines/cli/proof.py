@@ -1,4 +1,4 @@
-"""`wasms retention verify` and `report`: the proof that nothing is past its window, for people."""
+"""Define `wasms retention verify` and `report`: show that nothing is past its window."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`wasms quarantine`: records that could not be loaded."""
+"""Define `wasms quarantine`: list records that could not be loaded, and load them again."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What commands that read have in common: the published copy, and the restricted zone, which is logged."""
+"""Open what commands read: the published copy, and the restricted zone, where access is logged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Questions to the restricted zone may read all rows there are.
 _THREADS = 2
+# Facts, what they are made of, and each data set by its contract's name.
+_SCHEMAS = "warehouse.restricted,warehouse.intermediate,warehouse.staging,memory.store"
 
 
 class NothingThereError(PipelineError):
@@ -27,7 +29,7 @@ class NothingThereError(PipelineError):
 
 
 def published_path(home: Home) -> Path:
-    """The published copy.
+    """Return the path of the published copy.
 
     Raises:
         NothingThereError: There is none.
@@ -42,11 +44,11 @@ def published_path(home: Home) -> Path:
 def restricted_zone(
     runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The restricted zone as the current schema, read only; the access is logged before anything is read.
+    """Open the restricted zone read-only, as the current schema; log the access before anything is read.
 
     Args:
         what: The command, for the log.
-        warning: What the reader is told.
+        warning: Text printed before anything is read.
 
     Raises:
         NothingThereError: No day was built yet, so there are no facts.
@@ -67,5 +69,5 @@ def restricted_zone(
         threads=_THREADS,
         timeout_s=30,
     ) as connection:
-        connection.execute("set schema 'warehouse.restricted'")
+        connection.execute(f"set search_path = '{_SCHEMAS}'")
         yield connection

@@ -1,4 +1,4 @@
-"""`wasms release`: released slices, and how to build them again on purpose."""
+"""Define `wasms release`: list revisions, and reissue published days."""
 
 from typing import Annotated
 
@@ -6,7 +6,8 @@ import typer
 
 from pipelines.cli.options import HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table, stages
-from pipelines.marts.reissue import renew_release, renewable
+from pipelines.marts.reissue import reissuable
+from pipelines.marts.reissue import reissue as reissue_days
 from warehouse.publishing.releases import renewals
 
 app = typer.Typer(no_args_is_help=True, help="List and make revisions: published days that were built again.")
@@ -21,13 +22,13 @@ def list_(home: HomeOption = None) -> None:
         return
     table = bare_table("cube", "from", "to", "revision", "slices", "since", "why")
     for each in found:
-        line, slices = str(each.line), f"{each.slices:,}"
+        line, slices = str(each.revision), f"{each.slices:,}"
         table.add_row(each.cube, str(each.first), str(each.last), line, slices, each.released_at, each.why)
     OUT.print(table)
 
 
 @app.command()
-def renew(
+def reissue(
     from_: Annotated[str, typer.Option("--from", metavar="DATE", help="First day.", show_default=False)],
     to: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.", show_default=False)],
     why: Annotated[
@@ -49,14 +50,14 @@ def renew(
     runtime = runtime_at(home)
     first, last = moment(from_, option="--from").date(), moment(to, option="--to").date()
     if dry_run:
-        slices = renewable(*runtime, first=first, last=last)
+        slices = reissuable(*runtime, first=first, last=last)
         days, months = ({p for c, p in slices if c.endswith(end)} for end in ("_daily", "_monthly"))
         OUT.print(
             f"{len(slices)} slices of {len(days)} day(s) and {len(months)} month(s) would be built again."
         )
         return
     with stages() as stage:
-        done = renew_release(*runtime, first=first, last=last, why=why.strip(), progress=stage)
+        done = reissue_days(*runtime, first=first, last=last, why=why.strip(), progress=stage)
     k = runtime.declarations.policy.disclosure.minimum_contacts
     OUT.print(
         f"{done.changed} of {done.slices} slices changed. {done.rows_kept:,} rows stayed as they were, "

@@ -1,4 +1,4 @@
-"""Plain summaries: what was read and what became of it, on the screen and as exit codes."""
+"""Print summaries: what was read and what happened to it, on the screen and as exit codes."""
 
 import sys
 from collections import Counter
@@ -12,6 +12,10 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    import pyarrow as pa
+
     from pipelines.ingestion.ingest import Ingested
     from warehouse.ledger.batches import Count
     from warehouse.progress import Progress
@@ -28,7 +32,7 @@ ERR = Console(stderr=True)
 
 
 def bare_table(*columns: str, title: str | None = None, style: str = "") -> Table:
-    """A table without lines; columns may be given later, with their alignment."""
+    """Return a table without rules; columns may be added later, with their alignment."""
     return Table(
         *columns,
         title=title,
@@ -40,11 +44,32 @@ def bare_table(*columns: str, title: str | None = None, style: str = "") -> Tabl
     )
 
 
+def write_csv(rows: "pa.Table", sink: "BinaryIO | str") -> None:
+    """Write rows as CSV in which no text is a formula to a spreadsheet.
+
+    A cell of text that begins as a formula does gets an apostrophe in front, as OWASP advises against CSV
+    injection; `wasms ingest` takes it away again. Numbers stay as they are.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv
+
+    for i, field in enumerate(rows.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            texts = rows.column(i).cast(pa.large_string())
+            harmless = pc.replace_substring_regex(texts, r"^([=+\-@\t\r])", r"'\1", max_replacements=1)
+            rows = rows.set_column(i, field.name, harmless)
+    csv.write_csv(rows, sink)
+
+
 def print_summary(results: "Iterable[Ingested]") -> bool:
     """Print what became of all rows, by data set; return whether any was quarantined."""
     results = list(results)
     print_counts(count for result in results for count in result.counts)
-    repeated = sum(result.status not in ("committed", "dry run") for result in results)
+    read = [result for result in results if result.status in ("committed", "dry run")]
+    _print_notes("file(s) without any row", Counter(result.feed for result in read if not result.rows_read))
+    repeated = len(results) - len(read)
     if repeated:
         OUT.print(f"{repeated} file(s) were ingested before or by another run: nothing was loaded twice.")
     _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
@@ -57,7 +82,7 @@ def print_summary(results: "Iterable[Ingested]") -> bool:
 
 
 def print_counts(counts: "Iterable[Count]") -> None:
-    """One line per data set; dropped and quarantined rows by reason."""
+    """Print one line per data set; dropped and quarantined rows by reason."""
     by_source: dict[str, Counter[str]] = {}
     reasons: dict[str, Counter[str]] = {}
     for count in counts:
@@ -106,9 +131,9 @@ def stages() -> Iterator["Progress"]:
     ) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(stage: str, done: int, total: int | None) -> None:
+        def show(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        yield tell
+        yield show

@@ -1,4 +1,4 @@
-"""`wasms retention`: what is due and why, carrying it out, and the proof."""
+"""Define `wasms retention`: show what is due and why, delete it, and prove it."""
 
 from typing import Annotated
 
@@ -10,10 +10,10 @@ from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
-from pipelines.windows.inputs import facts_of
+from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
-from warehouse.retention.plan import CLASS, GONE, HOLD, Ending, Plan, write_manifest
+from warehouse.retention.plan import CLASS, GONE, HOLD, AccountEnd, Plan, write_manifest
 from warehouse.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Show what is due, delete it, and prove that nothing is left.")
@@ -28,7 +28,7 @@ def plan(as_of: AsOfOption = None, home: HomeOption = None) -> None:
     found = plan_retention(*runtime, as_of=moment(as_of, option="--as-of")).plan
     _print_rows(found)
     _print_other(found)
-    _print_endings(found, _names(*runtime, found))
+    _print_account_ends(found, _names(*runtime, found))
     _print_warnings(found)
     if found.is_empty:
         OUT.print("Nothing is due.")
@@ -60,7 +60,7 @@ def apply(
 
 
 def print_applied(applied: Applied, finished: Finished) -> None:
-    """Say what went."""
+    """Print what was deleted."""
     found = applied.plan
     OUT.print(
         f"Deleted {found.rows_gone:,} row(s). {finished.files_unlinked:,} store file(s) and "
@@ -108,14 +108,14 @@ def _print_other(found: Plan) -> None:
         OUT.print("warehouse.duckdb is written anew, so that it keeps nothing of what was replaced in it.")
 
 
-def _print_endings(found: Plan, names: dict[str, str]) -> None:
-    def told(ending: Ending) -> str:
+def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
+    def named(ending: AccountEnd) -> str:
         return names.get(ending.subject, ending.subject[:_SHORT])
 
-    for ending in found.endings:
-        OUT.print(f"The account of {told(ending)} has ended: all its data had to be gone by {ending.due}.")
-    for ending in found.coming_endings:
-        OUT.print(f"The account of {told(ending)} ends: all its data will be deleted on {ending.due}.")
+    for ending in found.account_ends:
+        OUT.print(f"The account of {named(ending)} has ended: all its data had to be gone by {ending.due}.")
+    for ending in found.coming_account_ends:
+        OUT.print(f"The account of {named(ending)} ends: all its data will be deleted on {ending.due}.")
 
 
 def _print_warnings(found: Plan) -> None:
@@ -139,8 +139,8 @@ def _print_warnings(found: Plan) -> None:
 
 def _names(declarations: Declarations, store: Store, found: Plan) -> dict[str, str]:
     key = records.subject_key(store.keyring)
-    facts = facts_of(declarations, store, as_of=found.as_of)
-    return {records.subject(key, workspace): workspace for workspace in facts.ended}
+    inputs = retention_inputs(declarations, store, as_of=found.as_of)
+    return {records.subject(key, workspace): workspace for workspace in inputs.ended}
 
 
 app.command()(explain)

@@ -1,4 +1,4 @@
-"""`wasms run`: from inbox to published marts."""
+"""Define `wasms run`: from the inbox to published marts."""
 
 from datetime import date
 from typing import Annotated

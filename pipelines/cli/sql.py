@@ -1,4 +1,4 @@
-"""`wasms sql`: questions to the published marts, or to the restricted zone."""
+"""Define `wasms sql`: ask the published marts or the restricted zone."""
 
 import sys
 from enum import StrEnum
@@ -10,9 +10,8 @@ import typer
 
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import ERR, OUT
+from pipelines.cli.report import ERR, OUT, write_csv
 from pipelines.metrics.asked_days import ask_for_days_of
-from warehouse.store.connection import quoted
 
 PROMPT = "wasms> "
 ROWS_SHOWN = 200
@@ -20,7 +19,7 @@ _OF_DAYS = "fct_messages of {first} to {last}, as their published slices count."
 
 
 class OutputFormat(StrEnum):
-    """How rows are written."""
+    """Formats of rows."""
 
     TABLE = "table"
     CSV = "csv"
@@ -95,9 +94,7 @@ def _write(
             case OutputFormat.TABLE:
                 OUT.print(relation.limit(ROWS_SHOWN).__str__(), markup=False, highlight=False, soft_wrap=True)
             case OutputFormat.CSV:
-                from pyarrow import csv
-
-                csv.write_csv(relation.to_arrow_table(), str(output) if output else sys.stdout.buffer)
+                write_csv(relation.to_arrow_table(), str(output) if output else sys.stdout.buffer)
             case OutputFormat.JSON:
                 rows = connection.sql(f"select to_json(r)::varchar from ({query.rstrip('; ')}) r").fetchall()
                 text = "[" + ",\n".join(row for (row,) in rows) + "]\n"
@@ -114,7 +111,7 @@ def _write(
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
         "select table_name from information_schema.tables "
-        f"where table_schema in ({quoted('main')}, {quoted('cubes')}, {quoted('restricted')}) order by 1"
+        "where table_schema in ('main', 'cubes', 'restricted', 'store') order by 1"
     ).fetchall()
     return [name for (name,) in rows]
 

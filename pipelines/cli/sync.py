@@ -1,4 +1,4 @@
-"""`wasms sync`: what is generated from the contracts, written or compared."""
+"""Define `wasms sync`: write or compare what is generated from the declarations."""
 
 from typing import Annotated
 

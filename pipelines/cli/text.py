@@ -1,4 +1,4 @@
-"""`wasms text`: what of a text would be stored, and how well that works on labelled ones."""
+"""Define `wasms text`: show what of a text would be stored, and measure that on labelled texts."""
 
 import sys
 import time
@@ -37,7 +37,7 @@ _REASONS = {
 
 
 class Reference(StrEnum):
-    """What to measure beside our own."""
+    """Another anonymizer to measure beside our own."""
 
     PRESIDIO = "presidio"
 
@@ -98,9 +98,9 @@ def evaluate_command(
         ("release rule", text_scrubber(home_at(home).recognizers_path).masks)
     ]
     if against is Reference.PRESIDIO:
-        from anonymizers.text.reference import PresidioAsItComes
+        from anonymizers.text.presidio_baseline import PresidioBaseline
 
-        scrubbers.append(("Presidio as it comes", PresidioAsItComes().masks))
+        scrubbers.append(("Presidio as it comes", PresidioBaseline().masks))
     with stages() as stage:
         measured = [_measured(name, texts, masks, stage) for name, masks in scrubbers]
     _print(measured)
@@ -121,7 +121,7 @@ def _measured(
     masks_of: Callable[[Sequence[str]], Sequence[Sequence[Mask] | None]],
     progress: Progress,
 ) -> Measured:
-    """Start-up is not counted."""
+    """Measure one scrubber on texts, without the time it takes to start."""
     masks_of(["warm"])
     found: list[Sequence[Mask] | None] = []
     took = 0.0

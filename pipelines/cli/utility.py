@@ -1,4 +1,4 @@
-"""`wasms utility`: what anonymity costs in numbers."""
+"""Define `wasms utility`: measure what anonymity costs."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -9,7 +9,7 @@ from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import OUT, bare_table
 from pipelines.declarations.cube import load_cubes
-from pipelines.disclosure.utility import HEADINGS, Utility, told, utility_of
+from pipelines.disclosure.utility import HEADINGS, Utility, described, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
 
@@ -41,7 +41,7 @@ def _print(found: Utility, *, title: str) -> None:
     for name in HEADINGS:
         table.add_column(name, justify="right")
     for each in found.variants:
-        table.add_row(*told(each))
+        table.add_row(*described(each))
     OUT.print(table)
     words = {True: "equal the rows exactly", False: "DIFFER from the rows", None: "are not among these days"}
     OUT.print(f"Months of the platform {words[found.is_platform_exact]}.")

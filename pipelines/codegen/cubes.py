@@ -1,4 +1,4 @@
-"""Models of cubes and of marts over them: generated, so that a cube is one declaration and `make sync`."""
+"""Generate the dbt models of cubes and of the marts over them, each with its YAML file."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from textwrap import indent
@@ -44,7 +44,7 @@ _NAMES = {
 
 
 def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
-    """Path below the root → text of every cube and mart, the YAML beside it, and the declarations."""
+    """Return path below the root → text of every cube and mart, the YAML beside it, and the declarations."""
     texts = {_DECLARATIONS: _declarations_macro(cubes)}
     for cube in cubes:
         texts[f"{_CUBES}/{cube.cube}.sql"] = _model(cube)
@@ -130,7 +130,7 @@ def _literal(value: object) -> str:
 
 
 def _columns(cube: Cube) -> list[tuple[str, str, str]]:
-    """Name, type and description of each column."""
+    """Return name, type and description of each column."""
     dimension = cube.dimension
     return [
         (cube.spine.period.column, "date", _PERIODS[cube.spine.period]),
@@ -167,7 +167,7 @@ def _names(keys: Sequence[str]) -> list[str]:
 
 
 def _rates(cube: Cube) -> dict[str, tuple[str, str]]:
-    """Ratio → the measures it divides, wherever both are in the cube."""
+    """Return ratio → the measures it divides, wherever both are in the cube."""
     measures = {measure.name for measure in cube.measures}
     return {
         ratio.metric: (ratio.over, ratio.under)

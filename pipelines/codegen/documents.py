@@ -1,29 +1,18 @@
-"""Contracts and policy as people and dbt read them: four texts, each a function of its inputs."""
+"""Generate the documents that people read of contracts and policy, each a function of its inputs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
-import yaml
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
-from anonymizers.treatments import TextFeature, Treatment
-from pipelines.declarations.contract import Column, Contract, Kind, PolicyCategory, WorkspaceFrom
+from anonymizers.treatments import Treatment
+from pipelines.codegen.stored_columns import stored_columns
+from pipelines.declarations.contract import Column, Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.policy import CategoryRule, Policy, PolicyVersion
 from warehouse.retention.rules import Clock
 
 DO_NOT_EDIT = "Generated from pipelines/contracts and pipelines/policy.yml by `make sync`; do not edit."
-SOURCE_NAME = "store"
 
-_PSEUDONYM = "user.unique_id.pseudonymous"
-_FEATURES = {
-    TextFeature.LENGTH: "Length in characters",
-    TextFeature.SEGMENTS: "Number of SMS segments",
-    TextFeature.LANGUAGE: "Language (ISO 639-1)",
-    TextFeature.HAS_LINK: "Whether it holds a link",
-    TextFeature.IS_OPT_OUT: "Whether it asks for no more messages",
-}
-_USER_AGENT_PARTS = ("Browser family", "Operating system family", "Device family")
 _CLOCKS = {
     Clock.EVENT: "after the event",
     Clock.SUBSCRIPTION_END: "after the end of the subscription",
@@ -31,131 +20,11 @@ _CLOCKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StoredColumn:
-    """One column of a store view. ``raw`` is None where the pipeline adds the column itself."""
-
-    name: str
-    type: str
-    description: str
-    category: str
-    raw: str | None = None
-
-
-def stored_columns(contract: Contract) -> tuple[StoredColumn, ...]:
-    """Every column of the contract's store view, in the order of the view."""
-    described = {
-        stored.name: stored
-        for raw, column in contract.columns.items()
-        for stored in _described(contract, raw, column)
-    }
-    added = {column.name: column for column in _added(contract)}
-    stored = [(described | added)[name] for name, _ in contract.plan.stored_columns()]
-    if contract.kind is Kind.EVENT:
-        stored += [added["event_date"], added["retention_days"]]
-    return tuple(stored)
-
-
-def _described(contract: Contract, raw: str, column: Column) -> Iterator[StoredColumn]:
-    plan = next(plan for plan in contract.plan.columns if plan.raw == raw)
-    category = _PSEUDONYM if column.treatment is Treatment.PSEUDONYMIZE else column.category
-    texts = _stored_descriptions(column)
-    for (name, type_), text in zip(plan.outputs(), texts, strict=True):
-        yield StoredColumn(name, type_, text, category, raw)
-
-
-def _stored_descriptions(column: Column) -> tuple[str, ...]:
-    match column.treatment:
-        case Treatment.DROP:
-            return ()
-        case Treatment.PSEUDONYMIZE:
-            return (f"{column.description} Pseudonym under the key of the {column.scope}.",)
-        case Treatment.REDUCE_USER_AGENT:
-            return tuple(f"{part}. {column.description}" for part in _USER_AGENT_PARTS)
-        case Treatment.DERIVE_TEXT_FEATURES:
-            return tuple(f"{_FEATURES[feature]}. {column.description}" for feature in column.features)
-        case (
-            Treatment.KEEP
-            | Treatment.GENERALIZE_IP
-            | Treatment.SCRUB_TEXT
-            | Treatment.SCRUB_URL
-            | Treatment.COUNTRY_FROM_PHONE
-            | Treatment.JSON_ALLOWLIST
-        ):
-            return (column.description,)
-
-
-def _added(contract: Contract) -> Iterator[StoredColumn]:
-    keys = ", ".join(contract.primary_key)
-    if "workspace_id" not in contract.columns:
-        yield StoredColumn("workspace_id", "varchar", "Workspace the row belongs to.", "user.account")
-    yield StoredColumn(
-        contract.plan.id_column,
-        "varchar",
-        f"Pseudonym of the row's key ({keys}) under the key of the {contract.id_scope}.",
-        _PSEUDONYM,
-    )
-    yield StoredColumn("received_at", "timestamp", "When the record arrived.", "system.operations")
-    yield StoredColumn("event_date", "date", "Day of the event; partition.", "system.operations")
-    yield StoredColumn("retention_days", "integer", "Days the row is kept; partition.", "system.operations")
-
-
-# dbt sources ------------------------------------------------------------------------------------
-
-
-class _Indented(yaml.SafeDumper):
-    """Lists are indented below their key, as in the files people write."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        super().increase_indent(flow, indentless=False)
-
-
-def dbt_sources(contracts: Mapping[str, Contract]) -> str:
-    """The dbt source `store`: one table per contract, with types, descriptions and categories."""
-    document = {
-        "sources": [
-            {
-                "name": SOURCE_NAME,
-                "description": "Pseudonymous rows of the store; views over its live files, in memory only.",
-                "database": "memory",
-                "schema": "store",
-                "tables": [_dbt_table(contract) for contract in contracts.values()],
-            }
-        ]
-    }
-    text = yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=110)
-    return f"# {DO_NOT_EDIT}\n{text}"
-
-
-def _dbt_table(contract: Contract) -> dict[str, object]:
-    return {
-        "name": contract.source,
-        "description": contract.description,
-        "config": {
-            "meta": {
-                "owner": contract.owner,
-                "kind": contract.kind.value,
-                "policy": contract.policy.value,
-                "subject": contract.subject.value,
-            }
-        },
-        "columns": [
-            {
-                "name": column.name,
-                "data_type": column.type,
-                "description": column.description,
-                "config": {"meta": {"fideslang_category": column.category}},
-            }
-            for column in stored_columns(contract)
-        ],
-    }
-
-
 # Data dictionary --------------------------------------------------------------------------------
 
 
 def data_dictionary(contracts: Mapping[str, Contract], policy: Policy) -> str:
-    """Every data set and column: as it lands, what becomes of it, as it is stored (Markdown)."""
+    """Return the data dictionary: every column as it lands, its treatment, and as it is stored (Markdown)."""
     rules = policy.versions[-1].categories
     by_provider = groupby(contracts.values(), key=lambda contract: contract.provider)
     return _page(
@@ -224,7 +93,7 @@ def _workspace(contract: Contract) -> str:
 
 
 def kinds_of_record(contracts: Mapping[str, Contract]) -> str:
-    """Every kind of record that a provider sends: where it lands, or why it is not needed (Markdown)."""
+    """Return every kind of record by provider: where it lands, or why it is not needed (Markdown)."""
     rows = [row for contract in contracts.values() for row in _kinds(contract)]
     return _page(
         "Kinds of record",
@@ -237,6 +106,8 @@ def kinds_of_record(contracts: Mapping[str, Contract]) -> str:
 def _kinds(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
     record = f"`{contract.feed}/`: " + (f"`{contract.records}`" if contract.records else "each record")
     fields = [f"field {', '.join(contract.kinds.read)}"] if contract.kinds else []
+    fields += [f"with {contract.where}"] if contract.where else []
+    fields += [f"without {contract.unless}"] if contract.unless else []
     listed = {
         column.path or name: column.values for name, column in contract.columns.items() if column.required
     }
@@ -254,7 +125,7 @@ def _kinds(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
 
 
 def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> str:
-    """The record of processing activities of GDPR article 30 (Markdown)."""
+    """Return the record of processing activities of GDPR article 30 (Markdown)."""
     version = policy.versions[-1]
     classes = ", ".join(map(str, policy.retention_classes_days))
     used = [category for category in PolicyCategory if category is not PolicyCategory.ANONYMOUS]
@@ -350,7 +221,7 @@ def _name_of(key: str) -> str:
 
 
 def window(rule: CategoryRule) -> str:
-    """The window in words, e.g. `90 days after the event`."""
+    """Return a rule's window in words, e.g. `90 days after the event`."""
     if rule.window_days is None:
         return "no limit"
     return f"{rule.window_days} days {_CLOCKS[rule.clock]}"

@@ -1,4 +1,4 @@
-"""The SQL of the project's models without dbt: for rows that are in no store, such as invented worlds.
+"""Render the SQL of the project's models without dbt, for rows in no store, such as invented worlds.
 
 Renders the files of `dbt_project` by plain Jinja, with what dbt would bring said by hand. dbt itself builds
 the same files (`pipelines.marts.build`); tests/integration/test_marts.py shows that both give the same SQL.
@@ -56,12 +56,12 @@ class ModelSql:
         }
 
     def render(self, text: str, **variables: int) -> str:
-        """A query with macros as plain SQL, with the project's variables but for those given."""
+        """Render a query with macros as plain SQL, with the project's variables but for those given."""
         known = {**self.variables, **variables}
         return _template(text).render(self._context, var=known.__getitem__)
 
     def model(self, name: str) -> str:
-        """A model of the project as plain SQL."""
+        """Render a model of the project as plain SQL."""
         return self.render(next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8"))
 
 
@@ -72,7 +72,7 @@ def project_variables() -> Mapping[str, int]:
 
 
 def perturbation(*, has_noise: bool = True) -> str:
-    """A query for the rows of the seed `perturbation`; without noise, all of them 0."""
+    """Return a query for the rows of the seed `perturbation`; without noise, all of them 0."""
     noise = "noise" if has_noise else "0"
     return f"select contacts, cell_key, {noise} as noise from read_csv('{_PERTURBATION}', header = true)"
 
@@ -99,6 +99,6 @@ def _macros() -> tuple[jinja2.Environment, str]:
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a macro file renders outside dbt."""
+    """Return whether a macro file renders outside dbt."""
     text = path.read_text("utf-8")
     return "return(" not in text and "{% test" not in text

@@ -1,4 +1,4 @@
-"""The perturbation table: which noise a count gets, by its cell key.
+"""Compute the perturbation table: the noise that a count gets by its cell key.
 
 Cell-key perturbation as in the censuses of Australia and the United Kingdom (Fraser & Wooton, "A proposed
 method for confidentialising tabular output to protect against differencing", 2005; Marley & Leaver 2011):
@@ -24,12 +24,12 @@ _STEPS = range(-LARGEST_NOISE, LARGEST_NOISE + 1)
 
 
 def last_count() -> int:
-    """The count from which on every larger one has the same noise: there is room for all of it below."""
+    """Return the count from which on all have the same noise: there is room for all of it below."""
     return LARGEST_NOISE
 
 
 def probabilities(count: int, *, variance: float = VARIANCE) -> np.ndarray:
-    """Probability of each noise from -6 to 6 for a count, by greatest entropy.
+    """Return the probability of each noise from -6 to 6 for a count, by greatest entropy.
 
     Mean 0; the given variance, or as much as there is room for: noise never makes a count negative, and
     none is added to nobody.
@@ -62,7 +62,7 @@ def probabilities(count: int, *, variance: float = VARIANCE) -> np.ndarray:
 
 
 def noises(count: int) -> list[int]:
-    """The noise of a count for each cell key from 0 to 255.
+    """Return the noise of a count for each cell key from 0 to 255.
 
     Every key is as likely as any other, so each noise gets its share of the 256: the largest remainders,
     then moved between neighbours until the mean over all keys is exactly 0. Whole keys lose the tails, so
@@ -81,7 +81,7 @@ def _variance(shares: Sequence[int]) -> float:
 
 
 def _shares(density: np.ndarray) -> list[int]:
-    """Whole numbers of keys that sum to 256, as near to a density as an exact mean of 0 allows."""
+    """Return whole numbers of keys that sum to 256, as near to a density as an exact mean of 0 allows."""
     exact = density * NOISE_KEYS
     shares = np.floor(exact).astype(int)
     by_remainder = np.argsort(-(exact - shares), kind="stable")
@@ -110,7 +110,7 @@ def _strain(shares: np.ndarray, exact: np.ndarray, source: int, target: int) -> 
 
 
 def perturbation_table() -> list[tuple[int, int, int]]:
-    """Count, cell key, noise: 7 x 256 rows, in order. The last count stands for every larger one."""
+    """List count, cell key and noise: 7 x 256 rows, in order. The last count stands for every larger one."""
     return [
         (count, key, noise) for count in range(last_count() + 1) for key, noise in enumerate(noises(count))
     ]
@@ -118,7 +118,7 @@ def perturbation_table() -> list[tuple[int, int, int]]:
 
 @cache
 def perturbation_seed() -> str:
-    """The table as the seed `perturbation.csv`."""
+    """Return the table as the text of the seed `perturbation.csv`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("contacts", "cell_key", "noise"))

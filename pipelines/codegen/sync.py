@@ -1,13 +1,13 @@
-"""Files that are generated from the declarations: written by `wasms sync`, compared by its `--check`."""
+"""Write or compare the files that are generated from the declarations (`wasms sync`)."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.codegen.cubes import cube_files
-from pipelines.codegen.documents import data_dictionary, dbt_sources, kinds_of_record, record_of_processing
+from pipelines.codegen.documents import data_dictionary, kinds_of_record, record_of_processing
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.perturbation import perturbation_seed
-from pipelines.codegen.staging import staging_files
+from pipelines.codegen.staging import dbt_sources, staging_files
 from pipelines.codegen.variables import dbt_project, dbt_variables
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.cube import load_cubes
@@ -16,7 +16,7 @@ from pipelines.declarations.policy import Policy
 
 
 def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[str, str]:
-    """Path below the project's root → text, of everything that is generated."""
+    """Return path below the root → text of every generated file."""
     project = (DBT_PROJECT / "dbt_project.yml").read_text("utf-8")
     cubes = load_cubes(policy.disclosure.minimum_contacts)
     return {
@@ -32,12 +32,12 @@ def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[s
 
 
 def out_of_step(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    """Paths of ``files`` that are missing below ``root`` or differ, in order."""
+    """Return the paths of ``files`` that are missing below ``root`` or differ, in order."""
     return tuple(path for path, text in files.items() if _read(root / path) != text)
 
 
 def write(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    """Write what is out of step; return its paths."""
+    """Write the files that are out of step; return their paths."""
     stale = out_of_step(root, files)
     for path in stale:
         target = root / path
@@ -47,7 +47,7 @@ def write(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def project_root(package: Path = Path(__file__).parents[1]) -> Path:
-    """The checkout that the package is installed from.
+    """Return the checkout that the package is installed from.
 
     Raises:
         NoCheckoutError: The package was copied without the project around it.

@@ -1,4 +1,4 @@
-"""The variables of the dbt project: each is declared elsewhere, and `make sync` writes it where dbt looks."""
+"""Write the variables of the dbt project: each is declared elsewhere, `make sync` copies it for dbt."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"^vars:\n(?: +.*\n)+", re.MULTILINE)
 
 
 def dbt_variables(contracts: Mapping[str, Contract], policy: Policy) -> Mapping[str, int]:
-    """Name → value of each variable."""
+    """Return name → value of each variable."""
     return {
         **policy.disclosure.model_dump(),
         "lateness_days": lateness_days(contracts),
@@ -27,6 +27,6 @@ def dbt_variables(contracts: Mapping[str, Contract], policy: Policy) -> Mapping[
 
 
 def dbt_project(text: str, variables: Mapping[str, int]) -> str:
-    """The text of `dbt_project.yml` with these variables in place of its own."""
+    """Return the text of `dbt_project.yml` with these variables in place of its own."""
     lines = [f"# {_DO_NOT_EDIT}", *(f"{name}: {value}" for name, value in variables.items())]
     return _BLOCK.sub("vars:\n" + "".join(f"  {line}\n" for line in lines), text)

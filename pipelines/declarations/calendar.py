@@ -1,4 +1,4 @@
-"""When the slice of a day closes: the latest of its events may have come, and two more days have passed."""
+"""Compute when the slice of a day closes: after the lateness horizon and two more days."""
 
 from datetime import date, datetime, timedelta
 
@@ -8,22 +8,22 @@ CLOCK_SKEW_DAYS = 1
 
 
 def month_end(day: date) -> date:
-    """The last day of a day's month."""
+    """Return the last day of a day's month."""
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def last_closed_day(as_of: datetime, *, lateness_days: int) -> date:
-    """The newest event day whose slice is closed."""
+    """Return the newest event day whose slice is closed at a time."""
     return as_of.date() - timedelta(days=lateness_days + CLOSING_MARGIN_DAYS)
 
 
 def closing_day(day: date, *, lateness_days: int) -> date:
-    """The first day on which the slice of an event day is closed."""
+    """Return the first day on which the slice of an event day is closed."""
     return day + timedelta(days=lateness_days + CLOSING_MARGIN_DAYS)
 
 
 def first_day_read(day: date, *, lateness_days: int) -> date:
-    """The oldest partition that the slice of an event day reads (macro `rows_needed` of the dbt project).
+    """Return the oldest partition that the slice of an event day reads (dbt macro `rows_needed`).
 
     A message may have begun up to a horizon and a day before, and was counted then.
     """

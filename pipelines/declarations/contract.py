@@ -8,6 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -20,6 +21,7 @@ from pipelines.declarations.errors import ContractError, UnknownContractError
 
 WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
 PLATFORM_WORKSPACE = "_platform"
+CHANNEL_ZONE = "channel"
 
 # What names a person, or is nobody else's business, never stays as it came, whatever its type.
 _NEVER_KEPT = (
@@ -83,9 +85,17 @@ class Format(StrEnum):
     UNIX_SECONDS = "unix_seconds"
     RFC2822 = "rfc2822"
     SMPP = "smpp"
-    SMPP_OR_RECEIVED = "smpp_or_received"
-    CLF = "clf"
+    LOG = "log"
     NEGATIVE_AMOUNT = "negative_amount"
+    ADDRESS = "address"
+    ADDRESS_CHANNEL = "address_channel"
+    TIME_ZONE = "time_zone"
+
+
+class DefaultRegion(StrEnum):
+    """In which country a phone number without + or 00 may be dialled as it is written."""
+
+    WORKSPACE = "workspace"
 
 
 class WorkspaceFrom(StrEnum):
@@ -140,10 +150,18 @@ class Column(_Strict):
     ``path`` is where the value stands in a record: dots descend, `[0]` takes the first of a list,
     each leading `^` climbs one level above the record's row. Default: the column's own name.
 
+    ``default_region`` of a phone number says that it may be written as it is dialled in the workspace's
+    country; without it, such a number belongs to no country.
+
     ``mode`` of `scrub_text` is `scrub` (the default: what is harmless stays) or `template`: a masked name,
     place, word or short number is given back where it is the same in all texts of one template that many
     contacts got (`template` in `text.yml`); ``unit`` is then the column that names the contact. To keep
     nothing of a text but what is measured of it, take `derive_text_features`.
+
+    ``zone`` is the clock of times that are written without an offset: a name of the time zone database, or
+    `channel` for the zone that the row's channel declares. ``or_else`` names the column that stands for a
+    value that is not there. ``heading`` is what the same value is called in the provider's tables, where
+    that is not ``path`` in capitals (`num_segments`, `NumSegments`).
 
     ``otherwise`` is stored in place of a value outside ``values``; without it, such a value is null.
     Rows with a value in ``not_needed`` hold nothing for the warehouse, and why: they are dropped and counted.
@@ -152,6 +170,9 @@ class Column(_Strict):
     path: str | None = None
     type: ValueType
     format: Format | None = None
+    zone: str = "UTC"
+    or_else: str | None = None
+    heading: str | None = None
     required: bool = False
     values: tuple[str, ...] = ()
     otherwise: str | None = Field(default=None, pattern=r"^[a-z]+$")
@@ -160,6 +181,7 @@ class Column(_Strict):
     treatment: Treatment
     identity: IdentityKind | None = None
     scope: KeyScope = KeyScope.WORKSPACE
+    default_region: DefaultRegion | None = None
     as_: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9_]*$")
     features: tuple[TextFeature, ...] = ()
     allow: tuple[str, ...] = ()
@@ -191,6 +213,13 @@ class Column(_Strict):
             raise ValueError("lets free text, e-mail addresses or phone numbers through")
         return pattern
 
+    @field_validator("zone")
+    @classmethod
+    def _is_known(cls, zone: str) -> str:
+        if zone != CHANNEL_ZONE and not is_time_zone(zone):
+            raise ValueError("not a name of the time zone database")
+        return zone
+
     @model_validator(mode="after")
     def _has_what_its_treatment_needs_and_no_more(self) -> Self:
         is_text = self.type in (ValueType.VARCHAR, ValueType.JSON)
@@ -208,6 +237,9 @@ class Column(_Strict):
                 raise ValueError(f"`{option}` goes with {treatment} and only with it")
         if self.scope is not KeyScope.WORKSPACE and self.treatment is not Treatment.PSEUDONYMIZE:
             raise ValueError("`scope` goes with pseudonymize only")
+        of_phones = self.identity is IdentityKind.PHONE or self.treatment is Treatment.COUNTRY_FROM_PHONE
+        if self.default_region and not of_phones:
+            raise ValueError("`default_region` goes with phone numbers only")
         return self
 
     @model_validator(mode="after")
@@ -248,6 +280,9 @@ class Contract(_Strict):
     ``records`` is the way from a body to the rows. ``also_within`` names an object beside them that may
     hold the same list.
 
+    ``where`` is a path that only its records have; ``unless`` names a key of a form that shows a record to be
+    of another contract although it has that.
+
     ``id_scope`` says whose key hashes the primary key: the platform's, where rows outlive the workspace.
     ``outlives_deletion`` names columns that stay in the marker of a deleted row.
     """
@@ -261,6 +296,7 @@ class Contract(_Strict):
     also_within: str | None = None
     where: str | None = None
     kinds: Kinds | None = None
+    unless: str | None = None
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)
     id_scope: KeyScope = KeyScope.WORKSPACE
@@ -292,7 +328,8 @@ class Contract(_Strict):
         singles = (self.event_time, self.version, self.consent)
         lists = (*self.primary_key, *self.workspace.columns, *self.outlives_deletion)
         named = {*lists, *(name for name in singles if name)}
-        if unknown := sorted(named - {"received_at"} - set(self.columns)):
+        stand_ins = {column.or_else for column in self.columns.values() if column.or_else}
+        if unknown := sorted((named - {"received_at"} | stand_ins) - set(self.columns)):
             raise ValueError(f"undeclared column(s) named: {', '.join(unknown)}")
         if self.kind is Kind.EVENT and not self.event_time:
             raise ValueError("an event needs `event_time`")
@@ -355,6 +392,11 @@ class Contract(_Strict):
         """Directory it lands in below the inbox; contracts that land together share one batch."""
         return self.landing.rpartition("/")[0]
 
+    @property
+    def asks_the_channel(self) -> bool:
+        """Whether the channel's declarations say how values are to be read."""
+        return any(column.zone == CHANNEL_ZONE for column in self.columns.values())
+
     def stored_name(self, raw: str) -> str:
         """Name under which a declared column, or `received_at`, is stored."""
         column = self.columns.get(raw)
@@ -376,6 +418,7 @@ class Contract(_Strict):
                     features=column.features,
                     allow=column.allow,
                     template=_shared_by(column),
+                    by_region=column.default_region is not None,
                 )
                 for name, column in self.columns.items()
             ),
@@ -387,6 +430,15 @@ class Contract(_Strict):
 
 def _shared_by(column: Column) -> SharedBy | None:
     return SharedBy(column.unit, load_settings().template.fewest) if column.unit else None
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether a name stands in the time zone database."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Cubes: the one declarative place of each anonymous table, and the only reader of those files.
+"""Read the declarations of cubes, the one place where each anonymous table is declared.
 
 A cube counts people and messages in the nodes of a *spine*, the one hierarchy that all cubes of a privacy
 unit share, and splits each node by at most one free dimension (a *star*). What breaks that rule would give
@@ -38,14 +38,14 @@ class Unit(StrEnum):
 
 
 class Period(StrEnum):
-    """What a slice is: published once, as a whole."""
+    """The time that a slice covers; a slice is published once, as a whole."""
 
     DAY = "day"
     MONTH = "month"
 
     @property
     def column(self) -> str:
-        """Its column in every cube."""
+        """Return the name of its column in every cube."""
         return "send_date" if self is Period.DAY else "month"
 
 
@@ -61,7 +61,7 @@ class Level(StrEnum):
 
     @property
     def column(self) -> str:
-        """The column that names its nodes."""
+        """Return the column that names its nodes."""
         return f"{self}_key" if self in (Level.WORKSPACE, Level.TEMPLATE, Level.CAMPAIGN) else str(self)
 
 
@@ -77,7 +77,7 @@ class Spine(BaseModel):
     levels: tuple[Level, ...]
 
     def path(self, level: Level) -> tuple[str, ...]:
-        """Columns that name a node of a level."""
+        """Return the columns that name a node of a level."""
         return tuple(each.column for each in self.levels[1 : self.levels.index(level) + 1])
 
 
@@ -120,7 +120,7 @@ class _Strict(BaseModel):
 
 
 class Dimension(_Strict):
-    """What splits each node once more.
+    """A column that splits each node of the spine once more.
 
     ``values`` closes it: every value is listed in every node, so that a row's being there says nothing.
     Without it the values are open: those of too few people join `other`.
@@ -143,7 +143,7 @@ class Dimension(_Strict):
 
 
 class Measure(_Strict):
-    """What is counted in each cell.
+    """A number that is counted in each cell.
 
     Exactly one of ``units`` (distinct contacts or members of the rows that fit), ``rows`` (rows that fit, a
     condition) and ``sum`` (a number per row) says what. ``parent`` is the measure of the same row that
@@ -166,7 +166,7 @@ class Measure(_Strict):
 
     @property
     def contribution(self) -> str:
-        """SQL: what one row adds."""
+        """Return SQL for what one row adds."""
         if self.sum is not None:
             return f"coalesce({self.sum}, 0)"
         return f"case when {self.rows or self.units} then 1 else 0 end"
@@ -174,7 +174,7 @@ class Measure(_Strict):
 
 @cache
 def shared_measures() -> Mapping[str, Measure]:
-    """Measures that several cubes count, by name; a cube names them in place of a declaration.
+    """Read the measures that several cubes count, by name; a cube names them in place of a declaration.
 
     Raises:
         CubeError: The file is not valid; says where.
@@ -258,7 +258,7 @@ class Cube(_Strict):
         if self.dimension is not None and self.dimension.is_static and spine.period is Period.DAY:
             raise ValueError(
                 f"{self.dimension.name} describes the contact and hardly changes: only per workspace and "
-                "month, or slices of the same people could be told apart by it"
+                "month, or it could tell slices of the same people apart"
             )
         return self
 
@@ -275,17 +275,17 @@ class Cube(_Strict):
 
     @property
     def spine(self) -> Spine:
-        """The hierarchy its rows hang on."""
+        """Return the hierarchy that its rows belong to."""
         return FACTS[self.facts]
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Columns that name a node of its finest level."""
+        """Return the columns that name a node of its finest level."""
         return max((self.spine.path(level) for level in self.levels), key=len)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Columns that name a cell, in order."""
+        """Return the columns that name a cell, in order."""
         dimension = (self.dimension.name,) if self.dimension else ()
         return (self.spine.period.column, "level", *self.path, *dimension)
 
@@ -310,7 +310,7 @@ def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None
 
 @cache
 def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
-    """All cubes of the package by name, sorted.
+    """Load all cubes of the package by name, sorted.
 
     Args:
         minimum_units: The threshold k; None = as the policy declares it.

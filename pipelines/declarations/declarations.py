@@ -1,4 +1,4 @@
-"""Everything that is declared about one warehouse: by the project and by its site."""
+"""Hold everything that is declared about one warehouse, by the project and by its site."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from warehouse.store.views import Schema, with_partition_columns
 from warehouse.store.word_counts import Enough
 
 if TYPE_CHECKING:
-    from anonymizers.text.release import ReleasingScrubber
+    from anonymizers.text.releasing_scrubber import ReleasingScrubber
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Declarations:
 
 
 def load_declarations(recognizers_path: Path) -> Declarations:
-    """Read the project's contracts and policy.
+    """Load the project's contracts and policy.
 
     Raises:
         ContractError, PolicyError: A declaration does not load.

@@ -1,4 +1,4 @@
-"""The numbers that protect people in published tables, as `policy.yml` declares them.
+"""Read the numbers that protect people in published tables, as `policy.yml` declares them.
 
 Apart from `pipelines.policy`, so that a question to the published copy loads nothing of the pipeline.
 """

@@ -1,4 +1,4 @@
-"""Errors of the pipeline: place, reason, next step; never a value."""
+"""Define the errors of the pipeline: each names place, reason and next step, never a value."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,7 +92,7 @@ class SampleError(PipelineError):
 
 
 class DetectorError(PipelineError):
-    """What looks for personal data in a sample failed, so that nothing can be suggested."""
+    """The search for personal data in a sample failed, so that nothing can be suggested."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(

@@ -1,10 +1,11 @@
-"""Metrics: what a number is called, what it is made of, and which tables can answer for it.
+"""Read the metrics: the name of each number, its formula, and the tables it can be read from.
 
 Every measure of a cube is a metric; `metrics.yml` adds those made of others. Nothing here knows SQL.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Self
@@ -46,12 +47,12 @@ class Metric(BaseModel):
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The measures it is made of."""
+        """Return the measures it is made of."""
         return (self.over,) if self.under is None else (self.over, self.under)
 
     @property
     def formula(self) -> str:
-        """How it is made, for people."""
+        """Return its formula for people."""
         if self.quantile is not None:
             return f"{self.quantile:.0%} quantile of {self.until} - queued_at over {self.over}"
         return self.over if self.under is None else f"{self.over} / {self.under}"
@@ -79,17 +80,17 @@ class Table:
 
     @property
     def period(self) -> Period:
-        """By what it comes."""
+        """Return the period that one row counts."""
         return self.cube.spine.period
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """What it can be asked by, periods apart, and the column that holds it."""
+        """Return what it can be asked by, without periods → the column that holds it."""
         own = (*self.extra, *([self.dimension] if self.dimension else []))
         return {name_of(column): column for column in self.cube.path} | {name: name for name in own}
 
     def level(self, asked: Iterable[str]) -> Level:
-        """The coarsest level that tells the asked columns apart."""
+        """Return the coarsest level that has all asked columns."""
         wanted = {name for name in asked if name in map(name_of, self.cube.path)}
         levels = [level for level in self.cube.spine.levels if level in self.cube.levels]
         return next(
@@ -98,12 +99,13 @@ class Table:
 
 
 def name_of(column: str) -> str:
-    """What people call a column of the spine: `workspace_key` is `workspace`."""
+    """Return the name of a column of the spine as people use it: `workspace_key` is `workspace`."""
     return column.removesuffix("_key")
 
 
+@cache
 def load_composed() -> tuple[Metric, ...]:
-    """The metrics of `metrics.yml`, in its order.
+    """Read the metrics of `metrics.yml`, in its order.
 
     Raises:
         MetricError: The file is not valid; says where.
@@ -122,7 +124,7 @@ class _Document(BaseModel):
 
 
 def load_metrics(cubes: Mapping[str, Cube] | None = None) -> Mapping[str, Metric]:
-    """All metrics by name, sorted.
+    """Load all metrics by name, sorted.
 
     Raises:
         MetricError: A metric is declared twice, or no one table has all it is made of.
@@ -140,7 +142,7 @@ def load_metrics(cubes: Mapping[str, Cube] | None = None) -> Mapping[str, Metric
 
 
 def load_tables(cubes: Mapping[str, Cube] | None = None) -> tuple[Table, ...]:
-    """Everything metrics are read from, sorted by name: the cubes, and costs."""
+    """Return all tables that metrics are read from, sorted by name: the cubes, and costs."""
     cubes = load_cubes() if cubes is None else cubes
     tables = [
         Table(

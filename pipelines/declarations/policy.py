@@ -1,4 +1,4 @@
-"""The policy as code: retention rules, and what published tables must hold to."""
+"""Read the policy: retention rules, and what published tables must meet."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -6,7 +6,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from anonymizers.treatments import KeyScope
 from pipelines.declarations import strict_yaml
@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 
 class AtEnd(StrEnum):
-    """What happens when a window ends."""
+    """What is done with data when its window ends."""
 
     DELETE = "delete"
     KEEP = "keep"
@@ -79,12 +79,12 @@ class CategoryRule(_Strict):
 
     @property
     def rule(self) -> Rule:
-        """What retention needs to know of it."""
+        """Return the rule as retention evaluates it."""
         return Rule(self.clock, self.window_days, self.per_workspace, self.outlives_account)
 
 
 class PolicyVersion(_Strict):
-    """All rules as of one date."""
+    """All rules as of one date. The file names those that change; the others are as in the version before."""
 
     effective_from: date
     reason: str
@@ -104,7 +104,7 @@ class PolicyVersion(_Strict):
 
     @property
     def account_windows(self) -> set[int]:
-        """Days after the end of an account in which its data goes."""
+        """Return the windows, in days, that begin with the end of an account."""
         clocks = (Clock.SUBSCRIPTION_END, Clock.DELETION_OR_TERMINATION)
         rules = self.categories.values()
         return {rule.window_days for rule in rules if rule.clock in clocks and rule.window_days is not None}
@@ -118,6 +118,21 @@ class Policy(_Strict):
     operational_days: dict[Operational, Annotated[int, Field(gt=0)]]
     disclosure: Disclosure
     versions: tuple[PolicyVersion, ...] = Field(min_length=1)
+
+    @field_validator("versions", mode="before")
+    @classmethod
+    def _go_on_from_the_version_before(cls, versions: object) -> object:
+        if not isinstance(versions, list):
+            return versions
+        whole: list[object] = []
+        rules: dict[object, object] = {}
+        for version in versions:
+            named = version.get("categories") if isinstance(version, dict) else None
+            if not isinstance(named, dict):
+                return versions
+            rules = {**rules, **named}
+            whole.append({**version, "categories": rules})
+        return whole
 
     @model_validator(mode="after")
     def _classes_ascend(self) -> Self:
@@ -142,14 +157,14 @@ class Policy(_Strict):
         return self
 
     @property
-    def shortest_window_days(self) -> int:
-        """Days that every row by day stays, whatever its category, its workspace and the version."""
+    def windows_days(self) -> frozenset[int]:
+        """Return every window that rows by day may have, whatever their category, workspace and version."""
         rules = (rule for version in self.versions for rule in version.categories.values())
         defaults = (rule.window_days for rule in rules if rule.window_days is not None)
-        return min(*self.retention_classes_days, *defaults)
+        return frozenset((*self.retention_classes_days, *defaults))
 
     def history(self) -> tuple[Version, ...]:
-        """All versions, oldest first, as retention evaluates them; quarantine has the inbox's window."""
+        """Return all versions, oldest first, for retention; quarantine has the inbox's window."""
         quarantine = Rule(Clock.EVENT, self.inbox_ttl_days)
         return tuple(
             Version(
@@ -175,12 +190,12 @@ def parse_policy(text: str | bytes) -> Policy:
 
 
 def load_policy() -> Policy:
-    """The policy that ships with the package."""
+    """Load the policy that ships with the package."""
     return parse_policy((files("pipelines") / "policy.yml").read_bytes())
 
 
 def policy_problems(contracts: Mapping[str, Contract], policy: Policy) -> Iterator[str]:
-    """Contracts whose days could expire before they are published, or whose rows never would.
+    """Yield contracts whose days could expire before they are published, or whose rows never would.
 
     Judged by the newest rules.
     """

@@ -1,4 +1,4 @@
-"""Recognizers that a site adds to those of `text.yml`; the only reader of `recognizers.yml`."""
+"""Read the recognizers that a site adds to those of `text.yml`, from its `recognizers.yml`."""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.errors import RecognizersError
@@ -15,7 +15,7 @@ from pipelines.declarations.word_lists import kept_words
 
 
 def text_scrubber(path: Path) -> ReleasingScrubber:
-    """What anonymizes free text in this warehouse; word lists and recognizers load at the first text.
+    """Make the free-text anonymizer of a warehouse; word lists and recognizers load with the first text.
 
     Raises:
         RecognizersError: The site's own do not load.
@@ -32,7 +32,7 @@ class _SiteRecognizers(BaseModel):
 
 
 def text_settings(path: Path) -> TextSettings:
-    """How free text is anonymized in this warehouse: by `text.yml` and the recognizers of the site, if any.
+    """Return the settings of free text: those of `text.yml` and the recognizers of the site, if any.
 
     Raises:
         RecognizersError: One of the site's cannot be used; names file, recognizer and reason, no pattern.

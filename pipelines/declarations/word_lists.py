@@ -1,4 +1,4 @@
-"""The word lists that tell harmless words from others, kept as one file."""
+"""Keep the word lists that decide which words are harmless as one file in the user's cache."""
 
 import hashlib
 import inspect
@@ -23,7 +23,7 @@ UNUSABLE = (OSError, zstandard.ZstdError, pa.ArrowInvalid)
 
 
 def kept_words(settings: TextSettings) -> pl.DataFrame:
-    """All words, as `known_words`, in a twentieth of the time: from a file in the user's cache directory.
+    """Return all words as `known_words` does, in a twentieth of the time: from a file in the user's cache.
 
     It is made of packages and of `text.yml` alone, so it is the same for all warehouses and nobody's data. It
     is used only if this user made it of the packages, settings and code that are here and it reads as it was
@@ -41,7 +41,7 @@ def kept_words(settings: TextSettings) -> pl.DataFrame:
 
 
 def _read(path: Path, made_of: bytes) -> pl.DataFrame:
-    """Raises one of `UNUSABLE` where no such file of this user's is there."""
+    """Read the file; raise one of `UNUSABLE` where there is none that this user made of the same."""
     if path.stat().st_uid != os.getuid():
         raise PermissionError
     content = zstandard.ZstdDecompressor().decompress(path.read_bytes())
@@ -61,7 +61,7 @@ def _write(known: pl.DataFrame, path: Path, made_of: bytes) -> None:
 
 
 def _digest(settings: TextSettings) -> bytes:
-    """Of all that the lists are made of."""
+    """Return a digest of all that the lists are made of."""
     packages = {package: metadata.version(package) for package in _PACKAGES}
     parts = [packages, settings.languages, settings.harmless, inspect.getsource(lexicon)]
     return hashlib.sha256(json.dumps(parts, default=sorted).encode()).hexdigest().encode()

@@ -22,7 +22,7 @@ _SLICE = re.compile(r"\bslice_\w+")
 
 
 class CellError(PipelineError):
-    """Says why a row cannot be traced, and what to ask instead."""
+    """A row cannot be traced; the message says why, and what to ask instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What stands for workspaces and campaigns in published tables: surrogates, the one place they are made."""
+"""Make surrogates, the keys that stand for workspaces and campaigns in published tables."""
 
 import hmac
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ _KEY_DIGITS = 6
 
 
 def surrogate(key: bytes, kind: str, value: str) -> str:
-    """The surrogate of a value: HMAC-SHA-256, 16 hex digits.
+    """Return the surrogate of a value: HMAC-SHA-256, 16 hex digits.
 
     Args:
         key: The workspace's own key for surrogates, which serves nothing else and dies with the account.
@@ -33,7 +33,7 @@ def surrogate(key: bytes, kind: str, value: str) -> str:
 
 
 def workspace_keys_of(keyring: KeyStore, workspace_ids: Iterable[str]) -> list[str]:
-    """The column `workspace_key` of some workspaces, in their order.
+    """Return the column `workspace_key` of some workspaces, in their order.
 
     Without those that have no key: nothing of them was ever published, or their key is destroyed. None is
     made, for it would outlive the account.
@@ -46,7 +46,7 @@ def workspace_keys_of(keyring: KeyStore, workspace_ids: Iterable[str]) -> list[s
 
 
 def record_keys(workspaces: pl.Series, units: pl.Series, *, keys: Mapping[str, bytes]) -> pl.Series:
-    """Record keys of contacts or members for cell-key perturbation (Fraser & Wooton 2005).
+    """Compute record keys of contacts or members for cell-key perturbation (Fraser & Wooton 2005).
 
     HMAC-SHA-256 under the workspace's key for surrogates, so that nobody without it can compute which noise
     a cell would have with or without a person. Never stored.

@@ -1,4 +1,4 @@
-"""What anonymity costs: published counts against true ones, for several thresholds, with noise and without.
+"""Measure what anonymity costs: published counts against true ones, by threshold, with noise and without.
 
 Builds the funnel of some days anew from the restricted rows, once per variant, and once exactly. Nothing of
 it is kept or published; what comes out are means, spreads and shares over many cells.
@@ -35,7 +35,7 @@ _FUNNEL, _MONTHS = "cube_campaign_daily", "cube_workspace_monthly"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What one way of publishing leaves of the truth.
+    """The difference between the truth and one way of publishing it.
 
     Attributes:
         bias, spread: Mean and standard deviation of published - true, over all cells that show a number.
@@ -69,8 +69,8 @@ HEADINGS = (
 )
 
 
-def told(variant: Variant) -> tuple[str, ...]:
-    """A variant in words, one per heading."""
+def described(variant: Variant) -> tuple[str, ...]:
+    """Return the cells of one variant as text, one per heading of `HEADINGS`."""
     shares = (variant.coded_share.get(least) for least in SIZES)
     return (
         str(variant.threshold),
@@ -200,7 +200,7 @@ def _compare(
 def _is_platform_exact(
     connection: duckdb.DuckDBPyConnection, *, models: ModelSql, first: date, last: date
 ) -> bool | None:
-    """Whether published months of the platform that lie within the days equal the rows, to the message.
+    """Return whether published months of the platform within the days equal the rows; None without months.
 
     Months that one of the workspaces dominates have noise; workspaces have only their complete months in it.
     """

@@ -1,4 +1,4 @@
-"""What to do with a column that nobody has decided on: a suggestion and its reason, never a value."""
+"""Suggest a treatment for a column that nobody has decided on, with the reason and without a value."""
 
 import re
 from collections import Counter
@@ -139,7 +139,7 @@ def _says(name: str, words: str) -> bool:
 
 
 def suggests(name: str) -> bool:
-    """Whether a name in lower-case words says by itself what its column holds."""
+    """Return whether a name in lower-case words suggests by itself what its column holds."""
     return any(_says(name, words) for words, _, _ in _BY_NAME)
 
 

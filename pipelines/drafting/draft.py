@@ -1,4 +1,4 @@
-"""A contract drafted from a sample: types are inferred, every decision is left to the engineer."""
+"""Draft a contract from a sample: types are inferred, every decision is left to the engineer."""
 
 import re
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def _column(column: SampleColumn, *, name: str, advice: Advice) -> Iterator[str]
 
 
 def _refuse_data_as_names(path: Path, sample: Sample) -> None:
-    """A file without a header would print its first row: names must look like names."""
+    """Refuse names that may be data: the first row of a file without a header would be printed."""
     if places := [i for i, column in enumerate(sample.columns, 1) if not _is_plain(column)]:
         raise SampleError(
             path.name,

@@ -1,4 +1,4 @@
-"""A few rows of a sample file, to draft a contract from; values stay in memory."""
+"""Read a few rows of a sample file to draft a contract from; values stay in memory."""
 
 import csv
 import json

@@ -21,11 +21,12 @@ from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import MixedFeedsError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
+from pipelines.ingestion.channels import as_declared
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.sources import ParsedBatch
 from pipelines.sources.errors import UnfitFileError
-from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, facts_of
+from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count, Merge
@@ -33,7 +34,8 @@ from warehouse.ledger.parts import Part
 from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds
-from warehouse.store.entities import EntitySet, EntityWriter, HoldSql
+from warehouse.store.entities import EntityWriter, HoldSql
+from warehouse.store.entity_sql import EntitySet
 from warehouse.store.parts import EventSet, StoreWriter, commit_batch
 from warehouse.store.store import Store
 
@@ -235,11 +237,8 @@ class Batch:
         """Resolve, sort out and anonymize rows; None if none is left."""
         self.rows_read[contract.source] += table.num_rows
         rows = cast("pl.DataFrame", pl.from_arrow(table))
-        rows = rows.with_columns(
-            self._reference.workspaces(rows, contract, override=self._options.workspace).alias(
-                "_workspace_id"
-            )
-        )
+        channels = self._reference.channels(rows, contract, override=self._options.workspace)
+        rows = as_declared(rows, contract, channels).with_columns(channels["_workspace_id"])
         rows = self._set_aside(
             rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer
         )
@@ -258,6 +257,8 @@ class Batch:
             return None
         placement = rows.select(c for c in ("_event_date", "_retention_days") if c in rows.columns)
         rows = rows.drop("_record", "_channel", *placement.columns)
+        if contract.plan.needs_regions:
+            rows = rows.with_columns(self._reference.countries(rows["_workspace_id"]).alias("_region"))
         raw = rows.to_arrow()
         safe = anonymize(
             raw, plan=contract.plan, keys=self._keys(raw, contract), text=self._counting.scrubber
@@ -315,7 +316,7 @@ class Batch:
 
     def _keeping(self, contract: Contract) -> HoldSql:
         """What a deletion in the source may not reach, as of now."""
-        facts = facts_of(self._declarations, self._store, as_of=self._options.as_of)
+        facts = retention_inputs(self._declarations, self._store, as_of=self._options.as_of)
         data = data_sets(self._declarations.contracts)[contract.source]
         holds = active_holds(facts, self._options.as_of)
         return lambda columns: first_hold_sql(data, holds, present=columns, row="old")
@@ -326,6 +327,8 @@ class Batch:
         event_time = pl.col(
             "_received_at" if contract.event_time == "received_at" else str(contract.event_time)
         )
+        # An event that names no time happened when we were told.
+        rows = rows.with_columns(event_time.fill_null(pl.col("_received_at")))
         too_late = event_time > pl.col("_received_at") + LONGEST_CLOCK_SKEW
         rows = self._set_aside(rows, too_late, "future_event", contract, batch, writer)
         rows = rows.with_columns(

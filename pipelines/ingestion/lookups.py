@@ -12,11 +12,22 @@ from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations, view_schema
-from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, facts_of
+from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
-from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at
+from warehouse.retention.rules import (
+    RetentionInputs,
+    expired_through,
+    outlives_account,
+    refused_from,
+    window_at,
+)
 from warehouse.store.store import Store
+
+# What a channel says of its provider's ways, and when it says so.
+_DECLARED = ("time_zone", "receipt_ids")
+_VALID = ("valid_from", "valid_to")
+_ADDRESS_PREFIX = "^(whatsapp|rcs|messenger):"
 
 
 class Reference:
@@ -33,12 +44,13 @@ class Reference:
         self._as_of = as_of
         self._channels: pl.DataFrame | None = None
         self._consents: pl.DataFrame | None = None
+        self._countries: dict[str, str] | None = None
         self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
 
     @cached_property
-    def facts(self) -> Facts:
+    def facts(self) -> RetentionInputs:
         """Settings, ended accounts and holds."""
-        return facts_of(self._declarations, self._store, as_of=self._as_of)
+        return retention_inputs(self._declarations, self._store, as_of=self._as_of)
 
     @cached_property
     def _subject_key(self) -> bytes:
@@ -52,18 +64,33 @@ class Reference:
     def _refused(self) -> dict[str, date]:
         return records.refused(self._store.ledger)
 
-    def workspaces(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.Series:
-        """Workspace of each row, in order; null where no channel of that time resolves it."""
+    def channels(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.DataFrame:
+        """Find the workspace of each row, and what its channel declares of the provider's ways.
+
+        Returns:
+            `_workspace_id`, `time_zone` and `receipt_ids`, in order; null where no channel of that time is
+            known, or does not say.
+        """
         rule = contract.workspace
         match rule.from_:
             case WorkspaceFrom.PLATFORM:
-                return pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, rows.height)
+                return _of_workspace(PLATFORM, rows.height)
             case WorkspaceFrom.COLUMN:
-                return rows[rule.columns[0]]
+                return _of_workspace(None, rows.height).with_columns(
+                    rows[rule.columns[0]].alias("_workspace_id")
+                )
             case WorkspaceFrom.CHANNEL:
-                if override is not None:
-                    return pl.Series([override], dtype=pl.String).new_from_index(0, rows.height)
-                return self._by_channel(rows, rule.columns, provider=str(rule.provider))
+                if override is not None and not contract.asks_the_channel:
+                    return _of_workspace(override, rows.height)
+                found = self._by_channel(rows, rule.columns, provider=str(rule.provider))
+                return found.with_columns(pl.lit(override).alias("_workspace_id")) if override else found
+
+    def countries(self, workspaces: pl.Series) -> pl.Series:
+        """Return the country (ISO 3166-1 alpha-2) of each row's workspace, in order; null if unknown."""
+        if self._countries is None:
+            known = self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls()
+            self._countries = dict(known.iter_rows())
+        return workspaces.replace_strict(self._countries, default=None, return_dtype=pl.String)
 
     def windows(self, workspaces: pl.Series, category: PolicyCategory) -> pl.DataFrame:
         """Retention class and newest expired event day of each row, in order.
@@ -154,18 +181,20 @@ class Reference:
         )
         return found.sort("index")["is_granted"].not_().fill_null(value=False)
 
-    def _by_channel(self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str) -> pl.Series:
+    def _by_channel(self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str) -> pl.DataFrame:
         channels = self._channels_frame().filter(pl.col("provider") == provider)
-        from_envelope = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
-        resolved = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+        named = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
+        from_envelope = named.str.replace(_ADDRESS_PREFIX, "")
+        resolved = _of_workspace(None, rows.height)
         for values in (*(rows[column] for column in columns), from_envelope):
-            if resolved.null_count() == 0:
+            is_open = resolved["_workspace_id"].is_null()
+            if not is_open.any():
                 break
             asked = pl.DataFrame(
                 {"token": self._channel_tokens(values), "at": rows["_received_at"]}
             ).with_row_index()
             found = (
-                asked.filter(resolved.is_null())
+                asked.filter(is_open)
                 .join(channels, on="token", how="inner")
                 .filter(
                     (pl.col("valid_from") <= pl.col("at"))
@@ -174,24 +203,22 @@ class Reference:
                 # A sender belongs to one workspace at a time; were two declared, the later wins.
                 .sort("index", "valid_from", descending=[False, True])
                 .unique("index", keep="first", maintain_order=True)
+                .select("index", *resolved.columns)
             )
-            asked = asked.join(
-                found.select("index", "workspace_id"), on="index", how="left", maintain_order="left"
-            )
-            resolved = resolved.fill_null(asked["workspace_id"]) if resolved.null_count() else resolved
+            resolved = resolved.with_row_index().update(found, on="index").drop("index")
         return resolved
 
     def _channels_frame(self) -> pl.DataFrame:
         if self._channels is None:
             frame = self._read(
                 "app__channels",
-                ["provider", "workspace_id", "sender_token", "account_token", "valid_from", "valid_to"],
-            )
-            kept = ["provider", "workspace_id", "valid_from", "valid_to"]
+                ["provider", "workspace_id", "sender_token", "account_token", *_DECLARED, *_VALID],
+            ).rename({"workspace_id": "_workspace_id"})
+            kept = ["provider", "_workspace_id", *_DECLARED, *_VALID]
             by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
             # An account names a workspace only where all its channels do.
             accounts = frame.group_by("provider", "account_token").agg(
-                pl.col("workspace_id").n_unique().alias("n")
+                pl.col("_workspace_id").n_unique().alias("n")
             )
             by_account = frame.join(
                 accounts.filter(pl.col("n") == 1), on=["provider", "account_token"]
@@ -227,3 +254,9 @@ class Reference:
         schema = view_schema(self._declarations.contracts[source])
         table = self._store.reader.read(source, schema=schema, columns=columns, deleted=deleted)
         return cast("pl.DataFrame", pl.from_arrow(table))
+
+
+def _of_workspace(workspace: str | None, rows: int) -> pl.DataFrame:
+    """Rows of one workspace whose channels declare nothing."""
+    values = {"_workspace_id": workspace, **dict.fromkeys(_DECLARED)}
+    return pl.select(**{name: pl.repeat(value, rows, dtype=pl.String) for name, value in values.items()})

@@ -1,4 +1,4 @@
-"""The end of accounts in cubes, marts and the published copy."""
+"""Remove ended workspaces from cubes, marts, the warehouse file and the published copy."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.marts.build import OVER_CUBES, build_marts
 from pipelines.marts.release import release_and_publish
 from warehouse.errors import (
+    ChangedAfterReleaseError,
     CoarseningError,
     LockedError,
     StoreError,
-    ThawedSliceError,
     UnsoundMartsError,
     WarehouseError,
 )
@@ -25,12 +25,14 @@ from warehouse.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What ending accounts did.
+class AccountsEnded:
+    """The result of removing ended workspaces.
 
     Attributes:
-        published: The copy as it is now; None where there is none.
-        problem: Why the marts were not published and the workspaces were cut out of the last copy instead;
+        coarsened: What was changed in the cubes.
+        rewritten: The warehouse file before and after it was rewritten.
+        published: The published copy as it is now; None where there is none.
+        problem: Why the marts were not published and the workspaces were removed from the last copy instead;
             None where all went well.
     """
 
@@ -40,18 +42,17 @@ class Ended:
     problem: str | None
 
 
-def end_in_marts(store: Store, workspace_ids: Collection[str]) -> Ended:
-    """Let workspaces leave cubes, marts, the warehouse file and the published copy, in this order.
+def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
+    """Remove workspaces from cubes, marts, the warehouse file and the published copy, in this order.
 
-    Their rows are out of the store and their surrogate keys are still there: the keys say which rows are
-    theirs, and are destroyed afterwards. Deletion does not wait for sound marts: rows of ended workspaces
-    go from the marts with those of the cubes, and if the marts cannot be built again or do not pass their
-    tests, the workspaces are cut out of the last published copy.
+    Their rows are out of the store, but their surrogate keys are still there: the keys say which published
+    rows are theirs, and are destroyed afterwards. The deletion does not wait for marts that pass their tests:
+    if the marts cannot be built, the workspaces are removed from the last published copy.
 
-    Each step may be repeated: after a crash, calling it again with the same workspaces ends the same.
+    Each step may be repeated: after a crash, call it again with the same workspaces.
 
     Raises:
-        CoarseningError: A cube has a column of which nothing says what becomes of it.
+        CoarseningError: A cube has a column, and no rule says what becomes of it when rows are merged.
         LockedError: Another process has the warehouse file; call again.
         StoreError: The file could not be changed; call again.
     """
@@ -64,10 +65,10 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> Ended:
             fewest_shown=load_disclosure().minimum_workspaces,
         )
     except (CoarseningError, StoreError):
-        # What is published can go nevertheless.
+        # The published copy can be cleared nevertheless.
         withdraw(store.home, workspace_keys=keys)
         raise
-    _renew(store)
+    _record_revisions(store)
     problem = _rebuild(store)
     rewritten = Rewritten()
     if needs_rewrite(store.home, store.ledger):
@@ -76,14 +77,14 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> Ended:
     if store.home.published_path.exists():
         try:
             published = release_and_publish(store).published
-        except (UnsoundMartsError, StoreError, ThawedSliceError) as error:
+        except (UnsoundMartsError, StoreError, ChangedAfterReleaseError) as error:
             problem = problem or str(error)
             published = withdraw(store.home, workspace_keys=keys)
-    return Ended(coarsened, rewritten, published, problem)
+    return AccountsEnded(coarsened, rewritten, published, problem)
 
 
-def _renew(store: Store) -> None:
-    """Record released slices as they are without the ended workspaces."""
+def _record_revisions(store: Store) -> None:
+    """Record released slices as they are without the ended workspaces, as new revisions."""
     if store.home.warehouse_path.exists():
         with open_session(store.home, schemas={}, read_only=True) as connection:
             renew(store.ledger, connection, why="an account ended")

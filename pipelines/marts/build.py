@@ -1,9 +1,9 @@
-"""Cubes and marts: runs dbt in this process, some days in one go, in memory that does not grow with them."""
+"""Build cubes and marts: run dbt in this process, some days at once, in memory that stays the same."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from anonymizers.text.loading import uncollected
+from anonymizers.text.gc_pause import gc_paused
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.variables import ROWS_AT_ONCE
 from pipelines.declarations.calendar import month_end
@@ -24,8 +24,8 @@ from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.progress import Progress, silent
 from warehouse.retention import records
-from warehouse.store.connection import connect, quoted
-from warehouse.store.session import attach_database, leases
+from warehouse.store.connection import quoted
+from warehouse.store.session import leases, open_warehouse_file
 from warehouse.store.store import Store
 
 # Cubes are built as tables without rows from a day before there was anything to send.
@@ -44,6 +44,9 @@ OVER_CUBES = "fqn:wasms.published fqn:wasms.marts,resource_type:test fqn:wasms.c
 _OF_DAYS = "fqn:wasms.slices fqn:wasms.cubes fqn:wasms.published test_type:singular"
 # Where the warehouse file says of which project its views are.
 _PROJECT = "reference.project"
+
+# Folders that dbt writes into its project when somebody calls it by hand.
+_LEFT_BY_DBT = ("logs", "target")
 
 # Stands among the unsound marts while a build runs; there still, if it was killed.
 _INTERRUPTED = "(interrupted build)"
@@ -70,7 +73,7 @@ class MartsError(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did.
+    """The result of a build.
 
     Attributes:
         days: Slices built.
@@ -95,7 +98,7 @@ def build(
     to_day: date,
     select: str | None = None,
     progress: Progress = silent,
-    is_renewal: bool = False,
+    is_reissue: bool = False,
 ) -> BuildSummary:
     """Build cubes, some days at a time, and the marts over them, and test what is new in both.
 
@@ -107,8 +110,8 @@ def build(
         to_day: Last send day, inclusive; its slice is closed (`last_closed_day`). Before ``from_day``: no
             slice is built, but all tables exist afterwards.
         select: dbt selection; None = everything.
-        progress: Told of days built.
-        is_renewal: Released days are built again on purpose (`pipelines/marts/reissue.py`).
+        progress: Called with the number of days built so far.
+        is_reissue: Released days are built again on purpose (`pipelines/marts/reissue.py`).
 
     Raises:
         FrozenSliceError: Rows of a day were deleted; names it and the evidence. Nothing was built.
@@ -120,7 +123,7 @@ def build(
     days = max((to_day - from_day).days + 1, 0)
     with leases(store.home), _connection_closed_afterwards():
         if days:
-            refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_renewal)
+            refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_reissue)
         made = _made(store)
         has_views = made.has_views
         chunks = chunks_of(
@@ -131,19 +134,19 @@ def build(
             rows=_rows_by_day(declarations, store),
             most_rows=ROWS_AT_ONCE,
         )
-        tell = progress if days else silent
+        report = progress if days else silent
         with _sound_afterwards(store) as summaries:
             done = 0
             for chunk in chunks:
                 more = 0 if chunk is _NO_DAY else chunk.days
-                told = [_on_model(done, more, days, tell)]
+                callbacks = [_on_model(done, more, days, report)]
                 chosen = select or (_OF_DAYS if has_views else None)
-                summaries.append(_build_chunk(store, chunk, select=chosen, callbacks=told))
+                summaries.append(_build_chunk(store, chunk, select=chosen, callbacks=callbacks))
                 if chosen is None:
                     _note_project(store)
                     has_views = True
                 done += more
-                tell("build", done, days)
+                report("build", done, days)
     return replace(_together(summaries), days=days)
 
 
@@ -211,7 +214,7 @@ class Chunk:
 
     @property
     def days(self) -> int:
-        """How many."""
+        """Return how many days they are."""
         return (self.last - self.first).days + 1
 
 
@@ -227,7 +230,7 @@ def chunks_of(
     rows: Mapping[date, int],
     most_rows: int,
 ) -> Iterator[Chunk]:
-    """The days from ``first`` to ``last`` in order, each month's end at the end of a chunk.
+    """Yield the days from ``first`` to ``last`` in chunks, each month's end at the end of a chunk.
 
     A month that lost a day before it was built is never built: a part would pass for the whole.
 
@@ -256,7 +259,7 @@ def chunks_of(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What is in the warehouse file already.
+    """The state of the warehouse file before a build.
 
     Attributes:
         has_all_cubes: There is a table of every cube, also of those that were declared since the last build.
@@ -273,7 +276,7 @@ def _made(store: Store) -> _Made:
         return _Made(has_all_cubes=False, has_views=False)
     # Not named as the view: DuckDB would take it for a table where there is none.
     present = (_project_digest(),)
-    with _warehouse(store, read_only=False) as connection:
+    with open_warehouse_file(store.home, keyring=store.keyring, read_only=False) as connection:
         rows = connection.execute(
             "select table_name from duckdb_tables() "
             "where database_name = 'warehouse' and schema_name = 'cubes'"
@@ -291,42 +294,30 @@ def _made(store: Store) -> _Made:
 
 
 def _made_each_time() -> frozenset[str]:
-    """What may be unsound without anything being wrong with views: every build makes it anew."""
+    """Return what may be unsound although views are in order: every build makes it anew."""
     return frozenset({_INTERRUPTED, *(path.stem for path in DBT_PROJECT.glob("models/published/*.sql"))})
 
 
 def _note_project(store: Store) -> None:
     """Write down in the warehouse file that everything in it is of the project as it is."""
     _close_connection()
-    with _warehouse(store, read_only=False) as connection:
+    with open_warehouse_file(store.home, keyring=store.keyring, read_only=False) as connection:
         connection.execute(
             f"create or replace view warehouse.{_PROJECT} as select {quoted(_project_digest())} as digest"
         )
 
 
 def _project_digest() -> str:
-    """Digest of all files of the dbt project, and of the versions that build it."""
+    """Return a digest of all files of the dbt project, and of the versions that build it."""
     digest = hashlib.sha256()
     for package in ("dbt-core", "dbt-duckdb", "duckdb"):
         digest.update(f"{package} {version(package)}\n".encode())
     for path in sorted(DBT_PROJECT.rglob("*.*")):
-        if path.suffix in (".sql", ".yml", ".csv"):
+        folder = path.relative_to(DBT_PROJECT).parts[0]
+        if folder not in _LEFT_BY_DBT and path.suffix in (".sql", ".yml", ".csv"):
             content = path.read_bytes()
             digest.update(f"{path.relative_to(DBT_PROJECT)} {len(content)}\n".encode() + content)
     return digest.hexdigest()
-
-
-@contextmanager
-def _warehouse(store: Store, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(connect(tmp=store.home.tmp)) as connection:
-        attach_database(
-            connection,
-            store.home.warehouse_path,
-            alias="warehouse",
-            keyring=store.keyring,
-            read_only=read_only,
-        )
-        yield connection
 
 
 def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]:
@@ -337,7 +328,7 @@ def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]
 
 
 def _gaps(store: Store) -> frozenset[date]:
-    return frozenset(gap.event_date for gap in records.gaps(store.ledger))
+    return frozenset(records.gaps(store.ledger))
 
 
 def _build_chunk(
@@ -360,7 +351,7 @@ def _build_chunk(
 def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
     # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
     # code at once for conversions that few of them ever need.
-    with uncollected():
+    with gc_paused():
         from mashumaro.config import BaseConfig
 
         BaseConfig.lazy_compilation = True
@@ -430,7 +421,7 @@ def _close_connection() -> None:
 
 
 def _on_model(before: int, days: int, total: int, progress: Progress) -> Callable[[Any], None]:
-    """Tell how far a build is, in days, by the models of the chunk that are built."""
+    """Return a callback for dbt that reports progress in days, by the models built of a chunk."""
 
     def on_event(event: Any) -> None:
         if event.info.name == "LogModelResult":
@@ -458,7 +449,7 @@ def _summarized(result: "dbtRunnerResult", *, days: int) -> BuildSummary:
 
 
 def _own_error(error: BaseException | None) -> PipelineError | WarehouseError | None:
-    """The error of ours that dbt wrapped, if there is one: a missing key says so itself."""
+    """Return the error of ours that dbt wrapped, if there is one, e.g. of a missing key."""
     while error is not None:
         if isinstance(error, PipelineError | WarehouseError):
             return error

@@ -1,4 +1,4 @@
-"""What dbt-duckdb loads: attaches store and warehouse in process, defines `surrogate` and `record_key`."""
+"""Attach store and warehouse to dbt's connection in process; define `surrogate` and `record_key`."""
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def _rows_of_busiest_day(runtime: Runtime) -> int:
 
 
 def _home() -> Home:
-    """The warehouse below which dbt was told to write; run by hand, the one that the environment names.
+    """Return the warehouse that dbt writes below; without one, the one that the environment names.
 
     Not by a variable or by the profile: with either another dbt would read the whole project again.
     """

@@ -1,7 +1,6 @@
-"""Slices that must not be built: they are released, or rows they need were deleted."""
+"""Find slices that must not be built: they are released, or rows they need were deleted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,8 +12,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from warehouse.publishing.releases import released_periods
 from warehouse.retention import records
-from warehouse.store.connection import connect
-from warehouse.store.session import attach_database
+from warehouse.store.session import open_warehouse_file
 from warehouse.store.store import Store
 
 
@@ -35,7 +33,7 @@ class FrozenSlice:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all its rows are there: it is frozen for no other reason than its release."""
+        """Return whether all its rows are there: its release alone freezes it."""
         return self.is_released and self.evidence is None
 
 
@@ -60,7 +58,7 @@ class FrozenSliceError(PipelineError):
 
 
 def slice_sources(contracts: Mapping[str, Contract]) -> frozenset[str]:
-    """The data sets that cubes are built from: message logs."""
+    """Return the data sets that cubes are built from: message logs."""
     return frozenset(
         c.source
         for c in contracts.values()
@@ -69,14 +67,14 @@ def slice_sources(contracts: Mapping[str, Contract]) -> frozenset[str]:
 
 
 def frozen_slices(declarations: Declarations, store: Store, *, first: date, last: date) -> list[FrozenSlice]:
-    """Days from ``first`` to ``last`` that must not be built, oldest first. The caller holds the lock.
+    """Find days from ``first`` to ``last`` that must not be built, oldest first. The caller holds the lock.
 
     A gap is never built, nor is a released slice. A slice that is in the cubes is not built again once any
     of the partitions that its messages and their events stand in has lost rows. A slice that was never
     built and is no gap has lost nothing but accounts that ended: it is built.
     """
     evidence = _evidence_by_day(declarations, store)
-    gaps = {gap.event_date for gap in records.gaps(store.ledger)}
+    gaps = set(records.gaps(store.ledger))
     frozen = released_periods(store.ledger, suffix="_daily")
     suspect = sorted(day for day in gaps | frozen | set(evidence) if first <= day <= last)
     built: frozenset[date] | None = None
@@ -97,10 +95,10 @@ def frozen_slices(declarations: Declarations, store: Store, *, first: date, last
 def refuse_frozen_slices(
     declarations: Declarations, store: Store, *, first: date, last: date, may_be_released: bool = False
 ) -> None:
-    """Let nobody build days that are released or lost rows.
+    """Refuse to build days that are released or lost rows.
 
     Args:
-        may_be_released: Released days are renewed on purpose (`pipelines/marts/reissue.py`).
+        may_be_released: Released days are built again on purpose (`pipelines/marts/reissue.py`).
 
     Raises:
         FrozenSliceError: There are some; names the first and the evidence of its deletion.
@@ -113,7 +111,7 @@ def refuse_frozen_slices(
 
 
 def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date, date]]:
-    """First and last day of each run of consecutive days between gaps.
+    """Return the first and last day of each run of consecutive days between gaps.
 
     Args:
         days: Ascending, without holes.
@@ -131,7 +129,7 @@ def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date,
 
 
 def _evidence_by_day(declarations: Declarations, store: Store) -> dict[date, int]:
-    """Slice that a deletion touched → number of the last such deletion."""
+    """Return slice that a deletion touched → number of the last such deletion."""
     sources = slice_sources(declarations.contracts)
     reach = range(-CLOCK_SKEW_DAYS, lateness_days(declarations.contracts) + 1)
     evidence: dict[date, int] = {}
@@ -144,14 +142,11 @@ def _evidence_by_day(declarations: Declarations, store: Store) -> dict[date, int
 
 
 def _built_days(store: Store) -> frozenset[date]:
-    """Days of which there is a slice: Dagster may build ahead of `built_until`."""
+    """Return the days that have a slice: Dagster may build ahead of `built_until`."""
     home = store.home
     if not home.warehouse_path.exists():
         return frozenset()
-    with closing(connect(tmp=home.tmp)) as connection:
-        attach_database(
-            connection, home.warehouse_path, alias="warehouse", keyring=store.keyring, read_only=True
-        )
+    with open_warehouse_file(home, keyring=store.keyring) as connection:
         try:
             rows = connection.execute(
                 "select distinct send_date from warehouse.cubes.cube_campaign_daily"

@@ -1,4 +1,4 @@
-"""Releasing: new slices are attacked, recorded and published; what was released before is left as it is."""
+"""Release new slices: attack them, record them and publish them. Earlier releases stay as they are."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from warehouse.publishing.releases import Key, Slice, release, rows_in, slices_i
 from warehouse.store.session import open_session
 from warehouse.store.store import Store
 
-# Each time something is taken back; a slice that is left without rows cannot fail.
+# Each round hides something; a slice without rows cannot fail, so the rounds end.
 MOST_ROUNDS = 5
 
 
 class AttackedError(PipelineError):
-    """Slices give something away however much is taken back."""
+    """An attack on the slices still succeeds after several rounds of hiding what it found."""
 
     def __init__(self, findings: list[Finding]) -> None:
         first = findings[0]
@@ -32,11 +32,12 @@ class AttackedError(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What was published, and the attacks that everything new in it withstood.
+    """The result of a release: what was published, and the attacks that found nothing in it.
 
     Attributes:
+        attacks: One per attack, all without findings; none where nothing new was published.
         days: First and last day of the new slices, where a new month is among them; else None.
-        rounds: How often something was taken back before it did.
+        rounds: How many rounds of hiding what attacks had found were needed before.
     """
 
     published: Published
@@ -45,18 +46,19 @@ class Released:
     rounds: int
 
 
-def release_and_publish(store: Store, *, renewed: Collection[Key] = (), why: str = "") -> Released:
+def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: str = "") -> Released:
     """Attack every slice that is not released yet, record it, and replace the published copy.
 
-    What an attack finds is taken back before anything is released: the measure of that slice is coded, or
-    the slice withheld, and the marts are built again.
+    What an attack finds is hidden before anything is released: that measure of the slice is coded, or the
+    whole slice is withheld, and the marts are built again.
 
     Args:
-        renewed: Slices that are a new line of what was released (`pipelines/marts/reissue.py`), and why.
+        reissued: Released slices that were built again (`pipelines/marts/reissue.py`): new revisions.
+        why: Why they were reissued.
 
     Raises:
-        ThawedSliceError: A released slice is not what it was; nothing is published.
-        AttackedError: An attack succeeds however much is taken back.
+        ChangedAfterReleaseError: A slice was changed after its release; nothing is published.
+        AttackedError: An attack still succeeds after `MOST_ROUNDS` rounds.
         UnsoundMartsError: The last build did not pass its tests.
         LockedError: Somebody is building at this moment.
     """
@@ -64,19 +66,19 @@ def release_and_publish(store: Store, *, renewed: Collection[Key] = (), why: str
         raise UnsoundMartsError(sorted(unsound))
     if (present := published_before(store.home)) is not None:
         return Released(present, attacks=(), days=None, rounds=0)
-    waiting, attacks = _attacked(store, renewed)
+    waiting, attacks = _attacked(store, reissued)
     rounds = 0
     while findings := [finding for each in attacks for finding in each.findings]:
         if rounds == MOST_ROUNDS:
             raise AttackedError(findings)
         _coarsen(store, findings)
         rounds += 1
-        waiting, attacks = _attacked(store, renewed)
+        waiting, attacks = _attacked(store, reissued)
     if rounds:
         build_marts(store, select=OVER_CUBES)
-    lines = [each for each in waiting if (each.cube, each.period) in renewed]
-    release(store.ledger, lines, why=why)
-    release(store.ledger, [each for each in waiting if each not in lines], why="closed")
+    revisions = [each for each in waiting if (each.cube, each.period) in reissued]
+    release(store.ledger, revisions, why=why)
+    release(store.ledger, [each for each in waiting if each not in revisions], why="closed")
     published = publish(store.home, keyring=store.keyring)
     days = [each.period for each in waiting if each.cube.endswith("_daily")]
     has_month = any(each.cube.endswith("_monthly") for each in waiting)
@@ -88,9 +90,9 @@ def release_and_publish(store: Store, *, renewed: Collection[Key] = (), why: str
     )
 
 
-def _attacked(store: Store, renewed: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:
+def _attacked(store: Store, reissued: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:
     with open_session(store.home, schemas={}, read_only=True) as connection:
-        waiting = unreleased(store.ledger, rows_in(connection), renewed=renewed)
+        waiting = unreleased(store.ledger, rows_in(connection), renewed=reissued)
         return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
 
 

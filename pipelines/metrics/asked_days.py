@@ -1,6 +1,6 @@
-"""Tell `fct_messages` which days are asked for, so that it reads their partitions alone.
+"""Set which days a query on `fct_messages` asks for, so that it reads only their partitions.
 
-A message's day comes out of joins, so DuckDB cannot tell from a condition on it which files it needs. The
+A message's day comes out of joins, so DuckDB cannot see from a condition on it which files it needs. The
 view takes the days from two variables of the session instead (macro `asked_day` of the dbt project).
 """
 
@@ -20,14 +20,14 @@ Bound = tuple[str, date]
 
 
 def ask_for(connection: duckdb.DuckDBPyConnection, first: date | None, last: date | None) -> None:
-    """Let `fct_messages` have messages of the days from ``first`` to ``last`` alone; None = no bound."""
+    """Limit `fct_messages` to messages of the days from ``first`` to ``last``; None = no bound."""
     for variable, day in ((_FIRST, first), (_LAST, last)):
         value = f"date '{day}'" if day else "null"
         connection.execute(f"set variable {variable} = {value}")
 
 
 def ask_for_days_of(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[date | None, date | None]:
-    """Let `fct_messages` have the days that a query asks for by conditions on `send_date`, else all.
+    """Limit `fct_messages` to the days that a query's conditions on `send_date` name, if any.
 
     Returns:
         First and last of them; None = no bound.
@@ -40,7 +40,7 @@ def ask_for_days_of(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[
 
 
 def _bounds(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Bound]:
-    """Bounds that every row of the facts in a query must meet; none where the query has them twice."""
+    """Yield bounds that every row of the facts in a query must meet; none where the query has them twice."""
     (text,) = connection.execute("select json_serialize_sql(?)", [query]).fetchall()[0]
     nodes = list(_nodes(json.loads(text)))
     named = [node for node in nodes if str(node.get("table_name", "")).lower() == _FACTS]
@@ -85,7 +85,7 @@ def _column(node: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _constant(node: dict[str, Any]) -> Iterator[date]:
-    """The day that a literal names; nothing where it is anything else."""
+    """Yield the day that a literal names; nothing where it is anything else."""
     if node["class"] == "CAST":
         node = node["child"]
     try:

@@ -1,4 +1,4 @@
-"""Metrics from published tables: noise and codes are in them, and the answer says what they leave open."""
+"""Answer metrics from published tables, whose numbers carry noise and codes; flags say what is open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Query:
 
 
 def published_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
-    """The query that answers from the published copy.
+    """Return the query that answers from the published copy.
 
     A part that reads `<k` counts as none, in a ratio's denominator as k - 1: the answer is a lower bound
     then, and its flag says `>=`. One that reads `>n-k` counts as all but k - 1, in a denominator as all; of
@@ -73,7 +73,7 @@ def _shown(name: str) -> list[str]:
 
 
 def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple[object, ...]]:
-    """One row per published cell that counts: what it is asked by, its numbers, flags and wholes."""
+    """Return SQL and parameters for the cells that count: one row each, with numbers, flags and wholes."""
     period = f"cells.{table.period.column}"
     columns = {name: f"cells.{identifier(column)}" for name, column in table.columns.items()}
     selected = [_selected(name, columns, period) for name in question.by]
@@ -148,7 +148,7 @@ def _low(part: str, k: int) -> str:
 
 
 def _high(part: str, k: int) -> str:
-    """The most a sum can be; empty where a part is unbounded."""
+    """Return SQL for the most that a sum can be; empty where a part is unbounded."""
     return (
         f"case when bool_and({part}_flag is null and {part} is not null or {part}_flag = '<k' "
         f"or {part}_flag = '>n-k' and {part}_whole is not null) "
@@ -180,7 +180,7 @@ from cells{_grouped(keys)}"""
 
 
 def _grouped(keys: Sequence[str]) -> str:
-    """One row per key; without keys one row, or none where nothing is there."""
+    """Return the end of a query that gives one row per key, or one in all where there is any."""
     return "\ngroup by all" if keys else "\nhaving count(*) > 0"
 
 

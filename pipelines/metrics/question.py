@@ -1,4 +1,4 @@
-"""A question about a metric: by what, of which rows, of which days; and the table that can answer it."""
+"""Represent a question about a metric, and choose the table that can answer it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ PERIODS = {"day": Period.DAY, "week": Period.DAY, "month": Period.MONTH}
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a metric.
+    """A question: split by what, of which rows, of which days.
 
     Attributes:
-        by: Columns and periods to tell apart, in the order of the answer.
+        by: Columns and periods to split by, in the order of the answer.
         where: Column → the one value asked for.
         first, last: Days, both included; none where unbounded.
     """
@@ -36,12 +36,12 @@ class Question:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns it names, periods apart, each once."""
+        """Return the columns it names, without periods, each once."""
         return tuple(dict.fromkeys([*(n for n in self.by if n not in PERIODS), *self.where]))
 
     @property
     def asks_parts_of_months(self) -> bool:
-        """Whether months alone cannot answer it."""
+        """Return whether months alone cannot answer it."""
         starts_late = self.first is not None and self.first.day != 1
         ends_early = self.last is not None and (self.last + timedelta(days=1)).day != 1
         return starts_late or ends_early or any(PERIODS.get(n) is Period.DAY for n in self.by)
@@ -64,7 +64,7 @@ def parse_where(conditions: Iterable[str]) -> dict[str, str]:
 
 
 def answering(metric: Metric, tables: Sequence[Table]) -> list[Table]:
-    """The tables that have all a metric is made of."""
+    """Return the tables that have all that a metric is made of."""
     return [
         table
         for table in tables
@@ -75,14 +75,14 @@ def answering(metric: Metric, tables: Sequence[Table]) -> list[Table]:
 
 
 def askable(metric: Metric, table: Table) -> tuple[str, ...]:
-    """What a metric can be asked by in a table; bins are what a quantile is made of."""
+    """Return what a metric can be asked by in a table; bins are what a quantile is made of."""
     return tuple(c for c in table.columns if metric.quantile is None or c != LATENCY_BIN)
 
 
 def choose(
     metric: Metric, question: Question, tables: Sequence[Table], *, by_whole_months: bool = True
 ) -> Table:
-    """The table that answers: without a dimension nobody asked for, months for months, else days.
+    """Choose the table that answers: no dimension that was not asked for, months for months, else days.
 
     Args:
         by_whole_months: Whether a table by month knows nothing of its days.

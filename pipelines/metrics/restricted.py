@@ -1,4 +1,4 @@
-"""The same metrics from the restricted facts: exact, within the window, for those who may see them."""
+"""Answer the same metrics exactly from the restricted facts, within their window."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ _KEYS = {"workspace": "workspace_id", "template": "template_id", "campaign": "ca
 
 
 def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
-    """The query that answers exactly; run with the schema `restricted` as the current one.
+    """Return the query that answers exactly; run it with the schema `restricted` as the current one.
 
     Any days can be asked, and people of several days are counted once.
 

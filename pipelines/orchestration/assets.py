@@ -1,4 +1,4 @@
-"""Assets made from the contracts: inbox, store and the published copy; the work is done elsewhere."""
+"""Make assets from the contracts: inbox, store and the published copy. The work is done elsewhere."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 
 from anonymizers.errors import AnonymizerError
-from pipelines.codegen.documents import stored_columns
+from pipelines.codegen.stored_columns import stored_columns
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.suite import ATTACKS
-from pipelines.disclosure.utility import HEADINGS, Variant, told, utility_of_release
+from pipelines.disclosure.utility import HEADINGS, Variant, described, utility_of_release
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.marts.release import release_and_publish
@@ -42,7 +42,7 @@ from warehouse.store.store import Store
 
 
 def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
-    """The inbox directory of a feed: others fill it, so Dagster only shows it.
+    """Make the asset of a feed's inbox directory; others fill it, so Dagster only shows it.
 
     The store depends on it, not on `batches_asset`: a day is not out of step because files of other
     days came later.
@@ -59,7 +59,7 @@ def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
 
 
 def batches_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition:
-    """What became of the files of a feed; to materialize it is to take in what waits.
+    """Make the asset of a feed's batches; to materialize it is to load the files that wait.
 
     Keyed by arrival, so it has no partitions: each event day that got rows is logged as a
     materialization of the store assets.
@@ -107,7 +107,7 @@ def batches_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefiniti
 
 
 def store_asset(contract: Contract) -> dg.AssetsDefinition:
-    """The stored rows of a contract: by event day, or the latest state of an entity.
+    """Make the asset of a contract's stored rows: by event day, or the latest state of an entity.
 
     Rows come by ingestion, never by materializing: that only compacts what is there.
     """
@@ -159,7 +159,7 @@ def store_asset(contract: Contract) -> dg.AssetsDefinition:
 
 
 def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
-    """The published copy of all cubes and marts."""
+    """Make the asset of the published copy of all cubes and marts."""
 
     @dg.asset(
         key=published_key(),
@@ -211,8 +211,8 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
 
 
 def _utility_table(found: Variant) -> dg.TableMetadataValue:
-    """Published against true counts of the days that are new."""
-    return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, told(found), strict=True)))])
+    """Return published against true counts of the days that are new."""
+    return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, described(found), strict=True)))])
 
 
 @dg.op(pool=WRITER_POOL, retry_policy=RETRIES)
@@ -225,12 +225,12 @@ def compact_closed(context: dg.OpExecutionContext, warehouse: Warehouse) -> None
 
 @dg.job(name="close", description="Compact closed days that got late rows. Deletes no row.")
 def close_job() -> None:
-    """The op alone: it spans all assets."""
+    """Run the op alone: it spans all assets."""
     compact_closed()
 
 
 def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Inbox, batches and store of all contracts."""
+    """Make the assets of inbox, batches and store of all contracts."""
     grouped = feeds(contracts).items()
     return [
         *(inbox_asset(feed, group) for feed, group in grouped),
@@ -240,7 +240,7 @@ def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefiniti
 
 
 def waiting_files(declarations: Declarations, store: Store, feed: str) -> list[Path]:
-    """Files of one feed, in the order of loading."""
+    """Return the files of one feed, in the order of loading."""
     landed = landed_files(store.home.inbox, declarations.contracts)
     return [file.path for file in landed if file.feed == feed]
 
@@ -248,7 +248,7 @@ def waiting_files(declarations: Declarations, store: Store, feed: str) -> list[P
 def materializations(
     declarations: Declarations, store: Store, results: Iterable[Ingested]
 ) -> Iterator[dg.AssetMaterialization]:
-    """What ingestion changed in the store: one event per data set and event day, with its row count.
+    """Yield what ingestion changed: one event per data set and event day, with its row count.
 
     Days that are no partition (older than the first) are stored all the same, and not shown.
     """
@@ -286,7 +286,7 @@ def _compact(warehouse: Warehouse, contract: Contract, day: date) -> None:
 def _expired(
     context: dg.AssetExecutionContext, warehouse: Warehouse, contract: Contract, days: Sequence[date]
 ) -> dict[date, dict[str, str | int]]:
-    """What stands on those of some days whose rows were deleted; says which they are.
+    """Return the metadata of those days whose rows were deleted; log which they are.
 
     A run that builds slices goes on: another data set may still have the day.
 

@@ -1,4 +1,4 @@
-"""Asset checks made from the contracts and the manifest: numbers and names in, never a value out."""
+"""Make asset checks from the contracts and the manifest; their metadata hold no value of a row."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -37,13 +37,13 @@ LATEST_SLICE = timedelta(days=1)
 
 
 def store_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
-    """Contract, reconciliation and freshness of every store asset."""
+    """Make the checks of contract, reconciliation and freshness of every store asset."""
     makers = (_contract_check, _reconciliation_check, _freshness_check)
     return [make(contract) for contract in contracts.values() for make in makers]
 
 
 def threshold_checks(tables: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
-    """The threshold of every cube and mart that counts contacts.
+    """Make the check of the threshold of every cube and mart that counts contacts.
 
     Args:
         tables: Keys `[schema, table]` of tables that have `audience_contacts`.
@@ -52,7 +52,7 @@ def threshold_checks(tables: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefini
 
 
 def slices_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """Whether all slices that closed are built."""
+    """Make the check whether all slices that closed are built."""
 
     @dg.asset_check(
         asset=cube,
@@ -158,10 +158,10 @@ def reconciliation_result(store: Store, contract: Contract) -> dg.AssetCheckResu
     parts = ledger.live_parts(contract.source)
     held = [part for part in ledger.held_parts() if part.source == contract.source]
     damaged = damaged_files(store.home, [*parts, *held])
-    fates = ledger.rows_by_fate(contract.source)
-    stored = fates.get("live", 0)
+    rows_by_state = ledger.rows_by_decision(contract.source)
+    stored = rows_by_state.get("live", 0)
     # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
-    gone = sum(rows for fate, rows in fates.items() if fate not in ("live", *_LIVES_ON))
+    gone = sum(rows for state, rows in rows_by_state.items() if state not in ("live", *_LIVES_ON))
     held_rows = sum(part.rows for part in held)
     lost = outcomes.get("kept", 0) - stored - gone if contract.kind is Kind.EVENT else 0
     opened = [] if damaged else _changed(store, contract, parts)

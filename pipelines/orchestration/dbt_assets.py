@@ -1,4 +1,4 @@
-"""dbt's models as assets: lineage from the manifest, builds by `pipelines.marts.build` in this process.
+"""Make dbt's models assets: lineage from the manifest, built by `pipelines.marts.build` in this process.
 
 Two steps, so that the threshold check of the cubes stands between them and the marts: the restricted
 views with the cubes made from them, by send day; then the marts over all cubes.
@@ -24,7 +24,6 @@ from pipelines.orchestration.keys import (
     WRITER_POOL,
     days_between,
     selected_days,
-    store_key,
     team,
     values_stay_inside,
 )
@@ -55,64 +54,64 @@ class MissingManifestError(PipelineError):
 
 
 class Translator(DagsterDbtTranslator):
-    """How a dbt node is called and shown in Dagster."""
+    """Names and descriptions of dbt nodes in Dagster."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """`[schema, name]`; a source is what it is called in the store."""
+        """Return `[schema, name]`; of a source `[source, name]`: those of `store` are contracts' assets."""
         if dbt_resource_props["resource_type"] == "source":
-            return store_key(str(dbt_resource_props["identifier"]))
+            return dg.AssetKey([str(dbt_resource_props["source_name"]), str(dbt_resource_props["name"])])
         return dg.AssetKey([str(dbt_resource_props["schema"]), str(dbt_resource_props["name"])])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """The schema."""
+        """Return the schema."""
         return str(dbt_resource_props["schema"])
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """What the YAML file says, without the SQL."""
+        """Return the description of the YAML file, without the SQL."""
         return str(dbt_resource_props["description"])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
-        """The owner of the dbt group."""
+        """Return the owner of the dbt group."""
         group = dbt_resource_props.get("group")
         owner = group.get("owner", {}).get("name") if isinstance(group, Mapping) else None
         return [team(owner)] if owner else None
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        """The zone, as for all other assets."""
+        """Return the zone, as for all other assets."""
         return {"zone": str(dbt_resource_props["schema"])}
 
     def get_partitions_def(
         self, dbt_resource_props: Mapping[str, Any]
     ) -> dg.PartitionsDefinition[str] | None:
-        """Cubes of days are kept by send day; views, marts and cubes of months are one thing."""
+        """Return the send day for cubes of days; views, marts and cubes of months have no partitions."""
         return DAYS if is_daily(dbt_resource_props) else None
 
     def get_partition_mapping(
         self, dbt_resource_props: Mapping[str, Any], dbt_parent_resource_props: Mapping[str, Any]
     ) -> dg.PartitionMapping | None:
-        """A slice needs the same slice of the cubes it is made from; all else needs what there is."""
+        """Map a slice to the same slice of the cubes it is made from; all else needs what there is."""
         if is_daily(dbt_resource_props) and is_daily(dbt_parent_resource_props):
             return dg.TimeWindowPartitionMapping()
         return None
 
 
 def is_cube(node: Mapping[str, Any]) -> bool:
-    """Whether a node is a cube, built in slices."""
+    """Return whether a node is a cube, built in slices."""
     return bool(node.get("config", {}).get("materialized") == "incremental")
 
 
 def is_daily(node: Mapping[str, Any]) -> bool:
-    """Whether a node is a cube built in daily slices."""
+    """Return whether a node is a cube built in daily slices."""
     return is_cube(node) and "daily" in node["config"]["tags"]
 
 
 def is_slice(node: Mapping[str, Any]) -> bool:
-    """Whether a node holds rows of a slice in memory while it is built: nothing that lasts."""
+    """Return whether a node holds rows of a slice in memory while it is built: nothing that lasts."""
     return bool(node.get("schema") == "slices")
 
 
 def load_manifest(home: Home) -> Manifest:
-    """Dbt's manifest, as `pipelines.marts.build.parse` wrote it.
+    """Load dbt's manifest, as `pipelines.marts.build.parse` wrote it.
 
     Raises:
         MissingManifestError: It did not.
@@ -125,7 +124,7 @@ def load_manifest(home: Home) -> Manifest:
 
 
 def tables(manifest: Manifest, *, schema: str, column: str | None = None) -> list[dg.AssetKey]:
-    """Keys of the models of a schema, sorted; only those with a column, where one is named."""
+    """Return the keys of the models of a schema, sorted; only those with a column, where one is named."""
     return sorted(
         Translator().get_asset_key(node)
         for node in manifest["nodes"].values()
@@ -136,7 +135,7 @@ def tables(manifest: Manifest, *, schema: str, column: str | None = None) -> lis
 
 
 def marts_assets(manifest: Manifest) -> list[dg.AssetsDefinition]:
-    """All models and seeds, in two steps; their tests are asset checks."""
+    """Make assets of all models and seeds, in two steps; their tests are asset checks."""
     make = partial(
         dbt_assets,
         manifest=manifest,
@@ -158,7 +157,7 @@ def marts_assets(manifest: Manifest) -> list[dg.AssetsDefinition]:
 
 
 def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Manifest) -> Iterator[_Result]:
-    """Build the selected nodes for the selected days; tell what was built even where something failed."""
+    """Build the selected nodes for the selected days; report what was built even where something failed."""
     nodes = {key: n for key, n in _nodes(manifest).items() if key in context.selected_asset_keys}
     checks = sorted(context.selected_asset_check_keys, key=str)
     days = _closed_days(context, warehouse, nodes)
@@ -192,7 +191,7 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Ma
 def _outcomes(
     declarations: Declarations, store: Store, names: Collection[str], days: tuple[date, date] | None
 ) -> tuple[Mapping[str, str], str | None]:
-    """Status of each node by name, and what went wrong, if anything did."""
+    """Build, and return the status of each node by name, and what went wrong, if anything did."""
     chosen = " ".join(sorted(names))
     try:
         if days is None:
@@ -235,7 +234,7 @@ def _nodes(manifest: Manifest) -> dict[dg.AssetKey, Mapping[str, Any]]:
 def _closed_days(
     context: dg.AssetExecutionContext, warehouse: Warehouse, nodes: Mapping[dg.AssetKey, Mapping[str, Any]]
 ) -> tuple[date, date] | None:
-    """The days to build; None where no cube is to be built."""
+    """Return the days to build; None where no cube is to be built."""
     if not any(is_cube(node) for node in nodes.values()):
         return None
     days = selected_days(context)
@@ -262,7 +261,7 @@ def _note_slices(warehouse: Warehouse, first: date, last: date) -> None:
 def _rows(
     store: Store, built: Mapping[dg.AssetKey, Mapping[str, Any]], days: tuple[date, date] | None
 ) -> dict[dg.AssetKey, dict[date, int]]:
-    """Rows of each table built, by day; of one without days under the day it has none for.
+    """Count the rows of each table built, by day; one without days has them under `EMPTY_DAY`.
 
     Views are not counted: that would read the store. What was held in memory is gone.
     """

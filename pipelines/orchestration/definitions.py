@@ -1,4 +1,4 @@
-"""Everything Dagster shows and runs, made from contracts and manifest by one function."""
+"""Define everything that Dagster shows and runs, from contracts and manifest, by one function."""
 
 import warnings
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from pipelines.orchestration.assets import close_job, contract_assets, published
 from pipelines.orchestration.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.orchestration.dbt_assets import Manifest, load_manifest, marts_assets, tables
 from pipelines.orchestration.resources import Warehouse
-from pipelines.orchestration.retention_assets import retention_asset
+from pipelines.orchestration.retention_assets import months_asset, retention_asset
 from pipelines.orchestration.retention_checks import (
-    endings_check,
+    account_end_check,
     in_time_checks,
     retention_alarm,
     verified_check,
@@ -54,7 +54,7 @@ def build_definitions(
         for key in tables(manifest, schema=schema, column=CONTACTS_COLUMN)
     )
     stored = [*store_checks(contracts), *window_checks(contracts)]
-    proofs = [*stored, *in_time_checks(cubes), endings_check(), verified_check()]
+    proofs = [*stored, *in_time_checks(cubes), account_end_check(), verified_check()]
     jobs = asset_jobs(
         sources=contracts,
         feed_names=feeds(contracts),
@@ -64,7 +64,13 @@ def build_definitions(
         close=close_job,
     )
     return dg.Definitions(
-        assets=[*contract_assets(contracts), *built, published_asset([*cubes, *marts]), retention_asset()],
+        assets=[
+            *contract_assets(contracts),
+            *built,
+            published_asset([*cubes, *marts]),
+            months_asset(),
+            retention_asset(),
+        ],
         asset_checks=[*thresholds, *map(slices_check, cubes), *proofs],
         jobs=list(jobs),
         schedules=schedules(jobs),

@@ -1,4 +1,4 @@
-"""Dagster's own settings: what it keeps lies in the warehouse's data directory, nothing is sent anywhere."""
+"""Write Dagster's own settings: its data stay in the warehouse's directory, nothing is sent anywhere."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What all Dagster definitions have in common: keys, days, pools, retries, errors without values."""
+"""Share what all Dagster definitions need: keys, days, pools, retries, errors without values."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -30,32 +30,37 @@ _PASSING = (ConflictError, LockedError, OSError, sqlite3.OperationalError)
 
 
 def inbox_key(feed: str) -> dg.AssetKey:
-    """The inbox directory of a feed; prefixed like a dbt model, for the graph shows last parts only."""
+    """Return the key of a feed's inbox; prefixed like a dbt model, for the graph shows last parts only."""
     return dg.AssetKey(["inbox", f"inbox_{feed.replace('/', '_')}"])
 
 
 def batches_key(feed: str) -> dg.AssetKey:
-    """What became of the files of a feed."""
+    """Return the key of a feed's batches."""
     return dg.AssetKey(["batches", f"batches_{feed.replace('/', '_')}"])
 
 
 def store_key(source: str) -> dg.AssetKey:
-    """The stored rows of a contract."""
+    """Return the key of a contract's stored rows."""
     return dg.AssetKey(["store", source])
 
 
 def published_key() -> dg.AssetKey:
-    """The copy that analysts open."""
+    """Return the key of the published copy."""
     return dg.AssetKey(["published", "marts"])
 
 
 def retention_key() -> dg.AssetKey:
-    """What was deleted, when and under which rule."""
+    """Return the key of the evidence: what was deleted, when and under which rule."""
     return dg.AssetKey(["retention", "evidence"])
 
 
+def months_key() -> dg.AssetKey:
+    """Return the key of the complete months."""
+    return dg.AssetKey(["retention", "months"])
+
+
 def team(name: str) -> str:
-    """An owner, spelt as Dagster wants it."""
+    """Return an owner, spelt as Dagster wants it."""
     return f"team:{name}"
 
 
@@ -68,7 +73,7 @@ def day_range(first: date, last: date) -> dict[str, str]:
 
 
 def selected_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None:
-    """First and last day of the run's partitions; None in a run without partitions."""
+    """Return the first and last day of the run's partitions; None in a run without partitions."""
     if not context.has_partition_key and not context.has_partition_key_range:
         return None
     keys = context.partition_key_range
@@ -76,16 +81,16 @@ def selected_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """All days from ``first`` to ``last``, both inclusive."""
+    """Return all days from ``first`` to ``last``, both inclusive."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 @contextmanager
 def values_stay_inside() -> Iterator[None]:
-    """Let no error out that may quote a value: Dagster keeps what it is told, beyond every window.
+    """Replace errors that may quote a value: Dagster keeps messages longer than any retention window.
 
-    Our own messages never hold values, so they pass. Of any other error its type is told and
-    where it came from, and nothing else.
+    Our own messages never hold values, so they pass. Of any other error only its type and its origin in
+    the code are shown.
 
     Raises:
         dg.Failure: In place of any error; retried unless trying again cannot help.

@@ -1,4 +1,4 @@
-"""The one resource: a handle on the warehouse and its clock."""
+"""Define the one resource: a handle on the warehouse and its clock."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +25,13 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
 
     @property
     def runtime(self) -> Runtime:
-        """Contracts, policy, keys and ledger; opened at first use, then kept for the run."""
+        """Return contracts, policy, keys and ledger; opened at first use, then kept for the run."""
         if self._runtime is None:
             self._runtime = open_runtime(Home(Path(self.home)))
         return self._runtime
 
     def now(self) -> datetime:
-        """What decides expiry and closing, naive UTC."""
+        """Return the time that decides expiry and closing, naive UTC."""
         if self.as_of is None:
             return datetime.now(UTC).replace(tzinfo=None)
         at = datetime.fromisoformat(self.as_of)

@@ -1,4 +1,4 @@
-"""Retention in Dagster: the nightly deletion as an asset, expired days as states of their partitions."""
+"""Show retention in Dagster: the nightly deletion as an asset, expired days as states of their partitions."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,13 +13,16 @@ from pipelines.orchestration.keys import (
     DAYS,
     RETRIES,
     WRITER_POOL,
+    months_key,
     retention_key,
     store_key,
+    team,
     values_stay_inside,
 )
 from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.closing import compact_closed_days
+from pipelines.windows.inputs import SETTINGS
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE
@@ -27,13 +30,13 @@ from warehouse.retention.records import Tombstone
 from warehouse.store.store import Store
 
 # Metadata of the retention asset: up to which evidence the deleted partitions are shown as expired.
-TOLD_UNTIL = "partitions_told_until_evidence"
+SHOWN_UNTIL = "partitions_shown_until_evidence"
 # Metadata of a store partition.
 STATE, EXPIRED, PARTLY = "state", "expired", "partly expired"
 
 
 def retention_asset() -> dg.AssetsDefinition:
-    """What was deleted, when and under which rule; to materialize it is to delete what is due."""
+    """Make the asset of the evidence; to materialize it is to delete what is due."""
 
     @dg.asset(
         key=retention_key(),
@@ -52,7 +55,7 @@ def retention_asset() -> dg.AssetsDefinition:
             applied, finished = apply_retention(*runtime, as_of=as_of, guarded=True)
             compacted, swept = compact_closed_days(*runtime, as_of=as_of)
             entries = evidence.entries(runtime.store.ledger)
-            for event in expired_states(*runtime, entries, after=_told_until(context.instance)):
+            for event in expired_states(*runtime, entries, after=_shown_until(context.instance)):
                 context.log_event(event)
         plan = applied.plan
         return dg.MaterializeResult(
@@ -67,21 +70,34 @@ def retention_asset() -> dg.AssetsDefinition:
                 "store_files_unlinked": finished.files_unlinked + swept.files,
                 "other_files_removed": finished.files_removed,
                 "keys_destroyed": finished.keys_destroyed + swept.keys,
-                "accounts_ended": len(plan.endings),
+                "accounts_ended": len(plan.account_ends),
                 "slices_lost": [str(day) for day in plan.gaps],
                 "files_compacted": compacted,
-                TOLD_UNTIL: entries[-1].seq if entries else 0,
+                SHOWN_UNTIL: entries[-1].seq if entries else 0,
             }
         )
 
     return _evidence
 
 
-def _told_until(instance: dg.DagsterInstance) -> int:
+def _shown_until(instance: dg.DagsterInstance) -> int:
     event = instance.get_latest_materialization_event(retention_key())
     materialization = event.asset_materialization if event else None
-    told = materialization.metadata.get(TOLD_UNTIL) if materialization else None
-    return told.value if isinstance(told, dg.IntMetadataValue) and told.value else 0
+    shown = materialization.metadata.get(SHOWN_UNTIL) if materialization else None
+    return shown.value if isinstance(shown, dg.IntMetadataValue) and shown.value else 0
+
+
+def months_asset() -> dg.AssetSpec:
+    """Make the asset of the complete months; they are made for each session, so Dagster only shows it."""
+    return dg.AssetSpec(
+        key=months_key(),
+        deps=[store_key(SETTINGS)],
+        group_name="retention",
+        owners=[team("privacy")],
+        description="Which months were there as a whole when they closed, by data category and workspace. "
+        "Follows from the policy's windows and what workspaces chose. Tables of months count no others.",
+        tags={"zone": "retention"},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +107,7 @@ class LostDay:
     Attributes:
         classes: Retention classes that this deletion touched.
         rows: What is left for use; ``held``: what only a legal hold keeps.
-        evidence: Number of the entry that tells of the deletion.
+        evidence: Number of the entry that records the deletion.
     """
 
     source: str
@@ -103,7 +119,7 @@ class LostDay:
     evidence: int
 
     def metadata(self, entry: Entry | None) -> dict[str, str | int]:
-        """What stands on its partition."""
+        """Return the metadata of its partition."""
         return {
             STATE: PARTLY if self.rows else EXPIRED,
             "dagster/partition_row_count": self.rows,
@@ -116,7 +132,7 @@ class LostDay:
 
 
 def lost_days(store: Store, source: str) -> dict[date, LostDay]:
-    """Days of a data set that lost rows to deletions, wholly or partly."""
+    """Return the days of a data set that lost rows to deletions, wholly or partly."""
     stones: dict[date, list[Tombstone]] = defaultdict(list)
     for stone in records.tombstones(store.ledger, source):
         stones[stone.event_date].append(stone)
@@ -144,7 +160,7 @@ def lost_days(store: Store, source: str) -> dict[date, LostDay]:
 def expired_states(
     declarations: Declarations, store: Store, entries: Iterable[Entry], *, after: int
 ) -> Iterator[dg.AssetMaterialization]:
-    """What Dagster shows of days that lost rows: one event each.
+    """Yield what Dagster shows of days that lost rows: one event each.
 
     Args:
         entries: All evidence.
@@ -164,7 +180,7 @@ def expired_states(
 
 
 def _rules(entry: Entry | None, lost: LostDay) -> list[str]:
-    """The rules by which rows of a day went, as the evidence tells."""
+    """Return the rules by which rows of a day were deleted, as the evidence records."""
     rows = entry.body.get("rows") if entry is not None else None
     listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return sorted(

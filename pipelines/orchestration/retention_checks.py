@@ -1,4 +1,4 @@
-"""What retention is held to in Dagster: nothing past its window, evidence that is sound, nobody surprised."""
+"""Make the checks of retention: nothing past its window, sound evidence, and warnings in time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -19,17 +19,18 @@ from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import plan_retention, slices_of
 from pipelines.retention.verify import prove
 from warehouse.ledger.parts import Part
-from warehouse.retention.planner import ALARM_DAYS, days_at_risk
-from warehouse.retention.rules import Facts, expired_through
+from warehouse.retention.plan import ALARM_DAYS
+from warehouse.retention.planning.gaps import days_at_risk
+from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.store import Store
 
 WINDOW_CHECK = "nothing_past_its_window"
 IN_TIME_CHECK = "published_in_time"
-ENDINGS_CHECK = "accounts_ending"
+ACCOUNT_END_CHECK = "accounts_ending"
 
 
 def window_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
-    """Of every store asset: that nothing is past its window."""
+    """Make the check of every store asset that nothing is past its window."""
     return [_window_check(contract) for contract in contracts.values()]
 
 
@@ -75,7 +76,9 @@ def window_result(
 
 
 def _is_past(declarations: Declarations, contract: Contract, part: Part, at: datetime) -> bool:
-    facts = Facts(versions=declarations.policy.history(), classes=declarations.policy.retention_classes_days)
+    facts = RetentionInputs(
+        versions=declarations.policy.history(), classes=declarations.policy.retention_classes_days
+    )
     through = expired_through(facts, contract.policy, None, at) or date.min
     if part.event_date is not None and part.retention_days is not None:
         by_class = at.date() - timedelta(days=part.retention_days)
@@ -88,7 +91,7 @@ def _is_past(declarations: Declarations, contract: Contract, part: Part, at: dat
 
 
 def in_time_checks(cubes: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
-    """Of every cube: that no slice loses its rows before it is built."""
+    """Make the check of every cube that no slice loses its rows before it is built."""
     return [_in_time_check(cube) for cube in cubes]
 
 
@@ -112,7 +115,7 @@ def _in_time_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
 
 
 def verified_check() -> dg.AssetChecksDefinition:
-    """Of the evidence: that it is whole, and that nothing anywhere is past its window."""
+    """Make the check of the evidence: that it is whole, and that nothing anywhere is past its window."""
 
     @dg.asset_check(
         asset=retention_key(),
@@ -139,45 +142,45 @@ def verified_check() -> dg.AssetChecksDefinition:
 
 
 def unpublished_days(warehouse: Warehouse) -> list[date]:
-    """Days that lose rows before long and could be in the cubes, but are not."""
+    """Return days that lose rows before long and could be in the cubes, but are not."""
     runtime, as_of = warehouse.runtime, warehouse.now()
     return days_at_risk(runtime.store.ledger, slices_of(*runtime, as_of=as_of), as_of=as_of)
 
 
 def in_time_metadata(days: Sequence[date]) -> dict[str, str | int]:
-    """How many days, and which."""
+    """Return how many days, and which."""
     listed = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
     return {"days_at_risk": len(days), **listed}
 
 
-def endings_check() -> dg.AssetChecksDefinition:
-    """Of the evidence: which accounts are about to be deleted."""
+def account_end_check() -> dg.AssetChecksDefinition:
+    """Make the check that lists which accounts are about to be deleted."""
 
     @dg.asset_check(
         asset=retention_key(),
-        name=ENDINGS_CHECK,
+        name=ACCOUNT_END_CHECK,
         description=f"No account's data is to be deleted within {ALARM_DAYS} days. A warning, not a fault: "
         "it says whose, by keyed hash, and when; `wasms retention plan` names them.",
         retry_policy=RETRIES,
     )
-    def _endings(warehouse: Warehouse) -> dg.AssetCheckResult:
+    def _account_ends(warehouse: Warehouse) -> dg.AssetCheckResult:
         with values_stay_inside():
-            coming = coming_endings(warehouse)
+            coming = coming_account_ends(warehouse)
         return dg.AssetCheckResult(
             passed=not coming, severity=dg.AssetCheckSeverity.WARN, metadata={"accounts": coming}
         )
 
-    return _endings
+    return _account_ends
 
 
-def coming_endings(warehouse: Warehouse) -> dict[str, str]:
-    """Subject of each account that is deleted before long → the day."""
+def coming_account_ends(warehouse: Warehouse) -> dict[str, str]:
+    """Return subject of each account that is deleted before long → the day."""
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
-    return {ending.subject: str(ending.due) for ending in plan.coming_endings}
+    return {ending.subject: str(ending.due) for ending in plan.coming_account_ends}
 
 
 def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
-    """Tells between runs what is about to be deleted."""
+    """Build the sensor that warns, between runs, of what is about to be deleted."""
 
     @dg.sensor(
         name="retention_alarm",
@@ -191,7 +194,7 @@ def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
             state = f"{warehouse.now().date()} {warehouse.runtime.store.ledger.built_until()}"
             if context.cursor == state:
                 return dg.SensorResult(skip_reason="Nothing has changed since the last look.")
-            days, accounts = unpublished_days(warehouse), coming_endings(warehouse)
+            days, accounts = unpublished_days(warehouse), coming_account_ends(warehouse)
         if days:
             context.log.error("%d slice(s) from %s on lose their rows and are not built.", len(days), days[0])
         if accounts:
@@ -209,7 +212,7 @@ def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
 def _alarms(
     cubes: Iterable[dg.AssetKey], days: Sequence[date], accounts: Mapping[str, str]
 ) -> list[dg.AssetCheckEvaluation]:
-    """The checks of cubes and evidence as they stand at this moment; red where a job would only warn."""
+    """Return the checks of cubes and evidence at this moment; red where a job would only warn."""
     in_time = [
         dg.AssetCheckEvaluation(
             asset_key=cube,
@@ -220,11 +223,11 @@ def _alarms(
         )
         for cube in cubes
     ]
-    endings = dg.AssetCheckEvaluation(
+    account_ends = dg.AssetCheckEvaluation(
         asset_key=retention_key(),
-        check_name=ENDINGS_CHECK,
+        check_name=ACCOUNT_END_CHECK,
         passed=not accounts,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"accounts": dict(accounts)},
     )
-    return [*in_time, endings]
+    return [*in_time, account_ends]

@@ -1,4 +1,4 @@
-"""When what runs: the inbox as files come, slices as days close, publishing and deletion every night."""
+"""Define what runs when: the inbox as files come, slices as days close, deletion every night."""
 
 import hmac
 import json
@@ -101,7 +101,7 @@ def asset_jobs(
 
 
 def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
-    """Ingestion every hour; slices, publishing and deletion every night, in this order (UTC).
+    """Make the schedules: ingestion every hour; slices, publishing, deletion every night (UTC).
 
     Nothing is asked of an operator: they run unless somebody stops them.
     """
@@ -163,7 +163,7 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
 
 
 def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
-    """What is done as soon as it can be."""
+    """Make the sensors, which do what can be done at once."""
 
     @dg.sensor(
         name="inbox",
@@ -224,7 +224,7 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
 
 
 def next_slices(warehouse: Warehouse) -> tuple[date, date] | None:
-    """First and last day of the slices to build next, with no gap between; None where there are none."""
+    """Return the first and last day of the slices to build next, with no gap between; None without any."""
     for begin, end in unbuilt_slices(*warehouse.runtime, as_of=warehouse.now()):
         first = max(begin, date.fromisoformat(FIRST_DAY))
         last = min(end, first + timedelta(days=MOST_DAYS_PER_RUN - 1))
@@ -238,7 +238,7 @@ def _waiting(declarations: Declarations, store: Store) -> list[Landed]:
 
 
 def _state(store: Store, landed: Iterable[Landed]) -> dict[str, str]:
-    """Feed → digest of what waits there; keyed, for a file's name may be personal."""
+    """Return feed → digest of what waits there; keyed, for a file's name may be personal."""
     key = store.keyring.get(Purpose.LEDGER, "inbox")
     listed: dict[str, list[str]] = {}
     for file in landed:
@@ -252,7 +252,7 @@ def _state(store: Store, landed: Iterable[Landed]) -> dict[str, str]:
 def _ingest_request(
     declarations: Declarations, names: Sequence[str], *, run_key: str | None = None
 ) -> dg.RunRequest:
-    """One run for all feeds, so that lookups are loaded before the events that need them."""
+    """Request one run for all feeds, so that lookups are loaded before the events that need them."""
     contracts = feeds(declarations.contracts)
     return dg.RunRequest(
         run_key=run_key,

@@ -1,4 +1,4 @@
-"""Retention of one warehouse: what is due by policy, settings, endings and holds, and carrying it out."""
+"""Plan and carry out the deletions that are due in one warehouse."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,23 +14,25 @@ from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.frozen import slice_sources
 from pipelines.retention.dagster_records import delete_runs, due_runs
 from pipelines.sources.inbox import feeds
-from pipelines.windows.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
-from warehouse.retention.apply import Applied, commit_plan, written_plan
+from warehouse.retention.apply import Applied, commit_plan
 from warehouse.retention.databases import needs_rewrite, rewrite
 from warehouse.retention.errors import PlanError, UnusualAmountError
-from warehouse.retention.files import Windows, due_files, remove_due_files
+from warehouse.retention.files import due_files, remove_due_files
 from warehouse.retention.guard import unusual
-from warehouse.retention.plan import FileItem, Plan, write_manifest
-from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
+from warehouse.retention.places import Windows
+from warehouse.retention.plan import FileItem, Plan, write_manifest, written_plan
+from warehouse.retention.planner import Planned, make_plan
+from warehouse.retention.planning.context import PlanRequest, Slices
 from warehouse.retention.word_counts import due_words, forget_words
 from warehouse.store.housekeeping import sweep
 from warehouse.store.store import Store
 
-# Kind of the evidence entry that tells what is physically gone.
+# Kind of the evidence entry that records what is physically gone.
 FINISHED = "retention finished"
 # Somebody may ingest or compact at the same moment; who loses plans again.
 _ATTEMPTS = 5
@@ -38,7 +40,7 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What became physical: files unlinked in the store and beside it, keys destroyed."""
+    """Counts of what is physically gone: files of the store, other files, keys."""
 
     files_unlinked: int = 0
     files_removed: int = 0
@@ -53,14 +55,14 @@ class Finished:
 
 
 def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime) -> Planned:
-    """Everything that is due at ``as_of``; changes nothing.
+    """Plan everything that is due at ``as_of``; changes nothing.
 
     Raises:
         UnknownDataSetError: The store holds a data set without a contract.
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
-    inputs = Inputs(
-        facts=facts_of(declarations, store, as_of=as_of),
+    request = PlanRequest(
+        inputs=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         slices=slices_of(declarations, store, as_of=as_of),
@@ -71,11 +73,11 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
             *_due_words(declarations, store, as_of),
         ],
     )
-    return make_plan(store.home, ledger=store.ledger, engine=store.engine, inputs=inputs)
+    return make_plan(store.home, ledger=store.ledger, engine=store.engine, request=request)
 
 
 def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Slices:
-    """How far the cubes go."""
+    """Return how far the cubes are built, and how far they could be."""
     return Slices(
         sources=slice_sources(declarations.contracts),
         built_until=store.ledger.built_until(),
@@ -179,7 +181,7 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
 
 
 def operational_windows(declarations: Declarations) -> Windows:
-    """Windows of everything outside the store."""
+    """Return the windows of everything outside the store."""
     days = declarations.policy.operational_days
     return Windows(
         inbox=declarations.policy.inbox_ttl_days,
@@ -224,7 +226,7 @@ def _guard(store: Store, plan: Plan) -> None:
 
 
 def _end(store: Store, work: records.Pending) -> int:
-    """Let ended workspaces leave the databases, then destroy their keys; return how many."""
+    """Remove ended workspaces from the databases, then destroy their keys; return how many keys."""
     published = [name for name in work.workspaces if store.keyring.has(Purpose.SURROGATE, name)]
     if published:
         end_in_marts(store, published)

@@ -1,4 +1,4 @@
-"""Closing: what is past its window goes, days that no event may reach any more are compacted."""
+"""Close days: delete rows past their window, and compact days that no event may reach any more."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from warehouse.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What closing did: files compacted, rows deleted, files unlinked, keys destroyed."""
+    """The result of closing: files compacted, rows deleted, files unlinked, keys destroyed."""
 
     parts_compacted: int
     rows_deleted: int

@@ -1,4 +1,4 @@
-"""The window of what Dagster remembers: runs, their events and logs, events without a run, backfills.
+"""Delete Dagster's records that are past their window: runs, events and logs, backfills.
 
 Dagster 1.13 removes none of it by itself (its issue 15526), and what its `delete_run` leaves behind was
 measured: the run's own event file, all results of its checks, and events reported without a run. So runs
@@ -41,7 +41,7 @@ _STATES = """
 
 
 def due_runs(home: Home, *, days: int, as_of: datetime) -> list[FileItem]:
-    """What Dagster remembers that is past its window on the day of ``as_of`` (naive UTC), by name.
+    """List Dagster's records that are past their window on the day of ``as_of`` (naive UTC), by name.
 
     Finished runs, one item each; events without a run and ended backfills, one item each for all. Ages
     are counted by the machine's clock, as those of files. Without Dagster's storage there is none, and
@@ -119,7 +119,7 @@ def _delete_by_api(home: Home, run_ids: Sequence[str], old: _OldEvents) -> None:
 def _last_materializations(
     home: Home, run_ids: Sequence[str], old: _OldEvents
 ) -> Iterator["dg.AssetMaterialization"]:
-    """What is the last event of its asset and partition, and is about to go."""
+    """Yield the last events of assets and partitions that are about to be deleted."""
     import dagster as dg
     from dagster._serdes import deserialize_value
 
@@ -197,7 +197,7 @@ def _old_backfill_bytes(home: Home, before: datetime) -> int:
 
 
 def _leftovers(home: Home) -> list[Path]:
-    """Event files whose run is gone. A run is on record before its first event is."""
+    """Return event files whose run is gone. A run is on record before its first event is."""
     folder = _index_path(home).parent
     found = [path for path in folder.glob("*.db") if path.stem not in ("index", ".db")]
     if not found:
@@ -259,5 +259,5 @@ def _midnight(at: datetime) -> datetime:
 
 
 def _text(at: datetime) -> str:
-    """As SQLAlchemy writes times into SQLite."""
+    """Return a time as SQLAlchemy writes it into SQLite."""
     return at.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")

@@ -1,4 +1,4 @@
-"""The evidence of deletions in words: what a privacy officer reads of it."""
+"""Describe entries of the evidence in words, as the privacy officer's page shows them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from warehouse.retention.plan import CLASS, GONE, HOLD
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An entry of the evidence in words."""
+class Described:
+    """An entry of the evidence with a title and a sentence for people."""
 
     entry: Entry
     title: str
@@ -22,46 +22,46 @@ class Told:
 
 
 def rows_of(entry: Entry) -> list[Mapping[str, object]]:
-    """What became of rows by data set and rule; empty for entries that are no deletion."""
+    """Return what happened to rows, by data set and rule; empty for entries that are no deletion."""
     found = entry.body.get("rows") if entry.kind == APPLIED else None
     return cast("list[Mapping[str, object]]", found) if isinstance(found, list) else []
 
 
 def count(body: Mapping[str, object], name: str) -> int:
-    """A number of an entry; 0 where it tells none."""
+    """Return a number of an entry; 0 where it has none of that name."""
     value = body.get(name)
     return value if isinstance(value, int) else 0
 
 
-def tell(entry: Entry) -> Told:
-    """An entry in words."""
+def describe(entry: Entry) -> Described:
+    """Return an entry with a title and a sentence."""
     body = entry.body
     match entry.kind:
         case kind if kind == APPLIED:
-            return Told(entry, "Deleted", _deletion(entry))
+            return Described(entry, "Deleted", _deletion(entry))
         case kind if kind == FINISHED:
             others = f", {n:,} other file(s)" if (n := count(body, "files_removed")) else ""
             text = (
                 f"Gone from disk: {count(body, 'files_unlinked'):,} file(s) of the store{others}. "
                 f"Destroyed: {count(body, 'keys_destroyed'):,} key(s)."
             )
-            return Told(entry, "Finished", text)
+            return Described(entry, "Finished", text)
         case evidence.VERIFIED:
             found = count(body, "findings")
             result = f"{found:,} finding(s)" if found else "nothing past its window"
             searched = f"{count(body, 'rows'):,} row(s) in {count(body, 'files'):,} file(s)"
-            return Told(entry, "Proved" if not found else "Found", f"Searched {searched}: {result}.")
+            return Described(entry, "Proved" if not found else "Found", f"Searched {searched}: {result}.")
         case evidence.RESTORED:
             left, written = count(body, "last_entry_left"), count(body, "last_entry_written")
             text = f"The ledger was restored from a backup; entries {left + 1} to {written} were lost."
-            return Told(entry, "Restored", text)
+            return Described(entry, "Restored", text)
         case _:
             counts = [f"{name.replace('_', ' ')} {n:,}" for name, n in body.items() if isinstance(n, int)]
-            return Told(entry, entry.kind.capitalize(), ", ".join(counts))
+            return Described(entry, entry.kind.capitalize(), ", ".join(counts))
 
 
 def _deletion(entry: Entry) -> str:
-    """What a deletion did, e.g. `12 row(s) of 2 data set(s): 9 by workspace setting, 3 by default.`."""
+    """Describe a deletion, e.g. `12 row(s) of 2 data set(s): 9 by workspace setting, 3 by default.`."""
     gone: Counter[str] = Counter()
     moved: Counter[str] = Counter()
     sources = set()
@@ -85,7 +85,7 @@ def _deletion(entry: Entry) -> str:
         parts.append(f"{files:,} file(s) beside the store.")
     parts += [
         f"{len(found)} {what}."
-        for name, what in (("endings", "account(s) ended"), ("gaps", "day(s) became a gap"))
+        for name, what in (("account_ends", "account(s) ended"), ("gaps", "day(s) became a gap"))
         if isinstance(found := entry.body.get(name), list) and found
     ]
     return " ".join(parts) or "Nothing was due."

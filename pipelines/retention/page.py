@@ -1,4 +1,4 @@
-"""The page that a privacy officer shows: one HTML file, nothing loaded from elsewhere."""
+"""Write the privacy officer's page: one HTML file, nothing loaded from elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def write_page(report: Report, path: Path) -> None:
 
 
 def page(report: Report) -> str:
-    """The page as HTML."""
+    """Render the page as HTML."""
     environment = pages()
     environment.filters |= {
         "n": _number,
@@ -57,7 +57,7 @@ def page(report: Report) -> str:
 
 
 def chart(report: Report) -> Chart:
-    """The last days of deletions, the tallest bar full."""
+    """Compute the chart of the last days of deletions, the tallest bar full."""
     last = report.as_of.date()
     first = last - timedelta(days=DAYS_CHARTED - 1)
     shown = [(day, rows) for day, rows in report.deleted_by_day if first <= day <= last]
@@ -88,14 +88,14 @@ def _moment(value: datetime) -> str:
 
 
 def _span(lane: Lane) -> str:
-    """Where the stored days lie within a window; what is past it is cut at the limit."""
+    """Return, as CSS, where the stored days lie within a window; days past it are cut at the limit."""
     left = max(0.0, 100 * (lane.window_days - lane.oldest_age) / lane.window_days)
     right = max(0.0, 100 * (lane.newest_age - 1) / lane.window_days)
     return f"left:{left:.2f}%;right:{min(right, 100 - left):.2f}%"
 
 
 def _ranges(days: Sequence[date]) -> str:
-    """Days in words, those that follow each other together."""
+    """Return days in words, those that follow each other together."""
     runs: list[list[date]] = []
     for day in sorted(days):
         if runs and runs[-1][-1] + timedelta(days=1) == day:

@@ -1,4 +1,4 @@
-"""What the privacy officer is shown of retention: gathered from policy, ledger, evidence and plan."""
+"""Gather the privacy officer's report from policy, ledger, evidence and plan."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from pipelines.declarations.contract import PolicyCategory
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY, Operational
 from pipelines.retention.apply import plan_retention
-from pipelines.retention.evidence import Told, count, rows_of, tell
-from pipelines.windows.inputs import HOLDS, data_sets, facts_of, hold_name
+from pipelines.retention.evidence import Described, count, describe, rows_of
+from pipelines.windows.inputs import HOLDS, data_sets, hold_name, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.parts import Part
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE, Plan
-from warehouse.retention.rules import DataSet, Facts, Hold, Layout, active_holds, window_at
+from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, active_holds, window_at
 from warehouse.retention.verify import Verified
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
@@ -96,7 +96,7 @@ class Category:
 
     @property
     def is_unconfirmed(self) -> bool:
-        """Whether the privacy officer has still to sign its legal basis."""
+        """Return whether the privacy officer has still to confirm its legal basis."""
         return self.legal_basis == _UNCONFIRMED
 
 
@@ -127,7 +127,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that the page shows."""
+    """The content of the page."""
 
     as_of: datetime
     verified: Verified
@@ -141,68 +141,70 @@ class Report:
     alarms: tuple[date, ...]
     places: tuple[Place, ...]
     entries: int
-    told: tuple[Told, ...]
+    latest: tuple[Described, ...]
     deleted_by_day: tuple[tuple[date, int], ...]
     due_rows: int
 
     @property
     def is_proved(self) -> bool:
-        """Whether nothing was found."""
+        """Return whether nothing was found."""
         return not self.verified.findings
 
     @property
     def rows(self) -> int:
-        """Rows stored."""
+        """Return how many rows are stored."""
         return sum(s.rows for c in self.categories for s in c.sets)
 
     @property
     def held_rows(self) -> int:
-        """Rows that only holds keep."""
+        """Return how many rows only holds keep."""
         return sum(s.held_rows for c in self.categories for s in c.sets)
 
     @property
     def rows_deleted(self) -> int:
-        """Rows deleted ever, by the evidence."""
+        """Return how many rows were ever deleted, by the evidence."""
         return sum(rows for _, rows in self.deleted_by_day)
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
-        """Categories whose legal basis nobody has signed."""
+        """Return the categories whose legal basis nobody has confirmed."""
         return tuple(c.name for c in self.categories if c.is_unconfirmed)
 
 
 def make_report(declarations: Declarations, store: Store, *, as_of: datetime, verified: Verified) -> Report:
-    """Gather everything; changes nothing.
+    """Gather the report; changes nothing.
 
     Raises:
         KeyringError, StoreError: A file that the plan must look into cannot be read.
     """
-    facts = facts_of(declarations, store, as_of=as_of)
+    inputs = retention_inputs(declarations, store, as_of=as_of)
     plan = plan_retention(declarations, store, as_of=as_of).plan
     chain = evidence.entries(store.ledger)
     key = records.subject_key(store.keyring)
-    names = {records.subject(key, workspace): workspace for workspace in facts.ended}
+    names = {records.subject(key, workspace): workspace for workspace in inputs.ended}
     return Report(
         as_of=as_of,
         verified=verified,
         proof=next((entry for entry in reversed(chain) if entry.kind == evidence.VERIFIED), None),
         is_demo=store.ledger.is_demo(),
-        categories=_categories(declarations, store, facts, chain, as_of),
-        holds=_holds(declarations, store, facts, as_of),
+        categories=_categories(declarations, store, inputs, chain, as_of),
+        holds=_holds(declarations, store, inputs, as_of),
         ended=tuple(sorted(records.refused(store.ledger).items(), key=lambda item: item[1], reverse=True)),
-        ending=tuple((names.get(e.subject, e.subject), e.due) for e in (*plan.endings, *plan.coming_endings)),
-        gaps=tuple(gap.event_date for gap in records.gaps(store.ledger)),
+        ending=tuple(
+            (names.get(e.subject, e.subject), e.due) for e in (*plan.account_ends, *plan.coming_account_ends)
+        ),
+        gaps=tuple(records.gaps(store.ledger)),
         alarms=plan.alarms,
         places=_places(declarations, plan),
         entries=len(chain),
-        told=tuple(tell(entry) for entry in reversed(chain[-ENTRIES_SHOWN:])),
+        latest=tuple(describe(entry) for entry in reversed(chain[-ENTRIES_SHOWN:])),
         deleted_by_day=_deleted_by_day(chain),
         due_rows=plan.rows_gone,
     )
 
 
 def _categories(
-    declarations: Declarations, store: Store, facts: Facts, chain: Sequence[Entry], as_of: datetime
+    declarations: Declarations, store: Store, inputs: RetentionInputs, chain: Sequence[Entry], as_of: datetime
 ) -> tuple[Category, ...]:
     by_category: dict[str, list[DataSet]] = defaultdict(list)
     for data in data_sets(declarations.contracts).values():
@@ -217,7 +219,7 @@ def _categories(
     found = []
     for name, members in by_category.items():
         sets = tuple(
-            _stored_set(declarations, facts, data, parts[data.source], chain, as_of) for data in members
+            _stored_set(declarations, inputs, data, parts[data.source], chain, as_of) for data in members
         )
         rule = version.categories[PolicyCategory(name)] if name != QUARANTINE_CATEGORY else None
         found.append(
@@ -228,7 +230,7 @@ def _categories(
                 since=version.effective_from,
                 legal_basis=rule.legal_basis if rule else "as the data it will become",
                 outlives_account=bool(rule and rule.outlives_account),
-                chosen=_chosen(facts, name, as_of) if rule and rule.per_workspace else (),
+                chosen=_chosen(inputs, name, as_of) if rule and rule.per_workspace else (),
                 sets=tuple(sorted(sets, key=lambda stored: (-stored.rows, stored.source))),
             )
         )
@@ -236,23 +238,23 @@ def _categories(
     return tuple(sorted(found, key=lambda c: (not any(s.lanes for s in c.sets), _ORDER.index(c.name))))
 
 
-def _chosen(facts: Facts, category: str, as_of: datetime) -> tuple[tuple[int, int], ...]:
-    """Windows of workspaces that are not the default → how many have them."""
-    default = window_at(facts, category, None, as_of).days
-    windows = Counter(window_at(facts, category, w, as_of).days for w in facts.settings)
+def _chosen(inputs: RetentionInputs, category: str, as_of: datetime) -> tuple[tuple[int, int], ...]:
+    """Return windows of workspaces that are not the default → how many have them."""
+    default = window_at(inputs, category, None, as_of).days
+    windows = Counter(window_at(inputs, category, w, as_of).days for w in inputs.settings)
     return tuple(sorted((days, n) for days, n in windows.items() if days is not None and days != default))
 
 
 def _stored_set(
     declarations: Declarations,
-    facts: Facts,
+    inputs: RetentionInputs,
     data: DataSet,
     parts: Sequence[Part],
     chain: Sequence[Entry],
     as_of: datetime,
 ) -> StoredSet:
     live = [part for part in parts if part.hold is None]
-    spans = [span for part in live if (span := _span(facts, data, part, as_of)) is not None]
+    spans = [span for part in live if (span := _span(inputs, data, part, as_of)) is not None]
     contract = declarations.contracts.get(data.source)
     return StoredSet(
         source=data.source,
@@ -263,26 +265,28 @@ def _stored_set(
         files=len(parts),
         bytes=sum(part.bytes for part in parts),
         held_rows=sum(part.rows for part in parts if part.hold is not None),
-        lanes=_lanes(facts, data, live, as_of),
+        lanes=_lanes(inputs, data, live, as_of),
         last_deletion=_last_deletion(data.source, chain),
     )
 
 
-def _span(facts: Facts, data: DataSet, part: Part, as_of: datetime) -> tuple[date, int] | None:
-    """The oldest day a file may hold, and its window; None where rows have no days."""
+def _span(inputs: RetentionInputs, data: DataSet, part: Part, as_of: datetime) -> tuple[date, int] | None:
+    """Return the oldest day that a file may hold, and its window; None where rows have no days."""
     if part.event_date is not None and part.retention_days is not None:
         return part.event_date, part.retention_days
-    days = window_at(facts, data.category, None, as_of).days
+    days = window_at(inputs, data.category, None, as_of).days
     month = part.partition.partition("month=")[2]
     if data.layout is Layout.MONTHS and month and days is not None:
         return date.fromisoformat(f"{month[:7]}-01"), days
     return None
 
 
-def _lanes(facts: Facts, data: DataSet, parts: Sequence[Part], as_of: datetime) -> tuple[Lane, ...]:
+def _lanes(
+    inputs: RetentionInputs, data: DataSet, parts: Sequence[Part], as_of: datetime
+) -> tuple[Lane, ...]:
     by_window: dict[int, list[tuple[date, int]]] = defaultdict(list)
     for part in parts:
-        if (span := _span(facts, data, part, as_of)) is not None:
+        if (span := _span(inputs, data, part, as_of)) is not None:
             by_window[span[1]].append((span[0], part.rows))
     return tuple(
         Lane(
@@ -306,32 +310,34 @@ def _last_deletion(source: str, chain: Sequence[Entry]) -> Entry | None:
     )
 
 
-def _holds(declarations: Declarations, store: Store, facts: Facts, as_of: datetime) -> tuple[HoldShown, ...]:
-    """Holds that have not expired, and expired ones that still keep something."""
+def _holds(
+    declarations: Declarations, store: Store, inputs: RetentionInputs, as_of: datetime
+) -> tuple[HoldShown, ...]:
+    """Return holds that have not expired, and expired ones that still keep something."""
     kept: Counter[str] = Counter()
     for part in store.ledger.held_parts():
         kept[str(part.hold)] += part.rows
-    said = _said_of_holds(declarations, store)
-    active = {hold.name for hold in active_holds(facts, as_of)}
+    texts = _numbers_and_reasons(declarations, store)
+    active = {hold.name for hold in active_holds(inputs, as_of)}
     shown = [
         HoldShown(
             name=hold.name,
-            number=said.get(hold.name, ("", ""))[0],
+            number=texts.get(hold.name, ("", ""))[0],
             workspace=hold.workspace_id,
             scope=_scope(hold),
-            reason=said.get(hold.name, ("", ""))[1],
+            reason=texts.get(hold.name, ("", ""))[1],
             expires_at=hold.expires_at,
             is_active=hold.name in active,
             rows=kept[hold.name],
         )
-        for hold in facts.holds
+        for hold in inputs.holds
         if hold.name in active or kept[hold.name]
     ]
     return tuple(sorted(shown, key=lambda hold: (hold.expires_at, hold.name)))
 
 
-def _said_of_holds(declarations: Declarations, store: Store) -> dict[str, tuple[str, str]]:
-    """Name of a hold → its number and reason, as its source tells them."""
+def _numbers_and_reasons(declarations: Declarations, store: Store) -> dict[str, tuple[str, str]]:
+    """Return name of a hold → its number and reason, as its source gives them."""
     if HOLDS not in declarations.contracts:
         return {}
     scope = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
@@ -380,7 +386,7 @@ def _places(declarations: Declarations, plan: Plan) -> tuple[Place, ...]:
 
 
 def _deleted_by_day(chain: Sequence[Entry]) -> tuple[tuple[date, int], ...]:
-    """Rows deleted, by the clock that decided, oldest first."""
+    """Return rows deleted by the clock that decided, oldest first."""
     rows: Counter[date] = Counter()
     for entry in chain:
         rows[entry.as_of.date()] += sum(count(row, "rows") for row in rows_of(entry) if row.get("to") == GONE)

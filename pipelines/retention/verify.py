@@ -1,4 +1,4 @@
-"""Proving that nothing is past its window: verification with all that this system knows, and its record."""
+"""Verify that nothing is past its window, with all that this warehouse knows, and record the result."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.retention.apply import operational_windows
-from pipelines.windows.inputs import data_sets, facts_of
+from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence
@@ -20,7 +20,7 @@ from warehouse.store.store import Store
 def prove(
     declarations: Declarations, store: Store, *, as_of: datetime, progress: Progress = silent
 ) -> Verified:
-    """Look at everything, and write into the evidence how much was looked at and found.
+    """Search everything, and write into the evidence how much was searched and found.
 
     Deletes nothing.
 
@@ -41,7 +41,7 @@ def prove(
 
 
 def accept_restored_ledger(store: Store, *, as_of: datetime) -> int | None:
-    """Say in the evidence itself that a restored ledger lost entries; None, and nothing, where none is lost.
+    """Record in the evidence that a restored ledger lost entries; do nothing where none is lost.
 
     Returns:
         Number of the entry.
@@ -56,13 +56,13 @@ def accept_restored_ledger(store: Store, *, as_of: datetime) -> int | None:
 
 
 def scope_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Scope:
-    """What is promised: policy, settings, endings and holds, as known now."""
+    """Return what is promised as known now: policy, settings, account ends and holds."""
 
     def published_as(workspace: str) -> str | None:
         return next(iter(workspace_keys_of(store.keyring, [workspace])), None)
 
     return Scope(
-        facts=facts_of(declarations, store, as_of=as_of),
+        inputs=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         windows=operational_windows(declarations),

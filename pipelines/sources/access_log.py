@@ -1,17 +1,25 @@
-"""Access logs in combined format (Apache, nginx)."""
+"""Access logs: common and combined format with what stands before and behind it, and JSON lines."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from pipelines.declarations.contract import Contract
 from pipelines.sources.engine import quoted_list
-from pipelines.sources.logs import LogParser
+from pipelines.sources.logs import JsonEntries, LogParser
 from warehouse.store.connection import quoted
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
+# `vhost_combined` of Debian's Apache begins with a server and its port; behind proxies several clients may
+# stand where one does. Behind the combined format, nginx writes X-Forwarded-For (`main`) and what else
+# somebody asked for: none of it is read.
 _LINE = (
-    r"^(\S+) (\S+) (.+?) \[([^\]]+)\] " + _QUOTED + r" (\d{3}|-) (\d+|-)"
-    r"(?: " + _QUOTED + " " + _QUOTED + r")?\s*$"
+    r"^(?:[^\s:]+:\d{1,5} )?([^\s,]+(?:, ?[^\s,]+)*) (\S+) (.+?) \[([^\]]+)\] "
+    + _QUOTED
+    + r" (\d{3}|-) (\d+|-)(?: "
+    + _QUOTED
+    + " "
+    + _QUOTED
+    + r'(?: (?:"(?:[^"\\]|\\.)*"|[^\s"]\S*))*)?\s*$'
 )
 _NAMES = ["host", "ident", "remote_user", "time", "request", "status", "bytes", "referrer", "user_agent"]
 # `GET /path HTTP/1.1`; HTTP/0.9 has no version. Whatever else scanners send has no method.
@@ -20,16 +28,60 @@ _REQUEST_PARTS = ["method", "target", "protocol"]
 
 
 def access_log_parser(contracts: Sequence[Contract], *, received_at: datetime) -> LogParser:
-    """A parser of the combined format; `-` is null, and a request that is not HTTP has no method."""
+    """A parser of access logs; `-` is null, and a request that is not HTTP has no method."""
     fields = {name: f"nullif({_unescaped(f'f.{name}')}, '-')" for name in _NAMES}
+    fields["host"] = "nullif(trim(split_part(f.host, ',', 1)), '-')"
     for i, name in enumerate(_REQUEST_PARTS, start=1):
         fields[name] = f"nullif(regexp_extract({fields['request']}, {quoted(_REQUEST)}, {i}), '')"
-    return LogParser(
-        contracts,
-        received_at=received_at,
-        fields=fields,
-        found=f"regexp_extract(text, {quoted(_LINE)}, {quoted_list(_NAMES)})",
+    line = f"regexp_extract(text, {quoted(_LINE)}, {quoted_list(_NAMES)})"
+    return LogParser(contracts, received_at=received_at, fields=fields, found=_json(otherwise=line))
+
+
+def _json(*, otherwise: str) -> str:
+    """Entries in JSON, by the names of nginx's variables, of Caddy, Traefik and the Elastic Common Schema."""
+    json = JsonEntries()
+    line = json.value("request_line", "request")
+    parts = (
+        json.value("request_method", "method", "request.method", "RequestMethod", "http.request.method"),
+        json.value("request_uri", "uri", "request.uri", "RequestPath", "url.original", "url", "path"),
+        json.value("server_protocol", "protocol", "request.proto", "RequestProtocol"),
     )
+    of_parts = f"trim(concat_ws(' ', {', '.join(parts)}))"
+    fields = {
+        "host": json.value(
+            *(
+                "remote_addr",
+                "client_ip",
+                "clientip",
+                "remote_ip",
+                "request.remote_ip",
+                "ClientHost",
+                "client.ip",
+            )
+        ),
+        "ident": "''",
+        "remote_user": json.value("remote_user", "user", "ClientUsername"),
+        "time": json.value(
+            *("time_iso8601", "time_local", "@timestamp", "timestamp", "time", "msec", "ts", "StartUTC")
+        ),
+        # Caddy's `request` is an object.
+        "request": f"case when {line} = '' or starts_with({line}, '{{') then {of_parts} else {line} end",
+        "status": json.value("status", "status_code", "DownstreamStatus", "http.response.status_code"),
+        "bytes": json.value("body_bytes_sent", "bytes_sent", "bytes", "size", "DownstreamContentSize"),
+        "referrer": json.value(
+            *("http_referer", "http_referrer", "referer", "referrer", "request.headers.Referer[0]")
+        ),
+        "user_agent": json.value(
+            *(
+                "http_user_agent",
+                "user_agent.original",
+                "user_agent",
+                "agent",
+                "request.headers.User-Agent[0]",
+            )
+        ),
+    }
+    return json.struct(fields, otherwise=otherwise)
 
 
 def _unescaped(field: str) -> str:

@@ -6,19 +6,26 @@ Every parser hands over its columns as text; here they are cast, all rows at onc
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from anonymizers.identity import NO_IDENTITY
 from anonymizers.treatments import ValueType
-from pipelines.declarations.contract import Column, Contract, Format
+from pipelines.declarations.contract import CHANNEL_ZONE, Column, Contract, Format
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema
 from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
 _LATEST_SECOND = 7_258_118_400
 _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
+# An offset after a time of day; `-18` at the end of a date is none.
+_OFFSET = r":\d\d(\.\d+)?\s*([Zz]|[+-]\d\d:?(\d\d)?)\s*$"
+_SHORT_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d)(\d\d)\s*$"
+# Twilio's addresses: https://www.twilio.com/docs/messaging/channels
+_ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
 
 
@@ -41,8 +48,9 @@ def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> 
     Returns:
         Rows in their order, without those that lack a required value or carry one that is not of
         its type; those are rejected under the first reason in the order of the columns. An optional
-        value outside its `values` or `pattern` is null, or what its column says, and counted. An empty text
-        counts as absent. Rows that are not needed are dropped before all else, and counted.
+        value outside its `values` or `pattern` is null, or what its column says, and counted; a phone number
+        or e-mail address that identifies nobody is null and counted. An empty text counts as absent. Rows
+        that are not needed are dropped before all else, and counted.
     """
     table = in_order(engine.execute(_query(raw, contract)).to_arrow_table(), "_record")
     reasons = table["_reason"]
@@ -59,12 +67,17 @@ def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> 
 def _query(raw: str, contract: Contract) -> str:
     columns = contract.columns
     texts = [f"nullif({identifier(name)}, '') as x{i}" for i, name in enumerate(columns)]
-    casts = [f"{_cast(f'x{i}', c)} as t{i}" for i, c in enumerate(columns.values())]
+    casts = [f"{_cast(f'x{i}', c)} as c{i}" for i, c in enumerate(columns.values())]
+    places = {name: i for i, name in enumerate(columns)}
+    found = [
+        f"coalesce(c{i}, c{places[c.or_else]}) as t{i}" if c.or_else else f"c{i} as t{i}"
+        for i, c in enumerate(columns.values())
+    ]
     kept = [f"{_kept(i, c)} as {identifier(name)}" for i, (name, c) in enumerate(columns.items())]
     masks = [
-        f"x{i} is not null and not ({_limits(f'x{i}', c)}) as {identifier(_mask(name))}"
+        f"x{i} is not null and not ({_limits(f't{i}', c)}) as {identifier(_mask(name))}"
         for i, (name, c) in enumerate(columns.items())
-        if _is_limited(c) and not c.required
+        if _is_masked(c)
     ]
     unneeded = "".join(_unneeded(f"x{i}", c) for i, c in enumerate(columns.values()) if c.not_needed)
     faults = unneeded + " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
@@ -73,22 +86,23 @@ def _query(raw: str, contract: Contract) -> str:
     return (
         f"with raw as ({raw}), "
         f"texts as (select {', '.join([head, *texts])} from raw), "
-        f"typed as (select *, {', '.join(casts)} from texts) "
+        f"cast_ as (select *, {', '.join(casts)} from texts), "
+        f"typed as (select *, {', '.join(found)} from cast_) "
         f"select {', '.join([head, *kept, *masks, f'{reason} as _reason'])} from typed"
     )
 
 
 def _kept(i: int, column: Column) -> str:
-    if column.required or not _is_limited(column):
+    if not _is_masked(column):
         return f"t{i}"
     otherwise = f"when x{i} is not null then {quoted(column.otherwise)} " if column.otherwise else ""
-    return f"case when {_limits(f'x{i}', column)} then t{i} {otherwise}end"
+    return f"case when {_limits(f't{i}', column)} then t{i} {otherwise}end"
 
 
 def _cast(text: str, column: Column) -> str:
     match column.type:
         case ValueType.VARCHAR:
-            return text
+            return _text(text, column.format)
         case ValueType.BIGINT:
             return (
                 f"case when regexp_full_match({text}, {quoted(_INTEGER)}) then try_cast({text} as bigint) end"
@@ -102,38 +116,75 @@ def _cast(text: str, column: Column) -> str:
         case ValueType.BOOLEAN:
             return f"try_cast(lower(trim({text})) as boolean)"
         case ValueType.TIMESTAMP:
-            return _in_range(_timestamp(text, column.format or Format.ISO8601))
+            zone = "UTC" if column.zone == CHANNEL_ZONE else column.zone
+            return _in_range(_timestamp(text, column.format or Format.ISO8601, zone))
         case ValueType.JSON:
             return f"case when json_valid({text}) then {text} end"
+
+
+def _text(text: str, written: Format | None) -> str:
+    match written:
+        case Format.ADDRESS:
+            return f"regexp_replace({text}, {quoted(_ADDRESS)}, '')"
+        case Format.ADDRESS_CHANNEL:
+            prefix = f"regexp_extract({text}, {quoted(_ADDRESS)}, 1)"
+            return f"case when {prefix} = '' then 'sms' else {prefix} end"
+        case Format.TIME_ZONE:
+            return f"case when {text} in ({', '.join(map(quoted, sorted(available_timezones())))}) then {text} end"
+        case _:
+            return text
 
 
 def _is_number(text: str) -> str:
     return f"regexp_full_match({text}, {quoted(_NUMBER)})"
 
 
-def _timestamp(text: str, written: Format) -> str:
+def _timestamp(text: str, written: Format, zone: str) -> str:
     match written:
-        case Format.ISO8601:
-            # A cast to plain timestamp would ignore the offset.
-            return f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
         case Format.UNIX_SECONDS:
             seconds = f"try_cast({text} as double)"
             cast = f"make_timestamp(cast({seconds} * 1000000 as bigint))"
             return f"case when {seconds} between 0 and {_LATEST_SECOND} then {cast} end"
         case Format.RFC2822:
             formats = "['%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z']"
-            return f"timezone('UTC', try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats}))"
-        case Format.CLF:
-            return f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
+            parsed = f"try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats})"
+            return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
+        case Format.LOG:
+            parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
+            seconds = _timestamp(text, Format.UNIX_SECONDS, zone)
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {seconds})"
         case Format.SMPP:
-            return (
-                f"case length({text}) when 10 then try_strptime({text}, '%y%m%d%H%M') "
-                f"when 12 then try_strptime({text}, '%y%m%d%H%M%S') end"
-            )
-        case Format.SMPP_OR_RECEIVED:
-            return f"case when {text} is null then _received_at else {_timestamp(text, Format.SMPP)} end"
-        case Format.NEGATIVE_AMOUNT:
-            return "null::timestamp"
+            return _smpp(text, zone)
+        case _:
+            return _iso8601(text, zone)
+
+
+def _iso8601(text: str, zone: str) -> str:
+    # A cast to plain timestamp would ignore the offset; `+0100` is none for DuckDB, `+01:00` is.
+    with_colon = f"regexp_replace({text}, {quoted(_SHORT_OFFSET)}, '\\1\\2:\\3')"
+    cast = f"coalesce(try_cast({text} as timestamptz), try_cast({with_colon} as timestamptz))"
+    aware = f"make_timestamp(epoch_us({cast}))"
+    if zone == "UTC":
+        return aware
+    naive = _to_utc(f"try_cast({text} as timestamp)", zone)
+    return f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {aware} else {naive} end"
+
+
+def _smpp(text: str, zone: str) -> str:
+    """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, and separators."""
+    digits = f"regexp_replace({text}, '[-/:. T]', '', 'g')"
+    # Month 26 tells `20261118…`, a year of four digits, from the twentieth year.
+    parsed = (
+        f"case length({digits}) when 10 then try_strptime({digits}, '%y%m%d%H%M') "
+        f"when 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
+        f"when 14 then try_strptime({digits}, '%Y%m%d%H%M%S') end"
+    )
+    local = parsed if zone == "UTC" else _to_utc(parsed, zone)
+    return f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {_iso8601(text, zone)} else {local} end"
+
+
+def _to_utc(local: str, zone: str) -> str:
+    return f"make_timestamp(epoch_us(timezone({quoted(zone)}, {local})))"
 
 
 def _in_range(timestamp: str) -> str:
@@ -146,10 +197,10 @@ def _fault(i: int, name: str, column: Column) -> str:
     if column.required:
         absent = f"t{i} is null and x{i} is null"
         whens.append(f"when {absent} then {quoted(f'missing_value:{name}')}")
-    if column.type is not ValueType.VARCHAR:
-        whens.append(f"when x{i} is not null and t{i} is null then {quoted(f'invalid_value:{name}')}")
-    if column.required and _is_limited(column):
-        whens.append(f"when not ({_limits(f'x{i}', column)}) then {quoted(f'unexpected_value:{name}')}")
+    if column.type is not ValueType.VARCHAR or column.format:
+        whens.append(f"when x{i} is not null and c{i} is null then {quoted(f'invalid_value:{name}')}")
+    if _is_limited(column) and not _is_masked(column):
+        whens.append(f"when not ({_limits(f't{i}', column)}) then {quoted(f'unexpected_value:{name}')}")
     return " ".join(whens)
 
 
@@ -159,7 +210,12 @@ def _unneeded(text: str, column: Column) -> str:
 
 
 def _is_limited(column: Column) -> bool:
-    return bool(column.values or column.pattern)
+    return bool(column.values or column.pattern or column.identity in NO_IDENTITY)
+
+
+def _is_masked(column: Column) -> bool:
+    """Whether a value outside its limits is null, rather than its row rejected."""
+    return _is_limited(column) and not (column.required and (column.values or column.pattern))
 
 
 def _limits(text: str, column: Column) -> str:
@@ -168,6 +224,8 @@ def _limits(text: str, column: Column) -> str:
         limits.append(f"{text} in ({', '.join(map(quoted, column.values))})")
     if column.pattern:
         limits.append(f"regexp_full_match({text}, {quoted(column.pattern)})")
+    if column.identity and (no_identity := NO_IDENTITY.get(column.identity)):
+        limits.append(f"not regexp_matches({text}, {quoted(no_identity)})")
     return " and ".join(limits)
 
 

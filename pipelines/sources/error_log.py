@@ -1,33 +1,128 @@
-"""Error logs of the application: `2026-03-01 10:00:00,123 ERROR logger: message`, then a traceback."""
+"""Error logs of applications and servers: entries in one of several forms, each with its traceback.
 
+Python's `logging`, gunicorn, log4j, Laravel, nginx, Apache, syslog (RFC 5424, RFC 3164, rsyslog) and JSON.
+"""
+
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipelines.declarations.contract import Contract
-from pipelines.sources.engine import quoted_list
-from pipelines.sources.logs import LogParser
+from pipelines.sources.logs import JsonEntries, LogParser, packed
+from pipelines.sources.staging import timestamp_literal
 from warehouse.store.connection import quoted
 
-_FIRST_LINE = (
-    r"^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) +"
-    r"\[?([A-Za-z]+)\]? +([^\s:]+): ?([^\n]*)"
+_TIME = r"(?P<time>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)"
+_DAY_TIME = r"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
+# Words; severities of syslog (RFC 5424, 6.2.1); numbers of pino.
+_LEVELS = {
+    "DEBUG": ("debug", "trace", "7", "10", "20"),
+    "INFO": ("info", "notice", "5", "6", "30"),
+    "WARNING": ("warning", "warn", "4", "40"),
+    "ERROR": ("error", "err", "3", "50"),
+    "CRITICAL": ("critical", "crit", "fatal", "alert", "emerg", "panic", "severe", "0", "1", "2", "60"),
+}
+# Python's name for no level.
+_NO_LEVEL = "NOTSET"
+_WORDS = "|".join(word for words in _LEVELS.values() for word in words if word.isalpha())
+_FIRST_WORD = rf"^\W{{0,2}}((?i:{_WORDS}))\b"
+_LEVEL = rf"(?P<level>(?i:{_WORDS}))"
+_LOGGER = r"(?P<logger>[A-Za-z_][\w.]*)"
+_MESSAGE = r"(?P<message>[^\n]*)"
+_PROGRAM = r"(?P<logger>[A-Za-z][\w.]*|-)"
+_PRIORITY = r"<(?P<priority>\d{1,3})>"
+# A field that a form has not is empty.
+_FORMS = (
+    rf"{_TIME} +\[?{_LEVEL}\]? +{_LOGGER}: ?{_MESSAGE}",
+    rf"{_TIME} +- +{_LOGGER} +- +{_LEVEL} +- ?{_MESSAGE}",
+    rf"{_TIME} +\[[^\]\n]*\] +{_LEVEL} +{_LOGGER} +- ?{_MESSAGE}",
+    rf"\[{_TIME}\] {_LOGGER}\.{_LEVEL}: ?{_MESSAGE}",
+    rf"\[{_TIME}\](?: \[\d+\])? \[?{_LEVEL}\]?:? {_MESSAGE}",
+    rf"{_TIME} +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
+    rf"\[[A-Z][a-z][a-z] (?P<day>{_DAY_TIME})(?:\.\d+)? (?P<year>\d{{4}})\] \[(?:{_LOGGER}?:)?{_LEVEL}\d?\] {_MESSAGE}",
+    # Structured data in brackets, with quoted values in it.
+    rf'{_PRIORITY}1 {_TIME} \S+ {_PROGRAM}\S* \S+ \S+ (?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+) ?{_MESSAGE}',
+    rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})|{_TIME.replace(' T', 'T')}) \S+ {_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}",
 )
-_NAMES = ["time", "level", "logger", "message"]
 # The line after the last stack frame. Any other `Name: text` may be part of somebody's message.
 _EXCEPTION = r"(?m)^[ \t]+[^\n]*\n((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::|$)"
+_OTHER_LOGGER = "root"
 
 
 def error_log_parser(contracts: Sequence[Contract], *, received_at: datetime) -> LogParser:
     """A parser of log entries with their tracebacks."""
-    rest = "nullif(substr(text, length(split_part(text, chr(10), 1)) + 2), '')"
-    fields = {name: f"f.{name}" for name in _NAMES}
-    fields["time"] = "replace(f.time, ',', '.')"
-    fields["level"] = "upper(f.level)"
-    fields["traceback"] = rest
-    fields["exception"] = f"regexp_extract_all({rest}, {quoted(_EXCEPTION)}, 1)[-1]"
-    return LogParser(
-        contracts,
-        received_at=received_at,
-        fields=fields,
-        found=f"regexp_extract(text, {quoted(_FIRST_LINE)}, {quoted_list(_NAMES)})",
+    below = "substr(text, length(split_part(text, chr(10), 1)) + 2)"
+    rest = f"nullif(case when f.traceback = '' then {below} else f.traceback end, '')"
+    fields = {
+        "time": "replace(replace(f.time, ',', '.'), '/', '-')",
+        "level": _level(),
+        "logger": f"case when f.logger in ('', '-') then {quoted(_OTHER_LOGGER)} else f.logger end",
+        "message": "f.message",
+        "traceback": rest,
+        "exception": f"regexp_extract_all({rest}, {quoted(_EXCEPTION)}, 1)[-1]",
+    }
+    return LogParser(contracts, received_at=received_at, fields=fields, found=_found(received_at))
+
+
+def _found(received_at: datetime) -> str:
+    """SQL of the struct of an entry, by the first form that it has."""
+    forms = (
+        f"when regexp_matches(text, {quoted(f'^{form}')}) then {_struct(form, received_at)}"
+        for form in _FORMS
     )
+    json = JsonEntries()
+    fields = {
+        "time": json.value("timestamp", "@timestamp", "time", "asctime", "ts", "datetime"),
+        "priority": "''",
+        "level": json.value("level", "levelname", "log.level", "severity", "lvl"),
+        "logger": json.value("logger", "name", "logger_name", "log.logger", "module"),
+        "message": json.value("message", "msg", "event"),
+        "traceback": json.value(
+            *("exc_info", "traceback", "stack_trace", "error.stack_trace", "stack", "exception")
+        ),
+    }
+    return json.struct(fields, otherwise=f"case {' '.join(forms)} end")
+
+
+def _struct(form: str, received_at: datetime) -> str:
+    values = {
+        name: f"regexp_extract(text, {quoted(f'^{form}')}, {place})"
+        for name, place in re.compile(form).groupindex.items()
+    }
+    time = values.get("time", "''")
+    if "day" in values:
+        dated = _with_year(values["day"], values.get("year"), received_at)
+        time = f"case when {time} = '' then {dated} else {time} end"
+    fields = {name: values.get(name, "''") for name in ("priority", "level", "logger", "message")}
+    return packed({"time": time, **fields, "traceback": "''"})
+
+
+def _with_year(day: str, year: str | None, received_at: datetime) -> str:
+    """SQL of a time whose day has no year: by another expression, else the last such day before the receipt."""
+
+    def dated(year: str) -> str:
+        return f"try_strptime({year} || ' ' || regexp_replace({day}, ' +', ' '), '%Y %b %d %H:%M:%S')"
+
+    if year is not None:
+        return f"strftime({dated(year)}, '%Y-%m-%d %H:%M:%S')"
+    this, last = dated(quoted(str(received_at.year))), dated(quoted(str(received_at.year - 1)))
+    is_past = f"{this} < {timestamp_literal(received_at + timedelta(days=1))}"
+    return f"strftime(case when {is_past} then {this} else {last} end, '%Y-%m-%d %H:%M:%S')"
+
+
+def _level() -> str:
+    first_word = f"regexp_extract(f.message, {quoted(_FIRST_WORD)}, 1)"
+    severity = "((try_cast(f.priority as integer) % 8)::varchar)"
+    return (
+        f"case when f.level <> '' then {_named('f.level', 'upper(f.level)')} "
+        f"when f.priority <> '' then {_named(severity, 'null')} "
+        f"else {_named(first_word, quoted(_NO_LEVEL))} end"
+    )
+
+
+def _named(word: str, otherwise: str) -> str:
+    cases = (
+        f"when lower({word}) in ({', '.join(map(quoted, words))}) then {quoted(level)}"
+        for level, words in _LEVELS.items()
+    )
+    return f"case {' '.join(cases)} else {otherwise} end"

@@ -40,9 +40,10 @@ class UndeclaredColumnsError(SourceError):
 class MissingColumnsError(SourceError):
     """A table lacks columns that every row must have."""
 
-    def __init__(self, source: str, names: Sequence[str]) -> None:
+    def __init__(self, source: str, names: Sequence[str], *, form: str = "") -> None:
+        read_as = f" {form}" if form else ""
         super().__init__(
-            f"{source}: {len(names)} required column(s) are missing: {_shown(names)}. "
+            f"{source}: {len(names)} required column(s) are missing: {_shown(names)}.{read_as} "
             "The file was not loaded.\nExport it with these columns."
         )
 
@@ -63,8 +64,8 @@ class UnsupportedFileError(SourceError):
 
     def __init__(self, feed: str) -> None:
         super().__init__(
-            f"{feed}: the file's ending is none of .parquet, .csv, .json and .jsonl "
-            "(all but the first also with .gz or .zst). It was not loaded.\nRename it to say what it is."
+            f"{feed}: the file's ending is none of .parquet, .xlsx, .csv, .tsv, .txt, .json and .jsonl "
+            "(all but the first two also with .gz or .zst). It was not loaded.\nRename it to say what it is."
         )
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipelines.declarations.contract import Contract, Kind
 
-# Channels resolve workspaces, settings choose windows, consents decide on usage events: before all else.
-LOAD_FIRST = ("app/channels", "app/workspace_settings", "privacy/consents")
+# Channels resolve workspaces, settings choose windows, consents decide on usage events, workspaces tell where
+# the numbers of contacts are dialled: before all else.
+LOAD_FIRST = ("app/channels", "app/workspace_settings", "privacy/consents", "app/workspaces")
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})")
 

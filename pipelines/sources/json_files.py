@@ -1,4 +1,4 @@
-"""JSON files whose lines are no records: pretty-printed, concatenated, an array, a page of a REST answer."""
+"""Read JSON files whose lines are no records: pretty-printed, concatenated, an array, a page of an API."""
 
 import codecs
 import json
@@ -52,7 +52,7 @@ class _Shape:
         self._list = ways[0][0].name if [*map(len, ways)] == [1] and ways[0][0].is_list else None
 
     def records(self, value: object, depth: int = _DEEPEST) -> list[object]:
-        """The records in a value: itself, the items of an array or of a page's list, an object's values."""
+        """Return the records in a value: itself, items of an array or a page's list, values of an object."""
         if isinstance(value, list) and depth:
             return [record for item in value for record in self.records(item, depth - 1)]
         if self._is_row(value):
@@ -93,7 +93,7 @@ def _followed(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _is_document(head: bytes, shape: _Shape) -> bool:
-    """Whether a line is not a record: several make one, one holds several, or several stand in one."""
+    """Return whether lines are no records: several make one, one holds several, or several stand in one."""
     if head.startswith(_UTF_16):
         return head.decode("utf-16", "ignore").lstrip().startswith(("{", "["))
     first, _, rest = head.lstrip().partition(b"\n")
@@ -108,7 +108,7 @@ def _is_document(head: bytes, shape: _Shape) -> bool:
 
 
 def _is_open(line: bytes) -> bool:
-    """Whether a line of JSON ends between two tokens, before all its brackets are closed."""
+    """Return whether a line of JSON ends between two tokens, before all its brackets are closed."""
     bare = _STRING.sub(b"", line)
     return b'"' not in bare and sum(map(bare.count, (b"{", b"["))) > sum(map(bare.count, (b"}", b"]")))
 
@@ -137,7 +137,7 @@ def _whole(head: bytes, blocks: Iterator[bytes]) -> str:
 
 
 def _values(text: str) -> Iterator[object]:
-    """The values of a text, one after the other; of an array, its items."""
+    """Yield the values of a text, one after the other; of an array, its items."""
     at = _next(text, 0)
     in_array = False
     while at < len(text):

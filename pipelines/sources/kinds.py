@@ -1,4 +1,4 @@
-"""Kinds of record, as SQL: which are read, which are known and not needed, which nobody knows.
+"""Tell kinds of record by SQL: which are read, which are known and not needed, which nobody knows.
 
 Reasons name kinds from the contracts alone, never from the data.
 """
@@ -37,7 +37,7 @@ class FeedKinds:
 
 
 def is_read(contract: Contract) -> str:
-    """Condition of `kind`: the contract reads rows of that kind."""
+    """Return the condition of `kind` that the contract reads rows of that kind."""
     return f"coalesce(kind in {_listed(contract.kinds.read)}, true)" if contract.kinds else "true"
 
 

@@ -1,11 +1,13 @@
-"""What access logs and error logs share: lines of the web servers, told apart when they are equal."""
+"""What access logs and error logs share: entries in one of several forms, told apart when they are equal."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import duckdb
 
 from pipelines.declarations.contract import Contract
+from pipelines.sources.engine import quoted_list
 from pipelines.sources.errors import UnsupportedContractError
 from pipelines.sources.staging import CHUNK, Staged, rejected_by, timestamp_literal
 from warehouse.store.connection import identifier
@@ -29,8 +31,8 @@ class LogParser:
             contracts: The one contract.
             received_at: When the entries were received.
             fields: Name → SQL expression of `text` and `f`.
-            found: SQL expression of `text` that gives the struct `f`; its `time` is empty where the
-                entry does not match.
+            found: SQL expression of `text` that gives the struct `f`; its `time` is empty or null where
+                the entry does not match.
         """
         (self._contract,) = contracts
         self._received_at = timestamp_literal(received_at)
@@ -56,12 +58,51 @@ class LogParser:
             "select text, max(ordinal) + 1 as times, false as is_old from entries group by text union all "
             "select text, times, true from seen anti join entries using (text) where not is_old"
         )
+        is_entry = "coalesce(f.time, '') <> ''"
         query = (
             f"select record as _record, {self._received_at} as _received_at, null::varchar as _channel, "
-            f"{self._columns} from entries where f.time <> ''"
+            f"{self._columns} from entries where {is_entry}"
         )
-        malformed = "select record from entries where f.time = ''"
+        malformed = f"select record from entries where not ({is_entry})"
         return Staged(
             rows={source: query},
             rejected=[rejected_by(engine, malformed, source=source, reason="malformed_line")],
         )
+
+
+class JsonEntries:
+    """SQL of an entry that is a JSON object: what its fields are called is known, its order is not."""
+
+    def __init__(self) -> None:
+        self._paths: list[str] = []
+
+    def value(self, *keys: str) -> str:
+        """The first value that stands at one of some keys, else an empty text; `a.b` is also one key."""
+        values = ", ".join(self._place(path) for key in keys for path in _paths(key))
+        return f"coalesce({values}, '')"
+
+    def struct(self, fields: Mapping[str, str], *, otherwise: str) -> str:
+        """The struct of an entry; of texts that are no JSON object, another expression of `text`."""
+        # One parse of the object, whatever is read of it.
+        values = f"[json_extract_string(text, {quoted_list(self._paths)})]"
+        return (
+            "case when not starts_with(text, '{') then " + otherwise + " when json_valid(text) "
+            f"then list_transform({values}, lambda v: {packed(fields)})[1] end"
+        )
+
+    def _place(self, path: str) -> str:
+        if path not in self._paths:
+            self._paths.append(path)
+        return f"v[{self._paths.index(path) + 1}]"
+
+
+def packed(fields: Mapping[str, str]) -> str:
+    """SQL of a struct."""
+    return f"struct_pack({', '.join(f'{identifier(name)} := {value}' for name, value in fields.items())})"
+
+
+def _paths(key: str) -> list[str]:
+    nested = "$" + "".join(f".{json.dumps(step)}" for step in key.split("."))
+    if key.endswith("[0]"):
+        return [nested.replace('[0]"', '"[0]')]
+    return list(dict.fromkeys([nested, f"$.{json.dumps(key)}"]))

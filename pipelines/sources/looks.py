@@ -1,4 +1,4 @@
-"""What a file looks like, in words; never what is in it."""
+"""Say what a file looks like, never what is in it."""
 
 import re
 from pathlib import Path

@@ -94,6 +94,7 @@ def column_paths(contract: Contract) -> dict[str, ColumnPath]:
 def read_paths(contract: Contract) -> dict[str, ColumnPath]:
     """The path of every column but those that are dropped and that nothing else asks for."""
     asked = {*contract.primary_key, *contract.workspace.columns, contract.consent, contract.event_time}
+    asked |= {column.or_else for column in contract.columns.values()}
     return {
         name: path
         for name, path in column_paths(contract).items()

@@ -11,10 +11,12 @@ from pipelines.declarations.contract import Contract, Reader
 from pipelines.sources.access_log import access_log_parser
 from pipelines.sources.batch import REJECTED, ParsedBatch, in_order, rejections, stacked
 from pipelines.sources.conform import conform
+from pipelines.sources.csv_table import CsvTable
 from pipelines.sources.engine import open_engine
 from pipelines.sources.error_log import error_log_parser
 from pipelines.sources.errors import (
     EngineError,
+    SourceError,
     UnreadableFileError,
     UnsupportedContractError,
     UnsupportedFileError,
@@ -26,14 +28,14 @@ from pipelines.sources.records import (
     Records,
     records_in_memory,
     records_of,
-    split_csv,
     split_entries,
     split_lines,
 )
 from pipelines.sources.smpp import SmppParser
 from pipelines.sources.staging import CHUNK, Parser, Staged
 from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
-from pipelines.sources.tables import CsvTable, JsonRows, ParquetTable, TableSource, TableStage
+from pipelines.sources.tables import JsonRows, ParquetTable, TableSource, TableStage
+from pipelines.sources.xlsx_table import XlsxTable
 
 _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.JSON: JsonParser,
@@ -59,6 +61,10 @@ def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) ->
     Raises:
         SourceError: The file as a whole cannot be read as what its contracts say.
     """
+    return _contained(_read(path, contracts, received_at), contracts[0].feed)
+
+
+def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
     feed = contracts[0].feed
     reader = _reader(contracts)
     if reader is Reader.TABLE:
@@ -78,9 +84,10 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
     match uncompressed_name(path).rpartition(".")[2]:
         case "parquet":
             return _parse_table(ParquetTable(path, contract.source), contract, received_at)
-        case "csv":
-            rows = _guarded(records_of(blocks(path), split=split_csv, source=contract.source), feed)
-            return _parse_table(CsvTable(rows, contract.source), contract, received_at)
+        case "xlsx":
+            return _parse_table(XlsxTable(path, contract), contract, received_at)
+        case "csv" | "tsv" | "txt":
+            return _parse_table(CsvTable(path, contract), contract, received_at)
         case "jsonl" | "json":
             rows = _guarded(json_records(blocks(path), contracts=contracts, source=feed), feed)
             return _parse(rows, contracts, received_at)
@@ -96,7 +103,22 @@ def read_records(
     Raises:
         SourceError: As `read`.
     """
-    return _parse(records_in_memory(records, source=contracts[0].feed), contracts, received_at)
+    feed = contracts[0].feed
+    return _contained(_parse(records_in_memory(records, source=feed), contracts, received_at), feed)
+
+
+def _contained(batches: Iterator[ParsedBatch], feed: str) -> Iterator[ParsedBatch]:
+    """Let out no error of a library: its message may quote the data, and it would end more than this file."""
+    last = 0
+    try:
+        for batch in batches:
+            yield batch
+            last += batch.rows_read
+    except (SourceError, GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    # A panic in Rust is no `Exception`.
+    except BaseException as error:  # noqa: BLE001
+        raise EngineError(feed, type(error).__name__, record=last + 1) from None
 
 
 def _reader(contracts: Sequence[Contract]) -> Reader:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,8 +15,19 @@ from pipelines.sources.streams import BLOCK_BYTES, BrokenStreamError
 MAX_RECORD_BYTES = 4 << 20
 # A larger one is kept in pieces for quarantine, up to this; a decompression bomb goes no further.
 MAX_HELD_BYTES = 64 << 20
-_BLANKS = " \t\r\n\v\f"
-_ENTRY_START = re.compile(rb"\n(?=\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
+BLANKS = " \t\r\n\v\f"
+# A line that begins as an entry of some log does, in whatever form: what cannot be read is counted, not taken
+# for the traceback of the entry above it.
+_ENTRY_START = re.compile(
+    rb"\n(?=\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d"  # ISO 8601
+    rb"|\[?\d{1,2}[-/.](?:\d{1,2}|[A-Z][a-z]{2})[-/.]\d{2,4}[ :,T]+\d{1,2}:\d\d"  # 18.11.2026 10:00, 18/Nov/2026:10:00
+    rb"|(?:<\d{1,3}>|\[?(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"  # syslog, Apache
+    rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
+    rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
+    rb"|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)[:|\]]"  # a level without a time
+    rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
+    rb'|\{"[\w@.]+" ?:)'  # JSON
+)
 # Cuts at every end of a record; the last piece is the beginning of the next one.
 Split = Callable[[bytes], list[bytes]]
 _FAULT = (
@@ -75,27 +85,18 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def split_entries(data: bytes) -> list[bytes]:
-    """One record per log entry: a line that begins with a time, and the lines up to the next such."""
+    """One record per log entry: a line that begins as one, and the lines up to the next such."""
     return _ENTRY_START.split(data)
 
 
-def split_csv(data: bytes) -> list[bytes]:
-    """One record per CSV row (RFC 4180): a line end within quotes does not end it."""
-    if b'"' not in data:
-        return data.split(b"\n")
-    view = np.frombuffer(data, np.uint8)
-    # A row ends where the number of quotes so far is even; a doubled quote counts twice.
-    within = np.logical_xor.accumulate(view == ord('"'))
-    ends = np.flatnonzero((view == ord("\n")) & ~within)
-    starts = np.concatenate(([0], ends + 1))
-    return [data[a:b] for a, b in zip(starts.tolist(), [*ends.tolist(), len(data)], strict=True)]
-
-
-def records_of(stream: Iterable[bytes], *, split: Split, source: str) -> Iterator[Records]:
+def records_of(
+    stream: Iterable[bytes], *, split: Split, source: str, split_last: Split = lambda carry: [carry]
+) -> Iterator[Records]:
     """Number the records of a stream by the line they begin on.
 
     Args:
         split: How records end.
+        split_last: The same of what is left when the stream has ended.
         source: What to call the place in rejections.
 
     Raises:
@@ -115,7 +116,7 @@ def records_of(stream: Iterable[bytes], *, split: Split, source: str) -> Iterato
             yield _checked(whole, first=line, source=source, by_line=split is not split_lines)
             line += data.count(b"\n") - carry.count(b"\n")
     if carry := carry.removesuffix(b"\n"):
-        yield _checked([carry], first=line, source=source)
+        yield _checked(split_last(carry), first=line, source=source, by_line=True)
 
 
 def records_in_memory(records: Iterable[bytes], *, source: str) -> Iterator[Records]:
@@ -145,7 +146,7 @@ def _checked(raw: list[bytes], *, first: int, source: str, by_line: bool = False
         pl.DataFrame({"record": _numbers(raw, first=first, by_line=by_line), "payload": payload})
         .with_columns(pl.Series("text", _decoded(payload)))
         .with_columns(_FAULT.alias("reason"))
-        .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars(_BLANKS) != ""))
+        .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars(BLANKS) != ""))
     )
     bad = frame.filter(pl.col("reason").is_not_null())
     if frame.height == len(raw) and bad.is_empty():

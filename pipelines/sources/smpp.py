@@ -1,10 +1,15 @@
-"""SMPP delivery receipts (SMPP 3.4, appendix B): `id:… sub:… submit date:… stat:DELIVRD … text:…`."""
+"""SMPP delivery receipts (SMPP 3.4, appendix B): `id:… sub:… submit date:… stat:DELIVRD … text:…`.
+
+Operators agree on the fields and little else: dates come as `YYMMDDhhmm`, with seconds, with years of four
+digits, with dashes and a space, as zeros, or not at all.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
 
+from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.envelope import BODIES, open_text_envelopes
 from pipelines.sources.errors import UndeclaredColumnsError
@@ -12,6 +17,9 @@ from pipelines.sources.staging import Staged, rejected_by
 from warehouse.store.connection import identifier, quoted
 
 _TEXT = "text"
+# The operator is named by the envelope: `smpp/<its folder>`.
+_OPERATOR = "operator"
+_DATE = r"\d{2,4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d\S*"
 # `text` is last and carries the message itself, in which anything may stand: also `id:` or `stat:`.
 _PARTS = r"(?is)^(.*?)(?:(?:^|\s)text:(.*))?$"
 
@@ -23,12 +31,15 @@ class SmppParser:
         (self._contract,) = contracts
         self._received_at = received_at
         self._keys = {name: column.path or name for name, column in self._contract.columns.items()}
+        self._dates = {
+            self._keys[name] for name, c in self._contract.columns.items() if c.type is ValueType.TIMESTAMP
+        }
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         contract = self._contract
         rejected = open_text_envelopes(engine, source=contract.feed, received_at=self._received_at)
-        keys = [key for key in dict.fromkeys(self._keys.values()) if key != _TEXT]
-        known = rf"(?i)(^|\s)({'|'.join(keys)}):\S*"
+        fields = {self._field(key) for key in self._keys.values() if key not in (_TEXT, _OPERATOR)}
+        known = rf"(?i)(^|\s)({'|'.join(sorted(fields))})"
         engine.execute(
             "create or replace temp table receipts as select *, "
             f"regexp_extract(text, {quoted(_PARTS)}, 1) as head, "
@@ -38,7 +49,7 @@ class SmppParser:
         )
         malformed = "select record from receipts where not is_receipt"
         rejected.append(rejected_by(engine, malformed, source=contract.source, reason="malformed_receipt"))
-        columns = ", ".join(f"{_value(key)} as {identifier(name)}" for name, key in self._keys.items())
+        columns = ", ".join(f"{self._value(key)} as {identifier(name)}" for name, key in self._keys.items())
         return Staged(
             rows={
                 contract.source: "select record as _record, received_at as _received_at, "
@@ -56,9 +67,16 @@ class SmppParser:
             raise UndeclaredColumnsError(self._contract.source, ["(unprintable)"], rows=rows)
         return int(rows)
 
+    def _field(self, key: str) -> str:
+        """Pattern of a field and its value."""
+        value = rf"{_DATE}|\S*" if key in self._dates else r"\S*"
+        return rf"{key.replace(' ', '[ _]?')}:({value})"
 
-def _value(key: str) -> str:
-    if key == _TEXT:
-        return "tail"
-    value = rf"(?i)(?:^|\s){key}:(\S*)"
-    return f"regexp_extract(head, {quoted(value)}, 1)"
+    def _value(self, key: str) -> str:
+        if key == _TEXT:
+            return "tail"
+        if key == _OPERATOR:
+            return "coalesce(nullif(split_part(channel, '/', 2), ''), channel)"
+        pattern = rf"(?i)(?:^|\s){self._field(key)}"
+        value = f"regexp_extract(head, {quoted(pattern)}, 1)"
+        return f"regexp_replace({value}, '^0+$', '')" if key in self._dates else value

@@ -1,26 +1,22 @@
-"""Application tables: Parquet, CSV and JSON Lines behind one small interface."""
+"""Application tables: Parquet and JSON Lines, and what all kinds of tables share."""
 
-import io
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pipelines.declarations.contract import Contract, UnknownColumns
-from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces, rejections, stacked
+from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces, rejections
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
 from pipelines.sources.json_bodies import item_query, unknown_items
-from pipelines.sources.records import MAX_HELD_BYTES, MAX_RECORD_BYTES, Records
+from pipelines.sources.records import MAX_HELD_BYTES, MAX_RECORD_BYTES
 from pipelines.sources.staging import CHUNK, Staged, rejected_by, timestamp_literal
 from warehouse.store.connection import identifier
 
@@ -39,11 +35,13 @@ class TableBatch:
         rows: `_record`, then the table's own columns, of whatever types it has.
         rejected: Rows that could not be read.
         raw: Raw form of those, where rows are not what was read; else empty.
+        form: How the file was read, as a sentence for messages.
     """
 
     rows: pa.Table
     rejected: pa.Table
     raw: pa.Table
+    form: str = ""
 
 
 class TableSource(Protocol):
@@ -115,68 +113,6 @@ class ParquetTable:
         return UnreadableFileError(self.source, reason, record=record)
 
 
-@dataclass(frozen=True, slots=True)
-class CsvTable:
-    """The records of a CSV file with a header, comma-separated, quoted by `"` (RFC 4180)."""
-
-    records: Iterator[Records]
-    source: str
-
-    def batches(self) -> Iterator[TableBatch]:
-        header = ""
-        for batch in self.records:
-            rows = pl.DataFrame(batch.text)
-            payloads = batch.payloads
-            if not header:
-                first = pc.min(payloads["record"]).as_py()
-                if rows.is_empty() or rows["record"][0] != first:
-                    raise self._unreadable("the CSV header cannot be read", first or 1)
-                header, rows = rows["text"][0], rows[1:]
-                payloads = payloads.filter(pc.greater(payloads["record"], first))
-            yield self._parsed(header, rows, batch, payloads)
-
-    def _parsed(self, header: str, lines: pl.DataFrame, batch: Records, payloads: pa.Table) -> TableBatch:
-        broken: list[int] = []
-
-        def set_aside(row: pyarrow.csv.InvalidRow) -> str:
-            broken.append(row.number)
-            return "skip"
-
-        content = "\n".join([header, *lines["text"].str.join("\n")]).encode()
-        try:
-            rows = pyarrow.csv.read_csv(
-                io.BytesIO(content),
-                # One block: a row may be as large as a record may be.
-                read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=len(content) + 1),
-                parse_options=pyarrow.csv.ParseOptions(
-                    newlines_in_values=True, invalid_row_handler=set_aside
-                ),
-                convert_options=pyarrow.csv.ConvertOptions(
-                    column_types=dict.fromkeys(self._names(header), pa.string()), strings_can_be_null=False
-                ),
-            )
-        except pa.ArrowException as error:
-            raise self._unreadable(f"not a readable CSV file ({type(error).__name__})", batch.first) from None
-        # The header is row 1 of what was read here.
-        wrong = set(broken)
-        is_wrong = pl.Series([i in wrong for i in range(2, lines.height + 2)], dtype=pl.Boolean)
-        bad = lines["record"].filter(is_wrong).to_arrow()
-        unusable = pa.concat_arrays([batch.rejected["record"].combine_chunks(), bad])
-        return TableBatch(
-            rows.add_column(0, "_record", lines["record"].filter(~is_wrong).to_arrow()),
-            stacked([batch.rejected, rejections(bad, source=self.source, reason="malformed_row")], REJECTED),
-            payloads.filter(pc.is_in(payloads["record"], value_set=unusable)),
-        )
-
-    def _names(self, header: str) -> list[str]:
-        with suppress(pa.ArrowException):
-            return list(pyarrow.csv.read_csv(io.BytesIO(f"{header}\n".encode())).column_names)
-        raise self._unreadable("the CSV header cannot be read", 1)
-
-    def _unreadable(self, reason: str, record: int) -> UnreadableFileError:
-        return UnreadableFileError(self.source, reason, record=record)
-
-
 class TableStage:
     """Checks the columns of a table once, and gives its rows as text."""
 
@@ -201,7 +137,7 @@ class TableStage:
         # First, for without a header the first row's values stand where names should: they must not be named.
         required = [self._names[name] for name, c in contract.columns.items() if c.required]
         if missing := sorted(set(required) - set(present)):
-            raise MissingColumnsError(contract.source, missing)
+            raise MissingColumnsError(contract.source, missing, form=batch.form)
         if unknown and contract.unknown is UnknownColumns.STOP:
             raise UndeclaredColumnsError(contract.source, unknown, rows=batch.rows.num_rows)
         engine.register("table_rows", batch.rows)

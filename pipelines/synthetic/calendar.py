@@ -1,4 +1,4 @@
-"""The calendar: which campaign goes out when, to how many, in each workspace."""
+"""Plan which campaign goes out when, and to how many, in each workspace."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipelines.synthetic.population import Population, Workspace
+from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import stream
 from pipelines.synthetic.stamps import DAY_S, seconds_of
-from pipelines.synthetic.wording import ARCHETYPES, FIGURATIVE, MARKETING, OCCASIONS, SERVICE
+from pipelines.synthetic.wording import wording
+from pipelines.synthetic.workspaces import Workspace
 
 # The rest are single messages: order updates, reminders, codes.
 CAMPAIGN_SHARE = 0.88
@@ -83,19 +84,19 @@ def _order(campaign: Campaign) -> tuple[int, int, int]:
 
 
 def is_active(workspace: Workspace, day: date) -> bool:
-    """Whether the workspace has a running subscription on a day."""
+    """Return whether the workspace has a running subscription on a day."""
     return workspace.ended_on is None or day < workspace.ended_on
 
 
 def hours_ahead(workspace: Workspace, day: date) -> int:
-    """Whole hours that a workspace's clock is ahead of UTC on a day."""
+    """Return the whole hours that a workspace's clock is ahead of UTC on a day."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(workspace.time_zone))
     offset = noon.utcoffset() or timedelta()
     return round(offset / timedelta(hours=1))
 
 
 def _weekly_budgets(population: Population, total: int) -> list[tuple[tuple[Workspace, date, int], int]]:
-    """Messages per workspace and week, in proportion to contacts, activity and days."""
+    """Return messages per workspace and week, in proportion to contacts, activity and days."""
     spec = population.spec
     cells: list[tuple[Workspace, date, int]] = []
     weights: list[float] = []
@@ -133,8 +134,8 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
     day = draft.week_start + timedelta(days=int(rng.choice(draft.days, p=weights)))
     hour = FIRST_HOUR + int(rng.choice(len(HOUR_WEIGHTS), p=HOUR_WEIGHTS / HOUR_WEIGHTS.sum()))
     starts_at = _in_period(population, workspace, day, hour, 15 * int(rng.integers(4)))
-    kinds = MARKETING if rng.random() < 0.85 else SERVICE[:2]
-    kind_weights = np.array([ARCHETYPES[k].weight for k in kinds])
+    kinds = wording().marketing if rng.random() < 0.85 else wording().service[:2]
+    kind_weights = np.array([wording().archetypes[k].weight for k in kinds])
     kind = kinds[int(rng.choice(len(kinds), p=kind_weights / kind_weights.sum()))]
     channel = "sms" if rng.random() < SMS_SHARE else "whatsapp"
     name = _name(rng, workspace, day)
@@ -147,9 +148,9 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
             id=f"cmp_{index + place + 1:06}",
             workspace=workspace.index,
             name=name,
-            template=workspace.index * len(ARCHETYPES) + kind,
+            template=workspace.index * len(wording().archetypes) + kind,
             channel=channel,
-            category=ARCHETYPES[kind].category,
+            category=wording().archetypes[kind].category,
             variant=variant,
             audience=audience,
             starts_at=starts_at,
@@ -160,7 +161,7 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
 
 
 def _in_period(population: Population, workspace: Workspace, day: date, hour: int, minute: int) -> int:
-    """The local time in UTC seconds, moved into the period where the time zone pushes it out."""
+    """Return a local time in UTC seconds, moved into the period where the time zone pushes it out."""
     spec = population.spec
     local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(workspace.time_zone))
     at = int(local.astimezone(UTC).timestamp())
@@ -171,12 +172,12 @@ def _in_period(population: Population, workspace: Workspace, day: date, hour: in
 
 
 def _name(rng: np.random.Generator, workspace: Workspace, day: date) -> str:
-    """A name out of a modest number: occasion, sometimes with the week, rarely with a person's name."""
+    """Draw a name out of a modest number: an occasion, sometimes with the week, rarely with a person."""
     draw = rng.random()
     if draw < 0.04:
-        pattern = FIGURATIVE[int(rng.integers(len(FIGURATIVE)))]
+        pattern = wording().with_names[int(rng.integers(len(wording().with_names)))]
         return pattern.format(name=f"{workspace.owner_first} {workspace.owner_last}")
-    occasions = OCCASIONS[workspace.language]
+    occasions = wording().occasions[workspace.language]
     occasion = occasions[int(rng.integers(len(occasions)))]
     if draw < 0.3:
         return f"{occasion} {day.year}"
@@ -186,7 +187,7 @@ def _name(rng: np.random.Generator, workspace: Workspace, day: date) -> str:
 
 
 def _singles(population: Population, total: int) -> dict[date, tuple[int, ...]]:
-    """Single messages per day and workspace, fewer at weekends."""
+    """Draw single messages per day and workspace, fewer at weekends."""
     spec = population.spec
     rng = stream(spec.seed, "singles")
     days = [spec.start + timedelta(days=d) for d in range(spec.days)]

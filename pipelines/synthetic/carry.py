@@ -1,4 +1,4 @@
-"""Rows that arrive on a later day than the one they were drawn on."""
+"""Hold rows that arrive on a later day than the one they were drawn on."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,6 +25,6 @@ class Carry:
             self.waiting.setdefault(day, []).append(frame.filter(days == day))
 
     def take(self, day: date) -> pl.DataFrame:
-        """Rows of a day, in the order in which they were put."""
+        """Return the rows of a day, in the order in which they were put."""
         rows: pl.DataFrame = pl.concat([self.empty, *self.waiting.pop(seconds_of(day) // DAY_S, ())])
         return rows

@@ -1,4 +1,4 @@
-"""Errors of the generated world."""
+"""Define the errors of the generated world."""
 
 from pipelines.declarations.errors import PipelineError
 

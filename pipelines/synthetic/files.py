@@ -1,4 +1,4 @@
-"""Writers: columns of text to lines, frames to Parquet and CSV; equal content gives equal bytes."""
+"""Write columns of text as lines, and frames as Parquet and CSV; equal content gives equal bytes."""
 
 import gzip
 from collections import Counter
@@ -52,23 +52,31 @@ class Inbox:
                 size = sum(file.write(text_bytes(part)) for part in parts)
         self._close(path, is_empty=size == 0)
 
-    def write_parquet(self, feed: str, name: str, frames: Iterable[pl.DataFrame]) -> None:
-        """Write frames of one schema as one Parquet file. No frames: no file."""
-        path = self._path(feed, name)
+    def write_table(
+        self, feed: str, day: date, frames: Iterable[pl.DataFrame], *, full: bool = False, csv: bool = False
+    ) -> None:
+        """Write what arrives of a table on a day, and count its rows; without rows there is no file.
+
+        Args:
+            frames: Of one schema; as CSV only one.
+            full: Whether the whole table is exported; then there is a file also without rows.
+        """
+        path = self._path(feed, day_name(day, f"{'full.' if full else ''}{'csv' if csv else 'parquet'}"))
         writer: pq.ParquetWriter | None = None
-        for frame in frames:
+        is_empty = True
+        for frame in (frame for frame in frames if full or len(frame)):
+            is_empty = False
+            self.records[feed.replace("/", "__")] += len(frame)
+            if csv:
+                frame.write_csv(path, datetime_format="%Y-%m-%dT%H:%M:%S%.3fZ")
+                continue
             table = _plain(frame.to_arrow())
             writer = writer or pq.ParquetWriter(path, table.schema, compression="snappy")
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
         if writer:
             writer.close()
+        if not is_empty:
             self._close(path, is_empty=False)
-
-    def write_csv(self, feed: str, name: str, frame: pl.DataFrame) -> None:
-        """Write a frame as CSV with a header."""
-        path = self._path(feed, name)
-        frame.write_csv(path, datetime_format="%Y-%m-%dT%H:%M:%S%.3fZ")
-        self._close(path, is_empty=False)
 
     def _path(self, feed: str, name: str) -> Path:
         folder = self.root / feed
@@ -84,7 +92,7 @@ class Inbox:
 
 
 def text_bytes(texts: pl.Series) -> memoryview:
-    """All texts of a column joined, without a copy per row."""
+    """Return all texts of a column joined, without a copy per row."""
     array = texts.rechunk().to_arrow()
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -95,13 +103,13 @@ def text_bytes(texts: pl.Series) -> memoryview:
     return memoryview(data)[edges[array.offset] : edges[array.offset + len(array)]]
 
 
-def day_name(day: date, ending: str) -> str:
-    """Name of the file that arrives on a day."""
-    return f"{day.isoformat()}.{ending}"
+def day_name(day: date, suffix: str) -> str:
+    """Return the name of the file that arrives on a day."""
+    return f"{day.isoformat()}.{suffix}"
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Strings with 32-bit offsets, as every other tool writes them."""
+    """Return a table whose strings have 32-bit offsets, as every other tool writes them."""
     fields = [
         pa.field(f.name, pa.string())
         if pa.types.is_large_string(f.type) or pa.types.is_string_view(f.type)

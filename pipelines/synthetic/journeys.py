@@ -1,16 +1,16 @@
-"""What becomes of accepted messages: statuses, replies, clicks and opt-outs, with their times of arrival."""
+"""Draw what follows from accepted messages: statuses, replies, clicks, opt-outs, and when each arrives."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.countries import rates
 from pipelines.synthetic.outbox import ACCEPTED, SMPP, TWILIO, WHATSAPP, Outbox, wamids
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Flags, Floats, Ints, chance, pick, stream, waits
 from pipelines.synthetic.stamps import DAY_S, seconds_of
-from pipelines.synthetic.wording import ARCHETYPES
+from pipelines.synthetic.wording import wording
 
 SENT, DELIVERED, READ, FAILED = 0, 1, 2, 3
 # The nightly export of Twilio's messages runs this long after midnight UTC.
@@ -34,14 +34,17 @@ _REPLY_WEIGHTS = (52, 6, 30, 12)
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What happened after one day's sends; frames of numbers and message ids, one row per event.
+    """The events that follow from one day's messages, one row each.
 
-    ``statuses``: message_id, contact, phone, workspace, template, provider, status, error, at, received_ms,
-    conversation. ``inbound``: message_id, contact, phone, workspace, provider, kind, choice, at, received_ms,
-    replied_to. ``preferences``: contact, phone, workspace, at, received_ms. ``clicks``: message_id, contact,
-    workspace, campaign, template, tail, at. ``bills`` (Twilio's messages for the export): message_id,
-    contact, phone, workspace, template, tail, at, status, error. Times are UTC seconds, ``received_ms``
-    milliseconds.
+    All have contact, phone, workspace, and at (UTC seconds); all but preferences have message_id. Indices
+    point into the population. Beside these:
+
+    Attributes:
+        statuses: template, tail, provider, status, error, received_ms, is_repeat.
+        inbound: provider, kind, stops, choice, received_ms, replied_to.
+        preferences: resumes, received_ms.
+        clicks: campaign, template, tail.
+        bills: Twilio's messages for the export: template, tail, status, error.
     """
 
     statuses: pl.DataFrame
@@ -52,7 +55,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fates:
+class _Outcomes:
     """Times of each step per accepted message, in seconds; infinite where it never comes."""
 
     sent: Floats
@@ -66,16 +69,16 @@ def events_of(population: Population, outbox: Outbox) -> Events:
     """Draw the events of one day's messages and record the opt-outs among their contacts."""
     rng = stream(population.spec.seed, "journeys", outbox.day.toordinal())
     rows = np.flatnonzero(outbox.outcome == ACCEPTED)
-    fates = _fates(rng, population, outbox, rows)
-    reach = np.where(np.isfinite(fates.read), fates.read, fates.delivered)
-    statuses = _statuses(rng, outbox, rows, fates)
+    outcomes = _outcomes(rng, population, outbox, rows)
+    reach = np.where(np.isfinite(outcomes.read), outcomes.read, outcomes.delivered)
+    statuses = _statuses(rng, outbox, rows, outcomes)
     inbound, preferences = _answers(rng, population, outbox, rows, reach)
     clicks = _clicks(rng, population, outbox, rows, reach)
-    return Events(statuses, inbound, preferences, clicks, _bills(outbox, rows, fates))
+    return Events(statuses, inbound, preferences, clicks, _bills(outbox, rows, outcomes))
 
 
 def arrival_ms(rng: np.random.Generator, at_s: Ints) -> Ints:
-    """When an event reaches the webhook: mostly at once, sometimes after retries, rarely days later."""
+    """Draw when events reach the webhook: mostly at once, sometimes after retries, rarely days later."""
     count = len(at_s)
     kind = pick(rng, [94.0, 3.0, 1.5, 1.5], count)
     delay = np.choose(
@@ -91,21 +94,17 @@ def arrival_ms(rng: np.random.Generator, at_s: Ints) -> Ints:
     return received
 
 
-def _fates(rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints) -> _Fates:
+def _outcomes(rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints) -> _Outcomes:
     count = len(rows)
     provider = outbox.provider[rows]
     country = population.contacts.country[outbox.contact[rows]]
     engagement = population.contacts.engagement[outbox.contact[rows]]
-    rate = {
-        name: np.array([getattr(c.rates, name) for c in COUNTRIES])[country]
-        for name in ("whatsapp_failed", "whatsapp_stuck", "whatsapp_read", "sms_failed")
-    }
     is_whatsapp = provider == WHATSAPP
-    fails = chance(rng, np.where(is_whatsapp, rate["whatsapp_failed"], rate["sms_failed"]), count)
-    stuck = chance(rng, np.where(is_whatsapp, rate["whatsapp_stuck"], 0.02), count)
-    reads = is_whatsapp & chance(
-        rng, rate["whatsapp_read"] * np.clip(0.4 + 0.6 * engagement, 0.0, 1.25), count
-    )
+    failing = np.where(is_whatsapp, rates("whatsapp_failed", country), rates("sms_failed", country))
+    fails = chance(rng, failing, count)
+    stuck = chance(rng, np.where(is_whatsapp, rates("whatsapp_stuck", country), 0.02), count)
+    reading = rates("whatsapp_read", country) * np.clip(0.4 + 0.6 * engagement, 0.0, 1.25)
+    reads = is_whatsapp & chance(rng, reading, count)
     sent = outbox.queued_ms[rows] / 1000 + rng.uniform(0.4, 3.0, count)
     speed = pick(rng, [85, 13, 2], count)
     delay = np.choose(
@@ -122,7 +121,7 @@ def _fates(rng: np.random.Generator, population: Population, outbox: Outbox, row
     failed = np.where(fails, sent + waits(rng, count, median_s=4, sigma=1.5, limit_s=3_600), np.inf)
     odd = fails & chance(rng, DELIVERED_AFTER_FAILED_SHARE, count)
     delivered = np.where(odd, failed + 60 + delay, delivered)
-    return _Fates(sent, delivered, read, failed, _errors(rng, provider, fails))
+    return _Outcomes(sent, delivered, read, failed, _errors(rng, provider, fails))
 
 
 def _errors(rng: np.random.Generator, provider: Ints, fails: Flags) -> Ints:
@@ -137,15 +136,15 @@ def _errors(rng: np.random.Generator, provider: Ints, fails: Flags) -> Ints:
     return error
 
 
-def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
+def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, outcomes: _Outcomes) -> pl.DataFrame:
     count = len(rows)
-    skipped = np.isfinite(fates.read) & chance(rng, DELIVERED_SKIPPED_SHARE, count)
-    # An operator's receipt tells the final state only; WhatsApp and Twilio also tell that it was sent.
+    skipped = np.isfinite(outcomes.read) & chance(rng, DELIVERED_SKIPPED_SHARE, count)
+    # An operator's receipt says the final state only; WhatsApp and Twilio also say that it was sent.
     steps = (
-        (SENT, np.where(outbox.provider[rows] == SMPP, np.inf, fates.sent)),
-        (DELIVERED, np.where(skipped, np.inf, fates.delivered)),
-        (READ, fates.read),
-        (FAILED, fates.failed),
+        (SENT, np.where(outbox.provider[rows] == SMPP, np.inf, outcomes.sent)),
+        (DELIVERED, np.where(skipped, np.inf, outcomes.delivered)),
+        (READ, outcomes.read),
+        (FAILED, outcomes.failed),
     )
     place = [np.flatnonzero(np.isfinite(times)) for _, times in steps]
     message = np.concatenate(place)
@@ -163,17 +162,11 @@ def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fate
     source = rows[message[pick_rows]]
     return pl.DataFrame(
         {
-            "message_id": outbox.message_id.gather(source),
-            "contact": outbox.contact[source],
-            "phone": outbox.phone[source],
-            "workspace": outbox.workspace[source],
-            "template": outbox.template[source],
-            "provider": outbox.provider[source],
+            **outbox.columns(source, "provider"),
             "status": status[pick_rows],
-            "error": np.where(status[pick_rows] == FAILED, fates.error[message[pick_rows]], 0),
+            "error": np.where(status[pick_rows] == FAILED, outcomes.error[message[pick_rows]], 0),
             "at": at[pick_rows],
             "received_ms": np.concatenate([received, received[again] + (later * 1000).astype(np.int64)]),
-            "conversation": outbox.tail.gather(source),
             "is_repeat": np.arange(len(pick_rows)) >= len(at),
         }
     )
@@ -182,61 +175,71 @@ def _statuses(rng: np.random.Generator, outbox: Outbox, rows: Ints, fates: _Fate
 def _answers(
     rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints, reach: Floats
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Replies and opt-outs; operators behind SMPP pass no replies on."""
+    """Draw replies and opt-outs; operators behind SMPP pass no replies on."""
     contacts = population.contacts
     contact = outbox.contact[rows]
     country = contacts.country[contact]
     provider = outbox.provider[rows]
-    is_marketing = np.array([a.category == "marketing" for a in ARCHETYPES])[
-        outbox.template[rows] % len(ARCHETYPES)
-    ]
-    reply_rate = np.array([c.rates.reply for c in COUNTRIES])[country] * contacts.engagement[contact]
-    opt_out_rate = np.array([c.rates.opt_out for c in COUNTRIES])[country]
+    is_marketing = wording().is_marketing(outbox.template[rows])
+    reply_rate = rates("reply", country) * contacts.engagement[contact]
     reached = np.isfinite(reach)
     sms = np.where(provider == WHATSAPP, 1.0, 0.3)
-    opts_out = reached & (provider != SMPP) & is_marketing & chance(rng, opt_out_rate, len(rows))
+    opts_out = reached & (provider != SMPP) & is_marketing & chance(rng, rates("opt_out", country), len(rows))
     replies = reached & (provider != SMPP) & ~opts_out & chance(rng, reply_rate * sms, len(rows))
     by_setting = opts_out & (provider == WHATSAPP) & chance(rng, 0.35, len(rows))
-    speaks = np.flatnonzero(replies | (opts_out & ~by_setting))
-    at = (reach + waits(rng, len(rows), median_s=480, sigma=1.5, limit_s=3 * DAY_S))[speaks].astype(np.int64)
+    inbound = _inbound(rng, outbox, rows, np.flatnonzero(replies | (opts_out & ~by_setting)), opts_out, reach)
+    preferences = _preferences(rng, outbox, rows, np.flatnonzero(by_setting), reach)
+    for stopped in (inbound.filter("stops"), preferences.filter(~pl.col("resumes"))):
+        _record_opt_outs(population, stopped["contact"].to_numpy(), stopped["at"].to_numpy())
+    return inbound, preferences
+
+
+def _inbound(
+    rng: np.random.Generator, outbox: Outbox, rows: Ints, speaks: Ints, opts_out: Flags, reach: Floats
+) -> pl.DataFrame:
+    """Draw what contacts write; ``speaks`` are the places among ``rows`` of those who do."""
+    source, provider = rows[speaks], outbox.provider[rows[speaks]]
+    wait = waits(rng, len(rows), median_s=480, sigma=1.5, limit_s=3 * DAY_S)
+    at = (reach + wait)[speaks].astype(np.int64)
     says_stop = opts_out[speaks]
-    kind = np.where(provider[speaks] == WHATSAPP, pick(rng, _REPLY_WEIGHTS, len(speaks)), TEXT)
-    kind = np.where(says_stop & (kind != BUTTON), TEXT, kind)
-    inbound = pl.DataFrame(
+    kind = np.where(provider == WHATSAPP, pick(rng, _REPLY_WEIGHTS, len(speaks)), TEXT)
+    return pl.DataFrame(
         {
-            "message_id": wamids(rng, outbox.phone[rows[speaks]], inbound=True),
-            "contact": contact[speaks],
-            "phone": outbox.phone[rows[speaks]],
-            "workspace": outbox.workspace[rows[speaks]],
-            "provider": provider[speaks],
-            "kind": kind,
+            "message_id": wamids(rng, outbox.phone[source], inbound=True),
+            "contact": outbox.contact[source],
+            "phone": outbox.phone[source],
+            "workspace": outbox.workspace[source],
+            "provider": provider,
+            "kind": np.where(says_stop & (kind != BUTTON), TEXT, kind),
             "stops": says_stop,
             "choice": rng.integers(0, 1_000_000, len(speaks)),
             "at": at,
             "received_ms": arrival_ms(rng, at),
-            "replied_to": outbox.message_id.gather(rows[speaks]),
+            "replied_to": outbox.message_id.gather(source),
         }
     )
-    sets = np.flatnonzero(by_setting)
-    set_at = (reach[sets] + waits(rng, len(sets), median_s=300, sigma=1.0, limit_s=DAY_S)).astype(np.int64)
-    resumes = chance(rng, 0.1, len(sets))
-    preferences = pl.DataFrame(
+
+
+def _preferences(
+    rng: np.random.Generator, outbox: Outbox, rows: Ints, sets: Ints, reach: Floats
+) -> pl.DataFrame:
+    """Draw marketing preferences; ``sets`` are the places among ``rows`` of who set one."""
+    source = rows[sets]
+    at = (reach[sets] + waits(rng, len(sets), median_s=300, sigma=1.0, limit_s=DAY_S)).astype(np.int64)
+    return pl.DataFrame(
         {
-            "contact": contact[sets],
-            "phone": outbox.phone[rows[sets]],
-            "workspace": outbox.workspace[rows[sets]],
-            "at": set_at,
-            "resumes": resumes,
-            "received_ms": arrival_ms(rng, set_at),
+            "contact": outbox.contact[source],
+            "phone": outbox.phone[source],
+            "workspace": outbox.workspace[source],
+            "at": at,
+            "resumes": chance(rng, 0.1, len(sets)),
+            "received_ms": arrival_ms(rng, at),
         }
     )
-    stopped = np.concatenate([contact[speaks][says_stop], contact[sets][~resumes]])
-    _record_opt_outs(population, stopped, np.concatenate([at[says_stop], set_at[~resumes]]))
-    return inbound, preferences
 
 
 def _record_opt_outs(population: Population, contact: Ints, at: Ints) -> None:
-    """The application stops sending from the opt-out on; the earliest one counts."""
+    """Let the application stop sending from the opt-out on; the earliest one counts."""
     np.minimum.at(population.contacts.opted_out_at, contact, at)
 
 
@@ -244,8 +247,8 @@ def _clicks(
     rng: np.random.Generator, population: Population, outbox: Outbox, rows: Ints, reach: Floats
 ) -> pl.DataFrame:
     contact = outbox.contact[rows]
-    has_link = np.array([a.has_link for a in ARCHETYPES])[outbox.template[rows] % len(ARCHETYPES)]
-    rate = np.array([c.rates.click for c in COUNTRIES])[population.contacts.country[contact]]
+    has_link = wording().has_link(outbox.template[rows])
+    rate = rates("click", population.contacts.country[contact])
     rate = (
         rate * population.contacts.engagement[contact] * np.where(outbox.provider[rows] == WHATSAPP, 1.0, 0.5)
     )
@@ -256,34 +259,25 @@ def _clicks(
     source = rows[place]
     return pl.DataFrame(
         {
-            "message_id": outbox.message_id.gather(source),
-            "contact": outbox.contact[source],
-            "phone": outbox.phone[source],
-            "workspace": outbox.workspace[source],
-            "campaign": outbox.campaign[source],
-            "template": outbox.template[source],
-            "tail": outbox.tail.gather(source),
+            **outbox.columns(source, "campaign"),
             "at": (reach[place] + 2 + wait).astype(np.int64),
         }
     )
 
 
-def _bills(outbox: Outbox, rows: Ints, fates: _Fates) -> pl.DataFrame:
-    """Twilio's view of its messages a few hours after the day's end."""
+def _bills(outbox: Outbox, rows: Ints, outcomes: _Outcomes) -> pl.DataFrame:
+    """Return Twilio's messages as they stand a few hours after the day's end."""
     of = np.flatnonzero(outbox.provider[rows] == TWILIO)
     source = rows[of]
     seen = seconds_of(outbox.day) + DAY_S + EXPORTED_AFTER_S
-    status = np.where(fates.delivered[of] < seen, DELIVERED, np.where(fates.failed[of] < seen, FAILED, SENT))
+    status = np.where(
+        outcomes.delivered[of] < seen, DELIVERED, np.where(outcomes.failed[of] < seen, FAILED, SENT)
+    )
     return pl.DataFrame(
         {
-            "message_id": outbox.message_id.gather(source),
-            "contact": outbox.contact[source],
-            "phone": outbox.phone[source],
-            "workspace": outbox.workspace[source],
-            "template": outbox.template[source],
-            "tail": outbox.tail.gather(source),
-            "at": fates.sent[of].astype(np.int64),
+            **outbox.columns(source),
+            "at": outcomes.sent[of].astype(np.int64),
             "status": status,
-            "error": np.where(status == FAILED, fates.error[of], 0),
+            "error": np.where(status == FAILED, outcomes.error[of], 0),
         }
     )

@@ -1,4 +1,4 @@
-"""Names of people and businesses: pools from Faker, made once per world, drawn by index."""
+"""Make names of people and businesses: pools from Faker, made once per world, drawn by index."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.countries import countries
 from pipelines.synthetic.randomness import Flags, Ints
 
 FIRST_NAMES_PER_LOCALE = 320
@@ -27,7 +27,7 @@ _TRANSLITERATION = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Where one country's names stand in the pool."""
+    """The part of the pool that holds one country's names."""
 
     start: int
     count: int
@@ -43,12 +43,12 @@ class Pool:
     last_of: tuple[Slice, ...]
 
     def first_indices(self, country: int, people: Ints) -> Ints:
-        """The first name of each person of one country, the same in every workspace."""
+        """Return the first name of each person of one country, the same in every workspace."""
         part = self.first_of[country]
         return part.start + people * 2_654_435_761 % 4_294_967_291 % part.count
 
     def last_indices(self, country: int, people: Ints) -> Ints:
-        """The last name of each person of one country, the same in every workspace."""
+        """Return the last name of each person of one country, the same in every workspace."""
         part = self.last_of[country]
         return part.start + people * 40_503_281 % 2_147_483_647 % part.count
 
@@ -86,7 +86,7 @@ def make_pool(seed: int) -> Pool:
     first: list[str] = []
     last: list[str] = []
     first_of, last_of = [], []
-    for country in COUNTRIES:
+    for country in countries():
         start_first, start_last = len(first), len(last)
         for locale in country.name_locales:
             given, family = _names_of(locale, str(seed))
@@ -98,30 +98,30 @@ def make_pool(seed: int) -> Pool:
 
 
 def company_names(locale: str, *, seed: str, count: int) -> list[str]:
-    """Names of businesses; the same list for the same locale and seed."""
+    """Return names of businesses; the same list for the same locale and seed."""
     fake = _faker(locale, seed)
     return [fake.company() for _ in range(count)]
 
 
 def addresses(locale: str, *, seed: str, count: int) -> list[str]:
-    """Postal addresses of two lines, as they stand on invoices."""
+    """Return postal addresses of two lines, as on invoices."""
     fake = _faker(locale, seed)
     return [f"{fake.street_address()}\n{fake.postcode()} {fake.city()}" for _ in range(count)]
 
 
 def escaped(text: str) -> str:
-    """The text as it stands between the quotes of a JSON string, ASCII only, as providers send it."""
+    """Return a text as it stands between the quotes of a JSON string, in ASCII, as providers send it."""
     return json.dumps(text)[1:-1]
 
 
 def slug(text: str) -> str:
-    """The text as it stands in an e-mail address."""
+    """Return a text as it stands in an e-mail address."""
     folded = text.lower().translate(_TRANSLITERATION)
     return "".join(c for c in folded if c.isascii() and (c.isalnum() or c == "-"))
 
 
 def is_gsm(text: str) -> bool:
-    """Whether an SMS of this text fits the 7-bit alphabet (GSM 03.38)."""
+    """Return whether an SMS of this text fits the 7-bit alphabet (GSM 03.38)."""
     return all(c in _GSM_7 for c in text)
 
 

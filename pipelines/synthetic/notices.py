@@ -1,4 +1,4 @@
-"""Rare events: numbers and user ids that change, messages from a phone, errors of accounts, templates."""
+"""Draw rare events: numbers and user ids that change, messages from a phone, errors, reviews of templates."""
 
 from datetime import date
 
@@ -7,9 +7,10 @@ import polars as pl
 
 from pipelines.synthetic import whatsapp
 from pipelines.synthetic.calendar import is_active
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.contacts import user_ids
+from pipelines.synthetic.countries import countries
 from pipelines.synthetic.outbox import wamids
-from pipelines.synthetic.population import Population, user_ids
+from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, stream
 from pipelines.synthetic.stamps import DAY_S, iso_milliseconds, seconds_of
 
@@ -37,7 +38,7 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
     rows, at = rows[fit], at[fit]
     old = contacts.phone[rows]
     new = np.empty(len(rows), dtype=np.int64)
-    for index, country in enumerate(COUNTRIES):
+    for index, country in enumerate(countries()):
         of = contacts.country[rows] == index
         # From the far end of the plan, where nobody was given a number.
         new[of] = country.phones(
@@ -59,7 +60,7 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
 
 
 def user_id_changes(population: Population, changes: pl.DataFrame) -> tuple[Ints, pl.Series]:
-    """Changes of user ids that come with new numbers: times of receipt (ms) and lines."""
+    """Draw changes of user ids that come with new numbers: times of receipt (ms) and lines."""
     received: list[int] = []
     lines: list[str] = []
     ids = user_ids(population.contacts, changes["contact"].to_numpy())
@@ -79,7 +80,7 @@ def user_id_changes(population: Population, changes: pl.DataFrame) -> tuple[Ints
 
 
 def echoes(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Messages that workspaces send from the app on a phone: times of receipt (ms) and lines."""
+    """Draw messages that workspaces send from the app on a phone: times of receipt (ms) and lines."""
     contacts = population.contacts
     rng = stream(population.spec.seed, "echoes", day.toordinal())
     count = int(rng.poisson(len(contacts) * ECHOES_PER_DAY)) if population.spec.covers(day) else 0
@@ -106,7 +107,7 @@ def echoes(population: Population, day: date) -> tuple[Ints, pl.Series]:
 
 
 def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Errors about accounts on a day: times of receipt (ms) and lines."""
+    """Draw errors about accounts on a day: times of receipt (ms) and lines."""
     rng = stream(population.spec.seed, "account errors", day.toordinal())
     received: list[int] = []
     lines: list[str] = []
@@ -121,7 +122,7 @@ def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
 
 
 def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Reviews and quality changes of templates on a day: times of receipt (ms) and lines."""
+    """Draw reviews and quality changes of templates on a day: times of receipt (ms) and lines."""
     rng = stream(population.spec.seed, "template updates", day.toordinal())
     received: list[int] = []
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""The outbox of one day: who was to get which message, and whether the provider took it."""
+"""Draw the outbox of one day: who was to get which message, and whether the provider accepted it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,10 +7,12 @@ import numpy as np
 import polars as pl
 
 from pipelines.synthetic.calendar import Calendar, Campaign, hours_ahead, is_active
-from pipelines.synthetic.population import Contacts, Population, Workspace
+from pipelines.synthetic.contacts import Contacts
+from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, chance, digit_texts, hex_texts, pick, stream
 from pipelines.synthetic.stamps import DAY_S, seconds_of
-from pipelines.synthetic.wording import ARCHETYPES, SERVICE
+from pipelines.synthetic.wording import wording
+from pipelines.synthetic.workspaces import Workspace
 
 ACCEPTED, REJECTED, SKIPPED = 0, 1, 2
 OUTCOMES = ("accepted", "rejected", "skipped")
@@ -49,6 +51,15 @@ class Outbox:
     def __len__(self) -> int:
         return len(self.contact)
 
+    def columns(self, rows: Ints, *more: str) -> dict[str, object]:
+        """Return the columns that every event of some messages has, and more of them by name."""
+        names = ("contact", "phone", "workspace", "template", *more)
+        return {
+            "message_id": self.message_id.gather(rows),
+            "tail": self.tail.gather(rows),
+            **{name: getattr(self, name)[rows] for name in names},
+        }
+
 
 def outbox_of(population: Population, calendar: Calendar, day: date) -> Outbox:
     """Draw the messages of one UTC day."""
@@ -79,7 +90,7 @@ def outbox_of(population: Population, calendar: Calendar, day: date) -> Outbox:
 
 
 def wamids(rng: np.random.Generator, phones: Ints, *, inbound: bool = False) -> pl.Series:
-    """WhatsApp message ids: `wamid.` and the base64 of a frame that holds the contact's number."""
+    """Return WhatsApp message ids: `wamid.` and the base64 of a frame that holds the contact's number."""
     width = 20 if inbound else 18
     header = "\x15\x02\x00" + ("\x12\x18\x14" if inbound else "\x11\x18\x12")
     frame = pl.DataFrame({"phone": phones, "random": hex_texts(rng, len(phones), width, upper=True)})
@@ -91,7 +102,7 @@ def wamids(rng: np.random.Generator, phones: Ints, *, inbound: bool = False) -> 
 
 
 def provider_of(workspace: Workspace, channel: str) -> int:
-    """Which provider carries a channel of a workspace."""
+    """Return the provider that carries a channel of a workspace."""
     return WHATSAPP if channel == "whatsapp" else PROVIDERS.index(workspace.sms_provider)
 
 
@@ -129,13 +140,14 @@ def _single_messages(
     rng: np.random.Generator, population: Population, counts: tuple[int, ...], day: date
 ) -> list[Ints]:
     drawn: list[Ints] = []
-    kinds = [ARCHETYPES[k].weight for k in SERVICE]
+    kinds = np.array(wording().service)
+    weights = [wording().archetypes[kind].weight for kind in kinds]
     for workspace, count in zip(population.workspaces, counts, strict=False):
         eligible = _eligible(population.contacts, workspace, day) if count else ()
         if not count or not len(eligible) or not is_active(workspace, day):
             continue
         contact = rng.choice(eligible, count)
-        template = workspace.index * len(ARCHETYPES) + np.array(SERVICE)[pick(rng, kinds, count)]
+        template = workspace.index * len(wording().archetypes) + kinds[pick(rng, weights, count)]
         sms = provider_of(workspace, "sms")
         provider = np.where(chance(rng, 0.2, count), sms, WHATSAPP)
         hour = pick(rng, np.roll(_HOURS, -hours_ahead(workspace, day)), count)
@@ -157,7 +169,7 @@ def _outcomes(
     queued: Ints,
 ) -> tuple[Ints, Ints, Ints]:
     count = len(contact)
-    is_marketing = np.array([a.category == "marketing" for a in ARCHETYPES])[template % len(ARCHETYPES)]
+    is_marketing = wording().is_marketing(template)
     reason = np.where(is_marketing, pick(rng, _SKIP_SHARES, count), 0)
     opted_out = population.contacts.opted_out_at[contact] * 1.0 <= queued / 1000
     reason[opted_out & is_marketing] = SKIP_REASONS.index("opt_out")

@@ -1,4 +1,4 @@
-"""Exports of the privacy desk: consents, requests of data subjects, legal holds.
+"""Write exports of the privacy desk: consents, requests of data subjects, legal holds.
 
 Columns are those of `pipelines/contracts/privacy__*.yml`.
 """
@@ -9,11 +9,12 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.files import Inbox, day_name
-from pipelines.synthetic.population import Population, emails, user_ids
+from pipelines.synthetic.contacts import emails, user_ids
+from pipelines.synthetic.files import Inbox
+from pipelines.synthetic.frames import frame_of
+from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import NEVER, stream
 from pipelines.synthetic.stamps import DAY_S, seconds_of
-from pipelines.synthetic.tables import stamps
 
 PRIVACY_ENTITIES = ("consents", "legal_holds", "requests")
 # One contact in two hundred asks within a year.
@@ -46,27 +47,19 @@ class PrivacyTables:
         self.requests = _plan_requests(population)
 
     def write_first_day(self) -> None:
-        """Consents as they stood at the start."""
+        """Write consents as they stood at the start."""
         day = self.population.spec.start
-        self._parquet("consents", day, self._consents(0, seconds_of(day)), full=True)
+        self.inbox.write_table("privacy/consents", day, [self._consents(0, seconds_of(day))], full=True)
 
     def write_changes(self, day: date) -> None:
-        """Consents given or withdrawn, holds declared, requests that came in or were answered on a day."""
+        """Write consents, holds and requests that were made or changed on a day."""
         low, high = seconds_of(day), seconds_of(day) + DAY_S
-        changed = self._consents(low, high)
-        if len(changed):
-            self._parquet("consents", day, changed)
-        rows = [r for r in self.requests if low <= r.received_at < high or low <= r.done_at < high]
-        if rows:
-            self.inbox.records["privacy__requests"] += len(rows)
-            self.inbox.write_csv("privacy/requests", day_name(day, "csv"), self._requests(rows, high))
-        holds = self._holds(low, high)
-        if len(holds):
-            self.inbox.records["privacy__legal_holds"] += len(holds)
-            self.inbox.write_csv("privacy/legal_holds", day_name(day, "csv"), holds)
+        self.inbox.write_table("privacy/consents", day, [self._consents(low, high)])
+        self.inbox.write_table("privacy/requests", day, [self._requests(low, high)], csv=True)
+        self.inbox.write_table("privacy/legal_holds", day, [self._holds(low, high)], csv=True)
 
     def _consents(self, low: int, high: int) -> pl.DataFrame:
-        rows: list[tuple[str, str, str, bool, int]] = []
+        rows: list[tuple[object, ...]] = []
         for member in self.population.members:
             workspace = self.population.workspaces[member.workspace].id
             given = [
@@ -74,71 +67,57 @@ class PrivacyTables:
                 ("marketing", member.phone % 2 == 0, member.created_at),
                 ("analytics", not member.has_consented, member.consent_changes_at),
             ]
-            rows += [(workspace, member.id, *g) for g in given if low <= g[2] < high]
-        times = stamps([r[4] for r in rows])
-        columns = ["workspace_id", "member_id", "purpose", "is_granted"]
-        types = [pl.String, pl.String, pl.String, pl.Boolean]
-        frame = pl.DataFrame(
-            [r[:4] for r in rows], schema=dict(zip(columns, types, strict=True)), orient="row"
-        )
-        return frame.with_columns(times.alias("valid_from"), times.alias("updated_at"))
+            rows += [(workspace, member.id, *g, g[2]) for g in given if low <= g[2] < high]
+        columns = "workspace_id member_id purpose is_granted"
+        return frame_of(rows, columns, times="valid_from updated_at")
 
-    def _requests(self, rows: list[Request], until: int) -> pl.DataFrame:
-        contacts, pool = self.population.contacts, self.population.pool
+    def _requests(self, low: int, high: int) -> pl.DataFrame:
+        """Return requests that came in or were answered within a time."""
+        rows = [r for r in self.requests if low <= r.received_at < high or low <= r.done_at < high]
+        contacts, workspaces = self.population.contacts, self.population.workspaces
         place = np.array([r.contact for r in rows], dtype=np.int64)
-        done = [r.done_at < until for r in rows]
-        workspaces = self.population.workspaces
-        return pl.DataFrame(
-            {
-                "workspace_id": [workspaces[int(w)].id for w in contacts.workspace[place]],
-                "request_id": [f"req_{r.number:05}" for r in rows],
-                "request_type": [r.kind for r in rows],
-                "phone": [f"+{r.phone}" for r in rows],
-                "email": emails(contacts, pool, place),
-                "whatsapp_user_id": user_ids(contacts, place),
-                "status": ["done" if d else "received" for d in done],
-                "received_on": stamps([r.received_at for r in rows]),
-                "due_on": stamps([r.received_at + ANSWER_DAYS * DAY_S for r in rows]),
-                "updated_at": stamps(
-                    [r.done_at if d else r.received_at for r, d in zip(rows, done, strict=True)]
-                ),
-            }
+        known = zip(emails(contacts, self.population.pool, place), user_ids(contacts, place), strict=True)
+        return frame_of(
+            (
+                (
+                    workspaces[contacts.workspace[r.contact]].id,
+                    f"req_{r.number:05}",
+                    r.kind,
+                    f"+{r.phone}",
+                    *ids,
+                    "done" if r.done_at < high else "received",
+                    r.received_at,
+                    r.received_at + ANSWER_DAYS * DAY_S,
+                    r.done_at if r.done_at < high else r.received_at,
+                )
+                for r, ids in zip(rows, known, strict=True)
+            ),
+            "workspace_id request_id request_type phone email whatsapp_user_id status",
+            times="received_on due_on updated_at",
         )
 
     def _holds(self, low: int, high: int) -> pl.DataFrame:
-        """Holds declared within a time: one on a contact's messages; later one on a whole workspace."""
-        spec, contacts = self.population.spec, self.population.contacts
+        """Return holds declared within a time: one on a contact, later one on a whole workspace."""
+        spec = self.population.spec
         start = seconds_of(spec.start)
         first, last = self.population.workspaces[0], self.population.workspaces[-1]
-        owner = f"{first.owner_first} {first.owner_last}"
-        phone = f"+{contacts.phone[first.first]}"
-        reason = f"Dispute of {owner} with a customer"
-        rows: list[tuple[str | None, ...]] = []
-        declared: list[int] = []
-        if low <= start < high:
-            rows.append((first.id, "hold_1", "app__messages", phone, reason))
-            declared.append(start)
+        phone = f"+{self.population.contacts.phone[first.first]}"
+        reason = f"Dispute of {first.owner_first} {first.owner_last} with a customer"
         later = start + spec.days // 3 * DAY_S
-        if last.index != first.index and low <= later < high:
-            rows.append((last.id, "hold_2", None, None, "Audit of invoices"))
-            declared.append(later)
-        columns = ["workspace_id", "hold_id", "held_source", "phone", "reason"]
-        frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
-        held_days = max(60, spec.days * 2 // 3)
-        period = [
-            stamps([start - 30 * DAY_S] * len(rows)).alias("held_from"),
-            stamps([start + held_days * DAY_S] * len(rows)).alias("held_to"),
-            stamps([start + spec.hold_days * DAY_S] * len(rows)).alias("expires_at"),
-            stamps(declared).alias("updated_at"),
+        declared: list[tuple[int, tuple[str | None, ...]]] = [
+            (start, (first.id, "hold_1", "app__messages", phone, reason))
         ]
-        frame = frame.with_columns(period)
-        return frame.select(*columns[:4], "held_from", "held_to", "reason", "expires_at", "updated_at")
-
-    def _parquet(self, entity: str, day: date, frame: pl.DataFrame, *, full: bool = False) -> None:
-        self.inbox.records[f"privacy__{entity}"] += len(frame)
-        self.inbox.write_parquet(
-            f"privacy/{entity}", day_name(day, "full.parquet" if full else "parquet"), [frame]
+        if last.index != first.index:
+            declared.append((later, (last.id, "hold_2", None, None, "Audit of invoices")))
+        held_to = start + max(60, spec.days * 2 // 3) * DAY_S
+        period = (start - 30 * DAY_S, held_to, start + spec.hold_days * DAY_S)
+        frame = frame_of(
+            ((*row, *period, at) for at, row in declared if low <= at < high),
+            "workspace_id hold_id held_source phone reason",
+            times="held_from held_to expires_at updated_at",
         )
+        order = "workspace_id hold_id held_source phone held_from held_to reason expires_at updated_at"
+        return frame.select(order.split())
 
 
 def _plan_requests(population: Population) -> list[Request]:

@@ -1,4 +1,4 @@
-"""Random streams and random text, columnar and reproducible."""
+"""Draw random numbers and random text, columnar and reproducible."""
 
 import zlib
 from typing import TypeAlias
@@ -16,18 +16,18 @@ NEVER = np.iinfo(np.int64).max
 
 
 def stream(seed: int, name: str, *keys: int) -> np.random.Generator:
-    """A generator of its own for one purpose, so that a change in one part leaves the others alone."""
+    """Return a generator of its own for one purpose, so that a change in one part leaves the others alone."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *keys])
 
 
 def hex_texts(rng: np.random.Generator, count: int, digits: int, *, upper: bool = False) -> pl.Series:
-    """``count`` random strings of an even number of hexadecimal digits."""
+    """Draw ``count`` strings of an even number of hexadecimal digits."""
     text = rng.bytes(count * digits // 2).hex()
     return _cut(text.upper() if upper else text, count, digits)
 
 
 def digit_texts(rng: np.random.Generator, count: int, digits: int) -> pl.Series:
-    """``count`` random strings of decimal digits."""
+    """Draw ``count`` strings of decimal digits."""
     values = rng.integers(ord("0"), ord("9") + 1, count * digits, dtype=np.uint8)
     return _cut(values.tobytes().decode("ascii"), count, digits)
 
@@ -41,18 +41,18 @@ def _cut(text: str, count: int, width: int) -> pl.Series:
 
 
 def pick(rng: np.random.Generator, weights: npt.ArrayLike, count: int) -> Ints:
-    """Indices drawn by weight; ``weights`` need not add up to one."""
+    """Draw indices by weight; ``weights`` need not add up to one."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
     drawn: Ints = np.searchsorted(edges, rng.random(count) * edges[-1], side="right").astype(np.int64)
     return drawn
 
 
 def chance(rng: np.random.Generator, probability: float | Floats, count: int) -> Flags:
-    """One coin per row, of one probability or of one each."""
+    """Draw one coin per row, of one probability or of one each."""
     heads: Flags = rng.random(count) < probability
     return heads
 
 
 def waits(rng: np.random.Generator, count: int, *, median_s: float, sigma: float, limit_s: float) -> Floats:
-    """Log-normal waiting times in seconds: most are short, some are very long."""
+    """Draw log-normal waiting times in seconds: most are short, some are very long."""
     return np.minimum(rng.lognormal(np.log(median_s), sigma, count), limit_s)

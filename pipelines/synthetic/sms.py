@@ -1,4 +1,4 @@
-"""SMS carriers: Twilio's callbacks and REST export, SMPP delivery receipts.
+"""Write what SMS carriers send: Twilio's callbacks and REST export, SMPP delivery receipts.
 
 Twilio: https://www.twilio.com/docs/messaging/api/message-resource and
 https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks.
@@ -13,14 +13,13 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.envelopes import lookup, opening, slices
+from pipelines.synthetic.envelopes import filled, lookup, only, opening, slices
 from pipelines.synthetic.journeys import DELIVERED, EXPORTED_AFTER_S, FAILED
 from pipelines.synthetic.names import is_gsm
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Flags, Ints
 from pipelines.synthetic.stamps import rfc2822, seconds_of, smpp
-from pipelines.synthetic.tables import bodies
-from pipelines.synthetic.whatsapp import said
+from pipelines.synthetic.texts import bodies, said
 
 TWILIO_STATUSES = ["sent", "delivered", "read", "undelivered"]
 SMPP_STATES = ["ENROUTE", "DELIVRD", "UNKNOWN", "UNDELIV"]
@@ -30,6 +29,27 @@ RECEIPT_TEXT = 20
 PAGE_ROWS = 1_000
 _MICRO_PRICE = 1_000_000
 
+_CALLBACK = (
+    '<opening>twilio/<sender>","body":"SmsSid=<message_id>&SmsStatus=<state>&MessageStatus=<state>'
+    "&To=%2B<phone>&MessageSid=<message_id>&AccountSid=<account>&From=%2B<digits><failure><arrival>"
+    '&ApiVersion=2010-04-01"}\n'
+)
+_RECEIPT = (
+    '<opening>smpp/<sender>","body":"id:<message_id> sub:001 dlvrd:<arrived> submit date:<submitted> '
+    'done date:<done> stat:<state> err:<code> text:<start>"}\n'
+)
+_SENT = (
+    '{"sid":"<message_id>","account_sid":"<account>","direction":"outbound-api","from":"<sender>",'
+    '"to":"+<phone>","date_sent":"<sent>","status":"<state>","num_segments":"<segments>","num_media":"0",'
+    '"price":"-<units>.<fraction>","price_unit":"<currency>","error_code":<code>,'
+    '"api_version":"2010-04-01","body":"<body>"}'
+)
+_RECEIVED = (
+    '{"sid":"SM<number>","account_sid":"<account>","direction":"inbound","from":"+<phone>","to":"<sender>",'
+    '"date_sent":"<sent>","status":"received","num_segments":"1","num_media":"0","price":"-0.00750",'
+    '"price_unit":"USD","error_code":null,"api_version":"2010-04-01","body":"<body>"}'
+)
+
 
 @dataclass(frozen=True)
 class Carriers:
@@ -38,19 +58,19 @@ class Carriers:
     population: Population
 
     def callbacks(self, events: pl.DataFrame) -> Iterator[pl.Series]:
-        """Twilio's status callbacks, form-encoded, in the order of arrival."""
+        """Yield Twilio's status callbacks, form-encoded, in the order of arrival."""
         events = events.sort("received_ms", maintain_order=True)
         for part in slices(len(events)):
             yield self._callback_texts(events[part])
 
     def receipts(self, events: pl.DataFrame) -> Iterator[pl.Series]:
-        """SMPP delivery receipts in the order of arrival."""
+        """Yield SMPP delivery receipts in the order of arrival."""
         events = events.sort("received_ms", maintain_order=True)
         for part in slices(len(events)):
             yield self._receipt_texts(events[part])
 
     def export(self, day: date, bills: pl.DataFrame, replies: pl.DataFrame) -> Iterator[pl.Series]:
-        """The export of a night: pages of the day before, account by account, outgoing ones first."""
+        """Yield the export of a night: pages of the day before, by account, outgoing messages first."""
         received = opening(np.array([(seconds_of(day) + EXPORTED_AFTER_S) * 1000], dtype=np.int64))[0]
         pages = [_page_start(received, w.twilio_account) for w in self.population.workspaces]
         for rows, render in ((bills, self._bill_texts), (replies, self._reply_texts)):
@@ -67,185 +87,83 @@ class Carriers:
                         "end": lookup([",", "]}}\n"], ends.astype(np.int64)),
                     }
                 )
-                yield frame.select(pl.concat_str("start", "text", "end").alias("text")).to_series()
+                yield filled(frame, "<start><text><end>")
 
     @cached_property
     def _is_gsm(self) -> Flags:
         return np.array([is_gsm(t.text) for t in self.population.templates])
 
-    def _column(self, name: str, workspace: Ints) -> pl.Series:
-        return lookup([str(getattr(w, name)) for w in self.population.workspaces], workspace)
+    def _with_senders(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add the sender and the Twilio account of each row's workspace."""
+        workspaces, of = self.population.workspaces, rows["workspace"].to_numpy()
+        return rows.with_columns(
+            sender=lookup([w.sms_sender for w in workspaces], of),
+            account=lookup([w.twilio_account for w in workspaces], of),
+        )
 
     def _callback_texts(self, rows: pl.DataFrame) -> pl.Series:
-        workspace = rows["workspace"].to_numpy()
-        frame = rows.with_columns(
-            opening(rows["received_ms"].to_numpy()).alias("opening"),
-            self._column("sms_sender", workspace).alias("sender"),
-            self._column("twilio_account", workspace).alias("account"),
-            lookup(TWILIO_STATUSES, rows["status"].to_numpy()).alias("state"),
-            smpp(rows["at"].to_numpy()).alias("done"),
+        frame = self._with_senders(rows).with_columns(
+            opening=opening(rows["received_ms"].to_numpy()),
+            state=lookup(TWILIO_STATUSES, rows["status"].to_numpy()),
+            done=smpp(rows["at"].to_numpy()),
         )
         # Carriers report when a message arrived or failed; that it was sent, Twilio itself says.
-        done = (
-            pl.when(pl.col("status").is_in([DELIVERED, FAILED]))
-            .then(pl.concat_str(pl.lit("&RawDlrDoneDate="), "done"))
-            .otherwise(pl.lit(""))
+        is_final = pl.col("status").is_in([DELIVERED, FAILED])
+        return filled(
+            frame,
+            _CALLBACK,
+            digits=pl.col("sender").str.strip_prefix("+"),
+            failure=pl.concat_str(only(pl.col("error") > 0, "&ErrorCode=<error>")),
+            arrival=pl.concat_str(only(is_final, "&RawDlrDoneDate=<done>")),
         )
-        error = (
-            pl.when(pl.col("error") > 0)
-            .then(pl.concat_str(pl.lit("&ErrorCode="), "error"))
-            .otherwise(pl.lit(""))
-        )
-        return frame.select(
-            pl.concat_str(
-                "opening",
-                pl.lit("twilio/"),
-                "sender",
-                pl.lit('","body":"SmsSid='),
-                "message_id",
-                pl.lit("&SmsStatus="),
-                "state",
-                pl.lit("&MessageStatus="),
-                "state",
-                pl.lit("&To=%2B"),
-                "phone",
-                pl.lit("&MessageSid="),
-                "message_id",
-                pl.lit("&AccountSid="),
-                "account",
-                pl.lit("&From=%2B"),
-                pl.col("sender").str.strip_prefix("+"),
-                error,
-                done,
-                pl.lit('&ApiVersion=2010-04-01"}\n'),
-            ).alias("text")
-        ).to_series()
 
     def _receipt_texts(self, rows: pl.DataFrame) -> pl.Series:
-        workspace = rows["workspace"].to_numpy()
-        at = rows["at"].to_numpy()
-        body = bodies(
-            self.population, rows["template"].to_numpy(), rows["contact"].to_numpy(), rows["conversation"]
+        at, status = rows["at"].to_numpy(), rows["status"].to_numpy()
+        body = bodies(self.population, rows["template"].to_numpy(), rows["contact"].to_numpy(), rows["tail"])
+        frame = self._with_senders(rows).with_columns(
+            opening=opening(rows["received_ms"].to_numpy()),
+            state=lookup(SMPP_STATES, status),
+            submitted=smpp(at - 4),
+            done=smpp(at),
+            start=body.str.head(RECEIPT_TEXT).str.replace_all('"', "'", literal=True),
+            arrived=pl.Series(np.where(status == DELIVERED, "001", "000")),
         )
-        frame = rows.with_columns(
-            opening(rows["received_ms"].to_numpy()).alias("opening"),
-            self._column("sms_sender", workspace).alias("folder"),
-            lookup(SMPP_STATES, rows["status"].to_numpy()).alias("state"),
-            smpp(at - 4).alias("submitted"),
-            smpp(at).alias("done"),
-            body.str.head(RECEIPT_TEXT).str.replace_all('"', "'", literal=True).alias("start"),
-            pl.Series(np.where(rows["status"].to_numpy() == DELIVERED, "001", "000")).alias("arrived"),
-        )
-        return frame.select(
-            pl.concat_str(
-                "opening",
-                pl.lit("smpp/"),
-                "folder",
-                pl.lit('","body":"id:'),
-                "message_id",
-                pl.lit(" sub:001 dlvrd:"),
-                "arrived",
-                pl.lit(" submit date:"),
-                "submitted",
-                pl.lit(" done date:"),
-                "done",
-                pl.lit(" stat:"),
-                "state",
-                pl.lit(" err:"),
-                pl.col("error").cast(pl.String).str.zfill(3),
-                pl.lit(" text:"),
-                "start",
-                pl.lit('"}\n'),
-            ).alias("text")
-        ).to_series()
+        return filled(frame, _RECEIPT, code=pl.col("error").cast(pl.String).str.zfill(3))
 
     def _bill_texts(self, rows: pl.DataFrame) -> pl.Series:
-        workspace, template = rows["workspace"].to_numpy(), rows["template"].to_numpy()
-        body = bodies(self.population, template, rows["contact"].to_numpy(), rows["tail"])
+        population, workspace = self.population, rows["workspace"].to_numpy()
+        template, contact = rows["template"].to_numpy(), rows["contact"].to_numpy()
+        body = bodies(population, template, contact, rows["tail"])
         plain = self._is_gsm[template]
-        plain &= self.population.pool.first_is_gsm[
-            self.population.contacts.first_name[rows["contact"].to_numpy()]
-        ]
+        plain &= population.pool.first_is_gsm[population.contacts.first_name[contact]]
         parts = segments(body.str.len_chars().to_numpy().astype(np.int64), plain)
-        cost = np.array([round(w.country.sms_price * _MICRO_PRICE) for w in self.population.workspaces])[
-            workspace
-        ]
-        frame = rows.with_columns(
-            self._column("sms_sender", workspace).alias("sender"),
-            self._column("twilio_account", workspace).alias("account"),
-            lookup([w.country.currency for w in self.population.workspaces], workspace).alias("unit"),
-            lookup(TWILIO_STATUSES, rows["status"].to_numpy()).alias("state"),
-            rfc2822(rows["at"].to_numpy()).alias("sent"),
-            body.alias("body"),
-            pl.Series(parts).alias("segments"),
-            pl.Series(parts * cost).cast(pl.String).str.zfill(7).alias("micros"),
+        prices = [round(w.country.sms_price * _MICRO_PRICE) for w in population.workspaces]
+        frame = self._with_senders(rows).with_columns(
+            currency=lookup([w.country.currency for w in population.workspaces], workspace),
+            state=lookup(TWILIO_STATUSES, rows["status"].to_numpy()),
+            sent=rfc2822(rows["at"].to_numpy()),
+            body=body,
+            segments=pl.Series(parts),
+            micros=pl.Series(parts * np.array(prices)[workspace]).cast(pl.String).str.zfill(7),
         )
-        price = pl.concat_str(
-            pl.lit('"-'),
-            pl.col("micros").str.slice(0, pl.col("micros").str.len_bytes() - 6),
-            pl.lit("."),
-            pl.col("micros").str.tail(6).str.head(5),
-            pl.lit('"'),
+        micros, error = pl.col("micros"), pl.col("error")
+        return filled(
+            frame,
+            _SENT,
+            units=micros.str.slice(0, micros.str.len_bytes() - 6),
+            fraction=micros.str.tail(6).str.head(5),
+            code=pl.when(error > 0).then(error.cast(pl.String)).otherwise(pl.lit("null")),
         )
-        return frame.select(
-            pl.concat_str(
-                pl.lit('{"sid":"'),
-                "message_id",
-                pl.lit('","account_sid":"'),
-                "account",
-                pl.lit('","direction":"outbound-api","from":"'),
-                "sender",
-                pl.lit('","to":"+'),
-                "phone",
-                pl.lit('","date_sent":"'),
-                "sent",
-                pl.lit('","status":"'),
-                "state",
-                pl.lit('","num_segments":"'),
-                "segments",
-                pl.lit('","num_media":"0","price":'),
-                price,
-                pl.lit(',"price_unit":"'),
-                "unit",
-                pl.lit('","error_code":'),
-                pl.when(pl.col("error") > 0).then(pl.col("error").cast(pl.String)).otherwise(pl.lit("null")),
-                pl.lit(',"api_version":"2010-04-01","body":"'),
-                "body",
-                pl.lit('"}'),
-            ).alias("text")
-        ).to_series()
 
     def _reply_texts(self, rows: pl.DataFrame) -> pl.Series:
-        workspace = rows["workspace"].to_numpy()
         language = self.population.contacts.language[rows["contact"].to_numpy()]
-        frame = rows.with_columns(
-            self._column("sms_sender", workspace).alias("sender"),
-            self._column("twilio_account", workspace).alias("account"),
-            rfc2822(rows["at"].to_numpy()).alias("sent"),
-            said(
-                self.population.languages, language, rows["choice"].to_numpy(), rows["stops"].to_numpy()
-            ).alias("body"),
+        choice, stops = rows["choice"].to_numpy(), rows["stops"].to_numpy()
+        frame = self._with_senders(rows).with_columns(
+            sent=rfc2822(rows["at"].to_numpy()),
+            body=said(self.population.languages, language, choice, stops),
         )
         # A wamid has no place here: Twilio gives an incoming SMS a sid of its own.
-        sid = pl.concat_str(pl.lit("SM"), pl.col("replied_to").str.slice(2).str.reverse())
-        return frame.select(
-            pl.concat_str(
-                pl.lit('{"sid":"'),
-                sid,
-                pl.lit('","account_sid":"'),
-                "account",
-                pl.lit('","direction":"inbound","from":"+'),
-                "phone",
-                pl.lit('","to":"'),
-                "sender",
-                pl.lit('","date_sent":"'),
-                "sent",
-                pl.lit('","status":"received","num_segments":"1","num_media":"0","price":"-0.00750"'),
-                pl.lit(',"price_unit":"USD","error_code":null,"api_version":"2010-04-01","body":"'),
-                "body",
-                pl.lit('"}'),
-            ).alias("text")
-        ).to_series()
+        return filled(frame, _RECEIVED, number=pl.col("replied_to").str.slice(2).str.reverse())
 
 
 def _page_start(opened: str, account: str) -> str:
@@ -254,7 +172,7 @@ def _page_start(opened: str, account: str) -> str:
 
 
 def _places(workspace: Ints) -> Ints:
-    """Place of each row within its workspace, from 0; rows of a workspace stand together."""
+    """Return the place of each row within its workspace, from 0; rows of a workspace stand together."""
     starts = np.flatnonzero(np.append([True], workspace[1:] != workspace[:-1]))[: len(workspace)]
     lengths = np.diff(np.append(starts, len(workspace)))
     places: Ints = np.arange(len(workspace)) - np.repeat(starts, lengths)
@@ -262,7 +180,7 @@ def _places(workspace: Ints) -> Ints:
 
 
 def segments(length: Ints, plain: Flags) -> Ints:
-    """SMS segments: 160 characters of the 7-bit alphabet or 70 others, fewer where several are joined."""
+    """Count SMS segments: 160 characters of the 7-bit alphabet or 70 others, fewer in each of several."""
     single = np.where(plain, 160, 70)
     joined = np.where(plain, 153, 67)
     return np.where(length <= single, 1, -(-length // joined))

@@ -1,4 +1,4 @@
-"""What is asked of the generated world, and what came out."""
+"""Define what can be asked of the generated world, and the summary of what was written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class WorldSpec:
     """Size, period and seed of a world; equal specs give byte-equal files.
 
     ``contacts`` is the average per workspace. ``messages`` is the size of the outbox over the whole
-    period, met within a few percent; by default it follows from contacts and days. ``endings`` is how
+    period, met within a few percent; by default it follows from contacts and days. ``account_ends`` is how
     many subscriptions end within the period, by default about one in ten; ``hold_days`` after the start
     the legal holds expire.
     """
@@ -31,7 +31,7 @@ class WorldSpec:
     seed: int = 1
     start: date = DEFAULT_START
     messages: int | None = None
-    endings: int | None = None
+    account_ends: int | None = None
     hold_days: int = 365
 
     def __post_init__(self) -> None:
@@ -46,16 +46,16 @@ class WorldSpec:
                 raise WorldSpecError(name, low, high)
         if self.messages is not None and self.messages < 1:
             raise WorldSpecError("messages", 1, None)
-        if self.endings is not None and not 0 <= self.endings <= self.workspaces:
-            raise WorldSpecError("endings", 0, self.workspaces)
+        if self.account_ends is not None and not 0 <= self.account_ends <= self.workspaces:
+            raise WorldSpecError("account_ends", 0, self.workspaces)
 
     def covers(self, day: date) -> bool:
-        """Whether messages are sent on a day; later days only see what arrives late."""
+        """Return whether messages are sent on a day; later days only see what arrives late."""
         return self.start <= day < self.start + timedelta(days=self.days)
 
     @property
     def message_target(self) -> int:
-        """Rows of the outbox to aim for."""
+        """Return the rows of the outbox to aim for."""
         if self.messages is not None:
             return self.messages
         return round(MESSAGES_PER_CONTACT_WEEK * self.workspaces * self.contacts * self.days / 7)

@@ -1,4 +1,4 @@
-"""Time stamps as text, by table look-up: a day's text and a second's text, never a call per row."""
+"""Write times as text by look-up of a day's text and a second's text, never by a call per row."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -17,28 +17,23 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def seconds_of(day: date) -> int:
-    """Seconds since 1970 at midnight UTC."""
+    """Return the seconds since 1970 at midnight UTC."""
     return (day - EPOCH).days * DAY_S
 
 
 def day_of(seconds: int) -> date:
-    """The UTC day of a time."""
+    """Return the UTC day of a time."""
     return EPOCH + timedelta(days=seconds // DAY_S)
 
 
 def iso_milliseconds(at_ms: Ints) -> pl.Series:
-    """`2026-05-11T10:05:03.120Z`."""
+    """Return `2026-05-11T10:05:03.120Z`."""
     seconds, millis = np.divmod(at_ms, 1000)
     return _joined(_days(seconds, date.isoformat), pl.lit("T"), _seconds(seconds), _millis().gather(millis))
 
 
-def iso(at_s: Ints) -> pl.Series:
-    """`2026-05-11T10:05:03Z`."""
-    return _joined(_days(at_s, date.isoformat), pl.lit("T"), _seconds(at_s), pl.lit("Z"))
-
-
 def common_log(at_s: Ints) -> pl.Series:
-    """`11/May/2026:10:05:03 +0000`."""
+    """Return `11/May/2026:10:05:03 +0000`."""
     return _joined(
         _days(at_s, lambda d: f"{d.day:02}/{MONTHS[d.month - 1]}/{d.year}"),
         pl.lit(":"),
@@ -48,14 +43,14 @@ def common_log(at_s: Ints) -> pl.Series:
 
 
 def python_log(at_ms: Ints) -> pl.Series:
-    """`2026-05-11 10:05:03,120`, as Python's `logging` writes it."""
+    """Return `2026-05-11 10:05:03,120`, as Python's `logging` writes it."""
     seconds, millis = np.divmod(at_ms, 1000)
     comma = _millis().str.replace(".", ",", literal=True).str.head(4)
     return _joined(_days(seconds, date.isoformat), pl.lit(" "), _seconds(seconds), comma.gather(millis))
 
 
 def rfc2822(at_s: Ints) -> pl.Series:
-    """`Mon, 11 May 2026 10:05:03 +0000`."""
+    """Return `Mon, 11 May 2026 10:05:03 +0000`."""
     return _joined(
         _days(at_s, lambda d: f"{WEEKDAYS[d.weekday()]}, {d.day:02} {MONTHS[d.month - 1]} {d.year} "),
         _seconds(at_s),
@@ -64,7 +59,7 @@ def rfc2822(at_s: Ints) -> pl.Series:
 
 
 def smpp(at_s: Ints) -> pl.Series:
-    """`2605111005`, to the minute, as delivery receipts write it."""
+    """Return `2605111005`, to the minute, as delivery receipts write it."""
     return _joined(_days(at_s, lambda d: f"{d:%y%m%d}"), _minutes().gather(at_s % DAY_S // 60))
 
 

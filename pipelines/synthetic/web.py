@@ -1,4 +1,4 @@
-"""The web: usage events, access logs, error logs, and what is known of a click.
+"""Write what the web brings: usage events, access logs, error logs, and the details of clicks.
 
 Access logs are in the combined format (https://httpd.apache.org/docs/current/logs.html#combined), error
 logs as Python's `logging` writes them with `%(asctime)s %(levelname)s %(name)s: %(message)s`.
@@ -12,18 +12,11 @@ import numpy as np
 import polars as pl
 
 from pipelines.synthetic.calendar import hours_ahead, is_active
-from pipelines.synthetic.envelopes import lookup, opening, slices
+from pipelines.synthetic.envelopes import filled, lookup, only, opening, slices
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, chance, hex_texts, pick, stream
 from pipelines.synthetic.stamps import DAY_S, common_log, iso_milliseconds, python_log, seconds_of
-from pipelines.synthetic.web_pools import (
-    FEATURES,
-    HUMAN_AGENTS,
-    USER_AGENTS,
-    WebPools,
-    agent_weights,
-    make_web_pools,
-)
+from pipelines.synthetic.web_pools import WebPools, make_web_pools, web_texts
 
 REQUESTS_PER_DAY = 150
 REQUESTS_PER_MESSAGE = 0.12
@@ -42,6 +35,13 @@ _HOURS = np.array(
 )
 _OFFICE = np.array([0, 0, 0, 0, 0, 0, 1, 3, 8, 11, 12, 10, 6, 9, 11, 11, 9, 6, 3, 2, 1, 1, 0, 0], dtype=float)
 
+_EVENT = (
+    '{"event_id":"<id>","occurred_at":"<at>","workspace_id":"<workspace>","member_id":"<member>",'
+    '"session_id":"<session>","device_id":"<device>","event":"<event>","url":"<url>",'
+    '"referrer":"<referrer>","plan":"<plan>","ip":"<ip>","user_agent":"<agent>",'
+    '"consent":{"analytics":<consents>}}'
+)
+
 
 @dataclass
 class Web:
@@ -54,7 +54,7 @@ class Web:
         self.pools = make_web_pools(self.population.spec.seed, self.population.pool)
 
     def click_details(self, day: date, clicks: pl.DataFrame) -> pl.DataFrame:
-        """Where each click led and who clicked: url, ip, user_agent."""
+        """Return where each click led and who clicked: url, ip, user_agent."""
         rng = stream(self.population.spec.seed, "clicks", day.toordinal())
         count = len(clicks)
         return pl.DataFrame(
@@ -62,12 +62,12 @@ class Web:
                 "url": _mostly_plain(rng, self.pools.landings, self.pools.landings_plain, count),
                 # One address per contact, so that somebody who clicks twice is seen twice.
                 "ip": _addresses(clicks["contact"].to_numpy() * 7_919),
-                "user_agent": lookup(list(USER_AGENTS), clicks["contact"].to_numpy() % HUMAN_AGENTS),
+                "user_agent": _browsers(clicks["contact"].to_numpy()),
             }
         )
 
     def access_log(self, day: date, messages: int) -> Iterator[pl.Series]:
-        """Lines of a day, about one for every eight messages."""
+        """Yield the lines of a day, about one for every eight messages."""
         rng = stream(self.population.spec.seed, "access log", day.toordinal())
         count = int(rng.poisson(REQUESTS_PER_DAY + REQUESTS_PER_MESSAGE * messages))
         at = np.sort(_times(rng, day, _HOURS, count))
@@ -75,7 +75,7 @@ class Web:
             yield self._requests(rng, at[part] // 1000)
 
     def error_log(self, day: date, messages: int) -> tuple[int, pl.Series]:
-        """Number of entries of a day and their lines."""
+        """Return the number of entries of a day and their lines."""
         rng = stream(self.population.spec.seed, "error log", day.toordinal())
         count = int(rng.poisson(ERRORS_PER_DAY + ERRORS_PER_MESSAGE * messages))
         at = np.sort(_times(rng, day, _HOURS, count))
@@ -84,10 +84,10 @@ class Web:
         personal = plain + rng.integers(0, len(entries) - plain, count)
         index = np.where(chance(rng, 0.3, count), personal, rng.integers(0, plain, count))
         frame = pl.DataFrame({"at": python_log(at), "entry": lookup(entries, index)})
-        return count, frame.select(pl.concat_str("at", "entry").alias("text")).to_series()
+        return count, filled(frame, "<at><entry>")
 
     def usage(self, day: date) -> pl.DataFrame:
-        """Events of a day: received_ms and text, without the opening of the envelope."""
+        """Return the events of a day: received_ms and text, without the opening of the envelope."""
         rng = stream(self.population.spec.seed, "usage", day.toordinal())
         members = self.population.members
         workspaces = self.population.workspaces
@@ -109,12 +109,10 @@ class Web:
         return pl.concat([frame, repeated])
 
     def usage_lines(self, events: pl.DataFrame) -> pl.Series:
-        """Lines of the events that arrived on a day, in the order of arrival."""
+        """Return the lines of the events that arrived on a day, in the order of arrival."""
         events = events.sort("received_ms", "text")
-        frame = events.with_columns(opening(events["received_ms"].to_numpy()).alias("opening"))
-        return frame.select(
-            pl.concat_str("opening", pl.lit('web/app","body":'), "text", pl.lit("}\n")).alias("text")
-        ).to_series()
+        frame = events.with_columns(opening=opening(events["received_ms"].to_numpy()))
+        return filled(frame, '<opening>web/app","body":<text>}\n')
 
     def _usage_frame(self, rng: np.random.Generator, member: Ints, at: Ints) -> pl.DataFrame:
         population = self.population
@@ -128,7 +126,7 @@ class Web:
             stream(population.spec.seed, "sessions", int(at[0]) if count else 0), 4 * len(members), 16
         )
         devices = hex_texts(stream(population.spec.seed, "devices"), 2 * len(members), 16)
-        uses = chance(rng, 0.4, count)
+        pools, features, uses = self.pools, web_texts().features, chance(rng, 0.4, count)
         frame = pl.DataFrame(
             {
                 "id": hex_texts(rng, count, 32),
@@ -138,47 +136,24 @@ class Web:
                 "session": tags.gather(session),
                 "device": devices.gather(member * 2 + rng.integers(0, 2, count)),
                 "uses": uses,
-                "feature": lookup(list(FEATURES), rng.integers(0, len(FEATURES), count)),
-                "url": _mostly_plain(rng, self.pools.pages, self.pools.pages_plain, count),
-                "referrer": _mostly_plain(
-                    rng, self.pools.referrers[2:], self.pools.referrers_plain - 2, count
-                ),
+                "feature": lookup(features, rng.integers(0, len(features), count)),
+                "url": _mostly_plain(rng, pools.pages, pools.pages_plain, count),
+                "referrer": _mostly_plain(rng, pools.referrers[2:], pools.referrers_plain - 2, count),
                 "plan": lookup([w.plan for w in population.workspaces], workspace),
                 "ip": _addresses(member * 104_729 + 17),
-                "agent": lookup(list(USER_AGENTS), member % HUMAN_AGENTS),
-                "consents": consents,
+                "agent": _browsers(member),
+                "consents": lookup(["false", "true"], consents.astype(np.int64)),
             }
         )
-        event = (
-            pl.when("uses")
-            .then(pl.concat_str(pl.lit('feature_used","feature":"'), "feature"))
-            .otherwise(pl.lit("page_view"))
-        )
-        pieces: list[tuple[str, pl.Expr]] = [
-            ('{"event_id":"', pl.col("id")),
-            ('","occurred_at":"', pl.col("at")),
-            ('","workspace_id":"', pl.col("workspace")),
-            ('","member_id":"', pl.col("member")),
-            ('","session_id":"', pl.col("session")),
-            ('","device_id":"', pl.col("device")),
-            ('","event":"', event),
-            ('","url":"', pl.col("url")),
-            ('","referrer":"', pl.col("referrer")),
-            ('","plan":"', pl.col("plan")),
-            ('","ip":"', pl.col("ip")),
-            ('","user_agent":"', pl.col("agent")),
-            (
-                '","consent":{"analytics":',
-                pl.when("consents").then(pl.lit("true")).otherwise(pl.lit("false")),
-            ),
-        ]
-        parts = [part for text, column in pieces for part in (pl.lit(text), column)]
-        return frame.select(pl.concat_str(*parts, pl.lit("}}")).alias("text"))
+        feature = pl.concat_str(pl.lit('feature_used","feature":"'), "feature")
+        event = pl.when("uses").then(feature).otherwise(pl.lit("page_view"))
+        return filled(frame, _EVENT, event=event).to_frame("text")
 
     def _requests(self, rng: np.random.Generator, at_s: Ints) -> pl.Series:
         count = len(at_s)
         odd = pick(rng, [99.3, 0.4, 0.3], count)
-        agent = pick(rng, agent_weights(), count)
+        agents = web_texts().browsers | web_texts().machines
+        agent = pick(rng, [*agents.values()], count)
         frame = pl.DataFrame(
             {
                 "odd": odd,
@@ -189,33 +164,16 @@ class Web:
                 "status": _STATUSES[pick(rng, _STATUS_WEIGHTS, count)],
                 "bytes": rng.integers(120, 60_000, count),
                 "referrer": _mostly_plain(rng, self.pools.referrers, self.pools.referrers_plain, count),
-                "agent": lookup(list(USER_AGENTS), agent),
+                "agent": lookup([*agents], agent),
                 "times": 1 + chance(rng, REPEATED_SHARE, count).astype(np.int64),
             }
         )
         # What scanners and broken clients leave behind.
-        request = (
-            pl.when(pl.col("odd") == 0)
-            .then(pl.concat_str("request", pl.lit('" '), "status", pl.lit(" "), "bytes"))
-            .when(pl.col("odd") == 1)
-            .then(pl.lit('-" 408 -'))
-            .otherwise(pl.lit('\\x16\\x03\\x01\\x02" 400 157'))
+        kinds = ('<request>" <status> <bytes>', '-" 408 -', '\\x16\\x03\\x01\\x02" 400 157')
+        request = pl.concat_str(
+            *(p for kind, text in enumerate(kinds) for p in only(pl.col("odd") == kind, text))
         )
-        line = pl.concat_str(
-            "ip",
-            pl.lit(" - "),
-            "user",
-            pl.lit(" ["),
-            "at",
-            pl.lit('] "'),
-            request,
-            pl.lit(' "'),
-            "referrer",
-            pl.lit('" "'),
-            "agent",
-            pl.lit('"\n'),
-        )
-        lines = frame.select(line.alias("text")).to_series()
+        lines = filled(frame, '<ip> - <user> [<at>] "<what> "<referrer>" "<agent>"\n', what=request)
         return lines.gather(np.repeat(np.arange(count), frame["times"].to_numpy()))
 
 
@@ -229,14 +187,20 @@ def _times(
 
 
 def _mostly_plain(rng: np.random.Generator, texts: tuple[str, ...], plain: int, count: int) -> pl.Series:
-    """Texts by chance: the first few often, personal ones rarely."""
+    """Draw texts: the first few often, personal ones rarely."""
     common = (rng.random(count) ** 2 * plain).astype(np.int64)
     personal = plain + rng.integers(0, len(texts) - plain, count)
     return lookup(list(texts), np.where(chance(rng, PERSONAL_SHARE, count), personal, common))
 
 
+def _browsers(number: Ints) -> pl.Series:
+    """Return browsers of people, the same for the same number."""
+    browsers = [*web_texts().browsers]
+    return lookup(browsers, number % len(browsers))
+
+
 def _addresses(number: Ints) -> pl.Series:
-    """Addresses of the ranges for tests (RFC 2544, RFC 3849), the same for the same number."""
+    """Return addresses of the ranges for tests (RFC 2544, RFC 3849), the same for the same number."""
     host = number % 131_072
     frame = pl.DataFrame(
         {
@@ -247,6 +211,5 @@ def _addresses(number: Ints) -> pl.Series:
             "net": lookup([f"{n:x}" for n in range(4_096)], number % 4_096),
         }
     )
-    four = pl.concat_str(pl.lit("198."), "b", pl.lit("."), "c", pl.lit("."), "d")
-    six = pl.concat_str(pl.lit("2001:db8:"), "net", pl.lit("::"), "d")
-    return frame.select(pl.when("six").then(six).otherwise(four).alias("ip")).to_series()
+    parts = [*only("six", "2001:db8:<net>::<d>"), *only(~pl.col("six"), "198.<b>.<c>.<d>")]
+    return frame.select(pl.concat_str(parts).alias("ip")).to_series()

@@ -1,116 +1,40 @@
-"""Distinct texts of the web: targets, referrers, browsers, log messages.
+"""Make the distinct texts of the web: targets, referrers, browsers, log messages.
 
 Their number is modest whatever the traffic, as on a real site: free text is anonymized value by value.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote, quote_plus
 
-import numpy as np
-
-from pipelines.synthetic.countries import COUNTRIES
+from pipelines.synthetic.countries import countries
+from pipelines.synthetic.data import read
 from pipelines.synthetic.names import MAIL_DOMAINS, Pool, slug
 from pipelines.synthetic.randomness import stream
-from pipelines.synthetic.wording import ARCHETYPES
+from pipelines.synthetic.wording import wording
 
 APP = "https://app.wasms.example"
-SITE = "https://www.wasms.example"
 _PEOPLE = 36
 
-_PAGES = (
-    "/",
-    "/pricing",
-    "/features",
-    "/about",
-    "/contact",
-    "/login",
-    "/signup",
-    "/robots.txt",
-    "/favicon.ico",
-    "/sitemap.xml",
-    "/static/css/main.css",
-    "/static/js/app.js",
-    "/static/js/vendor.js",
-    "/static/img/logo.svg",
-    "/static/img/hero.webp",
-    "/static/fonts/inter.woff2",
-    "/docs",
-    "/docs/api/messages",
-    "/docs/api/webhooks",
-    "/docs/guides/opt-outs",
-    "/blog",
-    "/blog/whatsapp-templates-that-convert",
-    "/blog/sms-segments-explained",
-    "/blog/when-to-send",
-    "/blog/quality-ratings",
-    "/legal/privacy",
-    "/legal/terms",
-    "/healthz",
-)
-APP_PAGES = (
-    "/dashboard",
-    "/campaigns",
-    "/campaigns/new",
-    "/campaigns/calendar",
-    "/campaigns/archive",
-    "/contacts",
-    "/contacts/import",
-    "/contacts/segments",
-    "/templates",
-    "/templates/new",
-    "/inbox",
-    "/reports/funnel",
-    "/reports/costs",
-    "/settings/team",
-    "/settings/channels",
-    "/settings/billing",
-    "/settings/retention",
-)
-FEATURES = (
-    "campaign_create",
-    "campaign_schedule",
-    "campaign_duplicate",
-    "template_edit",
-    "template_submit",
-    "contact_import",
-    "contact_export",
-    "segment_create",
-    "inbox_reply",
-    "report_download",
-    "ab_test",
-    "link_tracking",
-    "team_invite",
-    "api_key_create",
-    "retention_change",
-)
-_BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
-_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
-_IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X)"
-_WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
-_MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
-USER_AGENTS = (
-    f"{_WINDOWS} {_BLINK} Chrome/136.0.0.0 Safari/537.36",
-    f"{_WINDOWS} {_BLINK} Chrome/135.0.0.0 Safari/537.36 Edg/135.0.0.0",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:138.0) Gecko/20100101 Firefox/138.0",
-    f"{_MAC} {_SAFARI} Version/18.4 Safari/605.1.15",
-    f"{_MAC} {_BLINK} Chrome/136.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:138.0) Gecko/20100101 Firefox/138.0",
-    f"{_IPHONE} {_SAFARI} Version/18.4 Mobile/15E148 Safari/604.1",
-    f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) {_SAFARI} CriOS/136.0.7103.56 Mobile/15E148",
-    f"Mozilla/5.0 (Linux; Android 15; SM-S921B) {_BLINK} Chrome/136.0.0.0 Mobile Safari/537.36",
-    f"Mozilla/5.0 (Linux; Android 14; Redmi Note 12) {_BLINK} Chrome/134.0.0.0 Mobile Safari/537.36",
-    f"Mozilla/5.0 (Linux; Android 13; moto g52) {_BLINK} Chrome/133.0.0.0 Mobile Safari/537.36",
-    f"Mozilla/5.0 (iPad; CPU OS 18_3 like Mac OS X) {_SAFARI} Version/18.3 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-    "curl/8.7.1",
-    "python-requests/2.32.3",
-    'Monitor/1.4 (\\"uptime\\"; eu-central)',
-    "-",
-)
-# Of these, so many belong to people rather than machines.
-HUMAN_AGENTS = 12
+
+@dataclass(frozen=True, slots=True)
+class WebTexts:
+    """The texts of `web.yml`; browsers and machines by how common they are."""
+
+    pages: tuple[str, ...]
+    app_pages: tuple[str, ...]
+    features: list[str]
+    browsers: dict[str, float]
+    machines: dict[str, float]
+    referrers: tuple[str, ...]
+    landing_ends: tuple[str, ...]
+
+
+@cache
+def web_texts() -> WebTexts:
+    """Read the file once."""
+    return read("web", WebTexts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +75,10 @@ class WebPools:
 
 def make_web_pools(seed: int, pool: Pool) -> WebPools:
     """Make the distinct texts of one world."""
-    people = tuple(_people(seed, pool))
+    texts, people = web_texts(), tuple(_people(seed, pool))
     plain_requests = [
-        *(f"GET {path} HTTP/1.1" for path in _PAGES),
-        *(f"GET {path} HTTP/2.0" for path in APP_PAGES),
+        *(f"GET {path} HTTP/1.1" for path in texts.pages),
+        *(f"GET {path} HTTP/2.0" for path in texts.app_pages),
         *(f"GET /l/{_code(n)} HTTP/1.1" for n in range(40)),
         *(f"GET /api/v1/campaigns/cmp_{n:06}/report HTTP/2.0" for n in range(1, 25)),
         "POST /api/v1/messages HTTP/1.1",
@@ -166,19 +90,18 @@ def make_web_pools(seed: int, pool: Pool) -> WebPools:
         "GET /wp-login.php HTTP/1.1",
         "GET /.env HTTP/1.1",
     ]
-    plain_pages = [f"{APP}{path}" for path in APP_PAGES]
-    plain_landings = [
-        f"https://shop.example/{a.name.replace('_', '-')}{end}" for a in ARCHETYPES for end in _LANDING_ENDS
-    ]
+    plain_pages = [f"{APP}{path}" for path in texts.app_pages]
+    names = [a.name.replace("_", "-") for a in wording().archetypes]
+    plain_landings = [f"https://shop.example/{name}{end}" for name in names for end in texts.landing_ends]
     plain_entries = list(_plain_entries())
     return WebPools(
         requests=(*plain_requests, *(f"GET {t} HTTP/1.1" for p in people for t in _personal_targets(p))),
         requests_plain=len(plain_requests),
         referrers=(
-            *_REFERRERS,
+            *texts.referrers,
             *(f"{APP}/contacts?search={quote_plus(f'{p.first} {p.last}')}" for p in people[:20]),
         ),
-        referrers_plain=len(_REFERRERS),
+        referrers_plain=len(texts.referrers),
         pages=(*plain_pages, *(t for p in people for t in _personal_pages(p))),
         pages_plain=len(plain_pages),
         landings=(
@@ -191,37 +114,15 @@ def make_web_pools(seed: int, pool: Pool) -> WebPools:
     )
 
 
-# The commonest first; `-` is none at all.
-_REFERRERS = (
-    "-",
-    "https://www.google.com/",
-    f"{SITE}/",
-    f"{SITE}/pricing",
-    f"{APP}/dashboard",
-    f"{APP}/campaigns",
-    "https://duckduckgo.com/",
-    "https://www.bing.com/",
-)
-_LANDING_ENDS = (
-    "",
-    "?utm_source=whatsapp&utm_medium=message",
-    "?utm_source=sms&utm_medium=message",
-    "/women",
-    "/men",
-    "/new",
-    "?size=M&color=blue",
-)
-
-
 def _people(seed: int, pool: Pool) -> Iterator[Person]:
     rng = stream(seed, "people of the web")
     for place in range(_PEOPLE):
-        index = place % len(COUNTRIES)
-        number = rng.integers(0, COUNTRIES[index].numbers, 1)
+        index = place % len(countries())
+        number = rng.integers(0, countries()[index].numbers, 1)
         first = pool.first[int(pool.first_indices(index, number)[0])]
         last = pool.last[int(pool.last_indices(index, number)[0])]
         email = f"{slug(first)}.{slug(last)}@{MAIL_DOMAINS[place % len(MAIL_DOMAINS)]}"
-        yield Person(first, last, email, str(int(COUNTRIES[index].phones(number)[0])))
+        yield Person(first, last, email, str(int(countries()[index].phones(number)[0])))
 
 
 def _personal_targets(person: Person) -> Iterator[str]:
@@ -283,8 +184,3 @@ def _traceback(exception: str, text: str, file: str) -> str:
         "    raise error\n"
         f"{exception}: {text}\n"
     )
-
-
-def agent_weights() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """How common each of `USER_AGENTS` is."""
-    return np.array([18, 7, 5, 9, 7, 2, 16, 4, 15, 8, 5, 3, 3, 1.5, 1, 1, 0.6, 0.4])

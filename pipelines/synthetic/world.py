@@ -1,4 +1,4 @@
-"""The generated world: a believable period of all raw sources in their real formats, day by day."""
+"""Generate a believable period of all raw sources in their real formats, day by day."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
@@ -49,7 +49,7 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress = silent) -> Wo
     Args:
         inbox: Folder to write to; created where missing, its feeds must be empty.
         spec: Size, period and seed; equal specs give byte-equal files.
-        progress: Told of days written.
+        progress: Called with the number of days written so far.
 
     Returns:
         Counts of what was written.
@@ -171,7 +171,7 @@ class _World:
         self.inbox.records["twilio__messages"] += len(bills) + len(replies)
 
     def _write_web(self, day: date, messages: int) -> None:
-        """Traffic on the web ends with the period; only what was held back arrives after it."""
+        """Write traffic on the web, which ends with the period; what was held back arrives after it."""
         if self.population.spec.covers(day):
             self.usage.put(self.web.usage(day))
         usage = self.usage.take(day)
@@ -187,7 +187,7 @@ class _World:
         self.inbox.records["web__error_logs"] += entries
 
     def summary(self, last_arrival_day: date) -> WorldSummary:
-        """What was written, all days together."""
+        """Return what was written, all days together."""
         spec = self.population.spec
         return WorldSummary(
             workspaces=spec.workspaces,

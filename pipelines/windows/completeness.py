@@ -1,4 +1,4 @@
-"""Which months are complete for which workspace: tables of months count these and no others.
+"""Decide which months are complete for which workspace: tables of months count these and no others.
 
 A month is complete if nothing that it is made from was past its window when it closed. Windows are those of
 the retention rules at each time: the policy's versions and what workspaces chose. Legal holds complete no
@@ -14,9 +14,9 @@ import pyarrow as pa
 from pipelines.declarations.calendar import CLOCK_SKEW_DAYS, closing_day, first_day_read, month_end
 from pipelines.declarations.contract import Contract, Kind, lateness_days
 from pipelines.declarations.declarations import Declarations
-from pipelines.windows.inputs import windows_of
+from pipelines.windows.inputs import window_inputs
 from warehouse.retention import records
-from warehouse.retention.rules import Facts, expired_through
+from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.store import Store
 
 MONTHS = "retention__months"
@@ -26,7 +26,7 @@ _SCHEMA = pa.schema(
 
 
 def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table]:
-    """What a session has in `store` beside the views of data sets: name → rows.
+    """Return the tables that a session has in `store` beside the views of data sets: name → rows.
 
     `retention__months` has one row per data category, workspace with a choice of its own (null: all others)
     and month of which there may be rows.
@@ -36,41 +36,52 @@ def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table
 
 
 def is_complete(
-    facts: Facts, category: str, workspace: str | None, month: date, *, lateness_days: int
+    inputs: RetentionInputs, category: str, workspace: str | None, month: date, *, lateness_days: int
 ) -> bool:
-    """Whether all rows that a month needs are within their window when it closes.
+    """Return whether all rows that a month needs are within their window when it closes.
 
     Args:
         workspace: None = one without a choice of its own.
         month: Its first day.
     """
     closes = datetime.combine(closing_day(month_end(month), lateness_days=lateness_days), time())
-    expired = expired_through(facts, category, workspace, closes)
+    expired = expired_through(inputs, category, workspace, closes)
     return expired is None or expired < first_day_read(month, lateness_days=lateness_days)
 
 
+def loses_rows(month: date, on: date, *, windows: Collection[int], lateness_days: int) -> bool:
+    """Return whether rows of a month expire on a day, under a window by which it would be complete.
+
+    Args:
+        month: Its first day.
+    """
+    needed = closing_day(month_end(month), lateness_days=lateness_days) - first_day_read(
+        month, lateness_days=lateness_days
+    )
+    return any(needed < timedelta(days=days) <= on - month for days in windows)
+
+
 def _months(declarations: Declarations, store: Store) -> Iterator[tuple[str, date, str | None, bool]]:
-    facts, lateness = windows_of(declarations, store), lateness_days(declarations.contracts)
+    inputs, lateness = window_inputs(declarations, store), lateness_days(declarations.contracts)
     stones, horizons = records.tombstones(store.ledger), records.horizons(store.ledger)
     key = records.subject_key(store.keyring)
     for category, sources in _event_sources(declarations.contracts).items():
         months = list(_stored_months(store, sources))
         lost = {stone.event_date for stone in stones if stone.source in sources}
-        may_choose = any(version.rules[category].per_workspace for version in facts.versions)
-        for workspace in (None, *(facts.settings if may_choose else ())):
-            who = records.DEFAULT_SUBJECT if workspace is None else records.subject(key, workspace)
-            others = horizons.get((category, records.DEFAULT_SUBJECT), date.min)
-            gone = {day.replace(day=1) for day in lost if day <= horizons.get((category, who), others)}
+        may_choose = any(version.rules[category].per_workspace for version in inputs.versions)
+        of_others = horizons.get((category, records.DEFAULT_SUBJECT), date.min)
+        for workspace in (None, *(inputs.settings if may_choose else ())):
+            who = records.subject(key, workspace) if workspace is not None else records.DEFAULT_SUBJECT
+            reached = horizons.get((category, who), of_others)
+            # A month may be built long after it closed: what was deleted meanwhile is not in it.
+            gone = {day.replace(day=1) for day in lost if day <= reached}
             for month in months:
-                # A month may be built long after it closed: what was deleted meanwhile is not in it.
-                complete = month not in gone and is_complete(
-                    facts, category, workspace, month, lateness_days=lateness
-                )
-                yield category, month, workspace, complete
+                in_time = is_complete(inputs, category, workspace, month, lateness_days=lateness)
+                yield category, month, workspace, in_time and month not in gone
 
 
 def _event_sources(contracts: Mapping[str, Contract]) -> dict[str, set[str]]:
-    """Data sets with days, by category."""
+    """Return the data sets with days, by category."""
     found: dict[str, set[str]] = defaultdict(set)
     for contract in contracts.values():
         if contract.kind is Kind.EVENT:
@@ -79,7 +90,7 @@ def _event_sources(contracts: Mapping[str, Contract]) -> dict[str, set[str]]:
 
 
 def _stored_months(store: Store, sources: Collection[str]) -> Iterator[date]:
-    """Months of which there may be rows: of events, or of their arrival."""
+    """Yield the months of which there may be rows: of events, or of their arrival."""
     days = [day for source in sources for day, _ in store.ledger.live_days(source)]
     if not days:
         return

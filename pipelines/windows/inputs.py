@@ -1,4 +1,4 @@
-"""What decides about retention, read from the store: settings, ended accounts, legal holds."""
+"""Read what retention rules need from the store: settings, ended accounts and legal holds."""
 
 import hmac
 from collections import defaultdict
@@ -13,36 +13,36 @@ from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from warehouse.keys.keyring import Purpose
-from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
+from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, Setting
 from warehouse.store.store import Store
 
 QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
+SETTINGS = "app__workspace_settings"
 SUBSCRIPTIONS = "app__subscriptions"
 _SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
 HOLD_COLUMNS = (*_SCOPE, "expires_at")
 _HOLD_NAME_CHARACTERS = 32
 
 _WORKSPACES = "app__workspaces"
-_SETTINGS = "app__workspace_settings"
 
 
-def facts_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Facts:
-    """All that decides at ``as_of``, as the store knows it now.
+def retention_inputs(declarations: Declarations, store: Store, *, as_of: datetime) -> RetentionInputs:
+    """Return the inputs of the retention rules at ``as_of``, as the store knows them now.
 
-    Settings that begin later are facts already; an account whose end lies ahead has not ended.
-    Read from disk only where files have changed since the last call.
+    Settings that begin later are included; an account that ends later has not ended. Files are read only
+    where they have changed since the last call.
     """
     return replace(
-        windows_of(declarations, store),
+        window_inputs(declarations, store),
         ended=_ended(declarations, store, as_of),
         holds=_holds(declarations, store),
     )
 
 
-def windows_of(declarations: Declarations, store: Store) -> Facts:
-    """Of all that decides, what decides about windows: the policy's history and what workspaces chose."""
-    return Facts(
+def window_inputs(declarations: Declarations, store: Store) -> RetentionInputs:
+    """Return the inputs that windows depend on: the versions of the policy and the workspaces' settings."""
+    return RetentionInputs(
         versions=declarations.policy.history(),
         classes=declarations.policy.retention_classes_days,
         settings=_settings(declarations, store),
@@ -50,7 +50,7 @@ def windows_of(declarations: Declarations, store: Store) -> Facts:
 
 
 def data_sets(contracts: Mapping[str, Contract]) -> dict[str, DataSet]:
-    """What retention needs to know of every data set of the store, quarantine included."""
+    """Return what the retention rules need to know of every data set, quarantine included."""
     quarantine = DataSet(QUARANTINE, QUARANTINE_CATEGORY, Layout.DAYS)
     return {name: _data_set(contract) for name, contract in contracts.items()} | {QUARANTINE: quarantine}
 
@@ -65,9 +65,9 @@ def hold_name(
     held_from: datetime | None,
     held_to: datetime | None,
 ) -> str:
-    """Keyed hash of a hold and its scope; says nothing about either to whom the key is not known.
+    """Return the name of a legal hold: a keyed hash of its number and scope.
 
-    Not of its end: a hold that is extended keeps its name, its rows and their key.
+    The end of the hold is not part of it: a hold that is extended keeps its name, its rows and their key.
     """
     period = (moment.isoformat() if moment else None for moment in (held_from, held_to))
     parts = (workspace_id, hold_id, source, contact_token, *period)
@@ -91,7 +91,7 @@ def _data_set(contract: Contract) -> DataSet:
 
 
 def _settings(declarations: Declarations, store: Store) -> dict[str, tuple[Setting, ...]]:
-    rows = _rows(declarations, store, _SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
+    rows = _rows(declarations, store, SETTINGS, ("workspace_id", "valid_from", "message_log_retention_days"))
     settings: dict[str, list[Setting]] = defaultdict(list)
     for workspace, valid_from, days in sorted(rows, key=lambda row: row[:2]):
         settings[workspace].append(Setting(valid_from, days))
@@ -99,7 +99,7 @@ def _settings(declarations: Declarations, store: Store) -> dict[str, tuple[Setti
 
 
 def _ended(declarations: Declarations, store: Store, as_of: datetime) -> dict[str, datetime]:
-    """Workspace → when its account ended: with its last subscription, or deleted before that."""
+    """Return workspace → when its account ended: with its last subscription, or deleted before that."""
     ends: dict[str, list[datetime | None]] = defaultdict(list)
     columns = ("workspace_id", "ended_at", "deleted_at")
     for workspace, *moments in _rows(declarations, store, SUBSCRIPTIONS, columns):
@@ -140,7 +140,7 @@ def _holds(declarations: Declarations, store: Store) -> tuple[Hold, ...]:
 def _rows(
     declarations: Declarations, store: Store, source: str, columns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Rows of a small data set, deletion markers included; none where there is no such contract."""
+    """Read the rows of a small data set, deletion markers included; none where there is no such contract."""
     if source not in declarations.contracts:
         return []
     schema = declarations.contracts[source].plan.stored_columns()

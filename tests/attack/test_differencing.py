@@ -49,7 +49,6 @@ def attacked():
             return attack_by_differencing(
                 connection,
                 CUBES,
-                schema="warehouse.cubes",
                 periods={MONTHLY.cube: [MONTH]},
                 largest_noise=largest_noise,
             )

@@ -51,13 +51,11 @@ def cells():
 
 
 def subtracted(connection, *, largest_noise=6):
-    return attack_by_subtraction(
-        connection, CUBES, schema="warehouse.cubes", periods=PERIODS, largest_noise=largest_noise
-    )
+    return attack_by_subtraction(connection, CUBES, periods=PERIODS, largest_noise=largest_noise)
 
 
 def thresholds(connection):
-    result = attack_thresholds(connection, CUBES, schema="warehouse.cubes", periods=PERIODS)
+    result = attack_thresholds(connection, CUBES, periods=PERIODS)
     return sorted({finding.problem for finding in result.findings})
 
 
@@ -102,7 +100,7 @@ def test_each_weakening_of_a_cube_is_found(weakening, rows, problem, cells):
 
 def test_what_gave_something_away_is_taken_back_until_nothing_does(cells):
     connection = cells(*HIDDEN[:3], ("lost", 7, None))
-    findings = attack_thresholds(connection, CUBES, schema="warehouse.cubes", periods=PERIODS).findings
+    findings = attack_thresholds(connection, CUBES, periods=PERIODS).findings
 
     coarsen_slices(connection, CUBES, findings)
 

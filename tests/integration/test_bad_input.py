@@ -216,21 +216,82 @@ def test_a_hostile_workspace_id_in_a_table_is_quarantined(home, ingest, workspac
     assert find_leaks(home, ["canary-x"]) == []
 
 
-@pytest.mark.parametrize("ending", ["gz", "zst"])
-def test_a_corrupt_archive_loads_nothing_and_stays(home, ingest, tmp_path, ending):
+@pytest.mark.parametrize(
+    ("source", "name", "content"),
+    [
+        ("app", "workspace_settings.csv", ""),
+        ("app", "workspace_settings.csv", SETTINGS.splitlines()[0]),
+        ("whatsapp", "landed.jsonl", "\n"),
+    ],
+)
+def test_a_file_without_any_row_says_so(ingest, source, name, content):
+    exit_code, output = ingest(source, content.encode(), name=name)
+
+    assert exit_code == 0
+    assert "1 file(s) without any row" in output
+
+
+def test_one_unreadable_table_neither_stops_nor_spoils_the_run_of_the_others(home, ingest, monkeypatch):
+    settings = home.inbox / "app" / "workspace_settings"
+    settings.mkdir(parents=True)
+    torn = SETTINGS + f'ws_b,30,"{CANARY},2026-05-01T00:00:00Z,2026-05-01T00:00:00Z\n'
+    (settings / "a.csv").write_text(torn + SETTINGS.splitlines()[1].replace("ws_a", "ws_c"), "utf-8")
+    (settings / "b.csv").write_text(f"workspace_id;{CANARY}\n", "utf-8")
+    (settings / "c.xlsx").write_bytes(CANARY.encode())
+    (settings / "d.csv").write_text(SETTINGS.replace("ws_a", "ws_d").replace("\n", "\r"), "utf-8")
+
+    result = CliRunner().invoke(build_app(), ["run", "--as-of", "2026-05-20"])
+
+    assert result.exit_code == 1
+    assert kept(home) == {"app__workspace_settings": 3}
+    assert reasons(home) == {"malformed_row": 1}
+    assert sorted(path.name for path in settings.iterdir()) == ["b.csv", "c.xlsx"]
+    assert CANARY not in result.output + str(result.exception)
+    for path in settings.iterdir():
+        path.unlink()
+    assert find_leaks(home, [CANARY]) == []
+
+
+def test_contacts_of_a_spreadsheet_are_the_contacts_of_the_messages(home, ingest):
+    at = "2026-05-01T00:00:00Z"
+    ingest("app", f"workspace_id,country,updated_at\nws_a,DE,{at}\n".encode(), name="workspaces.csv")
+    phones = ["4915750001234.0", "0157 50001234", "'+49 157 50001234", "4.91575E+12", "4.91575E+12", "n/a"]
+    rows = "".join(f"ws_a;c-{i};{phone};{at}\n" for i, phone in enumerate(phones))
+    exit_code, output = ingest(
+        "app", f"sep=;\nworkspace_id;contact_id;phone;updated_at\n{rows}".encode(), name="contacts.csv"
+    )
+
+    runtime = open_runtime(home)
+    read = runtime.store.reader.read(
+        "app__contacts",
+        schema=runtime.declarations.schemas["app__contacts"],
+        columns=["contact_token", "contact_country"],
+    ).to_pylist()
+
+    assert (exit_code, kept(home)["app__contacts"]) == (0, 6)
+    assert "app__contacts.phone: 3 value(s)" in output
+    named = [row for row in read if row["contact_token"]]
+    assert len(named) == 3
+    assert len({row["contact_token"] for row in named}) == 1
+    assert {row["contact_country"] for row in named} == {"DE"}
+    assert {row["contact_country"] for row in read} == {"DE", None}
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_a_corrupt_archive_loads_nothing_and_stays(home, ingest, tmp_path, suffix):
     content = (
         gzip.compress((GOOD + "\n").encode() * 2000)[:-30]
-        if ending == "gz"
+        if suffix == "gz"
         else b"\x28\xb5\x2f\xfd" + b"x" * 99
     )
 
-    exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", name=f"landed.jsonl.{ending}")
+    exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", name=f"landed.jsonl.{suffix}")
 
     assert exit_code == 1
     assert "cut off" in output or "corrupt" in output
     assert kept(home) == {}
     assert not [p for p in home.store.rglob("*") if p.is_file()]
-    assert (tmp_path / f"landed.jsonl.{ending}").exists()
+    assert (tmp_path / f"landed.jsonl.{suffix}").exists()
 
 
 def test_an_undeclared_column_stops_a_table_and_is_only_counted_in_a_provider_body(home, ingest, tmp_path):

@@ -18,11 +18,11 @@ from tests.support.orchestra import (
     TAKEN_IN,
     TEXT,
     day,
+    passed_checks,
     put_channel,
     put_messages,
     reasons,
     remembering,
-    verdicts,
 )
 from warehouse.retention import records
 from warehouse.retention.records import Tombstone
@@ -55,7 +55,7 @@ def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_w
         dg.AssetKey(["cubes", "cube_campaign_daily"]),
     ):
         assert SENT in orchestra.materialized(key)
-    checks = verdicts(ingested) | verdicts(marts) | verdicts(published)
+    checks = passed_checks(ingested) | passed_checks(marts) | passed_checks(published)
     assert checks["whatsapp__statuses", "reconciliation"]
     assert checks["whatsapp__statuses", "contract"]
     assert checks["cube_campaign_daily", "threshold"]
@@ -113,7 +113,7 @@ def test_counts_that_do_not_add_up_turn_reconciliation_red_and_stop_the_marts(bu
 
     result = built.run("marts", at=CLOSED, tags=day_range(day(SENT), day(SENT)))
 
-    assert not verdicts(result)["whatsapp__statuses", "reconciliation"]
+    assert not passed_checks(result)["whatsapp__statuses", "reconciliation"]
     assert not [e for e in result.get_asset_materialization_events() if e.asset_key.path[0] == "cubes"]
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_is_gone_turns_reconciliation_red(built):
 
     result = built.run("ingest", at=CLOSED)
 
-    assert not verdicts(result)["whatsapp__statuses", "reconciliation"]
+    assert not passed_checks(result)["whatsapp__statuses", "reconciliation"]
 
 
 def test_a_cell_of_ten_contacts_turns_the_threshold_red_and_stops_the_publication(built):
@@ -131,7 +131,7 @@ def test_a_cell_of_ten_contacts_turns_the_threshold_red_and_stops_the_publicatio
 
     result = built.run("publish", at=CLOSED)
 
-    assert not verdicts(result)["cube_campaign_daily", "threshold"]
+    assert not passed_checks(result)["cube_campaign_daily", "threshold"]
     assert not built.home.published_path.exists()
 
 

@@ -20,11 +20,11 @@ from tests.support.orchestra import (
     TAKEN_IN,
     Orchestra,
     day,
+    passed_checks,
     put,
     put_channel,
     put_messages,
     reasons,
-    verdicts,
 )
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
@@ -63,16 +63,16 @@ def test_what_is_past_its_window_goes_at_night_and_its_partition_says_why(built)
         "deleted_as_of": EXPIRED,
         "evidence": 1,
     }
-    checks = verdicts(result)
+    checks = passed_checks(result)
     assert checks[CHECK]
     assert checks["whatsapp__statuses", "reconciliation"]
     assert {name for (_, name), passed in checks.items() if not passed} == {"freshness"}, (
         "none came for months"
     )
-    (told,) = [
+    (event,) = [
         e.materialization for e in result.get_asset_materialization_events() if e.asset_key == retention_key()
     ]
-    assert told.metadata["rows_deleted"].value == 37
+    assert event.metadata["rows_deleted"].value == 37
     assert not list((built.home.store / "whatsapp__statuses").rglob("*.parquet"))
 
 
@@ -128,8 +128,8 @@ def test_rows_past_their_window_turn_the_check_red_and_stop_the_marts(built):
     today = built.run("ingest", at=EXPIRED)
     late = built.run("marts", at=A_DAY_LATE, tags=day_range(day(SENT), day(SENT)))
 
-    assert verdicts(today)[CHECK], "what is due today has until midnight"
-    assert not verdicts(late)[CHECK]
+    assert passed_checks(today)[CHECK], "what is due today has until midnight"
+    assert not passed_checks(late)[CHECK]
     assert not [e for e in late.get_asset_materialization_events() if e.asset_key.path[0] == "cubes"]
 
 
@@ -141,8 +141,8 @@ def test_evidence_that_was_changed_turns_the_proof_red(built):
 
     changed = built.run("retention", at=EXPIRED)
 
-    assert verdicts(sound)["evidence", "verified"]
-    assert not verdicts(changed)["evidence", "verified"]
+    assert passed_checks(sound)["evidence", "verified"]
+    assert not passed_checks(changed)["evidence", "verified"]
 
 
 def habit(orchestra: Orchestra) -> None:
@@ -216,14 +216,14 @@ def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbui
     deleted = unbuilt.run("retention", at=EXPIRED)
 
     assert warned.success
-    assert not verdicts(warned)["cube_campaign_daily", "published_in_time"]
+    assert not passed_checks(warned)["cube_campaign_daily", "published_in_time"]
     assert deleted.success
-    (told,) = [
+    (event,) = [
         e.materialization
         for e in deleted.get_asset_materialization_events()
         if e.asset_key == retention_key()
     ]
-    assert told.metadata["slices_lost"].value == [SENT]
+    assert event.metadata["slices_lost"].value == [SENT]
     assert rows_of(unbuilt) == 0
 
 
@@ -249,10 +249,10 @@ def test_an_account_that_is_about_to_be_deleted_is_told_by_keyed_hash(unbuilt):
     assert unbuilt.run("ingest", at="2026-05-14").success
 
     early = unbuilt.tick("retention_alarm", at="2026-06-04")
-    told = unbuilt.tick("retention_alarm", at="2026-06-05")
+    event = unbuilt.tick("retention_alarm", at="2026-06-05")
 
     assert all(e.passed for e in early.asset_events if e.asset_key == retention_key())
-    (warning,) = [e for e in told.asset_events if e.asset_key == retention_key()]
+    (warning,) = [e for e in event.asset_events if e.asset_key == retention_key()]
     assert not warning.passed
     assert list(warning.metadata["accounts"].value.values()) == ["2026-06-12"]
     assert "ws-1" not in str(warning)

@@ -178,7 +178,7 @@ def test_the_report_says_what_is_stored_held_ending_deleted_and_proved(runtime):
     )
 
     words = re.sub(r"<[^>]+>", " ", html)
-    for told in (
+    for shown in (
         "Nothing is past its window.",
         "Legal basis not confirmed",
         "app__messages",
@@ -190,7 +190,7 @@ def test_the_report_says_what_is_stored_held_ending_deleted_and_proved(runtime):
         "account ended and erased",
         "docs/privacy-officer.md",
     ):
-        assert told in " ".join(words.split())
+        assert shown in " ".join(words.split())
     assert "leaver" not in html
 
 
@@ -199,7 +199,7 @@ def test_the_report_says_in_red_what_is_not_as_promised(runtime):
 
     html = page(make_report(*runtime, as_of=AFTER, verified=verified))
 
-    assert 'class="verdict bad"' in html
+    assert 'class="result bad"' in html
     assert html.count("row(s) of accounts that have ended") == 3
     assert "leaver" in html, "an account that is about to end is named"
 

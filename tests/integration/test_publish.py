@@ -6,7 +6,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from warehouse.errors import ThawedSliceError, UnreleasedSliceError, UnsoundMartsError
+from warehouse.errors import ChangedAfterReleaseError, UnreleasedSliceError, UnsoundMartsError
 from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.publish import publish, published_before, withdraw
@@ -98,11 +98,11 @@ def warehouse(home):
 def test_a_copy_gains_what_is_new_and_marts_show_it(warehouse):
     warehouse.add(NEXT, 30)
     warehouse.release()
-    told = warehouse.publish()
+    shown = warehouse.publish()
 
     assert warehouse.published() == [(DAY, "w", 20, "Corner shop"), (NEXT, "w", 30, "Corner shop")]
-    assert told.tables == ((CUBE, 2), ("dim_published_workspaces", 1))
-    assert told.marts == ("mart_cells",)
+    assert shown.tables == ((CUBE, 2), ("dim_published_workspaces", 1))
+    assert shown.marts == ("mart_cells",)
 
 
 def test_a_copy_to_which_nothing_was_added_need_not_be_looked_at_again(warehouse):
@@ -147,14 +147,14 @@ def test_twin_a_copy_that_begins_afresh_asks_for_the_hash_of_every_slice(warehou
     warehouse.run(f"update cubes.{CUBE} set n = 19")
     warehouse.home.published_path.unlink()
 
-    with pytest.raises(ThawedSliceError, match="2026-05-10"):
+    with pytest.raises(ChangedAfterReleaseError, match="2026-05-10"):
         warehouse.publish()
     assert not warehouse.home.published_path.exists()
 
 
 def test_a_slice_that_lost_a_row_stops_publishing(warehouse):
     warehouse.run(f"delete from cubes.{CUBE}")
-    with pytest.raises(ThawedSliceError, match="2026-05-10"):
+    with pytest.raises(ChangedAfterReleaseError, match="2026-05-10"):
         warehouse.publish()
 
 
@@ -190,7 +190,7 @@ def test_twin_a_copy_that_is_continued_whatever_changed_keeps_it(warehouse, monk
 
 def test_a_slice_that_was_released_anew_takes_the_place_of_the_old_one(warehouse):
     warehouse.run(f"update cubes.{CUBE} set n = 40")
-    warehouse.release(why="renewed")
+    warehouse.release(why="reissued")
     warehouse.publish()
 
     assert warehouse.published("select n from mart_cells") == [(40,)]

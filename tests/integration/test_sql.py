@@ -74,6 +74,13 @@ def test_the_prompt_answers_until_an_empty_line(sql):
     assert "42" in output
 
 
+def test_a_metric_that_is_not_in_the_published_copy_yet_says_how_it_gets_there(sql):
+    result = CliRunner().invoke(build_app(), ["metrics", "query", "delivery_rate"])
+
+    assert isinstance(result.exception, PipelineError)
+    assert "delivery_rate is declared, but not published yet. `wasms run`" in str(result.exception)
+
+
 def test_parquet_without_a_file_is_wrong_usage(sql):
     assert sql("select 1", "--format", "parquet")[0] == 2
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import TextSettings, load_settings
 from bench.text_truth import coverage, shown
 from bench.text_workloads import campaign, error_logs, sms_texts
@@ -151,8 +151,8 @@ def bitcoin_address(key_hash: bytes) -> str:
 
 def without_numbers(settings: TextSettings) -> TextSettings:
     """No recognizer but ours of phone numbers, and digits stay however many."""
-    patient = settings.vocabulary.model_copy(update={"digits": 10**6, "digits_in_groups": 10**6})
-    return settings.model_copy(update={"presidio": (), "recognizers": (), "vocabulary": patient})
+    patient = settings.release_rule.model_copy(update={"digits": 10**6, "digits_in_groups": 10**6})
+    return settings.model_copy(update={"presidio": (), "recognizers": (), "release_rule": patient})
 
 
 def without_urls(settings: TextSettings) -> TextSettings:

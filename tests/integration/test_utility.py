@@ -67,8 +67,10 @@ def test_worlds_are_drawn_from_rows_without_pseudonyms(session):
 
 def test_a_trial_plays_every_game_of_every_workspace(session):
     connection, home = session
-    told = []
-    trial = try_workspaces(connection, home, load_cubes(), most=1, progress=lambda *args: told.append(args))
+    reported = []
+    trial = try_workspaces(
+        connection, home, load_cubes(), most=1, progress=lambda *args: reported.append(args)
+    )
 
     assert trial is not None
     assert len(trial.workspaces) == 1
@@ -77,7 +79,7 @@ def test_a_trial_plays_every_game_of_every_workspace(session):
         ("insider", "replied"),
     }
     assert trial.repeated.changing == 0
-    assert told[-1][1] == told[-1][2] == 1
+    assert reported[-1][1] == reported[-1][2] == 1
 
 
 def test_the_page_shows_every_attack_and_what_a_stranger_learns(built, tmp_path, monkeypatch):

@@ -10,10 +10,11 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-import anonymizers.text.release
+import anonymizers.text.releasing_scrubber
 import pipelines.ingestion.word_counting
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
+from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import apply_retention
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.leaks import find_leaks
@@ -59,7 +60,7 @@ SCRUBBER = ReleasingScrubber(load_settings())
 
 @pytest.fixture(autouse=True)
 def _loaded_once(monkeypatch):
-    monkeypatch.setattr(Runtime, "text", SCRUBBER)
+    monkeypatch.setattr(Declarations, "text", SCRUBBER)
 
 
 def world(home: Home, *texts: str) -> Runtime:
@@ -87,22 +88,22 @@ def test_a_word_that_many_use_is_released(home):
 
 
 def test_twin_counting_whatever_is_masked_releases_it(home, monkeypatch):
-    def whatever(tiles, uncommon, *, masked_otherwise):
-        return tiles.distinct.str.contains(r"^\p{L}").to_numpy()[tiles.codes]
+    def whatever(spans, uncommon, *, masked_otherwise):
+        return spans.distinct.str.contains(r"^\p{L}").to_numpy()[spans.codes]
 
-    monkeypatch.setattr(anonymizers.text.release, "countable", whatever)
+    monkeypatch.setattr(anonymizers.text.releasing_scrubber, "countable", whatever)
 
-    # What stays masked is what a view reads, which is written anew as a whole, and what a name stands in for.
-    stood_in = {"a capital letter", "a capital letter at the beginning", "capitals throughout"}
-    stood_in |= {"part of an address"}
-    assert set(leaks(home)) >= set(NEVER) - {"spelt in another way"} - stood_in
+    # What stays masked is decoded text, which is written anew as a whole, and what a dummy name replaces.
+    replaced = {"a capital letter", "a capital letter at the beginning", "capitals throughout"}
+    replaced |= {"part of an address"}
+    assert set(leaks(home)) >= set(NEVER) - {"spelt in another way"} - replaced
 
 
 def test_twin_counting_beside_masks_releases_what_stands_there(home, monkeypatch):
-    def heedless(tiles, uncommon, *, masked_otherwise):
+    def heedless(spans, uncommon, *, masked_otherwise):
         return uncommon & ~masked_otherwise
 
-    monkeypatch.setattr(anonymizers.text.release, "countable", heedless)
+    monkeypatch.setattr(anonymizers.text.releasing_scrubber, "countable", heedless)
 
     assert set(leaks(home)) >= {"beside a name", "beside a number", "after a slot", "part of a path"}
 
@@ -155,7 +156,7 @@ def test_a_word_that_too_few_use_is_not_released(home, case):
 )
 def test_twin_without_its_rule_a_word_that_too_few_use_is_released(home, case, rule, monkeypatch):
     enough = open_runtime(home).declarations.enough
-    monkeypatch.setattr(Runtime, "enough", replace(enough, **rule))
+    monkeypatch.setattr(Declarations, "enough", replace(enough, **rule))
 
     assert is_released(home, case)
 
@@ -185,13 +186,13 @@ def test_twin_words_written_down_as_they_are_would_be_found(home, monkeypatch):
     def as_they_are(values, kind, *, key):
         return values.cast(pl.Binary)
 
-    monkeypatch.setattr(word_counts, "_tokens", as_they_are)
+    monkeypatch.setattr(word_counts, "_hashed", as_they_are)
     world(home, COUNTED)
 
     assert find_leaks(home, WORDS[:1])
 
 
-def _tokens(ledger: Ledger, name: str, month: str) -> set[bytes]:
+def _hashes(ledger: Ledger, name: str, month: str) -> set[bytes]:
     return {row[name] for row in ledger.read(f"select {name} from word_counts where month = ?", month)}
 
 
@@ -199,28 +200,28 @@ def test_nothing_can_be_compared_from_month_to_month(home):
     runtime = world(home, COUNTED)
 
     for name in ("word", "payer"):
-        june, july = (_tokens(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
+        june, july = (_hashes(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
         assert len(june) == len(july) > 0
         assert not june & july
 
 
 def test_twin_under_one_key_months_could_be_compared(home, monkeypatch):
-    keyed = word_counts._tokens
-    monkeypatch.setattr(word_counts, "_tokens", lambda values, kind, *, key: keyed(values, kind, key="k"))
+    keyed = word_counts._hashed
+    monkeypatch.setattr(word_counts, "_hashed", lambda values, kind, *, key: keyed(values, kind, key="k"))
     runtime = world(home, COUNTED)
 
     for name in ("word", "payer"):
-        june, july = (_tokens(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
+        june, july = (_hashes(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
         assert june & july
 
 
 def test_only_what_is_released_is_kept_of_a_month_that_counts(home):
     runtime = world(home, COUNTED)
     use(runtime, USERS[:3], "our rare zorblish is here now", at=JULY)
-    before = _tokens(runtime.store.ledger, "word", "2026-07")
+    before = _hashes(runtime.store.ledger, "word", "2026-07")
 
     apply_retention(*runtime, as_of=SEPTEMBER)
 
     assert len(before) == 2
-    assert len(_tokens(runtime.store.ledger, "word", "2026-07")) == 1
+    assert len(_hashes(runtime.store.ledger, "word", "2026-07")) == 1
     assert stored(runtime, COUNTED) == [COUNTED]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.disclosure.surrogates import workspace_keys_of
-from pipelines.marts import account_end as endings
+from pipelines.marts import account_end
 from pipelines.retention import apply as retention
 from pipelines.retention.apply import apply_retention
 from pipelines.runtime import open_runtime
-from pipelines.windows.inputs import facts_of
+from pipelines.windows.inputs import retention_inputs
 from tests.support.due import DUE_AT, SPEC, content, warehouse_with_much_due
 from tests.support.leaks import decrypted, find_leaks
 from warehouse.home import Home
@@ -60,7 +60,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Marked:
     runtime = warehouse_with_much_due(root / "home", marts=True, spec=replace(SPEC, days=4, messages=400))
     shutil.rmtree(root / "home" / "world")
     before, home = content(runtime.store.home), runtime.store.home
-    ended = sorted(facts_of(*runtime, as_of=DUE_AT).ended)
+    ended = sorted(retention_inputs(*runtime, as_of=DUE_AT).ended)
     surrogates = tuple(workspace_keys_of(runtime.store.keyring, ended))
     shutil.copytree(home.root, root / "after")
     apply_retention(open_runtime(Home(root / "after")), as_of=DUE_AT)
@@ -113,7 +113,7 @@ def test_a_build_that_unlinks_nothing_is_caught(marked, tmp_path, monkeypatch):
 
 def test_a_build_that_leaves_free_blocks_in_the_warehouse_file_is_caught(marked, tmp_path, monkeypatch):
     home = marked.copy(tmp_path / "home")
-    monkeypatch.setattr(endings, "rewrite", lambda *_args, **_kwargs: Rewritten())
+    monkeypatch.setattr(account_end, "rewrite", lambda *_args, **_kwargs: Rewritten())
 
     apply_retention(*open_runtime(home), as_of=DUE_AT)
 

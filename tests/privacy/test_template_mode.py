@@ -1,4 +1,4 @@
-"""Of a text only what eleven contacts share is given back; the twins break one rule each and see it leak."""
+"""Of a text only what eleven contacts share is restored; the twins break one rule each and see it leak."""
 
 import polars as pl
 import pytest
@@ -7,7 +7,7 @@ import anonymizers.engine
 from anonymizers.engine import anonymize
 from anonymizers.plan import SharedBy
 from anonymizers.text import template_mode
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.treatments import IdentityKind, Treatment
 from tests.support.plans import KEYS, batch, column, plan
@@ -64,11 +64,11 @@ def leaks(case: str) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_fewer_contacts_share_and_what_a_recognizer_found_is_not_given_back(case):
+def test_what_fewer_contacts_share_and_what_a_recognizer_found_is_not_restored(case):
     assert not leaks(case)
 
 
-def test_the_template_itself_is_given_back():
+def test_the_template_itself_is_restored():
     assert set(stored("a name merged in")) == {TEMPLATE.format("<NAME>")}
 
 

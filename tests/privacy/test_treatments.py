@@ -17,7 +17,7 @@ from anonymizers.engine import anonymize
 from anonymizers.errors import AnonymizerError
 from anonymizers.plan import ColumnPlan, Plan
 from anonymizers.text import TextScrubber
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind, TextFeature, Treatment, ValueType
@@ -233,5 +233,5 @@ def test_no_error_of_a_treatment_quotes_a_value():
     with pytest.raises(AnonymizerError) as caught:
         anonymize(batch({"phone": [NUMBER, NAME]}), plan=plan(broken), keys=KEYS, text=Untouched())
 
-    told = "".join(traceback.format_exception(caught.value))
-    assert not any(canary in told for canary in CANARIES)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not any(canary in shown for canary in CANARIES)

@@ -1,4 +1,4 @@
-"""Crashes where they hurt: around every transaction of the ledger, every use of a key, every step told."""
+"""Crashes where they hurt: around every transaction of the ledger, every use of a key, every step."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ SPEC = WorldSpec(
     seed=11,
     start=date(2026, 5, 11),
     messages=150,
-    endings=2,
+    account_ends=2,
     hold_days=90,
 )
 # All slices are closed, nothing has ended.

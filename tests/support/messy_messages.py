@@ -155,14 +155,14 @@ def _queued(
         price=price,
         currency=price and "EUR",
     )
-    fate = random.random()
-    if fate < 0.05:
+    chance = random.random()
+    if chance < 0.05:
         reason = random.choice(("cap", "opt_out", None))
         return (replace(row, message_id=None, outcome="skipped", skip_reason=reason),)
-    if fate < 0.1:
+    if chance < 0.1:
         code = random.choice((None, *(_WHATSAPP_CODES if provider == "whatsapp" else _TWILIO_CODES)))
         return (replace(row, message_id=None, outcome="rejected", error_code=code),)
-    if fate < 0.17:
+    if chance < 0.17:
         # The same message queued again, hours or days later, as something else: the first row is it.
         later = timedelta(minutes=random.randint(1, 4 * 1440))
         again = replace(

@@ -1,4 +1,4 @@
-"""What `fct_messages` must say of a message, told a second time: from the decisions alone, in plain Python.
+"""What `fct_messages` must say of a message, computed a second time from the decisions alone.
 
 Deliberately without a line of SQL, one message at a time: docs/decisions/0017 and the descriptions of
 the columns.

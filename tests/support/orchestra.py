@@ -170,7 +170,7 @@ class Orchestra:
         return set(self.instance.get_materialized_partitions(key))
 
 
-def verdicts(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
+def passed_checks(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
     return {
         (evaluation.asset_key.path[-1], evaluation.check_name): evaluation.passed
         for evaluation in result.get_asset_check_evaluations()

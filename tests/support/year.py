@@ -1,4 +1,4 @@
-"""A generated year delivered day by day, and every row of it told to the oracle apart from the pipeline.
+"""A generated year delivered day by day, and every row of it given to the oracle, apart from the pipeline.
 
 What events there are is taken from a second warehouse that never deletes anything; what entities there are,
 from the raw files themselves.
@@ -27,7 +27,7 @@ from pipelines.runtime import Runtime, open_runtime
 from pipelines.sources import read
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.synthetic import WorldSpec, generate
-from pipelines.windows.inputs import facts_of
+from pipelines.windows.inputs import retention_inputs
 from tests.support.oracle import Hold, Known, Oracle, Row, Rule
 from tests.support.plans import Untouched
 from warehouse.home import Home
@@ -96,7 +96,7 @@ def deliveries(
 
     Args:
         last: Put those up to here together too, apart from feeds that repeat themselves: which copy of an
-            event came first is told by its file alone.
+            event came first is known by its file alone.
     """
     landed = landed_files(inbox, runtime.declarations.contracts)
     early: dict[tuple[date, str], list[Landed]] = defaultdict(list)
@@ -260,7 +260,7 @@ class Year:
 
     def _label(self, name: str) -> str:
         """A hold as the oracle calls it: by its workspace, for each has one at most."""
-        for hold in facts_of(*self.runtime, as_of=at_end_of(date(2100, 1, 1))).holds:
+        for hold in retention_inputs(*self.runtime, as_of=at_end_of(date(2100, 1, 1))).holds:
             self.hold_names[hold.name] = hold.workspace_id
         return self.hold_names[name]
 
@@ -305,6 +305,9 @@ class Year:
             for table in batch.tables.values():
                 raw = pl.DataFrame(pl.from_arrow(table)).drop("_record", "_channel")
                 raw = raw.with_columns(pl.col(contract.workspace.columns[0]).alias("_workspace_id"))
+                if contract.plan.needs_regions:
+                    # The world's numbers are international.
+                    raw = raw.with_columns(pl.lit(None, pl.String).alias("_region"))
                 names = {PLATFORM, *raw["_workspace_id"].unique()}
                 there = {
                     n: keyring.find(Purpose.PSEUDONYM, n) for n in names if keyring.has(Purpose.PSEUDONYM, n)

@@ -26,13 +26,13 @@ from pipelines.declarations.contract import Contract, PolicyCategory, lateness_d
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.policy import Operational, Policy, load_policy, parse_policy, policy_problems
 from pipelines.disclosure.surrogates import NOISE_KEYS, RECORD_KEYS
-from pipelines.marts.reissue import MOST_LINES
+from pipelines.marts.reissue import MOST_REVISIONS
 from pipelines.orchestration.checks import MINIMUM_CONTACTS
 from pipelines.orchestration.schedules import MOST_DAYS_PER_RUN
 from pipelines.windows.completeness import is_complete
 from warehouse.retention import guard
-from warehouse.retention.planner import ALARM_DAYS
-from warehouse.retention.rules import Facts, expired_through
+from warehouse.retention.plan import ALARM_DAYS
+from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.housekeeping import LONGEST_LEASE
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +59,8 @@ def late(days: int) -> Mapping[str, Contract]:
     return {**contracts, "app__link_clicks": changed}
 
 
-def facts(policy: Policy) -> Facts:
-    return Facts(policy.history(), policy.retention_classes_days)
+def facts(policy: Policy) -> RetentionInputs:
+    return RetentionInputs(policy.history(), policy.retention_classes_days)
 
 
 def may_is_complete(policy: Policy, contracts: Mapping[str, Contract]) -> bool:
@@ -271,7 +271,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/operators.md", f"more than {guard.FLOOR_ROWS:,} rows"),
         ("docs/operators.md", f"With less than {WORDS[guard.FEWEST_DAYS]} days of evidence"),
         ("docs/operators.md", f"More than {MOST_DAYS_PER_RUN} days of slices are built in several"),
-        ("docs/operators.md", f"A slice can have {WORDS[MOST_LINES]} versions at most"),
+        ("docs/operators.md", f"A slice can have {WORDS[MOST_REVISIONS]} versions at most"),
         ("docs/privacy-officer.md", f"goes {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
         ("docs/privacy-officer.md", f"No row counts fewer than {K} people"),

@@ -15,6 +15,7 @@ whatsapp as (
         workspace_id,
         message_token,
         'whatsapp' as provider,
+        'whatsapp' as channel,
         case
             when status in ('sent', 'delivered', 'read', 'played', 'failed') then status
             when status in ('accepted', 'pending') then 'accepted'
@@ -42,6 +43,8 @@ whatsapp as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         status in ('accepted', 'pending', 'sent', 'failed') as is_start,
+        cast(null as varchar) as operator_token,
+        cast(null as timestamp) as submitted_at,
         received_at,
         event_date
     from whatsapp_statuses
@@ -54,6 +57,7 @@ whatsapp_echoes as (
         workspace_id,
         message_token,
         'whatsapp' as provider,
+        'whatsapp' as channel,
         'sent' as status,
         occurred_at,
         occurred_at as status_at,
@@ -67,6 +71,8 @@ whatsapp_echoes as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         true as is_start,
+        cast(null as varchar) as operator_token,
+        cast(null as timestamp) as submitted_at,
         received_at,
         event_date
     from {{ ref('stg_whatsapp__echoes') }}
@@ -81,9 +87,10 @@ twilio_callbacks as (
         workspace_id,
         message_token,
         'twilio' as provider,
+        case when channel = 'whatsapp' then channel else 'sms' end as channel,
         {{ twilio_status('status') }} as status,
-        occurred_at,
-        occurred_at as status_at,
+        received_at as occurred_at,
+        received_at as status_at,
         contact_token,
         cast(null as varchar) as contact_user_token,
         contact_country,
@@ -96,6 +103,8 @@ twilio_callbacks as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         status not in ('delivered', 'read') as is_start,
+        cast(null as varchar) as operator_token,
+        cast(null as timestamp) as submitted_at,
         received_at,
         event_date
     from {{ ref('stg_twilio__statuses') }}
@@ -109,10 +118,11 @@ twilio_exports as (
         workspace_id,
         message_token,
         'twilio' as provider,
+        case when channel = 'whatsapp' then channel else 'sms' end as channel,
         {{ twilio_status('status') }} as status,
         occurred_at,
         -- The export says when the message was sent, not when it got its last status.
-        case when status = 'sent' then occurred_at end as status_at,
+        case when status in ('sent', 'partially_delivered') then occurred_at end as status_at,
         recipient_token as contact_token,
         cast(null as varchar) as contact_user_token,
         recipient_country as contact_country,
@@ -125,6 +135,8 @@ twilio_exports as (
         price as price_amount,
         upper(price_currency) as price_currency,
         true as is_start,
+        cast(null as varchar) as operator_token,
+        cast(null as timestamp) as submitted_at,
         received_at,
         event_date
     from {{ ref('stg_twilio__messages') }}
@@ -138,6 +150,7 @@ twilio_sent as (
         workspace_id,
         message_token,
         'twilio' as provider,
+        case when channel = 'whatsapp' then channel else 'sms' end as channel,
         'sent' as status,
         occurred_at,
         occurred_at as status_at,
@@ -151,6 +164,8 @@ twilio_sent as (
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
         true as is_start,
+        cast(null as varchar) as operator_token,
+        cast(null as timestamp) as submitted_at,
         received_at,
         event_date
     from {{ ref('stg_twilio__messages') }}
@@ -166,6 +181,7 @@ smpp as (
         workspace_id,
         message_token,
         'smpp' as provider,
+        'sms' as channel,
         case
             when status = 'ACCEPTD' then 'accepted'
             when status = 'ENROUTE' then 'sent'
@@ -185,7 +201,10 @@ smpp as (
         parts_submitted as segments,
         cast(null as decimal(18, 6)) as price_amount,
         cast(null as varchar) as price_currency,
-        true as is_start,
+        -- It names nobody: without an outbox row it is no message.
+        false as is_start,
+        operator_token,
+        submitted_at,
         received_at,
         event_date
     from {{ ref('stg_smpp__receipts') }}

@@ -7,8 +7,10 @@ with outbox as (
 select
     workspace_id,
     event_id,
-    -- A message that no provider took has no id there; it is known by its event.
-    coalesce(message_token, event_id) as message_token,
+    outbox_token,
+    -- A message that no provider took has no id there; it is known by its outbox row.
+    coalesce(message_token, outbox_token, event_id) as message_token,
+    message_token is not null as has_provider_id,
     cast(queued_at as date) as send_date,
     queued_at,
     campaign_id,
@@ -24,5 +26,8 @@ select
     case when channel = 'sms' then body_segments end as segments,
     price as price_amount,
     price_currency,
+    -- Whose ids are unique within an operator only.
+    case when provider = 'smpp' then sender_token end as operator_token,
+    received_at,
     event_date
 from outbox

@@ -11,6 +11,8 @@ select
     provider,
     account_token,
     sender_token,
+    time_zone,
+    receipt_ids,
     valid_from,
     valid_to,
     updated_at,

@@ -8,6 +8,7 @@ select
     workspace_id,
     event_id,
     received_at,
+    operator_token,
     message_token,
     status,
     submitted_at,

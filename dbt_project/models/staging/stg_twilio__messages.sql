@@ -10,6 +10,7 @@ select
     received_at,
     message_token,
     direction,
+    channel,
     recipient_token,
     writer_token,
     recipient_country,

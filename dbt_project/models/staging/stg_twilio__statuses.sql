@@ -10,9 +10,9 @@ select
     received_at,
     message_token,
     status,
+    channel,
     contact_token,
     contact_country,
-    occurred_at,
     error_code,
     event_date,
     retention_days

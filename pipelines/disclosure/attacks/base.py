@@ -1,4 +1,4 @@
-"""What worlds are drawn from: rows of the restricted zone, in memory, numbers in place of pseudonyms."""
+"""Read the rows that worlds are drawn from: restricted rows, in memory, numbers in place of pseudonyms."""
 
 from datetime import date
 
@@ -24,7 +24,7 @@ SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermed
 def base_of(
     connection: duckdb.DuckDBPyConnection, *, workspace_id: str, day: date, models: ModelSql | None = None
 ) -> Base:
-    """The rows of one workspace on a day and in its month, made by the project's own models.
+    """Read the rows of one workspace on a day and in its month, made by the project's own models.
 
     Args:
         connection: A session on store and warehouse. Tables are made in its memory.
@@ -52,7 +52,7 @@ def base_of(
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, sql: ModelSql, workspace_id: str) -> None:
-    """The models that the others need, of one workspace alone."""
+    """Make the models that the others need, of one workspace alone."""
     first, last = sql.bounds["month"]
     needed = {name: f"from warehouse.restricted.{name}" for name in _DIMENSIONS}
     needed |= {name: sql.model(name) for name in _EVENTS}

@@ -1,4 +1,4 @@
-"""Attack (g): a million phone numbers against everything that is published.
+"""Attack by dictionary: look for a million phone numbers among everything that is published.
 
 Numbers are few enough to try them all. Whatever stands for a contact without a key - the number, its last
 digits, a hash of it, also cut short - is found like this.
@@ -26,7 +26,7 @@ _SHORT_HASHES = ("md5", "sha1", "xxh3_64", "cityhash64", "farmhash64")
 
 
 def numbers_of(countries: Collection[str], *, amount: int = NUMBERS, seed: int = 1) -> pl.Series:
-    """Mobile numbers of some countries, as digits with the calling code: those that begin like real ones.
+    """Draw mobile numbers of some countries as digits with the calling code, which begin like real ones.
 
     Args:
         countries: ISO 3166-1 alpha-2; unknown ones are left out.
@@ -84,7 +84,7 @@ def _common(candidates: pl.Series, published: pl.Series, *, prefix: int | None =
 
 
 def _texts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Every text of every table, once: `table`, `column`, `text`."""
+    """Return every text of every table, once: `table`, `column`, `text`."""
     columns: Sequence[tuple[str, str, str]] = connection.execute(
         "select schema_name, table_name, column_name from duckdb_columns() "
         "where database_name = 'warehouse' and data_type = 'VARCHAR' order by all"

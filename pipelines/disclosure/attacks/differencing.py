@@ -1,4 +1,4 @@
-"""Attack (c): a slice out of sums over many: what a month says of its days, and its days of the month.
+"""Attack by differencing: recover a slice from sums over many, a day from its month or the reverse.
 
 The attacker knows that messages of the days add up to those of their month, for the platform and for each
 workspace that is named in both. Shown counts are at most `LARGEST_NOISE` off; where one whole number is left
@@ -13,7 +13,7 @@ import duckdb
 
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import Cube, Level, Period
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from pipelines.disclosure.attacks.subtraction import Key, System, cell_range, may_be_exact, recovered
 from warehouse.store.connection import identifier
 
@@ -25,14 +25,12 @@ def attack_by_differencing(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
     """Try to recover hidden counts of days from those of their months, and the other way round.
 
     Args:
-        schema: Where the cubes lie.
         periods: Cube → slices to look at; a month is attacked with all of its days that are there.
         largest_noise: How far a shown count may be off, as the attacker knows it.
     """
@@ -45,7 +43,7 @@ def attack_by_differencing(
             shared = {m.name for m in monthly.measures if m.units is None} & {m.name for m in daily.measures}
             for measure in sorted(shared):
                 for month in sorted(periods.get(monthly.cube, ())):
-                    system = _system(connection, (daily, monthly), measure, schema, month, largest_noise)
+                    system = _system(connection, (daily, monthly), measure, month, largest_noise)
                     tried += len(system.hidden)
                     for place, cells in recovered(system):
                         cube, _, period = place.partition(" ")
@@ -61,7 +59,6 @@ def _system(
     connection: duckdb.DuckDBPyConnection,
     pair: tuple[Cube, Cube],
     measure: str,
-    schema: str,
     month: date,
     noise: int,
 ) -> System:
@@ -73,7 +70,7 @@ def _system(
         parent = next(m.parent for m in cube.measures if m.name == measure) or "null"
         rows = connection.execute(
             f"select {period}, workspace_key, level, {measure}, {measure}_flag, {parent} "
-            f"from {schema}.{identifier(cube.cube)} "
+            f"from {CUBES}.{identifier(cube.cube)} "
             f"where date_trunc('month', {period}) = ? and level in ('{Level.PLATFORM}', '{Level.WORKSPACE}') "
             "order by all",
             [month],
@@ -93,7 +90,7 @@ def _system(
 
 
 def _add_up(system: System, wholes: Mapping[str, Key], parts: Mapping[str, list[Key]]) -> None:
-    """A month is its days, and where a workspace is not named on some, something more."""
+    """Add that a month is the sum of its days, and of something more where a workspace lacks days."""
     days = max((len(cells) for cells in parts.values()), default=0)
     for workspace, whole in wholes.items():
         cells = parts.get(workspace, [])

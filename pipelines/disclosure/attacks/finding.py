@@ -1,7 +1,10 @@
-"""What an attack found: where, never whom."""
+"""Represent what an attack found: where, never whom."""
 
 from dataclasses import dataclass
 from datetime import date
+
+# Where attacked cubes lie.
+CUBES = "warehouse.cubes"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -26,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """What one attack tried and found.
+    """The result of one attack.
 
     Attributes:
         tries: What it tries, in words.

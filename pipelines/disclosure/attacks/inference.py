@@ -1,4 +1,4 @@
-"""Attack (d): are this contact's rows in there; was it written to, did it read, click, opt out?
+"""Attack by inference: are this contact's rows in there; did it read, click, opt out?
 
 Two games of Yeom et al. 2018 ("Privacy risk in machine learning", experiments 1 and 2), played on worlds in
 which the target's rows are its own or drawn anew from the workspace's contacts, over all cells together:
@@ -10,8 +10,8 @@ which the target's rows are its own or drawn anew from the workspace's contacts,
   holds of everybody is no success.
 
 0 = a coin, 1 = certainty. Two attackers: a *stranger* knows the distribution that contacts are drawn from,
-and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that tell most). An
-*insider* knows every row of the workspace but the one in question, and the noise table: what is left of a
+and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that differ most).
+An *insider* knows every row of the workspace but the one in question, and the noise table: what is left of a
 number after the known rows is noise, or noise and one more, and the likelihoods of both are compared.
 """
 
@@ -25,7 +25,7 @@ import polars as pl
 from pipelines.codegen.perturbation import LARGEST_NOISE, last_count, noises
 
 ADVANTAGE_ALLOWED = 0.05
-# The attacker looks at so many cells: those that told most in the worlds it tried on its own.
+# The attacker looks at so many cells: those that differed most in the worlds it tried on its own.
 CELLS_USED = 24
 _RESAMPLES = 500
 # What a code stands for in the stranger's sums; a number beside it says that it is one.
@@ -34,7 +34,7 @@ _FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class Advantage:
-    """How much better than a coin an attacker guesses: 0 = not at all, 1 = always right.
+    """The advantage of an attacker over guessing: 0 = none, 1 = always right.
 
     Attributes:
         value: Mean over targets.
@@ -67,7 +67,7 @@ class KnownCell:
 
 
 def features_of(cells: pl.DataFrame, *, worlds: int) -> np.ndarray:
-    """What is published of each world as numbers: worlds x features.
+    """Return what is published of each world as numbers: worlds x features.
 
     Args:
         cells: As `Worlds.publish` gives them, of any number of cubes.
@@ -94,13 +94,13 @@ def features_of(cells: pl.DataFrame, *, worlds: int) -> np.ndarray:
 
 
 def attribute_by_stranger(features: np.ndarray, truth: np.ndarray, *, seed: int = 1) -> Advantage:
-    """How well somebody guesses what contacts did who knows the distribution alone.
+    """Return how well somebody who knows the distribution alone guesses what contacts did.
 
     Half of the worlds are the attacker's own, to learn from; the guess is tried on the other half.
 
     Args:
         features: Worlds x features, as published.
-        truth: Worlds x targets: whether each did it. All are drawn alike, so what tells of one tells of each.
+        truth: Worlds x targets: whether each did it. All are drawn alike, so one stands for each.
     """
     half = len(features) // 2
     own = _accusation(truth[:half])
@@ -114,7 +114,7 @@ def attribute_by_stranger(features: np.ndarray, truth: np.ndarray, *, seed: int 
 def membership_by_stranger(
     features: np.ndarray, truth: np.ndarray, copies: np.ndarray, *, seed: int = 1
 ) -> Advantage:
-    """How well somebody says whose rows are in, who knows these rows and the distribution of the others.
+    """Return how well somebody who knows a contact's rows guesses whether they are in.
 
     Args:
         features: Worlds x features, as published.
@@ -132,13 +132,13 @@ def membership_by_stranger(
 
 
 def _cut(scores: np.ndarray, accusation: np.ndarray) -> float:
-    """From which score on accusing pays most."""
+    """Return the score from which on accusing pays most."""
     order = np.argsort(-scores, kind="stable")
     return float(scores[order[int(np.argmax(np.cumsum(accusation[order])))]])
 
 
 def _accusation(truth: np.ndarray) -> np.ndarray:
-    """What accusing all targets of a world adds to the power, mean over targets."""
+    """Return what accusing all targets of a world adds to the power, mean over targets."""
     did, did_not = truth.sum(axis=0), (~truth).sum(axis=0)
     open_ = (did > 0) & (did_not > 0)
     if not open_.any():
@@ -148,7 +148,7 @@ def _accusation(truth: np.ndarray) -> np.ndarray:
 
 
 def _discriminant(features: np.ndarray, accusation: np.ndarray) -> np.ndarray:
-    """Fisher's linear discriminant over the cells that differ most: the weight of each feature."""
+    """Return the weights of Fisher's linear discriminant over the cells that differ most."""
     centred = features - features.mean(axis=0)
     shift = accusation @ centred
     deviation = centred.std(axis=0)
@@ -165,7 +165,7 @@ def _discriminant(features: np.ndarray, accusation: np.ndarray) -> np.ndarray:
 def attribute_by_insider(
     cells: Sequence[KnownCell], truth: np.ndarray, *, k: int, seed: int = 1
 ) -> Advantage:
-    """How well somebody guesses who knows all rows but the one in question.
+    """Return how well somebody who knows all rows but the one in question guesses it.
 
     Args:
         cells: Cells that the row is counted in where it is there. Those of the same people count once.
@@ -193,7 +193,7 @@ def attribute_by_insider(
 
 
 def _evidence(cell: KnownCell, *, known: int, k: int) -> np.ndarray:
-    """Log likelihood ratio of a published cell: with the row against without it.
+    """Return the log likelihood ratio of a published cell: with the row against without it.
 
     Args:
         known: 1 = the row is there, so without it there would be one fewer; 0 = it is not there.
@@ -207,7 +207,7 @@ def _evidence(cell: KnownCell, *, known: int, k: int) -> np.ndarray:
 
 
 def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
-    """Probability of what is published, if so many people added so much."""
+    """Return the probability of what is published, if so many people added so much."""
     chances = _chances()[np.clip(people, 0, last_count())]
     steps = np.arange(-LARGEST_NOISE, LARGEST_NOISE + 1)
     # Noise of a sum lies within half a step of the most that one counts for: see the macro `scaled_noise_at`.
@@ -223,18 +223,18 @@ def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: in
 
 @cache
 def _chances() -> np.ndarray:
-    """Probability of each noise from -6 to 6, by count: the table as everybody may know it."""
+    """Return the probability of each noise from -6 to 6, by count: the table as everybody may know it."""
     drawn = [np.array(noises(count)) + LARGEST_NOISE for count in range(last_count() + 1)]
     return np.array([np.bincount(each, minlength=2 * LARGEST_NOISE + 1) / len(each) for each in drawn])
 
 
 def _guess(evidence: np.ndarray) -> np.ndarray:
-    """Whether to accuse; a coin where both are as likely."""
+    """Return whether to accuse; a coin where both are as likely."""
     return np.where(evidence == 0, 0.5, evidence > 0)
 
 
 def _advantage(terms: np.ndarray, *, targets: int, scale: float, seed: int) -> Advantage:
-    """The sum of what each world adds to the power, with its interval.
+    """Return the sum of what each world adds to the power, with its interval.
 
     Args:
         scale: Advantage per power: a guess that is right of a person is also right of another one with the

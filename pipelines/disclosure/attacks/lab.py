@@ -1,4 +1,4 @@
-"""The laboratory: attacks on worlds drawn from a workspace's rows, whose truth is known."""
+"""Run attacks on worlds drawn from a workspace's rows, whose truth is known."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -33,7 +33,7 @@ _FEW_OTHERS = 2
 
 STRANGER, INSIDER = "stranger", "insider"
 # The attacker knows all the target did in the month. No publication of many numbers withstands it, so this is
-# measured and told, and nothing is decided by it.
+# measured and reported, and nothing is decided by it.
 TRACED = "all its rows of the month, known beforehand, are in"
 
 FUNNEL, MONTH = "cube_campaign_daily", "cube_workspace_monthly"
@@ -56,7 +56,7 @@ SECRETS: Mapping[str, Secret] = {
     "opted out": Secret(pl.col("is_opted_out"), "opted_out_messages"),
 }
 # What a contact may stand out by: words, model and column whose value hardly anybody else has, and the cubes
-# that tell of it.
+# that count it.
 OUTLIERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "is there: only contact of a country": (
         "slice_month_messages", "contact_country", ("cube_countries_monthly", "cube_tariffs_monthly")
@@ -76,7 +76,7 @@ OUTLIERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What an attacker achieved in the worlds of one workspace.
+    """The success of an attacker in the worlds of one workspace.
 
     Attributes:
         contacts: Of the workspace.
@@ -91,7 +91,7 @@ class Inferred:
 
     @property
     def is_membership(self) -> bool:
-        """Whether it is about a contact's rows being there; else about what the contact did."""
+        """Return whether it is about a contact's rows being there; else about what the contact did."""
         return self.secret == WRITTEN_TO or self.secret in OUTLIERS
 
 
@@ -136,8 +136,8 @@ def infer(
 
     for kind, chosen in outliers.items():
         if len(chosen):
-            told = pl.concat(published[cube] for cube in OUTLIERS[kind][2])
-            yield found(STRANGER, kind, traced(chosen, features_of(told, worlds=worlds)))
+            shown = pl.concat(published[cube] for cube in OUTLIERS[kind][2])
+            yield found(STRANGER, kind, traced(chosen, features_of(shown, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
     drawn = donors[:, np.setdiff1d(ordinary, known)]
     rank = models.variables["bounding_rank"] if weakening.is_bounded else 1
@@ -157,7 +157,7 @@ def _secrets(
     *,
     bounding_rank: int,
 ) -> Iterator[tuple[str, np.ndarray, list[KnownCell]]]:
-    """Each secret that is true of some: of whom in which world, and what the insider sees of it."""
+    """Yield each secret that holds for some: of whom in which world, and what the insider sees of it."""
     for name, secret in SECRETS.items():
         daily, monthly = (_adds(base, model, secret) for model in ("slice_messages", "slice_month_messages"))
         truth = (daily > 0)[drawn]
@@ -198,7 +198,7 @@ def _publish(
 
 
 def outliers_of(base: Base, model: str, column: str) -> np.ndarray:
-    """Contacts with a value that hardly anybody else has, in order; at most 8."""
+    """Return contacts with a value that hardly anybody else has, in order; at most 8."""
     found = (
         base.rows[model]
         .drop_nulls(column)
@@ -211,7 +211,7 @@ def outliers_of(base: Base, model: str, column: str) -> np.ndarray:
 
 
 def _adds(base: Base, model: str, secret: Secret) -> np.ndarray:
-    """What each contact adds to the measure of a secret."""
+    """Return what each contact adds to the measure of a secret."""
     adds = np.zeros(base.contacts, dtype=np.int64)
     counted = base.rows[model].filter(secret.condition).group_by("contact").len()
     adds[counted["contact"].to_numpy()] = counted["len"].to_numpy()
@@ -219,7 +219,7 @@ def _adds(base: Base, model: str, secret: Secret) -> np.ndarray:
 
 
 def _known_cell(published: pl.DataFrame, measure: str, adds: np.ndarray, *, rank: int) -> KnownCell:
-    """The one cell of the workspace as a whole: what is published of it, and what its people add.
+    """Return the cell of the workspace as a whole: what is published of it, and what its people add.
 
     Args:
         published: Of a cube without a dimension.

@@ -1,4 +1,4 @@
-"""Attack (c): audiences that differ by one contact, again and again: how much the noise lets through.
+"""Compute how much the noise lets through where audiences differ by one contact, again and again.
 
 The strongest attacker there is: knows, for each pair of audiences A and A + one contact, what everybody but
 that contact did, and the distribution of the noise; wants to know whether the contact always did it or
@@ -17,7 +17,7 @@ _TRIALS = 20_000
 
 
 def overlap_accuracy(noises: Sequence[int], pairs: int, *, is_steady: bool, seed: int = 1) -> float:
-    """Share of contacts of whom the attacker guesses right; 0.5 is a coin.
+    """Return the share of contacts of whom the attacker guesses right; 0.5 is a coin.
 
     Args:
         noises: The noise of a large count for each cell key, each key as likely as any other.

@@ -1,4 +1,4 @@
-"""Attack (e): ask again and take the mean. The same people must get the same noise, however often."""
+"""Attack by repetition: ask again and take the mean. The same people must always get the same noise."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -18,7 +18,7 @@ REPETITIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """What building one slice again and again gives.
+    """The result of building one slice again and again.
 
     Attributes:
         cells: Cells attacked.

@@ -1,8 +1,9 @@
-"""Attack on two lines of one slice, as it was published before and as it is now: what changed in between?
+"""Attack by revisions: compare a slice as published before and now, to learn what changed.
 
-The attacker takes the one number from the other. Where both are exact, a small difference is known: so many
-messages of so few people came late. Every other number is off by up to `LARGEST_NOISE` in each line, and by
-other noise in each, for other people are in it; sums over cells only widen what is possible.
+The attacker subtracts the earlier number from the present one. Where both are exact, a small difference is
+known: so many messages of so few people came late. Every other number is off by up to `LARGEST_NOISE` in each
+revision, and by different noise in each, because different people are counted; sums over cells only widen the
+range.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,39 +13,37 @@ import duckdb
 
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import TOTAL, Cube, Level, Period
-from pipelines.disclosure.attacks.finding import Attacked, Finding
-from warehouse.publishing.revisions import earlier, has_lines
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
+from warehouse.publishing.revisions import earlier, has_revisions
 from warehouse.store.connection import identifier
 
-ATTACK = "lines"
-TRIES = "A slice that was renewed minus what it was before"
+ATTACK = "revisions"
+TRIES = "A slice that was reissued minus its earlier revision"
 
 
-def attack_lines(
+def attack_revisions(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
-    """Try to learn what changed between each earlier line of some slices and the present one.
+    """Try to learn what changed between each earlier revision of some slices and the present one.
 
     Args:
-        schema: Where the cubes lie.
         periods: Cube → slices to look at.
         largest_noise: How far a shown count may be off, as the attacker knows it.
     """
     tried, findings = 0, []
     for name, days in periods.items():
-        if name not in cubes or not days or not has_lines(connection, name):
+        if name not in cubes or not days or not has_revisions(connection, name):
             continue
         cube = cubes[name]
         same = " and ".join(f"new.{identifier(key)} = old.{identifier(key)}" for key in cube.keys)
         period = cube.spine.period.column
         for measure in cube.measures:
             m = identifier(measure.name)
-            pairs = f"{schema}.{identifier(name)} as new inner join {earlier(name)} as old on {same}"
+            pairs = f"{CUBES}.{identifier(name)} as new inner join {earlier(name)} as old on {same}"
             rows = connection.execute(
                 f"select new.{period}, count(*), count(*) filter (abs(new.{m} - old.{m}) between 1 and ? "
                 f"and {'true' if largest_noise == 0 else is_exact(cube)}) "
@@ -53,7 +52,9 @@ def attack_lines(
             ).fetchall()
             tried += sum(cells for _, cells, _ in rows)
             findings += [
-                Finding(ATTACK, name, day, measure.name, "what changed since the last line is known", found)
+                Finding(
+                    ATTACK, name, day, measure.name, "what changed since the last revision is known", found
+                )
                 for day, _, found in rows
                 if found
             ]
@@ -61,7 +62,7 @@ def attack_lines(
 
 
 def is_exact(cube: Cube) -> str:
-    """Condition: the cell may be without noise."""
+    """Return an SQL condition on `new`: the cell may be without noise."""
     if cube.spine.period is not Period.MONTH:
         return "false"
     total = f" and new.{identifier(cube.dimension.name)} = '{TOTAL}'" if cube.dimension else ""
@@ -69,20 +70,53 @@ def is_exact(cube: Cube) -> str:
 
 
 def may_change(cube: Cube) -> str:
-    """Condition on `new` and `old`: the row differs by enough people to be another one than before.
+    """Return an SQL condition on `new` and `old`: the row differs enough to replace the published one.
 
-    Some number of it by at least k; in an exact row, every number that differs.
+    Some number differs by at least k; in an exact row, every number that differs does.
     """
-    k = cube.minimum_units
-    differences = [f"abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')})" for m in cube.measures]
-    enough = " or ".join(f"{each} >= {k}" for each in differences)
-    little = " or ".join(f"{each} between 1 and {k - 1}" for each in differences)
-    return f"({enough}) and not ({is_exact(cube)} and ({little}))"
+    enough = " or ".join(f"{each} >= {cube.minimum_units}" for each in _differences(cube))
+    return f"({enough}) and not ({_is_exact_and_differs_by_little(cube)})"
 
 
-def _size(cube: Cube, measure: str, line: str) -> str:
-    """A number, or about what stands behind its code."""
+def row_that_stays(cube: Cube) -> str:
+    """Return SQL for a row that stays: `old`, but `new` for measures that were declared since.
+
+    Such a measure is coded where it could be taken together with the others to tell what changed.
+    """
+    cells = [f"old.{identifier(key)}" for key in cube.keys]
+    tells = _is_exact_and_differs_by_little(cube)
+    for measure in cube.measures:
+        for name, coded in ((measure.name, "null"), (f"{measure.name}_flag", "'<k'")):
+            column = identifier(name)
+            cells.append(
+                f"case when {_was_counted(measure.name)} then old.{column} "
+                f"when {tells} then {coded} else new.{column} end as {column}"
+            )
+    return ", ".join(cells)
+
+
+def _is_exact_and_differs_by_little(cube: Cube) -> str:
+    little = " or ".join(f"{each} between 1 and {cube.minimum_units - 1}" for each in _differences(cube))
+    return f"({is_exact(cube)} and ({little}))"
+
+
+def _differences(cube: Cube) -> list[str]:
+    """Return SQL for how much each number of `new` differs from `old`; 0 where it was not counted then."""
+    return [
+        f"case when {_was_counted(m.name)} "
+        f"then abs({_size(cube, m.name, 'new')} - {_size(cube, m.name, 'old')}) else 0 end"
+        for m in cube.measures
+    ]
+
+
+def _was_counted(measure: str) -> str:
+    """Return an SQL condition: the old row has a number or its code, so the measure was declared then."""
+    return f"coalesce(old.{identifier(measure)}::varchar, old.{identifier(f'{measure}_flag')}) is not null"
+
+
+def _size(cube: Cube, measure: str, revision: str) -> str:
+    """Return SQL for a number of a revision, or an estimate where it is coded."""
     parent = next(m.parent for m in cube.measures if m.name == measure)
-    whole = f"coalesce({line}.{identifier(parent)}, 0)" if parent else "0"
-    m, flag = (f"{line}.{identifier(name)}" for name in (measure, f"{measure}_flag"))
+    whole = f"coalesce({revision}.{identifier(parent)}, 0)" if parent else "0"
+    m, flag = (f"{revision}.{identifier(name)}" for name in (measure, f"{measure}_flag"))
     return f"coalesce({m}, case when {flag} = '>n-k' then {whole} else 0 end)"

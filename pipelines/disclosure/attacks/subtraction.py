@@ -1,4 +1,4 @@
-"""Attack (b): what is hidden, from what is shown: totals minus parts, over all cubes of a slice jointly.
+"""Attack by subtraction: recover hidden numbers from shown ones, over all cubes of a slice jointly.
 
 The attacker knows how the tables are made: every shown count is at most `LARGEST_NOISE` off, a coded one
 lies below the threshold or nearly fills its whole, and the parts of a node add up to it. Cells of several
@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import TOTAL, Cube, Level, Period, Unit
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.store.connection import identifier
 
 ATTACK = "subtraction"
@@ -42,7 +42,7 @@ class System:
     sums: list[tuple[Key, tuple[Key, ...]]] = field(default_factory=list)
 
     def know(self, cell: Key, low: float, high: float) -> None:
-        """Take a fact about a cell into account."""
+        """Narrow the bounds of a cell."""
         self.low[cell] = max(self.low.get(cell, 0.0), low)
         self.high[cell] = min(self.high.get(cell, np.inf), high)
 
@@ -51,14 +51,12 @@ def attack_by_subtraction(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
     largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
     """Try to recover every hidden count of some slices.
 
     Args:
-        schema: Where the cubes lie.
         periods: Cube → slices to look at.
         largest_noise: How far a shown count may be off, as the attacker knows it.
     """
@@ -73,7 +71,7 @@ def attack_by_subtraction(
         for unit in Unit:
             for measure in sorted({m.name for c in members if c.spine.unit is unit for m in c.measures}):
                 chosen = [c for c in members if c.spine.unit is unit]
-                system = _system(connection, chosen, measure, schema, day, largest_noise)
+                system = _system(connection, chosen, measure, day, largest_noise)
                 tried += len(system.hidden)
                 small = recovered(system)
                 findings += [Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small]
@@ -84,7 +82,6 @@ def _system(
     connection: duckdb.DuckDBPyConnection,
     cubes: Collection[Cube],
     measure: str,
-    schema: str,
     day: date,
     noise: int,
 ) -> System:
@@ -98,7 +95,7 @@ def _system(
         parent = declared.parent or "null"
         rows = connection.execute(
             f"select level, {dimension}, {measure}, {measure}_flag, {parent}{path} "
-            f"from {schema}.{identifier(cube.cube)} where {cube.spine.period.column} = ? order by all",
+            f"from {CUBES}.{identifier(cube.cube)} where {cube.spine.period.column} = ? order by all",
             [day],
         ).fetchall()
         _add(system, cube, rows, noise=noise, adds_up=declared.units is None)
@@ -129,12 +126,12 @@ def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: i
 
 
 def may_be_exact(cube: Cube, level: object) -> bool:
-    """Whether totals are without noise, as the attacker knows: those of a month over the platform."""
+    """Return whether totals may be without noise, as the attacker knows: a month's of the platform."""
     return cube.spine.period is Period.MONTH and level == Level.PLATFORM
 
 
 def cell_range(number: object, flag: object, whole: object, *, k: int, noise: int) -> tuple[float, float]:
-    """What a published cell says of the true count: the least and the most it can be."""
+    """Return the least and the most that the true count of a published cell can be."""
     if isinstance(number, int):
         return number - noise, number + noise
     if flag == "<k":
@@ -145,7 +142,7 @@ def cell_range(number: object, flag: object, whole: object, *, k: int, noise: in
 
 
 def _children(node: Key, nodes: Collection[Key]) -> list[Key]:
-    """Nodes of the next finer level there is, below a node."""
+    """Return the nodes of the next finer level there is, below a node."""
     depth = sum(part != TOTAL for part in node[1:])
     below = [n for n in nodes if n[1 : 1 + depth] == node[1 : 1 + depth] and n != node]
     depths = {n: sum(part != TOTAL for part in n[1:]) for n in below}
@@ -154,7 +151,7 @@ def _children(node: Key, nodes: Collection[Key]) -> list[Key]:
 
 
 def recovered(system: System) -> list[tuple[str, int]]:
-    """Cube → small hidden counts of which only one value is possible."""
+    """Return cube → small hidden counts of which only one value is possible."""
     suspects = [cell for cell in system.hidden if _nearly_known(system, cell)]
     found: dict[str, int] = {}
     for cell in suspects:
@@ -165,7 +162,7 @@ def recovered(system: System) -> list[tuple[str, int]]:
 
 
 def _nearly_known(system: System, cell: Key) -> bool:
-    """Whether one sum alone leaves little room: the whole minus the other parts."""
+    """Return whether one sum alone leaves little room: the whole minus the other parts."""
     widths = [
         sum(system.high[c] - system.low[c] for c in (whole, *parts) if c != cell and c in system.low)
         for whole, parts in system.sums
@@ -176,7 +173,7 @@ def _nearly_known(system: System, cell: Key) -> bool:
 
 
 def _bounds(system: System, cell: Key) -> tuple[float, float]:
-    """The least and the greatest value a cell can have, by linear programming (HiGHS)."""
+    """Return the least and the greatest value that a cell can have, by linear programming (HiGHS)."""
     # Heavy, and few slices leave anything that is nearly known.
     from scipy.optimize import linprog
     from scipy.sparse import csr_matrix
@@ -197,6 +194,6 @@ def _bounds(system: System, cell: Key) -> tuple[float, float]:
         target = np.zeros(len(cells))
         target[place[cell]] = direction
         result = linprog(target, A_eq=matrix, b_eq=np.zeros(len(system.sums)), bounds=bounds, method="highs")
-        # What contradicts itself tells nothing.
+        # Bounds that contradict each other say nothing.
         ends.append(float(result.x[place[cell]]) if result.success else direction * -np.inf)
     return ends[0], ends[1]

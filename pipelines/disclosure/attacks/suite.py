@@ -1,4 +1,4 @@
-"""All attacks on slices that are about to be published, and what is done about what they find."""
+"""Run all attacks on slices that are about to be published, and hide what they find."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 import duckdb
 
 from pipelines.declarations.cube import Cube
-from pipelines.disclosure.attacks import differencing, subtraction, threshold
-from pipelines.disclosure.attacks import revisions as lines
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks import differencing, revisions, subtraction, threshold
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.publishing.releases import Key
 from warehouse.store.connection import identifier
 
-CUBES = "warehouse.cubes"
 ATTACKS: Mapping[str, Callable[..., Attacked]] = {
     threshold.ATTACK: threshold.attack_thresholds,
     subtraction.ATTACK: subtraction.attack_by_subtraction,
     differencing.ATTACK: differencing.attack_by_differencing,
-    lines.ATTACK: lines.attack_lines,
+    revisions.ATTACK: revisions.attack_revisions,
 }
 
 
@@ -25,24 +23,18 @@ def attack(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     slices: Iterable[Key],
-    *,
-    schema: str = CUBES,
 ) -> list[Attacked]:
-    """Try every attack on some slices, jointly where they are of one period.
-
-    Args:
-        connection: Sees the cubes in ``schema``.
-    """
+    """Try every attack on some slices, jointly where they are of one period."""
     periods = defaultdict(set)
     for cube, period in slices:
         periods[cube].add(period)
-    return [each(connection, cubes, schema=schema, periods=periods) for each in ATTACKS.values()]
+    return [each(connection, cubes, periods=periods) for each in ATTACKS.values()]
 
 
 def coarsen_slices(
     connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], findings: Iterable[Finding]
 ) -> None:
-    """Take back what gave something away: a measure of a slice, or the slice where its form does.
+    """Hide what attacks found: code a measure of a slice, or delete the slice where its form gives it away.
 
     Args:
         connection: With the database `warehouse` attached for writing.

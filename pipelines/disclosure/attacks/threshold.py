@@ -1,4 +1,4 @@
-"""Attack (a): a count below the threshold, or a cell that says by its form what it hides."""
+"""Attack by threshold: look for counts below it, and for cells whose form gives away what they hide."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
@@ -6,11 +6,11 @@ from datetime import date
 import duckdb
 
 from pipelines.declarations.cube import REST, TOTAL, Cube
-from pipelines.disclosure.attacks.finding import Attacked, Finding
+from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.store.connection import identifier, quoted
 
 ATTACK = "threshold"
-TRIES = "A count below the threshold that is shown, or a cell whose form tells what it hides"
+TRIES = "A count below the threshold that is shown, or a cell whose form gives away what it hides"
 CODES = ("<k", ">n-k")
 LOWER_BOUND = ">="
 
@@ -19,20 +19,18 @@ def attack_thresholds(
     connection: duckdb.DuckDBPyConnection,
     cubes: Mapping[str, Cube],
     *,
-    schema: str,
     periods: Mapping[str, Collection[date]],
 ) -> Attacked:
     """Look at every cell of some slices.
 
     Args:
-        schema: Where the cubes lie, e.g. `warehouse.cubes`.
         periods: Cube → slices to look at.
     """
     tried, findings = 0, []
     for name, days in periods.items():
         if name not in cubes or not days:
             continue
-        cube, table = cubes[name], f"{schema}.{identifier(name)}"
+        cube, table = cubes[name], f"{CUBES}.{identifier(name)}"
         listed = ", ".join(f"date '{day}'" for day in sorted(days))
         wanted = f"{cube.spine.period.column} in ({listed})"
         (cells,) = connection.execute(f"select count(*) from {table} where {wanted}").fetchall()[0]
@@ -60,7 +58,7 @@ def _with_totals(cube: Cube, table: str) -> str:
 
 
 def _rules(cube: Cube) -> Iterator[tuple[str, str, str]]:
-    """Column, what is wrong, and the condition by which it is found."""
+    """Yield column, what is wrong, and the condition by which it is found."""
     k = cube.minimum_units
     listed = ", ".join(f"'{code}'" for code in (*CODES, LOWER_BOUND))
     for measure in cube.measures:
@@ -92,7 +90,7 @@ def _rows(cube: Cube) -> frozenset[str]:
 def _unlisted(
     connection: duckdb.DuckDBPyConnection, cube: Cube, table: str, wanted: str
 ) -> Iterable[Finding]:
-    """Nodes that do not list every value, or not the rest: what is missing says that nobody had it."""
+    """Find nodes that do not list every value or the rest: what is missing says that nobody had it."""
     if cube.dimension is None:
         return []
     always = (TOTAL, *(cube.dimension.values or (REST,)))

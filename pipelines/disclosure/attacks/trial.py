@@ -1,4 +1,4 @@
-"""A trial: the laboratory's attacks over several workspaces, put together."""
+"""Run the attacks on worlds of several workspaces, and put the results together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from warehouse.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was tried on worlds drawn from workspaces' rows.
+    """The attacks on worlds drawn from workspaces' rows.
 
     Attributes:
         workspaces: Contacts of each workspace that was attacked.
@@ -31,28 +31,28 @@ class Trial:
     repeated: Repeated
 
     @property
-    def is_too_telling(self) -> bool:
-        """Whether a stranger gains more than allowed, by the upper end of the interval."""
+    def is_above_bound(self) -> bool:
+        """Return whether a stranger gains more than allowed, by the upper end of the interval."""
         return max(self.membership.high, self.attribute.high) > ADVANTAGE_ALLOWED
 
     @property
     def membership(self) -> Advantage:
-        """What a stranger gains in saying who is in, over all targets, those included who stand out."""
+        """Return what a stranger gains in saying who is in, over all targets, outliers included."""
         return _together(game.advantage for game in self._bounded if game.is_membership)
 
     @property
     def attribute(self) -> Advantage:
-        """What a stranger gains in saying what contacts did, over all targets."""
+        """Return what a stranger gains in saying what contacts did, over all targets."""
         return _together(game.advantage for game in self._bounded if not game.is_membership)
 
     @property
     def standing_out(self) -> tuple[Inferred, ...]:
-        """Kinds of targets of whom a stranger learns more than allowed on average, beyond chance."""
+        """Return kinds of targets of whom a stranger learns more than allowed on average, beyond chance."""
         return tuple(game for game in self._bounded if game.advantage.low > ADVANTAGE_ALLOWED)
 
     @property
     def _bounded(self) -> list[Inferred]:
-        """Games for which there is a bound."""
+        """Return the games for which there is a bound."""
         return [game for game in self.games if game.attacker == STRANGER and game.secret != TRACED]
 
 
@@ -86,7 +86,7 @@ def try_workspaces(
 
 
 def _busiest_days(connection: duckdb.DuckDBPyConnection, models: ModelSql) -> list[tuple[str, date]]:
-    """Each workspace with the day on which it wrote to most contacts; the fewest first.
+    """Return each workspace with the day on which it wrote to most contacts, the smallest first.
 
     A day of a complete month, where there is one: no other's month is published.
     """
@@ -105,7 +105,7 @@ def _busiest_days(connection: duckdb.DuckDBPyConnection, models: ModelSql) -> li
 
 
 def _spread(days: Sequence[tuple[str, date]], most: int) -> list[tuple[str, date]]:
-    """Some of them, evenly spread from the first to the last."""
+    """Return some of them, evenly spread from the first to the last."""
     if len(days) <= most:
         return list(days)
     step = (len(days) - 1) / max(most - 1, 1)
@@ -113,7 +113,7 @@ def _spread(days: Sequence[tuple[str, date]], most: int) -> list[tuple[str, date
 
 
 def _summed(found: Iterable[Inferred]) -> list[Inferred]:
-    """One line per attacker and secret: the mean over targets of all workspaces."""
+    """Return one game per attacker and secret: the mean over targets of all workspaces."""
     groups: dict[tuple[str, str], list[Inferred]] = {}
     for each in found:
         groups.setdefault((each.attacker, each.secret), []).append(each)
@@ -130,7 +130,7 @@ def _summed(found: Iterable[Inferred]) -> list[Inferred]:
 
 
 def _together(advantages: Iterable[Advantage]) -> Advantage:
-    """Mean over targets; intervals of games in different worlds add like independent errors."""
+    """Return the mean over targets; intervals of different worlds add like independent errors."""
     games = list(advantages)
     targets = sum(game.targets for game in games)
     weights = [game.targets / max(targets, 1) for game in games]

@@ -1,4 +1,4 @@
-"""Worlds to attack: what might as well have happened, published by the project's own SQL.
+"""Make worlds to attack: what might as well have happened, published by the project's own SQL.
 
 A world is one workspace in one month, drawn anew: every contact gets the rows of some contact of the same
 workspace, so that all worlds have one distribution and nobody in them is real. Worlds are laid out as months
@@ -50,7 +50,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Weakening:
-    """What a build leaves out, to see that an attack can succeed."""
+    """The protections that a build leaves out, to see that an attack can succeed."""
 
     has_noise: bool = True
     is_bounded: bool = True
@@ -62,7 +62,7 @@ EXACT = Weakening(has_noise=False, is_bounded=False, has_coding=False)
 
 
 def draw_keys(shape: tuple[int, ...], *, seed: int) -> np.ndarray:
-    """Record keys, each as likely as any other."""
+    """Draw record keys, each as likely as any other."""
     return np.random.default_rng(seed).integers(0, RECORD_KEYS, shape)
 
 
@@ -116,7 +116,7 @@ class Worlds:
         self._connection.unregister("_base")
 
     def publish(self, cube: Cube, *, weakening: Weakening = NONE) -> pl.DataFrame:
-        """What a cube says of every world.
+        """Return what a cube says of every world.
 
         Returns:
             One row per cell and measure: `world`, `level`, `cell` (the cube, the node and the value of the
@@ -148,6 +148,6 @@ class Worlds:
 
 
 def attackable(cubes: Mapping[str, Cube], models: Collection[str]) -> dict[str, Cube]:
-    """Cubes over the models that worlds have."""
+    """Return the cubes over the models that worlds have."""
     there = {*models, *_DERIVED}
     return {name: cube for name, cube in cubes.items() if cube.facts in there}

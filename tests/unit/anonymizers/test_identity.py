@@ -20,6 +20,14 @@ from anonymizers.treatments import IdentityKind
         (IdentityKind.CONTACT, "", None),
         (IdentityKind.CONTACT, " \u200b", None),
         (IdentityKind.PHONE, "", None),
+        (IdentityKind.PHONE, "n/a", None),
+        (IdentityKind.PHONE, "anonymous", None),
+        (IdentityKind.PHONE, "4.91511E+12", None),
+        (IdentityKind.PHONE, " 4,91511e+12", None),
+        (IdentityKind.PHONE, "5E12", None),
+        (IdentityKind.PHONE, "US.7000000001", "US.7000000001"),
+        (IdentityKind.EMAIL, "none", None),
+        (IdentityKind.EMAIL, "mailto:ada@example.org", "ada@example.org"),
         (IdentityKind.MESSAGE, " ", None),
     ],
 )
@@ -31,6 +39,15 @@ def test_the_case_of_a_message_id_is_part_of_it():
     upper, lower = normalise(pl.Series(["wamid.ABC", "wamid.abc"]), kind=IdentityKind.MESSAGE)
 
     assert upper != lower
+
+
+def test_a_number_may_be_written_as_it_is_dialled_where_its_row_belongs():
+    numbers = pl.Series(["030 123456", "030 123456", "+4930123456", "n/a"])
+    regions = pl.Series(["DE", None, "US", "DE"])
+
+    spelt = normalise(numbers, kind=IdentityKind.PHONE, regions=regions)
+
+    assert spelt.to_list() == ["+4930123456", "030123456", "+4930123456", None]
 
 
 @pytest.mark.parametrize("kind", IdentityKind)

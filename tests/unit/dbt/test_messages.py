@@ -42,6 +42,18 @@ def status(token, name, *, minutes=1, **columns):
     }
 
 
+def callback(token, name, **more):
+    """A status that comes without a time of its own and names the contact."""
+    row = status(token, name, contact_token=f"contact-{token}", **more)
+    row["received_at"] = row.pop("occurred_at")
+    return row
+
+
+def receipt(token, state, *, operator="op-1", **more):
+    row = status(token, state, operator_token=operator, **more)
+    return {"received_at": row["occurred_at"], **row}
+
+
 def facts(sql, *, columns=("final_status",), query="{{ messages(stored_sources()) }}"):
     rows = sql.rows(query, order_by="workspace_id, message_token")
     if len(columns) == 1:
@@ -184,18 +196,20 @@ def test_a_rejection_is_classified_by_its_own_provider_and_shows_if_it_is_unknow
 def test_providers_share_one_vocabulary(sql):
     sql.load(
         "stg_twilio__statuses",
-        [status(f"t-{name}", name) for name in ("queued", "sent", "undelivered", "read", "received")],
+        [callback(f"t-{name}", name) for name in ("queued", "sent", "undelivered", "read", "received")]
+        + [callback("t-partly", "partially_delivered"), callback("t-chat", "read", channel="whatsapp")],
     )
-    sql.load(
-        "stg_smpp__receipts",
-        [status(f"s-{name}", name) for name in ("ENROUTE", "DELIVRD", "UNDELIV", "UNKNOWN")],
-    )
+    states = ("ENROUTE", "DELIVRD", "UNDELIV", "UNKNOWN")
+    sql.load("stg_app__messages", [queued(f"s-{name}", channel="sms", provider="smpp") for name in states])
+    sql.load("stg_smpp__receipts", [receipt(f"s-{name}", name) for name in states])
 
     assert facts(sql, columns=("final_status", "provider", "channel")) == {
         "t-queued": ("accepted", "twilio", "sms"),
         "t-sent": ("sent", "twilio", "sms"),
         "t-undelivered": ("failed", "twilio", "sms"),
         "t-read": ("read", "twilio", "sms"),
+        "t-partly": ("sent", "twilio", "sms"),
+        "t-chat": ("read", "twilio", "whatsapp"),
         "s-ENROUTE": ("sent", "smpp", "sms"),
         "s-DELIVRD": ("delivered", "smpp", "sms"),
         "s-UNDELIV": ("failed", "smpp", "sms"),
@@ -287,7 +301,7 @@ def test_a_message_begins_with_its_earliest_event_even_if_that_is_stamped_before
     # The carrier's clock is two hours behind: delivered the day before it was sent.
     sql.load(
         "stg_twilio__statuses",
-        [status("m1", "delivered", minutes=11 * 60), status("m1", "sent", minutes=13 * 60)],
+        [callback("m1", "delivered", minutes=11 * 60), callback("m1", "sent", minutes=13 * 60)],
     )
     whole = facts(sql, columns=("send_date", "final_status"))
 
@@ -334,6 +348,168 @@ def test_an_inbound_message_exported_again_with_its_price_is_one_message(sql):
 
     (row,) = sql.rows("select * from int_inbound_messages_unioned")
     assert (row["event_id"], row["contact_token"]) == ("a", "c1")
+
+
+def of_operator(name, *, contact, minutes=0, operator=None, **more):
+    """An outbox row of a message with the id `1234`."""
+    at = NOON + timedelta(minutes=minutes)
+    row = {"campaign_id": name, "contact_token": contact, "channel": "sms", "provider": "smpp", **more}
+    return {**queued("1234", at=at, **row), "event_id": f"outbox-{name}", "sender_token": operator}
+
+
+def by_campaign(sql, query="{{ messages(stored_sources()) }}"):
+    rows = sql.rows(query)
+    assert len({(row["workspace_id"], row["message_token"], row["send_date"]) for row in rows}) == len(rows)
+    return {row["campaign_id"]: (row["contact_token"], row["final_status"]) for row in rows}
+
+
+def unmatched(sql):
+    return [row["status"] for row in sql.rows(sql.models.model("fct_unmatched_statuses"))]
+
+
+@pytest.mark.parametrize("operators", [(None, None), ("op-1", "op-2"), ("op-1", None)])
+@pytest.mark.parametrize("days_apart", [0, 3])
+def test_messages_of_two_operators_with_one_id_have_each_its_own_receipts(sql, operators, days_apart):
+    later = 5 + days_apart * 24 * 60
+    first, second = operators
+    sql.load(
+        "stg_app__messages",
+        [
+            of_operator("one", contact="a", operator=first),
+            of_operator("two", contact="b", minutes=later, operator=second),
+        ],
+    )
+    sql.load(
+        "stg_smpp__receipts",
+        [
+            receipt("1234", "DELIVRD", minutes=1),
+            receipt("1234", "UNDELIV", minutes=later + 1, operator="op-2", submitted_at=None),
+        ],
+    )
+    expected = {"one": ("a", "delivered"), "two": ("b", "failed")}
+
+    assert by_campaign(sql) == expected
+    days = {DAY, DAY + timedelta(days=days_apart)}
+    assert {name: row for day in days for name, row in by_campaign(sql, of_day(day)).items()} == expected
+    assert unmatched(sql) == []
+
+
+def test_a_declared_operator_decides_whatever_the_clocks_say(sql):
+    sql.load(
+        "stg_app__messages",
+        [
+            of_operator("one", contact="a", operator="op-2"),
+            of_operator("two", contact="b", minutes=5, operator="op-1"),
+        ],
+    )
+    sql.load(
+        "stg_smpp__receipts",
+        [receipt("1234", "DELIVRD", minutes=1), receipt("1234", "UNDELIV", minutes=6, operator="op-2")],
+    )
+
+    assert by_campaign(sql) == {"one": ("a", "failed"), "two": ("b", "delivered")}
+
+
+def test_an_operator_that_begins_anew_reports_on_the_message_before_the_report(sql):
+    sql.load(
+        "stg_app__messages",
+        [of_operator("one", contact="a"), of_operator("two", contact="b", minutes=24 * 60)],
+    )
+    late = {"minutes": 25 * 60, "submitted_at": NOON}
+    sql.load(
+        "stg_smpp__receipts",
+        [receipt("1234", "ENROUTE"), receipt("1234", "UNDELIV", minutes=24 * 60 + 2)]
+        + [receipt("1234", "DELIVRD", **late)],
+    )
+
+    assert by_campaign(sql) == {"one": ("a", "delivered"), "two": ("b", "failed")}
+
+
+def test_an_id_of_another_provider_or_operator_is_another_message(sql):
+    sql.load(
+        "stg_app__messages",
+        [
+            of_operator("sms", contact="a"),
+            of_operator("other", contact="b", provider="twilio", message_token="5678"),
+        ],
+    )
+    sql.load("stg_twilio__statuses", [callback("1234", "delivered")])
+    sql.load(
+        "stg_smpp__receipts",
+        [
+            receipt("1234", "UNDELIV", minutes=2),
+            receipt("1234", "DELIVRD", minutes=3, operator="op-2"),
+            receipt("5678", "DELIVRD"),
+        ],
+    )
+
+    assert by_campaign(sql) == {
+        "sms": ("a", "failed"),
+        "other": ("b", "accepted"),
+        # Twilio's status names a contact: it is a message without an outbox row.
+        None: ("contact-1234", "delivered"),
+    }
+    assert unmatched(sql) == ["delivered", "delivered"]
+
+
+def test_a_click_on_a_message_with_a_shared_id_is_its_contacts(sql):
+    sql.load(
+        "stg_app__messages", [of_operator("one", contact="a"), of_operator("two", contact="b", minutes=5)]
+    )
+    click = {"workspace_id": "w1", "message_token": "1234", "event_date": DAY, "clicked_at": NOON}
+    sql.load("stg_app__link_clicks", [{**click, "contact_token": "b"}])
+
+    clicked = sql.rows("{{ messages(stored_sources()) }}", order_by="campaign_id")
+    assert [row["is_clicked"] for row in clicked] == [False, True]
+
+
+def test_receipts_of_no_known_message_are_no_messages(sql):
+    sql.load("stg_app__messages", [queued("m1", channel="sms", provider="smpp")])
+    # One id for each part of a text; the application keeps the first.
+    sql.load("stg_smpp__receipts", [receipt(f"m{part}", "DELIVRD", parts_submitted=1) for part in (1, 2, 3)])
+
+    assert facts(sql) == {"m1": "delivered"}
+    assert facts(sql, query=of_day(DAY)) == {"m1": "delivered"}
+    assert unmatched(sql) == ["delivered", "delivered"]
+
+
+@pytest.mark.parametrize(("said", "measured", "segments"), [(3, 1, 3), (1, 3, 3), (None, 2, 2), (2, None, 2)])
+def test_a_long_text_is_one_message_and_its_segments_are_counted(sql, said, measured, segments):
+    sql.load("stg_app__messages", [queued("m1", channel="sms", provider="smpp", body_segments=measured)])
+    sql.load("stg_smpp__receipts", [receipt("m1", "DELIVRD", parts_submitted=said)])
+
+    assert facts(sql, columns=("segments",)) == {"m1": segments}
+
+
+@pytest.mark.parametrize("later_first", [True, False])
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"message_token": None}, {}, ("m1", "delivered", None)),
+        ({"message_token": None, "outcome": "skipped"}, {}, ("m1", "delivered", None)),
+        (
+            {"message_token": None},
+            {"message_token": None, "outcome": "rejected"},
+            ("outbox-row", "failed", None),
+        ),
+        (
+            {"price": "0.01", "price_currency": "EUR"},
+            {"price": "0.02", "price_currency": "EUR"},
+            ("m1", "delivered", Decimal("0.02")),
+        ),
+    ],
+)
+def test_an_outbox_row_that_is_completed_later_is_one_message(sql, before, after, expected, later_first):
+    rows = [
+        {**queued("m1", outbox_token="outbox-row", **columns), "event_id": event, "received_at": received}
+        for columns, event, received in ((before, "e2", NOON), (after, "e1", NOON + timedelta(hours=1)))
+    ]
+    sql.load("stg_app__messages", rows[::-1] if later_first else rows)
+    sql.load("stg_whatsapp__statuses", [status("m1", "delivered")] if expected[0] == "m1" else [])
+
+    columns = ("message_token", "final_status", "cost_amount")
+    for query in ("{{ messages(stored_sources()) }}", of_day(DAY)):
+        assert list(facts(sql, columns=columns, query=query).values()) == [expected]
 
 
 # Cases go through the database many at a time, so that thousands are tried; there is nothing to shrink.

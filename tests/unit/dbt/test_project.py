@@ -33,7 +33,7 @@ def test_staging_models_are_in_step_with_the_contracts(path):
 def test_no_staging_model_outlives_its_contract():
     found = {str(path.relative_to(DBT_PROJECT.parent)) for path in DBT_PROJECT.glob("models/staging/stg_*")}
 
-    of_rules = {f"dbt_project/models/staging/stg_retention__months.{ending}" for ending in ("sql", "yml")}
+    of_rules = {f"dbt_project/models/staging/stg_retention__months.{suffix}" for suffix in ("sql", "yml")}
     assert found == of_rules | set(STAGING)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from anonymizers.text.evaluate import covered_by
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from tests.support.evasions import evasions
 
@@ -43,7 +43,7 @@ def test_without_one_of_the_rules_it_shows(without):
     rule = {"digits": {"digits": 99, "digits_in_groups": 99}, "spelt_letters": {"spelt_letters": 99}}
     changes = rule.get(without, {"common": 0.0, "common_though_a_name": 0.0, "common_with_capital": 0.0})
     settings = load_settings()
-    vocabulary = settings.vocabulary.model_copy(update=changes)
-    weakened = settings.model_copy(update={"vocabulary": vocabulary, "presidio": (), "recognizers": ()})
+    release_rule = settings.release_rule.model_copy(update=changes)
+    weakened = settings.model_copy(update={"release_rule": release_rule, "presidio": (), "recognizers": ()})
 
     assert min(recall(weakened).values()) < 0.9

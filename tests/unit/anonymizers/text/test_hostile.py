@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED
 from anonymizers.text.settings import load_settings
 from bench.text_hostile import SECRETS, hostile_texts

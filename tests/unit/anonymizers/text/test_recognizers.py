@@ -34,16 +34,16 @@ def test_what_presidio_finds_is_found_as_surely(name):
     ours = Recognizers(SETTINGS.model_copy(update={"presidio": (name,), "recognizers": ()}))
 
     for text in SAMPLES:
-        spans, broken = ours.find(pl.Series([text]))
-        spans = [span for span in spans if span.entity != "PHONE_NUMBER"]
-        spans = sorted(spans, key=lambda span: span.score)
-        found = {(span.start, span.end, span.entity): span.score for span in spans}
+        findings, failed = ours.find(pl.Series([text]))
+        findings = [one for one in findings if one.entity != "PHONE_NUMBER"]
+        findings = sorted(findings, key=lambda one: one.score)
+        found = {(one.start, one.end, one.entity): one.score for one in findings}
         expected = theirs.analyze(text, theirs.supported_entities)
-        assert broken == set()
+        assert failed == set()
         # A word before may make it surer, which Presidio's engine sees to, not its recognizers.
         assert all(found[one.start, one.end, one.entity_type] >= one.score for one in expected)
         # Presidio leaves out what lies within another find of its own.
-        assert all(any(one.start <= s.start and s.end <= one.end for one in expected) for s in spans)
+        assert all(any(one.start <= s.start and s.end <= one.end for one in expected) for s in findings)
 
 
 def test_a_word_before_makes_it_surer_as_presidio_has_it():
@@ -52,7 +52,7 @@ def test_a_word_before_makes_it_surer_as_presidio_has_it():
     )
 
     scores = [
-        {span.score for span in recognizers.find(pl.Series([text]))[0] if span.entity == "US_BANK_NUMBER"}
+        {one.score for one in recognizers.find(pl.Series([text]))[0] if one.entity == "US_BANK_NUMBER"}
         for text in ("12345678", "my bank account 12345678", "account of one two three four five 12345678")
     ]
 
@@ -91,19 +91,19 @@ def test_a_deny_list_is_a_recognizer():
     shelf = RecognizerSettings(name="shelf", supported_entity="SHELF", deny_list=("A 7", "B 8"))
     recognizers = Recognizers(SETTINGS.model_copy(update={"recognizers": (shelf,)}))
 
-    spans, _ = recognizers.find(pl.Series(["see shelf B 8 there"]))
+    findings, _ = recognizers.find(pl.Series(["see shelf B 8 there"]))
 
-    assert [(span.start, span.end) for span in spans if span.entity == "SHELF"] == [(10, 13)]
-    assert EntityRecognizer.MAX_SCORE in {span.score for span in spans}
+    assert [(one.start, one.end) for one in findings if one.entity == "SHELF"] == [(10, 13)]
+    assert EntityRecognizer.MAX_SCORE in {one.score for one in findings}
 
 
 def test_a_site_adds_recognizers_to_those_of_the_package():
     shelf = RecognizerSettings(name="shelf", supported_entity="SHELF", deny_list=("A 7",))
     recognizers = Recognizers(SETTINGS.with_recognizers([shelf]))
 
-    spans, _ = recognizers.find(pl.Series(["see shelf A 7 or mail ada@example.org"]))
+    findings, _ = recognizers.find(pl.Series(["see shelf A 7 or mail ada@example.org"]))
 
-    assert {"SHELF", "EMAIL_ADDRESS"} <= {span.entity for span in spans}
-    assert recognizers.may_find_of_site("see shelf A 7")
-    assert not recognizers.may_find_of_site("see shelf B 7")
-    assert not Recognizers(SETTINGS).may_find_of_site("see shelf A 7")
+    assert {"SHELF", "EMAIL_ADDRESS"} <= {one.entity for one in findings}
+    assert recognizers.site_may_find("see shelf A 7")
+    assert not recognizers.site_may_find("see shelf B 7")
+    assert not Recognizers(SETTINGS).site_may_find("see shelf A 7")

@@ -4,8 +4,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.counted import CountingScrubber
-from anonymizers.text.release import ReleasingScrubber
+from anonymizers.text.counted_words import CountingScrubber
+from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask, masked_texts
 from anonymizers.text.settings import load_settings
 from anonymizers.text.template_mode import templated
@@ -66,7 +66,7 @@ def reduced(texts, *, units=None, workspaces="ws_one", scrubber=None, fewest=3):
     ).to_list()
 
 
-def test_what_all_texts_of_a_template_share_is_given_back_and_what_differs_is_not():
+def test_what_all_texts_of_a_template_share_is_restored_and_what_differs_is_not():
     texts = ["hi Anna from Zorblig", "hi Bernd from Zorblig", "hi Carla from Zorblig"]
 
     assert reduced(texts) == ["hi <NAME> from Zorblig"] * 3
@@ -137,19 +137,19 @@ def test_rows_keep_their_places_and_null_stays_null():
         ("row R47110 now", "row <NAME> now"),
     ],
 )
-def test_what_a_recognizer_found_and_long_or_spelt_numbers_are_never_given_back(text, expected):
+def test_what_a_recognizer_found_and_long_or_spelt_numbers_are_never_restored(text, expected):
     assert reduced([text] * 4) == [expected] * 4
 
 
 @pytest.mark.parametrize("name", ["<ID>", "<PERSON>", "<LOCATION>", REDACTED])
-def test_only_masks_of_the_vocabulary_are_given_back(name):
+def test_only_masks_of_the_release_rule_are_restored(name):
     class Otherwise(Capitals):
         KINDS = ((name, r"\p{Lu}\S*"),)
 
     assert reduced(["from Zorblig"] * 4, scrubber=Otherwise()) == [f"from {name}"] * 4
 
 
-def test_where_scrub_and_masks_name_it_differently_both_must_be_of_the_vocabulary():
+def test_where_scrub_and_masks_name_it_differently_both_must_be_of_the_release_rule():
     class Named(Capitals):
         def scrub(self, texts):
             return [safe.replace("<NAME>", self.name) for safe in super().scrub(texts)]
@@ -162,7 +162,7 @@ def test_where_scrub_and_masks_name_it_differently_both_must_be_of_the_vocabular
 
 
 @pytest.mark.parametrize("hidden", ["Zorblig%41nna", "Z\u200borblig", "&#65;nna", "Ａnna"])
-def test_what_reads_as_something_else_is_not_given_back(hidden):
+def test_encoded_text_is_not_restored(hidden):
     class Everything(Capitals):
         KINDS = (("<NAME>", r"[^a-z]\S*"),)
 
@@ -259,7 +259,7 @@ def test_a_mask_that_somebody_typed_is_text():
     assert reduced([typed] * 4, scrubber=Literal()) == [typed] * 4
 
 
-def test_words_that_were_counted_stay_and_the_rest_of_the_template_is_given_back():
+def test_words_that_were_counted_stay_and_the_rest_of_the_template_is_restored():
     class Released:
         def released(self, words):
             return words.is_in(["zorblig"]).to_numpy()

@@ -1,4 +1,4 @@
-"""`wasms dev`: what the UI's process is told, and that nobody else is told."""
+"""`wasms dev`: the environment of the UI's process, and that no other process gets it."""
 
 import base64
 import os

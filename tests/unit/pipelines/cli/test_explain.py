@@ -49,7 +49,7 @@ def runtime(home) -> Runtime:
     return runtime
 
 
-def told(home: Path, *arguments: str, workspace: str = "ws_a") -> list[str]:
+def explained(home: Path, *arguments: str, workspace: str = "ws_a") -> list[str]:
     """What is said of `app__messages` and of the category it is in."""
     options = ("--workspace", workspace, "--date", DAY, "--home", str(home), *arguments)
     result = CliRunner().invoke(app, ["explain", *options], catch_exceptions=False)
@@ -60,7 +60,7 @@ def told(home: Path, *arguments: str, workspace: str = "ws_a") -> list[str]:
 
 
 def test_before_it_is_due_the_day_and_the_rule_are_named(runtime):
-    lines = told(runtime.store.home.root, "--as-of", "2026-06-05")
+    lines = explained(runtime.store.home.root, "--as-of", "2026-06-05")
 
     assert lines[:3] == [
         "message_log, until 2026-06-21",
@@ -76,7 +76,7 @@ def test_before_it_is_due_the_day_and_the_rule_are_named(runtime):
 def test_after_it_was_due_what_a_hold_keeps_is_shown_with_the_evidence_of_the_rest(runtime):
     apply_retention(*runtime, as_of=after(22))
 
-    lines = told(runtime.store.home.root, "--as-of", "2026-06-23")
+    lines = explained(runtime.store.home.root, "--as-of", "2026-06-23")
 
     assert lines[0] == "message_log, due since 2026-06-21"
     held, gone = lines[4:]
@@ -86,21 +86,21 @@ def test_after_it_was_due_what_a_hold_keeps_is_shown_with_the_evidence_of_the_re
 
 
 def test_a_neighbour_on_the_same_day_has_its_own_rule(runtime):
-    lines = told(runtime.store.home.root, "--as-of", "2026-06-05", workspace="ws_b")
+    lines = explained(runtime.store.home.root, "--as-of", "2026-06-05", workspace="ws_b")
 
     assert lines[0] == "message_log, until 2026-08-20"
     assert lines[-1].startswith("app__messages: 1 row(s) in ")
 
 
 def test_what_was_known_on_an_earlier_day_is_told_apart_from_what_is_known_now(runtime):
-    before_the_hold = told(runtime.store.home.root, "--as-known-on", "2026-06-01")
-    with_the_hold = told(runtime.store.home.root, "--as-known-on", "2026-06-02")
+    before_the_hold = explained(runtime.store.home.root, "--as-known-on", "2026-06-01")
+    with_the_hold = explained(runtime.store.home.root, "--as-known-on", "2026-06-02")
 
     assert before_the_hold[0] == with_the_hold[0] == "message_log, until 2026-06-21"
     assert [line for line in before_the_hold if "Legal hold" in line] == []
     assert len([line for line in with_the_hold if "Legal hold" in line]) == 1
     with pytest.raises(NothingKnownError, match="it begins on 2026-06-01"):
-        told(runtime.store.home.root, "--as-known-on", "2026-05-31")
+        explained(runtime.store.home.root, "--as-known-on", "2026-05-31")
 
 
 def test_an_ended_account_is_explained_by_its_evidence_alone(runtime):
@@ -127,7 +127,7 @@ def test_an_ended_account_is_explained_by_its_evidence_alone(runtime):
 
 
 def test_counting_rows_is_noted_in_the_access_log(runtime):
-    told(runtime.store.home.root, "--as-of", "2026-06-05")
+    explained(runtime.store.home.root, "--as-of", "2026-06-05")
 
     (row,) = runtime.store.ledger.read("select what from access_log")
     assert row["what"] == "retention explain"

@@ -65,9 +65,9 @@ def failure(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["wasms", "text", *map(str, arguments)])
     with pytest.raises(SystemExit) as caught:
         main()
-    told = capsys.readouterr()
-    assert told.out == ""
-    return caught.value.code, " ".join(told.err.split())
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    return caught.value.code, " ".join(shown.err.split())
 
 
 def test_try_shows_the_text_what_would_be_stored_and_why(nowhere):
@@ -154,11 +154,11 @@ def test_recognizers_that_do_not_load_are_one_message(nowhere, monkeypatch, caps
     (nowhere / "home").mkdir()
     (nowhere / "home" / "recognizers.yml").write_text(SHELF.replace("0.9", "9"))
 
-    code, told = failure(monkeypatch, capsys, *command)
+    code, shown = failure(monkeypatch, capsys, *command)
 
     assert code == 1
-    assert "recognizers.yml does not declare recognizers: recognizer 1 (shelf): patterns.0.score: " in told
-    assert "Traceback" not in told
+    assert "recognizers.yml does not declare recognizers: recognizer 1 (shelf): patterns.0.score: " in shown
+    assert "Traceback" not in shown
 
 
 def test_evaluate_prints_the_table_and_writes_the_misses(nowhere):
@@ -193,12 +193,12 @@ def test_evaluate_prints_the_table_and_writes_the_misses(nowhere):
 def test_a_wrong_file_is_one_message_without_its_texts(nowhere, monkeypatch, capsys, content, problem):
     (nowhere / "labelled.json").write_bytes(content)
 
-    code, told = failure(monkeypatch, capsys, "evaluate", "labelled.json", "--report", "text.html")
+    code, shown = failure(monkeypatch, capsys, "evaluate", "labelled.json", "--report", "text.html")
 
     assert code == 1
-    assert problem in told
-    assert "canary" not in told
-    assert "Traceback" not in told
+    assert problem in shown
+    assert "canary" not in shown
+    assert "Traceback" not in shown
     assert not (nowhere / "text.html").exists()
 
 

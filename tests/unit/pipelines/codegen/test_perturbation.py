@@ -1,4 +1,4 @@
-"""Laws of the perturbation table: noise that is unbiased, bounded, and never tells nobody from somebody."""
+"""Laws of the perturbation table: noise is unbiased and bounded, and adds nothing to nobody."""
 
 import csv
 from collections import Counter

@@ -271,7 +271,7 @@ def test_one_broken_contract_does_not_hide_the_problems_of_another(tmp_path: Pat
     [
         ("whatsapp__statuses", ["whatsapp__statuses"]),
         ("app/contacts", ["app__contacts"]),
-        ("twilio", ["twilio__statuses"]),
+        ("twilio", ["twilio__inbound", "twilio__statuses"]),
         ("twilio_export", ["twilio__messages"]),
         ("privacy", ["privacy__consents", "privacy__legal_holds", "privacy__requests"]),
         ("contacts", ["app__contacts"]),

@@ -16,7 +16,7 @@ from pipelines.declarations.policy import (
     parse_policy,
     policy_problems,
 )
-from warehouse.retention.rules import Clock, Facts, Rule, version_at
+from warehouse.retention.rules import Clock, RetentionInputs, Rule, version_at
 
 OPERATIONAL = {
     "tmp": 1,
@@ -113,6 +113,22 @@ def test_a_category_without_a_rule_is_refused():
         policy(incomplete)
 
 
+def test_a_later_version_names_what_changes_and_the_rest_goes_on():
+    later = {
+        "effective_from": date(2026, 6, 1),
+        "reason": "Less.",
+        "categories": {"usage": rule(window_days=30)},
+    }
+
+    first, second = policy(version(date(2026, 4, 1)), later).versions
+
+    assert second.categories[PolicyCategory.USAGE].window_days == 30
+    assert first.categories[PolicyCategory.USAGE].window_days == 90
+    assert {c: r for c, r in second.categories.items() if c is not PolicyCategory.USAGE} == {
+        c: r for c, r in first.categories.items() if c is not PolicyCategory.USAGE
+    }
+
+
 def test_what_ends_with_the_account_ends_at_once():
     account = rule(clock="subscription_end", window_days=30)
     contact = rule(clock="deletion_or_termination", window_days=60)
@@ -135,7 +151,9 @@ def test_nothing_waits_in_the_inbox_for_longer_than_an_ended_account_stays():
 def test_the_newest_rule_whose_date_has_come_applies_and_nothing_is_unruled(as_of: str, days: int):
     two = policy(version(date(2026, 4, 1)), version(date(2026, 5, 1), usage=rule(window_days=30)))
 
-    in_force = version_at(Facts(two.history(), two.retention_classes_days), datetime.fromisoformat(as_of))
+    in_force = version_at(
+        RetentionInputs(two.history(), two.retention_classes_days), datetime.fromisoformat(as_of)
+    )
 
     assert in_force.rules["usage"].window_days == days
 

@@ -61,8 +61,8 @@ def test_every_metric_is_answered_by_every_column_that_is_offered(marts, metric)
     ("case", "cells", "by", "count", "rate"),
     [
         ("one cell as it is", [cell(100, 80)], ("workspace",), (80, None), (0.8, None)),
-        ("few are not told", [cell(100, "<k")], ("workspace",), (None, "<k"), (None, "<k")),
-        ("nearly all are not told", [cell(100, ">n-k")], ("workspace",), (None, ">n-k"), (None, ">n-k")),
+        ("few are not shown", [cell(100, "<k")], ("workspace",), (None, "<k"), (None, "<k")),
+        ("nearly all are not shown", [cell(100, ">n-k")], ("workspace",), (None, ">n-k"), (None, ">n-k")),
         ("days add up", [cell(100, 80), cell(50, 25, day=NEXT)], ("workspace",), (105, None), (0.7, None)),
         (
             "few count as none, and the sum is a lower bound",

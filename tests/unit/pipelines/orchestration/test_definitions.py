@@ -1,4 +1,4 @@
-"""What Dagster is told: every contract has its assets, its checks and its way to the published marts."""
+"""What Dagster shows: every contract has its assets, its checks and its way to the published marts."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -146,7 +146,7 @@ def test_dagster_sends_nothing_home_and_keeps_everything_in_its_directory(home):
 
 
 @pytest.mark.parametrize(
-    ("raised", "told", "retried"),
+    ("raised", "message", "retried"),
     [
         (MixedFeedsError(["a", "b"]), "land in different places", False),
         (LockedError("warehouse.duckdb"), "another process", True),
@@ -154,8 +154,8 @@ def test_dagster_sends_nothing_home_and_keeps_everything_in_its_directory(home):
         (OSError("canary is full"), "OSError in", True),
     ],
 )
-def test_no_error_leaves_with_a_value_or_its_cause(raised, told, retried):
-    with pytest.raises(dg.Failure, match=told) as caught, values_stay_inside():
+def test_no_error_leaves_with_a_value_or_its_cause(raised, message, retried):
+    with pytest.raises(dg.Failure, match=message) as caught, values_stay_inside():
         raise raised
 
     assert "canary" not in caught.value.description

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from pipelines.retention.evidence import tell
+from pipelines.retention.evidence import describe
 from pipelines.retention.page import _moment, _number, _ranges, _size, _span
 from pipelines.retention.report import Lane
 from warehouse.retention.evidence import Entry
@@ -37,7 +37,7 @@ def test_numbers_and_moments_can_be_read_at_a_glance():
     [
         (Lane(100, oldest_age=100, newest_age=1, rows=1), "left:0.00%;right:0.00%"),
         (Lane(100, oldest_age=25, newest_age=11, rows=1), "left:75.00%;right:10.00%"),
-        # What is past its limit stops at it; the verdict says so in words.
+        # What is past its limit stops at it; the result says so in words.
         (Lane(100, oldest_age=140, newest_age=120, rows=1), "left:0.00%;right:100.00%"),
         (Lane(100, oldest_age=0, newest_age=0, rows=1), "left:100.00%;right:0.00%"),
     ],
@@ -64,7 +64,7 @@ def test_days_that_follow_each_other_are_told_together():
                     {"data_set": "shop__visits", "to": "class 30", "rule": "workspace setting", "rows": 2},
                     {"data_set": "shop__visits", "to": "hold 0123456789abcdef", "rule": "default", "rows": 1},
                 ],
-                "endings": ["ab" * 16],
+                "account_ends": ["ab" * 16],
                 "gaps": ["2026-01-01", "2026-01-02"],
             },
             "Deleted",
@@ -103,6 +103,6 @@ def test_days_that_follow_each_other_are_told_together():
     ],
 )
 def test_every_kind_of_entry_is_told_in_words(kind, body, title, text):
-    told = tell(Entry(1, datetime(2026, 1, 1), datetime(2026, 1, 1), kind, body, "", "ab" * 32))
+    described = describe(Entry(1, datetime(2026, 1, 1), datetime(2026, 1, 1), kind, body, "", "ab" * 32))
 
-    assert (told.title, told.text) == (title, text)
+    assert (described.title, described.text) == (title, text)

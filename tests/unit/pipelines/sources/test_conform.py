@@ -47,6 +47,26 @@ def outcome(text: str | None, **column: object) -> object:
 INVALID = "invalid_value:x"
 
 
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize(
+    ("identity", "text", "expected"),
+    [
+        ("phone", "+4915550001", "+4915550001"),
+        ("phone", "US.700", "US.700"),
+        ("phone", "٤٩١٥١٠", "٤٩١٥١٠"),
+        ("phone", "4.91511E+12", ("masked", None)),
+        ("phone", "n/a", ("masked", None)),
+        ("email", "ada\uff20example.org", "ada\uff20example.org"),
+        ("email", "unknown", ("masked", None)),
+        ("contact", "n/a", "n/a"),
+    ],
+)
+def test_what_identifies_nobody_is_null_and_counted_and_costs_no_row(identity, text, expected, required):
+    column = {"type": "varchar", "treatment": "pseudonymize", "identity": identity, "required": required}
+
+    assert outcome(text, **column) == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "expected"),
     [
@@ -98,14 +118,61 @@ def test_a_text_becomes_its_type_or_is_invalid(kind, text, expected):
         ("smpp", "260301090530", datetime(2026, 3, 1, 9, 5, 30)),
         ("smpp", "26030109", INVALID),
         ("smpp", None, None),
-        ("smpp_or_received", None, datetime(2026, 3, 2)),
-        ("smpp_or_received", "garbage", INVALID),
-        ("clf", "17/May/2015:10:05:03 +0200", datetime(2015, 5, 17, 8, 5, 3)),
-        ("clf", "17/Mai/2015:10:05:03 +0200", INVALID),
+        ("smpp", "20260301090530", datetime(2026, 3, 1, 9, 5, 30)),
+        ("smpp", "202603010905", datetime(2026, 3, 1, 9, 5)),
+        ("smpp", "2026-03-01 09:05:30", datetime(2026, 3, 1, 9, 5, 30)),
+        ("smpp", "26-03-01 09:05", datetime(2026, 3, 1, 9, 5)),
+        ("smpp", "2026/03/01T09:05", datetime(2026, 3, 1, 9, 5)),
+        ("smpp", "2026-03-01T09:05:30+02:00", datetime(2026, 3, 1, 7, 5, 30)),
+        ("smpp", "2613010905", INVALID),
+        ("rfc2822", "2026-03-01T10:00:00Z", datetime(2026, 3, 1, 10)),
+        ("log", "17/May/2015:10:05:03 +0200", datetime(2015, 5, 17, 8, 5, 3)),
+        ("log", "17/Mai/2015:10:05:03 +0200", INVALID),
+        ("log", "2026-03-01T11:00:00+01:00", datetime(2026, 3, 1, 10)),
+        ("log", "1772359200.25", datetime(2026, 3, 1, 10, 0, 0, 250_000)),
     ],
 )
 def test_a_time_becomes_utc_or_is_invalid(written, text, expected):
     assert outcome(text, type="timestamp", format=written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "expected"),
+    [
+        ("iso8601", "2026-03-01 10:00:00.5", datetime(2026, 3, 1, 9, 0, 0, 500_000)),
+        ("iso8601", "2026-07-01T10:00:00", datetime(2026, 7, 1, 8)),
+        ("iso8601", "2026-03-01 10:00:00 +0000", datetime(2026, 3, 1, 10)),
+        ("iso8601", "2026-03-01T10:00:00-05:00", datetime(2026, 3, 1, 15)),
+        ("iso8601", "2026-03-18", datetime(2026, 3, 17, 23)),
+        ("smpp", "2607011000", datetime(2026, 7, 1, 8)),
+        ("smpp", "2026-07-01T10:00:00Z", datetime(2026, 7, 1, 10)),
+    ],
+)
+def test_a_time_without_an_offset_is_read_by_the_declared_zone(written, text, expected):
+    assert outcome(text, type="timestamp", format=written, zone="Europe/Berlin") == expected
+
+
+@pytest.mark.parametrize("zone", ["Berlin", "../etc/passwd", "CEST", ""])
+def test_a_zone_that_nobody_knows_is_refused(zone):
+    with pytest.raises(ValueError, match="time zone database"):
+        contract(type="timestamp", zone=zone)
+
+    assert outcome(zone or "x", type="varchar", format="time_zone") == INVALID
+    assert outcome("America/Sao_Paulo", type="varchar", format="time_zone") == "America/Sao_Paulo"
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "channel"),
+    [
+        ("whatsapp:+14155550100", "+14155550100", "whatsapp"),
+        ("+14155550100", "+14155550100", "sms"),
+        ("ACME", "ACME", "sms"),
+        (None, None, None),
+    ],
+)
+def test_an_address_names_its_channel_before_the_number(text, number, channel):
+    assert outcome(text, type="varchar", format="address") == number
+    assert outcome(text, type="varchar", format="address_channel", values=["sms", "whatsapp"]) == channel
 
 
 def test_a_negative_amount_is_what_was_paid():

@@ -1,5 +1,7 @@
 from datetime import datetime
 
+import pytest
+
 from pipelines.sources import streams
 
 LINE = '{host} - - [17/May/2015:10:05:03 +0200] "{request}" 200 {bytes} "{referrer}" "{agent}"'
@@ -100,3 +102,130 @@ def test_an_error_entry_keeps_its_traceback_and_the_name_of_its_exception(parse_
         assert rows[0]["occurred_at"] == datetime(2026, 3, 1, 10, 0, 0, 123_000)
         assert rows[0]["traceback"].startswith("Traceback")
         assert [r["ordinal"] for r in rows] == [0, 0, 1]
+
+
+REQUEST = '- - [18/Nov/2026:10:00:00 +0100] "GET /a HTTP/1.1" 200 612'
+AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "agent"),
+    [
+        (f"192.0.2.7 {REQUEST}", "192.0.2.7", None),
+        (f"192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
+        (f'192.0.2.7 {AGENTS} "-"', "192.0.2.7", "Nav/1"),
+        (f'192.0.2.7 {AGENTS} "198.51.100.7, 203.0.113.9"', "192.0.2.7", "Nav/1"),
+        (f'192.0.2.7 {AGENTS} "-" 0.004 "up:1" .', "192.0.2.7", "Nav/1"),
+        (f"shop.example:443 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
+        (f"shop.example:80 2001:db8::5 {AGENTS}", "2001:db8::5", "Nav/1"),
+        (f"::1 {AGENTS}", "::1", "Nav/1"),
+        (f"198.51.100.7, 203.0.113.9,10.0.0.1 {AGENTS}", "198.51.100.7", "Nav/1"),
+        (
+            '192.0.2.7 - Ada Lovelace [18/Nov/2026:10:00:00 +0100] "GET /a HTTP/1.1" 200 612',
+            "192.0.2.7",
+            None,
+        ),
+        (
+            '{"time_local":"18/Nov/2026:10:00:00 +0100","remote_addr":"192.0.2.7","request":"GET /a HTTP/1.1",'
+            '"status":"200","body_bytes_sent":"612","http_user_agent":"Nav/1","http_x_forwarded_for":"-"}',
+            "192.0.2.7",
+            "Nav/1",
+        ),
+        (
+            '{"ts":1794992400.0,"request":{"remote_ip":"192.0.2.7","method":"GET","uri":"/a",'
+            '"proto":"HTTP/1.1","headers":{"User-Agent":["Nav/1"]}},"status":200,"size":612}',
+            "192.0.2.7",
+            "Nav/1",
+        ),
+        (
+            '{"@timestamp":"2026-11-18T09:00:00Z","client.ip":"192.0.2.7, 10.0.0.1","method":"GET","url":"/a",'
+            '"protocol":"HTTP/1.1","status":200,"bytes":612,"user_agent":{"original":"Nav/1"}}',
+            "192.0.2.7",
+            "Nav/1",
+        ),
+    ],
+)
+def test_a_request_is_read_in_whatever_form_the_server_writes_it(parse, entry, host, agent):
+    (row,) = parse("access_log", entry.encode()).rows("web__access_logs")
+
+    assert (row["host"], row["user_agent"], row["occurred_at"]) == (host, agent, datetime(2026, 11, 18, 9))
+    assert (row["method"], row["target"], row["status"], row["bytes"]) == ("GET", "/a", 200, 612)
+
+
+TIME = datetime(2026, 2, 18, 10, 0, 9)
+
+
+@pytest.mark.parametrize(
+    ("entry", "level", "logger", "message"),
+    [
+        ("2026-02-18 10:00:09,000 ERROR shop.views: sold out", "ERROR", "shop.views", "sold out"),
+        ("2026-02-18 10:00:09,000 - shop.views - WARN - sold out", "WARNING", "shop.views", "sold out"),
+        ("2026-02-18 10:00:09.000 [main] FATAL shop.Views - sold out", "CRITICAL", "shop.Views", "sold out"),
+        ("2026-02-18T10:00:09Z [error] sold out", "ERROR", "root", "sold out"),
+        ("[2026-02-18 11:00:09 +0100] [123] [CRITICAL] sold out", "CRITICAL", "root", "sold out"),
+        ("[2026-02-18 10:00:09] production.ERROR: sold out", "ERROR", "production", "sold out"),
+        ("2026/02/18 10:00:09 [warn] 12#34: sold out", "WARNING", "root", "sold out"),
+        ("[Wed Feb 18 10:00:09.123 2026] [core:error] sold out", "ERROR", "core", "sold out"),
+        ("<11>Feb 18 10:00:09 web-1 shop[77]: sold out", "ERROR", "shop", "sold out"),
+        ("Feb 18 10:00:09 web-1 kernel: error: sold out", "ERROR", "kernel", "error: sold out"),
+        ("Feb 18 10:00:09 web-1 cron: sold out", "NOTSET", "cron", "sold out"),
+        ("2026-02-18T10:00:09.0+00:00 web-1 shop[77]: sold out", "NOTSET", "shop", "sold out"),
+        ('<132>1 2026-02-18T10:00:09Z web-1 shop 77 - [a b="]"][c] sold out', "WARNING", "shop", "sold out"),
+        ("<190>1 2026-02-18T10:00:09Z - - - - - sold out", "INFO", "root", "sold out"),
+        ('{"ts": "2026-02-18T10:00:09Z", "level": "warn", "msg": "sold out"}', "WARNING", "root", "sold out"),
+        (
+            '{"asctime": "2026-02-18 10:00:09,000", "levelname": "FATAL", "name": "shop", "message": "sold out"}',
+            "CRITICAL",
+            "shop",
+            "sold out",
+        ),
+        (
+            '{"time": 1771408809, "level": 50, "log.logger": "shop", "msg": "sold out"}',
+            "ERROR",
+            "shop",
+            "sold out",
+        ),
+    ],
+)
+def test_an_error_is_read_in_whatever_form_it_was_logged(parse, entry, level, logger, message):
+    (row,) = parse("error_log", entry.encode()).rows("web__error_logs")
+
+    assert (row["level"], row["logger"], row["message"]) == (level, logger, message)
+    assert row["occurred_at"].replace(microsecond=0) == TIME
+
+
+def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
+    times = parse(
+        "error_log", b"Dec 31 23:59:59 a b: c", b"Mar  2 01:00:00 a b: c", b"Mar  4 00:00:00 a b: c"
+    )
+
+    assert times.column("web__error_logs", "occurred_at") == [
+        datetime(2025, 12, 31, 23, 59, 59),
+        datetime(2026, 3, 2, 1),
+        datetime(2025, 3, 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "18.11.2026 10:00:00 canary",
+        "18/Nov/2026:10:00:00 canary",
+        "<11>canary",
+        "Nov 18 10:00:00 canary",
+        "[Wed Nov 18 10:00:00 2026] canary",
+        "1794992400 canary",
+        "E1118 10:00:00.123 1 a.go:7] canary",
+        "ERROR:root:canary",
+        '192.0.2.7 - - [18/Nov/2026:10:00:00 +0100] "GET /canary HTTP/1.1" 200 1',
+        '{"canary": true}',
+        "[2026-11-18 10:00] canary",
+    ],
+)
+def test_an_entry_of_a_form_that_cannot_be_read_is_no_traceback_of_the_one_above(parse_file, line):
+    log = f"2026-03-01 10:00:00 ERROR shop: first\nmore of it\n{line}\n2026-03-01 10:00:01 INFO shop: last\n"
+
+    result = parse_file("error_log", "error.log", log.encode())
+
+    assert result.rejected == [(3, "malformed_line")]
+    assert result.column("web__error_logs", "traceback") == ["more of it", None]

@@ -20,7 +20,7 @@ from pipelines.sources.errors import (
 HEADER = b"workspace_id,contact_id,phone,custom_fields,is_opted_in,updated_at\n"
 ROWS = HEADER + (
     b'w-1,c-1,+4915550001,"{""segment"":""a""}",true,2026-03-01T10:00:00Z\n'
-    b'w-1,c-2,"two\nlines",,,2026-03-01 10:00:00\n'
+    b'w-1,c-2,"+49155\n50002",,,2026-03-01 10:00:00\n'
 )
 
 
@@ -49,7 +49,7 @@ def test_a_csv_export_is_read_plain_or_compressed_with_quoted_line_ends(parse_fi
         True,
     )
     assert json.loads(first["custom_fields"]) == {"segment": "a"}
-    assert (second["phone"], second["custom_fields"], second["is_opted_in"]) == ("two\nlines", None, None)
+    assert (second["phone"], second["custom_fields"], second["is_opted_in"]) == ("+49155\n50002", None, None)
     assert first["updated_at"] == second["updated_at"] == datetime(2026, 3, 1, 10)
     assert [first["_record"], second["_record"]] == [2, 3]
 
@@ -208,7 +208,7 @@ def test_a_parquet_row_larger_than_a_record_may_be_is_set_aside(parse_file):
 
 def test_a_file_of_another_kind_is_refused(parse_file):
     with pytest.raises(UnsupportedFileError, match="app/contacts"):
-        parse_file("app/contacts", "c.xlsx", b"")
+        parse_file("app/contacts", "c.pdf", b"")
 
 
 def test_money_is_decimal_whatever_type_it_comes_in(parse_file):

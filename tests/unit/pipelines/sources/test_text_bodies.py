@@ -8,17 +8,17 @@ def enveloped(text: str, channel: str) -> bytes:
     return json.dumps({"received_at": "2026-03-01T10:00:00Z", "channel": channel, "body": text}).encode()
 
 
-def test_a_callback_is_decoded_and_its_time_falls_back_to_the_receipt(parse):
+def test_a_callback_is_decoded_and_the_carriers_clock_is_not_believed(parse):
     dated = "MessageSid=SM-1&MessageStatus=delivered&To=%2B4915550001&ErrorCode=&RawDlrDoneDate=2603010905"
-    undated = "MessageSid=SM-2&MessageStatus=sent&To=a+b%26c&From=%2B1555&Novelty=1"
+    undated = "MessageSid=SM-2&MessageStatus=sent&To=1+b%26c&From=%2B1555&Novelty=1"
 
     result = parse("twilio", dated.encode(), enveloped(undated, "twilio/+1555"))
 
     first, second = result.rows("twilio__statuses")
     assert (first["recipient"], first["error_code"], first["_channel"]) == ("+4915550001", None, None)
-    assert first["occurred_at"] == datetime(2026, 3, 1, 9, 5)
-    assert (second["recipient"], second["sender"], second["_channel"]) == ("a b&c", "+1555", "twilio/+1555")
-    assert second["occurred_at"] == datetime(2026, 3, 1, 10)
+    assert (second["recipient"], second["sender"], second["_channel"]) == ("1 b&c", "+1555", "twilio/+1555")
+    assert second["_received_at"] == datetime(2026, 3, 1, 10)
+    assert "occurred_at" not in first
     assert result.unknown == {"twilio__statuses": 1}
 
 
@@ -30,7 +30,6 @@ def test_a_callback_is_decoded_and_its_time_falls_back_to_the_receipt(parse):
         (b"MessageSid=SM-1", "missing_value:status"),
         (b"MessageSid=SM-1&MessageStatus=flying", "unexpected_value:status"),
         (b"MessageSid=SM-1&MessageStatus=sent&ErrorCode=x", "invalid_value:error_code"),
-        (b"MessageSid=SM-1&MessageStatus=sent&RawDlrDoneDate=9913312460", "invalid_value:occurred_at"),
         (b'{"received_at": "soon", "body": "MessageSid=SM-1&MessageStatus=sent"}', "invalid_envelope"),
         (b'{"received_at": "2026-03-01T10:00:00Z", "body": {}}', "unrecognized_body"),
         (b'{"MessageSid": "SM-1"}', "unrecognized_body"),
@@ -42,6 +41,56 @@ def test_a_callback_that_cannot_be_a_row_is_rejected_with_its_reason(parse, reco
 
     assert result.rejected == [(1, reason)]
     assert result.column("twilio__statuses", "message_id") == ["SM-2"]
+
+
+INCOMING = "MessageSid=SM-9&SmsStatus=received&From=%2B4915550009&To=%2B1555&Body=Stop+it&NumMedia=0"
+
+
+def test_an_incoming_message_is_told_from_a_callback(parse):
+    chat = "MessageSid=SM-8&From=whatsapp%3A%2B4915550008&To=whatsapp%3A%2B1555&Body=&MessageType=button&ButtonText=Stop"
+    callback = "MessageSid=SM-7&MessageStatus=sent&Body=hi&To=whatsapp%3A%2B4915550007"
+
+    result = parse(
+        "twilio", INCOMING.encode(), f"{INCOMING}&OptOutType=STOP".encode(), chat.encode(), callback.encode()
+    )
+
+    first, managed, button = result.rows("twilio__inbound")
+    assert (first["message_id"], first["writer"], first["recipient_sender"]) == (
+        "SM-9",
+        "+4915550009",
+        "+1555",
+    )
+    assert (first["body"], first["channel"], managed["opt_out_type"]) == ("Stop it", "sms", "STOP")
+    assert (button["writer"], button["channel"], button["button_text"]) == ("+4915550008", "whatsapp", "Stop")
+    (status,) = result.rows("twilio__statuses")
+    assert (status["message_id"], status["recipient"], status["channel"]) == (
+        "SM-7",
+        "+4915550007",
+        "whatsapp",
+    )
+    assert (result.rejected, result.unknown) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("dates", "submitted", "done"),
+    [
+        ("submit date:20260301090500 done date:20260301090530", (9, 5), (9, 5, 30)),
+        ("submit date:202603010905 done date:202603010906", (9, 5), (9, 6)),
+        ("submit date:2026-03-01 09:05:00 done date:2026-03-01 09:05:30", (9, 5), (9, 5, 30)),
+        ("submit_date:2603010905 done_date:260301090530", (9, 5), (9, 5, 30)),
+        ("submit date:2603010905 done date:0000000000", (9, 5), None),
+        ("", None, None),
+    ],
+)
+def test_a_receipt_names_times_as_its_operator_writes_them(parse, dates, submitted, done):
+    result = parse(
+        "smpp", f"id:a-1 sub:001 dlvrd:001 {dates} stat:DELIVRD err:000 text:submit date:1".encode()
+    )
+
+    (row,) = result.rows("smpp__receipts")
+    assert row["submitted_at"] == (submitted and datetime(2026, 3, 1, *submitted))
+    assert row["occurred_at"] == (done and datetime(2026, 3, 1, *done))
+    assert (row["error_code"], row["text"], result.unknown) == ("000", "submit date:1", {})
 
 
 def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
@@ -58,7 +107,7 @@ def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
     assert first["occurred_at"] == datetime(2026, 3, 1, 9, 5, 30)
     assert (second["message_id"], second["status"], second["error_code"]) == ("a-2", "UNDELIV", "0AB")
     assert (second["parts_submitted"], second["parts_delivered"], second["text"]) == (2, 0, None)
-    assert second["_channel"] == "smpp/eu-1"
+    assert (first["operator"], second["operator"]) == (None, "eu-1")
     assert result.unknown == {}
 
 

@@ -165,7 +165,7 @@ def test_a_subscription_that_ends_is_the_end_of_sending(world):
 
 
 def test_as_many_subscriptions_end_within_the_period_as_asked_for(tmp_path):
-    spec = replace(TINY, workspaces=6, days=30, endings=3)
+    spec = replace(TINY, workspaces=6, days=30, account_ends=3)
 
     generate(tmp_path, spec)
 
@@ -269,7 +269,7 @@ def test_two_worlds_do_not_share_an_inbox(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"workspaces": 0}, {"contacts": 1}, {"days": 9_999}, {"seed": -1}, {"messages": 0}, {"endings": 3}],
+    [{"workspaces": 0}, {"contacts": 1}, {"days": 9_999}, {"seed": -1}, {"messages": 0}, {"account_ends": 3}],
 )
 def test_a_size_out_of_bounds_is_refused(change):
     with pytest.raises(WorldSpecError, match=next(iter(change))):
@@ -277,11 +277,11 @@ def test_a_size_out_of_bounds_is_refused(change):
 
 
 def test_progress_is_told_by_day(tmp_path):
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
 
-    generate(tmp_path, TINY, progress=lambda *step: told.append(step))
+    generate(tmp_path, TINY, progress=lambda *step: reported.append(step))
 
-    assert told == [("generate", done, 9) for done in range(10)]
+    assert reported == [("generate", done, 9) for done in range(10)]
 
 
 def _csv(folder: Path) -> list[dict[str, str]]:

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from pipelines.runtime import Runtime, open_runtime
-from pipelines.windows.completeness import MONTHS, is_complete, store_tables
+from pipelines.windows.completeness import MONTHS, is_complete, loses_rows, store_tables
 from tests.support.feeding import give
 from warehouse.retention import records
-from warehouse.retention.rules import Clock, Facts, Hold, Rule, Setting, Version
+from warehouse.retention.rules import Clock, Hold, RetentionInputs, Rule, Setting, Version
 
 # May closes on 9 June, and its messages may have begun on 22 April.
 MAY = date(2026, 5, 1)
@@ -23,7 +23,7 @@ def default(days: int, *, since: date = date(2025, 1, 1)) -> Version:
 
 def of_may(*versions: Version, chosen: tuple[tuple[datetime, int | None], ...] = (), **more) -> bool:
     settings = {"ws": tuple(Setting(at, days) for at, days in chosen)}
-    facts = Facts(versions or (default(90),), (15, 30, 60, 90), settings, **more)
+    facts = RetentionInputs(versions or (default(90),), (15, 30, 60, 90), settings, **more)
     return is_complete(facts, "message_log", "ws", MAY, lateness_days=7)
 
 
@@ -64,6 +64,19 @@ def test_a_legal_hold_completes_no_month():
     hold = Hold("h", "ws", datetime(2030, 1, 1))
 
     assert not of_may(chosen=((LONG_AGO, 30),), holds=(hold,))
+
+
+@pytest.mark.parametrize(
+    ("on", "windows", "loses"),
+    [
+        (date(2026, 6, 29), {15, 30, 60, 90}, False),
+        (date(2026, 6, 30), {15, 30, 60, 90}, True),
+        (date(2026, 7, 29), {15, 30, 48, 90}, False),
+        (date(2026, 7, 30), {15, 30, 48, 90}, True),
+    ],
+)
+def test_a_month_loses_rows_when_its_first_day_has_reached_a_window_that_outlives_it(on, windows, loses):
+    assert loses_rows(MAY, on, windows=windows, lateness_days=7) is loses
 
 
 # The table of a session --------------------------------------------------------------------------

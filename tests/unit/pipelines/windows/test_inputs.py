@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.declarations.contract import load_contracts
 from pipelines.runtime import Runtime, open_runtime
-from pipelines.windows.inputs import QUARANTINE, data_sets, facts_of, hold_name
+from pipelines.windows.inputs import QUARANTINE, data_sets, hold_name, retention_inputs
 from tests.support.feeding import give
 from warehouse.retention.rules import DataSet, Layout, Setting
 
@@ -60,7 +60,7 @@ def test_every_change_of_a_window_is_a_fact_those_to_come_included(runtime):
         as_of=NOW,
     )
 
-    assert facts_of(*runtime, as_of=NOW).settings == {
+    assert retention_inputs(*runtime, as_of=NOW).settings == {
         "ws_a": (Setting(day(2), 90), Setting(day(20), 30)),
         "ws_b": (Setting(NOW + timedelta(days=9), None),),
     }
@@ -76,8 +76,8 @@ def test_an_account_ends_with_its_last_subscription(runtime):
         ("ws_ends_later:1", NOW + timedelta(hours=1), 3),
     )
 
-    assert facts_of(*runtime, as_of=NOW).ended == {"ws_over": day(9)}
-    assert facts_of(*runtime, as_of=NOW + timedelta(hours=1)).ended.keys() == {
+    assert retention_inputs(*runtime, as_of=NOW).ended == {"ws_over": day(9)}
+    assert retention_inputs(*runtime, as_of=NOW + timedelta(hours=1)).ended.keys() == {
         "ws_over",
         "ws_ends_later",
     }
@@ -88,7 +88,7 @@ def test_a_deleted_workspace_has_ended_whatever_its_subscriptions_say(runtime):
     for workspace in ("ws_runs", "ws_over", "ws_without_subscription"):
         delete_workspace(runtime, workspace, day(12))
 
-    assert facts_of(*runtime, as_of=NOW).ended == {
+    assert retention_inputs(*runtime, as_of=NOW).ended == {
         "ws_runs": day(12),
         "ws_over": day(3),  # the earlier end counts: deleting the rest later is no reason to keep longer
         "ws_without_subscription": day(12),
@@ -103,7 +103,7 @@ def test_a_subscription_that_vanishes_from_the_export_has_ended_and_one_that_had
     subscribe(runtime, ("ws_runs:1", None, 20), full=True)
 
     # When it was deleted is not known better than by the day of the export without it.
-    assert facts_of(*runtime, as_of=NOW).ended == {
+    assert retention_inputs(*runtime, as_of=NOW).ended == {
         "ws_gone": NOW,
         "ws_over": day(5),
     }
@@ -112,7 +112,7 @@ def test_a_subscription_that_vanishes_from_the_export_has_ended_and_one_that_had
 def test_without_a_subscription_nothing_has_ended(runtime):
     give(runtime, "app__workspaces", {"workspace_id": "ws_a", "updated_at": day(1)}, as_of=NOW)
 
-    assert facts_of(*runtime, as_of=NOW).ended == {}
+    assert retention_inputs(*runtime, as_of=NOW).ended == {}
 
 
 def hold(**changes: object) -> dict[str, object]:
@@ -133,7 +133,7 @@ def test_a_hold_is_named_by_its_scope_not_by_its_end(runtime):
         start=1,
     ):
         give(runtime, "privacy__legal_holds", hold(updated_at=day(number), **changes), as_of=NOW)
-        (found,) = facts_of(*runtime, as_of=NOW).holds
+        (found,) = retention_inputs(*runtime, as_of=NOW).holds
         names.append(found.name)
 
     first, extended, *other_scopes = names
@@ -162,14 +162,14 @@ def test_no_scope_of_a_hold_reads_as_another():
 
 def test_the_store_is_read_again_only_where_files_changed(runtime, monkeypatch):
     subscribe(runtime, ("ws_a:1", day(3), 3))
-    before = facts_of(*runtime, as_of=NOW)
+    before = retention_inputs(*runtime, as_of=NOW)
     reads: list[str] = []
     monkeypatch.setattr(
         "warehouse.store.reading.read_columns",
         lambda *_, source, **__: reads.append(source) or pytest.fail(source),
     )
 
-    again = facts_of(*runtime, as_of=NOW + timedelta(days=1))
+    again = retention_inputs(*runtime, as_of=NOW + timedelta(days=1))
 
     assert (again, reads) == (before, [])
 

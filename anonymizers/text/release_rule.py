@@ -1,0 +1,232 @@
+"""Decide by the release rule: a word stays only if it is known to be harmless where it stands.
+
+docs/free-text.md explains the rule; `text.yml` holds its thresholds (`release_rule`) with their meaning.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizers.text.arrays import Bools, Floats, following, previous
+from anonymizers.text.lexicon import Lexicon
+from anonymizers.text.settings import ReleaseRuleSettings, TextSettings
+from anonymizers.text.spans import Spans
+from anonymizers.text.word_facts import Known, WordFactFinder, WordFacts
+from anonymizers.text.word_sequence import WordSequence
+
+Kinds = NDArray[np.uint8]
+
+# Letters mixed with digits may stay up to so many parts: `v2`, `b2b`.
+_MOST_PARTS = 3
+# Particles side by side in one name: `van der`.
+PARTICLES = 2
+# Names are common in the languages of those who bear them and say little of the text's.
+_VOTE_OF_A_NAME = 0.1
+# So many words in capitals, if they are half of a text, are shouted.
+LOUD = 3
+# How many names may follow the first name of somebody who is greeted.
+SURNAMES = 2
+
+
+class Kind(IntEnum):
+    """Name what a masked span is taken for; 0 = it is not masked."""
+
+    KEPT = 0
+    WORD = 1
+    NAME = 2
+    PLACE = 3
+    ID = 4
+    NUMBER = 5
+
+
+class ReleaseRule:
+    """Decide which words and numbers of texts are masked, by a lexicon and the lists of `text.yml`."""
+
+    def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
+        self._languages = lexicon.languages
+        self._facts = WordFactFinder(lexicon, settings)
+        self._settings = settings.release_rule
+
+    def decide(self, spans: Spans) -> tuple[Kinds, Bools]:
+        """Decide about each of n spans.
+
+        Returns:
+            The `Kind` that masks each span (separators are kept), and which words are masked for nothing but
+            that they are not common: `CountedWords` may release those.
+        """
+        facts = self._facts.facts(spans.distinct)
+        at = np.flatnonzero(~spans.is_separator()[spans.codes])
+        kinds = np.zeros(len(spans), dtype=np.uint8)
+        uncommon = np.zeros(len(spans), dtype=np.bool_)
+        if len(at):
+            words = WordSequence.of(spans, at, facts)
+            kinds[at], uncommon[at] = _Decision(words, facts, self._settings, self._languages).kinds()
+        return kinds, uncommon
+
+
+class _Decision:
+    """Decide about the words and numbers of one column; arrays have an entry for each of them."""
+
+    def __init__(
+        self, words: WordSequence, facts: WordFacts, settings: ReleaseRuleSettings, languages: tuple[str, ...]
+    ) -> None:
+        self._words, self._settings, code = words, settings, words.code
+        self._known, self._listed, self._spelling = facts.known, facts.listed, facts.spelling
+        self._frequency = _frequency(words, facts.known, settings, languages)
+        self._common = self._frequency.common
+        self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
+        self._is_country = self._known.is_country[code]
+        self._is_always_name = self._listed.names[code]
+        self._is_name = (self._name_lists > 0) | self._is_always_name
+        self._named = self._is_name | self._is_place
+        self._capital = self._spelling.has_capital[code] & ~self._shouted()
+        self._greets = self._with_endings(self._listed.greetings[code])
+        self._titles = self._with_endings(self._listed.titles[code])
+        self._is_number_word = self._listed.number_words[code]
+
+    def kinds(self) -> tuple[Kinds, Bools]:
+        """Return the `Kind` that masks each word or number, and the words that are only uncommon."""
+        s, words = self._settings, self._words
+        harmless = self._listed.no_names[words.code] | words.is_currency
+        masked = self._unreleased() & ~harmless | self._addressed()
+        masked &= words.is_word & ~(self._titles | self._greets)
+        masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
+        masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
+        spelt = words.in_row(self._is_number_word | words.is_number, least=s.spelt_digits)
+        masked |= spelt
+        chunk, mixed = words.chunks(), words.is_mixed()
+        for _ in range(2):  # what the first adds may add more: `Rua Vinte e Cinco de Setembro`
+            masked |= self._part_of_name_or_address(masked)
+            some = (np.bincount(chunk, masked) > 0) | (np.bincount(chunk) > _MOST_PARTS)
+            masked |= some[chunk] & mixed
+        kinds = np.where(words.is_number, Kind.NUMBER, Kind.WORD).astype(np.uint8)
+        kinds[words.is_word & self._is_place & ~self._is_name] = Kind.PLACE
+        kinds[words.is_word & (self._is_name | self._capital & ~self._is_place)] = Kind.NAME
+        kinds[mixed] = Kind.ID
+        kinds[spelt] = Kind.NUMBER
+        return np.where(masked, kinds, Kind.KEPT).astype(np.uint8), masked & self._only_uncommon()
+
+    def _shouted(self) -> Bools:
+        """Return words in capitals throughout, in texts that mostly are."""
+        upper = self._spelling.is_upper[self._words.code]
+        count = self._words.per_text(upper)
+        loud = (count >= LOUD) & (count >= 0.5 * self._words.per_text(self._words.is_word))
+        shouted: Bools = upper & loud[self._words.text]
+        return shouted
+
+    def _with_endings(self, word: Bools) -> Bools:
+        """Return some words and the endings of another gender that follow them."""
+        either: Bools = word | self._words.is_ending & previous(word)
+        return either
+
+    def _unreleased(self) -> Bools:
+        """Return what is not common enough to stay, for a word of its kind at its place."""
+        s, words, common, named = self._settings, self._words, self._common, self._named
+        capital, within = self._capital, self._capital & ~words.first
+        listed = self._name_lists >= s.name_lists_per_step * (common - s.common_though_a_name) + s.name_lists
+        rare_country = (capital | (common < s.common_though_a_country)) & (
+            common < s.common_though_a_name_within
+        )
+        unreleased: Bools = (
+            (common < s.common)
+            | self._is_always_name
+            | (self._is_name & listed)
+            | (named & (common < s.common_though_a_name))
+            | (within & ~self._frequency.is_german & (common < s.common_with_capital))
+            | (capital & named & (common < s.common_though_a_name_first))
+            | ((within | capital & words.called) & named & (common < s.common_though_a_name_within))
+            | (words.called & self._is_name & (common < s.common_though_a_name_first))
+            | (self._is_country & rare_country)
+            | (words.length > s.longest_word)
+            | self._frequency.is_foreign
+        )
+        return unreleased
+
+    def _addressed(self) -> Bools:
+        """Return the names that follow a greeting or a title, first names and surnames."""
+        words, listed, code = self._words, self._listed, self._words.code
+        rare = self._named & (self._common < self._settings.common_though_a_name_within)
+        of_two = listed.greetings_end[code] & previous(listed.greetings_begin[code]) & words.joined
+        greeted = previous(self._greets | of_two) & words.joined & ~words.first
+        titled = previous(self._titles) & words.titled
+        may_be_name = words.is_word & ~listed.after_greetings[code]
+        addressed: Bools = (greeted | titled) & (self._capital | rare) & may_be_name
+        for _ in range(SURNAMES):
+            addressed |= previous(addressed) & words.titled & ~words.first & rare & may_be_name
+        return addressed
+
+    def _part_of_name_or_address(self, masked: Bools) -> Bools:
+        """Return words with capitals, numbers and particles joined to a masked word or to a street."""
+        s, words, listed, code = self._settings, self._words, self._listed, self._words.code
+        particle = listed.particles[code] | words.is_word & (words.length == 1)
+        least = np.where(self._named, s.common_though_a_name_within, s.common_beside_a_name)
+        begins_sentence = (
+            words.first & (words.length > 1) & (self._common >= least) & ~listed.beginnings[code]
+        )
+        exempt = begins_sentence | self._greets | self._titles
+        street = listed.streets[code]
+        member = (words.is_word & self._capital & ~exempt) | words.is_number | masked | street
+        after = before = np.zeros_like(particle)
+        for _ in range(PARTICLES):
+            after = particle & words.joined & previous(masked | after)
+            before = particle & following(words.joined & (masked | before))
+        member |= after & before
+        run = words.runs(member)
+        is_address = (np.bincount(run, words.is_number) > 0) & (np.bincount(run, street) > 0)
+        part: Bools = ((np.bincount(run, masked) > 0) | is_address)[run] & member
+        return part
+
+    def _only_uncommon(self) -> Bools:
+        """Return words that are no name, place or number and have no neighbour that may make them one."""
+        words, code = self._words, self._words.code
+        uncommon = self._spelling.may_count[code] & (self._common < self._settings.common)
+        uncommon &= self._frequency.in_language
+        uncommon &= ~(self._named | self._is_country | self._is_number_word)
+        calls = self._greets | self._titles
+        tells = self._listed.streets[code] | self._named & self._spelling.has_capital[code]
+        beside: Bools = previous(calls | tells) & words.follows | following(tells & words.follows)
+        # `dear customer …`: whoever is called may be named by the second word.
+        beside |= previous(previous(calls)) & words.follows & previous(words.follows)
+        return uncommon & ~beside
+
+
+@dataclass(frozen=True, slots=True)
+class _Frequency:
+    """Tell how common each word is in the language of its text, the one in which most words are common.
+
+    Attributes:
+        common: Zipf frequency; of English words in other languages, the higher of both.
+        in_language: Whether enough words of the text are of one language.
+        is_foreign: Whether too few are, though there are words enough to tell.
+        is_german: Whether the language is German.
+    """
+
+    common: Floats
+    in_language: Bools
+    is_foreign: Bools
+    is_german: Bools
+
+
+def _frequency(
+    words: WordSequence, known: Known, s: ReleaseRuleSettings, languages: tuple[str, ...]
+) -> _Frequency:
+    zipf = known.zipf[words.code]
+    count = words.per_text(words.is_word)
+    is_name = (known.name_lists[words.code] > 0) | known.is_place[words.code]
+    votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
+    common_words, votes_for = (
+        np.stack([words.per_text(weight) for weight in weights.T], axis=1)
+        for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
+    )
+    no_votes = words.per_text(words.is_word & ~is_name) == 0
+    best = np.where(no_votes, 0, votes_for.argmax(axis=1))[words.text]
+    in_language = common_words.max(axis=1) / np.maximum(count, 1) >= s.share_in_language
+    is_foreign = ~in_language & (count >= s.fewest_words)
+    common = zipf[np.arange(len(zipf)), best]
+    if "en" in languages:
+        english = zipf[:, languages.index("en")]
+        common = np.maximum(common, np.where(english >= s.common_english, english, 0))
+    is_german = np.array([language == "de" for language in languages])[best]
+    return _Frequency(common, in_language[words.text], is_foreign[words.text], is_german)

@@ -1,0 +1,163 @@
+"""Look up what is known of each distinct span, wherever it stands: spelling, lists of `text.yml`, lexicon."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import polars as pl
+
+from anonymizers.text.arrays import Bools, Floats, Ints, evaluated
+from anonymizers.text.lexicon import Lexicon, bare, positions
+from anonymizers.text.settings import TextSettings, Words
+from anonymizers.text.spans import BLANKS, made_of
+
+# What may stand between two parts of one name, address or number.
+_JOIN = rf",.-/\#&()'’>+_{BLANKS}"
+_LONGEST_JOIN = 6
+_ENDS_SENTENCE = list('.!?:;\n"“”„»«|•*>')
+_AFTER_TITLES = frozenset([" ", "  ", ". ", ".  "])
+# Signs before the ending of another gender in a greeting or a title: `Liebe/r`, `Estimado(a)`, `geehrte:r`.
+BEFORE_ENDING = frozenset(f"{sign}{hyphen}" for sign in "/(*:_·" for hyphen in ("", "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Describe how each of m distinct spans is written.
+
+    Attributes:
+        length: How many characters it has.
+        has_capital: Whether it begins with a capital letter.
+        is_upper: Whether it is made of two or more capital letters alone.
+        may_count: Whether it is a word in lower case of a length that `counting` in `text.yml` allows.
+    """
+
+    length: Ints
+    has_capital: Bools
+    is_upper: Bools
+    may_count: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Separators:
+    """Describe what each of m distinct spans says about the words on either side, if it is a separator.
+
+    Attributes:
+        joins: They may be parts of one name, address or number.
+        ends_sentence: The second begins a sentence.
+        follows_title: The first may be a title and the second a name: `Dr. `.
+        is_comma: It begins with a comma and a blank.
+        precedes_ending: The second may be the ending of another gender: `Liebe/r`.
+        is_dollar: It begins with a dollar sign.
+    """
+
+    joins: Bools
+    ends_sentence: Bools
+    follows_title: Bools
+    is_comma: Bools
+    precedes_ending: Bools
+    is_dollar: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Tell for each list of `text.yml` whether each of m distinct spans is on it."""
+
+    names: Bools
+    no_names: Bools
+    greetings: Bools
+    greetings_begin: Bools
+    greetings_end: Bools
+    titles: Bools
+    after_greetings: Bools
+    streets: Bools
+    particles: Bools
+    beginnings: Bools
+    number_words: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Tell what the lexicon knows of each of m distinct spans, as `Lexicon` describes; 0 or False = nothing.
+
+    Of a word with an apostrophe that is not known, it is what is known of the part before.
+    """
+
+    zipf: Floats
+    name_lists: Ints
+    is_place: Bools
+    is_country: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class WordFacts:
+    """Hold all that is known of each of m distinct spans without looking at its neighbours."""
+
+    spelling: Spelling
+    separators: Separators
+    listed: Listed
+    known: Known
+
+
+_SPAN, _LOWER, _STEM = pl.col("span"), pl.col("lower"), pl.col("stem")
+_LOWERED = _SPAN.str.replace_all("’", "'", literal=True).str.to_lowercase()
+_SPELLINGS = {"lower": _LOWERED, "stem": _LOWERED.str.split("'").list.first()}
+
+
+class WordFactFinder:
+    """Look up facts in a lexicon and in the lists of `text.yml`."""
+
+    def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
+        self._lexicon = lexicon
+        self._spelling = _spelling(settings)
+        self._listed = {
+            listed.name: is_in(_STEM if listed.name == "names" else _LOWER, getattr(settings, listed.name))
+            for listed in fields(Listed)
+        }
+
+    def facts(self, distinct: pl.Series) -> WordFacts:
+        """Return what is known of each of m distinct spans, in order."""
+        spelt = distinct.to_frame("span").select_seq("span", **_SPELLINGS).with_columns_seq(bare=bare(_STEM))
+        return WordFacts(
+            Spelling(**evaluated(spelt, self._spelling)),
+            Separators(**evaluated(spelt, _SEPARATORS)),
+            Listed(**evaluated(spelt, self._listed)),
+            self._known(spelt),
+        )
+
+    def _known(self, spelt: pl.DataFrame) -> Known:
+        lexicon = self._lexicon
+        word, stem = np.split(positions(lexicon.words, pl.concat([spelt["lower"], spelt["stem"]])), 2)
+        word = np.where(word < 0, stem, word)
+        name = positions(lexicon.bare, spelt["bare"])
+        return Known(
+            zipf=np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0)),
+            name_lists=np.where(name >= 0, lexicon.name_lists[name], 0).astype(np.int64),
+            is_place=(name >= 0) & lexicon.is_place[name],
+            is_country=(name >= 0) & lexicon.is_country[name],
+        )
+
+
+def is_in(spelling: pl.Expr, words: Words) -> pl.Expr:
+    """Return whether a spelling is one of some words."""
+    return spelling.is_in(pl.Series(sorted(words), dtype=pl.String).implode())
+
+
+def _spelling(settings: TextSettings) -> dict[str, pl.Expr]:
+    first, length = _SPAN.str.head(1), _SPAN.str.len_chars().cast(pl.Int64)
+    # Not as a counted repeat in the pattern, which costs ten times all others to compile.
+    has_length = length.is_between(settings.counting.shortest, settings.release_rule.longest_word)
+    return {
+        "length": length,
+        "has_capital": first != first.str.to_lowercase(),
+        "is_upper": _SPAN.str.contains(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
+        "may_count": _SPAN.str.contains(r"^\p{Ll}+$") & has_length,
+    }
+
+
+_SEPARATORS = {
+    "joins": made_of(_SPAN, _JOIN, most=_LONGEST_JOIN),
+    "ends_sentence": _SPAN.str.contains_any(_ENDS_SENTENCE),
+    "follows_title": is_in(_SPAN, _AFTER_TITLES),
+    "is_comma": is_in(_SPAN.str.head(2), frozenset(f",{blank}" for blank in BLANKS)),
+    "precedes_ending": is_in(_SPAN, BEFORE_ENDING),
+    "is_dollar": _SPAN.str.starts_with("$"),
+}

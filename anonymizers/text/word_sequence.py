@@ -1,0 +1,109 @@
+"""Put the words and numbers of a column in one sequence, each with how it relates to its neighbours."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizers.text.arrays import Bools, Ints, previous, same_as_previous
+from anonymizers.text.spans import Spans
+from anonymizers.text.word_facts import WordFacts
+
+LONGEST_ENDING = 2
+# Letters of a currency before a dollar sign: `R$`, `US$`.
+_LONGEST_CURRENCY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WordSequence:
+    """Hold the w words and numbers of t texts in order, without separators; arrays have w entries.
+
+    Attributes:
+        texts: How many texts there are (t).
+        text: Index of the text of each.
+        code: Index of each among the distinct spans.
+        is_word: Whether it is a word.
+        is_number: Whether it is a number.
+        length: How many characters it has.
+        follows: Whether another word or number precedes it in its text.
+        adjacent: Whether no separator is between it and the one before.
+        joined: Whether it and the one before may be parts of one name, address or number.
+        titled: Whether it follows as a name follows a title.
+        first: Whether it is the first of its text or of a sentence.
+        called: Whether it is the first of its text and before a comma.
+        is_ending: Whether it may be the ending of another gender of the word before: `Liebe/r`.
+        is_currency: Whether it is part of the name of a currency: `R$`.
+    """
+
+    texts: int
+    text: Ints
+    code: Ints
+    is_word: Bools
+    is_number: Bools
+    length: Ints
+    follows: Bools
+    adjacent: Bools
+    joined: Bools
+    titled: Bools
+    first: Bools
+    called: Bools
+    is_ending: Bools
+    is_currency: Bools
+
+    @classmethod
+    def of(cls, spans: Spans, at: Ints, facts: WordFacts) -> Self:
+        """Describe the spans at the w indices ``at``, which are all the words and numbers."""
+        code, text, separators = spans.codes[at], spans.text[at], facts.separators
+        before, after = spans.codes[np.maximum(at - 1, 0)], spans.codes[np.minimum(at + 1, len(spans) - 1)]
+        follows, distance = same_as_previous(text), np.diff(at, prepend=at[:1])
+        adjacent, is_separated = follows & (distance == 1), follows & (distance == 2)
+        length = facts.spelling.length[code]
+        return cls(
+            texts=len(spans.text_start) - 1,
+            text=text,
+            code=code,
+            is_word=spans.is_word[code],
+            is_number=spans.is_number[code],
+            length=length,
+            follows=follows,
+            adjacent=adjacent,
+            joined=is_separated & separators.joins[before] | adjacent,
+            titled=is_separated & separators.follows_title[before],
+            first=~follows | is_separated & separators.ends_sentence[before],
+            called=~follows & separators.is_comma[after],
+            is_ending=is_separated & separators.precedes_ending[before] & (length <= LONGEST_ENDING),
+            is_currency=separators.is_dollar[after] & (length <= _LONGEST_CURRENCY),
+        )
+
+    def per_text(self, weights: NDArray[Any]) -> NDArray[Any]:
+        """Return the sum of w weights in each of the t texts."""
+        return np.bincount(self.text, weights, minlength=self.texts)
+
+    def runs(self, member: Bools) -> Ints:
+        """Return the number of each entry's run of joined members; what is no member is a run by itself."""
+        return np.cumsum(~(self.joined & member & previous(member)))
+
+    def in_row(self, member: Bools, *, least: int) -> Bools:
+        """Return the members that are in a run of at least so many."""
+        run = self.runs(member)
+        long: Bools = (np.bincount(run) >= least)[run] & member
+        return long
+
+    def long_numbers(self, *, digits: int, digits_in_groups: int) -> Bools:
+        """Return the numbers of many digits, alone or together with numbers joined to them."""
+        group = self.runs(self.is_number)
+        together = np.bincount(group, np.where(self.is_number, self.length, 0))
+        many: Bools = (self.length >= digits) | (together[group] >= digits_in_groups)
+        return self.is_number & many
+
+    def chunks(self) -> Ints:
+        """Return the number of each entry's chunk, in which no separator is between: `b2b` is one chunk."""
+        return np.cumsum(~self.adjacent)
+
+    def is_mixed(self) -> Bools:
+        """Return what is in a chunk of letters and digits."""
+        chunk = self.chunks()
+        numbers = np.bincount(chunk, self.is_number) > 0
+        mixed: Bools = (numbers & (np.bincount(chunk, self.is_word) > 0))[chunk]
+        return mixed

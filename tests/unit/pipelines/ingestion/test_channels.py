@@ -1,0 +1,150 @@
+"""Receipts are read as their channel declares: the operator's clock, the base of its message ids."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.declarations.contract import contracts_of
+from pipelines.ingestion.batch import Options
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.runtime import Runtime, open_runtime
+from tests.support.feeding import give, outcomes
+from warehouse.store.reading import read_columns
+
+NOW = datetime(2026, 7, 2)
+RECEIVED = "2026-07-01T10:00:30Z"
+
+
+@pytest.fixture
+def runtime(home) -> Runtime:
+    return open_runtime(home)
+
+
+def channel(sender: str, **declared: object) -> dict[str, object]:
+    start = datetime(2026, 1, 1)
+    row = {"workspace_id": "ws_a", "provider": "smpp", "sender_id": sender, "valid_from": start}
+    return {**row, "updated_at": start, "time_zone": "", "receipt_ids": "", **declared}
+
+
+def receive(runtime: Runtime, folder: Path, feed: str, *bodies: tuple[str, str], **options: Any):
+    records = [{"received_at": RECEIVED, "channel": name, "body": body} for name, body in bodies]
+    path = folder / "landed.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    contracts = contracts_of(feed, runtime.declarations.contracts)
+    return ingest_file(*runtime, path, contracts=contracts, options=Options(as_of=NOW, **options))
+
+
+def stored(runtime: Runtime, source: str, *columns: str) -> list[tuple[Any, ...]]:
+    table = read_columns(
+        runtime.store.home,
+        ledger=runtime.store.ledger,
+        engine=runtime.store.engine,
+        source=source,
+        schema=runtime.declarations.schemas[source],
+        columns=columns,
+    )
+    return sorted(tuple(row.values()) for row in table.to_pylist())
+
+
+def test_times_of_receipts_are_on_the_clock_that_the_channel_declares(runtime, tmp_path):
+    zones = {"utc": "", "berlin": "Europe/Berlin", "lima": "America/Lima"}
+    give(runtime, "app__channels", *(channel(k, time_zone=v) for k, v in zones.items()), as_of=NOW)
+    body = "id:{} submit date:2607011200 done date:{} stat:DELIVRD"
+    at = {"utc": "2607011000", "berlin": "2607011200", "lima": "260701050000"}
+
+    result = receive(
+        runtime, tmp_path, "smpp", *((f"smpp/{name}", body.format(name, done)) for name, done in at.items())
+    )
+
+    assert outcomes(result) == {"kept": 3}
+    assert stored(runtime, "smpp__receipts", "occurred_at") == [(datetime(2026, 7, 1, 10),)] * 3
+    assert stored(runtime, "smpp__receipts", "submitted_at") == [
+        (datetime(2026, 7, 1, hour),) for hour in (10, 12, 17)
+    ]
+
+
+@pytest.mark.parametrize("workspace", [None, "ws_b"])
+def test_a_receipt_without_a_time_or_of_an_hour_that_never_was_happened_when_we_were_told(
+    runtime, tmp_path, workspace
+):
+    give(runtime, "app__channels", channel("berlin", time_zone="Europe/Berlin"), as_of=NOW)
+
+    receive(
+        runtime,
+        tmp_path,
+        "smpp",
+        ("smpp/berlin", "id:1 stat:UNDELIV"),
+        ("smpp/berlin", "id:2 done date:2603290230 stat:DELIVRD"),
+        ("smpp/berlin", "id:3 done date:2607011200 stat:DELIVRD"),
+        workspace=workspace,
+    )
+
+    assert stored(runtime, "smpp__receipts", "occurred_at") == [
+        (datetime(2026, 7, 1, 10),),
+        *[(datetime(2026, 7, 1, 10, 0, 30),)] * 2,
+    ]
+
+
+def test_a_zone_that_nobody_knows_is_refused_at_the_door(runtime):
+    result = give(runtime, "app__channels", channel("op", time_zone="Europe/Berlim"), as_of=NOW)
+
+    assert outcomes(result) == {"invalid_value:time_zone": 1}
+
+
+@pytest.mark.parametrize(
+    ("receipt_ids", "response", "receipt", "is_one"),
+    [
+        # Without a declaration, letters say what is hexadecimal.
+        ("", "33E95179", "870928761", True),
+        ("", "33e95179", "0x33E95179", True),
+        ("", "870928761", "0000870928761", True),
+        ("", "12345678", "305419896", False),
+        ("decimal", "12345678", "305419896", True),
+        ("decimal", "33E95179", "870928761", True),
+        ("hexadecimal", "305419896", "12345678", True),
+        ("hexadecimal", "870928761", "33e95179", True),
+        ("decimal", "7b6e-1", "7b6e-1", True),
+    ],
+)
+def test_one_message_id_in_two_bases_is_one(runtime, tmp_path, receipt_ids, response, receipt, is_one):
+    give(runtime, "app__channels", channel("op", receipt_ids=receipt_ids), as_of=NOW)
+    sent = {"workspace_id": "ws_a", "outbox_id": "o1", "message_id": response, "channel": "sms"}
+    sent |= {"provider": "smpp", "recipient": "+4915100000001", "outcome": "accepted", "sender_id": "op"}
+    give(runtime, "app__messages", {**sent, "queued_at": datetime(2026, 7, 1, 9)}, as_of=NOW)
+
+    receive(runtime, tmp_path, "smpp", ("smpp/op", f"id:{receipt} stat:DELIVRD"))
+
+    ((one, operator),) = stored(runtime, "smpp__receipts", "message_token", "operator_token")
+    ((other, sender),) = stored(runtime, "app__messages", "message_token", "sender_token")
+    assert (one == other, operator == sender) == (is_one, True)
+
+
+def test_equal_receipts_of_two_operators_are_two(runtime, tmp_path):
+    give(runtime, "app__channels", channel("op-1"), channel("op-2"), as_of=NOW)
+    body = "id:1 done date:2607011000 stat:DELIVRD"
+
+    result = receive(runtime, tmp_path, "smpp", ("smpp/op-1", body), ("smpp/op-2", body), ("smpp/op-1", body))
+
+    assert outcomes(result) == {"kept": 2, "duplicate": 1}
+
+
+def test_an_address_of_whatsapp_finds_its_channel_and_is_the_contact_of_its_number(runtime, tmp_path):
+    sender = channel("whatsapp:+14155550100", provider="twilio")
+    give(runtime, "app__channels", sender, as_of=NOW)
+    body = "MessageSid=SM{}&Body=hi&From={}%2B4915100000001&To={}%2B14155550100"
+
+    result = receive(
+        runtime,
+        tmp_path,
+        "twilio",
+        ("twilio/x", body.format(1, "whatsapp%3A", "whatsapp%3A")),
+        ("twilio/whatsapp:+14155550100", body.format(2, "", "").replace("14155550100", "1")),
+    )
+
+    assert outcomes(result) == {"kept": 2}
+    rows = stored(runtime, "twilio__inbound", "channel", "contact_token", "contact_country")
+    assert [row[0] for row in rows] == ["sms", "whatsapp"]
+    assert rows[0][1:] == rows[1][1:]
