@@ -162,6 +162,9 @@ class Column(_Strict):
     `channel` for the zone that the row's channel declares. ``or_else`` names the column that stands for a
     value that is not there. ``heading`` is what the same value is called in the provider's tables, where
     that is not ``path`` in capitals (`num_segments`, `NumSegments`).
+
+    ``otherwise`` is stored in place of a value outside ``values``; without it, such a value is null.
+    Rows with a value in ``not_needed`` hold nothing for the warehouse, and why: they are dropped and counted.
     """
 
     path: str | None = None
@@ -172,6 +175,8 @@ class Column(_Strict):
     heading: str | None = None
     required: bool = False
     values: tuple[str, ...] = ()
+    otherwise: str | None = Field(default=None, pattern=r"^[a-z]+$")
+    not_needed: dict[str, str] = Field(default_factory=dict)
     pattern: str | None = None
     treatment: Treatment
     identity: IdentityKind | None = None
@@ -220,6 +225,8 @@ class Column(_Strict):
         is_text = self.type in (ValueType.VARCHAR, ValueType.JSON)
         if not is_text and (self.values or self.pattern):
             raise ValueError("`values` and `pattern` are for text")
+        if self.otherwise and (self.required or not self.values):
+            raise ValueError("`otherwise` goes with `values` of an optional column")
         belongs = {
             "identity": (Treatment.PSEUDONYMIZE, self.identity is not None),
             "features": (Treatment.DERIVE_TEXT_FEATURES, bool(self.features)),
@@ -254,8 +261,24 @@ class Column(_Strict):
         return self
 
 
+class Kinds(_Strict):
+    """Kinds of record of a feed, e.g. fields of a webhook; ``path`` is where a record names its kind.
+
+    ``read`` names the kinds whose rows the contract reads. ``not_needed`` names kinds that hold nothing for
+    any contract of the feed, and why: they are dropped and counted. A name that ends in `[]` is a list that
+    stands beside the contract's rows.
+    """
+
+    path: str = Field(pattern=r"^\^+\.[a-z_]+$")
+    read: tuple[str, ...] = Field(min_length=1)
+    not_needed: dict[str, str] = Field(default_factory=dict)
+
+
 class Contract(_Strict):
     """What one data set is, where it lands, and what becomes of each column.
+
+    ``records`` is the way from a body to the rows. ``also_within`` names an object beside them that may
+    hold the same list.
 
     ``where`` is a path that only its records have; ``unless`` names a key of a form that shows a record to be
     of another contract although it has that.
@@ -270,7 +293,9 @@ class Contract(_Strict):
     reader: Reader
     landing: str = Field(pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)?/[^/]+$")
     records: str | None = None
+    also_within: str | None = None
     where: str | None = None
+    kinds: Kinds | None = None
     unless: str | None = None
     kind: Kind
     primary_key: tuple[str, ...] = Field(min_length=1)

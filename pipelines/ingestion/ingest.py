@@ -20,6 +20,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Batch, Options, feed_of
 from pipelines.sources import ParsedBatch, read, read_records
+from pipelines.sources.looks import looks_like
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keys.keyring import Purpose
@@ -42,7 +43,7 @@ class Ingested:
         status: `committed`, `dry run`, `already ingested`, or `taken by another run`.
         counts: Rows by source, outcome (kept, duplicate, dropped, quarantined) and reason.
         unknown: Data set → rows that carried undeclared columns, which were not read.
-        masked: `data set.column` → values outside its declared values, replaced by null.
+        masked: `data set.column` → values outside its declared ones, which were not kept.
         redacted: `data set.column` → texts that no detector could vouch for, replaced as a whole.
         days: Data set → event days that got rows.
     """
@@ -119,6 +120,7 @@ def _ingest(
             options=options,
             content_hash=content_hash,
             full=".full." in path.name,
+            looks_like=lambda: looks_like(path),
             progress=progress,
         )
     except DuplicateBatchError:
@@ -172,10 +174,13 @@ def _load(
     content_hash: str,
     full: bool = False,
     replaces: Sequence[Part] = (),
+    looks_like: Callable[[], str] | None = None,
     progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    batch = Batch(declarations, store, contracts=contracts, options=options, replaces=replaces)
+    batch = Batch(
+        declarations, store, contracts=contracts, options=options, replaces=replaces, looks_like=looks_like
+    )
     try:
         counts = _load_once(store, batch, parse(), content_hash, full=full, progress=progress)
     except RulesChangedError:

@@ -23,6 +23,7 @@ from pipelines.sources.errors import (
 )
 from pipelines.sources.form import FormParser
 from pipelines.sources.json_bodies import JsonParser
+from pipelines.sources.json_files import json_records
 from pipelines.sources.records import (
     Records,
     records_in_memory,
@@ -65,10 +66,20 @@ def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) ->
 
 def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
     feed = contracts[0].feed
-    if _reader(contracts) is not Reader.TABLE:
-        split = split_entries if _reader(contracts) is Reader.ERROR_LOG else split_lines
-        records = _guarded(records_of(blocks(path), split=split, source=feed), feed)
-        return _parse(records, contracts, received_at)
+    reader = _reader(contracts)
+    if reader is Reader.TABLE:
+        return _read_table(path, contracts, received_at)
+    split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
+    records = (
+        records_of(blocks(path), split=split, source=feed)
+        if split
+        else json_records(blocks(path), contracts=contracts, source=feed)
+    )
+    return _parse(_guarded(records, feed), contracts, received_at)
+
+
+def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
+    feed = contracts[0].feed
     (contract,) = contracts
     match uncompressed_name(path).rpartition(".")[2]:
         case "parquet":
@@ -77,8 +88,8 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
             return _parse_table(XlsxTable(path, contract), contract, received_at)
         case "csv" | "tsv" | "txt":
             return _parse_table(CsvTable(path, contract), contract, received_at)
-        case "jsonl":
-            rows = _guarded(records_of(blocks(path), split=split_lines, source=feed), feed)
+        case "jsonl" | "json":
+            rows = _guarded(json_records(blocks(path), contracts=contracts, source=feed), feed)
             return _parse(rows, contracts, received_at)
         case _:
             raise UnsupportedFileError(feed)
@@ -197,11 +208,16 @@ def _assembled(
     tables = {source: c.rows for source, c in conformed.items() if c.rows.num_rows}
     parts = [*([also] if also else []), *staged.rejected, *(c.rejected for c in conformed.values())]
     rejected = in_order(stacked(parts, REJECTED), "record")
+    dropped = dict(staged.dropped)
+    for found in conformed.values():
+        dropped |= found.dropped
+    rows_read = sum(t.num_rows for t in tables.values()) + rejected.num_rows + sum(dropped.values())
     return ParsedBatch(
         tables=tables,
         rejected=rejected,
         payloads=payloads,
-        rows_read=sum(t.num_rows for t in tables.values()) + rejected.num_rows,
+        rows_read=rows_read,
         unknown={source: rows for source, rows in staged.unknown.items() if rows},
         masked={name: rows for c in conformed.values() for name, rows in c.masked.items()},
+        dropped=dropped,
     )
