@@ -7,9 +7,10 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.declarations.contract import Contract, load_contracts
-from pipelines.orchestration.assets import close_job, contract_assets, published_asset
+from pipelines.orchestration.assets import close_job, contract_assets
 from pipelines.orchestration.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.orchestration.dbt_assets import Manifest, load_manifest, marts_assets, tables
+from pipelines.orchestration.published_asset import published_asset
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import months_asset, retention_asset
 from pipelines.orchestration.retention_checks import (
