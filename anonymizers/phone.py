@@ -182,8 +182,8 @@ def _spelt_in(key: str) -> str:
 def countries(numbers: pl.Series) -> pl.Series:
     """Return the country (ISO 3166-1 alpha-2) of each of n normalised numbers, in order; null if unknown.
 
-    Null too where a country has no numbers of that length: those are national numbers of another. It is looked
-    up once per code and length and, where countries share a code (+1, +7, +44 …), leading digits.
+    Null too where a country has no numbers of that length: those are national numbers of another. It is
+    looked up once per code and length and, where countries share a code (+1, +7, +44 …), leading digits.
     """
     code, number = pl.col("code"), pl.col("number")
     frame = numbers.to_frame("number").with_columns(code=number.str.extract(_CODE))

@@ -12,7 +12,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether something reached us before the slice of a day closed (`closing_day` in pipelines/declarations/calendar.py). -#}
+{#- Whether something reached us before the slice of a day closed (`calendar.closing_day`). -#}
 {% macro before_close(received_at, day) -%}
     cast({{ received_at }} as date) < {{ day }} + {{ (var('lateness_days') | int) + (var('closing_margin_days') | int) }}
 {%- endmacro %}

@@ -80,7 +80,7 @@ class Reference:
                 return found.with_columns(pl.lit(override).alias("_workspace_id")) if override else found
 
     def countries(self, workspaces: pl.Series) -> pl.Series:
-        """Country of each row's workspace (ISO 3166-1 alpha-2), in order; null where none is known."""
+        """Return the country (ISO 3166-1 alpha-2) of each row's workspace, in order; null if unknown."""
         if self._countries is None:
             known = self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls()
             self._countries = dict(known.iter_rows())

@@ -1,4 +1,4 @@
-"""CSV files as programs and spreadsheets write them: encodings, line ends, separators, quotes, numbers."""
+"""Read CSV files as programs and spreadsheets write them, whatever their encoding, separator and quotes."""
 
 import codecs
 import csv
@@ -41,7 +41,7 @@ _MARKS = ['="', "'=", "'+", "'-", "'@"]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a CSV file is written, by its first lines.
+    """Say how a CSV file is written, by its first lines.
 
     Attributes:
         separator: One character.
@@ -55,7 +55,7 @@ class Dialect:
 
 
 class Quoting:
-    """Where the rows of a CSV file end, and which cells a row has.
+    """Find where the rows of a CSV file end, and which cells a row has.
 
     By RFC 4180 a quoted cell may hold line ends, and a quote within it is doubled. Files also come with
     quotes in cells that are not quoted (`12" pizza`), and with quotes that are not doubled (`"12" pizza"`).
@@ -99,7 +99,7 @@ class Quoting:
         return _pieces(self._last_rows, data)
 
     def repaired(self, line: str) -> str | None:
-        """A line with irregular quotes in regular ones; None if it is no row of this table."""
+        """Return a line in the quotes of RFC 4180; None if it is no row of this table."""
         for reading in self._readings:
             cells = _cells(reading, line)
             if len(cells) == self._columns:
@@ -134,7 +134,7 @@ class CsvTable:
             raise self._unreadable(str(error), last) from None
 
     def _dialect(self, head: bytes) -> Dialect:
-        """The separator under which most columns of the header are declared; then the most columns."""
+        """Choose the separator under which most columns of the header are declared; then most columns."""
         text = head[:_MAX_HEADER_BYTES].decode(errors="replace")
         above = 0
         separators = tuple(_SEPARATORS)
@@ -173,7 +173,7 @@ class CsvTable:
         )
 
     def _rows(self, lines: pl.Series, dialect: Dialect) -> tuple[pa.Table, pl.Series]:
-        """The cells of lines, and which lines have too few or too many."""
+        """Return the cells of lines, and which lines have too few or too many."""
         names = column_names(dialect.names)
         broken: set[int] = set()
 
@@ -203,7 +203,7 @@ class CsvTable:
         return self._as_meant(rows, lines, dialect), is_broken
 
     def _as_meant(self, rows: pa.Table, lines: pl.Series, dialect: Dialect) -> pa.Table:
-        """The cells without what was added for spreadsheets; decimals with a point."""
+        """Return the cells without what was added for spreadsheets; decimals with a point."""
         if lines.str.contains_any(_MARKS).any():
             cells = pl.all().str.replace(_TEXT_FORMULA, "$1").str.replace(_APOSTROPHE, "$1")
             rows = pl.DataFrame(rows).select(cells).to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -214,7 +214,7 @@ class CsvTable:
 
 
 def column_names(header: Sequence[str]) -> list[str]:
-    """The names in a header's cells; columns without one get names that no contract declares."""
+    """Return the names in a header's cells; columns without one get names that no contract declares."""
     return [name.strip() or f"{_UNNAMED}{i}" for i, name in enumerate(header)]
 
 
@@ -261,7 +261,7 @@ def _with_point(texts: pl.Series, *, comma: bool) -> pl.Series:
 
 
 def _with_regular_quotes(lines: pl.DataFrame, quoting: Quoting) -> tuple[pl.DataFrame, pl.Series]:
-    """Lines in the quotes of RFC 4180, and the records of those that cannot be read as a row."""
+    """Return lines in the quotes of RFC 4180, and the records of those that cannot be read as a row."""
     texts = lines["text"]
     is_odd = texts.str.contains('"', literal=True) & ~texts.str.contains(quoting.regular)
     at = is_odd.arg_true()
@@ -279,7 +279,7 @@ def _pieces(pattern: re.Pattern[bytes], data: bytes) -> list[bytes]:
 
 
 def _cells(reading: re.Pattern[str], line: str) -> list[str]:
-    """The cells of a line; none if it cannot be read to its end."""
+    """Return the cells of a line; none if it cannot be read to its end."""
     cells = []
     position = 0
     while match := reading.match(line, position):
@@ -293,7 +293,7 @@ def _cells(reading: re.Pattern[str], line: str) -> list[str]:
 
 
 def _utf8_lines(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The stream in UTF-8, with one kind of line end. Invalid text stays invalid: its row is rejected."""
+    """Return the stream in UTF-8 with one kind of line end. Invalid text stays so; its row is rejected."""
     first = next(stream, b"")
     encoding, errors = _encoding(first)
     decoder = codecs.getincrementaldecoder(encoding)(errors)
@@ -318,7 +318,7 @@ def _encoding(head: bytes) -> tuple[str, str]:
 
 
 def _head(stream: Iterator[bytes]) -> bytes:
-    """The beginning of a stream: at least the header, and a line above it."""
+    """Read the beginning of a stream: at least the header, and a line above it."""
     head = b""
     while head.strip().count(b"\n") < 2 and len(head) < MAX_RECORD_BYTES and (block := next(stream, b"")):
         head += block
@@ -326,7 +326,7 @@ def _head(stream: Iterator[bytes]) -> bytes:
 
 
 def _header(text: str, separator: str) -> tuple[tuple[str, ...], int]:
-    """The first row that is not empty, and the line on which it ends."""
+    """Return the first row that is not empty, and the line on which it ends."""
     rows = csv.reader(io.StringIO(text), delimiter=separator)
     try:
         names = next((row for row in rows if any(map(str.strip, row))), [])

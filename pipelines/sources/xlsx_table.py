@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx): the one sheet that has values, each of them as text."""
+"""Read Excel workbooks (.xlsx): the one sheet that has values, each of them as text."""
 
 import re
 import zipfile
@@ -55,7 +55,7 @@ class XlsxTable:
             )
 
     def _cells(self) -> pl.DataFrame:
-        """The values of the one sheet that has any, its header included."""
+        """Return the values of the one sheet that has any, its header included."""
         reader = fastexcel.read_excel(self.path)
         sheets = [reader.load_sheet(name, header_row=None, dtypes="string") for name in reader.sheet_names]
         filled = [sheet for sheet in sheets if sheet.height]
@@ -82,7 +82,7 @@ class XlsxTable:
 
 
 class _Places:
-    """The rectangle in which a sheet has values, told by the beginnings of its XML elements."""
+    """Find the rectangle in which a sheet has values, by the beginnings of its XML elements."""
 
     def __init__(self) -> None:
         self._row = self._column = 0

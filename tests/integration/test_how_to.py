@@ -20,8 +20,6 @@ HOME = ".wasms-try"
 NEEDED = ("anonymizers", "dbt_project", "docs", "pipelines", "tests", "warehouse", "pyproject.toml")
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ "
-# What another pytest must not take over from this one.
-OUTER = ("PYTEST_",)
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Step:
-    """A command, its exit code, and lines that it prints."""
+    """A command, and lines to find in what it prints."""
 
     command: str
     shown: list[str] = field(default_factory=list)
@@ -121,7 +119,8 @@ def checkout(empty: Home, tmp_path: Path) -> Checkout:
         source = project_root() / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, tmp_path / name)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OUTER)}
+    # The page runs a pytest of its own, which must take nothing over from this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     # Wide, so that no table is cut.
     return Checkout(tmp_path, environment | {"PYTHONPATH": str(tmp_path), "COLUMNS": "200"})

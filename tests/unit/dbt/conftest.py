@@ -26,8 +26,8 @@ VIEWS = (
 class Sql:
     """One DuckDB connection with empty staging tables and the views on them."""
 
-    def __init__(self, *, minimum_contacts: int = 11, lateness_days: int = 7) -> None:
-        self.models = ModelSql(minimum_contacts=minimum_contacts, lateness_days=lateness_days)
+    def __init__(self, **variables: int) -> None:
+        self.models = ModelSql(**variables)
         self.render = self.models.render
         self.connection = duckdb.connect()
         for contract in load_contracts().values():
