@@ -171,7 +171,7 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     if first is None:
         return []
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return without_gaps(days, (gap.event_date for gap in records.gaps(store.ledger)))
+    return without_gaps(days, records.gaps(store.ledger))
 
 
 def _build(

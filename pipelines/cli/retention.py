@@ -13,7 +13,7 @@ from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
 from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
-from warehouse.retention.plan import CLASS, GONE, HOLD, Ending, Plan, write_manifest
+from warehouse.retention.plan import CLASS, GONE, HOLD, AccountEnd, Plan, write_manifest
 from warehouse.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Show what is due, delete it, and prove that nothing is left.")
@@ -109,12 +109,12 @@ def _print_other(found: Plan) -> None:
 
 
 def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
-    def named(ending: Ending) -> str:
+    def named(ending: AccountEnd) -> str:
         return names.get(ending.subject, ending.subject[:_SHORT])
 
-    for ending in found.endings:
+    for ending in found.account_ends:
         OUT.print(f"The account of {named(ending)} has ended: all its data had to be gone by {ending.due}.")
-    for ending in found.coming_endings:
+    for ending in found.coming_account_ends:
         OUT.print(f"The account of {named(ending)} ends: all its data will be deleted on {ending.due}.")
 
 

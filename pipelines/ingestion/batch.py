@@ -33,7 +33,8 @@ from warehouse.ledger.parts import Part
 from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds
-from warehouse.store.entities import EntitySet, EntityWriter, HoldSql
+from warehouse.store.entities import EntityWriter, HoldSql
+from warehouse.store.entity_sql import EntitySet
 from warehouse.store.parts import EventSet, StoreWriter, commit_batch
 from warehouse.store.store import Store
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -24,8 +24,8 @@ from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.progress import Progress, silent
 from warehouse.retention import records
-from warehouse.store.connection import connect, quoted
-from warehouse.store.session import attach_database, leases
+from warehouse.store.connection import quoted
+from warehouse.store.session import leases, open_warehouse_file
 from warehouse.store.store import Store
 
 # Cubes are built as tables without rows from a day before there was anything to send.
@@ -276,7 +276,7 @@ def _made(store: Store) -> _Made:
         return _Made(has_all_cubes=False, has_views=False)
     # Not named as the view: DuckDB would take it for a table where there is none.
     present = (_project_digest(),)
-    with _warehouse(store, read_only=False) as connection:
+    with open_warehouse_file(store.home, keyring=store.keyring, read_only=False) as connection:
         rows = connection.execute(
             "select table_name from duckdb_tables() "
             "where database_name = 'warehouse' and schema_name = 'cubes'"
@@ -301,7 +301,7 @@ def _made_each_time() -> frozenset[str]:
 def _note_project(store: Store) -> None:
     """Write down in the warehouse file that everything in it is of the project as it is."""
     _close_connection()
-    with _warehouse(store, read_only=False) as connection:
+    with open_warehouse_file(store.home, keyring=store.keyring, read_only=False) as connection:
         connection.execute(
             f"create or replace view warehouse.{_PROJECT} as select {quoted(_project_digest())} as digest"
         )
@@ -320,19 +320,6 @@ def _project_digest() -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def _warehouse(store: Store, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(connect(tmp=store.home.tmp)) as connection:
-        attach_database(
-            connection,
-            store.home.warehouse_path,
-            alias="warehouse",
-            keyring=store.keyring,
-            read_only=read_only,
-        )
-        yield connection
-
-
 def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]:
     rows: Counter[date] = Counter()
     for source in slice_sources(declarations.contracts):
@@ -341,7 +328,7 @@ def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]
 
 
 def _gaps(store: Store) -> frozenset[date]:
-    return frozenset(gap.event_date for gap in records.gaps(store.ledger))
+    return frozenset(records.gaps(store.ledger))
 
 
 def _build_chunk(

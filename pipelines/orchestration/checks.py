@@ -192,7 +192,7 @@ def reconciliation_result(warehouse: Warehouse, contract: Contract) -> dg.AssetC
     parts = ledger.live_parts(contract.source)
     held = [part for part in ledger.held_parts() if part.source == contract.source]
     damaged = damaged_files(store.home, [*parts, *held])
-    rows_by_state = ledger.rows_by_fate(contract.source)
+    rows_by_state = ledger.rows_by_decision(contract.source)
     stored = rows_by_state.get("live", 0)
     # What a rewritten file lost is counted by itself. An entity's state is replaced, not added to.
     gone = sum(rows for state, rows in rows_by_state.items() if state not in ("live", *_LIVES_ON))

@@ -13,8 +13,9 @@ from pipelines.orchestration.resources import Warehouse
 from pipelines.retention.apply import plan_retention, slices_of
 from pipelines.retention.verify import prove
 from warehouse.ledger.parts import Part
-from warehouse.retention.planner import ALARM_DAYS, days_at_risk
-from warehouse.retention.rules import Facts, expired_through
+from warehouse.retention.plan import ALARM_DAYS
+from warehouse.retention.planning.gaps import days_at_risk
+from warehouse.retention.rules import RetentionInputs, expired_through
 
 WINDOW_CHECK = "nothing_past_its_window"
 IN_TIME_CHECK = "published_in_time"
@@ -51,7 +52,9 @@ def window_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResu
 
 
 def _is_past(declarations: Declarations, contract: Contract, part: Part, at: datetime) -> bool:
-    facts = Facts(versions=declarations.policy.history(), classes=declarations.policy.retention_classes_days)
+    facts = RetentionInputs(
+        versions=declarations.policy.history(), classes=declarations.policy.retention_classes_days
+    )
     through = expired_through(facts, contract.policy, None, at) or date.min
     if part.event_date is not None and part.retention_days is not None:
         by_class = at.date() - timedelta(days=part.retention_days)
@@ -136,7 +139,7 @@ def account_end_check() -> dg.AssetChecksDefinition:
 def coming_account_ends(warehouse: Warehouse) -> dict[str, str]:
     """Return subject of each account that is deleted before long → the day."""
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
-    return {ending.subject: str(ending.due) for ending in plan.coming_endings}
+    return {ending.subject: str(ending.due) for ending in plan.coming_account_ends}
 
 
 def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:

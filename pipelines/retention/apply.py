@@ -19,13 +19,15 @@ from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
-from warehouse.retention.apply import Applied, commit_plan, written_plan
+from warehouse.retention.apply import Applied, commit_plan
 from warehouse.retention.databases import needs_rewrite, rewrite
 from warehouse.retention.errors import PlanError, UnusualAmountError
-from warehouse.retention.files import Windows, due_files, remove_due_files
+from warehouse.retention.files import due_files, remove_due_files
 from warehouse.retention.guard import unusual
-from warehouse.retention.plan import FileItem, Plan, write_manifest
-from warehouse.retention.planner import Inputs, Planned, Slices, make_plan
+from warehouse.retention.places import Windows
+from warehouse.retention.plan import FileItem, Plan, write_manifest, written_plan
+from warehouse.retention.planner import Planned, make_plan
+from warehouse.retention.planning.context import PlanRequest, Slices
 from warehouse.retention.word_counts import due_words, forget_words
 from warehouse.store.housekeeping import sweep
 from warehouse.store.store import Store
@@ -59,8 +61,8 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
         UnknownDataSetError: The store holds a data set without a contract.
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
-    inputs = Inputs(
-        facts=retention_inputs(declarations, store, as_of=as_of),
+    request = PlanRequest(
+        inputs=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         slices=slices_of(declarations, store, as_of=as_of),
@@ -71,7 +73,7 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
             *_due_words(declarations, store, as_of),
         ],
     )
-    return make_plan(store.home, ledger=store.ledger, engine=store.engine, inputs=inputs)
+    return make_plan(store.home, ledger=store.ledger, engine=store.engine, request=request)
 
 
 def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Slices:

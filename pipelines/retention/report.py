@@ -20,7 +20,7 @@ from warehouse.ledger.parts import Part
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE, Plan
-from warehouse.retention.rules import DataSet, Facts, Hold, Layout, active_holds, window_at
+from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, active_holds, window_at
 from warehouse.retention.verify import Verified
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
@@ -190,8 +190,10 @@ def make_report(declarations: Declarations, store: Store, *, as_of: datetime, ve
         categories=_categories(declarations, store, inputs, chain, as_of),
         holds=_holds(declarations, store, inputs, as_of),
         ended=tuple(sorted(records.refused(store.ledger).items(), key=lambda item: item[1], reverse=True)),
-        ending=tuple((names.get(e.subject, e.subject), e.due) for e in (*plan.endings, *plan.coming_endings)),
-        gaps=tuple(gap.event_date for gap in records.gaps(store.ledger)),
+        ending=tuple(
+            (names.get(e.subject, e.subject), e.due) for e in (*plan.account_ends, *plan.coming_account_ends)
+        ),
+        gaps=tuple(records.gaps(store.ledger)),
         alarms=plan.alarms,
         places=_places(declarations, plan),
         entries=len(chain),
@@ -202,7 +204,7 @@ def make_report(declarations: Declarations, store: Store, *, as_of: datetime, ve
 
 
 def _categories(
-    declarations: Declarations, store: Store, inputs: Facts, chain: Sequence[Entry], as_of: datetime
+    declarations: Declarations, store: Store, inputs: RetentionInputs, chain: Sequence[Entry], as_of: datetime
 ) -> tuple[Category, ...]:
     by_category: dict[str, list[DataSet]] = defaultdict(list)
     for data in data_sets(declarations.contracts).values():
@@ -236,7 +238,7 @@ def _categories(
     return tuple(sorted(found, key=lambda c: (not any(s.lanes for s in c.sets), _ORDER.index(c.name))))
 
 
-def _chosen(inputs: Facts, category: str, as_of: datetime) -> tuple[tuple[int, int], ...]:
+def _chosen(inputs: RetentionInputs, category: str, as_of: datetime) -> tuple[tuple[int, int], ...]:
     """Return windows of workspaces that are not the default → how many have them."""
     default = window_at(inputs, category, None, as_of).days
     windows = Counter(window_at(inputs, category, w, as_of).days for w in inputs.settings)
@@ -245,7 +247,7 @@ def _chosen(inputs: Facts, category: str, as_of: datetime) -> tuple[tuple[int, i
 
 def _stored_set(
     declarations: Declarations,
-    inputs: Facts,
+    inputs: RetentionInputs,
     data: DataSet,
     parts: Sequence[Part],
     chain: Sequence[Entry],
@@ -268,7 +270,7 @@ def _stored_set(
     )
 
 
-def _span(inputs: Facts, data: DataSet, part: Part, as_of: datetime) -> tuple[date, int] | None:
+def _span(inputs: RetentionInputs, data: DataSet, part: Part, as_of: datetime) -> tuple[date, int] | None:
     """Return the oldest day that a file may hold, and its window; None where rows have no days."""
     if part.event_date is not None and part.retention_days is not None:
         return part.event_date, part.retention_days
@@ -279,7 +281,9 @@ def _span(inputs: Facts, data: DataSet, part: Part, as_of: datetime) -> tuple[da
     return None
 
 
-def _lanes(inputs: Facts, data: DataSet, parts: Sequence[Part], as_of: datetime) -> tuple[Lane, ...]:
+def _lanes(
+    inputs: RetentionInputs, data: DataSet, parts: Sequence[Part], as_of: datetime
+) -> tuple[Lane, ...]:
     by_window: dict[int, list[tuple[date, int]]] = defaultdict(list)
     for part in parts:
         if (span := _span(inputs, data, part, as_of)) is not None:
@@ -306,7 +310,9 @@ def _last_deletion(source: str, chain: Sequence[Entry]) -> Entry | None:
     )
 
 
-def _holds(declarations: Declarations, store: Store, inputs: Facts, as_of: datetime) -> tuple[HoldShown, ...]:
+def _holds(
+    declarations: Declarations, store: Store, inputs: RetentionInputs, as_of: datetime
+) -> tuple[HoldShown, ...]:
     """Return holds that have not expired, and expired ones that still keep something."""
     kept: Counter[str] = Counter()
     for part in store.ledger.held_parts():

@@ -62,7 +62,7 @@ def scope_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Sc
         return next(iter(workspace_keys_of(store.keyring, [workspace])), None)
 
     return Scope(
-        facts=retention_inputs(declarations, store, as_of=as_of),
+        inputs=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         windows=operational_windows(declarations),

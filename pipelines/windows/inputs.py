@@ -13,7 +13,7 @@ from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from warehouse.keys.keyring import Purpose
-from warehouse.retention.rules import DataSet, Facts, Hold, Layout, Setting
+from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, Setting
 from warehouse.store.store import Store
 
 QUARANTINE = "_quarantine"
@@ -27,7 +27,7 @@ _HOLD_NAME_CHARACTERS = 32
 _WORKSPACES = "app__workspaces"
 
 
-def retention_inputs(declarations: Declarations, store: Store, *, as_of: datetime) -> Facts:
+def retention_inputs(declarations: Declarations, store: Store, *, as_of: datetime) -> RetentionInputs:
     """Return the inputs of the retention rules at ``as_of``, as the store knows them now.
 
     Settings that begin later are included; an account that ends later has not ended. Files are read only
@@ -40,9 +40,9 @@ def retention_inputs(declarations: Declarations, store: Store, *, as_of: datetim
     )
 
 
-def window_inputs(declarations: Declarations, store: Store) -> Facts:
+def window_inputs(declarations: Declarations, store: Store) -> RetentionInputs:
     """Return the inputs that windows depend on: the versions of the policy and the workspaces' settings."""
-    return Facts(
+    return RetentionInputs(
         versions=declarations.policy.history(),
         classes=declarations.policy.retention_classes_days,
         settings=_settings(declarations, store),

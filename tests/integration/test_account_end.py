@@ -24,7 +24,7 @@ from pipelines.runtime import open_runtime
 from tests.integration.test_marts import Store, sent
 from tests.support.homes import copied, prepared
 from tests.support.leaks import find_leaks
-from warehouse.errors import ThawedSliceError
+from warehouse.errors import ChangedAfterReleaseError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Commit
 from warehouse.retention import records
@@ -281,7 +281,7 @@ def test_a_slice_whose_rows_were_deleted_is_never_built_again(runtime):
     assert runtime.store.ledger.unsound_marts() == frozenset()
 
 
-def thaw(runtime):
+def forget_releases(runtime):
     """Leave the slices built, and not released."""
     with runtime.store.ledger.transaction() as connection:
         connection.execute("delete from released_slices")
@@ -291,7 +291,7 @@ def test_a_released_slice_is_never_built_again(runtime):
     with pytest.raises(FrozenSliceError, match=r"2026-05-10: its slice is released.* 1 more day"):
         build(*runtime, from_day=FIRST, to_day=LAST)
 
-    thaw(runtime)
+    forget_releases(runtime)
     build(*runtime, from_day=FIRST, to_day=LAST)
 
 
@@ -309,7 +309,7 @@ def test_a_slice_that_changed_after_its_release_is_not_published(runtime):
     # Without a copy to go on with, every slice would be copied.
     runtime.store.home.published_path.unlink()
     with pytest.raises(
-        ThawedSliceError, match=r"cubes\.cube_campaign_daily, 2026-05-11: released, and changed"
+        ChangedAfterReleaseError, match=r"cubes\.cube_campaign_daily, 2026-05-11: released, and changed"
     ):
         release_and_publish(runtime.store)
 
@@ -336,7 +336,7 @@ def test_without_the_refusal_what_is_left_takes_the_place_of_the_slice(runtime, 
     ],
 )
 def test_a_slice_is_frozen_by_the_partitions_it_reads_and_no_others(source, days_later, is_refused, runtime):
-    thaw(runtime)
+    forget_releases(runtime)
     lost(runtime, source, FIRST + timedelta(days=days_later))
 
     assert bool(frozen_slices(*runtime, first=FIRST, last=FIRST)) is is_refused

@@ -30,8 +30,8 @@ from tests.support.retention_world import (
     policy,
     state,
 )
-from warehouse.retention import apply, planner, rows
-from warehouse.retention import decisions as verdicts
+from warehouse.retention import apply, decisions, rows
+from warehouse.retention.planning import account_ends
 
 WORKSPACES = ("ws_a", "ws_b", "ws_c")
 PEOPLE = ("token_1", "token_2")
@@ -344,9 +344,9 @@ def test_what_survives_is_what_the_oracle_says(stress):
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
-        (planner, "ended_workspaces", lambda *_args, **_kwargs: {}),
+        (account_ends, "ended_workspaces", lambda *_args, **_kwargs: {}),
         (rows, "first_hold_sql", lambda *_args, **_kwargs: "null"),
-        (verdicts, "expired_through", lambda *_args, **_kwargs: None),
+        (decisions, "expired_through", lambda *_args, **_kwargs: None),
         (apply, "event_key", lambda part, _to: part.key_name),
     ],
     ids=["forgets account ends", "forgets holds", "forgets days", "keeps one key for all classes"],

@@ -9,11 +9,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.integration.test_retention_machine import Retention, fates
 from tests.support.oracle import Known
-from tests.support.retention_world import COLUMNS, DATA_SETS, World, facts_of
+from tests.support.retention_world import COLUMNS, DATA_SETS, World, inputs_of
 from warehouse.keys.keyring import KeyRing
 from warehouse.retention.evidence import ANCHOR
-from warehouse.retention.files import Windows
 from warehouse.retention.finding import Finding
+from warehouse.retention.places import Windows
 from warehouse.retention.verify import Scope, verify
 
 FOR_EVER = 100_000
@@ -47,7 +47,7 @@ class Verification(Retention):
 def findings(world: World, *, at: datetime, known: Known) -> list[Finding]:
     windows = Windows(inbox=FOR_EVER, tmp=FOR_EVER, dbt=FOR_EVER, compute_logs=FOR_EVER, manifests=FOR_EVER)
     scope = Scope(
-        facts=facts_of(known),
+        inputs=inputs_of(known),
         data_sets=DATA_SETS,
         as_of=at,
         windows=windows,

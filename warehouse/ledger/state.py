@@ -1,4 +1,4 @@
-"""How far a warehouse has come: its clock, its generation, what is built, what failed."""
+"""Record how far a warehouse has come: its clock, its generation, what is built, what failed."""
 
 import json
 from collections.abc import Collection
@@ -15,7 +15,7 @@ class State(LedgerFile):
         """Move the warehouse's clock forward to ``as_of`` (naive UTC).
 
         Raises:
-            ClockError: It has reached a later day already. Within one day any order will do.
+            ClockError: It has reached a later day already. Within one day any order is allowed.
         """
         with self.transaction() as connection:
             row = connection.execute("select value from meta where name = 'as_of'").fetchone()
@@ -26,16 +26,16 @@ class State(LedgerFile):
                 connection.execute("replace into meta values ('as_of', ?)", (as_of.isoformat(),))
 
     def clock(self) -> datetime | None:
-        """The latest ``as_of`` so far (naive UTC), or None in a new warehouse."""
+        """Return the latest ``as_of`` so far (naive UTC); None in a new warehouse."""
         value = self.value("as_of")
         return datetime.fromisoformat(value) if value else None
 
     def generation(self) -> int:
-        """Number of the last commit; 0 in a new warehouse."""
+        """Return the number of the last commit; 0 in a new warehouse."""
         return int(self.value("generation") or 0)
 
     def built_until(self) -> date | None:
-        """The newest event day whose slice is in the cubes."""
+        """Return the newest event day whose slice is in the cubes; None before the first build."""
         value = self.value("built_until")
         return date.fromisoformat(value) if value else None
 
@@ -44,7 +44,7 @@ class State(LedgerFile):
         self.set_value("built_until", day.isoformat())
 
     def unsound_marts(self) -> frozenset[str]:
-        """Models and tests that failed in their last build; while there are any, nothing is published."""
+        """Return models and tests that failed in their last build; if there are any, nothing is published."""
         return frozenset(json.loads(self.value("unsound_marts") or "[]"))
 
     def set_unsound_marts(self, names: Collection[str]) -> None:
@@ -56,10 +56,10 @@ class State(LedgerFile):
         self.set_value("demo", "true")
 
     def is_demo(self) -> bool:
-        """Whether this warehouse holds generated data only."""
+        """Return whether this warehouse holds generated data only."""
         return self.value("demo") is not None
 
     def log_access(self, what: str) -> None:
-        """Record that somebody opened the restricted zone; what with, never what for."""
+        """Record that somebody opened the restricted zone, and with what command."""
         with self.transaction() as connection:
             connection.execute("insert into access_log values (?, ?)", (now(), what))

@@ -14,7 +14,7 @@ import duckdb
 from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.declarations.cube import TOTAL, Cube, Level, Period
 from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
-from warehouse.publishing.revisions import earlier, has_lines
+from warehouse.publishing.revisions import earlier, has_revisions
 from warehouse.store.connection import identifier
 
 ATTACK = "revisions"
@@ -36,7 +36,7 @@ def attack_revisions(
     """
     tried, findings = 0, []
     for name, days in periods.items():
-        if name not in cubes or not days or not has_lines(connection, name):
+        if name not in cubes or not days or not has_revisions(connection, name):
             continue
         cube = cubes[name]
         same = " and ".join(f"new.{identifier(key)} = old.{identifier(key)}" for key in cube.keys)

@@ -317,7 +317,7 @@ def test_a_file_is_not_read_again_for_ever(runtime):
         with runtime.store.ledger.transaction() as connection:
             records.advance_epoch(connection)
 
-    with pytest.raises(RulesChangedError, match="read the file again"):
+    with pytest.raises(RulesChangedError, match="Run the command again"):
         give(runtime, "app__messages", message(1, age=0), as_of=NOW, progress=always)
 
     assert runtime.store.ledger.live_parts("app__messages") == []

@@ -148,7 +148,7 @@ KILLS = {
     "before the copy is durable": "files.fsync_file",
     "before it takes the place": "files.Path.replace",
     "before its place is durable": "files.fsync_directory",
-    "before it is noted": "databases._note_rewritten",
+    "before it is noted": "databases.Ledger.set_value",
 }
 
 

@@ -20,7 +20,7 @@ def plan_of(rows: int) -> Plan:
     part = PartItem(
         "store/x", "shop__orders", "event_date=2025-12-01", rows, 1, "-", (Outcome(GONE, rows, REASON),)
     )
-    return Plan(as_of=TODAY, policy_version=date(2026, 1, 1), facts="-", parts=(part,) if rows else ())
+    return Plan(as_of=TODAY, policy_version=date(2026, 1, 1), inputs="-", parts=(part,) if rows else ())
 
 
 def evidence(*rows_by_day: int, kind: str = APPLIED) -> list[Entry]:
