@@ -19,8 +19,8 @@ from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, without_gaps
 from pipelines.marts.release import release_and_publish
-from pipelines.retention.apply import plan_retention
 from pipelines.retention.closing import Closed, close_days
+from pipelines.retention.plan import plan_retention
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.windows.completeness import loses_rows
 from warehouse.errors import WarehouseError

@@ -9,7 +9,8 @@ from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
-from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
+from pipelines.retention.apply import Finished, apply_by_hash
+from pipelines.retention.plan import plan_retention
 from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
 from warehouse.retention.apply import Applied

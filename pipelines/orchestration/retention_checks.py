@@ -10,7 +10,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.orchestration.checks import asset_check, store_check
 from pipelines.orchestration.keys import WRITER_POOL, retention_key, values_stay_inside
 from pipelines.orchestration.resources import Warehouse
-from pipelines.retention.apply import plan_retention, slices_of
+from pipelines.retention.plan import plan_retention, slices_of
 from pipelines.retention.verify import prove
 from warehouse.ledger.parts import Part
 from warehouse.retention.plan import ALARM_DAYS
