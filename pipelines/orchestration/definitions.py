@@ -41,7 +41,7 @@ def build_definitions(
 
     Raises:
         ContractError: A contract does not load.
-        MissingManifestError: dbt's manifest is not there; `pipelines.marts.build.parse` writes it.
+        MissingManifestError: dbt's manifest is not there; `pipelines.marts.dbt_runs.parse` writes it.
     """
     warehouse = warehouse or Warehouse(home=str(home_from_environment().root), as_of=as_of_from_environment())
     contracts = load_contracts() if contracts is None else contracts

@@ -20,10 +20,10 @@ import pytest
 from anonymizers.identity import normalise
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.contract import Contract, contracts_of, load_contracts
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
-from pipelines.marts.build import DBT_PROJECT
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.homes import copied, prepared
 from tests.support.messy_messages import WORKSPACE, File, Story, in_order, shuffled, stories
