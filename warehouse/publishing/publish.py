@@ -26,7 +26,7 @@ from warehouse.publishing.releases import (
     unreleased,
 )
 from warehouse.publishing.views import create_views, views_in
-from warehouse.store.connection import connect, identifier, number, quoted, without_values
+from warehouse.store.connection import connect, identifier, number, quoted, tables_in, without_values
 from warehouse.store.session import LOCK_TIMEOUT_S, leases, open_warehouse_file
 
 # Schema in the warehouse → in the copy. A file called marts.duckdb is a catalog called marts; a schema of
@@ -225,14 +225,13 @@ def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None
 
 
 def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) -> None:
-    listed = connection.execute(
-        "select schema_name, table_name, bool_or(column_name = 'workspace_key') from duckdb_columns() "
-        "where database_name = 'old' and (schema_name, table_name) in "
-        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'old') "
-        "group by schema_name, table_name having bool_or(column_name = 'workspace_key') "
-        "or not bool_or(data_type = 'VARCHAR' and not suffix(column_name, '_flag')) order by all"
-    ).fetchall()
-    for schema, table, is_keyed in listed:
+    there = set()
+    for (schema, table), columns in tables_in(connection, "old").items():
+        is_keyed = "workspace_key" in columns
+        holds_text = any(t == "VARCHAR" and not c.endswith("_flag") for c, t in columns.items())
+        if holds_text and not is_keyed:
+            continue
+        there.add((schema, table))
         name = f"{identifier(schema)}.{identifier(table)}"
         connection.execute(f"create schema if not exists {_COPY}.{identifier(schema)}")
         connection.execute(f"create table {_COPY}.{name} as from old.{name} limit 0")
@@ -241,7 +240,6 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) ->
             f"insert into {_COPY}.{name} from old.{name} {kept} order by all",
             {"out": left_out} if is_keyed else None,
         )
-    there = {(schema, table) for schema, table, _ in listed}
     for schema in PUBLISHED_SCHEMAS.values():
         views = [v for v in views_in(connection, database="old", schema=schema) if v.reads <= there]
         create_views(connection, views, database=_COPY, schemas={s: s for s in PUBLISHED_SCHEMAS.values()})
@@ -251,11 +249,8 @@ def _tables(
     connection: duckdb.DuckDBPyConnection, database: str, *, schemas: Iterable[str] = PUBLISHED_SCHEMAS
 ) -> list[tuple[str, str]]:
     """Return schema and name of each table."""
-    return connection.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = ? "
-        "and schema_name in (select unnest(?)) order by all",
-        [database, list(schemas)],
-    ).fetchall()
+    among = set(schemas)
+    return [(schema, table) for schema, table in tables_in(connection, database) if schema in among]
 
 
 def _in_warehouse(schema: str, table: str) -> str:

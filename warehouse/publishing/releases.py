@@ -14,7 +14,7 @@ import duckdb
 
 from warehouse.errors import ChangedAfterReleaseError
 from warehouse.ledger.ledger import Ledger
-from warehouse.store.connection import identifier, quoted
+from warehouse.store.connection import identifier, quoted, tables_in
 
 # A cube and a period.
 Key: TypeAlias = tuple[str, date]
@@ -69,12 +69,7 @@ def slices_in(
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
-    listed = connection.execute(
-        "select table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = ? and schema_name = ? group by all order by all",
-        [database, CUBES],
-    ).fetchall()
-    return dict(listed)
+    return {cube: [*columns] for (_, cube), columns in tables_in(connection, database, CUBES).items()}
 
 
 def period_column(connection: duckdb.DuckDBPyConnection, cube: str) -> str:

@@ -13,7 +13,7 @@ import duckdb
 from warehouse.errors import ChangedAfterReleaseError
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.releases import CUBES, Key, changed_after_release, period_column
-from warehouse.store.connection import identifier, number
+from warehouse.store.connection import identifier, number, tables_in
 
 # Schema in the warehouse file, and the column that its tables have beside those of the cube.
 SCHEMA = "revisions"
@@ -76,12 +76,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, cube: str, period: date, revisi
 
 def _add_new_columns(connection: duckdb.DuckDBPyConnection, cube: str) -> None:
     """Give the table of earlier revisions the columns that its cube has gained."""
-    columns = connection.execute(
-        "select column_name, data_type from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = ? and table_name = ?",
-        [CUBES, cube],
-    ).fetchall()
-    for name, type_ in columns:
+    for name, type_ in tables_in(connection, "warehouse", CUBES)[CUBES, cube].items():
         connection.execute(f"alter table {_kept(cube)} add column if not exists {identifier(name)} {type_}")
 
 
@@ -95,12 +90,7 @@ def _has(connection: duckdb.DuckDBPyConnection, cube: str, period: date, revisio
 
 def has_revisions(connection: duckdb.DuckDBPyConnection, cube: str) -> bool:
     """Return whether earlier revisions of a cube are kept."""
-    found = connection.execute(
-        "select 1 from duckdb_tables() where database_name = 'warehouse' and schema_name = ? "
-        "and table_name = ?",
-        [SCHEMA, cube],
-    ).fetchone()
-    return found is not None
+    return (SCHEMA, cube) in tables_in(connection, "warehouse", SCHEMA)
 
 
 def take_back(

@@ -14,7 +14,7 @@ from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.releases import expect_change
 from warehouse.publishing.revisions import SCHEMA as REVISIONS
-from warehouse.store.connection import identifier, number, without_values
+from warehouse.store.connection import identifier, number, tables_in, without_values
 from warehouse.store.session import LOCK_TIMEOUT_S, open_warehouse_file
 
 FORMER = "former"
@@ -214,26 +214,14 @@ def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
 
 def _keyed_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, dict[str, str]]:
     """Return the tables of a schema that name workspaces: columns and their types, by name."""
-    listed = connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = ? and (schema_name, table_name) in "
-        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'warehouse') "
-        "order by table_name, column_index",
-        [schema],
-    ).fetchall()
-    tables: dict[str, dict[str, str]] = {}
-    for table, column, type_ in listed:
-        tables.setdefault(table, {})[column] = type_
-    return {table: columns for table, columns in tables.items() if _WORKSPACE_KEY in columns}
+    tables = tables_in(connection, "warehouse", schema)
+    return {table: columns for (_, table), columns in tables.items() if _WORKSPACE_KEY in columns}
 
 
 def _note_unsound(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     """Record that all marts are unsound until they are built again, also those without workspaces."""
-    tables = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = ?",
-        [_MARTS],
-    ).fetchall()
-    ledger.set_unsound_marts(ledger.unsound_marts() | {name for (name,) in tables})
+    marts = {table for _, table in tables_in(connection, "warehouse", _MARTS)}
+    ledger.set_unsound_marts(ledger.unsound_marts() | marts)
 
 
 @contextmanager

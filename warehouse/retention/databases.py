@@ -15,7 +15,7 @@ from warehouse.home import Home
 from warehouse.keys.keyring import KeyStore
 from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
-from warehouse.store.connection import identifier, number, without_values
+from warehouse.store.connection import identifier, number, tables_in, without_values
 from warehouse.store.session import LOCK_TIMEOUT_S, attach_database, open_warehouse_file
 
 # Name in the ledger's `meta`; size and time of the file as the last rewrite left it.
@@ -100,15 +100,12 @@ def copy_database(connection: duckdb.DuckDBPyConnection, source: str, target: st
 
 def _contents(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int | None]:
     """Return table or view → rows; None for a view."""
-    tables = connection.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = ?", [database]
-    ).fetchall()
     views = connection.execute(
         "select schema_name, view_name from duckdb_views() where database_name = ? and not internal",
         [database],
     ).fetchall()
     contents: dict[str, int | None] = {f"{schema}.{view}": None for schema, view in views}
-    for schema, table in tables:
+    for schema, table in tables_in(connection, database):
         name = ".".join(identifier(part) for part in (database, schema, table))
         contents[f"{schema}.{table}"] = number(connection, f"select count(*) from {name}")
     return contents

@@ -139,7 +139,7 @@ def write_anchor(ledger: LedgerFile, path: Path) -> bool:
     head = read_anchor(path)
     if head is not None and not ledger.read("select 1 from evidence where seq = ? and hash = ?", *head):
         return False
-    _write_head(ledger, path)
+    move_anchor(ledger, path)
     return True
 
 
@@ -151,10 +151,8 @@ def accept_restored(
     Only for the person who answers for it. Call `move_anchor` after the commit.
     """
     head = read_anchor(anchor)
-    lost = (
-        head and not connection.execute("select 1 from evidence where seq = ? and hash = ?", head).fetchone()
-    )
-    if head is None or not lost:
+    sql = "select 1 from evidence where seq = ? and hash = ?"
+    if head is None or connection.execute(sql, head).fetchone():
         return None
     (last,) = connection.execute("select coalesce(max(seq), 0) from evidence").fetchone()
     body = {"last_entry_written": head[0], "its_hash": head[1], "last_entry_left": last}
@@ -163,10 +161,6 @@ def accept_restored(
 
 def move_anchor(ledger: LedgerFile, path: Path) -> None:
     """Note the last entry even if the chain lost the one noted before; only after `accept_restored`."""
-    _write_head(ledger, path)
-
-
-def _write_head(ledger: LedgerFile, path: Path) -> None:
     rows = ledger.read("select seq, hash from evidence order by seq desc limit 1")
     if rows:
         with replacing(path) as temporary:

@@ -6,6 +6,7 @@ Pure functions from retention inputs, of today or of an earlier day, to explanat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from warehouse.retention.rules import (
     Clock,
@@ -61,16 +62,14 @@ class Explanation:
     holds: tuple[Hold, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Period:
+class _Period(NamedTuple):
     """Hold a window and since when it is in force."""
 
     start: datetime
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     inputs: RetentionInputs
     workspace: str
     event_day: date
@@ -231,8 +230,8 @@ def _with_account_end(question: _Question, data: DataSet, base: Explanation) -> 
         lost = Lost(Precedence.TERMINATION, f"{ended}, but a statutory window is not shortened by it.")
         return replace(base, lost=(*base.lost, lost))
     if base.due is not None and base.due <= end:
-        later = Lost(Precedence.TERMINATION, f"{ended}, which is not earlier.")
-        return replace(base, lost=(*base.lost, later))
+        lost = Lost(Precedence.TERMINATION, f"{ended}, which is not earlier.")
+        return replace(base, lost=(*base.lost, lost))
     beaten = () if base.due is None else (Lost(base.rule, f"Its window would have ended on {base.due}."),)
     return replace(
         base,

@@ -23,9 +23,6 @@ SOMEBODY = "somebody"
 _CLASSES = "classes"
 _END = "end"
 
-# Subject, kind, name → value.
-Entries = dict[tuple[str, str, str], str]
-
 
 class Kind(StrEnum):
     """Name what an entry is about."""
@@ -42,7 +39,10 @@ def remember(connection: sqlite3.Connection, inputs: RetentionInputs, *, key: by
     Args:
         key: The key of subjects.
     """
-    now = _entries(inputs, key)
+    now = {
+        (who, kind.value, name): json.dumps(value, sort_keys=True)
+        for who, kind, name, value in _entries(inputs, key)
+    }
     before = {
         (row["subject"], row["kind"], row["name"]): (row["value"], row["known_from"])
         for row in connection.execute("select * from known_inputs where known_to is null")
@@ -93,14 +93,8 @@ def inputs_known_on(ledger: Ledger, on: datetime) -> RetentionInputs:
     )
 
 
-def _entries(inputs: RetentionInputs, key: bytes) -> Entries:
-    return {
-        (who, kind.value, name): json.dumps(value, sort_keys=True)
-        for who, kind, name, value in _inputs(inputs, key)
-    }
-
-
-def _inputs(inputs: RetentionInputs, key: bytes) -> Iterator[tuple[str, Kind, str, Any]]:
+def _entries(inputs: RetentionInputs, key: bytes) -> Iterator[tuple[str, Kind, str, Any]]:
+    """Yield subject, kind, name and value of everything to note."""
     yield DEFAULT_SUBJECT, Kind.POLICY, _CLASSES, list(inputs.classes)
     for version in inputs.versions:
         rules = {

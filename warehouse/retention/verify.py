@@ -29,8 +29,7 @@ from warehouse.retention.verify_rows import RowRules, RowScan, unreadable
 from warehouse.retention.verify_words import word_findings
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import LONGEST_UNNEEDED
-
-LOCK_TIMEOUT_S = 600.0
+from warehouse.store.session import LOCK_TIMEOUT_S
 
 _REMOVE_KEYS = "Was an old copy of the key directory put back? Put the newest one in its place."
 

@@ -23,7 +23,7 @@ from warehouse.publishing.revisions import SCHEMA as REVISIONS
 from warehouse.retention.account_end import INTERNAL_SCHEMA
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.finding import REPORT, Finding
-from warehouse.store.connection import connect, identifier, number, quoted
+from warehouse.store.connection import connect, identifier, number, quoted, tables_in
 from warehouse.store.session import attach_database
 
 # `reference` holds lists that ship with the code.
@@ -101,14 +101,7 @@ def dagster_findings(home: Home, *, days: int, as_of: datetime) -> Iterator[Find
 
 
 def _contents(connection: duckdb.DuckDBPyConnection, database: str, keys: Keys) -> Iterator[Finding]:
-    tables = connection.execute(
-        "select schema_name, table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = ? and (schema_name, table_name) in "
-        "(select (schema_name, table_name) from duckdb_tables() where database_name = ?) "
-        "group by all order by all",
-        [database, database],
-    ).fetchall()
-    for schema, table, columns in tables:
+    for (schema, table), columns in tables_in(connection, database).items():
         place = f"{database}: {schema}.{table}"
         if schema not in _SCHEMAS[database]:
             yield Finding(place, "table where only views may be: its rows cannot be erased", 1, REPORT)

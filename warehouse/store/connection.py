@@ -104,6 +104,24 @@ def number(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = No
     return int(found)
 
 
+def tables_in(
+    connection: duckdb.DuckDBPyConnection, database: str, schema: str | None = None
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Return (schema, table) → column → type for the tables of an attached database, views left out."""
+    cells = connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = $database and schema_name = coalesce($schema, schema_name) and "
+        "(schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = $database) "
+        "order by schema_name, table_name, column_index",
+        {"database": database, "schema": schema},
+    ).fetchall()
+    tables: dict[tuple[str, str], dict[str, str]] = {}
+    for schema_name, table, column, type_ in cells:
+        tables.setdefault((schema_name, table), {})[column] = type_
+    return tables
+
+
 @contextmanager
 def without_values(place: str, problem: str) -> Iterator[None]:
     """Raise DuckDB's errors as a `StoreError` of place, problem and kind: their own text may quote values."""

@@ -52,12 +52,7 @@ class EntityWriter:
             self._connection.unregister("more")
 
     def merge(
-        self,
-        *,
-        full: bool,
-        allow_shrink: bool,
-        spared: Collection[str] = (),
-        keeping: HoldSql | None = None,
+        self, *, full: bool, allow_shrink: bool, spared: Collection[str] = (), keeping: HoldSql | None = None
     ) -> Merge:
         """Rewrite the partitions that the export touches; nothing is visible until committed.
 

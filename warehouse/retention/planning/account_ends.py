@@ -9,11 +9,7 @@ from warehouse.retention.rules import RetentionInputs, active_holds, terminated_
 
 
 def accounts_to_end(
-    inputs: RetentionInputs,
-    *,
-    as_of: datetime,
-    refused: Mapping[str, date],
-    subject: Callable[[str], str],
+    inputs: RetentionInputs, *, as_of: datetime, refused: Mapping[str, date], subject: Callable[[str], str]
 ) -> dict[str, date]:
     """Return the workspaces whose data must be gone by now → since which day.
 

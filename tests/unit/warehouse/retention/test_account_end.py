@@ -17,8 +17,7 @@ from warehouse.publishing import releases, revisions
 from warehouse.publishing.releases import changed_after_release, released, rows_in, slices_in
 from warehouse.retention import account_end as former
 from warehouse.retention.account_end import coarsen, coarsen_tables
-from warehouse.store.connection import connect
-from warehouse.store.session import attach_database
+from warehouse.store.session import open_warehouse_file
 
 ROOT = Path(__file__).parents[4]
 ONE, TWO = date(2026, 5, 10), date(2026, 5, 11)
@@ -71,11 +70,7 @@ class Cubes:
             connection.execute("create table warehouse.marts.mart_totals as select 1 as messages")
 
     def opened(self):
-        connection = connect(tmp=self.home.tmp)
-        attach_database(
-            connection, self.home.warehouse_path, alias="warehouse", keyring=self.keyring, read_only=False
-        )
-        return closing(connection)
+        return open_warehouse_file(self.home, keyring=self.keyring, read_only=False)
 
     def rows(self, sql):
         with self.opened() as connection:
@@ -261,13 +256,13 @@ def histories(draw):
 
 @given(history=histories())
 def test_whatever_ends_in_whatever_order_sums_are_right_and_a_group_of_few_is_never_shown(history):
-    cells, endings = history
+    cells, account_ends = history
     with closing(duckdb.connect()) as connection:
         connection.execute("attach ':memory:' as warehouse")
         fill_cubes(connection, cells)
         ended = set()
 
-        for keys in endings:
+        for keys in account_ends:
             ended |= set(keys)
             coarsen_tables(connection, keys, fewest_shown=5)
 

@@ -29,9 +29,8 @@ from warehouse.retention.rules import (
     Version,
 )
 from warehouse.retention.verify import Scope, Verified, verify
-from warehouse.store.connection import connect
 from warehouse.store.part_files import write_part
-from warehouse.store.session import attach_database
+from warehouse.store.session import open_warehouse_file
 
 AS_OF = datetime(2026, 6, 1, 12)
 TODAY = AS_OF.date()
@@ -406,10 +405,7 @@ def warehouse(home, keyring):
     """Run SQL on the warehouse file."""
 
     def _run(*statements: str) -> None:
-        with closing(connect(tmp=home.tmp)) as connection:
-            attach_database(
-                connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=False
-            )
+        with open_warehouse_file(home, keyring=keyring, read_only=False) as connection:
             connection.execute("use warehouse")
             for statement in statements:
                 connection.execute(statement)
