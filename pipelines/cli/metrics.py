@@ -42,7 +42,7 @@ class NotPublishedYetError(MetricError):
     def __init__(self, metric: Metric) -> None:
         super().__init__(
             f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next "
-            "days, `wasms release renew` for days that are published already; --restricted answers at once."
+            "days, `wasms release reissue` for days that are published already; --restricted answers at once."
         )
 
 

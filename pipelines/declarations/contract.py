@@ -242,7 +242,7 @@ def parse_contract(text: str | bytes, *, name: str) -> Contract:
 
     Args:
         text: Content of the YAML file.
-        name: File name without its ending; must equal the contract's ``source``.
+        name: File name without its suffix; must equal the contract's ``source``.
 
     Raises:
         ContractError: The text is not a complete, strict contract; names the fields, not their values.

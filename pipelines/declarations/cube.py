@@ -292,7 +292,7 @@ def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None
 
     Args:
         text: Content of the YAML file.
-        name: File name without its ending; must equal the cube's name.
+        name: File name without its suffix; must equal the cube's name.
         minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:

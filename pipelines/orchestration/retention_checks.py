@@ -139,7 +139,7 @@ def account_end_check() -> dg.AssetChecksDefinition:
 def coming_account_ends(warehouse: Warehouse) -> dict[str, str]:
     """Return subject of each account that is deleted before long → the day."""
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
-    return {ending.subject: str(ending.due) for ending in plan.coming_account_ends}
+    return {end.subject: str(end.due) for end in plan.coming_account_ends}
 
 
 def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:

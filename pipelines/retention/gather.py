@@ -56,7 +56,7 @@ def make_report(declarations: Declarations, store: Store, *, as_of: datetime, ve
         categories=_categories(declarations, store, inputs, chain, as_of),
         holds=_holds(declarations, store, inputs, as_of),
         ended=tuple(sorted(records.refused(store.ledger).items(), key=lambda item: item[1], reverse=True)),
-        ending=tuple(
+        account_ends=tuple(
             (names.get(e.subject, e.subject), e.due) for e in (*plan.account_ends, *plan.coming_account_ends)
         ),
         gaps=tuple(records.gaps(store.ledger)),

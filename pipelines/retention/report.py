@@ -103,7 +103,7 @@ class Report:
     categories: tuple[Category, ...]
     holds: tuple[HoldShown, ...]
     ended: tuple[tuple[str, date], ...]
-    ending: tuple[tuple[str, date], ...]
+    account_ends: tuple[tuple[str, date], ...]
     gaps: tuple[date, ...]
     alarms: tuple[date, ...]
     places: tuple[Place, ...]
