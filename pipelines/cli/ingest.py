@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,14 +16,17 @@ from pipelines.cli.options import (
     moment,
     runtime_at,
 )
-from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
+from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
 from pipelines.declarations.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Options
-from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.retention.closing import close_days
 from pipelines.sources.inbox import feeds
 from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime
 
 
 def ingest(
@@ -84,43 +87,47 @@ def ingest(
         as_of=at,
         received_at=moment(received_at, option="--received-at") if received_at else None,
         workspace=workspace,
+        keep=keep,
         allow_shrink=allow_shrink,
         allow_expired=allow_expired,
         dry_run=dry_run,
     )
     chosen = contracts_of(source, runtime.declarations.contracts)
+    results, problems = _load(runtime, source, paths, chosen, options, remove=remove)
+    print_problems(problems)
+    quarantined = print_summary(results)
+    if dry_run:
+        OUT.print("Dry run: nothing was stored, and the files are where they were.")
+    elif results:
+        close_days(*runtime, as_of=at)
+    leave(failed=bool(problems), quarantined=quarantined)
+
+
+def _load(
+    runtime: "Runtime",
+    source: str,
+    paths: list[Path],
+    chosen: tuple[Contract, ...],
+    options: Options,
+    *,
+    remove: bool,
+) -> tuple[list[Ingested], list[str]]:
+    """Load files; return what became of them, and what is wrong with those that were not loaded."""
     results = []
     by_feed = feeds(runtime.declarations.contracts)
     files, problems = _with_feeds(_expanded(paths), chosen, order=list(by_feed))
     with stages() as stage:
         for done, (path, feed) in enumerate(files):
             stage(source, done, len(files))
+            contracts = by_feed[feed]
+            stays = options.keep or not (remove or _is_below(path, runtime.store.home.inbox))
+            one = replace(options, keep=stays)
             try:
-                results.append(
-                    ingest_file(
-                        *runtime,
-                        path,
-                        contracts=by_feed[feed],
-                        options=replace(
-                            options, keep=keep or not (remove or _is_below(path, runtime.store.home.inbox))
-                        ),
-                        progress=stage,
-                    )
-                )
+                results.append(ingest_file(*runtime, path, contracts=contracts, options=one, progress=stage))
             except (PipelineError, AnonymizerError, WarehouseError) as error:
                 problems.append(f"{path.name}: {error}")
         stage(source, len(files), len(files))
-    for problem in problems:
-        ERR.print(problem, style="red", markup=False, highlight=False)
-    quarantined = print_summary(results)
-    if dry_run:
-        OUT.print("Dry run: nothing was stored, and the files are where they were.")
-    elif results:
-        close_days(*runtime, as_of=at)
-    if problems:
-        raise typer.Exit(EXIT_FAILED)
-    if quarantined:
-        raise typer.Exit(EXIT_QUARANTINED)
+    return results, problems
 
 
 def _with_feeds(

@@ -9,7 +9,8 @@ from pipelines.cli.options import AsOfOption, ClockIsRightOption, HomeOption, cl
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
-from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
+from pipelines.retention.apply import Finished, apply_by_hash
+from pipelines.retention.plan import plan_retention
 from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
@@ -110,13 +111,13 @@ def _print_other(found: Plan) -> None:
 
 
 def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
-    def named(ending: AccountEnd) -> str:
-        return names.get(ending.subject, ending.subject[:_SHORT])
+    def named(account: AccountEnd) -> str:
+        return names.get(account.subject, account.subject[:_SHORT])
 
-    for ending in found.account_ends:
-        OUT.print(f"The account of {named(ending)} has ended: all its data had to be gone by {ending.due}.")
-    for ending in found.coming_account_ends:
-        OUT.print(f"The account of {named(ending)} ends: all its data will be deleted on {ending.due}.")
+    for account in found.account_ends:
+        OUT.print(f"The account of {named(account)} has ended: all its data had to be gone by {account.due}.")
+    for account in found.coming_account_ends:
+        OUT.print(f"The account of {named(account)} ends: all its data will be deleted on {account.due}.")
 
 
 def _print_warnings(found: Plan) -> None:

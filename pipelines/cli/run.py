@@ -14,7 +14,7 @@ from pipelines.cli.options import (
     moment,
     runtime_at,
 )
-from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
+from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
 from pipelines.ingestion.batch import Options
 from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
@@ -68,12 +68,8 @@ def run(
         )
     quarantined = print_summary(summary.ingested)
     print_run(summary)
-    for problem in summary.failed:
-        ERR.print(problem, style="red", markup=False, highlight=False)
-    if summary.failed:
-        raise typer.Exit(EXIT_FAILED)
-    if quarantined:
-        raise typer.Exit(EXIT_QUARANTINED)
+    print_problems(summary.failed)
+    leave(failed=bool(summary.failed), quarantined=quarantined)
 
 
 def _print_plan(plan: RunPlan) -> None:

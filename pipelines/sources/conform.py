@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from anonymizers.identity import NO_IDENTITY
 from anonymizers.treatments import ValueType
-from pipelines.declarations.contract import CHANNEL_ZONE, Column, Contract, Format
+from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
+from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema
 from warehouse.store.connection import identifier, quoted
 
