@@ -25,8 +25,9 @@ from warehouse.ledger.parts import Part
 from warehouse.retention import records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.plan import Plan
-from warehouse.retention.planner import Inputs, make_plan
-from warehouse.retention.rules import Clock, DataSet, Facts, Layout, Rule, Setting, Version
+from warehouse.retention.planner import make_plan
+from warehouse.retention.planning.context import PlanRequest
+from warehouse.retention.rules import Clock, DataSet, Layout, RetentionInputs, Rule, Setting, Version
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import sweep
 from warehouse.store.parts import EventSet, commit_batch, writing
@@ -37,7 +38,7 @@ WORKSPACES = 20
 SOURCE = "log__messages"
 COLUMNS = ("workspace_id", "event_id", "received_at", "contact_token", "occurred_at")
 DATA_SETS = {SOURCE: DataSet(SOURCE, "message_log", Layout.DAYS, "occurred_at", frozenset(COLUMNS))}
-FACTS = Facts(
+FACTS = RetentionInputs(
     versions=[
         Version(
             FIRST,
@@ -101,13 +102,13 @@ class Store:
                 counts=[],
             )
 
-    def plan(self, facts: Facts, *, as_of: datetime) -> Plan:
-        inputs = Inputs(facts, DATA_SETS, as_of)
-        return make_plan(self.home, ledger=self.ledger, engine=self.engine, inputs=inputs).plan
+    def plan(self, facts: RetentionInputs, *, as_of: datetime) -> Plan:
+        request = PlanRequest(facts, DATA_SETS, as_of)
+        return make_plan(self.home, ledger=self.ledger, engine=self.engine, request=request).plan
 
-    def apply(self, facts: Facts, *, as_of: datetime) -> Plan:
-        inputs = Inputs(facts, DATA_SETS, as_of)
-        planned = make_plan(self.home, ledger=self.ledger, engine=self.engine, inputs=inputs)
+    def apply(self, facts: RetentionInputs, *, as_of: datetime) -> Plan:
+        request = PlanRequest(facts, DATA_SETS, as_of)
+        planned = make_plan(self.home, ledger=self.ledger, engine=self.engine, request=request)
         commit_plan(self.home, planned, ledger=self.ledger, engine=self.engine)
         sweep(self.home, ledger=self.ledger, keyring=self.keyring)
         records.clear_pending(self.ledger, records.pending(self.ledger))

@@ -1,15 +1,16 @@
-"""Errors of the warehouse: place, reason, next step; never a value."""
+"""Define the errors of the warehouse. Each message gives place, reason and next step; never a value."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import ClassVar
 
 
 class WarehouseError(Exception):
-    """Base of every error of files, keys and time."""
+    """Serve as the base of every error that this package raises."""
 
 
 class ClockError(WarehouseError):
-    """The clock was asked to run backwards."""
+    """Report a date earlier than one this warehouse has reached already."""
 
     def __init__(self, asked: datetime, reached: datetime) -> None:
         super().__init__(
@@ -19,37 +20,59 @@ class ClockError(WarehouseError):
         )
 
 
+class ImplausibleClockError(WarehouseError):
+    """Report a date that a wrong clock or a slip of the hand may have given; deletion would follow it."""
+
+    def __init__(self, asked: datetime, reason: str) -> None:
+        super().__init__(f"--as-of {asked:%Y-%m-%dT%H:%M:%SZ} {reason} Nothing was changed.")
+
+
+class HomeError(WarehouseError):
+    """Report that no folder of a warehouse is named."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "WASMS_HOME is empty. Set it to the folder of the warehouse, or unset it to use .wasms here."
+        )
+
+
 class ConflictError(WarehouseError):
-    """Another batch changed the same partitions while this one was being written."""
+    """Report that another batch changed the same partitions while this one was being written."""
 
     def __init__(self, partitions: Sequence[str]) -> None:
-        super().__init__(f"{len(partitions)} partition(s) were changed by another batch; read them again.")
+        super().__init__(
+            f"{len(partitions)} partition(s) were changed by another batch. Nothing was committed. "
+            "Run the command again."
+        )
         self.partitions = tuple(partitions)
 
 
 class DuplicateBatchError(WarehouseError):
-    """The same file was committed before."""
+    """Report that a file of the same content was committed before."""
 
     def __init__(self) -> None:
         super().__init__("A file of the same content was ingested before. Nothing was loaded.")
 
 
 class RulesChangedError(WarehouseError):
-    """Windows, endings or holds changed while a batch was being written."""
+    """Report that windows, account ends or holds changed while a batch was being written."""
 
     def __init__(self) -> None:
-        super().__init__("Retention rules changed while rows were being written; read the file again.")
+        super().__init__(
+            "Retention rules changed while rows were being written. Nothing was committed. "
+            "Run the command again."
+        )
 
 
 class LockedError(WarehouseError):
-    """Somebody else is writing."""
+    """Report that another process is writing."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is being written by another process. Try again when it has finished.")
 
 
 class KeyringError(WarehouseError):
-    """A key is missing or cannot be unwrapped."""
+    """Report a key that is missing or cannot be unwrapped."""
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(
@@ -59,7 +82,7 @@ class KeyringError(WarehouseError):
 
 
 class ReconciliationError(WarehouseError):
-    """The counts of a batch do not add up."""
+    """Report counts of a batch that do not add up to the rows read."""
 
     def __init__(self, source: str, read: int, accounted: int) -> None:
         super().__init__(
@@ -69,21 +92,27 @@ class ReconciliationError(WarehouseError):
 
 
 class StoreError(WarehouseError):
-    """A store file could not be read or written."""
+    """Report a data file that could not be read or written."""
 
     def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"{source}: {reason}. Nothing was committed.")
+        super().__init__(
+            f"{source}: {reason}. Nothing was committed. Check disk space and permissions and run the "
+            "command again; if a file is damaged, restore it from a backup."
+        )
 
 
 class RowsError(WarehouseError):
-    """A file would not have the rows that it was to have."""
+    """Report that a file would not have the rows that were counted for it."""
 
     def __init__(self, source: str, found: int, expected: int) -> None:
-        super().__init__(f"{source}: {found} row(s) where {expected} were counted. Nothing was committed.")
+        super().__init__(
+            f"{source}: {found} row(s) where {expected} were counted. Nothing was committed. "
+            "Run the command again; if it fails again, please report this defect."
+        )
 
 
 class UndeletableError(WarehouseError):
-    """Retention was asked to remove what it must never remove."""
+    """Report that retention was asked to remove something it must never remove."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -93,7 +122,7 @@ class UndeletableError(WarehouseError):
 
 
 class UnsoundMartsError(WarehouseError):
-    """The marts did not pass their tests."""
+    """Report that the last build of the marts did not pass its tests."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
@@ -102,45 +131,49 @@ class UnsoundMartsError(WarehouseError):
         )
 
 
-class ThawedSliceError(WarehouseError):
-    """A released slice is not what it was."""
+class _SlicesError(WarehouseError):
+    """Report slices that must not be published: names the first, counts the others."""
+
+    reason: ClassVar[str]
 
     def __init__(self, slices: Sequence[tuple[str, date]]) -> None:
         cube, period = slices[0]
         more = f", and {len(slices) - 1} more" if slices[1:] else ""
-        super().__init__(
-            f"cubes.{cube}, {period}{more}: released, and changed since. The difference of two releases may "
-            "be one person. Nothing was published, the last copy stays. Restore warehouse.duckdb."
-        )
+        super().__init__(f"cubes.{cube}, {period}{more}: {self.reason}")
         self.slices = tuple(slices)
 
 
-class UnreleasedSliceError(WarehouseError):
-    """A slice was to be published that has not been attacked and released."""
+class ChangedAfterReleaseError(_SlicesError):
+    """Report released slices that are not what was released."""
 
-    def __init__(self, slices: Sequence[tuple[str, date]]) -> None:
-        cube, period = slices[0]
-        more = f", and {len(slices) - 1} more" if slices[1:] else ""
-        super().__init__(
-            f"cubes.{cube}, {period}{more}: not released. Nothing was published, the last copy stays. "
-            "`wasms run` releases what passes its attacks."
-        )
-        self.slices = tuple(slices)
+    reason = (
+        "released, and changed since. The difference of two releases may be one person. Nothing was "
+        "published, the last copy stays. Restore warehouse.duckdb from a backup."
+    )
+
+
+class UnreleasedSliceError(_SlicesError):
+    """Report slices that were to be published and have not been attacked and released."""
+
+    reason = (
+        "not released. Nothing was published, the last copy stays. `wasms run` releases what passes its "
+        "attacks."
+    )
 
 
 class CoarseningError(WarehouseError):
-    """A cube has a column of which nothing says what becomes of it when an account ends."""
+    """Report columns of a cube for which no rule says what happens when an account ends."""
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         super().__init__(
-            f"cubes.{table}: nothing says what becomes of {', '.join(columns)} when an account ends. "
-            "Nothing was changed. Columns of a cube are its period, its level, keys, one free dimension, and "
-            "counts (bigint), each with its flag."
+            f"cubes.{table}: no rule says what happens to {', '.join(columns)} when an account ends. "
+            "Nothing was changed. Give the cube only these columns: its period, its level, keys, one free "
+            "dimension, and counts (bigint), each with its flag."
         )
 
 
 class ShrinkError(WarehouseError):
-    """A full export would delete most of a table."""
+    """Report a full export that would delete most of a table."""
 
     def __init__(self, source: str, before: int, after: int) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Durable writes: a file is there whole, or it is not there."""
+"""Write files durably: after a crash a file is there whole, or not at all."""
 
 import glob
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 def fsync_directory(directory: Path) -> None:
     """Make the names in a directory durable (a rename is not, until its directory is synced)."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _fsync(directory, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def fsync_file(path: Path) -> None:
     """Make the content of a closed file durable."""
-    descriptor = os.open(path, os.O_RDONLY)
+    _fsync(path, os.O_RDONLY)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -27,13 +27,13 @@ def fsync_file(path: Path) -> None:
 
 
 def state_of(path: Path) -> str:
-    """What tells whether a file is as it was left: its size and when it was written."""
+    """Return a file's size and time of writing, which tell whether it is as it was left."""
     status = path.stat()
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def leftovers_of(path: Path) -> list[Path]:
-    """What a killed `replacing` left of ``path``, and the logs DuckDB kept beside it."""
+    """List what a killed `replacing` left of ``path``, and the logs DuckDB kept beside it."""
     return sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"))
 
 

@@ -15,10 +15,11 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
-from warehouse.retention.explain import Explanation, Found, reasons
+from warehouse.retention.explain import Explanation
 from warehouse.retention.explain import explain as explained
-from warehouse.retention.journal import facts_known_on
+from warehouse.retention.journal import inputs_known_on
 from warehouse.retention.presence import presence
+from warehouse.retention.reasons import Found, reasons
 from warehouse.retention.rules import DataSet, Hold
 from warehouse.store.store import Store
 
@@ -54,7 +55,7 @@ def explain(
     else:
         then = _end_of(moment(known_on, option="--as-known-on").date())
         now = then if as_of is None else moment(as_of, option="--as-of")
-        inputs, called = facts_known_on(runtime.store.ledger, then), who
+        inputs, called = inputs_known_on(runtime.store.ledger, then), who
     explanations = explained(
         inputs,
         sets,
@@ -95,7 +96,7 @@ def _ended_since(store: Store, who: str, now: datetime) -> date | None:
 def _account_end_entries(store: Store, who: str) -> Iterator[evidence.Entry]:
     """Yield the entries of the evidence that record the end of an account."""
     for entry in evidence.entries(store.ledger):
-        ended = entry.body.get("endings")
+        ended = entry.body.get("account_ends")
         if entry.kind == APPLIED and isinstance(ended, list) and who in ended:
             yield entry
 

@@ -22,7 +22,7 @@ def list_(home: HomeOption = None) -> None:
         return
     table = bare_table("cube", "from", "to", "revision", "slices", "since", "why")
     for each in found:
-        line, slices = str(each.line), f"{each.slices:,}"
+        line, slices = str(each.revision), f"{each.slices:,}"
         table.add_row(each.cube, str(each.first), str(each.last), line, slices, each.released_at, each.why)
     OUT.print(table)
 

@@ -15,7 +15,13 @@ from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
-from warehouse.retention.rules import Facts, expired_through, outlives_account, refused_from, window_at
+from warehouse.retention.rules import (
+    RetentionInputs,
+    expired_through,
+    outlives_account,
+    refused_from,
+    window_at,
+)
 from warehouse.store.store import Store
 
 # What a channel says of its provider's ways, and when it says so.
@@ -42,7 +48,7 @@ class Reference:
         self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
 
     @cached_property
-    def facts(self) -> Facts:
+    def facts(self) -> RetentionInputs:
         """Settings, ended accounts and holds."""
         return retention_inputs(self._declarations, self._store, as_of=self._as_of)
 

@@ -9,10 +9,10 @@ from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.marts.build import OVER_CUBES, build_marts
 from pipelines.marts.release import release_and_publish
 from warehouse.errors import (
+    ChangedAfterReleaseError,
     CoarseningError,
     LockedError,
     StoreError,
-    ThawedSliceError,
     UnsoundMartsError,
     WarehouseError,
 )
@@ -77,7 +77,7 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
     if store.home.published_path.exists():
         try:
             published = release_and_publish(store).published
-        except (UnsoundMartsError, StoreError, ThawedSliceError) as error:
+        except (UnsoundMartsError, StoreError, ChangedAfterReleaseError) as error:
             problem = problem or str(error)
             published = withdraw(store.home, workspace_keys=keys)
     return AccountsEnded(coarsened, rewritten, published, problem)

@@ -1,7 +1,6 @@
 """Find slices that must not be built: they are released, or rows they need were deleted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,8 +12,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from warehouse.publishing.releases import released_periods
 from warehouse.retention import records
-from warehouse.store.connection import connect
-from warehouse.store.session import attach_database
+from warehouse.store.session import open_warehouse_file
 from warehouse.store.store import Store
 
 
@@ -76,7 +74,7 @@ def frozen_slices(declarations: Declarations, store: Store, *, first: date, last
     built and is no gap has lost nothing but accounts that ended: it is built.
     """
     evidence = _evidence_by_day(declarations, store)
-    gaps = {gap.event_date for gap in records.gaps(store.ledger)}
+    gaps = set(records.gaps(store.ledger))
     frozen = released_periods(store.ledger, suffix="_daily")
     suspect = sorted(day for day in gaps | frozen | set(evidence) if first <= day <= last)
     built: frozenset[date] | None = None
@@ -148,10 +146,7 @@ def _built_days(store: Store) -> frozenset[date]:
     home = store.home
     if not home.warehouse_path.exists():
         return frozenset()
-    with closing(connect(tmp=home.tmp)) as connection:
-        attach_database(
-            connection, home.warehouse_path, alias="warehouse", keyring=store.keyring, read_only=True
-        )
+    with open_warehouse_file(home, keyring=store.keyring) as connection:
         try:
             rows = connection.execute(
                 "select distinct send_date from warehouse.cubes.cube_campaign_daily"

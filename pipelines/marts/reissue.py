@@ -18,8 +18,8 @@ from pipelines.marts.frozen import FrozenSliceError, frozen_slices
 from pipelines.marts.release import release_and_publish
 from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
-from warehouse.publishing.releases import Key, released, thawed
-from warehouse.publishing.revisions import keep, lines_in_force, take_back
+from warehouse.publishing.releases import Key, changed_after_release, released
+from warehouse.publishing.revisions import keep, revisions_in_force, take_back
 from warehouse.store.session import open_session
 from warehouse.store.store import Store
 
@@ -68,7 +68,7 @@ def reissuable(declarations: Declarations, store: Store, *, first: date, last: d
     )
     if not found:
         raise ReissueError("None of these days is released: `wasms run` builds them.")
-    revisions = lines_in_force(store.ledger)
+    revisions = revisions_in_force(store.ledger)
     if full := [(cube, period) for cube, period in found if revisions[cube, period] >= MOST_REVISIONS]:
         cube, period = full[0]
         raise ReissueError(
@@ -97,7 +97,7 @@ def reissue(
     Raises:
         FrozenSliceError: Rows that a slice needs were deleted; nothing was changed.
         ReissueError: There is nothing to reissue; nothing was changed.
-        ThawedSliceError: A slice had changed after its release; nothing was changed.
+        ChangedAfterReleaseError: A slice had changed after its release; nothing was changed.
         MartsError: A model or test failed; nothing is published.
     """
     slices = reissuable(declarations, store, first=first, last=last)
@@ -119,6 +119,6 @@ def reissue(
                     changed=may_change(cube),
                     row=row_that_stays(cube),
                 )
-        changed = thawed(store.ledger, connection, slices)
+        changed = changed_after_release(store.ledger, connection, slices)
     result = release_and_publish(store, reissued=changed, why=why)
     return Reissued(len(slices), len(changed), kept, result.published)

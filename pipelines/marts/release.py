@@ -57,7 +57,7 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
         why: Why they were reissued.
 
     Raises:
-        ThawedSliceError: A slice was changed after its release; nothing is published.
+        ChangedAfterReleaseError: A slice was changed after its release; nothing is published.
         AttackedError: An attack still succeeds after `MOST_ROUNDS` rounds.
         UnsoundMartsError: The last build did not pass its tests.
         LockedError: Somebody is building at this moment.

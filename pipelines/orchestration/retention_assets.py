@@ -70,7 +70,7 @@ def retention_asset() -> dg.AssetsDefinition:
                 "store_files_unlinked": finished.files_unlinked + swept.files,
                 "other_files_removed": finished.files_removed,
                 "keys_destroyed": finished.keys_destroyed + swept.keys,
-                "accounts_ended": len(plan.endings),
+                "accounts_ended": len(plan.account_ends),
                 "slices_lost": [str(day) for day in plan.gaps],
                 "files_compacted": compacted,
                 SHOWN_UNTIL: entries[-1].seq if entries else 0,

@@ -85,7 +85,7 @@ def _deletion(entry: Entry) -> str:
         parts.append(f"{files:,} file(s) beside the store.")
     parts += [
         f"{len(found)} {what}."
-        for name, what in (("endings", "account(s) ended"), ("gaps", "day(s) became a gap"))
+        for name, what in (("account_ends", "account(s) ended"), ("gaps", "day(s) became a gap"))
         if isinstance(found := entry.body.get(name), list) and found
     ]
     return " ".join(parts) or "Nothing was due."

@@ -7,7 +7,7 @@ from pipelines.declarations.cube import REST, TOTAL
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
-from pipelines.retention.apply import operational_windows
+from pipelines.retention.plan import operational_windows
 from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
@@ -62,7 +62,7 @@ def scope_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Sc
         return next(iter(workspace_keys_of(store.keyring, [workspace])), None)
 
     return Scope(
-        facts=retention_inputs(declarations, store, as_of=as_of),
+        inputs=retention_inputs(declarations, store, as_of=as_of),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         windows=operational_windows(declarations),

@@ -16,7 +16,7 @@ from pipelines.declarations.contract import Contract, Kind, lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.windows.inputs import window_inputs
 from warehouse.retention import records
-from warehouse.retention.rules import Facts, expired_through
+from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.store import Store
 
 MONTHS = "retention__months"
@@ -36,7 +36,7 @@ def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table
 
 
 def is_complete(
-    inputs: Facts, category: str, workspace: str | None, month: date, *, lateness_days: int
+    inputs: RetentionInputs, category: str, workspace: str | None, month: date, *, lateness_days: int
 ) -> bool:
     """Return whether all rows that a month needs are within their window when it closes.
 

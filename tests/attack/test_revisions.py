@@ -22,12 +22,12 @@ def revisions():
     table = f"month date, level varchar, workspace_key varchar, message_type varchar, {columns}"
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse")
-        for schema, more in (("cubes", ""), ("lines", ", line integer")):
+        for schema, more in (("cubes", ""), ("revisions", ", revision integer")):
             connection.execute(f"create schema warehouse.{schema}")
             connection.execute(f"create table warehouse.{schema}.{CUBE.cube} ({table}{more})")
 
         def put(level, old, new):
-            for schema, numbers, more in (("cubes", new, ""), ("lines", old, ", 1")):
+            for schema, numbers, more in (("cubes", new, ""), ("revisions", old, ", 1")):
                 cells = {None: "null, '<k'", UNDECLARED: "null, null"}
                 values = ", ".join(cells.get(n, f"{n}, null") for n in numbers)
                 connection.execute(f"delete from warehouse.{schema}.{CUBE.cube}")
@@ -60,7 +60,7 @@ def test_what_changed_between_two_revisions(revisions, level, old, new, found, c
     result = attack_revisions(connection, {CUBE.cube: CUBE}, periods={CUBE.cube: [MONTH]})
     (row,) = connection.execute(
         f"select {may_change(CUBE)} from warehouse.cubes.{CUBE.cube} as new, "
-        f"warehouse.lines.{CUBE.cube} as old"
+        f"warehouse.revisions.{CUBE.cube} as old"
     ).fetchall()
 
     assert [finding.column for finding in result.findings] == found
@@ -72,7 +72,7 @@ def test_what_changed_between_two_revisions(revisions, level, old, new, found, c
     [
         ("workspace", (90, 200, UNDECLARED), (92, 203, 150), (90, 200, 150)),
         ("platform", (900, 2000, UNDECLARED), (900, 2000, 1500), (900, 2000, 1500)),
-        # Three messages came late: an exact number of today beside those of then may tell.
+        # Three messages came late: an exact number of today beside those of then may give it away.
         ("platform", (900, 2000, UNDECLARED), (900, 2003, 1500), (900, 2000, None)),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_measure_that_was_declared_since_is_filled_and_changes_nothing_else(
     revisions, level, old, new, stays
 ):
     connection = revisions(level, old, new)
-    pair = f"warehouse.cubes.{CUBE.cube} as new, warehouse.lines.{CUBE.cube} as old"
+    pair = f"warehouse.cubes.{CUBE.cube} as new, warehouse.revisions.{CUBE.cube} as old"
 
     ((changes,),) = connection.execute(f"select {may_change(CUBE)} from {pair}").fetchall()
     ((*_, contacts, _, messages, _, conversations, flag),) = connection.execute(

@@ -13,7 +13,7 @@ from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.contract import Kind, lateness_days
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.ingestion.batch import Options
-from pipelines.marts import account_end
+from pipelines.marts import account_end, dbt_runs
 from pipelines.marts import build as marts
 from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.build import build
@@ -24,7 +24,7 @@ from pipelines.runtime import open_runtime
 from tests.integration.test_marts import Store, sent
 from tests.support.homes import copied, prepared
 from tests.support.leaks import find_leaks
-from warehouse.errors import ThawedSliceError
+from warehouse.errors import ChangedAfterReleaseError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Commit
 from warehouse.retention import records
@@ -212,11 +212,11 @@ def in_copy(home, sql):
 
 
 def test_deletion_does_not_wait_for_sound_marts(runtime, tmp_path, monkeypatch):
-    project = shutil.copytree(marts.DBT_PROJECT, tmp_path / "project")
+    project = shutil.copytree(dbt_runs.DBT_PROJECT, tmp_path / "project")
     platform = published(runtime, "from mart_platform_daily order by all")
     left = traces(runtime)
     with monkeypatch.context() as patched:
-        patched.setattr(marts, "DBT_PROJECT", project)
+        patched.setattr(dbt_runs, "DBT_PROJECT", project)
         (project / "models" / "marts" / "mart_campaign_funnel.sql").write_text("select broken\n", "utf-8")
 
         result = end_in_marts(runtime.store, ENDED)
@@ -281,7 +281,7 @@ def test_a_slice_whose_rows_were_deleted_is_never_built_again(runtime):
     assert runtime.store.ledger.unsound_marts() == frozenset()
 
 
-def thaw(runtime):
+def forget_releases(runtime):
     """Leave the slices built, and not released."""
     with runtime.store.ledger.transaction() as connection:
         connection.execute("delete from released_slices")
@@ -291,7 +291,7 @@ def test_a_released_slice_is_never_built_again(runtime):
     with pytest.raises(FrozenSliceError, match=r"2026-05-10: its slice is released.* 1 more day"):
         build(*runtime, from_day=FIRST, to_day=LAST)
 
-    thaw(runtime)
+    forget_releases(runtime)
     build(*runtime, from_day=FIRST, to_day=LAST)
 
 
@@ -309,7 +309,7 @@ def test_a_slice_that_changed_after_its_release_is_not_published(runtime):
     # Without a copy to go on with, every slice would be copied.
     runtime.store.home.published_path.unlink()
     with pytest.raises(
-        ThawedSliceError, match=r"cubes\.cube_campaign_daily, 2026-05-11: released, and changed"
+        ChangedAfterReleaseError, match=r"cubes\.cube_campaign_daily, 2026-05-11: released, and changed"
     ):
         release_and_publish(runtime.store)
 
@@ -336,7 +336,7 @@ def test_without_the_refusal_what_is_left_takes_the_place_of_the_slice(runtime, 
     ],
 )
 def test_a_slice_is_frozen_by_the_partitions_it_reads_and_no_others(source, days_later, is_refused, runtime):
-    thaw(runtime)
+    forget_releases(runtime)
     lost(runtime, source, FIRST + timedelta(days=days_later))
 
     assert bool(frozen_slices(*runtime, first=FIRST, last=FIRST)) is is_refused
@@ -386,7 +386,7 @@ def test_a_gap_is_never_built_and_nothing_is_built_across_it(runtime):
 
 
 def test_cubes_of_days_are_made_of_message_logs_only(runtime):
-    nodes = json.loads(marts.parse(runtime.store.home).read_text("utf-8"))
+    nodes = json.loads(dbt_runs.parse(runtime.store.home).read_text("utf-8"))
     every = {**nodes["nodes"], **nodes["sources"]}
     reached = {
         key for key in nodes["nodes"] if key.startswith("model.wasms.cube_") and key.endswith("_daily")

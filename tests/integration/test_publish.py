@@ -6,7 +6,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from warehouse.errors import ThawedSliceError, UnreleasedSliceError, UnsoundMartsError
+from warehouse.errors import ChangedAfterReleaseError, UnreleasedSliceError, UnsoundMartsError
 from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.publish import publish, published_before, withdraw
@@ -147,14 +147,14 @@ def test_twin_a_copy_that_begins_afresh_asks_for_the_hash_of_every_slice(warehou
     warehouse.run(f"update cubes.{CUBE} set n = 19")
     warehouse.home.published_path.unlink()
 
-    with pytest.raises(ThawedSliceError, match="2026-05-10"):
+    with pytest.raises(ChangedAfterReleaseError, match="2026-05-10"):
         warehouse.publish()
     assert not warehouse.home.published_path.exists()
 
 
 def test_a_slice_that_lost_a_row_stops_publishing(warehouse):
     warehouse.run(f"delete from cubes.{CUBE}")
-    with pytest.raises(ThawedSliceError, match="2026-05-10"):
+    with pytest.raises(ChangedAfterReleaseError, match="2026-05-10"):
         warehouse.publish()
 
 

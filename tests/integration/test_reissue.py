@@ -62,9 +62,9 @@ def test_a_day_with_many_late_events_gets_a_new_revision_which_is_recorded(runti
     assert after[0] - before[0] >= 100 - 12
     assert rows(runtime, ROWS.replace(str(FIRST), str(NEXT))) == other_day
     record = next(r for r in renewals(runtime.store.ledger) if r.cube == "cube_campaign_daily")
-    assert (record.first, record.last, record.line, record.why) == (FIRST, FIRST, 2, WHY)
+    assert (record.first, record.last, record.revision, record.why) == (FIRST, FIRST, 2, WHY)
     assert done.changed >= 1
-    kept = "select distinct line from warehouse.lines.cube_campaign_daily"
+    kept = "select distinct revision from warehouse.revisions.cube_campaign_daily"
     assert rows(runtime, kept) == [(1,)]
     # What is released now is frozen like any other.
     release_and_publish(runtime.store)

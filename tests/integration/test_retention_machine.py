@@ -30,8 +30,8 @@ from tests.support.retention_world import (
     policy,
     state,
 )
-from warehouse.retention import apply, planner, rows
-from warehouse.retention import decisions as verdicts
+from warehouse.retention import apply, decisions, rows
+from warehouse.retention.planning import account_ends
 
 WORKSPACES = ("ws_a", "ws_b", "ws_c")
 PEOPLE = ("token_1", "token_2")
@@ -268,10 +268,12 @@ class Retention(RuleBasedStateMachine):
         before = self.world.survivors()
         expected = Oracle()
         expected.__dict__.update(
-            fates=dict(self.oracle.fates), _through=dict(self.oracle._through), _ended=set(self.oracle._ended)
+            decisions=dict(self.oracle.decisions),
+            _through=dict(self.oracle._through),
+            _ended=set(self.oracle._ended),
         )
         expected.apply(at=self.now, known=self.known)
-        after = fates(expected)
+        after = expected_decisions(expected)
 
         self.world.set_fuse(Fuse(at=moment))
         try:
@@ -285,13 +287,13 @@ class Retention(RuleBasedStateMachine):
         self.apply()
 
     def _compare(self) -> None:
-        assert differences(self.world.survivors(), fates(self.oracle)) == {}
+        assert differences(self.world.survivors(), expected_decisions(self.oracle)) == {}
         assert self.world.stray_files() == set()
         assert self.world.foreign_keys() == set()
 
 
-def fates(oracle: Oracle) -> dict[tuple[str, str], str]:
-    return {(row.source, row.id): fate for row, fate in oracle.fates.items()}
+def expected_decisions(oracle: Oracle) -> dict[tuple[str, str], str]:
+    return {(row.source, row.id): decision for row, decision in oracle.decisions.items()}
 
 
 def differences(
@@ -344,9 +346,9 @@ def test_what_survives_is_what_the_oracle_says(stress):
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
-        (planner, "ended_workspaces", lambda *_args, **_kwargs: {}),
+        (account_ends, "ended_workspaces", lambda *_args, **_kwargs: {}),
         (rows, "first_hold_sql", lambda *_args, **_kwargs: "null"),
-        (verdicts, "expired_through", lambda *_args, **_kwargs: None),
+        (decisions, "expired_through", lambda *_args, **_kwargs: None),
         (apply, "event_key", lambda part, _to: part.key_name),
     ],
     ids=["forgets account ends", "forgets holds", "forgets days", "keeps one key for all classes"],

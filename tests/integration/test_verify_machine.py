@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.integration.test_retention_machine import Retention, fates
+from tests.integration.test_retention_machine import Retention, expected_decisions
 from tests.support.oracle import Known
-from tests.support.retention_world import COLUMNS, DATA_SETS, World, facts_of
+from tests.support.retention_world import COLUMNS, DATA_SETS, World, inputs_of
 from warehouse.keys.keyring import KeyRing
 from warehouse.retention.evidence import ANCHOR
-from warehouse.retention.files import Windows
 from warehouse.retention.finding import Finding
+from warehouse.retention.places import Windows
 from warehouse.retention.verify import Scope, verify
 
 FOR_EVER = 100_000
@@ -34,11 +34,11 @@ class Verification(Retention):
         super().apply()
 
         # What only changes its class stays where anybody may see it.
-        kept = fates(self.oracle)
+        kept = expected_decisions(self.oracle)
         due = sum(
-            _kind(fate) != "class" or _kind(kept.get(row, "gone")) != "class"
-            for row, fate in stored.items()
-            if kept.get(row) != fate
+            _kind(decision) != "class" or _kind(kept.get(row, "gone")) != "class"
+            for row, decision in stored.items()
+            if kept.get(row) != decision
         )
         assert sum(f.count for f in found if f.place in COLUMNS) == due
         assert findings(self.world, at=self.now, known=self.known) == []
@@ -47,7 +47,7 @@ class Verification(Retention):
 def findings(world: World, *, at: datetime, known: Known) -> list[Finding]:
     windows = Windows(inbox=FOR_EVER, tmp=FOR_EVER, dbt=FOR_EVER, compute_logs=FOR_EVER, manifests=FOR_EVER)
     scope = Scope(
-        facts=facts_of(known),
+        inputs=inputs_of(known),
         data_sets=DATA_SETS,
         as_of=at,
         windows=windows,
@@ -61,8 +61,8 @@ def findings(world: World, *, at: datetime, known: Known) -> list[Finding]:
     )
 
 
-def _kind(fate: str) -> str:
-    return fate.partition(" ")[0]
+def _kind(decision: str) -> str:
+    return decision.partition(" ")[0]
 
 
 @pytest.mark.slow

@@ -186,13 +186,13 @@ def test_twin_words_written_down_as_they_are_would_be_found(home, monkeypatch):
     def as_they_are(values, kind, *, key):
         return values.cast(pl.Binary)
 
-    monkeypatch.setattr(word_counts, "_tokens", as_they_are)
+    monkeypatch.setattr(word_counts, "_hashed", as_they_are)
     world(home, COUNTED)
 
     assert find_leaks(home, WORDS[:1])
 
 
-def _tokens(ledger: Ledger, name: str, month: str) -> set[bytes]:
+def _hashes(ledger: Ledger, name: str, month: str) -> set[bytes]:
     return {row[name] for row in ledger.read(f"select {name} from word_counts where month = ?", month)}
 
 
@@ -200,28 +200,28 @@ def test_nothing_can_be_compared_from_month_to_month(home):
     runtime = world(home, COUNTED)
 
     for name in ("word", "payer"):
-        june, july = (_tokens(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
+        june, july = (_hashes(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
         assert len(june) == len(july) > 0
         assert not june & july
 
 
 def test_twin_under_one_key_months_could_be_compared(home, monkeypatch):
-    keyed = word_counts._tokens
-    monkeypatch.setattr(word_counts, "_tokens", lambda values, kind, *, key: keyed(values, kind, key="k"))
+    keyed = word_counts._hashed
+    monkeypatch.setattr(word_counts, "_hashed", lambda values, kind, *, key: keyed(values, kind, key="k"))
     runtime = world(home, COUNTED)
 
     for name in ("word", "payer"):
-        june, july = (_tokens(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
+        june, july = (_hashes(runtime.store.ledger, name, month) for month in ("2026-06", "2026-07"))
         assert june & july
 
 
 def test_only_what_is_released_is_kept_of_a_month_that_counts(home):
     runtime = world(home, COUNTED)
     use(runtime, USERS[:3], "our rare zorblish is here now", at=JULY)
-    before = _tokens(runtime.store.ledger, "word", "2026-07")
+    before = _hashes(runtime.store.ledger, "word", "2026-07")
 
     apply_retention(*runtime, as_of=SEPTEMBER)
 
     assert len(before) == 2
-    assert len(_tokens(runtime.store.ledger, "word", "2026-07")) == 1
+    assert len(_hashes(runtime.store.ledger, "word", "2026-07")) == 1
     assert stored(runtime, COUNTED) == [COUNTED]

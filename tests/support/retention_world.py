@@ -1,4 +1,4 @@
-"""A store for retention's tests: the real ledger, keys, files and engine, facts given as values."""
+"""A store for retention's tests: the real ledger, keys, files and engine, inputs given as values."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,11 @@ from warehouse.keys.keyring import Purpose
 from warehouse.retention import records, rules
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.plan import Plan
-from warehouse.retention.planner import Inputs, make_plan
+from warehouse.retention.planner import make_plan
+from warehouse.retention.planning.context import PlanRequest
 from warehouse.store.connection import Engine
-from warehouse.store.entities import EntitySet, EntityWriter
+from warehouse.store.entities import EntityWriter
+from warehouse.store.entity_sql import EntitySet
 from warehouse.store.housekeeping import remove_orphans, sweep
 from warehouse.store.parts import EventSet, commit_batch, writing
 from warehouse.store.reading import read_columns, read_parts
@@ -68,9 +70,9 @@ _TYPES = {"varchar": pa.string(), "timestamp": pa.timestamp("us"), "date": pa.da
 _CLOCKS = {"contact": rules.Clock.DELETION_OR_TERMINATION, "account": rules.Clock.SUBSCRIPTION_END}
 
 
-def facts_of(known: oracle.Known) -> rules.Facts:
+def inputs_of(known: oracle.Known) -> rules.RetentionInputs:
     """What the oracle knows, in the engine's words."""
-    return rules.Facts(
+    return rules.RetentionInputs(
         versions=[
             rules.Version(
                 first,
@@ -138,36 +140,36 @@ class World:
 
     def store(self, rows: Sequence[oracle.Row], *, at: datetime, known: oracle.Known) -> None:
         """Take rows in as ingestion does: what is past its window, or of an ended account, is dropped."""
-        facts = facts_of(known)
+        inputs = inputs_of(known)
         for source in COLUMNS:
-            taken = [row for row in rows if row.source == source and self._is_taken(row, at, facts)]
+            taken = [row for row in rows if row.source == source and self._is_taken(row, at, inputs)]
             if taken and source in EVENTS:
-                self._store_events(source, taken, at, facts)
+                self._store_events(source, taken, at, inputs)
             elif taken:
                 self._store_state(source, taken, at)
 
-    def _is_taken(self, row: oracle.Row, at: datetime, facts: rules.Facts) -> bool:
+    def _is_taken(self, row: oracle.Row, at: datetime, inputs: rules.RetentionInputs) -> bool:
         key = records.subject_key(self.keyring)
         who = records.subject(key, row.workspace)
-        if not rules.outlives_account(facts, row.category, at):
-            refused = rules.refused_from(facts, row.workspace, at, inbox_ttl_days=oracle.INBOX_DAYS)
+        if not rules.outlives_account(inputs, row.category, at):
+            refused = rules.refused_from(inputs, row.workspace, at, inbox_ttl_days=oracle.INBOX_DAYS)
             if who in records.refused(self.ledger) or (refused is not None and refused <= at.date()):
                 return False
         horizons = records.horizons(self.ledger)
         horizon = horizons.get((row.category, who), horizons.get((row.category, records.DEFAULT_SUBJECT)))
-        reached = rules.expired_through(facts, row.category, row.workspace, at)
+        reached = rules.expired_through(inputs, row.category, row.workspace, at)
         through = max((day for day in (horizon, reached) if day is not None), default=None)
         return row.day is None or through is None or row.day > through
 
     def _store_events(
-        self, source: str, rows: Iterable[oracle.Row], at: datetime, facts: rules.Facts
+        self, source: str, rows: Iterable[oracle.Row], at: datetime, inputs: rules.RetentionInputs
     ) -> None:
         lines = [
             _cells(row, at)
             | {
                 "event_id": row.id,
                 "event_date": row.day,
-                "retention_days": rules.window_at(facts, row.category, row.workspace, at).days,
+                "retention_days": rules.window_at(inputs, row.category, row.workspace, at).days,
             }
             for row in rows
         ]
@@ -225,7 +227,10 @@ class World:
         """One whole retention run, finishing what an earlier one left undone."""
         self.finish()
         planned = make_plan(
-            self.home, ledger=self.ledger, engine=self.engine, inputs=Inputs(facts_of(known), DATA_SETS, at)
+            self.home,
+            ledger=self.ledger,
+            engine=self.engine,
+            request=PlanRequest(inputs_of(known), DATA_SETS, at),
         )
         commit_plan(
             self.home,

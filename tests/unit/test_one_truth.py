@@ -31,8 +31,8 @@ from pipelines.orchestration.checks import MINIMUM_CONTACTS
 from pipelines.orchestration.schedules import MOST_DAYS_PER_RUN
 from pipelines.windows.completeness import is_complete
 from warehouse.retention import guard
-from warehouse.retention.planner import ALARM_DAYS
-from warehouse.retention.rules import Facts, expired_through
+from warehouse.retention.plan import ALARM_DAYS
+from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.housekeeping import LONGEST_LEASE
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +59,8 @@ def late(days: int) -> Mapping[str, Contract]:
     return {**contracts, "app__link_clicks": changed}
 
 
-def facts(policy: Policy) -> Facts:
-    return Facts(policy.history(), policy.retention_classes_days)
+def facts(policy: Policy) -> RetentionInputs:
+    return RetentionInputs(policy.history(), policy.retention_classes_days)
 
 
 def may_is_complete(policy: Policy, contracts: Mapping[str, Contract]) -> bool:

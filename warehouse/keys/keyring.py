@@ -1,4 +1,4 @@
-"""Keys: random, one per purpose and name, wrapped by a key that lies outside the data.
+"""Make, keep and destroy keys: random, one per purpose and name, wrapped by a key outside the data.
 
 One file per key, so that destroying a key is unlinking a file: nothing to rewrite, nothing left in
 free pages. Each key is wrapped with AES-256-GCM (Tink) and bound to its purpose and name, so that a
@@ -24,7 +24,7 @@ KEY_BYTES = 32
 
 
 class Purpose(StrEnum):
-    """What a key is for; keys of two purposes are never the same."""
+    """Name what a key is for; keys of two purposes are never the same."""
 
     PSEUDONYM = "pseudonym"
     SURROGATE = "surrogate"
@@ -35,26 +35,26 @@ class Purpose(StrEnum):
 
 
 class KeyStore(Protocol):
-    """What the rest of the system needs of a key ring."""
+    """Describe what the rest of the system needs of a key ring."""
 
     def get(self, purpose: Purpose, name: str) -> bytes:
-        """The key, 32 bytes, made if there is none yet."""
+        """Return the key, 32 bytes; make it if there is none yet."""
 
     def find(self, purpose: Purpose, name: str) -> bytes:
-        """The key, 32 bytes; KeyringError if there is none."""
+        """Return the key, 32 bytes; raise KeyringError if there is none."""
 
     def has(self, purpose: Purpose, name: str) -> bool:
-        """Whether there is such a key."""
+        """Return whether there is such a key."""
 
     def destroy(self, purpose: Purpose, *names: str) -> None:
         """Remove keys for ever."""
 
 
 class KeyRing:
-    """Wrapped keys in a directory of their own, files readable by their owner only.
+    """Keep wrapped keys in a directory of their own, in files that only their owner can read.
 
-    The key encryption key is a Tink keyset in ``kek.json`` of the same directory. A KMS takes its
-    place by another ``KeyStore``.
+    The key that wraps the others is a Tink keyset, ``kek.json`` in the same directory. To keep it in
+    a key management service instead, write another ``KeyStore``.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -64,17 +64,17 @@ class KeyRing:
         self._unwrapped: dict[tuple[Purpose, str], tuple[int, int, bytes]] = {}
 
     def get(self, purpose: Purpose, name: str) -> bytes:
-        """The key, 32 bytes; made, wrapped and synced to disk if there is none yet."""
+        """Return the key, 32 bytes; make, wrap and sync it to disk if there is none yet."""
         path = self._path(purpose, name)
         if not path.exists():
             self._create(path, self._wrapper().encrypt(secrets.token_bytes(KEY_BYTES), _bound(purpose, name)))
         return self.find(purpose, name)
 
     def find(self, purpose: Purpose, name: str) -> bytes:
-        """The key, 32 bytes.
+        """Return the key, 32 bytes.
 
         Raises:
-            KeyringError: It does not exist, or it cannot be unwrapped.
+            KeyringError: The key does not exist or cannot be unwrapped.
         """
         path = self._path(purpose, name)
         try:
@@ -94,19 +94,19 @@ class KeyRing:
         return key
 
     def has(self, purpose: Purpose, name: str) -> bool:
-        """Whether there is such a key."""
+        """Return whether there is such a key."""
         return self._path(purpose, name).exists()
 
     def get_all(self, purpose: Purpose, names: Iterable[str]) -> dict[str, bytes]:
-        """Several keys by name, made where missing."""
+        """Return several keys by name; make those that are missing."""
         return {name: self.get(purpose, name) for name in names}
 
     def besides(self, purpose: Purpose, names: Iterable[str], *, older_than: timedelta) -> int:
-        """How many keys of a purpose and age there are besides those of some names."""
+        """Count the keys of a purpose and age that are not of some names."""
         return len(self._besides(purpose, names, older_than))
 
     def destroy_besides(self, purpose: Purpose, names: Iterable[str], *, older_than: timedelta) -> list[str]:
-        """Remove for ever all keys of a purpose and age besides those of some names; their digests."""
+        """Destroy all keys of a purpose and age that are not of some names; return their digests."""
         paths = self._besides(purpose, names, older_than)
         unlink_durably(*paths)
         return sorted(path.stem for path in paths)
@@ -118,7 +118,7 @@ class KeyRing:
         return [path for path in present if path not in known and path.stat().st_mtime < newest]
 
     def destroy(self, purpose: Purpose, *names: str) -> None:
-        """Unlink the only wrapped copies, durably. What they encrypted cannot be read again."""
+        """Destroy keys: unlink their only wrapped copies, durably. What they encrypted is unreadable then."""
         for name in names:
             self._unwrapped.pop((purpose, name), None)
         unlink_durably(*(self._path(purpose, name) for name in names))

@@ -1,4 +1,4 @@
-"""Locks and leases: files locked by the kernel, so that a crash frees them.
+"""Take locks and leases: files locked by the kernel, so that a crash frees them.
 
 The ledger's write transaction orders all commits to the store; a lock is needed only where a
 transaction cannot reach: the one DuckDB file, and files that a reader or writer still needs.
@@ -41,7 +41,7 @@ def reader_lease(locks: Path, generation: int) -> Iterator[None]:
 
 @contextmanager
 def writer_lease(locks: Path, batch_id: str) -> Iterator[None]:
-    """Keep the uncommitted files of a batch from being taken for orphans, and their keys from destruction."""
+    """Keep a batch's uncommitted files from being removed as orphans, and their keys from destruction."""
     with ExitStack() as lease:
         with keys_lock(locks):
             lease.enter_context(_lease(locks, f"writer-{batch_id}"))
@@ -50,18 +50,18 @@ def writer_lease(locks: Path, batch_id: str) -> Iterator[None]:
 
 @contextmanager
 def keys_lock(locks: Path) -> Iterator[None]:
-    """Hold off new writers while keys are destroyed: one that begins later makes a key of its own."""
+    """Hold off new writers while keys are destroyed; a writer that begins later makes a key of its own."""
     with FileLock(locks / "keys.lock"):
         yield
 
 
 def leased_generations(locks: Path) -> list[int]:
-    """Generations that live readers hold."""
+    """Return the generations of the store that live readers hold."""
     return [int(name.split("-")[1]) for name in _held(locks, "reader")]
 
 
 def writing_batches(locks: Path) -> frozenset[str]:
-    """Batches that live writers are at."""
+    """Return the batches that live writers are working on."""
     return frozenset(name.removeprefix("writer-") for name in _held(locks, "writer"))
 
 
@@ -71,7 +71,7 @@ def _lease(locks: Path, name: str) -> Iterator[None]:
     lock = FileLock(path)
     lock.acquire()
     while not path.exists():
-        # A prober found the file between its creation and its locking, and removed it.
+        # `_held` found the file between its creation and its locking, and removed it.
         lock.release()
         lock.acquire()
     try:

@@ -1,4 +1,4 @@
-"""What each batch did: rows by outcome, and the one change of the store that it commits."""
+"""Describe what a batch did: rows by outcome, and the one change of the store that it commits."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from warehouse.ledger.parts import Part
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows of a source met one outcome: kept, duplicate, dropped or quarantined."""
+    """Count the rows of a source with one outcome: kept, duplicate, dropped or quarantined."""
 
     source: str
     outcome: str
@@ -22,7 +22,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Partitions rewritten whole: the change to commit, and what became of the rows merged in."""
+    """Hold partitions that were rewritten whole: the change to commit, and counts of the rows merged in."""
 
     added: tuple[Part, ...]
     removed: tuple[Part, ...]
@@ -33,14 +33,14 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One all-or-nothing change of the store.
+    """Describe one change of the store, which is made as a whole or not at all.
 
     Attributes:
         rows_read: Rows by source; must equal the sum of its counts.
-        removed: Files to be hidden, each with why.
-        snapshot: Generation the writer looked at; newer parts in ``watched`` are a conflict.
-        watched: (source, prefix of partition) pairs the result depends on.
-        epoch: Retention's epoch when the rows got their windows; None where they get none.
+        removed: Files to be hidden → why.
+        snapshot: Generation that the writer read; newer parts in ``watched`` are a conflict.
+        watched: (source, prefix of partition) pairs that the result depends on.
+        epoch: Retention's epoch when the rows got their windows; None if they get none.
         also: More to write in the same transaction; called with the new generation.
     """
 
@@ -59,16 +59,15 @@ class Commit:
 
 
 class Batches(LedgerFile):
-    """Read what batches did; `Ledger.commit` writes it."""
+    """Read what batches did. `Ledger.commit` writes it."""
 
     def has_batch(self, feed: str, content_hash: str) -> bool:
-        """Whether a file of this content was committed for this feed."""
-        return bool(
-            self.read("select 1 from batches where feed = ? and content_hash = ?", feed, content_hash)
-        )
+        """Return whether a file of this content was committed for this feed."""
+        sql = "select 1 from batches where feed = ? and content_hash = ?"
+        return bool(self.read(sql, feed, content_hash))
 
     def counts(self, batch_ids: Sequence[str] | None = None) -> list[Count]:
-        """Rows by source, outcome and reason, of some batches or of all; in that order."""
+        """Count rows by source, outcome and reason, of some batches or of all; in that order."""
         marks = ",".join("?" * len(batch_ids or ()))
         where = f"where batch_id in ({marks})" if batch_ids is not None else ""
         rows = self.read(
@@ -76,10 +75,10 @@ class Batches(LedgerFile):
             "group by source, outcome, reason order by source, outcome, reason",
             *(batch_ids or ()),
         )
-        return [Count(r["source"], r["outcome"], r["reason"], r["rows"]) for r in rows]
+        return [Count(*row) for row in rows]
 
     def last_arrival(self, feed: str) -> datetime | None:
-        """The clock (naive UTC) at the last file of a feed; None if there was none yet."""
+        """Return the clock (naive UTC) at the last file of a feed; None if there was none yet."""
         rows = self.read("select max(as_of) as at from batches where feed = ?", feed)
         return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
 
@@ -88,7 +87,7 @@ def reconcile(change: Commit) -> None:
     """Check that the counts of each source add up to the rows read.
 
     Raises:
-        ReconciliationError: They do not.
+        ReconciliationError: The counts of a source do not add up.
     """
     for source, read in change.rows_read.items():
         accounted = sum(count.rows for count in change.counts if count.source == source)

@@ -1,4 +1,4 @@
-"""The file of the ledger: connections, transactions and single values.
+"""Open the file of the ledger: connections, transactions and single values.
 
 SQLite in WAL mode with full synchronisation, so that a commit is atomic across processes and survives a
 crash. It holds file names, counts and keyed hashes; never a row, never a value.
@@ -19,7 +19,7 @@ from warehouse.ledger.schema import create_schema
 
 # How long a process waits for another one that is writing.
 _BUSY_S = 60
-# How often it waits so long for readers when the log must be emptied; at its own end at the latest it is.
+# How often emptying the log waits so long for readers. At the end of the process it is emptied in any case.
 _CHECKPOINTS = 3
 
 
@@ -40,9 +40,9 @@ class LedgerFile:
         create_schema(connection)
 
     def _connection(self, use: str) -> sqlite3.Connection:
-        """The connection of this thread for one use, kept open: opening one costs more than most queries.
+        """Return this thread's connection for one use; it stays open: opening costs more than most queries.
 
-        One of a file that another one has replaced is not used.
+        A connection to a file that was replaced meanwhile is not used again.
         """
         if os.getpid() != self._process:
             raise RuntimeError("a forked process needs a ledger of its own")
@@ -65,7 +65,7 @@ class LedgerFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write something else in one transaction; on an exception nothing of it stays."""
+        """Open a transaction for writing; on an exception nothing of it stays."""
         connection = self._connection("writer")
         connection.execute("begin immediate")
         try:
@@ -83,7 +83,7 @@ class LedgerFile:
                 return
 
     def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        """Rows of a query that changes nothing; within a transaction, as they were before it."""
+        """Return the rows of a query that changes nothing; within a transaction, as they were before it."""
         return self._connection("reader").execute(sql, parameters).fetchall()
 
     def value(self, name: str) -> str | None:
@@ -104,9 +104,9 @@ class LedgerFile:
     reraise=True,
 )
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch a new ledger to it; another process may do so at the same moment.
+    """Switch a new ledger to write-ahead logging; another process may do so at the same moment.
 
-    SQLite does not wait for the other then, as it does for everything else, but fails at once.
+    SQLite then fails at once instead of waiting for the other process, as it does everywhere else.
     """
     connection.execute("pragma journal_mode = wal")
 

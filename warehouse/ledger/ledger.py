@@ -1,16 +1,16 @@
-"""The ledger: which files are live, what each batch did. Its commit is the only commit of the store."""
+"""Commit changes of the store to the ledger, which says what files are live and what each batch did."""
 
 import sqlite3
 
 from warehouse.errors import ConflictError, DuplicateBatchError, RulesChangedError
 from warehouse.ledger.batches import Batches, Commit, reconcile
 from warehouse.ledger.file import now
-from warehouse.ledger.parts import Parts
+from warehouse.ledger.parts import COLUMNS, Parts, cells_of
 from warehouse.ledger.state import State
 
 
 class Ledger(Parts, Batches, State):
-    """Everything that the ledger knows, and the commit that changes it."""
+    """Read everything that the ledger knows, and commit changes: the only commit of the store."""
 
     def commit(self, change: Commit) -> int:
         """Apply one change, or nothing of it; return the new generation.
@@ -19,6 +19,7 @@ class Ledger(Parts, Batches, State):
             DuplicateBatchError: The same content was committed for the feed before.
             ConflictError: A watched partition got a part after ``snapshot``, or a part to be removed
                 is not live any more. Read again and retry.
+            RulesChangedError: Retention's epoch is not the one of the change.
             ReconciliationError: The counts of a source do not add up to the rows read.
         """
         reconcile(change)
@@ -42,19 +43,12 @@ class Ledger(Parts, Batches, State):
 
 
 def _write_batch(connection: sqlite3.Connection, change: Commit, generation: int) -> None:
-    """Write down what a file brought; a change of no feed brought nothing new."""
+    """Record what a file brought; a change of no feed brought nothing new."""
     if change.feed is None:
         return
     connection.execute(
         "insert into batches values (?, ?, ?, ?, ?, ?)",
-        (
-            change.batch_id,
-            change.feed,
-            change.content_hash,
-            change.as_of.isoformat(),
-            now(),
-            generation,
-        ),
+        (change.batch_id, change.feed, change.content_hash, change.as_of.isoformat(), now(), generation),
     )
     connection.executemany(
         "insert into counts values (?, ?, ?, ?, ?)",
@@ -67,26 +61,10 @@ def _write_batch(connection: sqlite3.Connection, change: Commit, generation: int
 
 
 def _write_parts(connection: sqlite3.Connection, change: Commit, generation: int) -> None:
+    columns = (*COLUMNS, "added")
     connection.executemany(
-        "insert into parts (path, source, partition, key_name, event_date, retention_days, rows, "
-        "bytes, columns, batch_id, added, hold) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                p.path,
-                p.source,
-                p.partition,
-                p.key_name,
-                p.event_date and p.event_date.isoformat(),
-                p.retention_days,
-                p.rows,
-                p.bytes,
-                ",".join(p.columns),
-                p.batch_id,
-                generation,
-                p.hold,
-            )
-            for p in change.added
-        ],
+        f"insert into parts ({', '.join(columns)}) values ({', '.join(f':{name}' for name in columns)})",
+        [{**cells_of(part), "added": generation} for part in change.added],
     )
     connection.executemany(
         "update parts set removed = ?, removed_at = ?, removed_why = ? where path = ?",

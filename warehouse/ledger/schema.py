@@ -1,8 +1,8 @@
-"""The tables of the ledger. File names, counts and keyed hashes; never a row, never a value."""
+"""Create the tables of the ledger. They hold file names, counts and keyed hashes; never a row or a value."""
 
 import sqlite3
 
-_TABLES = """
+_SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) strict;
 create table if not exists batches (
     batch_id text primary key, feed text not null, content_hash text not null,
@@ -45,20 +45,21 @@ create table if not exists tombstones (
     primary key (source, event_date, retention_days)
 ) strict;
 create table if not exists gaps (event_date text primary key, as_of text not null) strict;
-create table if not exists row_fates (
-    source text not null, fate text not null, rows integer not null, primary key (source, fate)
+-- Rows that went although their file lives on, rewritten: by why they went.
+create table if not exists row_decisions (
+    source text not null, decision text not null, rows integer not null, primary key (source, decision)
 ) strict;
--- Facts as they were known: numbers, dates and names of rules; holds on somebody without saying whom.
-create table if not exists known_facts (
+-- Retention inputs as they were known: numbers, dates, names of rules; holds on a person without the person.
+create table if not exists known_inputs (
     subject text not null, kind text not null, name text not null, value text not null,
     known_from text not null, known_to text,
     primary key (subject, kind, name, known_from)
 ) strict;
--- Slices of cubes as they were published. A slice that was recorded again has several lines, one in force.
+-- Slices of cubes as they were published. A slice published again has several revisions, one in force.
 create table if not exists released_slices (
-    cube text not null, period text not null, line integer not null, digest text not null,
+    cube text not null, period text not null, revision integer not null, digest text not null,
     rows integer not null, why text not null, released_at text not null, ended_at text,
-    is_changing integer not null default 0, primary key (cube, period, line)
+    is_changing integer not null default 0, primary key (cube, period, revision)
 ) strict;
 -- Which payers' workspaces used which word in a month: keyed hashes under the month's own key.
 create table if not exists word_counts (
@@ -75,11 +76,9 @@ create trigger if not exists evidence_is_not_changed before update on evidence
 begin select raise(abort, 'evidence is never changed'); end;
 create trigger if not exists evidence_is_not_deleted before delete on evidence
 begin select raise(abort, 'evidence is never deleted'); end;
-"""
-_INDEXES = """
+
 create index if not exists live_parts on parts (source, partition) where removed is null;
 create index if not exists parts_by_generation on parts (added);
-drop index if exists live_by_window;
 create index if not exists in_sight_by_window on parts (source, retention_days, event_date)
 where removed is null and hold is null;
 create index if not exists held_parts on parts (path) where removed is null and hold is not null;
@@ -89,9 +88,5 @@ create index if not exists waiting_parts on parts (removed) where removed is not
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
-    """Make what is missing; also in a ledger that an earlier version made."""
-    connection.executescript(_TABLES)
-    columns = {row[1] for row in connection.execute("pragma table_info(parts)")}
-    if "hold" not in columns:
-        connection.execute("alter table parts add column hold text")
-    connection.executescript(_INDEXES)
+    """Make the tables, indexes and triggers that are missing."""
+    connection.executescript(_SCHEMA)

@@ -1,4 +1,4 @@
-"""How far a warehouse has come: its clock, its generation, what is built, what failed."""
+"""Record how far a warehouse has come: its clock, its generation, what is built, what failed."""
 
 import json
 from collections.abc import Collection
@@ -11,31 +11,39 @@ from warehouse.ledger.file import LedgerFile, now
 class State(LedgerFile):
     """Read and set single values that describe the whole warehouse."""
 
-    def advance_clock(self, as_of: datetime) -> None:
-        """Move the warehouse's clock forward to ``as_of`` (naive UTC).
+    def check_clock(self, as_of: datetime) -> None:
+        """Check that the warehouse may work at ``as_of`` (naive UTC); its clock does not move.
 
         Raises:
-            ClockError: It has reached a later day already. Within one day any order will do.
+            ClockError: It has reached a later day already. Within one day any order is allowed.
+        """
+        reached = self.clock()
+        if reached and as_of.date() < reached.date():
+            raise ClockError(as_of, reached)
+
+    def advance_clock(self, as_of: datetime) -> None:
+        """Move the warehouse's clock forward to ``as_of`` (naive UTC); a later clock stays.
+
+        Called when work is done: what was refused has moved no clock.
         """
         with self.transaction() as connection:
-            row = connection.execute("select value from meta where name = 'as_of'").fetchone()
-            reached = datetime.fromisoformat(row["value"]) if row else None
-            if reached and as_of.date() < reached.date():
-                raise ClockError(as_of, reached)
-            if reached is None or as_of > reached:
-                connection.execute("replace into meta values ('as_of', ?)", (as_of.isoformat(),))
+            connection.execute(
+                "insert into meta values ('as_of', ?) "
+                "on conflict (name) do update set value = max(value, excluded.value)",
+                (as_of.isoformat(timespec="microseconds"),),
+            )
 
     def clock(self) -> datetime | None:
-        """The latest ``as_of`` so far (naive UTC), or None in a new warehouse."""
+        """Return the latest ``as_of`` so far (naive UTC); None in a new warehouse."""
         value = self.value("as_of")
         return datetime.fromisoformat(value) if value else None
 
     def generation(self) -> int:
-        """Number of the last commit; 0 in a new warehouse."""
+        """Return the number of the last commit; 0 in a new warehouse."""
         return int(self.value("generation") or 0)
 
     def built_until(self) -> date | None:
-        """The newest event day whose slice is in the cubes."""
+        """Return the newest event day whose slice is in the cubes; None before the first build."""
         value = self.value("built_until")
         return date.fromisoformat(value) if value else None
 
@@ -44,7 +52,7 @@ class State(LedgerFile):
         self.set_value("built_until", day.isoformat())
 
     def unsound_marts(self) -> frozenset[str]:
-        """Models and tests that failed in their last build; while there are any, nothing is published."""
+        """Return models and tests that failed in their last build; if there are any, nothing is published."""
         return frozenset(json.loads(self.value("unsound_marts") or "[]"))
 
     def set_unsound_marts(self, names: Collection[str]) -> None:
@@ -56,10 +64,10 @@ class State(LedgerFile):
         self.set_value("demo", "true")
 
     def is_demo(self) -> bool:
-        """Whether this warehouse holds generated data only."""
+        """Return whether this warehouse holds generated data only."""
         return self.value("demo") is not None
 
     def log_access(self, what: str) -> None:
-        """Record that somebody opened the restricted zone; what with, never what for."""
+        """Record that somebody opened the restricted zone, and with what command."""
         with self.transaction() as connection:
             connection.execute("insert into access_log values (?, ?)", (now(), what))

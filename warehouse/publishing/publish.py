@@ -1,4 +1,4 @@
-"""The published copy: anonymous cubes, and marts over them, in a file of their own, replaced as a whole."""
+"""Publish anonymous cubes, and marts over them, in a file of their own that is replaced as a whole."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -10,16 +10,24 @@ from shutil import copyfile
 
 import duckdb
 
-from warehouse.errors import StoreError, ThawedSliceError, UnreleasedSliceError, UnsoundMartsError
+from warehouse.errors import ChangedAfterReleaseError, UnreleasedSliceError, UnsoundMartsError
 from warehouse.files import replacing, state_of, unlink_durably
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyStore
 from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
-from warehouse.publishing.releases import COPY, CUBES, Key, period_column, rows_in, thawed, unreleased
+from warehouse.publishing.releases import (
+    COPY,
+    CUBES,
+    Key,
+    changed_after_release,
+    period_column,
+    rows_in,
+    unreleased,
+)
 from warehouse.publishing.views import create_views, views_in
-from warehouse.store.connection import connect, identifier, quoted
-from warehouse.store.session import LOCK_TIMEOUT_S, attach_database, leases
+from warehouse.store.connection import connect, identifier, number, quoted, tables_in, without_values
+from warehouse.store.session import LOCK_TIMEOUT_S, leases, open_warehouse_file
 
 # Schema in the warehouse → in the copy. A file called marts.duckdb is a catalog called marts; a schema of
 # the same name in it would make every reference to it ambiguous.
@@ -34,14 +42,14 @@ _SOURCE = "published_source"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is in the copy: each table with its rows, and the marts, which are views over them."""
+    """Say what is in the copy: each table with its rows, and the marts, which are views over them."""
 
     tables: tuple[tuple[str, int], ...]
     marts: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
-        """Of all tables."""
+        """Return the rows of all tables."""
         return sum(rows for _, rows in self.tables)
 
     def __str__(self) -> str:
@@ -50,54 +58,49 @@ class Published:
 
 
 def publish(home: Home, *, keyring: KeyStore) -> Published:
-    """Bring the published copy up to date: a file of its own, put in the place of the last one atomically.
+    """Bring the published copy up to date: write a new file and put it in the place of the last one at once.
 
-    A released slice never changes, so a copy that has it is continued: what is new is added to it, which
-    takes as long whatever was published before. Where anything in it changed or went, the file is written
-    afresh: it holds no free blocks of what is gone. Whatever is copied is what was released, hash by hash.
+    A released slice never changes, so new slices are added to the copy there is, which takes no longer
+    however much was published before. If anything in the copy changed or went, the file is written afresh,
+    so that it holds no free blocks of what is gone. Every slice is compared with its release, by hash.
 
-    Readers of the old copy keep it until they close it; nobody ever waits for a lock.
+    Readers of the old copy keep it until they close it; they never wait for a lock.
 
     Raises:
         UnsoundMartsError: The last build did not pass its tests.
         UnreleasedSliceError: A slice was not released (`pipelines/marts/release.py`).
-        ThawedSliceError: A released slice is not what it was.
+        ChangedAfterReleaseError: A released slice is not what was released.
         LockedError: Somebody is building at this moment.
     """
     ledger = Ledger(home.ledger_path)
     if unsound := ledger.unsound_marts():
         raise UnsoundMartsError(sorted(unsound))
-    with leases(home):
-        connection = connect(tmp=home.tmp)
-        try:
-            attach_database(
-                connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=True
-            )
-            rows = rows_in(connection)
-            if waiting := unreleased(ledger, rows):
-                raise UnreleasedSliceError(waiting)
-            with replacing(home.published_path) as temporary:
-                _begin(connection, home, ledger, temporary)
-                new = sorted(rows.keys() - rows_in(connection, database=_COPY).keys())
-                if changed := thawed(ledger, connection, new):
-                    raise ThawedSliceError(changed)
-                _add(connection, new)
-                published = _contents(connection)
-                connection.execute(f"detach {_COPY}")
-            left = (state_of(home.published_path), state_of(home.warehouse_path))
-            with ledger.transaction() as meta:
-                meta.executemany("replace into meta values (?, ?)", zip((COPY, _SOURCE), left, strict=True))
-        except duckdb.Error as error:
-            raise StoreError("published", f"the marts could not be copied ({type(error).__name__})") from None
-        finally:
-            connection.close()
+    with (
+        leases(home),
+        without_values("published", "the marts could not be copied"),
+        open_warehouse_file(home, keyring=keyring) as connection,
+    ):
+        rows = rows_in(connection)
+        if waiting := unreleased(ledger, rows):
+            raise UnreleasedSliceError(waiting)
+        with replacing(home.published_path) as temporary:
+            _begin(connection, home, ledger, temporary)
+            new = sorted(rows.keys() - rows_in(connection, database=_COPY).keys())
+            if changed := changed_after_release(ledger, connection, new):
+                raise ChangedAfterReleaseError(changed)
+            _add(connection, new)
+            published = _contents(connection)
+            connection.execute(f"detach {_COPY}")
+        left = (state_of(home.published_path), state_of(home.warehouse_path))
+        with ledger.transaction() as meta:
+            meta.executemany("replace into meta values (?, ?)", zip((COPY, _SOURCE), left, strict=True))
     return published
 
 
 def published_before(home: Home) -> Published | None:
     """Return what the copy holds if there is nothing to add to it; None if `publish` has to look.
 
-    Nothing is to be added while neither the copy nor the warehouse file was written since the copy was.
+    There is nothing to add if neither the copy nor the warehouse file was written since the last publication.
     """
     ledger = Ledger(home.ledger_path)
     if not (is_as_left(home, ledger) and _is_noted(ledger, _SOURCE, home.warehouse_path)):
@@ -108,18 +111,18 @@ def published_before(home: Home) -> Published | None:
 
 
 def is_as_left(home: Home, ledger: Ledger) -> bool:
-    """Whether the copy is there as the last publication left it, and nothing in it is out of date."""
+    """Return whether the copy is as the last publication left it, and nothing in it is out of date."""
     return _is_noted(ledger, COPY, home.published_path)
 
 
 def _is_noted(ledger: Ledger, name: str, path: Path) -> bool:
-    """Whether a database file is as it was when its state was noted, and no log of it waits to be read."""
+    """Return whether a database file is as it was when its state was noted, and has no write-ahead log."""
     is_settled = path.exists() and not path.with_name(f"{path.name}.wal").exists()
     return is_settled and ledger.value(name) == state_of(path)
 
 
 def _begin(connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, path: Path) -> None:
-    """Attach a copy to go on with, or an empty one that has all tables."""
+    """Attach a copy to add to, or an empty one that has all tables."""
     path.unlink(missing_ok=True)
     if is_as_left(home, ledger):
         copyfile(home.published_path, path)
@@ -138,7 +141,7 @@ def _begin(connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pa
 
 
 def _only_gains(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the copy has the warehouse's columns, and no row that the warehouse has not."""
+    """Return whether the copy has the warehouse's columns, and no row that the warehouse has not."""
     layout = (
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
         "where database_name = ? and schema_name in (select unnest(?)) order by all"
@@ -167,7 +170,7 @@ def _add(connection: duckdb.DuckDBPyConnection, slices: Collection[Key]) -> None
     periods: dict[str, list[date]] = defaultdict(list)
     for cube, period in slices:
         periods[cube].append(period)
-    # In an order of their own, which tells nothing of how they came to be.
+    # Sorted by their values, so that the order tells nothing of how the rows were made.
     for cube, days in periods.items():
         column = period_column(connection, cube)
         connection.execute(
@@ -189,18 +192,17 @@ def _contents(connection: duckdb.DuckDBPyConnection) -> Published:
     tables = []
     for schema, table in _tables(connection, _COPY, schemas=PUBLISHED_SCHEMAS.values()):
         name = f"{_COPY}.{identifier(schema)}.{identifier(table)}"
-        row = connection.execute(f"select count(*) from {name}").fetchone()
-        tables.append((table, int(row[0]) if row else 0))
+        tables.append((table, number(connection, f"select count(*) from {name}")))
     views = views_in(connection, database=_COPY, schema=PUBLISHED_SCHEMAS[_MARTS])
     return Published(tuple(tables), tuple(view.name for view in views))
 
 
 def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None:
-    """Take workspaces out of the published copy as it is; None where there is no copy afterwards.
+    """Take workspaces out of the published copy; return what is left, None if there is no copy afterwards.
 
-    For when an account has ended and the marts are not fit to be published: deletion does not wait for
-    them. What is left does not add up to its totals until the next publication. Tables without a
-    workspace stay if they hold no text at all. A copy that cannot be read is removed.
+    This is for an account that has ended while the marts are not fit to be published: deletion does not
+    wait for them. Until the next publication, totals are larger than the sum of what is left. Tables without
+    workspaces stay only if they hold no text. A copy that cannot be read is removed.
 
     Raises:
         LockedError: Somebody is building at this moment.
@@ -209,10 +211,7 @@ def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None
         if not home.published_path.exists():
             return None
         try:
-            with (
-                replacing(home.published_path) as temporary,
-                closing(connect(tmp=home.tmp)) as connection,
-            ):
+            with replacing(home.published_path) as temporary, closing(connect(tmp=home.tmp)) as connection:
                 temporary.unlink(missing_ok=True)
                 connection.execute(f"attach {quoted(str(home.published_path))} as old (read_only)")
                 connection.execute(f"attach {quoted(str(temporary))} as {_COPY}")
@@ -226,14 +225,13 @@ def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None
 
 
 def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) -> None:
-    listed = connection.execute(
-        "select schema_name, table_name, bool_or(column_name = 'workspace_key') from duckdb_columns() "
-        "where database_name = 'old' and (schema_name, table_name) in "
-        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'old') "
-        "group by schema_name, table_name having bool_or(column_name = 'workspace_key') "
-        "or not bool_or(data_type = 'VARCHAR' and not suffix(column_name, '_flag')) order by all"
-    ).fetchall()
-    for schema, table, is_keyed in listed:
+    there = set()
+    for (schema, table), columns in tables_in(connection, "old").items():
+        is_keyed = "workspace_key" in columns
+        holds_text = any(t == "VARCHAR" and not c.endswith("_flag") for c, t in columns.items())
+        if holds_text and not is_keyed:
+            continue
+        there.add((schema, table))
         name = f"{identifier(schema)}.{identifier(table)}"
         connection.execute(f"create schema if not exists {_COPY}.{identifier(schema)}")
         connection.execute(f"create table {_COPY}.{name} as from old.{name} limit 0")
@@ -242,7 +240,6 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) ->
             f"insert into {_COPY}.{name} from old.{name} {kept} order by all",
             {"out": left_out} if is_keyed else None,
         )
-    there = {(schema, table) for schema, table, _ in listed}
     for schema in PUBLISHED_SCHEMAS.values():
         views = [v for v in views_in(connection, database="old", schema=schema) if v.reads <= there]
         create_views(connection, views, database=_COPY, schemas={s: s for s in PUBLISHED_SCHEMAS.values()})
@@ -251,12 +248,9 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) ->
 def _tables(
     connection: duckdb.DuckDBPyConnection, database: str, *, schemas: Iterable[str] = PUBLISHED_SCHEMAS
 ) -> list[tuple[str, str]]:
-    """Schema and name of each table."""
-    return connection.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = ? "
-        "and schema_name in (select unnest(?)) order by all",
-        [database, list(schemas)],
-    ).fetchall()
+    """Return schema and name of each table."""
+    among = set(schemas)
+    return [(schema, table) for schema, table in tables_in(connection, database) if schema in among]
 
 
 def _in_warehouse(schema: str, table: str) -> str:
@@ -264,5 +258,5 @@ def _in_warehouse(schema: str, table: str) -> str:
 
 
 def _in_copy(schema: str, table: str) -> str:
-    """The table of the copy that a table of the warehouse is copied into."""
+    """Return the table of the copy for a table of the warehouse."""
     return f"{_COPY}.{identifier(PUBLISHED_SCHEMAS[schema])}.{identifier(table)}"

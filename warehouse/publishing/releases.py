@@ -1,7 +1,7 @@
-"""Released slices of cubes: published once, then unchanged for ever but for the end of an account.
+"""Record released slices of cubes: published once, then unchanged unless an account ends.
 
-A slice built again after somebody was erased would differ from the published one by that person. So what
-is published is recorded by its hash, and no slice is published that differs from its record.
+A slice built again after a person was erased would differ from the published one by that person. So the
+hash of what is published is recorded, and no slice is published that differs from its record.
 """
 
 from collections import defaultdict
@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 import duckdb
 
-from warehouse.errors import ThawedSliceError
+from warehouse.errors import ChangedAfterReleaseError
 from warehouse.ledger.ledger import Ledger
-from warehouse.store.connection import identifier, quoted
+from warehouse.store.connection import identifier, quoted, tables_in
 
 # A cube and a period.
 Key: TypeAlias = tuple[str, date]
@@ -27,7 +27,7 @@ PERIODS = ("send_date", "month")
 
 @dataclass(frozen=True, order=True, slots=True)
 class Slice:
-    """What a cube says of one period.
+    """Describe what a cube says of one period.
 
     Attributes:
         period: Its day, or the first day of its month.
@@ -41,7 +41,7 @@ class Slice:
 
 
 def rows_in(connection: duckdb.DuckDBPyConnection, *, database: str = "warehouse") -> dict[Key, int]:
-    """Rows of every slice in an attached database; cheap, for nothing but periods is read."""
+    """Count the rows of every slice in an attached database; cheap, for nothing but periods is read."""
     return {
         (cube, period): rows
         for cube, columns in _columns(connection, database).items()
@@ -54,7 +54,7 @@ def rows_in(connection: duckdb.DuckDBPyConnection, *, database: str = "warehouse
 def slices_in(
     connection: duckdb.DuckDBPyConnection, keys: Iterable[Key], *, database: str = "warehouse"
 ) -> list[Slice]:
-    """Some slices of an attached database, with their hashes, in order; none where there is no row."""
+    """Return some slices of an attached database, with their hashes, in order; none where there is no row."""
     periods: dict[str, list[date]] = defaultdict(list)
     for cube, period in keys:
         periods[cube].append(period)
@@ -69,16 +69,11 @@ def slices_in(
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
-    listed = connection.execute(
-        "select table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = ? and schema_name = ? group by all order by all",
-        [database, CUBES],
-    ).fetchall()
-    return dict(listed)
+    return {cube: [*columns] for (_, cube), columns in tables_in(connection, database, CUBES).items()}
 
 
 def period_column(connection: duckdb.DuckDBPyConnection, cube: str) -> str:
-    """The column that says of which period a cube's row is."""
+    """Return the column that holds the period of a cube's rows."""
     return _period(_columns(connection, "warehouse")[cube])
 
 
@@ -89,9 +84,9 @@ def _period(columns: Iterable[str]) -> str:
 def _hashed(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], periods: Sequence[date]
 ) -> list[tuple[date, str, int]]:
-    """Period, hash and rows of each slice of a cube that has any."""
+    """Return period, hash and rows of each slice of a cube that has any."""
     period = _period(columns)
-    # An empty cell counts as none, so that a column that a cube gains changes no slice that was built before.
+    # Empty cells are left out, so that a column that a cube gains changes no slice that was built before.
     # Names and lengths tell one value from two with a separator, and one column from another.
     cells = ", ".join(
         f"{quoted(c)} || '=' || len({identifier(c)}::varchar) || ':' || {identifier(c)}::varchar"
@@ -106,14 +101,14 @@ def _hashed(
 
 
 def released(ledger: Ledger) -> dict[Key, Slice]:
-    """The record of every released slice, by cube and period."""
+    """Return the record of every released slice, by cube and period."""
     rows = ledger.read("select cube, period, digest, rows from released_slices where ended_at is null")
     slices = (Slice(r["cube"], date.fromisoformat(r["period"]), r["digest"], r["rows"]) for r in rows)
     return {(each.cube, each.period): each for each in slices}
 
 
 def released_periods(ledger: Ledger, *, suffix: str) -> frozenset[date]:
-    """Periods of which some cube is released; ``suffix`` is `_daily` or `_monthly`."""
+    """Return the periods that some cube is released for; ``suffix`` is `_daily` or `_monthly`."""
     rows = ledger.read(
         "select distinct period from released_slices where ended_at is null and cube like ?", f"%{suffix}"
     )
@@ -121,36 +116,36 @@ def released_periods(ledger: Ledger, *, suffix: str) -> frozenset[date]:
 
 
 def unreleased(ledger: Ledger, rows: Mapping[Key, int], *, renewed: Collection[Key] = ()) -> list[Key]:
-    """The slices that are not recorded yet, in order.
+    """Return the slices that are not recorded yet, in order.
 
     Args:
         rows: Of every slice there is (`rows_in`).
-        renewed: Slices that were built again on purpose: what is recorded of them is an earlier line.
+        renewed: Slices that were built again on purpose: the record of them is an earlier revision.
 
     Raises:
-        ThawedSliceError: A recorded slice is gone, or has more or fewer rows than it had.
+        ChangedAfterReleaseError: A recorded slice is gone, or has more or fewer rows than it had.
     """
     known = {key: record for key, record in released(ledger).items() if key not in renewed}
     changed = sorted(key for key, record in known.items() if record.rows != rows.get(key, 0))
     if changed:
-        raise ThawedSliceError(changed)
+        raise ChangedAfterReleaseError(changed)
     return sorted(rows.keys() - known.keys())
 
 
 def differs(record: Slice, now: Slice | None) -> bool:
-    """Whether a slice is another one than recorded; None: it has no row."""
+    """Return whether a slice differs from its record; ``now`` is None if it has no row."""
     # A cube without a row for a period has no slice there, then as now.
     return record.rows > 0 if now is None else record != now
 
 
-def thawed(
+def changed_after_release(
     ledger: Ledger,
     connection: duckdb.DuckDBPyConnection,
     keys: Collection[Key] | None = None,
     *,
     database: str = "warehouse",
 ) -> list[Key]:
-    """Released slices, of those named or of all, that are not what was released, hash by hash; in order."""
+    """Return released slices, of some or of all, whose hash is not what was released; in order."""
     records = released(ledger)
     asked = records.keys() if keys is None else records.keys() & set(keys)
     now = {(each.cube, each.period): each for each in slices_in(connection, asked, database=database)}
@@ -158,73 +153,66 @@ def thawed(
 
 
 def release(ledger: Ledger, slices: Iterable[Slice], *, why: str) -> None:
-    """Record slices; from now on they do not change. A recorded one gets a new record, with its reason.
+    """Record slices as released; from now on they do not change. A recorded one gets a new revision.
 
-    What was published of such a one is out of date: the next copy begins afresh (`publish`).
+    The published copy of a slice with a new revision is out of date: `publish` writes the file afresh.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with ledger.transaction() as connection:
         for each in slices:
             key = (each.cube, each.period.isoformat())
-            line = connection.execute(
-                "select coalesce(max(line), 0) + 1 from released_slices where cube = ? and period = ?", key
+            revision = connection.execute(
+                "select coalesce(max(revision), 0) + 1 from released_slices where cube = ? and period = ?",
+                key,
             ).fetchone()[0]
             connection.execute(
                 "update released_slices set ended_at = ? where cube = ? and period = ? and ended_at is null",
                 (now, *key),
             )
             connection.execute(
-                "insert into released_slices (cube, period, line, digest, rows, why, released_at) "
+                "insert into released_slices (cube, period, revision, digest, rows, why, released_at) "
                 "values (?, ?, ?, ?, ?, ?, ?)",
-                (*key, line, each.digest, each.rows, why, now),
+                (*key, revision, each.digest, each.rows, why, now),
             )
-            if line > 1:
+            if revision > 1:
                 connection.execute("delete from meta where name = ?", (COPY,))
 
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """Slices of one cube that were recorded again at once.
+    """Describe slices of one cube that were released again at the same time.
 
     Attributes:
-        line: 2 for the first time.
+        revision: 2 for the first time.
         released_at: ISO 8601, UTC.
     """
 
     cube: str
     first: date
     last: date
-    line: int
+    revision: int
     slices: int
     released_at: str
     why: str
 
 
 def renewals(ledger: Ledger) -> list[Renewed]:
-    """All slices that were recorded more than once, by time and cube."""
+    """Return all slices that were released more than once, by time and cube."""
     rows = ledger.read(
-        "select cube, min(period) as first, max(period) as last, line, count(*) as slices, released_at, why "
-        "from released_slices where line > 1 group by cube, line, released_at, why "
-        "order by released_at, cube, line"
+        "select cube, min(period) as first, max(period) as last, revision, count(*) as slices, released_at, "
+        "why from released_slices where revision > 1 group by cube, revision, released_at, why "
+        "order by released_at, cube, revision"
     )
     return [
-        Renewed(
-            cube=row["cube"],
-            first=date.fromisoformat(row["first"]),
-            last=date.fromisoformat(row["last"]),
-            line=row["line"],
-            slices=row["slices"],
-            released_at=row["released_at"],
-            why=row["why"],
-        )
-        for row in rows
+        Renewed(**{**dict(r), "first": date.fromisoformat(r["first"]), "last": date.fromisoformat(r["last"])})
+        for r in rows
     ]
 
 
 def expect_change(ledger: Ledger, slices: Collection[tuple[str, date]]) -> None:
-    """Note slices that are about to be changed for a reason that is allowed to: an account's end.
+    """Note slices that are about to change because an account ends, the one reason that is allowed.
 
-    Before the change is committed, so that a crash after it leaves no slice that looks tampered with.
+    Call it before the change is committed, so that a crash after it leaves no slice that looks tampered with.
     """
     with ledger.transaction() as connection:
         connection.executemany(
@@ -234,7 +222,7 @@ def expect_change(ledger: Ledger, slices: Collection[tuple[str, date]]) -> None:
 
 
 def renew(ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, why: str) -> None:
-    """Record again the slices of which a change was expected, as they are now.
+    """Release again the slices for which a change was expected, as they are now.
 
     Args:
         connection: With the database `warehouse` attached, after the change.

@@ -1,7 +1,7 @@
-"""Marts as the published copy has them: the warehouse's own queries, over the copy's own tables.
+"""Copy the views of marts: the warehouse's own queries, over the published copy's own tables.
 
-A view that names its catalog would break as soon as the file is opened under another name. So its query is
-taken apart and put together again by DuckDB itself, with names that begin with the schema.
+A view that names its catalog would break when the file is opened under another name. So DuckDB parses its
+query and writes it again with names that begin with the schema.
 """
 
 import json
@@ -16,7 +16,7 @@ from warehouse.store.connection import identifier
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of a schema, by its query.
+    """Hold a view of a schema by its query.
 
     Attributes:
         query: As DuckDB's `json_serialize_sql` gives it.
@@ -27,12 +27,12 @@ class View:
 
     @property
     def reads(self) -> frozenset[tuple[str, str]]:
-        """Schema and name of every table or view it reads."""
+        """Return schema and name of every table or view that it reads."""
         return frozenset((node["schema_name"], node["table_name"]) for node in _relations(self.query))
 
 
 def views_in(connection: duckdb.DuckDBPyConnection, *, database: str, schema: str) -> list[View]:
-    """The views of a schema, by name."""
+    """List the views of a schema, by name."""
     rows = connection.execute(
         "select view_name, json_serialize_sql(regexp_extract(sql, '^CREATE VIEW [^ ]+ AS (.*)$', 1, 's')) "
         "from duckdb_views() where database_name = ? and schema_name = ? and not internal order by view_name",
@@ -48,7 +48,7 @@ def create_views(
     database: str,
     schemas: Mapping[str, str],
 ) -> None:
-    """Make views in another database, or make them anew.
+    """Create or replace views in another database.
 
     Args:
         schemas: Schema that a view reads from → what it is called in ``database``.
@@ -65,7 +65,7 @@ def create_views(
 
 
 def _relations(node: Any) -> Iterator[dict[str, Any]]:
-    """Every table that a query names with its schema; others are its own common table expressions."""
+    """Yield every table that a query names with its schema; others are its own common table expressions."""
     if isinstance(node, dict):
         if node.get("type") == "BASE_TABLE" and node["schema_name"]:
             yield node

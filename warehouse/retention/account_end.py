@@ -1,21 +1,21 @@
-"""The end of an account in cubes and marts: its rows go, and sums of several stay."""
+"""Remove ended workspaces from cubes and marts; sums over several of them stay."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
 import duckdb
 
-from warehouse.errors import CoarseningError, StoreError
+from warehouse.errors import CoarseningError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyStore
 from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.releases import expect_change
-from warehouse.publishing.revisions import SCHEMA as LINES
-from warehouse.store.connection import connect, identifier
-from warehouse.store.session import LOCK_TIMEOUT_S, attach_database
+from warehouse.publishing.revisions import SCHEMA as REVISIONS
+from warehouse.store.connection import identifier, number, tables_in, without_values
+from warehouse.store.session import LOCK_TIMEOUT_S, open_warehouse_file
 
 FORMER = "former"
 # The flag of a sum of which a part is coded.
@@ -31,7 +31,7 @@ _PATH = ("channel", "message_category", "template_key", "campaign_key")
 
 @dataclass(frozen=True, slots=True)
 class Coarsened:
-    """Rows that lost their workspace in cubes, rows that went from marts; slices this changed."""
+    """Count rows that lost their workspace in cubes, and rows that left marts; name the slices changed."""
 
     cube_rows: int = 0
     mart_rows: int = 0
@@ -40,11 +40,11 @@ class Coarsened:
 
 @dataclass(frozen=True, slots=True)
 class _Cube:
-    """A cube's columns by what becomes of them.
+    """Sort a cube's columns by what happens to them.
 
     Attributes:
         period: The slice.
-        path: What names a node below the workspace; reads `all` in the sums.
+        path: Columns that name a node below the workspace; they read `all` in the sums.
         splits: The free dimension, if there is one.
         measures: Counts, each with its flag beside it.
     """
@@ -61,7 +61,7 @@ class _Cube:
 
     @property
     def state(self) -> str:
-        """The sums of ended workspaces, also those too few to be shown."""
+        """Return the table of sums of ended workspaces, also of those too few to be shown."""
         return f"warehouse.{INTERNAL_SCHEMA}.{identifier(self.name)}"
 
     @property
@@ -70,7 +70,7 @@ class _Cube:
 
     @property
     def sums(self) -> str:
-        """Every measure over several rows; a coded part counts as 0, and the sum is a lower bound."""
+        """Return the SQL that sums each measure; a coded part counts as 0, and the sum is a lower bound."""
         return ", ".join(
             f"cast(sum(coalesce({m}, 0)) as bigint) as {m}, "
             f"max(case when {m} is null or {f} is not null then '{LOWER_BOUND}' end) as {f}"
@@ -81,65 +81,61 @@ class _Cube:
 def coarsen(
     home: Home, *, keyring: KeyStore, workspace_keys: Collection[str], fewest_shown: int
 ) -> Coarsened:
-    """Take the identity of ended workspaces from cubes and marts; all of it or, on any error, nothing.
+    """Remove ended workspaces from cubes and marts: all of them or, on any error, none.
 
-    In cubes, the totals of ended workspaces are summed per slice and value of the free dimension. Where at
-    least ``fewest_shown`` stand behind a sum it is shown, as the workspace `former`; until then it
-    is kept unpublished, without any workspace. What was below the workspace (campaigns and the like) goes.
-    Rows of the platform and of `other` are cells of their own and stay what they are. Distinct contacts add
-    up, for no contact is the same in two workspaces.
+    In cubes, the totals of ended workspaces are summed per slice and value of the free dimension. A sum of
+    at least ``fewest_shown`` workspaces is shown as the workspace `former`; a smaller one is kept
+    unpublished, without any workspace. Rows below the workspace (campaigns and the like) go. Rows of the
+    platform and of `other` are cells of their own and stay as they are. Distinct contacts can be added up,
+    because no contact is the same in two workspaces.
 
     Marts lose the rows and have to be built anew: until then the ledger says that they are unsound, and
     nothing is published.
 
-    Running it again changes nothing; with further workspaces it goes on from there. The caller makes
-    sure that no slice in which an ended workspace had a part is built again.
+    Running it again changes nothing; further workspaces are added to the sums. The caller makes sure that
+    no slice in which an ended workspace had a part is built again.
 
     Args:
         workspace_keys: Surrogates of the ended workspaces.
         fewest_shown: Workspaces behind a sum that is shown.
 
     Raises:
-        CoarseningError: Of a column of a cube nothing says what becomes of it.
+        CoarseningError: No rule says what happens to a column of a cube.
         LockedError: Another process has the warehouse file.
         StoreError: The file could not be changed.
     """
     if not workspace_keys or not home.warehouse_path.exists():
         return Coarsened()
     ended = sorted(workspace_keys)
-    lock = warehouse_lock(home.locks, timeout_s=LOCK_TIMEOUT_S)
-    with lock, closing(connect(tmp=home.tmp)) as connection:
-        try:
-            attach_database(
-                connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=False
-            )
-            with _transaction(connection):
-                done = coarsen_tables(connection, ended, fewest_shown=fewest_shown)
-                if done != Coarsened():
-                    # Before the commit, so that marts that do not fit their cubes are never published.
-                    ledger = Ledger(home.ledger_path)
-                    _note_unsound(connection, ledger)
-                    expect_change(ledger, done.slices)
-            connection.execute("detach warehouse")
-        except duckdb.Error as error:
-            reason = f"ended workspaces could not be coarsened ({type(error).__name__})"
-            raise StoreError("warehouse.duckdb", reason) from None
+    with (
+        warehouse_lock(home.locks, timeout_s=LOCK_TIMEOUT_S),
+        without_values(home.warehouse_path.name, "ended workspaces could not be removed"),
+        open_warehouse_file(home, keyring=keyring, read_only=False) as connection,
+    ):
+        with _transaction(connection):
+            done = coarsen_tables(connection, ended, fewest_shown=fewest_shown)
+            if done != Coarsened():
+                # Before the commit, so that marts that do not fit their cubes are never published.
+                ledger = Ledger(home.ledger_path)
+                _note_unsound(connection, ledger)
+                expect_change(ledger, done.slices)
+        connection.execute("detach warehouse")
     return done
 
 
 def coarsen_tables(
     connection: duckdb.DuckDBPyConnection, ended: Sequence[str], *, fewest_shown: int
 ) -> Coarsened:
-    """`coarsen` in the attached database `warehouse`, within the caller's transaction.
+    """Do what `coarsen` does, in the attached database `warehouse` and the caller's transaction.
 
     Raises:
-        CoarseningError: Of a column of a cube nothing says what becomes of it.
+        CoarseningError: No rule says what happens to a column of a cube.
     """
     cubes = [_cube(name, columns) for name, columns in _keyed_tables(connection, _CUBES).items()]
     marts = [f"warehouse.{_MARTS}.{identifier(name)}" for name in _keyed_tables(connection, _MARTS)]
-    # Earlier lines are for attacks alone; whoever left takes no part in them.
-    for name in _keyed_tables(connection, LINES):
-        _delete(connection, f"warehouse.{LINES}.{identifier(name)}", ended)
+    # Earlier revisions are for attacks alone, and leave out ended workspaces.
+    for name in _keyed_tables(connection, REVISIONS):
+        _delete(connection, f"warehouse.{REVISIONS}.{identifier(name)}", ended)
     slices = tuple((cube.name, period) for cube in cubes for period in _periods(connection, cube, ended))
     return Coarsened(
         cube_rows=sum(_coarsen_cube(connection, cube, ended, fewest_shown=fewest_shown) for cube in cubes),
@@ -192,17 +188,15 @@ def _coarsen_cube(
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str]) -> int:
-    row = connection.execute(
-        f"delete from {table} where {_WORKSPACE_KEY} in (select unnest($keys))", {"keys": keys}
-    ).fetchone()
-    return int(row[0]) if row else 0
+    sql = f"delete from {table} where {_WORKSPACE_KEY} in (select unnest($keys))"
+    return number(connection, sql, {"keys": keys})
 
 
 def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
-    """What becomes of each column.
+    """Sort the columns of a cube by what happens to them.
 
     Raises:
-        CoarseningError: Of some it cannot be said.
+        CoarseningError: No rule says it for some of them.
     """
     periods = [column for column, type_ in columns.items() if type_ == "DATE"]
     measures = tuple(column for column, type_ in columns.items() if type_ == "BIGINT")
@@ -219,27 +213,15 @@ def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
 
 
 def _keyed_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, dict[str, str]]:
-    """Tables of a schema that name workspaces: columns and their types, by name."""
-    listed = connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = ? and (schema_name, table_name) in "
-        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'warehouse') "
-        "order by table_name, column_index",
-        [schema],
-    ).fetchall()
-    tables: dict[str, dict[str, str]] = {}
-    for table, column, type_ in listed:
-        tables.setdefault(table, {})[column] = type_
-    return {table: columns for table, columns in tables.items() if _WORKSPACE_KEY in columns}
+    """Return the tables of a schema that name workspaces: columns and their types, by name."""
+    tables = tables_in(connection, "warehouse", schema)
+    return {table: columns for (_, table), columns in tables.items() if _WORKSPACE_KEY in columns}
 
 
 def _note_unsound(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    """Call all marts unsound until they are built again, those too that have no workspaces in them."""
-    tables = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = ?",
-        [_MARTS],
-    ).fetchall()
-    ledger.set_unsound_marts(ledger.unsound_marts() | {name for (name,) in tables})
+    """Record that all marts are unsound until they are built again, also those without workspaces."""
+    marts = {table for _, table in tables_in(connection, "warehouse", _MARTS)}
+    ledger.set_unsound_marts(ledger.unsound_marts() | marts)
 
 
 @contextmanager

@@ -1,21 +1,18 @@
-"""Carrying a plan out in the store: files written anew, then one commit that hides, adds and remembers.
+"""Carry out a plan in the store: write files anew, then commit once what is hidden, added and remembered.
 
 What comes after the commit (unlinking, other files, databases, keys) is remembered as pending in the same
-commit, so that a crash at any point is finished by whoever comes next. Before it, nothing has happened.
+commit, so that a crash at any point is finished by the next run. Before the commit, nothing has happened.
 """
 
-import json
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import RowsError, StoreError
+from warehouse.errors import RowsError
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease, writer_lease
@@ -23,34 +20,34 @@ from warehouse.ledger.batches import Commit
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
-from warehouse.retention import evidence, records
-from warehouse.retention import journal as known
+from warehouse.retention import evidence, journal, records
 from warehouse.retention.errors import PlanError
-from warehouse.retention.plan import CLASS, GONE, HOLD, Outcome, PartItem, Plan
-from warehouse.retention.planner import Planned, event_key
-from warehouse.retention.rows import RowFates
-from warehouse.store.connection import Engine
-from warehouse.store.parts import discard_uncommitted, write_part
+from warehouse.retention.plan import CLASS, GONE, HOLD, Plan
+from warehouse.retention.plan_entry import entry_of
+from warehouse.retention.planner import Planned
+from warehouse.retention.planning.keys import event_key
+from warehouse.retention.rows import RowDecisions
+from warehouse.store.connection import Engine, without_values
+from warehouse.store.part_files import discard_uncommitted, write_part
 
-# Why a file was removed whose rows live on in others.
+# Why a file was removed: some of its rows live on in others, or all went.
 REWRITTEN = "rewritten"
+EXPIRED = "expired"
 # Kind of the evidence entry that a commit writes.
 APPLIED = "retention applied"
-_SHORTEST_PREFIX = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What the commit did.
+    """Say what the commit of a plan did.
 
     Attributes:
-        evidence: Number of the entry; None where nothing was due.
+        evidence: Number of the entry; None if nothing was due.
     """
 
     plan: Plan
     evidence: int | None
     parts_removed: int
-    parts_written: int
 
 
 def commit_plan(
@@ -68,23 +65,21 @@ def commit_plan(
     with writer_lease(home.locks, batch_id), reader_lease(home.locks, ledger.generation()):
         committed = False
         try:
-            written = _write_anew(home, planned, batch_id=batch_id, engine=engine, progress=progress)
+            _write_anew(home, planned, written, batch_id=batch_id, engine=engine, progress=progress)
             number = _commit(home, planned, written, ledger=ledger, engine=engine, batch_id=batch_id)
             committed = True
         finally:
             if not committed:
                 discard_uncommitted(home, ledger, written)
-    return Applied(planned.plan, number, len(planned.plan.parts), len(written))
+    return Applied(planned.plan, number, len(planned.plan.parts))
 
 
 def _write_anew(
-    home: Home, planned: Planned, *, batch_id: str, engine: Engine, progress: Progress
-) -> list[Part]:
-    """Write what stays, moves or is held of files that lose only some of their rows."""
+    home: Home, planned: Planned, written: list[Part], *, batch_id: str, engine: Engine, progress: Progress
+) -> None:
+    """Write what stays, moves or is held of files that lose some of their rows; add it to ``written``."""
     mixed = [item for item in planned.plan.parts if not item.is_whole]
-    written: list[Part] = []
-    fates = RowFates(engine, data=home.data)
-    try:
+    with closing(RowDecisions(engine, data=home.data)) as decisions:
         for done, item in enumerate(mixed):
             progress("rewrite", done, len(mixed))
             part, case = planned.parts[item.path], planned.cases[item.path]
@@ -92,35 +87,24 @@ def _write_anew(
             for outcome in item.outcomes:
                 rows[outcome.to] += outcome.rows
             for to, count in sorted(rows.items()):
-                if to == GONE:
-                    continue
-                template = replace(_moved(part, to), rows=count, batch_id=batch_id)
-                query = fates.select(case, part, to)
-                written.append(_write(fates.connection, template, query, home=home, engine=engine))
-    except BaseException:
-        for part in written:
-            (home.data / part.path).unlink(missing_ok=True)
-        raise
-    finally:
-        fates.close()
-    return written
+                if to != GONE:
+                    template = replace(_moved(part, to), rows=count, batch_id=batch_id)
+                    query = decisions.select(case, part, to)
+                    written.append(_write(decisions.connection, template, query, home=home, engine=engine))
 
 
 def _write(
     connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, engine: Engine
 ) -> Part:
     try:
-        return write_part(connection, template, query, home=home, engine=engine)
-    except RowsError as error:
-        raise PlanError(str(error)) from None
-    except duckdb.Error as error:
-        raise StoreError(
-            template.source, f"its files could not be rewritten ({type(error).__name__})"
-        ) from None
+        with without_values(template.source, "its files could not be rewritten"):
+            return write_part(connection, template, query, home=home, engine=engine)
+    except RowsError:
+        raise PlanError(f"{template.source}: a file would not have the rows that were planned") from None
 
 
 def _moved(part: Part, to: str) -> Part:
-    """Where rows of a file go: the same place, another class, a hold."""
+    """Return the part that rows of a file go to: in the same place, in another class, under a hold."""
     kind, _, which = to.partition(" ")
     if kind == HOLD:
         # A file that was held before lies below the hold that ended.
@@ -128,12 +112,8 @@ def _moved(part: Part, to: str) -> Part:
         return replace(part, partition=f"hold={which}/{own}", hold=which, key_name=f"hold.{which}")
     if kind == CLASS:
         days = int(which)
-        return replace(
-            part,
-            partition=f"event_date={part.event_date}/retention_days={days}",
-            retention_days=days,
-            key_name=event_key(part, to),
-        )
+        partition = f"event_date={part.event_date}/retention_days={days}"
+        return replace(part, partition=partition, retention_days=days, key_name=event_key(part, to))
     if part.event_date is None:
         # State is rewritten under a new key each time, so that what it replaces can be destroyed.
         return replace(part, key_name=f"{part.key_name.rpartition('.')[0]}.{secrets.token_hex(6)}")
@@ -145,31 +125,22 @@ def _commit(
 ) -> int | None:
     plan = planned.plan
     number: int | None = None
-    sealing = engine.keyring.get(Purpose.LEDGER, "evidence")
+    sealing = engine.keyring.get(Purpose.LEDGER, evidence.KEY)
     naming = records.subject_key(engine.keyring)
-    rules_changed = plan.facts != records.facts_digest(ledger)
+    rules_changed = plan.inputs != records.inputs_digest(ledger)
 
     def also(connection: sqlite3.Connection, _generation: int) -> None:
         nonlocal number
         if not plan.is_empty:
-            number = evidence.append(
-                connection, key=sealing, kind=APPLIED, as_of=plan.as_of, body=_body(plan)
-            )
-        _remember(connection, planned, number, naming=naming, rules_changed=rules_changed)
+            body = entry_of(plan)
+            number = evidence.append(connection, key=sealing, kind=APPLIED, as_of=plan.as_of, body=body)
+            _remember_deletion(connection, planned, number)
+        _remember(connection, planned, naming=naming, rules_changed=rules_changed)
 
-    whole = [planned.parts[item.path] for item in plan.parts if item.is_whole]
-    mixed = [planned.parts[item.path] for item in plan.parts if not item.is_whole]
     if plan.parts:
-        ledger.commit(
-            Commit(
-                batch_id=batch_id,
-                as_of=plan.as_of,
-                snapshot=ledger.generation(),
-                added=written,
-                removed={**dict.fromkeys(whole, "expired"), **dict.fromkeys(mixed, REWRITTEN)},
-                also=also,
-            )
-        )
+        removed = {planned.parts[i.path]: EXPIRED if i.is_whole else REWRITTEN for i in plan.parts}
+        snapshot = ledger.generation()
+        ledger.commit(Commit(batch_id, plan.as_of, snapshot, added=written, removed=removed, also=also))
     else:
         with ledger.transaction() as connection:
             also(connection, 0)
@@ -178,37 +149,37 @@ def _commit(
 
 
 def _remember(
-    connection: sqlite3.Connection,
-    planned: Planned,
-    number: int | None,
-    *,
-    naming: bytes,
-    rules_changed: bool,
+    connection: sqlite3.Connection, planned: Planned, *, naming: bytes, rules_changed: bool
 ) -> None:
+    """Record what was decided by which retention inputs."""
     plan = planned.plan
-    for verdicts in planned.verdicts.values():
-        records.set_applied_windows(connection, verdicts.applied)
-        records.raise_horizons(connection, verdicts.horizons)
-    records.note_applied(connection, digest=plan.facts, as_of=plan.as_of)
-    if rules_changed or plan.endings:
+    for decisions in planned.decisions.values():
+        records.set_applied_windows(connection, decisions.applied)
+        records.raise_horizons(connection, decisions.horizons)
+    records.note_applied(connection, digest=plan.inputs, as_of=plan.as_of)
+    if rules_changed or plan.account_ends:
         records.advance_epoch(connection)
     if rules_changed:
-        known.remember(connection, planned.facts, key=naming, as_of=plan.as_of)
-    records.note_terminated(connection, (ending.subject for ending in plan.endings), since=plan.as_of.date())
+        journal.remember(connection, planned.inputs, key=naming, as_of=plan.as_of)
+    records.note_terminated(connection, (end.subject for end in plan.account_ends), since=plan.as_of.date())
     records.note_gaps(connection, plan.gaps, as_of=plan.as_of)
-    records.add_row_fates(connection, _fates(plan.parts))
-    if number is None:
-        return
-    records.set_tombstones(
-        connection,
-        (
-            records.Tombstone(part.source, part.event_date, part.retention_days, plan.as_of, number)
-            for item in plan.parts
-            if any(outcome.to == GONE for outcome in item.outcomes)
-            and (part := planned.parts[item.path]).event_date is not None
-            and part.retention_days is not None
-        ),
-    )
+
+
+def _remember_deletion(connection: sqlite3.Connection, planned: Planned, number: int) -> None:
+    """Record what the entry of this number proves, and the work that is left to do."""
+    plan = planned.plan
+    losing = [item for item in plan.parts if any(outcome.to == GONE for outcome in item.outcomes)]
+    rows: Counter[tuple[str, str]] = Counter()
+    stones = []
+    for item in losing:
+        part = planned.parts[item.path]
+        if not item.is_whole:
+            rows[item.source, EXPIRED] += sum(o.rows for o in item.outcomes if o.to == GONE)
+        if part.event_date is not None and part.retention_days is not None:
+            day, days = part.event_date, part.retention_days
+            stones.append(records.Tombstone(part.source, day, days, plan.as_of, number))
+    records.add_row_decisions(connection, rows)
+    records.set_tombstones(connection, stones)
     records.set_pending(
         connection,
         records.Pending(
@@ -219,80 +190,3 @@ def _remember(
             rewrites_database=plan.rewrites_database,
         ),
     )
-
-
-def _fates(items: Iterable[PartItem]) -> Mapping[tuple[str, str], int]:
-    """Rows that go although their file is written anew."""
-    fates: Counter[tuple[str, str]] = Counter()
-    for item in items:
-        if not item.is_whole:
-            for outcome in item.outcomes:
-                if outcome.to == GONE:
-                    fates[item.source, "expired"] += outcome.rows
-    return fates
-
-
-def _body(plan: Plan) -> dict[str, object]:
-    """The evidence of a plan: what went, moved or is held under which rule, in counts."""
-    return {
-        "plan": plan.hash,
-        "policy_version": plan.policy_version,
-        "rows_gone": plan.rows_gone,
-        "bytes": plan.bytes_gone,
-        "files_rewritten": sum(not part.is_whole for part in plan.parts),
-        "files_outside_the_store": len(plan.files),
-        "keys_to_be_destroyed": len(plan.keys),
-        "endings": [ending.subject for ending in plan.endings],
-        "gaps": list(plan.gaps),
-        "held": [{"hold": name, "rows": rows} for name, rows in plan.held],
-        "rows": _by_rule(plan),
-    }
-
-
-def _by_rule(plan: Plan) -> list[dict[str, object]]:
-    """Rows by data set, destination and rule, with the days they span."""
-    rows: Counter[tuple[str, str, str, str, int | None, date | None]] = Counter()
-    partitions: dict[tuple[object, ...], set[str]] = {}
-    for part, outcome in plan.outcomes():
-        key = _rule_of(part, outcome)
-        if key is not None:
-            rows[key] += outcome.rows
-            partitions.setdefault(key, set()).add(part.partition)
-    return [
-        {
-            "data_set": source,
-            "to": to,
-            "rule": rule,
-            "category": category,
-            "window_days": window,
-            "policy_version": version,
-            "rows": count,
-            "partitions": len(partitions[source, to, rule, category, window, version]),
-            "first_partition": min(partitions[source, to, rule, category, window, version]),
-            "last_partition": max(partitions[source, to, rule, category, window, version]),
-        }
-        for (source, to, rule, category, window, version), count in sorted(
-            rows.items(), key=lambda found: str(found[0])
-        )
-    ]
-
-
-def _rule_of(part: PartItem, outcome: Outcome) -> tuple[str, str, str, str, int | None, date | None] | None:
-    if outcome.to == "stay":
-        return None
-    reason = outcome.reason
-    return part.source, outcome.to, reason.rule, reason.category, reason.window_days, reason.version
-
-
-def written_plan(directory: Path, prefix: str) -> tuple[str, datetime]:
-    """Hash and clock of the plan whose hash begins so.
-
-    Raises:
-        PlanError: There is none, or more than one.
-    """
-    # `prefix` may be anything, so it is compared, never made a path.
-    found = [path for path in directory.glob("*.json") if path.stem.startswith(prefix)]
-    if len(prefix) < _SHORTEST_PREFIX or len(found) != 1:
-        raise PlanError(f"{len(found)} plan(s) begin with this hash ({_SHORTEST_PREFIX} characters at least)")
-    (path,) = found
-    return path.stem, datetime.fromisoformat(json.loads(path.read_text("utf-8"))["as_of"])

@@ -1,4 +1,4 @@
-"""Errors of retention: place, reason, next step; never a value."""
+"""Define the errors of retention. Each message gives place, reason and next step; never a value."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,17 +7,17 @@ from warehouse.errors import WarehouseError
 
 
 class EvidenceContentError(WarehouseError):
-    """An entry would say more than the evidence may keep for ever."""
+    """Report an entry that says more than the evidence may keep for ever."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(
             f"Evidence, {place}: {reason}. Nothing was written. Evidence is kept for ever and holds counts, "
-            "dates, keyed hashes and names of data sets, partitions and rules only."
+            "dates, keyed hashes and names of data sets, partitions and rules only. Please report this."
         )
 
 
 class UnknownDataSetError(WarehouseError):
-    """The store holds rows of which no rule says when they go."""
+    """Report data sets in the store that no retention rule covers."""
 
     def __init__(self, sources: Sequence[str]) -> None:
         super().__init__(
@@ -27,14 +27,14 @@ class UnknownDataSetError(WarehouseError):
 
 
 class PlanError(WarehouseError):
-    """A retention plan must not be carried out."""
+    """Report a retention plan that must not be carried out."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}. Nothing was deleted. Make a new plan: `wasms retention plan`.")
 
 
 class UnusualAmountError(WarehouseError):
-    """A plan deletes so much more than usual that a person must look at it."""
+    """Report a plan that deletes so much more than usual that a person must look at it."""
 
     def __init__(self, plan_hash: str, rows: int, *, median_rows: int, most_rows: int) -> None:
         super().__init__(
@@ -46,7 +46,7 @@ class UnusualAmountError(WarehouseError):
 
 
 class NothingKnownError(WarehouseError):
-    """The journal of facts does not reach that far back."""
+    """Report a day before the journal of retention inputs begins."""
 
     def __init__(self, on: datetime, first: datetime | None) -> None:
         begins = f"it begins on {first:%Y-%m-%d}" if first else "it is empty"

@@ -1,9 +1,9 @@
-"""The evidence: what was deleted when under which rule, in a chain that only grows.
+"""Keep the evidence: what was deleted when under which rule, in a chain that only grows.
 
-Each entry carries a keyed hash over its content and the hash before it, so whoever has the file but not
-the key can neither change, drop nor insert an entry unseen. That none was cut off at the end, the anchor
-shows: number and hash of the last entry, in the key directory, where no backup of the data restores it.
-Counts, dates and names only, for it is kept for ever: never a value, never a workspace.
+Each entry carries a keyed hash over its content and the hash before it, so nobody without the key can
+change, drop or insert an entry unseen. The anchor shows that none was cut off at the end: it holds number
+and hash of the last entry, and lies in the key directory, where no backup of the data restores it.
+Entries are kept for ever, so they hold counts, dates and names only: never a value, never a workspace.
 """
 
 import hmac
@@ -12,19 +12,19 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
 
 from warehouse.files import replacing
+from warehouse.ledger.file import LedgerFile, now
 from warehouse.retention.errors import EvidenceContentError
 
 # Name of the LEDGER key that seals the chain; name of the anchor in the key directory.
 KEY = "evidence"
 ANCHOR = "evidence.head"
-# Everything was searched, and so much found.
+# Kind of the entry that says what a search of everything has found.
 VERIFIED = "verified"
-# A restored ledger has lost its newest entries; this kind of entry says so, and where the chain was.
+# Kind of the entry that says how many entries a restored ledger has lost.
 RESTORED = "ledger restored"
 
 # Elsewhere than in fields of rows or bytes, ten digits may be a phone number.
@@ -41,18 +41,12 @@ _WORD = r"""
 """
 _HARMLESS = re.compile(rf"(({_WORD})($|[ ,;:]\ ?|[=/.]))*", re.VERBOSE)
 _LONGEST = 200
-
-
-class Readable(Protocol):
-    """What this module needs of the ledger, which makes the table and therefore imports it."""
-
-    def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        """Rows of a query that changes nothing."""
+_CHAIN = "select seq, at, as_of, kind, body, previous, hash from evidence order by seq"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One link of the chain.
+    """Hold one entry of the chain.
 
     Attributes:
         at: When it was written, by the machine's clock; ``as_of``: the clock that decided. Naive UTC.
@@ -88,30 +82,22 @@ def append(
             raise EvidenceContentError(place, reason)
     last = connection.execute("select seq, hash from evidence order by seq desc limit 1").fetchone()
     seq, previous = (last[0] + 1, last[1]) if last else (1, "")
-    cells = (seq, _now(), as_of.isoformat(), kind, _canonical(body), previous)
+    cells = (seq, now(), as_of.isoformat(), kind, _canonical(body), previous)
     connection.execute("insert into evidence values (?, ?, ?, ?, ?, ?, ?)", (*cells, _seal(key, cells)))
     return seq
 
 
-def entries(ledger: Readable) -> list[Entry]:
-    """The whole chain, oldest first."""
+def entries(ledger: LedgerFile) -> list[Entry]:
+    """Return the whole chain, oldest first."""
     return [
-        Entry(
-            seq=r["seq"],
-            at=datetime.fromisoformat(r["at"]),
-            as_of=datetime.fromisoformat(r["as_of"]),
-            kind=r["kind"],
-            body=json.loads(r["body"]),
-            previous=r["previous"],
-            hash=r["hash"],
-        )
-        for r in ledger.read("select * from evidence order by seq")
+        Entry(seq, datetime.fromisoformat(at), datetime.fromisoformat(as_of), kind, json.loads(body), *hashes)
+        for seq, at, as_of, kind, body, *hashes in ledger.read(_CHAIN)
     ]
 
 
-def check_chain(ledger: Readable, *, key: bytes, anchor: Path) -> list[str]:
-    """What is wrong with the chain, in plain words; empty where it is sound."""
-    rows = ledger.read("select seq, at, as_of, kind, body, previous, hash from evidence order by seq")
+def check_chain(ledger: LedgerFile, *, key: bytes, anchor: Path) -> list[str]:
+    """Return what is wrong with the chain, in plain words; empty if it is sound."""
+    rows = ledger.read(_CHAIN)
     problems = list(_broken_links(rows, key))
     known = {row["seq"]: row["hash"] for row in rows}
     head = read_anchor(anchor)
@@ -135,7 +121,7 @@ def check_chain(ledger: Readable, *, key: bytes, anchor: Path) -> list[str]:
 
 
 def read_anchor(path: Path) -> tuple[int, str] | None:
-    """Number and hash of the entry that was last when the anchor was written; None without one."""
+    """Return number and hash of the entry that the anchor notes as the last; None without an anchor."""
     try:
         seq, digest = path.read_text("ascii").split()
         return int(seq), digest
@@ -143,44 +129,38 @@ def read_anchor(path: Path) -> tuple[int, str] | None:
         return None
 
 
-def write_anchor(ledger: Readable, path: Path) -> bool:
-    """Note the last entry beside the keys, after each commit that added one.
+def write_anchor(ledger: LedgerFile, path: Path) -> bool:
+    """Note the last entry in the key directory, after each commit that added one.
 
     Returns:
-        False, and nothing is written, where the chain does not hold the entry noted before: writing
-        would hide that the ledger was cut short. `accept_restored` is the way out.
+        False, and nothing is written, if the chain does not hold the entry noted before: writing would
+        hide that the ledger was cut short. `accept_restored` is the next step then.
     """
     head = read_anchor(path)
     if head is not None and not ledger.read("select 1 from evidence where seq = ? and hash = ?", *head):
         return False
-    _write_head(ledger, path)
+    move_anchor(ledger, path)
     return True
 
 
 def accept_restored(
     connection: sqlite3.Connection, *, key: bytes, as_of: datetime, anchor: Path
 ) -> int | None:
-    """Say in the chain itself that entries were lost, by whoever answers for it; the entry's number.
+    """Add an entry that says that entries were lost; return its number, None if none was lost.
 
-    Follow it by `move_anchor`, after the commit. None, and nothing is added, where none was lost.
+    Only for the person who answers for it. Call `move_anchor` after the commit.
     """
     head = read_anchor(anchor)
-    lost = (
-        head and not connection.execute("select 1 from evidence where seq = ? and hash = ?", head).fetchone()
-    )
-    if head is None or not lost:
+    sql = "select 1 from evidence where seq = ? and hash = ?"
+    if head is None or connection.execute(sql, head).fetchone():
         return None
     (last,) = connection.execute("select coalesce(max(seq), 0) from evidence").fetchone()
     body = {"last_entry_written": head[0], "its_hash": head[1], "last_entry_left": last}
     return append(connection, key=key, kind=RESTORED, as_of=as_of, body=body)
 
 
-def move_anchor(ledger: Readable, path: Path) -> None:
-    """Note the last entry even where the chain lost the one noted before: only after `accept_restored`."""
-    _write_head(ledger, path)
-
-
-def _write_head(ledger: Readable, path: Path) -> None:
+def move_anchor(ledger: LedgerFile, path: Path) -> None:
+    """Note the last entry even if the chain lost the one noted before; only after `accept_restored`."""
     rows = ledger.read("select seq, hash from evidence order by seq desc limit 1")
     if rows:
         with replacing(path) as temporary:
@@ -203,7 +183,7 @@ def _broken_links(rows: Sequence[sqlite3.Row], key: bytes) -> Iterator[str]:
 
 
 def _seal(key: bytes, cells: tuple[object, ...]) -> str:
-    """HMAC-SHA-256 over number, times, kind, body and previous hash, none of which holds a line break."""
+    """Return HMAC-SHA-256 over number, times, kind, body and previous hash; none has a line break."""
     return hmac.digest(key, "\n".join(str(cell) for cell in cells).encode(), "sha256").hex()
 
 
@@ -220,7 +200,7 @@ def _text(value: object) -> str | list[object]:
 
 
 def _leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
-    """All that a body says, names of fields included, each with the field it stands in."""
+    """Yield everything that a body says, names of fields included, each with the field it stands in."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield place or "name", name
@@ -245,7 +225,3 @@ def _objection(value: object, *, place: str = "") -> str | None:
             return None if fits else "a text that may be a value"
         case _:
             return f"a {type(value).__name__}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat()

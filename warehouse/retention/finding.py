@@ -1,4 +1,4 @@
-"""What verification finds: a place, a broken promise, a number. Never a value."""
+"""Describe what verification finds: a place, a broken promise, a number; never a value."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ REPORT = "Find out how this came about before you run `wasms retention apply`; p
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that should not be there, or cannot be shown to be right.
+    """Describe something that should not be there, or cannot be shown to be right.
 
     Attributes:
         place: Data set, file of the warehouse, or directory.

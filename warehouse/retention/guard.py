@@ -1,7 +1,7 @@
-"""The guard on the amount: a plan that deletes far more than usual waits for a person.
+"""Guard the amount: a plan that deletes far more than usual waits until a person confirms it.
 
-A clock that jumped, a policy with a digit too few or a mistaken end of an account look like retention at
-work. Pure: the plan and what went on earlier days in, a verdict out.
+A clock that jumped, a window with a digit too few or an account ended by mistake all look like ordinary
+retention. Pure functions: from the plan and the deletions of earlier days to a decision.
 """
 
 from collections import Counter
@@ -14,19 +14,19 @@ from warehouse.retention.apply import APPLIED
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import Plan
 
-# A busy day against a quiet one stays below; a window cut from 90 days to 60, the end of a large account or
-# a clock a month ahead do not.
+# A busy day after quiet ones stays below this. A window cut from 90 days to 60, the end of a large account
+# or a clock a month ahead does not.
 MOST_TIMES_THE_MEDIAN = 10
 DAYS_LOOKED_BACK = 30
-# Before there is a habit there is nothing to compare with.
+# With fewer days there is nothing to compare with.
 FEWEST_DAYS = 7
-# However little goes as a rule, this much needs nobody.
+# So many rows are deleted without a person, however few are usual.
 FLOOR_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Unusual:
-    """Why a plan waits: what it deletes, what days usually delete, and how much needs nobody."""
+    """Say why a plan waits: rows it deletes, rows a day usually deletes, and rows that need no person."""
 
     rows: int
     median_rows: int
@@ -34,12 +34,12 @@ class Unusual:
 
 
 def unusual(plan: Plan, applied: Iterable[Entry]) -> Unusual | None:
-    """What is unusual about the amount of a plan; None where nothing is.
+    """Return what is unusual about the amount of a plan; None if nothing is.
 
-    Plans of one day count as one, today's too: a large deletion does not pass in slices.
+    All plans of one day count as one, so that a large deletion does not pass in several small plans.
 
     Args:
-        applied: The evidence; entries of other kinds are passed over.
+        applied: The evidence; entries of other kinds are ignored.
     """
     by_day: Counter[date] = Counter()
     for entry in applied:

@@ -1,4 +1,4 @@
-"""Which legal hold keeps a row, in SQL: said once, for deletions by time and for deletions in the source."""
+"""Write the SQL that finds the legal hold of a row, for deletions by time and for deletions in the source."""
 
 from collections.abc import Collection, Sequence
 
@@ -7,11 +7,11 @@ from warehouse.store.connection import identifier, quoted
 
 
 def first_hold_sql(data: DataSet, holds: Sequence[Hold], *, present: Collection[str], row: str) -> str:
-    """Name of the first hold that covers a row, or null.
+    """Return the SQL for the name of the first hold that covers a row, or null.
 
     Args:
         holds: In order of preference.
-        present: Columns that the rows have; a column that is not there names nobody.
+        present: Columns that the rows have; a hold on a column that is not there covers no row.
         row: Alias of the rows.
     """
     cases = [

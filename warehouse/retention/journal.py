@@ -1,7 +1,7 @@
-"""What was known when: a journal of the facts that decide about retention, for questions about the past.
+"""Keep a journal of retention inputs: what was known when, for questions about the past.
 
-Workspaces appear as subjects only. A hold on a person is noted as such, without the person's token: the
-journal outlives what it speaks of.
+Workspaces appear as subjects only. A hold on a person is noted without the person's token, because the
+journal stays longer than the person's data.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention.errors import NothingKnownError
 from warehouse.retention.records import DEFAULT_SUBJECT, subject
-from warehouse.retention.rules import Clock, Facts, Hold, Rule, Setting, Version
+from warehouse.retention.rules import Clock, Hold, RetentionInputs, Rule, Setting, Version
 
 # Stands for the person whom a hold names.
 SOMEBODY = "somebody"
@@ -23,12 +23,9 @@ SOMEBODY = "somebody"
 _CLASSES = "classes"
 _END = "end"
 
-# Subject, kind, name → value.
-Entries = dict[tuple[str, str, str], str]
-
 
 class Kind(StrEnum):
-    """What a fact is about."""
+    """Name what an entry is about."""
 
     POLICY = "policy"
     SETTING = "setting"
@@ -36,44 +33,47 @@ class Kind(StrEnum):
     HOLD = "hold"
 
 
-def remember(connection: sqlite3.Connection, facts: Facts, *, key: bytes, as_of: datetime) -> None:
-    """Note what is known at ``as_of`` where it differs from what was; inside the caller's transaction.
+def remember(connection: sqlite3.Connection, inputs: RetentionInputs, *, key: bytes, as_of: datetime) -> None:
+    """Note what is known at ``as_of`` where it differs from the last entry; inside the caller's transaction.
 
     Args:
         key: The key of subjects.
     """
-    now = _entries(facts, key)
+    now = {
+        (who, kind.value, name): json.dumps(value, sort_keys=True)
+        for who, kind, name, value in _entries(inputs, key)
+    }
     before = {
         (row["subject"], row["kind"], row["name"]): (row["value"], row["known_from"])
-        for row in connection.execute("select * from known_facts where known_to is null")
+        for row in connection.execute("select * from known_inputs where known_to is null")
     }
     at = as_of.isoformat()
-    for fact, (value, known_from) in before.items():
-        if now.get(fact) == value:
+    for entry, (value, known_from) in before.items():
+        if now.get(entry) == value:
             continue
         if known_from >= at:
             # Known for no time at all: nothing was decided by it.
-            sql = "delete from known_facts where subject = ? and kind = ? and name = ? and known_from = ?"
-            connection.execute(sql, (*fact, known_from))
+            sql = "delete from known_inputs where subject = ? and kind = ? and name = ? and known_from = ?"
+            connection.execute(sql, (*entry, known_from))
         else:
-            sql = "update known_facts set known_to = ? where subject = ? and kind = ? and name = ? "
-            connection.execute(sql + "and known_to is null", (at, *fact))
+            sql = "update known_inputs set known_to = ? where subject = ? and kind = ? and name = ? "
+            connection.execute(sql + "and known_to is null", (at, *entry))
     connection.executemany(
-        "insert into known_facts values (?, ?, ?, ?, ?, null)",
-        [(*fact, value, at) for fact, value in now.items() if before.get(fact, ("",))[0] != value],
+        "insert into known_inputs values (?, ?, ?, ?, ?, null)",
+        [(*entry, value, at) for entry, value in now.items() if before.get(entry, ("",))[0] != value],
     )
 
 
-def facts_known_on(ledger: Ledger, on: datetime) -> Facts:
-    """The facts as they were known at a time, by subject instead of workspace.
+def inputs_known_on(ledger: Ledger, on: datetime) -> RetentionInputs:
+    """Return the retention inputs as they were known at a time, by subject instead of workspace.
 
     Raises:
-        NothingKnownError: Retention was not applied before.
+        NothingKnownError: Retention was not applied before that time.
     """
     at = on.isoformat()
     found: dict[Kind, list[tuple[str, str, Any]]] = defaultdict(list)
     for row in ledger.read(
-        "select * from known_facts where known_from <= ? and (known_to is null or known_to > ?) "
+        "select * from known_inputs where known_from <= ? and (known_to is null or known_to > ?) "
         "order by subject, kind, name",
         *(at, at),
     ):
@@ -84,7 +84,7 @@ def facts_known_on(ledger: Ledger, on: datetime) -> Facts:
     settings: dict[str, list[Setting]] = defaultdict(list)
     for who, name, days in found[Kind.SETTING]:
         settings[who].append(Setting(datetime.fromisoformat(name), days))
-    return Facts(
+    return RetentionInputs(
         classes=tuple(policy.pop(_CLASSES)),
         versions=tuple(_version(name, rules) for name, rules in sorted(policy.items())),
         settings={who: tuple(history) for who, history in settings.items()},
@@ -93,28 +93,22 @@ def facts_known_on(ledger: Ledger, on: datetime) -> Facts:
     )
 
 
-def _entries(facts: Facts, key: bytes) -> Entries:
-    return {
-        (who, kind.value, name): json.dumps(value, sort_keys=True)
-        for who, kind, name, value in _facts(facts, key)
-    }
-
-
-def _facts(facts: Facts, key: bytes) -> Iterator[tuple[str, Kind, str, Any]]:
-    yield DEFAULT_SUBJECT, Kind.POLICY, _CLASSES, list(facts.classes)
-    for version in facts.versions:
+def _entries(inputs: RetentionInputs, key: bytes) -> Iterator[tuple[str, Kind, str, Any]]:
+    """Yield subject, kind, name and value of everything to note."""
+    yield DEFAULT_SUBJECT, Kind.POLICY, _CLASSES, list(inputs.classes)
+    for version in inputs.versions:
         rules = {
             category: [rule.clock.value, rule.window_days, rule.per_workspace, rule.outlives_account]
             for category, rule in version.rules.items()
         }
         yield DEFAULT_SUBJECT, Kind.POLICY, version.effective_from.isoformat(), rules
-    for workspace, history in facts.settings.items():
+    for workspace, history in inputs.settings.items():
         who = subject(key, workspace)
         for setting in history:
             yield who, Kind.SETTING, setting.valid_from.isoformat(), setting.days
-    for workspace, at in facts.ended.items():
+    for workspace, at in inputs.ended.items():
         yield subject(key, workspace), Kind.ENDED, _END, at.isoformat()
-    for hold in facts.holds:
+    for hold in inputs.holds:
         scope = {
             "expires_at": hold.expires_at.isoformat(),
             "source": hold.source,
@@ -149,5 +143,5 @@ def _hold(who: str, name: str, scope: dict[str, Any]) -> Hold:
 
 
 def _first_known(ledger: Ledger) -> datetime | None:
-    (row,) = ledger.read("select min(known_from) as first from known_facts")
+    (row,) = ledger.read("select min(known_from) as first from known_inputs")
     return datetime.fromisoformat(row["first"]) if row["first"] else None

@@ -1,25 +1,32 @@
-"""A retention plan: everything that is due, each with why, and the hash that binds its execution to it."""
+"""Describe a retention plan: everything that is due, each with why, and the hash that names the plan."""
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from warehouse.files import replacing
+from warehouse.retention.errors import PlanError
 
-# What becomes of rows; the last two are followed by a class or the name of a hold.
+# What happens to rows; the last two are followed by a class or the name of a hold.
 GONE = "gone"
 STAY = "stay"
 CLASS = "class"
 HOLD = "hold"
 
+# Unbuilt slices and accounts about to end are told this long before.
+ALARM_DAYS = 7
+
+_SHORTEST_PREFIX = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is due: rule, version, date, precedence.
+    """Say why something is due: rule, version, date, precedence.
 
     Attributes:
         rule: Precedence that decided (`rules.Precedence`), or the name of an operational window.
@@ -32,10 +39,16 @@ class Reason:
     version: date | None
     due: date | None
 
+    def dated(self, day: date | None) -> Self:
+        """Return this reason with the day on which rows of an event day are due, if a window says it."""
+        if self.due is not None or day is None or self.window_days is None:
+            return self
+        return replace(self, due=day + timedelta(days=self.window_days))
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many rows of a file go one way: `gone`, `stay`, `class N` or `hold NAME`."""
+    """Count the rows of a file that go one way: `gone`, `stay`, `class N` or `hold NAME`."""
 
     to: str
     rows: int
@@ -44,7 +57,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PartItem:
-    """One store file that is due: removed whole, or rewritten where some of its rows go elsewhere."""
+    """Plan one store file that is due: removed whole, or rewritten if some of its rows go elsewhere."""
 
     path: str
     source: str
@@ -56,13 +69,13 @@ class PartItem:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every row goes."""
+        """Return whether every row goes."""
         return all(outcome.to == GONE for outcome in self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class FileItem:
-    """One file outside the store past its window: inbox, temporary files, logs, manifests.
+    """Plan one file outside the store that is past its window: inbox, temporary files, logs, manifests.
 
     Attributes:
         path: Relative to the data directory; of the inbox, the feed and a keyed hash of the name, for
@@ -76,7 +89,11 @@ class FileItem:
 
 @dataclass(frozen=True, slots=True)
 class KeyItem:
-    """One key to be destroyed; ``name`` is the key's own, or a keyed hash where it would name a workspace."""
+    """Plan one key to be destroyed.
+
+    Attributes:
+        name: The key's own name, or a keyed hash where it would name a workspace.
+    """
 
     purpose: str
     name: str
@@ -84,8 +101,8 @@ class KeyItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """A workspace whose account has ended, by keyed hash."""
+class AccountEnd:
+    """Name a workspace whose account has ended, by keyed hash, and the day its data must be gone."""
 
     subject: str
     due: date
@@ -93,11 +110,11 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `apply` would do, completely and nothing else.
+    """Hold everything that `apply` would do, and nothing else.
 
     Attributes:
-        facts: Digest of all facts that decided.
-        endings: Workspaces to be ended now; ``coming_endings``: within the alarm's days.
+        inputs: Digest of all retention inputs that decided.
+        account_ends: Accounts to be ended now; ``coming_account_ends``: within the days of an alarm.
         gaps: Days whose rows go although their slice was never built; ``alarms``: days for which that
             is near.
         held: Hold → rows that are past their window and kept by it, before and by this plan.
@@ -106,12 +123,12 @@ class Plan:
 
     as_of: datetime
     policy_version: date
-    facts: str
+    inputs: str
     parts: tuple[PartItem, ...] = ()
     files: tuple[FileItem, ...] = ()
     keys: tuple[KeyItem, ...] = ()
-    endings: tuple[Ending, ...] = ()
-    coming_endings: tuple[Ending, ...] = ()
+    account_ends: tuple[AccountEnd, ...] = ()
+    coming_account_ends: tuple[AccountEnd, ...] = ()
     gaps: tuple[date, ...] = ()
     alarms: tuple[date, ...] = ()
     held: tuple[tuple[str, int], ...] = ()
@@ -120,25 +137,25 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.parts or self.files or self.endings or self.gaps or self.rewrites_database)
+        """Return whether there is nothing to do."""
+        return not (self.parts or self.files or self.account_ends or self.gaps or self.rewrites_database)
 
     @property
     def rows_gone(self) -> int:
-        """Rows that this plan deletes."""
+        """Return how many rows this plan deletes."""
         return sum(outcome.rows for _, outcome in self.outcomes() if outcome.to == GONE)
 
     @property
     def bytes_gone(self) -> int:
-        """Bytes of the files that are removed whole."""
+        """Return the bytes of the files that are removed whole."""
         return sum(part.bytes for part in self.parts if part.is_whole) + sum(f.bytes for f in self.files)
 
     def outcomes(self) -> Iterator[tuple[PartItem, Outcome]]:
-        """Each outcome with its file."""
+        """Return each outcome with its file."""
         return ((part, outcome) for part in self.parts for outcome in part.outcomes)
 
     def rows_by(self) -> Counter[tuple[str, str, str]]:
-        """Rows by data set, destination and rule, those that stay left out."""
+        """Count rows by data set, destination and rule; rows that stay are left out."""
         totals: Counter[tuple[str, str, str]] = Counter()
         for part, outcome in self.outcomes():
             if outcome.to != STAY:
@@ -146,18 +163,32 @@ class Plan:
         return totals
 
     def to_json(self) -> str:
-        """The manifest: canonical, so that equal plans are equal texts."""
+        """Return the manifest: canonical, so that equal plans are equal texts."""
         return json.dumps(asdict(self), default=str, sort_keys=True, indent=1)
 
     @property
     def hash(self) -> str:
-        """Names the plan: SHA-256 of the manifest."""
+        """Return the plan's name: SHA-256 of the manifest."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 def write_manifest(plan: Plan, directory: Path) -> Path:
-    """Write the manifest below its hash, whole; return its path."""
+    """Write the manifest under the plan's hash, whole; return its path."""
     path = directory / f"{plan.hash}.json"
     with replacing(path) as temporary:
         temporary.write_text(plan.to_json(), "utf-8")
     return path
+
+
+def written_plan(directory: Path, prefix: str) -> tuple[str, datetime]:
+    """Return hash and clock of the one written plan whose hash begins with a prefix.
+
+    Raises:
+        PlanError: There is none, or more than one.
+    """
+    # `prefix` may be anything, so it is compared, never made a path.
+    found = [path for path in directory.glob("*.json") if path.stem.startswith(prefix)]
+    if len(prefix) < _SHORTEST_PREFIX or len(found) != 1:
+        raise PlanError(f"{len(found)} plan(s) begin with this hash ({_SHORTEST_PREFIX} characters at least)")
+    (path,) = found
+    return path.stem, datetime.fromisoformat(json.loads(path.read_text("utf-8"))["as_of"])

@@ -1,7 +1,7 @@
-"""What retention remembers in the ledger: windows applied, horizons, endings, tombstones, gaps, work begun.
+"""Keep retention's records in the ledger: windows, horizons, account ends, tombstones, gaps, pending work.
 
-Workspaces appear as subjects only: keyed hashes, which say nothing once asked about nobody in particular.
-The one exception is work that is pending, which must know whose keys to destroy; it is erased when done.
+Workspaces appear as subjects only: keyed hashes, which name nobody to a reader without the key. Work that is
+pending is the one exception: it must know whose keys to destroy, and is erased when done.
 """
 
 import hmac
@@ -23,18 +23,18 @@ _SUBJECT_HEX = 32
 
 
 def subject_key(keyring: KeyStore) -> bytes:
-    """The key under which workspaces become subjects."""
+    """Return the key under which workspaces become subjects."""
     return keyring.get(Purpose.LEDGER, SUBJECT_KEY)
 
 
 def subject(key: bytes, workspace_id: str) -> str:
-    """Stands for a workspace in whatever outlives it: HMAC-SHA-256, 32 hex characters."""
+    """Return what stands for a workspace in everything that outlives it: HMAC-SHA-256, 32 hex characters."""
     return hmac.digest(key, workspace_id.encode(), "sha256").hex()[:_SUBJECT_HEX]
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedWindow:
-    """The class in which a subject's rows of a category are, and the digest of the choices that led there."""
+    """Hold the class of a subject's rows of a category, and the digest of the choices that led to it."""
 
     days: int
     history: str
@@ -42,7 +42,7 @@ class AppliedWindow:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A partition, all or some of whose rows were deleted; ``evidence`` is the number of the entry."""
+    """Mark a partition that lost all or some rows; ``evidence`` is the number of the entry that proves it."""
 
     source: str
     event_date: date
@@ -52,16 +52,8 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A day whose rows went before its slice was built."""
-
-    event_date: date
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Pending:
-    """A plan whose store part is committed and whose other steps may not be done yet.
+    """Hold a plan whose store part is committed and whose other steps may not be done yet.
 
     Attributes:
         workspaces: Ended workspaces that must leave the marts and whose surrogate keys go.
@@ -77,7 +69,7 @@ class Pending:
 
 
 def epoch(ledger: Ledger) -> int:
-    """Counts changes of windows, endings and holds; a batch that began in another one is refused."""
+    """Count changes of windows, account ends and holds; a batch that began in another epoch is refused."""
     return int(ledger.value("retention_epoch") or 0)
 
 
@@ -89,25 +81,25 @@ def advance_epoch(connection: sqlite3.Connection) -> None:
     )
 
 
-def facts_digest(ledger: Ledger) -> str:
-    """Digest of the facts at the last apply; empty before the first."""
-    return ledger.value("retention_facts") or ""
+def inputs_digest(ledger: Ledger) -> str:
+    """Return the digest of the retention inputs at the last apply; empty before the first."""
+    return ledger.value("retention_inputs") or ""
 
 
 def applied_as_of(ledger: Ledger) -> datetime | None:
-    """The clock of the last apply."""
+    """Return the clock of the last apply; None before the first."""
     value = ledger.value("retention_as_of")
     return datetime.fromisoformat(value) if value else None
 
 
 def note_applied(connection: sqlite3.Connection, *, digest: str, as_of: datetime) -> None:
-    """Record which facts were applied, and when."""
-    connection.execute("replace into meta values ('retention_facts', ?)", (digest,))
-    connection.execute("replace into meta values ('retention_as_of', ?)", (as_of.isoformat(),))
+    """Record which retention inputs were applied, and when."""
+    values = [("retention_inputs", digest), ("retention_as_of", as_of.isoformat())]
+    connection.executemany("replace into meta values (?, ?)", values)
 
 
 def applied_windows(ledger: Ledger) -> dict[tuple[str, str], AppliedWindow]:
-    """(category, subject) → the class its rows are in."""
+    """Return (category, subject) → the class its rows are in."""
     return {
         (r["category"], r["subject"]): AppliedWindow(r["days"], r["history"])
         for r in ledger.read("select * from applied_windows")
@@ -125,9 +117,9 @@ def set_applied_windows(
 
 
 def horizons(ledger: Ledger) -> dict[tuple[str, str], date]:
-    """(category, subject) → newest event day that was ever past its window; nothing so old comes back.
+    """Return (category, subject) → newest event day that was ever past its window; nothing so old comes back.
 
-    A workspace without a row of its own has that of the default subject.
+    A workspace without a record of its own has that of the default subject.
     """
     return {
         (r["category"], r["subject"]): date.fromisoformat(r["through"])
@@ -145,7 +137,7 @@ def raise_horizons(connection: sqlite3.Connection, reached: Mapping[tuple[str, s
 
 
 def refused(ledger: Ledger) -> dict[str, date]:
-    """Subject of each ended workspace → since when. Its rows are not taken in again."""
+    """Return the subject of each ended workspace → since when. Its rows are not taken in again."""
     rows = ledger.read("select subject, since from terminated")
     return {r["subject"]: date.fromisoformat(r["since"]) for r in rows}
 
@@ -158,20 +150,15 @@ def note_terminated(connection: sqlite3.Connection, subjects: Iterable[str], *, 
 
 
 def tombstones(ledger: Ledger, source: str | None = None) -> list[Tombstone]:
-    """Partitions that lost rows for good, of one data set or all; by data set and day."""
+    """List partitions that lost rows for good, of one data set or all; by data set and day."""
     rows = ledger.read(
-        "select * from tombstones where ? is null or source = ? order by source, event_date, retention_days",
+        "select source, event_date, retention_days, deleted_as_of, evidence from tombstones "
+        "where ? is null or source = ? order by source, event_date, retention_days",
         *(source, source),
     )
     return [
-        Tombstone(
-            source=r["source"],
-            event_date=date.fromisoformat(r["event_date"]),
-            retention_days=r["retention_days"],
-            deleted_as_of=datetime.fromisoformat(r["deleted_as_of"]),
-            evidence=r["evidence"],
-        )
-        for r in rows
+        Tombstone(source, date.fromisoformat(day), days, datetime.fromisoformat(at), evidence)
+        for source, day, days, at, evidence in rows
     ]
 
 
@@ -180,45 +167,42 @@ def set_tombstones(connection: sqlite3.Connection, stones: Iterable[Tombstone]) 
     connection.executemany(
         "replace into tombstones values (?, ?, ?, ?, ?)",
         [
-            (
-                s.source,
-                s.event_date.isoformat(),
-                s.retention_days,
-                s.deleted_as_of.isoformat(),
-                s.evidence,
-            )
+            (s.source, s.event_date.isoformat(), s.retention_days, s.deleted_as_of.isoformat(), s.evidence)
             for s in stones
         ],
     )
 
 
-def gaps(ledger: Ledger) -> list[Gap]:
-    """Days that no slice will ever be built of, oldest first."""
-    return [
-        Gap(date.fromisoformat(r["event_date"]), datetime.fromisoformat(r["as_of"]))
-        for r in ledger.read("select * from gaps order by event_date")
-    ]
+def gaps(ledger: Ledger) -> list[date]:
+    """List days whose rows were deleted before their slice was built, oldest first."""
+    return [date.fromisoformat(day) for (day,) in ledger.read("select event_date from gaps order by 1")]
 
 
 def note_gaps(connection: sqlite3.Connection, days: Iterable[date], *, as_of: datetime) -> None:
-    """Remember days whose rows went unbuilt."""
+    """Remember days whose rows were deleted before their slice was built."""
     connection.executemany(
         "insert or ignore into gaps values (?, ?)", [(d.isoformat(), as_of.isoformat()) for d in days]
     )
 
 
-def add_row_fates(connection: sqlite3.Connection, fates: Mapping[tuple[str, str], int]) -> None:
-    """Count rows that went although their file lives on, rewritten: (data set, fate) → rows."""
+def add_row_decisions(connection: sqlite3.Connection, rows: Mapping[tuple[str, str], int]) -> None:
+    """Count rows that went although their file lives on, rewritten: (data set, why) → rows."""
     connection.executemany(
-        "insert into row_fates values (?, ?, ?) "
-        "on conflict (source, fate) do update set rows = rows + excluded.rows",
-        [(source, fate, rows) for (source, fate), rows in fates.items()],
+        "insert into row_decisions values (?, ?, ?) "
+        "on conflict (source, decision) do update set rows = rows + excluded.rows",
+        [(source, decision, count) for (source, decision), count in rows.items()],
     )
 
 
 def pending(ledger: Ledger) -> list[Pending]:
-    """Plans whose steps after the commit are not all done, oldest first."""
-    return [_pending(r) for r in ledger.read("select * from pending order by as_of, plan_hash")]
+    """List plans whose steps after the commit are not all done, oldest first."""
+    found = []
+    for row in ledger.read("select * from pending order by as_of, plan_hash"):
+        body = json.loads(row["body"])
+        workspaces, released = tuple(body["workspaces"]), tuple(body["released"])
+        as_of = datetime.fromisoformat(row["as_of"])
+        found.append(Pending(row["plan_hash"], as_of, workspaces, released, body["rewrites_database"]))
+    return found
 
 
 def set_pending(connection: sqlite3.Connection, work: Pending) -> None:
@@ -238,14 +222,3 @@ def clear_pending(ledger: Ledger, work: Sequence[Pending]) -> None:
     with ledger.transaction() as connection:
         connection.executemany("delete from pending where plan_hash = ?", [(w.plan_hash,) for w in work])
     ledger.checkpoint()
-
-
-def _pending(row: sqlite3.Row) -> Pending:
-    body = json.loads(row["body"])
-    return Pending(
-        plan_hash=row["plan_hash"],
-        as_of=datetime.fromisoformat(row["as_of"]),
-        workspaces=tuple(body["workspaces"]),
-        released=tuple(body["released"]),
-        rewrites_database=body["rewrites_database"],
-    )

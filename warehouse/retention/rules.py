@@ -1,4 +1,4 @@
-"""Which rule applies to which data: pure functions over the policy's history, settings, ends and holds.
+"""Decide which rule applies to which data: pure functions over the retention inputs.
 
 Precedence: legal hold > statutory window > end of the account > workspace setting > default. Shortening a
 window takes effect on what is stored already; lengthening it brings nothing back. All times are naive UTC.
@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  naive UTC, like all times here
 
 
 class Clock(StrEnum):
-    """What starts a window."""
+    """Name what starts a window."""
 
     EVENT = "event"
     SUBSCRIPTION_END = "subscription_end"
@@ -24,7 +24,7 @@ class Clock(StrEnum):
 
 
 class Precedence(StrEnum):
-    """Why a rule and no other decides."""
+    """Name why one rule decides and no other."""
 
     HOLD = "legal hold"
     STATUTORY = "statutory window"
@@ -34,7 +34,7 @@ class Precedence(StrEnum):
 
 
 class Layout(StrEnum):
-    """How a data set is partitioned: by event day, by bucket of workspaces, by month of an own date."""
+    """Name how a data set is partitioned: by event day, by bucket of workspaces, by month of its own date."""
 
     DAYS = "days"
     BUCKETS = "buckets"
@@ -43,7 +43,7 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What retention needs to know of a data set.
+    """Hold what retention needs to know of a data set.
 
     Attributes:
         category: Data category of the policy.
@@ -63,7 +63,7 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Window of one category. ``window_days`` is None where data may stay for ever.
+    """Define the window of one category; ``window_days`` is None if data may stay for ever.
 
     Attributes:
         outlives_account: A statutory window: the end of the account does not shorten it.
@@ -77,7 +77,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """All rules as of a date, by category."""
+    """Hold all rules as of a date, by category."""
 
     effective_from: date
     rules: Mapping[str, Rule]
@@ -85,7 +85,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A window a workspace chose; None: back to the default."""
+    """Hold the window that a workspace chose; None: back to the default."""
 
     valid_from: datetime
     days: int | None
@@ -93,7 +93,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold: keeps what its scope names, no more, until it expires.
+    """Describe a legal hold, which keeps what its scope names, and no more, until it expires.
 
     Attributes:
         name: Keyed hash of workspace, hold and scope: a hold whose scope changes is another hold.
@@ -111,10 +111,10 @@ class Hold:
     held_to: datetime | None = None
 
     def covers(self, data: DataSet, *, day: date | None = None) -> bool:
-        """Whether rows of a data set, of an event day if it has days, may be under this hold."""
+        """Return whether rows of a data set, of an event day if it has days, may be under this hold."""
         if data.holds or self.source not in (None, data.source):
             return False
-        # Raw records in quarantine do not say whose they are: nothing can be held of them.
+        # Raw records in quarantine do not say whose they are, so none can be held.
         if "workspace_id" not in data.columns:
             return False
         if self.contact_token is not None and "contact_token" not in data.columns:
@@ -128,8 +128,8 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All that decides, as known at one time.
+class RetentionInputs:
+    """Hold everything that decides about retention, as known at one time.
 
     Attributes:
         versions: The policy's history, oldest first; before the first, the first applies.
@@ -147,105 +147,109 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The window that applies, and why. ``days`` is None where no day is named (entities, for ever)."""
+    """Hold the window that applies, and why; ``days`` is None if rows do not expire by day."""
 
     days: int | None
     precedence: Precedence
     version: date
 
 
-def version_at(facts: Facts, at: datetime) -> Version:
-    """The policy in force."""
-    in_force = [v for v in facts.versions if v.effective_from <= at.date()]
-    return in_force[-1] if in_force else facts.versions[0]
+def version_at(inputs: RetentionInputs, at: datetime) -> Version:
+    """Return the version of the policy that is in force."""
+    in_force = [v for v in inputs.versions if v.effective_from <= at.date()]
+    return in_force[-1] if in_force else inputs.versions[0]
 
 
-def window_at(facts: Facts, category: str, workspace: str | None, at: datetime) -> Window:
-    """The window of rows by day that applies to a workspace (None = one without settings).
+def window_at(inputs: RetentionInputs, category: str, workspace: str | None, at: datetime) -> Window:
+    """Return the window by day that applies to a workspace (None = one without settings).
 
-    A setting is rounded down to a class, so that it is never overshot; one below the smallest class gets
-    the smallest class.
+    A setting is rounded down to a class, so that rows never stay longer than chosen. A setting below the
+    smallest class becomes the smallest class.
     """
-    version = version_at(facts, at)
+    version = version_at(inputs, at)
     rule = version.rules[category]
     precedence = Precedence.STATUTORY if rule.outlives_account else Precedence.DEFAULT
     if rule.clock is not Clock.EVENT:
         return Window(None, precedence, version.effective_from)
-    chosen = _chosen(facts, workspace, at) if rule.per_workspace else None
+    chosen = _chosen(inputs, workspace, at) if rule.per_workspace else None
     if chosen is None:
         return Window(rule.window_days, precedence, version.effective_from)
-    days = max((c for c in facts.classes if c <= chosen), default=min(facts.classes))
+    days = max((c for c in inputs.classes if c <= chosen), default=min(inputs.classes))
     return Window(days, Precedence.SETTING, version.effective_from)
 
 
-def expired_through(facts: Facts, category: str, workspace: str | None, at: datetime) -> date | None:
-    """The newest event day that has been past its window at ``at`` or at any time before.
+def expired_through(
+    inputs: RetentionInputs, category: str, workspace: str | None, at: datetime
+) -> date | None:
+    """Return the newest event day that has been past its window at ``at`` or at any time before.
 
     A day stays expired: a window that was lengthened since brings nothing back. Day D of a window of N
-    days is past it on D + N. None where rows do not expire by day.
+    days is past it on D + N. Return None if rows do not expire by day.
     """
     # Just before a window changes, the old one has reached furthest.
-    moments = [at, *(c - _INSTANT for c in _changes(facts, category, workspace) if _EPOCH < c <= at)]
+    moments = [at, *(c - _INSTANT for c in _changes(inputs, category, workspace) if _EPOCH < c <= at)]
     reached = [
         moment.date() - timedelta(days=window.days)
         for moment in moments
-        if (window := window_at(facts, category, workspace, moment)).days is not None
+        if (window := window_at(inputs, category, workspace, moment)).days is not None
     ]
     return max(reached, default=None)
 
 
 def changes_between(
-    facts: Facts, category: str, workspace: str | None, since: datetime, until: datetime
+    inputs: RetentionInputs, category: str, workspace: str | None, since: datetime, until: datetime
 ) -> bool:
-    """Whether the window may have changed after ``since``, up to ``until``."""
-    return any(since < change <= until for change in _changes(facts, category, workspace))
+    """Return whether the window may have changed after ``since``, up to ``until``."""
+    return any(since < change <= until for change in _changes(inputs, category, workspace))
 
 
-def terminated_on(facts: Facts, workspace: str, at: datetime) -> date | None:
-    """The day on which a workspace's data must be gone; None while a subscription runs."""
-    ended = facts.ended.get(workspace)
-    window = _account_window(facts, at)
+def terminated_on(inputs: RetentionInputs, workspace: str, at: datetime) -> date | None:
+    """Return the day on which a workspace's data must be gone; None while a subscription runs."""
+    ended = inputs.ended.get(workspace)
+    window = _account_window(inputs, at)
     return ended.date() + timedelta(days=window) if ended is not None and window is not None else None
 
 
-def refused_from(facts: Facts, workspace: str, at: datetime, *, inbox_ttl_days: int) -> date | None:
-    """The day from which rows of an ended workspace are not taken in any more.
+def refused_from(
+    inputs: RetentionInputs, workspace: str, at: datetime, *, inbox_ttl_days: int
+) -> date | None:
+    """Return the day from which rows of an ended workspace are not taken in any more.
 
-    Raw records do not say whose they are until they are read, and may wait for ``inbox_ttl_days``. What
-    is refused that long before the end can wait nowhere at the end.
+    Raw records do not say whose they are until they are read, and may wait for ``inbox_ttl_days``. Refusing
+    them that long before the end makes sure that none is waiting when the account ends.
     """
-    day = terminated_on(facts, workspace, at)
+    day = terminated_on(inputs, workspace, at)
     return day - timedelta(days=inbox_ttl_days) if day is not None else None
 
 
-def active_holds(facts: Facts, at: datetime) -> list[Hold]:
-    """Holds that have not expired; the one that lasts longest first, so that rows move least."""
-    alive = sorted((hold for hold in facts.holds if hold.expires_at > at), key=lambda hold: hold.name)
+def active_holds(inputs: RetentionInputs, at: datetime) -> list[Hold]:
+    """Return holds that have not expired; the one that lasts longest first, so that rows move least."""
+    alive = sorted((hold for hold in inputs.holds if hold.expires_at > at), key=lambda hold: hold.name)
     return sorted(alive, key=lambda hold: hold.expires_at, reverse=True)
 
 
-def outlives_account(facts: Facts, category: str, at: datetime) -> bool:
-    """Whether rows of a category stay when the account ends."""
-    return version_at(facts, at).rules[category].outlives_account
+def outlives_account(inputs: RetentionInputs, category: str, at: datetime) -> bool:
+    """Return whether rows of a category stay when the account ends."""
+    return version_at(inputs, at).rules[category].outlives_account
 
 
-def _account_window(facts: Facts, at: datetime) -> int | None:
+def _account_window(inputs: RetentionInputs, at: datetime) -> int | None:
     windows = [
         rule.window_days
-        for rule in version_at(facts, at).rules.values()
+        for rule in version_at(inputs, at).rules.values()
         if rule.clock is Clock.SUBSCRIPTION_END and rule.window_days is not None
     ]
     return min(windows, default=None)
 
 
-def _chosen(facts: Facts, workspace: str | None, at: datetime) -> int | None:
-    settings = facts.settings.get(workspace, ()) if workspace is not None else ()
+def _chosen(inputs: RetentionInputs, workspace: str | None, at: datetime) -> int | None:
+    settings = inputs.settings.get(workspace, ()) if workspace is not None else ()
     in_force = [setting for setting in settings if setting.valid_from <= at]
     return in_force[-1].days if in_force else None
 
 
-def _changes(facts: Facts, category: str, workspace: str | None) -> Iterator[datetime]:
-    for version in facts.versions[1:]:
+def _changes(inputs: RetentionInputs, category: str, workspace: str | None) -> Iterator[datetime]:
+    for version in inputs.versions[1:]:
         yield datetime.combine(version.effective_from, datetime.min.time())
-    if workspace is not None and facts.versions[-1].rules[category].clock is Clock.EVENT:
-        yield from (setting.valid_from for setting in facts.settings.get(workspace, ()))
+    if workspace is not None and inputs.versions[-1].rules[category].clock is Clock.EVENT:
+        yield from (setting.valid_from for setting in inputs.settings.get(workspace, ()))

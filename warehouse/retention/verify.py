@@ -1,58 +1,53 @@
-"""Verification: the evidence rechecked, and everything searched for what is past its window.
+"""Verify deletions: check the evidence again, and search everything for what is past its window.
 
 It shares the rules with planning and nothing else, so that a fault there is found here.
 """
 
-import os
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 import duckdb
 
-from warehouse.errors import KeyringError, UndeletableError
+from warehouse.errors import KeyringError
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, Purpose
-from warehouse.keys.locks import reader_lease, warehouse_lock, writing_batches
+from warehouse.keys.locks import reader_lease, warehouse_lock
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
-from warehouse.retention.files import Windows, due_files
 from warehouse.retention.finding import REPORT, Finding
-from warehouse.retention.rules import DataSet, Facts, active_holds
+from warehouse.retention.places import Windows
+from warehouse.retention.rules import DataSet, RetentionInputs, active_holds
 from warehouse.retention.verify_databases import Keys, dagster_findings, database_findings
-from warehouse.retention.verify_rows import Law, RowScan, unreadable
+from warehouse.retention.verify_files import keyless_findings, other_findings, store_findings
+from warehouse.retention.verify_rows import RowRules, RowScan, unreadable
 from warehouse.retention.verify_words import word_findings
 from warehouse.store.connection import Engine
-from warehouse.store.housekeeping import LONGEST_LEASE, LONGEST_UNNEEDED
-from warehouse.store.inspection import damaged_files
-
-# Files that other rows replaced are unlinked when a day closes, at the latest.
-LONGEST_HIDDEN = timedelta(days=1) + LONGEST_LEASE
-LOCK_TIMEOUT_S = 600.0
+from warehouse.store.housekeeping import LONGEST_UNNEEDED
+from warehouse.store.session import LOCK_TIMEOUT_S
 
 _REMOVE_KEYS = "Was an old copy of the key directory put back? Put the newest one in its place."
-_PART_NAME = re.compile(r"\.?part-([A-Za-z0-9]+)-")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is promised, as the rest of the system knows it.
+    """Hold what is promised, as the rest of the system knows it.
 
     Attributes:
-        windows: Of everything outside the store.
-        dagster_days: Of Dagster's own records.
-        word_days: Of counters of words, after their month.
+        windows: Windows of files outside the store.
+        dagster_days: Window of Dagster's own records.
+        word_days: Window of counters of words, after their month.
         published_as: Workspace → what stands for it in published tables; None where it has no key.
         coarse_keys: What stands for no single workspace there.
         key_names: Names of pseudonym keys that are no workspace's.
     """
 
-    facts: Facts
+    inputs: RetentionInputs
     data_sets: Mapping[str, DataSet]
     as_of: datetime
     windows: Windows
@@ -65,7 +60,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was looked at, and what was found; nothing found is the proof."""
+    """Count what was looked at, and list what was found; finding nothing is the proof."""
 
     findings: tuple[Finding, ...]
     rows: int
@@ -74,33 +69,26 @@ class Verified:
 
 
 def verify(
-    home: Home,
-    *,
-    ledger: Ledger,
-    engine: Engine,
-    keyring: KeyRing,
-    scope: Scope,
-    progress: Progress = silent,
+    home: Home, *, ledger: Ledger, engine: Engine, keyring: KeyRing, scope: Scope, progress: Progress = silent
 ) -> Verified:
-    """Recheck the chain and look at everything; changes nothing.
+    """Check the chain of evidence and look at everything; change nothing.
 
     Raises:
-        LockedError: The warehouse file is being written all the time.
+        LockedError: Another process did not stop writing the warehouse file.
     """
     findings = list(_evidence_findings(home, ledger, keyring))
-    law = _law(ledger, keyring, scope)
+    rules = _rules(ledger, keyring, scope)
     with reader_lease(home.locks, ledger.generation()):
         live, held = ledger.live_parts(), ledger.held_parts()
-        findings += _file_findings(home, ledger, [*live, *held])
-        findings += _files_without_key(keyring, [*live, *held], as_of=scope.as_of)
+        findings += store_findings(home, ledger, [*live, *held])
+        findings += keyless_findings(keyring, [*live, *held], as_of=scope.as_of)
         readable = [
-            p for p in (*live, *held) if keyring.has(Purpose.PARQUET, p.key_name) and _is_there(home, p)
+            part
+            for part in (*live, *held)
+            if keyring.has(Purpose.PARQUET, part.key_name) and (home.data / part.path).is_file()
         ]
-        scan = RowScan(engine, data=home.data, law=law)
-        try:
+        with closing(RowScan(engine, data=home.data, rules=rules)) as scan:
             findings += _row_findings(scan, readable, scope, progress)
-        finally:
-            scan.close()
     keys = Keys(
         living=frozenset(key for w in scan.living if (key := scope.published_as(w)) is not None),
         coarse=scope.coarse_keys,
@@ -108,7 +96,7 @@ def verify(
     progress("databases", 0, 1)
     with warehouse_lock(home.locks, timeout_s=LOCK_TIMEOUT_S):
         findings += database_findings(home, ledger=ledger, keyring=keyring, keys=keys)
-    findings += _operational_findings(home, keyring, scope)
+    findings += other_findings(home, keyring, scope.windows, as_of=scope.as_of)
     # Records age by the machine's clock, like files.
     recorded = min(scope.as_of, scope.windows.now or scope.as_of)
     findings += dagster_findings(home, days=scope.dagster_days, as_of=recorded)
@@ -120,12 +108,8 @@ def verify(
 
 def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator[Finding]:
     if waiting := records.pending(ledger):
-        yield Finding(
-            "ledger",
-            "deletion(s) that were begun and not finished",
-            len(waiting),
-            "Run `wasms retention apply`.",
-        )
+        remedy = "Run `wasms retention apply`."
+        yield Finding("ledger", "deletion(s) that were begun and not finished", len(waiting), remedy)
     hashed = len(records.horizons(ledger)) + len(records.refused(ledger))
     if hashed and not keyring.has(Purpose.LEDGER, records.SUBJECT_KEY):
         yield Finding("ledger", "hash(es) that match nobody any more: their key is missing", hashed, REPORT)
@@ -142,72 +126,15 @@ def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator
         yield Finding("evidence", "deleted partition(s) whose entry is not in the chain", len(loose), REPORT)
 
 
-def _law(ledger: Ledger, keyring: KeyRing, scope: Scope) -> Law:
+def _rules(ledger: Ledger, keyring: KeyRing, scope: Scope) -> RowRules:
     key = records.subject_key(keyring)
-    return Law(
-        facts=scope.facts,
+    return RowRules(
+        inputs=scope.inputs,
         as_of=scope.as_of,
         horizons=records.horizons(ledger),
         refused=records.refused(ledger),
         subject=cache(lambda workspace: records.subject(key, workspace)),
     )
-
-
-def _file_findings(home: Home, ledger: Ledger, parts: Sequence[Part]) -> Iterator[Finding]:
-    """The files of the store against the ledger's list; the caller holds a reader lease."""
-    # In this order: what is committed after the first look is found in the last.
-    on_disk = {
-        str(path.relative_to(home.data)): path.name for path in home.store.rglob("*") if not path.is_dir()
-    }
-    writing = writing_batches(home.locks)
-    listed = ledger.known_paths()
-    unlisted = [
-        path for path, name in on_disk.items() if path not in listed and _batch_of(name) not in writing
-    ]
-    # Those that went meanwhile were on their way out.
-    if unlisted := [path for path in unlisted if os.path.lexists(home.data / path)]:
-        yield Finding("store", "file(s) that the ledger does not list", len(unlisted), REPORT)
-    if damaged := damaged_files(home, parts):
-        yield Finding(
-            "store",
-            "file(s) that are missing or not of the size that was written",
-            damaged,
-            "Restore them from backup.",
-        )
-    if waiting := _hidden_too_long(home, ledger):
-        yield Finding("store", "file(s) that were deleted and are still on disk", waiting)
-
-
-def _batch_of(name: str) -> str:
-    found = _PART_NAME.match(name)
-    return found.group(1) if found else ""
-
-
-def _hidden_too_long(home: Home, ledger: Ledger) -> int:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    waiting = ledger.read(
-        "select path from parts where removed is not null and unlinked_at is null and "
-        "removed_at < case when removed_why in ('replaced', 'compacted') then ? else ? end",
-        *((now - LONGEST_HIDDEN).isoformat(), (now - LONGEST_LEASE).isoformat()),
-    )
-    return sum(os.path.lexists(home.data / row["path"]) for row in waiting)
-
-
-def _files_without_key(keyring: KeyRing, parts: Iterable[Part], *, as_of: datetime) -> Iterator[Finding]:
-    lost = Counter(
-        part.source
-        for part in parts
-        if not keyring.has(Purpose.PARQUET, part.key_name) and not _is_due(part, as_of)
-    )
-    for source, files in sorted(lost.items()):
-        remedy = "Restore the key directory; without it nobody can show that these rows may be there."
-        yield Finding(source, "file(s) whose key is gone", files, remedy)
-
-
-def _is_due(part: Part, as_of: datetime) -> bool:
-    if part.event_date is None or part.retention_days is None:
-        return False
-    return part.event_date + timedelta(days=part.retention_days) <= as_of.date()
 
 
 def _row_findings(
@@ -230,26 +157,15 @@ def _row_findings(
     progress("rows", len(by_source), len(by_source))
 
 
-def _operational_findings(home: Home, keyring: KeyRing, scope: Scope) -> Iterator[Finding]:
-    try:
-        due = due_files(home, scope.windows, as_of=scope.as_of, name_key=records.subject_key(keyring))
-    except UndeletableError as error:
-        yield Finding("files", f"directory that cannot be searched: {error}", 1, REPORT)
-        return
-    by_window = Counter((item.reason.category, item.reason.window_days) for _, item in due)
-    for (category, days), files in sorted(by_window.items(), key=str):
-        yield Finding(category, f"file(s) older than {days} days", files)
-
-
 def _key_findings(ledger: Ledger, keyring: KeyRing, scan: RowScan, scope: Scope) -> Iterator[Finding]:
-    """Keys that serve nothing, a day after they were made: a writer makes them before its rows are there."""
-    held = {hold.workspace_id for hold in active_holds(scope.facts, scope.as_of)}
+    """Report keys that nothing needs, a day after they were made: a writer makes them before its rows."""
+    held = {hold.workspace_id for hold in active_holds(scope.inputs, scope.as_of)}
     serving: dict[Purpose, Collection[str]] = {
         Purpose.PARQUET: ledger.key_names(),
         Purpose.PSEUDONYM: scan.living | held | scope.key_names,
         Purpose.SURROGATE: scan.living,
     }
-    ended = {w for w in scope.facts.ended if scan.law.has_ended(w)}
+    ended = {w for w in scope.inputs.ended if scan.rules.has_ended(w)}
     for purpose, names in serving.items():
         known = [w for w in ended - set(names) if purpose is not Purpose.PARQUET and keyring.has(purpose, w)]
         if known:
@@ -257,7 +173,3 @@ def _key_findings(ledger: Ledger, keyring: KeyRing, scan: RowScan, scope: Scope)
         if stray := keyring.besides(purpose, [*names, *known], older_than=LONGEST_UNNEEDED):
             serves = "no file" if purpose is Purpose.PARQUET else "no workspace of which something is stored"
             yield Finding("keys", f"{purpose} key(s) that serve {serves}", stray, _REMOVE_KEYS)
-
-
-def _is_there(home: Home, part: Part) -> bool:
-    return (home.data / part.path).is_file()

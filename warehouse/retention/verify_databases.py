@@ -1,6 +1,6 @@
-"""The DuckDB files decoded: only anonymous tables, only of workspaces that live, no leftover blocks.
+"""Verify the DuckDB files: only anonymous tables, only of living workspaces, no leftover blocks.
 
-And Dagster's own records, which have a window like anything else.
+And Dagster's own records, which have a window like all other data.
 """
 
 import re
@@ -18,22 +18,22 @@ from warehouse.home import Home
 from warehouse.keys.keyring import KeyStore
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.publish import PUBLISHED_SCHEMAS, is_as_left
-from warehouse.publishing.releases import thawed
-from warehouse.publishing.revisions import SCHEMA as LINES
+from warehouse.publishing.releases import changed_after_release
+from warehouse.publishing.revisions import SCHEMA as REVISIONS
 from warehouse.retention.account_end import INTERNAL_SCHEMA
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.finding import REPORT, Finding
-from warehouse.store.connection import connect, identifier, quoted
+from warehouse.store.connection import connect, identifier, number, quoted, tables_in
 from warehouse.store.session import attach_database
 
 # `reference` holds lists that ship with the code.
 _SCHEMAS = {
-    "warehouse": {*PUBLISHED_SCHEMAS, "reference", INTERNAL_SCHEMA, LINES},
+    "warehouse": {*PUBLISHED_SCHEMAS, "reference", INTERNAL_SCHEMA, REVISIONS},
     "published": set(PUBLISHED_SCHEMAS.values()),
 }
 _RESTORE = "The difference of two releases may be one person. Restore it from a backup of before."
 _WORKSPACE = "workspace_key"
-# Tables that name single workspaces on purpose, and die with the account.
+# Tables that name single workspaces on purpose; their rows go when the account ends.
 _NAMING = "dim_published_"
 # No anonymous table has one of these; surrogates are called `_key`.
 _PERSONAL = re.compile(r".*_(token|id|email|phone|network|url|at)|email|phone|received_at|event_date|body.*")
@@ -52,16 +52,15 @@ _DAGSTER_TABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What stands for workspaces in published tables: of those that live, and of none in particular."""
+    """Hold what stands for workspaces in published tables: for living ones, and for no single one."""
 
     living: frozenset[str]
     coarse: frozenset[str]
 
 
 def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Keys) -> Iterator[Finding]:
-    """What is wrong with the warehouse file and the published copy; the caller holds the warehouse lock."""
-    connection = connect(tmp=home.tmp)
-    try:
+    """Report what is wrong with the warehouse file and the published copy; the caller holds the lock."""
+    with closing(connect(tmp=home.tmp)) as connection:
         for name, path in (("warehouse", home.warehouse_path), ("published", home.published_path)):
             if not path.exists():
                 continue
@@ -71,23 +70,21 @@ def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Ke
                 else:
                     connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
                 yield from _contents(connection, name, keys)
-                # One that was cut out of an earlier copy has to differ until the next publication.
+                # A copy from which a workspace was withdrawn has to differ until the next publication.
                 is_released = name == "warehouse" or is_as_left(home, ledger)
-                if is_released and (changed := thawed(ledger, connection, database=name)):
+                if is_released and (changed := changed_after_release(ledger, connection, database=name)):
                     yield Finding(path.name, "released slice(s) that changed since", len(changed), _RESTORE)
                 yield from _leftovers(connection, home, ledger, name, path)
             except (duckdb.Error, KeyringError) as error:
                 kind = "its key is missing" if isinstance(error, KeyringError) else type(error).__name__
                 yield Finding(path.name, f"file that could not be read ({kind})", 1, REPORT)
-    finally:
-        connection.close()
     others = [p for p in home.published_path.parent.iterdir() if not _is_the_copy(p, home)]
     if others:
         yield Finding("published", "file(s) beside the one published copy", len(others), REPORT)
 
 
 def dagster_findings(home: Home, *, days: int, as_of: datetime) -> Iterator[Finding]:
-    """Dagster's records of runs, events and ticks from before its window."""
+    """Report Dagster's records of runs, events and ticks that are past their window."""
     # A run ages from its end, so its first records may be a day older.
     last = datetime.combine(as_of.date() - timedelta(days=days + 1), datetime.min.time())
     old: dict[str, int] = {}
@@ -104,14 +101,7 @@ def dagster_findings(home: Home, *, days: int, as_of: datetime) -> Iterator[Find
 
 
 def _contents(connection: duckdb.DuckDBPyConnection, database: str, keys: Keys) -> Iterator[Finding]:
-    tables = connection.execute(
-        "select schema_name, table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = ? and (schema_name, table_name) in "
-        "(select (schema_name, table_name) from duckdb_tables() where database_name = ?) "
-        "group by all order by all",
-        [database, database],
-    ).fetchall()
-    for schema, table, columns in tables:
+    for (schema, table), columns in tables_in(connection, database).items():
         place = f"{database}: {schema}.{table}"
         if schema not in _SCHEMAS[database]:
             yield Finding(place, "table where only views may be: its rows cannot be erased", 1, REPORT)
@@ -127,26 +117,23 @@ def _contents(connection: duckdb.DuckDBPyConnection, database: str, keys: Keys) 
 def _strangers(
     connection: duckdb.DuckDBPyConnection, table: str, place: str, allowed: Collection[str]
 ) -> Iterator[Finding]:
-    ((rows,),) = connection.execute(
-        f"select count(*) from {table} where not list_contains(?::varchar[], {_WORKSPACE})", [sorted(allowed)]
-    ).fetchall()
-    if rows:
-        yield Finding(place, "row(s) of workspaces that have ended, or that no account data knows", int(rows))
+    sql = f"select count(*) from {table} where not list_contains(?::varchar[], {_WORKSPACE})"
+    if rows := number(connection, sql, [sorted(allowed)]):
+        yield Finding(place, "row(s) of workspaces that have ended, or that no account data knows", rows)
 
 
 def _leftovers(
     connection: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, database: str, path: Path
 ) -> Iterator[Finding]:
-    ((free,),) = connection.execute(
-        "select free_blocks from pragma_database_size() where database_name = ?", [database]
-    ).fetchall()
+    sql = "select free_blocks from pragma_database_size() where database_name = ?"
+    free = number(connection, sql, [database])
     if database == "warehouse":
         may_have = needs_rewrite(home, ledger) and _is_fresh(path)
     else:
-        # One that was only ever added to: what they keep is in it still.
+        # A copy that was only ever added to: what its free blocks keep is still in its tables.
         may_have = is_as_left(home, ledger)
     if free and not may_have:
-        yield Finding(path.name, "free block(s), which keep what was deleted: rewrite it by copy", int(free))
+        yield Finding(path.name, "free block(s), which keep what was deleted: rewrite it by copy", free)
     log = path.with_name(f"{path.name}.wal")
     if log.exists() and not _is_fresh(log):
         yield Finding(log.name, "write-ahead log that a crash left, which keeps what was deleted", 1)
@@ -158,7 +145,7 @@ def _is_fresh(path: Path) -> bool:
 
 
 def _is_the_copy(path: Path, home: Home) -> bool:
-    # A hidden file is a copy in the making; one that a crash left has a window of its own (tmp).
+    # A hidden file is a copy that is being written; one that a crash left has a window of its own (tmp).
     return path == home.published_path or path.name.startswith(".")
 
 

@@ -1,7 +1,7 @@
-"""Every row of the store against the rules: what planning believes of partitions is not trusted here.
+"""Verify every row of the store by the rules, without trust in what planning believes of partitions.
 
-A row's day is its own: the earlier of event and receipt, or the day it is filed under if that is earlier
-still. What comes out are numbers; no row leaves the database engine.
+A row's day is the earliest of its event, its receipt and the day it is filed under. Only numbers come out;
+no row leaves the database engine.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,26 +16,26 @@ from warehouse.ledger.parts import Part
 from warehouse.retention.finding import REPORT, Finding
 from warehouse.retention.rules import (
     DataSet,
-    Facts,
     Hold,
     Layout,
+    RetentionInputs,
     active_holds,
     expired_through,
     outlives_account,
     terminated_on,
 )
-from warehouse.store.connection import Engine, identifier, quoted
+from warehouse.store.connection import Engine, identifier, number, quoted
 from warehouse.store.views import group_by_layout, read_parquet
 
-# What the marker of a deleted entity keeps are its keyed id and times; these would be its content.
-_CONTENT_ENDINGS = ("_token", "_name")
-_VERDICTS = pa.schema([("workspace", pa.string()), ("through", pa.date32()), ("is_ended", pa.bool_())])
+# The marker of a deleted entity keeps its keyed id and times; columns that end like these are content.
+_CONTENT_SUFFIXES = ("_token", "_name")
+_DECISIONS = pa.schema([("workspace", pa.string()), ("through", pa.date32()), ("is_ended", pa.bool_())])
 _FILES = pa.schema([("file", pa.string()), ("filed_under", pa.date32())])
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """What rows are judged by.
+class RowRules:
+    """Hold the rules that rows are checked against.
 
     Attributes:
         horizons: (category, subject) → newest event day that was ever past its window.
@@ -43,38 +43,38 @@ class Law:
         subject: Keyed hash of a workspace.
     """
 
-    facts: Facts
+    inputs: RetentionInputs
     as_of: datetime
     horizons: Mapping[tuple[str, str], date]
     refused: Mapping[str, date]
     subject: Callable[[str], str]
 
     def has_ended(self, workspace: str) -> bool:
-        """Whether all data of a workspace must be gone by now."""
-        days = (terminated_on(self.facts, workspace, self.as_of), self.refused.get(self.subject(workspace)))
+        """Return whether all data of a workspace must be gone by now."""
+        days = (terminated_on(self.inputs, workspace, self.as_of), self.refused.get(self.subject(workspace)))
         return any(day is not None and day <= self.as_of.date() for day in days)
 
     def through(self, category: str, workspace: str | None) -> date | None:
-        """The newest event day that must be gone; None where rows do not expire by day."""
-        reached = expired_through(self.facts, category, workspace, self.as_of)
+        """Return the newest event day that must be gone; None if rows do not expire by day."""
+        reached = expired_through(self.inputs, category, workspace, self.as_of)
         own = self.horizons.get((category, self.subject(workspace))) if workspace is not None else None
-        if own is None and workspace not in self.facts.settings:
+        if own is None and workspace not in self.inputs.settings:
             own = self.horizons.get((category, ""))
         return max((day for day in (reached, own) if day is not None), default=None)
 
 
 class RowScan:
-    """Judges rows on one connection; close it when done.
+    """Check rows on one connection; close it when done.
 
     Attributes:
-        law: What rows are judged by.
-        living: Workspaces met so far whose account has not ended.
+        rules: What rows are checked against.
+        living: Workspaces found so far whose account has not ended.
         rows: Rows looked at.
     """
 
-    def __init__(self, engine: Engine, *, data: Path, law: Law) -> None:
+    def __init__(self, engine: Engine, *, data: Path, rules: RowRules) -> None:
         self._data = data
-        self.law = law
+        self.rules = rules
         self._engine = engine
         self._connection = engine.cursor()
         self.living: set[str] = set()
@@ -85,14 +85,14 @@ class RowScan:
         self._connection.close()
 
     def live(self, data: DataSet, parts: Sequence[Part]) -> Iterator[Finding]:
-        """Rows that should be gone, of the live files of one data set.
+        """Report rows that should be gone, of the live files of one data set.
 
         Raises:
             KeyringError: A key is missing.
             duckdb.Error: A file cannot be read.
         """
         self._read(data, parts)
-        self._judge(data)
+        self._decide(data)
         # Each row counts once, however many promises it breaks.
         ended, past = "(v.is_ended and not s.outlives)", "coalesce(s.day <= v.through, false)"
         yield from self._counted(
@@ -109,13 +109,13 @@ class RowScan:
             yield Finding(data.source, "deleted row(s) whose content is still there", deleted, REPORT)
 
     def held(self, data: DataSet, parts: Sequence[Part]) -> Iterator[Finding]:
-        """Rows that no hold names, of the files of one data set that holds keep.
+        """Report rows that no hold names, of the files of one data set that holds keep.
 
         Raises:
             KeyringError: A key is missing.
             duckdb.Error: A file cannot be read.
         """
-        active = {hold.name: hold for hold in active_holds(self.law.facts, self.law.as_of)}
+        active = {hold.name: hold for hold in active_holds(self.rules.inputs, self.rules.as_of)}
         ended = [part for part in parts if part.hold not in active]
         if ended:
             rows = sum(part.rows for part in ended)
@@ -128,7 +128,7 @@ class RowScan:
             self.rows += sum(part.rows for part in under)
 
     def _read(self, data: DataSet, parts: Sequence[Part]) -> None:
-        """Number of rows by file, workspace and day, as the temporary table `seen`."""
+        """Count rows by file, workspace and day, as the temporary table `seen`."""
         self._engine.add_keys(self._connection, (part.key_name for part in parts))
         files = [{"file": str(self._data / p.path), "filed_under": p.event_date} for p in parts]
         self._replace("files", pa.Table.from_pylist(files, schema=_FILES))
@@ -136,39 +136,40 @@ class RowScan:
             "create or replace temp table seen "
             "(workspace varchar, day date, filed_under date, outlives boolean, rows bigint)"
         )
-        outlives = outlives_account(self.law.facts, data.category, self.law.as_of)
+        outlives = outlives_account(self.rules.inputs, data.category, self.rules.as_of)
         for group in group_by_layout(parts).values():
             present = group[0].columns
             workspace = "r.workspace_id" if "workspace_id" in present else "null"
-            lasting = f"r.expires_at > timestamp '{self.law.as_of}'" if data.holds else str(outlives).lower()
+            lasting = (
+                f"r.expires_at > timestamp '{self.rules.as_of}'" if data.holds else str(outlives).lower()
+            )
             self._connection.execute(
                 f"insert into seen select {workspace}, {_day(data, present)}, f.filed_under, {lasting}, "
                 f"count(*) from {self._scan(group)} r join files f on f.file = r.filename group by all"
             )
-        ((rows,),) = self._connection.execute("select coalesce(sum(rows), 0) from seen").fetchall()
-        self.rows += int(rows)
+        self.rows += number(self._connection, "select coalesce(sum(rows), 0) from seen")
 
-    def _judge(self, data: DataSet) -> None:
-        """What the rules say of each workspace met, as the temporary table `verdicts`."""
+    def _decide(self, data: DataSet) -> None:
+        """Decide by the rules for each workspace found, as the temporary table `decisions`."""
         met = [w for (w,) in self._connection.execute("select distinct workspace from seen").fetchall()]
-        ended = {w: w is not None and self.law.has_ended(w) for w in met}
+        ended = {w: w is not None and self.rules.has_ended(w) for w in met}
         self.living |= {w for w in met if w is not None and not ended[w]}
-        verdicts = [
+        decisions = [
             {
                 "workspace": w,
-                "through": None if data.layout is Layout.BUCKETS else self.law.through(data.category, w),
+                "through": None if data.layout is Layout.BUCKETS else self.rules.through(data.category, w),
                 "is_ended": ended[w],
             }
             for w in met
         ]
-        self._replace("verdicts", pa.Table.from_pylist(verdicts, schema=_VERDICTS))
+        self._replace("decisions", pa.Table.from_pylist(decisions, schema=_DECISIONS))
 
     def _counted(self, source: str, conditions: Mapping[str, str]) -> Iterator[Finding]:
         for problem, condition in conditions.items():
             # A null answer, e.g. of a row without a day, is no.
             ((rows, oldest),) = self._connection.execute(
                 "select coalesce(sum(rows), 0), min(s.day) from seen s "
-                f"join verdicts v on v.workspace is not distinct from s.workspace where {condition}"
+                f"join decisions v on v.workspace is not distinct from s.workspace where {condition}"
             ).fetchall()
             if rows:
                 since = f", the oldest of {oldest}" if oldest else ""
@@ -177,7 +178,7 @@ class RowScan:
     def _content_of_deleted(self, parts: Sequence[Part]) -> int:
         deleted = 0
         for group in group_by_layout(parts).values():
-            content = [name for name in group[0].columns if name.endswith(_CONTENT_ENDINGS)]
+            content = [name for name in group[0].columns if name.endswith(_CONTENT_SUFFIXES)]
             if "deleted_at" in group[0].columns and content:
                 filled = " or ".join(f"{identifier(name)} is not null" for name in content)
                 deleted += self._count(self._scan(group), f"deleted_at is not null and ({filled})")
@@ -203,8 +204,7 @@ class RowScan:
         return read_parquet(parts, data=self._data, key_name=parts[0].key_name, hive=False, filename=True)
 
     def _count(self, scan: str, condition: str) -> int:
-        ((rows,),) = self._connection.execute(f"select count(*) from {scan} where {condition}").fetchall()
-        return int(rows)
+        return number(self._connection, f"select count(*) from {scan} where {condition}")
 
     def _replace(self, name: str, table: pa.Table) -> None:
         self._connection.register("given", table)
@@ -213,7 +213,7 @@ class RowScan:
 
 
 def _day(data: DataSet, present: Sequence[str]) -> str:
-    """A row's own day, in SQL; null where rows have none."""
+    """Return the SQL for a row's own day; null if rows have none."""
     times = [f"r.{name}" for name in (data.event_time, "received_at") if name in present]
     match data.layout:
         case Layout.BUCKETS:
@@ -226,6 +226,6 @@ def _day(data: DataSet, present: Sequence[str]) -> str:
 
 
 def unreadable(error: Exception, source: str) -> Finding:
-    """What is said of files that could not be read; never the error's text, which may quote values."""
+    """Report files that could not be read, without the error's text, which may quote values."""
     kind = "their key or file is missing" if not isinstance(error, duckdb.Error) else type(error).__name__
     return Finding(source, f"data set that could not be looked at ({kind})", 1, REPORT)

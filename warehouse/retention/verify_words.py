@@ -1,4 +1,4 @@
-"""Counters of words searched for what is past its window, without anything of what deletes it."""
+"""Search counters of words for what is past its window, independently of the code that deletes it."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ _KEYS = "Was an old copy of the key directory put back? Run `wasms retention app
 
 
 def word_findings(ledger: Ledger, keyring: KeyRing, *, days: int, as_of: date) -> Iterator[Finding]:
-    """Counters whose month ended so many days ago, and keys that read no month since."""
+    """Report counters whose month ended ``days`` days ago or earlier, and keys of such months."""
     last = as_of - timedelta(days=days)
     rows = ledger.read(
         "select count(*) as n from word_counts where date(month || '-01', '+1 month') <= ?", last.isoformat()

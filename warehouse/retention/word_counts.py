@@ -25,7 +25,7 @@ _STRAY = f"keys/{Purpose.WORDS}"
 
 
 def due_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: datetime) -> list[FileItem]:
-    """Months past their window, rare words of months that count, keys that serve nothing; by path."""
+    """List months past their window, rare words of months that count, keys that serve nothing; by path."""
     items = []
     for month in months_in(ledger):
         if (rows := rows_of(ledger, month, rare=None)) and is_past(month, enough, as_of.date()):
@@ -40,7 +40,10 @@ def due_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: dateti
 
 
 def forget_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: datetime) -> int:
-    """Delete what is due, destroy the keys of months that went; return how many items. Safe to run again."""
+    """Delete counters that are due and destroy the keys of their months; return how many items.
+
+    Safe to run again.
+    """
     due = due_words(ledger, keyring, enough=enough, as_of=as_of)
     if not due:
         return 0
@@ -63,7 +66,7 @@ def forget_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: dat
 
 
 def _kept(ledger: Ledger, enough: Enough, as_of: datetime) -> Iterator[str]:
-    """Months within their window up to now, whether there is a word of theirs or not."""
+    """Yield the months within their window up to now, whether words of them are counted or not."""
     day = max(as_of, ledger.clock() or as_of).date()
     while not is_past(month := month_of(day), enough, as_of.date()):
         yield month

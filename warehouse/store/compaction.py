@@ -1,20 +1,21 @@
-"""Compaction: the parts of a closed day become one."""
+"""Compact the store: the parts of a closed day become one."""
 
 import secrets
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 
 import duckdb
 
-from warehouse.errors import ConflictError, StoreError
+from warehouse.errors import ConflictError
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease, writer_lease
 from warehouse.ledger.batches import Commit
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
-from warehouse.store.connection import Engine
-from warehouse.store.parts import write_part
+from warehouse.store.connection import Engine, without_values
+from warehouse.store.part_files import write_part
 from warehouse.store.views import raw_scan
 
 
@@ -31,26 +32,15 @@ def compact_day(
         crowded = _crowded_partitions(ledger, source, day)
         if not crowded:
             return 0
-        connection = engine.cursor()
-        try:
+        problem = "its parts could not be merged"
+        with without_values(source, problem), closing(engine.cursor()) as connection:
             added = [
                 _merged(connection, parts, batch_id=batch_id, home=home, engine=engine) for parts in crowded
             ]
-        except duckdb.Error as error:
-            raise StoreError(source, f"its parts could not be merged ({type(error).__name__})") from None
-        finally:
-            connection.close()
-        removed = [part for parts in crowded for part in parts]
+        removed = {part: "compacted" for parts in crowded for part in parts}
+        change = Commit(batch_id, as_of, snapshot, added=added, removed=removed)
         try:
-            ledger.commit(
-                Commit(
-                    batch_id=batch_id,
-                    as_of=as_of,
-                    snapshot=snapshot,
-                    added=added,
-                    removed=dict.fromkeys(removed, "compacted"),
-                )
-            )
+            ledger.commit(change)
         except ConflictError:
             for part in added:
                 (home.data / part.path).unlink(missing_ok=True)

@@ -1,17 +1,20 @@
-"""In-memory DuckDB connections that can read and write encrypted Parquet."""
+"""Open in-memory DuckDB connections that can read and write encrypted Parquet."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from warehouse.errors import StoreError
 from warehouse.keys.keyring import KeyStore, Purpose
 
 
 class Engine:
-    """One in-memory database per process and warehouse; work is done on cursors of it.
+    """Hold one in-memory database per process and warehouse; work is done on cursors of it.
 
     Loading the encryption library takes longer than ingesting a small file, so it is loaded once.
     """
@@ -23,7 +26,7 @@ class Engine:
         self.keyring = keyring
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own, with its own temporary tables; the caller closes it."""
+        """Open a connection with temporary tables of its own; the caller closes it."""
         if self._connection is None:
             self._connection = connect(tmp=self._tmp)
         return self._connection.cursor()
@@ -95,11 +98,44 @@ def add_parquet_keys(connection: duckdb.DuckDBPyConnection, keyring: KeyStore, n
         connection.execute(f"pragma add_parquet_key({quoted(name)}, {quoted(key)})")
 
 
+def number(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None) -> int:
+    """Return the one number that a statement gives: a count, or how many rows it changed."""
+    ((found,),) = connection.execute(sql, parameters).fetchall()
+    return int(found)
+
+
+def tables_in(
+    connection: duckdb.DuckDBPyConnection, database: str, schema: str | None = None
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Return (schema, table) → column → type for the tables of an attached database, views left out."""
+    cells = connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = $database and schema_name = coalesce($schema, schema_name) and "
+        "(schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = $database) "
+        "order by schema_name, table_name, column_index",
+        {"database": database, "schema": schema},
+    ).fetchall()
+    tables: dict[tuple[str, str], dict[str, str]] = {}
+    for schema_name, table, column, type_ in cells:
+        tables.setdefault((schema_name, table), {})[column] = type_
+    return tables
+
+
+@contextmanager
+def without_values(place: str, problem: str) -> Iterator[None]:
+    """Raise DuckDB's errors as a `StoreError` of place, problem and kind: their own text may quote values."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StoreError(place, f"{problem} ({type(error).__name__})") from None
+
+
 def quoted(text: str) -> str:
-    """A SQL string literal."""
+    """Return a text as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
-    """A SQL identifier."""
+    """Return a name as a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

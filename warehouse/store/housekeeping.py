@@ -1,4 +1,4 @@
-"""What makes removal physical: hidden files are unlinked, their keys destroyed, orphans swept."""
+"""Remove from disk what was removed in the ledger: unlink hidden files, destroy their keys, sweep orphans."""
 
 import re
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _PART_NAME = re.compile(r"^\.?part-([A-Za-z0-9]+)-[0-9a-f]+\.parquet(\.tmp)?$")
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What was removed from disk: numbers of files and keys."""
+    """Count the files and keys that were removed from disk."""
 
     files: int
     keys: int
 
 
 def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
-    """Unlink what is hidden and not read any more, destroy keys that nothing on disk needs.
+    """Unlink files that are hidden and not read any more, and destroy keys that nothing on disk needs.
 
     Safe to run at any time and again after a crash.
     """
@@ -53,7 +53,7 @@ def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
 
 
 def remove_orphans(home: Home, *, ledger: Ledger) -> int:
-    """Unlink what crashed writers left in the store; return how many files. Safe beside live writers."""
+    """Unlink files that crashed writers left in the store; return how many. Safe beside live writers."""
     orphans = _orphans(home, ledger)
     unlink_durably(*(home.data / path for path in orphans))
     return len(orphans)
@@ -62,8 +62,8 @@ def remove_orphans(home: Home, *, ledger: Ledger) -> int:
 def destroy_orphan_keys(home: Home, *, ledger: Ledger, keyring: KeyRing) -> int:
     """Destroy Parquet keys that no file needs, a day after they were made; return how many.
 
-    Crashed writers leave them, or an old copy of the key directory that was put back. With a ledger that
-    lists no file at all nothing is destroyed: it may be about to be restored.
+    Crashed writers leave such keys, and so does an old copy of the key directory that was put back. If the
+    ledger lists no file at all nothing is destroyed: it may be about to be restored.
     """
     with keys_lock(home.locks):
         needed = ledger.key_names()

@@ -1,42 +1,39 @@
-"""Writing the store: encrypted Parquet by partition, visible only once the ledger commits.
+"""Write event rows to the store: encrypted Parquet by partition, visible only once the ledger commits.
 
 A batch buffers anonymized rows, flushes them as one part per partition and commits once, at its end.
 Nothing else can see a part before that; what a crash leaves behind is an orphan, swept later.
 """
 
-import secrets
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
-from warehouse.errors import ConflictError, RowsError, StoreError
-from warehouse.files import fsync_directory, fsync_file
+from warehouse.errors import ConflictError
 from warehouse.home import Home
-from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease, writer_lease
 from warehouse.ledger.batches import Commit, Count, Merge, reconcile
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
-from warehouse.store.connection import Engine, quoted
+from warehouse.store.connection import Engine, number, without_values
+from warehouse.store.part_files import discard_uncommitted, write_part
 from warehouse.store.views import raw_scan
 
 # Enough rows for parts of some 10 MB; the bound on memory, whatever the size of the input.
 FLUSH_ROWS = 300_000
 FLUSH_BYTES = 128 * 1024 * 1024
+_UNWRITTEN = "the store could not be written"
 # Columns that a partition's path holds, not its files.
 _OF_PARTITION = ("event_date", "retention_days")
 
 
 @dataclass(frozen=True, slots=True)
 class EventSet:
-    """What the store needs to know of an event data set.
+    """Hold what the store needs to know of an event data set.
 
     Attributes:
         key_prefix: Policy category; the Parquet key is category x event month x retention class.
@@ -55,7 +52,7 @@ class _Buffer:
 
 
 class StoreWriter:
-    """Adds event rows to the store, all or nothing; made by `writing`."""
+    """Add event rows to the store, all or nothing; made by `writing`."""
 
     def __init__(self, home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> None:
         self._home = home
@@ -85,7 +82,7 @@ class StoreWriter:
             self._flush()
 
     def finish(self) -> tuple[list[Part], list[Count], frozenset[tuple[str, str]], int]:
-        """Write what is left and say what there is to commit.
+        """Write the rows that are left, and return what there is to commit.
 
         Returns:
             Parts, counts of kept and duplicate rows, the partitions that the result depends on, and the
@@ -110,20 +107,20 @@ class StoreWriter:
                 continue
             committed = self._ledger.live_parts(part.source, under=f"event_date={part.event_date}/")
             rows = self._scan([part])
-            with _translated(part.source):
+            with without_values(part.source, _UNWRITTEN):
                 self._connection.execute(
                     f"create or replace temp table fresh as from ({rows}) anti join "
                     f"({self._scan(committed, columns=(events.id_column,))}) using ({events.id_column})"
                 )
-            kept = self._count("fresh")
+            kept = number(self._connection, "select count(*) from fresh")
             if kept == part.rows:
                 continue
-            self._discard([part])
+            (self._home.data / part.path).unlink(missing_ok=True)
             self._parts.remove(part)
             self._kept[part.source] -= part.rows - kept
             self._duplicates[part.source] += part.rows - kept
             if kept:
-                self._parts.append(self._write(replace(part, rows=kept), "select * from fresh"))
+                self._write(replace(part, rows=kept), "select * from fresh")
         self._snapshot = generation
 
     def close(self, *, committed: bool) -> None:
@@ -138,32 +135,14 @@ class StoreWriter:
                 table = pa.concat_tables(buffer.tables)
                 buffer.tables.clear()
                 buffer.rows = buffer.bytes = 0
-                with _translated(events.source):
+                with without_values(events.source, _UNWRITTEN):
                     self._flush_source(events, table)
                 del table
 
     def _flush_source(self, events: EventSet, incoming: pa.Table) -> None:
+        """Write rows of one data set that are not stored yet, one part per partition."""
         self._connection.register("incoming", incoming)
-        if events.id_column is None:
-            self._connection.execute("create or replace temp table fresh as select * from incoming")
-        else:
-            dates = self._connection.execute("select distinct event_date from incoming").fetchall()
-            known = [
-                part
-                for (day,) in dates
-                for part in self._ledger.live_parts(events.source, under=f"event_date={day}/")
-            ] + [
-                part
-                for part in self._parts
-                if part.source == events.source and (part.event_date,) in set(dates)
-            ]
-            id_ = events.id_column
-            self._connection.execute(
-                "create or replace temp table fresh as "
-                f"from (from incoming qualify row_number() over (partition by {id_}) = 1) "
-                f"anti join ({self._scan(known, columns=(id_,))}) using ({id_}) "
-                "order by event_date, retention_days, workspace_id"
-            )
+        self._connection.execute(f"create or replace temp table fresh as {self._fresh_sql(events)}")
         self._connection.unregister("incoming")
         columns = tuple(name for name in incoming.column_names if name not in _OF_PARTITION)
         partitions = self._connection.execute(
@@ -171,12 +150,10 @@ class StoreWriter:
         ).fetchall()
         for day, retention_days, rows in partitions:
             template = Part(
-                path="",
                 source=events.source,
                 partition=f"event_date={day}/retention_days={retention_days}",
                 key_name=f"{events.key_prefix}.{day:%Y-%m}.{retention_days}",
                 rows=rows,
-                bytes=0,
                 batch_id=self.batch_id,
                 columns=columns,
                 event_date=day,
@@ -186,79 +163,42 @@ class StoreWriter:
                 f"select * exclude ({', '.join(_OF_PARTITION)}) from fresh "
                 f"where event_date = date '{day}' and retention_days = {int(retention_days)}"
             )
-            self._parts.append(self._write(template, query))
+            self._write(template, query)
         kept = sum(rows for _, _, rows in partitions)
         self._kept[events.source] += kept
         self._duplicates[events.source] += incoming.num_rows - kept
         self._connection.execute("drop table fresh")
 
-    def _write(self, template: Part, query: str) -> Part:
-        return write_part(self._connection, template, query, home=self._home, engine=self._engine)
+    def _fresh_sql(self, events: EventSet) -> str:
+        """Return a query for the incoming rows whose ids are neither stored nor written by this batch."""
+        id_ = events.id_column
+        if id_ is None:
+            return "select * from incoming"
+        dates = self._connection.execute("select distinct event_date from incoming").fetchall()
+        known = [
+            part
+            for (day,) in dates
+            for part in self._ledger.live_parts(events.source, under=f"event_date={day}/")
+        ]
+        known += [p for p in self._parts if p.source == events.source and (p.event_date,) in set(dates)]
+        return (
+            f"from (from incoming qualify row_number() over (partition by {id_}) = 1) "
+            f"anti join ({self._scan(known, columns=(id_,))}) using ({id_}) "
+            "order by event_date, retention_days, workspace_id"
+        )
+
+    def _write(self, template: Part, query: str) -> None:
+        self._parts.append(
+            write_part(self._connection, template, query, home=self._home, engine=self._engine)
+        )
 
     def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
         self._engine.add_keys(self._connection, (part.key_name for part in parts))
         return raw_scan(parts, data=self._home.data, columns=columns)
 
-    def _count(self, table: str) -> int:
-        row = self._connection.execute(f"select count(*) from {table}").fetchone()
-        return int(row[0]) if row else 0
-
-    def _discard(self, parts: Iterable[Part]) -> None:
-        for part in parts:
-            (self._home.data / part.path).unlink(missing_ok=True)
-
-
-def write_part(
-    connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, engine: Engine
-) -> Part:
-    """Write the rows of a query as one encrypted, durable file; return its part, not yet committed.
-
-    Written under a temporary name, synced, renamed, its directory synced.
-
-    Args:
-        template: The part but for path and bytes; its columns where the caller knows them, else none.
-
-    Raises:
-        RowsError: The query gives another number of rows than the template says. No file is left.
-    """
-    engine.keyring.get(Purpose.PARQUET, template.key_name)
-    engine.add_keys(connection, [template.key_name])
-    name = f"part-{template.batch_id}-{secrets.token_hex(4)}.parquet"
-    relative = Path("store") / template.source / template.partition / name
-    target = home.data / relative
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = target.with_name(f".{name}.tmp")
-    try:
-        ((rows,),) = connection.execute(
-            f"copy ({query}) to {quoted(str(temporary))} (format parquet, compression zstd, "
-            f"encryption_config {{footer_key: {quoted(template.key_name)}}})"
-        ).fetchall()
-        if rows != template.rows:
-            raise RowsError(template.source, rows, template.rows)
-        fsync_file(temporary)
-        temporary.rename(target)
-        fsync_directory(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-    columns = template.columns or tuple(
-        column[0] for column in connection.execute(f"{query} limit 0").description or ()
-    )
-    return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
-
-
-def discard_uncommitted(home: Home, ledger: Ledger, parts: Iterable[Part]) -> None:
-    """Unlink files after an error, but none that the ledger lists.
-
-    The error may have come after the commit (an interrupt, a full disk): then the files are the only copy.
-    """
-    listed = ledger.known_paths()
-    for part in parts:
-        if part.path not in listed:
-            (home.data / part.path).unlink(missing_ok=True)
-
 
 class DryRunDone(Exception):  # noqa: N818  it takes a batch back as an error would, but is none
-    """A dry run got as far as the commit; carries the counts it would have committed."""
+    """Report that a dry run got as far as the commit; carry the counts it would have committed."""
 
     def __init__(self, counts: Sequence[Count]) -> None:
         super().__init__("dry run: nothing was committed")
@@ -268,7 +208,7 @@ class DryRunDone(Exception):  # noqa: N818  it takes a batch back as an error wo
 @contextmanager
 def writing(home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> Iterator[StoreWriter]:
     """Open a writer for one batch; what is not committed inside leaves no file behind."""
-    # It reads what is live while others compact and sweep.
+    # The writer reads what is live while others compact and sweep.
     with writer_lease(home.locks, batch_id), reader_lease(home.locks, ledger.generation()):
         writer = StoreWriter(home, ledger=ledger, engine=engine, batch_id=batch_id)
         committed = False
@@ -297,7 +237,7 @@ def commit_batch(
 ) -> list[Count]:
     """Commit what a writer holds, with the rows counted elsewhere; return all counts.
 
-    Optimistic: if another batch touched the same days meanwhile, compare with it and try again.
+    If another batch touched the same days meanwhile, the rows are compared with it and committed again.
 
     Args:
         uncounted: Data sets whose rows stand for rows that are counted elsewhere.
@@ -341,12 +281,3 @@ def commit_batch(
                 raise
             continue
         return list(change.counts)
-
-
-@contextmanager
-def _translated(source: str) -> Iterator[None]:
-    """DuckDB's errors may quote values: say the place and the kind, never the text."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise StoreError(source, f"the store could not be written ({type(error).__name__})") from None

@@ -1,17 +1,18 @@
-"""Reading the store without the warehouse file: a few columns of one data set, as a table."""
+"""Read the store without the warehouse file: a few columns of one data set, as a table."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
-import duckdb
 import pyarrow as pa
 
-from warehouse.errors import StoreError
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
-from warehouse.store.connection import Engine, identifier
+from warehouse.store.connection import Engine, identifier, without_values
 from warehouse.store.views import Schema, create_views, raw_scan, scan_sql
+
+_UNREADABLE = "the store could not be read"
 
 
 def read_columns(
@@ -24,35 +25,33 @@ def read_columns(
     columns: Sequence[str],
     deleted: bool = False,
 ) -> pa.Table:
-    """All living rows of a data set, the given columns, in no order.
+    """Return the given columns of all living rows of a data set, in no order.
 
     Args:
-        deleted: The markers of deleted rows too, which views leave out.
+        deleted: Return the markers of deleted rows too, which views leave out.
 
     Raises:
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
-    with reader_lease(home.locks, ledger.generation()):
-        connection = engine.cursor()
-        try:
-            parts = ledger.live_parts(source)
-            engine.add_keys(connection, (part.key_name for part in parts))
-            names = ", ".join(identifier(column) for column in columns)
-            if deleted:
-                rows = f"({scan_sql(parts, data=home.data, columns=schema)})"
-            else:
-                create_views(connection, parts, data=home.data, schemas={source: schema})
-                rows = f"memory.store.{identifier(source)}"
-            return connection.execute(f"select {names} from {rows}").to_arrow_table()
-        except duckdb.Error as error:
-            raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
-        finally:
-            connection.close()
+    with (
+        reader_lease(home.locks, ledger.generation()),
+        without_values(source, _UNREADABLE),
+        closing(engine.cursor()) as connection,
+    ):
+        parts = ledger.live_parts(source)
+        engine.add_keys(connection, (part.key_name for part in parts))
+        names = ", ".join(identifier(column) for column in columns)
+        if deleted:
+            rows = f"({scan_sql(parts, data=home.data, columns=schema)})"
+        else:
+            create_views(connection, parts, data=home.data, schemas={source: schema})
+            rows = f"memory.store.{identifier(source)}"
+        return connection.execute(f"select {names} from {rows}").to_arrow_table()
 
 
 class CachedReader:
-    """Reads small data sets again and again; from disk only when their files have changed."""
+    """Read small data sets again and again; from disk only when their files have changed."""
 
     def __init__(self, home: Home, *, ledger: Ledger, engine: Engine) -> None:
         self._home = home
@@ -61,7 +60,7 @@ class CachedReader:
         self._tables: dict[tuple[object, ...], tuple[frozenset[str], pa.Table]] = {}
 
     def read(self, source: str, *, schema: Schema, columns: Sequence[str], deleted: bool = False) -> pa.Table:
-        """As `read_columns`."""
+        """Return what `read_columns` gives."""
         asked = (source, *columns, deleted)
         files = frozenset(part.path for part in self._ledger.live_parts(source))
         known = self._tables.get(asked)
@@ -80,18 +79,13 @@ class CachedReader:
 
 
 def read_parts(home: Home, *, engine: Engine, parts: Sequence[Part]) -> pa.Table:
-    """All rows of some store files as they were written, in the order of the files.
+    """Return all rows of some store files as they were written, in the order of the files.
 
     Raises:
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
-    connection = engine.cursor()
-    try:
+    source = parts[0].source if parts else "store"
+    with without_values(source, _UNREADABLE), closing(engine.cursor()) as connection:
         engine.add_keys(connection, (part.key_name for part in parts))
         return connection.execute(raw_scan(parts, data=home.data)).to_arrow_table()
-    except duckdb.Error as error:
-        source = parts[0].source if parts else "store"
-        raise StoreError(source, f"the store could not be read ({type(error).__name__})") from None
-    finally:
-        connection.close()

@@ -1,7 +1,7 @@
-"""A session: one connection that sees the store as views and the warehouse file, keys in memory only."""
+"""Open sessions: one connection that sees the store as views and the warehouse file, keys in memory only."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -64,11 +64,27 @@ def attach_database(
 
 
 @contextmanager
+def open_warehouse_file(
+    home: Home, *, keyring: KeyStore, read_only: bool = True
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse file alone, without the store, as `warehouse`; the caller holds its lock.
+
+    Raises:
+        KeyringError: The file is there and its key is not.
+    """
+    with closing(connect(tmp=home.tmp)) as connection:
+        path = home.warehouse_path
+        attach_database(connection, path, alias="warehouse", keyring=keyring, read_only=read_only)
+        yield connection
+
+
+@contextmanager
 def leases(home: Home, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
     """Hold what a session needs: the warehouse file for itself, and the store's present files on disk."""
-    with ExitStack() as stack:
-        stack.enter_context(warehouse_lock(home.locks, timeout_s=timeout_s))
-        stack.enter_context(reader_lease(home.locks, Ledger(home.ledger_path).generation()))
+    with (
+        warehouse_lock(home.locks, timeout_s=timeout_s),
+        reader_lease(home.locks, Ledger(home.ledger_path).generation()),
+    ):
         yield
 
 
@@ -83,22 +99,15 @@ def open_session(
     threads: int = 1,
     timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection over store and warehouse; see `attach`.
+    """Open a connection over store and warehouse file; see `attach`.
 
     Raises:
         LockedError: Another process has the warehouse file.
     """
-    with leases(home, timeout_s=timeout_s):
-        connection = connect(tmp=home.tmp, memory_limit=memory_limit, threads=threads)
-        try:
-            attach(
-                connection,
-                home=home,
-                keyring=KeyRing(home.keys),
-                schemas=schemas,
-                tables=tables,
-                read_only=read_only,
-            )
-            yield connection
-        finally:
-            connection.close()
+    with (
+        leases(home, timeout_s=timeout_s),
+        closing(connect(tmp=home.tmp, memory_limit=memory_limit, threads=threads)) as connection,
+    ):
+        keyring = KeyRing(home.keys)
+        attach(connection, home=home, keyring=keyring, schemas=schemas, tables=tables, read_only=read_only)
+        yield connection

@@ -1,4 +1,4 @@
-"""One opened warehouse on disk: its directories, keys, ledger and DuckDB engine."""
+"""Hold one opened warehouse on disk: its directories, keys, ledger and DuckDB engine."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from warehouse.store.reading import CachedReader
 
 @dataclass(frozen=True)
 class Store:
-    """What reads and writes one warehouse; put together once per process."""
+    """Hold what reads and writes one warehouse; put together once per process."""
 
     home: Home
     keyring: KeyRing

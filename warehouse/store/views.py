@@ -1,4 +1,4 @@
-"""SQL over exactly the files the ledger lists: no glob ever decides what is data."""
+"""Write SQL over exactly the files that the ledger lists: no glob ever decides what is data."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _PARTITION_COLUMNS = (("event_date", "date"), ("retention_days", "integer"))
 
 
 def scan_sql(parts: Sequence[Part], *, data: Path, columns: Schema) -> str:
-    """A query over store files: typed, empty where there are none, pruned by partition columns.
+    """Return a query over store files: typed, empty where there are none, pruned by partition columns.
 
     One `read_parquet` per key and set of columns: a call takes one key, and DuckDB 1.5.5 fails on
     `union_by_name` with encryption. An explicit file list prunes hive partitions as well as a glob.
@@ -31,7 +31,7 @@ def scan_sql(parts: Sequence[Part], *, data: Path, columns: Schema) -> str:
 
 
 def raw_scan(parts: Sequence[Part], *, data: Path, columns: Sequence[str] = ()) -> str:
-    """A query over store files as they are, without partition columns; all columns, or some."""
+    """Return a query over store files as they are, without partition columns; all columns, or some."""
     names = ", ".join(identifier(name) for name in columns) or "*"
     queries = [
         f"select {names} from {read_parquet(group, data=data, key_name=key_name, hive=False)}"
@@ -44,7 +44,7 @@ def raw_scan(parts: Sequence[Part], *, data: Path, columns: Sequence[str] = ()) 
 def read_parquet(
     parts: Sequence[Part], *, data: Path, key_name: str, hive: bool, filename: bool = False
 ) -> str:
-    """The table function over files of one key and one set of columns; ``filename`` adds that column."""
+    """Return the table function over files of one key and set of columns; ``filename`` adds that column."""
     listed = ", ".join(quoted(str(data / part.path)) for part in parts)
     partitioning = (
         f"hive_partitioning = true, hive_types = {_HIVE_TYPES}" if hive else "hive_partitioning = false"
@@ -57,7 +57,7 @@ def read_parquet(
 
 
 def group_by_layout(parts: Sequence[Part]) -> dict[tuple[str, tuple[str, ...]], list[Part]]:
-    """Files that one call can read, by key and columns; in order of name."""
+    """Group files that one call can read, by key and columns; in order of name."""
     groups: dict[tuple[str, tuple[str, ...]], list[Part]] = {}
     for part in sorted(parts, key=lambda part: (part.key_name, part.columns, part.path)):
         groups.setdefault((part.key_name, part.columns), []).append(part)
@@ -72,11 +72,7 @@ def _cells(columns: Schema, *, present: Sequence[str]) -> str:
 
 
 def create_views(
-    connection: duckdb.DuckDBPyConnection,
-    parts: Sequence[Part],
-    *,
-    data: Path,
-    schemas: Mapping[str, Schema],
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], *, data: Path, schemas: Mapping[str, Schema]
 ) -> None:
     """Create one view per data set over its live files.
 
@@ -95,7 +91,7 @@ def create_views(
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
-    """Put tables beside the views, in memory: what no file of the store holds."""
+    """Create tables beside the views, in memory: rows that no file of the store holds."""
     for name, rows in tables.items():
         connection.register("_rows", rows)
         connection.execute(f"create or replace table memory.store.{identifier(name)} as from _rows")
@@ -103,5 +99,5 @@ def create_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa
 
 
 def with_partition_columns(columns: Schema) -> tuple[tuple[str, str], ...]:
-    """The stored columns of an event data set and the two its partitions add."""
+    """Return the stored columns of an event data set and the two that its partitions add."""
     return (*columns, *_PARTITION_COLUMNS)

@@ -1,4 +1,4 @@
-"""How many payers' workspaces used a word, by month, as keyed hashes; and which words that releases.
+"""Count how many payers' workspaces used a word in a month, as keyed hashes, and release words by it.
 
 Each month has a random key of its own, kept beside the other keys: nothing can be read without it, or
 compared with another month. A month counts only from some time after its end, when nothing is added to it
@@ -18,19 +18,20 @@ from warehouse.keys.keyring import KeyRing, Purpose
 from warehouse.ledger.ledger import Ledger
 
 # As many hexadecimal characters as the pseudonyms have: 128 bits.
-_TOKEN_CHARACTERS = 32
-ROW_BYTES = _TOKEN_CHARACTERS  # two tokens, binary
+_HEX = 32
+# Two hashes, binary.
+ROW_BYTES = _HEX
 
 
 @dataclass(frozen=True, slots=True)
 class Enough:
-    """When a word is released.
+    """Say when a word is released.
 
     Attributes:
-        payers: How many must have used it in a month; more are not counted.
-        months: In how many months.
-        days: How long ago a month must have ended.
-        kept_days: How long after its end a month is forgotten.
+        payers: Number of payers that must have used it in a month; more are not counted.
+        months: Number of such months.
+        days: Days since the end of a month before it counts.
+        kept_days: Days since the end of a month until its counters are deleted.
     """
 
     payers: int
@@ -43,9 +44,9 @@ Counting = dict[str, tuple[str, pl.Series]]
 
 
 def counting_months(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: date) -> Counting:
-    """Month → its key in hexadecimal and the tokens of the words that enough payers used in it.
+    """Return month → its key in hexadecimal and the hashes of the words that enough payers used in it.
 
-    Only months that count on that day. One whose key is missing releases nothing.
+    Only months that count on that day are returned. A month whose key is missing releases nothing.
     """
     found = {}
     for month in months_in(ledger):
@@ -64,17 +65,17 @@ def counting_months(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: 
 
 
 def released(words: pl.Series, months: Counting, *, enough: Enough) -> pl.Series:
-    """Which words are released by enough months; as many, in order."""
+    """Return for each word whether enough months release it; as many values, in the same order."""
     hits = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(words))
-    for key, tokens in months.values():
-        hits += _tokens(words, "word", key=key).is_in(tokens.implode()).cast(pl.Int64)
+    for key, hashes in months.values():
+        hits += _hashed(words, "word", key=key).is_in(hashes.implode()).cast(pl.Int64)
     return hits >= enough.months
 
 
 def addition(
     uses: pl.DataFrame, keyring: KeyRing, *, enough: Enough, as_of: date
 ) -> Callable[[sqlite3.Connection, int], None]:
-    """What writes down, in a transaction, that payers used words in the month of ``as_of``.
+    """Return a function that records, in a transaction, the words payers used in the month of ``as_of``.
 
     Args:
         uses: `payer` (any text that stands for one) and `word`.
@@ -82,39 +83,39 @@ def addition(
     month = month_of(as_of)
     # The month's key is made with its first word.
     key = keyring.get(Purpose.WORDS, month).hex() if len(uses) else ""
-    tokens = pl.DataFrame({name: _tokens(uses[name], name, key=key) for name in ("word", "payer")}).unique()
+    hashes = pl.DataFrame({name: _hashed(uses[name], name, key=key) for name in ("word", "payer")}).unique()
 
     def add(connection: sqlite3.Connection, _generation: int) -> None:
         connection.executemany(
             "insert or ignore into word_counts select ?, ?, ? "
             "where (select count(*) from word_counts where month = ? and word = ?) < ?",
-            [(month, word, payer, month, word, enough.payers) for word, payer in tokens.iter_rows()],
+            [(month, word, payer, month, word, enough.payers) for word, payer in hashes.iter_rows()],
         )
 
     return add
 
 
 def month_of(day: date) -> str:
-    """The month of a day, e.g. `2026-03`."""
+    """Return the month of a day, e.g. `2026-03`."""
     return f"{day:%Y-%m}"
 
 
 def end_of(month: str) -> date:
-    """The first day after a month."""
+    """Return the first day after a month."""
     first = date.fromisoformat(f"{month}-01")
     return (first + timedelta(days=31)).replace(day=1)
 
 
-def _tokens(values: pl.Series, kind: str, *, key: str) -> pl.Series:
-    """HMAC-SHA-256 (RFC 2104) of values of one kind, 16 bytes each."""
+def _hashed(values: pl.Series, kind: str, *, key: str) -> pl.Series:
+    """Return the HMAC-SHA-256 (RFC 2104) of values of one kind, 16 bytes each."""
     frame = pl.select(message=pl.lit(f"{kind}\x1f") + values.cast(pl.String))
     hashed = plh.col("message").chash.hmac_sha256(key=key)
-    return frame.select(hashed.str.slice(0, _TOKEN_CHARACTERS).str.decode("hex")).to_series()
+    return frame.select(hashed.str.slice(0, _HEX).str.decode("hex")).to_series()
 
 
 def months_in(ledger: Ledger) -> list[str]:
     """Return the months of which a word is counted, oldest first."""
-    # One step of the index for each month, however many rows.
+    # One step of the index per month, however many rows there are.
     rows = ledger.read(
         "with recursive months (month) as (select min(month) from word_counts union all "
         "select (select min(month) from word_counts where month > months.month) from months "
@@ -124,7 +125,7 @@ def months_in(ledger: Ledger) -> list[str]:
 
 
 def rows_of(ledger: Ledger, month: str, *, rare: int | None) -> int:
-    """Rows of a month; of its words of fewer payers than ``rare`` only, if given."""
+    """Count the rows of a month; if ``rare`` is given, only of words that fewer payers used."""
     having = "" if rare is None else "having count(*) < ?"
     rows = ledger.read(
         "select coalesce(sum(payers), 0) as n from (select count(*) as payers from word_counts "

@@ -17,7 +17,7 @@ NEEDED, ORPHAN = "log.2026-03.90", "log.2020-01.90"
 @pytest.fixture
 def keys(home, ledger, keyring):
     """Two keys two days old, one of which a listed file needs."""
-    part = Part("store/a.parquet", "shop__orders", "bucket=00", NEEDED, rows=1, bytes=1, batch_id="b")
+    part = Part("shop__orders", "bucket=00", NEEDED, rows=1, batch_id="b", path="store/a.parquet", bytes=1)
     ledger.commit(Commit(batch_id="b", as_of=datetime(2026, 3, 1), snapshot=0, added=[part]))
     keyring.get_all(Purpose.PARQUET, [NEEDED, ORPHAN])
     keyring.get(Purpose.PSEUDONYM, "ws_a")

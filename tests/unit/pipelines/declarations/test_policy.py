@@ -16,7 +16,7 @@ from pipelines.declarations.policy import (
     parse_policy,
     policy_problems,
 )
-from warehouse.retention.rules import Clock, Facts, Rule, version_at
+from warehouse.retention.rules import Clock, RetentionInputs, Rule, version_at
 
 OPERATIONAL = {
     "tmp": 1,
@@ -151,7 +151,9 @@ def test_nothing_waits_in_the_inbox_for_longer_than_an_ended_account_stays():
 def test_the_newest_rule_whose_date_has_come_applies_and_nothing_is_unruled(as_of: str, days: int):
     two = policy(version(date(2026, 4, 1)), version(date(2026, 5, 1), usage=rule(window_days=30)))
 
-    in_force = version_at(Facts(two.history(), two.retention_classes_days), datetime.fromisoformat(as_of))
+    in_force = version_at(
+        RetentionInputs(two.history(), two.retention_classes_days), datetime.fromisoformat(as_of)
+    )
 
     assert in_force.rules["usage"].window_days == days
 

@@ -300,7 +300,7 @@ def test_a_look_up_of_consents_makes_no_key(runtime):
 
 
 def test_a_quarantine_file_of_a_table_that_was_tried_again_meanwhile_is_refused(runtime):
-    give(runtime, "app__invoices", invoice(age=1) | {"amount": "much"}, as_of=NOW)
+    give(runtime, "app__invoices", invoice(age=1) | {"amount": "much"}, invoice(age=2), as_of=NOW)
     (part,) = runtime.store.ledger.live_parts(QUARANTINE)
     contracts = [runtime.declarations.contracts["app__invoices"]]
     arguments = {"contracts": contracts, "options": Options(as_of=NOW)}
@@ -317,7 +317,7 @@ def test_a_file_is_not_read_again_for_ever(runtime):
         with runtime.store.ledger.transaction() as connection:
             records.advance_epoch(connection)
 
-    with pytest.raises(RulesChangedError, match="read the file again"):
+    with pytest.raises(RulesChangedError, match="Run the command again"):
         give(runtime, "app__messages", message(1, age=0), as_of=NOW, progress=always)
 
     assert runtime.store.ledger.live_parts("app__messages") == []

@@ -64,7 +64,7 @@ def test_days_that_follow_each_other_are_told_together():
                     {"data_set": "shop__visits", "to": "class 30", "rule": "workspace setting", "rows": 2},
                     {"data_set": "shop__visits", "to": "hold 0123456789abcdef", "rule": "default", "rows": 1},
                 ],
-                "endings": ["ab" * 16],
+                "account_ends": ["ab" * 16],
                 "gaps": ["2026-01-01", "2026-01-02"],
             },
             "Deleted",

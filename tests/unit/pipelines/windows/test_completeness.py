@@ -9,7 +9,7 @@ from pipelines.runtime import Runtime, open_runtime
 from pipelines.windows.completeness import MONTHS, is_complete, loses_rows, store_tables
 from tests.support.feeding import give
 from warehouse.retention import records
-from warehouse.retention.rules import Clock, Facts, Hold, Rule, Setting, Version
+from warehouse.retention.rules import Clock, Hold, RetentionInputs, Rule, Setting, Version
 
 # May closes on 9 June, and its messages may have begun on 22 April.
 MAY = date(2026, 5, 1)
@@ -23,7 +23,7 @@ def default(days: int, *, since: date = date(2025, 1, 1)) -> Version:
 
 def of_may(*versions: Version, chosen: tuple[tuple[datetime, int | None], ...] = (), **more) -> bool:
     settings = {"ws": tuple(Setting(at, days) for at, days in chosen)}
-    facts = Facts(versions or (default(90),), (15, 30, 60, 90), settings, **more)
+    facts = RetentionInputs(versions or (default(90),), (15, 30, 60, 90), settings, **more)
     return is_complete(facts, "message_log", "ws", MAY, lateness_days=7)
 
 

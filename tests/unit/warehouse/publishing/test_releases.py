@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from warehouse.errors import ThawedSliceError
+from warehouse.errors import ChangedAfterReleaseError
 from warehouse.publishing.releases import (
+    changed_after_release,
     expect_change,
     release,
     released,
     renew,
     rows_in,
     slices_in,
-    thawed,
     unreleased,
 )
 
@@ -74,27 +74,27 @@ def test_two_rows_have_one_hash_only_if_they_are_equal(connection, rows):
 )
 def test_a_released_slice_that_changed_is_found(connection, ledger, case, rows):
     release(ledger, fill(connection, [(DAY, "a", 20, None)]), why="closed")
-    assert thawed(ledger, connection) == []
+    assert changed_after_release(ledger, connection) == []
     fill(connection, rows)
-    assert thawed(ledger, connection) == [(CUBE, DAY)]
-    assert thawed(ledger, connection, [(CUBE, NEXT)]) == []
+    assert changed_after_release(ledger, connection) == [(CUBE, DAY)]
+    assert changed_after_release(ledger, connection, [(CUBE, NEXT)]) == []
 
 
 def test_a_column_that_a_cube_gains_changes_no_slice_that_was_released(connection, ledger):
     release(ledger, fill(connection, [(DAY, "a", 20, None)]), why="closed")
 
     connection.execute(f"alter table warehouse.cubes.{CUBE} add column clicked_messages bigint")
-    assert thawed(ledger, connection) == []
+    assert changed_after_release(ledger, connection) == []
 
     connection.execute(f"update warehouse.cubes.{CUBE} set clicked_messages = 20")
-    assert thawed(ledger, connection) == [(CUBE, DAY)]
+    assert changed_after_release(ledger, connection) == [(CUBE, DAY)]
 
 
 @pytest.mark.parametrize("rows", [[], [(DAY, "a", 20, None), (DAY, "b", 20, None)]])
 def test_whether_a_released_slice_has_its_rows_is_asked_of_all_each_time(connection, ledger, rows):
     release(ledger, fill(connection, [(DAY, "a", 20, None)]), why="closed")
     fill(connection, rows)
-    with pytest.raises(ThawedSliceError, match=f"{CUBE}.*2026-05-10"):
+    with pytest.raises(ChangedAfterReleaseError, match=f"{CUBE}.*2026-05-10"):
         unreleased(ledger, rows_in(connection))
 
 
@@ -109,9 +109,9 @@ def test_the_end_of_an_account_may_change_what_it_said_it_would_and_nothing_else
     expect_change(ledger, [(CUBE, DAY)])
     fill(connection, [(NEXT, "a", 30, None)])
     renew(ledger, connection, why="ended")
-    assert thawed(ledger, connection) == []
+    assert changed_after_release(ledger, connection) == []
     assert released(ledger)[CUBE, DAY].rows == 0
 
     fill(connection, [])
     renew(ledger, connection, why="ended")
-    assert thawed(ledger, connection) == [(CUBE, NEXT)]
+    assert changed_after_release(ledger, connection) == [(CUBE, NEXT)]

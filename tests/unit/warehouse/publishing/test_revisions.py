@@ -1,4 +1,4 @@
-"""Earlier lines of a slice are kept and read, whatever columns their cube has gained since."""
+"""Earlier revisions of a slice are kept and read, whatever columns their cube has gained since."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ DAY, NEXT = date(2026, 5, 10), date(2026, 5, 11)
 CUBE = "cube_campaign_daily"
 
 
-def test_lines_from_before_and_after_a_cube_gained_a_column_lie_together(ledger):
+def test_revisions_from_before_and_after_a_cube_gained_a_column_lie_together(ledger):
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.execute("create schema warehouse.cubes")

@@ -13,13 +13,11 @@ from hypothesis import strategies as st
 
 from warehouse.errors import CoarseningError
 from warehouse.ledger.ledger import Ledger
-from warehouse.publishing import releases
-from warehouse.publishing import revisions as lines
-from warehouse.publishing.releases import released, rows_in, slices_in, thawed
+from warehouse.publishing import releases, revisions
+from warehouse.publishing.releases import changed_after_release, released, rows_in, slices_in
 from warehouse.retention import account_end as former
 from warehouse.retention.account_end import coarsen, coarsen_tables
-from warehouse.store.connection import connect
-from warehouse.store.session import attach_database
+from warehouse.store.session import open_warehouse_file
 
 ROOT = Path(__file__).parents[4]
 ONE, TWO = date(2026, 5, 10), date(2026, 5, 11)
@@ -72,11 +70,7 @@ class Cubes:
             connection.execute("create table warehouse.marts.mart_totals as select 1 as messages")
 
     def opened(self):
-        connection = connect(tmp=self.home.tmp)
-        attach_database(
-            connection, self.home.warehouse_path, alias="warehouse", keyring=self.keyring, read_only=False
-        )
-        return closing(connection)
+        return open_warehouse_file(self.home, keyring=self.keyring, read_only=False)
 
     def rows(self, sql):
         with self.opened() as connection:
@@ -156,9 +150,9 @@ def test_released_slices_that_lose_a_workspace_are_expected_to_change_and_no_oth
     cubes.end(ENDED[5])
 
     with cubes.opened() as connection:
-        assert ("cube_cells_daily", ONE) in thawed(ledger, connection)
+        assert ("cube_cells_daily", ONE) in changed_after_release(ledger, connection)
         releases.renew(ledger, connection, why="an account ended")
-        assert thawed(ledger, connection) == []
+        assert changed_after_release(ledger, connection) == []
         assert set(released(ledger)) == {("cube_cells_daily", ONE), ("cube_cells_daily", TWO)}
 
 
@@ -166,11 +160,11 @@ def test_earlier_lines_of_renewed_slices_lose_them_too(cubes):
     ledger = Ledger(cubes.home.ledger_path)
     with cubes.opened() as connection:
         releases.release(ledger, slices_in(connection, rows_in(connection)), why="closed")
-        lines.keep(ledger, connection, [("cube_cells_daily", ONE)])
+        revisions.keep(ledger, connection, [("cube_cells_daily", ONE)])
 
     cubes.end(*ENDED)
 
-    kept = cubes.rows("select distinct workspace_key from warehouse.lines.cube_cells_daily order by all")
+    kept = cubes.rows("select distinct workspace_key from warehouse.revisions.cube_cells_daily order by all")
     assert kept == [("all",), (LIVING,), ("other",)]
 
 
@@ -262,13 +256,13 @@ def histories(draw):
 
 @given(history=histories())
 def test_whatever_ends_in_whatever_order_sums_are_right_and_a_group_of_few_is_never_shown(history):
-    cells, endings = history
+    cells, account_ends = history
     with closing(duckdb.connect()) as connection:
         connection.execute("attach ':memory:' as warehouse")
         fill_cubes(connection, cells)
         ended = set()
 
-        for keys in endings:
+        for keys in account_ends:
             ended |= set(keys)
             coarsen_tables(connection, keys, fewest_shown=5)
 

@@ -15,8 +15,9 @@ from warehouse.retention import evidence, records
 from warehouse.retention.apply import commit_plan
 from warehouse.retention.errors import PlanError, UnknownDataSetError
 from warehouse.retention.plan import GONE, Outcome, write_manifest
-from warehouse.retention.planner import Inputs, Slices, make_plan
-from warehouse.retention.rules import Clock, DataSet, Facts, Hold, Layout, Rule, Setting, Version
+from warehouse.retention.planner import make_plan
+from warehouse.retention.planning.context import PlanRequest, Slices
+from warehouse.retention.rules import Clock, DataSet, Hold, Layout, RetentionInputs, Rule, Setting, Version
 from warehouse.store.housekeeping import sweep
 from warehouse.store.parts import EventSet, commit_batch, writing
 from warehouse.store.reading import read_parts
@@ -36,7 +37,7 @@ RULES = {
     "log": Rule(Clock.EVENT, 90, per_workspace=True),
     "account": Rule(Clock.SUBSCRIPTION_END, 30),
 }
-FACTS = Facts((Version(date(2026, 1, 1), RULES),), (15, 30, 60, 90, 180))
+INPUTS = RetentionInputs((Version(date(2026, 1, 1), RULES),), (15, 30, 60, 90, 180))
 HOLD = Hold("f" * 32, "w_held", datetime(2026, 12, 1), source=ORDERS, contact_token="t_1")
 
 
@@ -76,9 +77,9 @@ def load(home, ledger, engine):
 
 @pytest.fixture
 def planned(home, ledger, engine):
-    def plan(day, facts=FACTS, data_sets=DATA_SETS, **inputs):
+    def plan(day, inputs=INPUTS, data_sets=DATA_SETS, **more):
         return make_plan(
-            home, ledger=ledger, engine=engine, inputs=Inputs(facts, data_sets, on(day), **inputs)
+            home, ledger=ledger, engine=engine, request=PlanRequest(inputs, data_sets, on(day), **more)
         )
 
     return plan
@@ -86,8 +87,8 @@ def planned(home, ledger, engine):
 
 @pytest.fixture
 def apply(home, ledger, engine, keyring, planned):
-    def apply_plan(day, facts=FACTS):
-        applied = commit_plan(home, planned(day, facts), ledger=ledger, engine=engine)
+    def apply_plan(day, inputs=INPUTS):
+        applied = commit_plan(home, planned(day, inputs), ledger=ledger, engine=engine)
         sweep(home, ledger=ledger, keyring=keyring)
         return applied
 
@@ -140,7 +141,7 @@ def test_a_changed_window_takes_effect_on_what_is_stored(chosen, since, looked_a
     load(("a", "w_chose", "t"), ("b", "w_other", "t"))
     settings = {"w_chose": (Setting(on(DAY + timedelta(days=since)), chosen),)}
 
-    apply(DAY + timedelta(days=looked_at), replace(FACTS, settings=settings))
+    apply(DAY + timedelta(days=looked_at), replace(INPUTS, settings=settings))
 
     assert stored() == left
 
@@ -149,7 +150,7 @@ def test_a_hold_keeps_what_it_names_out_of_sight_under_its_own_key_until_it_ends
     load, apply, stored, keyring
 ):
     load(("a", "w_held", "t_1"), ("b", "w_held", "t_2"), ("c", "w", "t_1"))
-    held = replace(FACTS, holds=(HOLD,))
+    held = replace(INPUTS, holds=(HOLD,))
 
     applied = apply(DAY + timedelta(days=90), held)
     assert (stored(), stored(held=True)) == ({}, {HOLD.name: {"a"}})
@@ -163,11 +164,11 @@ def test_a_hold_keeps_what_it_names_out_of_sight_under_its_own_key_until_it_ends
 
 def test_an_ended_account_leaves_in_thirty_days_whatever_its_window(load, apply, stored, ledger, keyring):
     load(("a", "w_ended", "t"), ("b", "w", "t"))
-    facts = replace(FACTS, ended={"w_ended": on(DAY)})
+    inputs = replace(INPUTS, ended={"w_ended": on(DAY)})
 
-    apply(DAY + timedelta(days=29), facts)
+    apply(DAY + timedelta(days=29), inputs)
     assert stored() == {90: {"a", "b"}}
-    apply(DAY + timedelta(days=30), facts)
+    apply(DAY + timedelta(days=30), inputs)
 
     assert stored() == {90: {"b"}}
     assert records.refused(ledger) == {
@@ -214,8 +215,8 @@ def test_a_plan_whose_files_were_replaced_is_refused(load, planned, home, ledger
 
 def test_rows_that_do_not_come_out_as_planned_stop_everything(load, planned, home, ledger, engine, stored):
     load(("a", "w_chose", "t"), ("b", "w_other", "t"))
-    facts = replace(FACTS, settings={"w_chose": (Setting(on(DAY), 30),)})
-    plan = planned(DAY + timedelta(days=1), facts)
+    inputs = replace(INPUTS, settings={"w_chose": (Setting(on(DAY), 30),)})
+    plan = planned(DAY + timedelta(days=1), inputs)
     (item,) = plan.plan.parts
     wrong = tuple(Outcome(o.to, o.rows + 1, o.reason) for o in item.outcomes)
     tampered = replace(plan, plan=replace(plan.plan, parts=(replace(item, outcomes=wrong),)))
@@ -232,11 +233,11 @@ def test_a_file_whose_key_is_gone_can_be_deleted_when_due_and_stops_everything_b
 ):
     load(("a", "w_held", "t_1"))
     keyring.destroy(Purpose.PARQUET, "log.2026-01.90")
-    moved = replace(FACTS, settings={"w_held": (Setting(on(DAY), 30),)}, holds=(HOLD,))
+    moved = replace(INPUTS, settings={"w_held": (Setting(on(DAY), 30),)}, holds=(HOLD,))
 
     with pytest.raises(KeyringError):
         planned(DAY + timedelta(days=1), moved)
-    applied = apply(DAY + timedelta(days=90), replace(FACTS, holds=(HOLD,)))
+    applied = apply(DAY + timedelta(days=90), replace(INPUTS, holds=(HOLD,)))
 
     assert applied.plan.missing_keys == 1
     assert stored() == {}
@@ -303,20 +304,20 @@ def test_looking_changes_nothing(load, planned, ledger, home):
 
 def test_the_plan_says_why_by_row(load, planned):
     load(("a", "w_chose", "t"), ("b", "w_ended", "t"), ("c", "w_held", "t_1"), ("d", "w", "t"))
-    facts = replace(
-        FACTS,
+    inputs = replace(
+        INPUTS,
         settings={"w_chose": (Setting(on(DAY), 60),)},
         ended={"w_ended": on(DAY)},
         holds=(HOLD,),
     )
 
-    plan = planned(DAY + timedelta(days=60), facts).plan
+    plan = planned(DAY + timedelta(days=60), inputs).plan
 
     assert dict(plan.rows_by()) == {
         (ORDERS, GONE, "workspace setting"): 1,
         (ORDERS, GONE, "end of the account"): 1,
     }
-    later = planned(DAY + timedelta(days=90), facts).plan
+    later = planned(DAY + timedelta(days=90), inputs).plan
     assert dict(later.rows_by()) == {
         (ORDERS, GONE, "workspace setting"): 1,
         (ORDERS, GONE, "end of the account"): 1,

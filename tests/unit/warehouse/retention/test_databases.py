@@ -15,8 +15,7 @@ from warehouse.keys.keyring import KeyRing
 from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention.databases import copy_database, needs_rewrite, remove_leftovers, rewrite
-from warehouse.store.connection import connect
-from warehouse.store.session import attach_database
+from warehouse.store.session import open_warehouse_file
 
 MARKERS = [f"marker-{number:05}-qzx" for number in range(2000)]
 ROOT = Path(__file__).parents[4]
@@ -49,20 +48,14 @@ def survivors(path: Path) -> int:
 @pytest.fixture
 def built(home: Home, keyring: KeyRing) -> Home:
     """A home with an encrypted warehouse file out of which rows were deleted."""
-    with opened(home, keyring) as connection:
+    with open_warehouse_file(home, keyring=keyring, read_only=False) as connection:
         filled(connection, "warehouse")
         connection.execute("detach warehouse")
     return home
 
 
-def opened(home, keyring, *, read_only=False):
-    connection = connect(tmp=home.tmp)
-    attach_database(connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=read_only)
-    return closing(connection)
-
-
 def contents(home: Home, keyring: KeyRing) -> list[tuple[object, ...]]:
-    with opened(home, keyring, read_only=True) as connection:
+    with open_warehouse_file(home, keyring=keyring) as connection:
         rows = connection.execute("from warehouse.cubes.cells order by all").fetchall()
         views = connection.execute(
             "select schema_name, view_name, sql from duckdb_views() where database_name = 'warehouse' "
@@ -94,7 +87,7 @@ def test_a_rewrite_keeps_what_queries_see_and_nothing_else(built, keyring):
     assert contents(built, keyring) == before
     assert (result.tables, result.rows) == (1, 667)
     assert (result.bytes_before, result.bytes_after) == (len(old), len(new))
-    with opened(built, keyring, read_only=True) as connection:
+    with open_warehouse_file(built, keyring=keyring) as connection:
         free = connection.execute(
             "select free_blocks from pragma_database_size() where database_name = 'warehouse'"
         ).fetchone()
@@ -129,7 +122,7 @@ def test_only_a_file_that_changed_needs_a_rewrite(home, keyring, ledger):
     assert not needs_rewrite(home, ledger)
     assert rewrite(home, keyring=keyring).tables == 0
 
-    with opened(home, keyring) as connection:
+    with open_warehouse_file(home, keyring=keyring, read_only=False) as connection:
         filled(connection, "warehouse")
     assert needs_rewrite(home, ledger)
 
@@ -137,7 +130,7 @@ def test_only_a_file_that_changed_needs_a_rewrite(home, keyring, ledger):
     contents(home, keyring)
     assert not needs_rewrite(home, ledger)
 
-    with opened(home, keyring) as connection:
+    with open_warehouse_file(home, keyring=keyring, read_only=False) as connection:
         connection.execute("delete from warehouse.cubes.cells where n = 1")
     assert needs_rewrite(home, ledger)
 
@@ -148,7 +141,7 @@ KILLS = {
     "before the copy is durable": "files.fsync_file",
     "before it takes the place": "files.Path.replace",
     "before its place is durable": "files.fsync_directory",
-    "before it is noted": "databases._note_rewritten",
+    "before it is noted": "databases.Ledger.set_value",
 }
 
 

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.retention.explain import Explanation, Found, explain, reasons
+from warehouse.retention.explain import Explanation, explain
+from warehouse.retention.reasons import Found, reasons
 from warehouse.retention.records import Tombstone
 from warehouse.retention.rules import (
     Clock,
     DataSet,
-    Facts,
     Hold,
     Layout,
     Precedence,
+    RetentionInputs,
     Rule,
     Setting,
     Version,
@@ -59,12 +60,12 @@ def on(day: str) -> datetime:
     return datetime.fromisoformat(f"2026-{day}")
 
 
-def facts(*settings: tuple[str, int | None], **changes: object) -> Facts:
+def inputs(*settings: tuple[str, int | None], **changes: object) -> RetentionInputs:
     chosen = {"ws": tuple(Setting(on(day), days) for day, days in settings)} if settings else {}
-    return replace(Facts((version(date(2026, 4, 1)),), (15, 30, 60, 90, 180), chosen), **changes)
+    return replace(RetentionInputs((version(date(2026, 4, 1)),), (15, 30, 60, 90, 180), chosen), **changes)
 
 
-def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -> Explanation:
+def told(source: str, known: RetentionInputs, *, as_of: datetime = NOW, **asked: object) -> Explanation:
     found = explain(known, SETS, "ws", **({"event_day": DAY, "as_of": as_of} | asked))
     return next(explanation for explanation in found if explanation.source == source)
 
@@ -73,7 +74,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
     ("known", "rule", "due", "since", "why", "lost"),
     [
         (
-            facts(),
+            inputs(),
             Precedence.DEFAULT,
             date(2026, 7, 30),
             date(2026, 4, 1),
@@ -81,7 +82,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             [],
         ),
         (
-            facts(("04-10", 45)),
+            inputs(("04-10", 45)),
             Precedence.SETTING,
             date(2026, 5, 31),
             date(2026, 4, 10),
@@ -89,7 +90,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             ["90 days: the workspace chose its own window."],
         ),
         (
-            facts(("04-10", 5)),
+            inputs(("04-10", 5)),
             Precedence.SETTING,
             date(2026, 5, 16),
             date(2026, 4, 10),
@@ -97,7 +98,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             ["90 days: the workspace chose its own window."],
         ),
         (
-            facts(("06-10", 30)),
+            inputs(("06-10", 30)),
             Precedence.SETTING,
             date(2026, 6, 10),
             date(2026, 6, 10),
@@ -105,7 +106,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             ["90 days: the workspace chose its own window."],
         ),
         (
-            facts(("04-10", 30), ("06-10", 180)),
+            inputs(("04-10", 30), ("06-10", 180)),
             Precedence.SETTING,
             date(2026, 5, 31),
             date(2026, 4, 10),
@@ -116,7 +117,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             ],
         ),
         (
-            facts(("04-10", 30), ("05-20", 180)),
+            inputs(("04-10", 30), ("05-20", 180)),
             Precedence.SETTING,
             date(2026, 10, 28),
             date(2026, 5, 20),
@@ -124,7 +125,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             ["90 days: the workspace chose its own window."],
         ),
         (
-            facts(("07-10", 30)),  # known already, not in force yet
+            inputs(("07-10", 30)),  # known already, not in force yet
             Precedence.SETTING,
             date(2026, 7, 10),
             date(2026, 7, 10),
@@ -132,7 +133,7 @@ def told(source: str, known: Facts, *, as_of: datetime = NOW, **asked: object) -
             ["90 days: the workspace chose its own window."],
         ),
         (
-            facts(versions=(version(date(2026, 4, 1)), version(date(2026, 6, 1), 30))),
+            inputs(versions=(version(date(2026, 4, 1)), version(date(2026, 6, 1), 30))),
             Precedence.DEFAULT,
             date(2026, 6, 1),
             date(2026, 6, 1),
@@ -150,7 +151,7 @@ def test_the_window_that_a_day_reaches_first_decides(known, rule, due, since, wh
 
 
 def test_the_class_is_that_of_the_window_in_force():
-    changed = facts(("04-10", 30), ("06-10", 180))
+    changed = inputs(("04-10", 30), ("06-10", 180))
 
     assert told("shop__orders", changed).retention_class == 180
     assert told("shop__orders", changed, as_of=on("06-09")).retention_class == 30
@@ -169,13 +170,13 @@ def test_the_class_is_that_of_the_window_in_force():
     ],
 )
 def test_the_end_of_an_account_takes_all_but_what_the_law_keeps(source, ended, rule, due, lost):
-    found = told(source, facts(ended={"ws": on(ended)}))
+    found = told(source, inputs(ended={"ws": on(ended)}))
 
     assert (found.rule, found.due, [loser.rule for loser in found.lost]) == (rule, due, lost)
 
 
 def test_an_account_that_was_ended_is_remembered_where_facts_are_gone():
-    found = told("shop__owners", facts(), ended_since=date(2026, 6, 19))
+    found = told("shop__owners", inputs(), ended_since=date(2026, 6, 19))
 
     assert (found.rule, found.due, found.is_due) == (Precedence.TERMINATION, date(2026, 6, 19), True)
 
@@ -194,13 +195,13 @@ def test_an_account_that_was_ended_is_remembered_where_facts_are_gone():
 def test_holds_are_named_where_they_may_keep_something(scope, held):
     hold = Hold(**({"name": "h", "workspace_id": "ws", "expires_at": on("12-31")} | scope))
 
-    found = explain(facts(holds=(hold,)), SETS, "ws", event_day=DAY, as_of=NOW)
+    found = explain(inputs(holds=(hold,)), SETS, "ws", event_day=DAY, as_of=NOW)
 
     assert {explanation.source for explanation in found if explanation.holds} == held
 
 
 def test_quarantine_counts_from_the_arrival():
-    found = told("_quarantine", facts(("04-10", 30)))
+    found = told("_quarantine", inputs(("04-10", 30)))
 
     assert (found.due, found.why) == (
         date(2026, 5, 15),
@@ -216,29 +217,29 @@ PLACE = "event_date=2026-05-01/retention_days=30"
 @pytest.mark.parametrize(
     ("known", "item", "reason"),
     [
-        (facts(), Found("shop__orders", PLACE, 3), f"3 row(s) in {PLACE}: not due before 2026-07-30."),
+        (inputs(), Found("shop__orders", PLACE, 3), f"3 row(s) in {PLACE}: not due before 2026-07-30."),
         (
-            facts(("04-10", 30)),
+            inputs(("04-10", 30)),
             Found("shop__orders", PLACE, 3),
             f"3 row(s) in {PLACE}: due since 2026-05-31: the next `wasms retention apply` deletes them.",
         ),
         (
-            facts(("04-10", 30), holds=(Hold("h", "ws", on("12-31")),)),
+            inputs(("04-10", 30), holds=(Hold("h", "ws", on("12-31")),)),
             Found("shop__orders", f"hold=h/{PLACE}", 3, "h"),
             f"3 row(s) in hold=h/{PLACE}: out of sight, kept by legal hold h, until 2026-12-31.",
         ),
         (
-            facts(("04-10", 30)),
+            inputs(("04-10", 30)),
             Found("shop__orders", f"hold=h/{PLACE}", 3, "h"),
             f"3 row(s) in hold=h/{PLACE}: out of sight, kept by legal hold h, {HAS_ENDED}",
         ),
         (
-            facts(("04-10", 30)),
+            inputs(("04-10", 30)),
             Found("shop__orders", PLACE, None, is_hidden=True),
             f"A file in {PLACE}: deleted; the file waits for readers, 15 minutes at most.",
         ),
         (
-            facts(("04-10", 30)),
+            inputs(("04-10", 30)),
             Found("shop__orders", PLACE, None),
             f"Unreadable rows in {PLACE}: their key is destroyed.",
         ),
@@ -251,7 +252,7 @@ def test_what_is_there_is_there_for_a_reason(known, item, reason):
 def test_what_is_gone_has_its_evidence():
     stone = Tombstone("shop__orders", DAY, 30, on("05-31"), 7)
 
-    assert list(reasons(told("shop__orders", facts(("04-10", 30))), [], [stone])) == [
+    assert list(reasons(told("shop__orders", inputs(("04-10", 30))), [], [stone])) == [
         "Rows of the 30-day class were deleted as of 2026-05-31: evidence entry 7."
     ]
 
@@ -267,7 +268,7 @@ changes = st.lists(
 def test_the_day_named_is_the_day_on_which_the_rules_let_it_go(history, age):
     start = datetime(2026, 6, 1)
     chosen = tuple(Setting(start + timedelta(days=day, hours=6), days) for day, days in history)
-    known = facts(settings={"ws": chosen} if chosen else {})
+    known = inputs(settings={"ws": chosen} if chosen else {})
     event_day = start.date() + timedelta(days=age)
 
     due = told("shop__orders", known, event_day=event_day).due

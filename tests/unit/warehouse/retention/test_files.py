@@ -11,7 +11,8 @@ from filelock import FileLock
 from warehouse.errors import UndeletableError
 from warehouse.home import Home
 from warehouse.retention import files
-from warehouse.retention.files import Windows, check_deletable, due_files, remove_due_files, remove_files
+from warehouse.retention.files import due_files, remove_due_files, remove_files
+from warehouse.retention.places import Windows
 
 KEY = bytes(range(32))
 NOW = datetime.now(UTC).replace(tzinfo=None)
@@ -237,17 +238,6 @@ def test_what_must_never_go_is_refused_whoever_asks(home, name):
 
     assert path.exists()
     assert "canary" not in str(caught.value)
-
-
-def test_a_store_file_may_go_only_if_the_ledger_does_not_list_it_as_live(home):
-    path = home.store / "shop__orders" / "part-1-2.parquet"
-    name = str(path.relative_to(home.data))
-
-    check_deletable(home, path, live_parts=())
-    with pytest.raises(UndeletableError, match="live"):
-        check_deletable(home, path, live_parts={name})
-    with pytest.raises(UndeletableError, match="live"):
-        check_deletable(home, path)
 
 
 def test_without_the_list_of_what_must_stay_the_ledger_would_go(home, monkeypatch):

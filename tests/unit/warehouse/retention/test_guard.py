@@ -20,7 +20,7 @@ def plan_of(rows: int) -> Plan:
     part = PartItem(
         "store/x", "shop__orders", "event_date=2025-12-01", rows, 1, "-", (Outcome(GONE, rows, REASON),)
     )
-    return Plan(as_of=TODAY, policy_version=date(2026, 1, 1), facts="-", parts=(part,) if rows else ())
+    return Plan(as_of=TODAY, policy_version=date(2026, 1, 1), inputs="-", parts=(part,) if rows else ())
 
 
 def evidence(*rows_by_day: int, kind: str = APPLIED) -> list[Entry]:
@@ -85,9 +85,9 @@ def test_a_guard_without_a_limit_lets_everything_pass(monkeypatch):
     history=st.lists(st.integers(0, 10**6), max_size=60),
 )
 def test_what_waits_is_more_than_the_floor_and_ten_times_each_day_of_the_smaller_half(rows, history):
-    verdict = unusual(plan_of(rows), evidence(*history))
+    found = unusual(plan_of(rows), evidence(*history))
 
-    if verdict is not None:
+    if found is not None:
         assert rows > FLOOR_ROWS
         low = sorted(history[-30:])[: len(history[-30:]) // 2]
         assert all(rows > MOST_TIMES_THE_MEDIAN * day for day in low)

@@ -8,10 +8,10 @@ import pytest
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Commit
 from warehouse.ledger.parts import Part
-from warehouse.retention.explain import Found
 from warehouse.retention.presence import presence
+from warehouse.retention.reasons import Found
 from warehouse.retention.rules import DataSet, Layout
-from warehouse.store.parts import write_part
+from warehouse.store.part_files import write_part
 
 OWNED = frozenset({"workspace_id"})
 ORDERS = DataSet("shop__orders", "orders", Layout.DAYS, "paid_at", OWNED)
@@ -35,9 +35,8 @@ def store(home, ledger, engine):
         connection = engine.cursor()
         connection.register("rows", rows)
         day = DAY if data.layout is Layout.DAYS else None
-        template = Part(
-            "", data.source, partition, f"k.{data.source}", rows.num_rows, 0, "b1", event_date=day, hold=hold
-        )
+        key = f"k.{data.source}"
+        template = Part(data.source, partition, key, rows.num_rows, "b1", event_date=day, hold=hold)
         part = write_part(connection, template, "select * from rows", home=home, engine=engine)
         connection.close()
         ledger.commit(Commit("b1", datetime(2026, 5, 2), ledger.generation(), added=[part]))

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from warehouse.retention.rules import (
     Clock,
     DataSet,
-    Facts,
     Hold,
     Layout,
     Precedence,
+    RetentionInputs,
     Rule,
     Setting,
     Version,
@@ -45,9 +45,9 @@ def version(since: date, days: int, *, account: int = 30) -> Version:
     )
 
 
-def facts(*settings: tuple[datetime, int | None], versions: tuple[Version, ...] = ()) -> Facts:
+def inputs(*settings: tuple[datetime, int | None], versions: tuple[Version, ...] = ()) -> RetentionInputs:
     chosen = {"ws": tuple(Setting(at, days) for at, days in settings)} if settings else {}
-    return Facts(versions or (version(date(2026, 4, 1), 90),), CLASSES, chosen)
+    return RetentionInputs(versions or (version(date(2026, 4, 1), 90),), CLASSES, chosen)
 
 
 # Windows ----------------------------------------------------------------------------------------
@@ -67,14 +67,14 @@ def facts(*settings: tuple[datetime, int | None], versions: tuple[Version, ...] 
     ],
 )
 def test_a_setting_is_rounded_down_to_a_class_and_the_smallest_class_is_the_least(chosen, days, why):
-    window = window_at(facts((START, chosen)), "orders", "ws", START)
+    window = window_at(inputs((START, chosen)), "orders", "ws", START)
 
     assert (window.days, window.precedence) == (days, why)
 
 
 @given(st.integers(min_value=15, max_value=4_000))
 def test_no_setting_is_ever_overshot(chosen):
-    days = window_at(facts((START, chosen)), "orders", "ws", START).days
+    days = window_at(inputs((START, chosen)), "orders", "ws", START).days
 
     assert days in CLASSES
     assert days <= chosen
@@ -94,13 +94,13 @@ def test_no_setting_is_ever_overshot(chosen):
     ],
 )
 def test_a_workspace_chooses_for_itself_and_only_where_it_may(category, workspace, days, why):
-    window = window_at(facts((START, 30)), category, workspace, START)
+    window = window_at(inputs((START, 30)), category, workspace, START)
 
     assert (window.days, window.precedence) == (days, why)
 
 
 def test_before_the_first_version_the_first_applies_and_then_the_newest_that_has_come():
-    two = facts(versions=(version(date(2026, 4, 1), 90), version(date(2026, 5, 1), 60)))
+    two = inputs(versions=(version(date(2026, 4, 1), 90), version(date(2026, 5, 1), 60)))
 
     in_force = {
         day: version_at(two, datetime.fromisoformat(day)).rules["visits"].window_days
@@ -126,7 +126,7 @@ def test_before_the_first_version_the_first_applies_and_then_the_newest_that_has
     ],
 )
 def test_a_day_goes_on_the_day_on_which_it_reaches_its_window_not_a_moment_before(day, days, gone_on):
-    known = facts((datetime(2020, 1, 1), days))
+    known = inputs((datetime(2020, 1, 1), days))
     moment = datetime.fromisoformat(gone_on)
 
     before = expired_through(known, "orders", "ws", moment - timedelta(microseconds=1))
@@ -137,11 +137,11 @@ def test_a_day_goes_on_the_day_on_which_it_reaches_its_window_not_a_moment_befor
 
 @pytest.mark.parametrize("category", ["account", "buyers", "figures"])
 def test_what_starts_at_no_event_does_not_expire_by_day(category):
-    assert expired_through(facts(), category, "ws", START) is None
+    assert expired_through(inputs(), category, "ws", START) is None
 
 
 def test_shortening_reaches_what_is_there_and_lengthening_brings_nothing_back():
-    changes = facts((START, 90), (START + timedelta(days=10), 30), (START + timedelta(days=20), 180))
+    changes = inputs((START, 90), (START + timedelta(days=10), 30), (START + timedelta(days=20), 180))
 
     reached = [
         expired_through(changes, "orders", "ws", START + timedelta(days=day))
@@ -157,7 +157,7 @@ def test_shortening_reaches_what_is_there_and_lengthening_brings_nothing_back():
 
 
 def test_a_new_version_of_the_policy_shortens_and_lengthens_in_the_same_way():
-    three = facts(
+    three = inputs(
         versions=(version(date(2026, 1, 1), 90), version(date(2026, 7, 1), 30), version(date(2026, 8, 1), 90))
     )
 
@@ -184,7 +184,7 @@ policies = st.lists(
 
 @given(history=histories, versions=policies, at=hours)
 def test_a_day_is_expired_if_it_was_past_the_window_of_any_hour_so_far(history, versions, at):
-    known = facts(*history, versions=versions)
+    known = inputs(*history, versions=versions)
     moments = [START - timedelta(days=400)]
     moments += [START + timedelta(hours=h) for h in range(int((at - START) / timedelta(hours=1)) + 1)]
     moments += [moment - timedelta(microseconds=1) for moment in moments[1:]]
@@ -198,7 +198,7 @@ def test_a_day_is_expired_if_it_was_past_the_window_of_any_hour_so_far(history, 
 
 @given(history=histories, versions=policies, one=hours, other=hours)
 def test_what_has_expired_stays_expired(history, versions, one, other):
-    known = facts(*history, versions=versions)
+    known = inputs(*history, versions=versions)
 
     earlier, later = (expired_through(known, "orders", "ws", at) for at in sorted((one, other)))
 
@@ -207,8 +207,8 @@ def test_what_has_expired_stays_expired(history, versions, one, other):
 
 @given(history=histories, versions=policies, since=hours, days=windows, at=hours)
 def test_no_change_of_a_window_brings_back_what_had_expired(history, versions, since, days, at):
-    before = facts(*history, versions=versions)
-    changed = facts(
+    before = inputs(*history, versions=versions)
+    changed = inputs(
         *sorted([*(change for change in history if change[0] != since), (since, days)]), versions=versions
     )
     moment = timedelta(microseconds=1)
@@ -225,14 +225,14 @@ def test_a_shorter_window_only_deletes_more(history, versions, at, data):
     shorter = data.draw(st.integers(1, days if days is not None else 15))
     changed = [*history[:place], (since, shorter), *history[place + 1 :]]
 
-    before = expired_through(facts(*history, versions=versions), "orders", "ws", at)
+    before = expired_through(inputs(*history, versions=versions), "orders", "ws", at)
 
-    assert expired_through(facts(*changed, versions=versions), "orders", "ws", at) >= before
+    assert expired_through(inputs(*changed, versions=versions), "orders", "ws", at) >= before
 
 
 @given(history=histories, versions=policies, at=hours, since=hours)
 def test_a_window_that_is_said_not_to_have_changed_has_not(history, versions, at, since):
-    known = facts(*history, versions=versions)
+    known = inputs(*history, versions=versions)
     since, at = sorted((since, at))
 
     if not changes_between(known, "orders", "ws", since, at):
@@ -253,7 +253,7 @@ def test_a_window_that_is_said_not_to_have_changed_has_not(history, versions, at
 def test_an_account_is_gone_after_its_window_and_refused_while_raw_records_could_outlast_it(
     ended_at, gone_on, refused_on
 ):
-    known = replace(facts(), ended={"ws": ended_at})
+    known = replace(inputs(), ended={"ws": ended_at})
 
     assert terminated_on(known, "ws", ended_at) == gone_on
     assert refused_from(known, "ws", ended_at, inbox_ttl_days=14) == refused_on
@@ -262,7 +262,7 @@ def test_an_account_is_gone_after_its_window_and_refused_while_raw_records_could
 
 
 def test_only_a_statutory_window_outlives_the_account():
-    kept = [name for name in facts().versions[0].rules if outlives_account(facts(), name, START)]
+    kept = [name for name in inputs().versions[0].rules if outlives_account(inputs(), name, START)]
 
     assert kept == ["bills"]
 
@@ -315,7 +315,7 @@ def test_no_day_is_left_out_that_may_hold_an_event_of_the_period(held_from, held
 def test_the_hold_that_lasts_longest_comes_first_and_one_that_has_expired_not_at_all():
     later = START + timedelta(days=1)
     known = replace(
-        facts(),
+        inputs(),
         holds=(
             hold("c"),
             hold("b", expires=later),

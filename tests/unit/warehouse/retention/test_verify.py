@@ -17,21 +17,20 @@ from warehouse.ledger.parts import Part
 from warehouse.publishing.releases import release, rows_in, slices_in
 from warehouse.retention import evidence, records
 from warehouse.retention.databases import rewrite
-from warehouse.retention.files import Windows
+from warehouse.retention.places import Windows
 from warehouse.retention.rules import (
     Clock,
     DataSet,
-    Facts,
     Hold,
     Layout,
+    RetentionInputs,
     Rule,
     Setting,
     Version,
 )
 from warehouse.retention.verify import Scope, Verified, verify
-from warehouse.store.connection import connect
-from warehouse.store.parts import write_part
-from warehouse.store.session import attach_database
+from warehouse.store.part_files import write_part
+from warehouse.store.session import open_warehouse_file
 
 AS_OF = datetime(2026, 6, 1, 12)
 TODAY = AS_OF.date()
@@ -55,13 +54,13 @@ RULES = {
     "account": Rule(Clock.SUBSCRIPTION_END, 30),
     "money": Rule(Clock.EVENT, 1000, outlives_account=True),
 }
-FACTS = Facts(versions=(Version(date(2026, 1, 1), RULES),), classes=(15, 30, 60, 90, 180))
+INPUTS = RetentionInputs(versions=(Version(date(2026, 1, 1), RULES),), classes=(15, 30, 60, 90, 180))
 
 
 @pytest.fixture
 def scope() -> Scope:
     return Scope(
-        facts=FACTS,
+        inputs=INPUTS,
         data_sets={data.source: data for data in (VISITS, BUYERS, BILLS, HOLDS)},
         as_of=AS_OF,
         windows=Windows(inbox=14, tmp=1, dbt=14, compute_logs=30, manifests=90),
@@ -163,7 +162,7 @@ def test_rows_past_the_default_window(put, found):
 
 
 def test_rows_past_the_window_their_workspace_chose_whatever_class_they_lie_in(put, found):
-    facts = replace(FACTS, settings={"a": [Setting(datetime(2026, 1, 1), 30)]})
+    inputs = replace(INPUTS, settings={"a": [Setting(datetime(2026, 1, 1), 30)]})
     put(
         "shop__visits",
         _visits(("a", "2026-04-15 10:00:00"), ("b", "2026-04-15 10:00:00")),
@@ -171,16 +170,18 @@ def test_rows_past_the_window_their_workspace_chose_whatever_class_they_lie_in(p
         days=90,
     )
 
-    assert found(facts=facts) == ["shop__visits: 1 row(s) past their window (log), the oldest of 2026-04-15"]
+    assert found(inputs=inputs) == [
+        "shop__visits: 1 row(s) past their window (log), the oldest of 2026-04-15"
+    ]
 
 
 def test_rows_that_were_past_a_window_that_is_longer_now(put, found):
-    facts = replace(
-        FACTS, settings={"a": [Setting(datetime(2026, 1, 1), 15), Setting(datetime(2026, 5, 25), 180)]}
+    inputs = replace(
+        INPUTS, settings={"a": [Setting(datetime(2026, 1, 1), 15), Setting(datetime(2026, 5, 25), 180)]}
     )
     put("shop__visits", _visits(("a", "2026-05-09 10:00:00")), day=date(2026, 5, 9), days=180)
 
-    assert len(found(facts=facts)) == 1
+    assert len(found(inputs=inputs)) == 1
 
 
 def test_rows_behind_a_horizon_that_no_rule_knows_any_more(put, found, ledger, keyring):
@@ -211,7 +212,7 @@ def test_rows_filed_under_a_later_day_than_their_own_are_judged_by_their_own(put
 
 
 def test_rows_of_an_ended_account_everywhere_but_in_what_outlives_it(put, found):
-    facts = replace(FACTS, ended={"a": datetime(2026, 5, 2)})
+    inputs = replace(INPUTS, ended={"a": datetime(2026, 5, 2)})
     put(
         "shop__visits",
         _visits(("a", "2026-05-09 10:00:00"), ("b", "2026-05-09 10:00:00")),
@@ -225,7 +226,7 @@ def test_rows_of_an_ended_account_everywhere_but_in_what_outlives_it(put, found)
         partition="month=2026-01",
     )
 
-    assert found(facts=facts) == [
+    assert found(inputs=inputs) == [
         "shop__buyers: 1 row(s) of accounts that have ended",
         "shop__visits: 1 row(s) of accounts that have ended, the oldest of 2026-05-09",
     ]
@@ -234,7 +235,7 @@ def test_rows_of_an_ended_account_everywhere_but_in_what_outlives_it(put, found)
 def test_an_account_that_ended_less_than_its_window_ago_keeps_its_rows(put, found):
     put("shop__buyers", _buyers("a"))
 
-    assert found(facts=replace(FACTS, ended={"a": datetime(2026, 5, 3)})) == []
+    assert found(inputs=replace(INPUTS, ended={"a": datetime(2026, 5, 3)})) == []
 
 
 def test_rows_of_an_account_of_which_only_the_ledger_knows_that_it_ended(put, found, ledger, keyring):
@@ -254,7 +255,7 @@ def test_bills_past_their_own_date_and_window_whether_or_not_the_account_has_end
     )
     put("shop__bills", rows, partition="month=2023-09")
 
-    assert found(facts=replace(FACTS, ended=ended)) == [
+    assert found(inputs=replace(INPUTS, ended=ended)) == [
         "shop__bills: 1 row(s) past their window (money), the oldest of 2023-09-05"
     ]
 
@@ -270,17 +271,17 @@ def test_the_content_of_deleted_rows(put, found):
 
 
 def test_rows_under_an_active_hold_may_stay(put, found):
-    facts = replace(FACTS, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
+    inputs = replace(INPUTS, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
     put("shop__visits", _visits(("a", "2026-01-01 10:00:00")), day=date(2026, 1, 1), days=90, hold=HOLD)
 
-    assert found(facts=facts) == []
+    assert found(inputs=inputs) == []
 
 
 @pytest.mark.parametrize("holds", [[], [Hold(HOLD, "a", AS_OF)]])
 def test_rows_kept_by_a_hold_that_has_ended_or_never_was(put, found, holds):
     put("shop__visits", _visits(("a", "2026-01-01 10:00:00")), day=date(2026, 1, 1), days=90, hold=HOLD)
 
-    assert found(facts=replace(FACTS, holds=holds)) == [
+    assert found(inputs=replace(INPUTS, holds=holds)) == [
         "shop__visits: 1 row(s) kept by a legal hold that has ended"
     ]
 
@@ -299,26 +300,28 @@ def test_a_hold_never_shelters_more_than_it_names(put, found, scope_of_hold):
     hold = replace(Hold(HOLD, "a", datetime(2027, 1, 1)), **scope_of_hold)
     put("shop__visits", _visits(("a", "2026-01-01 10:00:00")), day=date(2026, 1, 1), days=90, hold=HOLD)
 
-    assert found(facts=replace(FACTS, holds=[hold])) == [
+    assert found(inputs=replace(INPUTS, holds=[hold])) == [
         "shop__visits: 1 held row(s) that their legal hold does not name"
     ]
 
 
 def test_rows_under_a_hold_that_are_past_their_window_must_be_out_of_sight(put, found):
-    facts = replace(FACTS, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
+    inputs = replace(INPUTS, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
     put("shop__visits", _visits(("a", "2026-01-01 10:00:00")), day=date(2026, 1, 1), days=90)
 
-    assert found(facts=facts) == ["shop__visits: 1 row(s) past their window (log), the oldest of 2026-01-01"]
+    assert found(inputs=inputs) == [
+        "shop__visits: 1 row(s) past their window (log), the oldest of 2026-01-01"
+    ]
 
 
 def test_a_hold_of_an_ended_account_stays_until_it_expires(put, found):
-    facts = replace(FACTS, ended={"a": datetime(2026, 1, 1)})
+    inputs = replace(INPUTS, ended={"a": datetime(2026, 1, 1)})
     rows = "('a', timestamp '{}')) as t(workspace_id, expires_at"
 
     put("shop__holds", rows.format("2026-06-02"))
-    assert found(facts=facts) == []
+    assert found(inputs=inputs) == []
     put("shop__holds", rows.format("2026-06-01"))
-    assert found(facts=facts) == ["shop__holds: 1 row(s) of accounts that have ended"]
+    assert found(inputs=inputs) == ["shop__holds: 1 row(s) of accounts that have ended"]
 
 
 # Files ------------------------------------------------------------------------------------------
@@ -402,10 +405,7 @@ def warehouse(home, keyring):
     """Run SQL on the warehouse file."""
 
     def _run(*statements: str) -> None:
-        with closing(connect(tmp=home.tmp)) as connection:
-            attach_database(
-                connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=False
-            )
+        with open_warehouse_file(home, keyring=keyring, read_only=False) as connection:
             connection.execute("use warehouse")
             for statement in statements:
                 connection.execute(statement)
@@ -466,7 +466,7 @@ def test_a_table_where_only_views_may_be(found, request, file, schema):
 @pytest.mark.parametrize(("file", "schema"), [("warehouse", "marts"), ("published", "main")])
 def test_a_published_name_of_a_workspace_that_does_not_live(put, found, request, file, schema):
     put("shop__buyers", _buyers("a", "b"))
-    facts = replace(FACTS, ended={"b": datetime(2026, 5, 20)})
+    inputs = replace(INPUTS, ended={"b": datetime(2026, 5, 20)})
     request.getfixturevalue(file)(
         f"create schema if not exists {schema}",
         f"create table {schema}.dim_published_workspaces as "
@@ -475,7 +475,7 @@ def test_a_published_name_of_a_workspace_that_does_not_live(put, found, request,
     )
 
     problem = "row(s) of workspaces that have ended, or that no account data knows"
-    assert found(facts=facts) == [
+    assert found(inputs=inputs) == [
         f"{file}: {schema}.dim_published_workspaces: 1 {problem}",
         f"{file}: {schema}.mart_visits: 1 {problem}",
     ]
@@ -600,23 +600,23 @@ def test_keys_that_nothing_needs_a_day_after_they_were_made(put, found, keyring,
 
 def test_keys_of_accounts_that_have_ended_at_once(put, found, keyring):
     put("shop__buyers", _buyers("a"))
-    facts = replace(FACTS, ended={"b": datetime(2026, 4, 20), "c": datetime(2026, 5, 20)})
+    inputs = replace(INPUTS, ended={"b": datetime(2026, 4, 20), "c": datetime(2026, 5, 20)})
     for purpose in (Purpose.PSEUDONYM, Purpose.SURROGATE):
         keyring.get_all(purpose, ["a", "b", "c"])
 
-    assert found(facts=facts) == [
+    assert found(inputs=inputs) == [
         "keys: 1 pseudonym key(s) of accounts that have ended",
         "keys: 1 surrogate key(s) of accounts that have ended",
     ]
 
 
 def test_the_pseudonym_key_of_an_ended_account_stays_as_long_as_a_hold(put, found, keyring):
-    facts = replace(FACTS, ended={"a": datetime(2026, 1, 1)}, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
+    inputs = replace(INPUTS, ended={"a": datetime(2026, 1, 1)}, holds=[Hold(HOLD, "a", datetime(2027, 1, 1))])
     put("shop__visits", _visits(("a", "2026-01-01 10:00:00")), day=date(2026, 1, 1), days=90, hold=HOLD)
     keyring.get(Purpose.PSEUDONYM, "a")
     keyring.get(Purpose.SURROGATE, "a")
 
-    assert found(facts=facts) == ["keys: 1 surrogate key(s) of accounts that have ended"]
+    assert found(inputs=inputs) == ["keys: 1 surrogate key(s) of accounts that have ended"]
 
 
 def test_a_broken_chain_and_a_tombstone_that_points_nowhere(found, ledger, keyring, home):

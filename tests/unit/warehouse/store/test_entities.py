@@ -15,7 +15,8 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import DataSet, Hold, Layout
 from warehouse.store.connection import Engine
-from warehouse.store.entities import EntitySet, EntityWriter
+from warehouse.store.entities import EntityWriter
+from warehouse.store.entity_sql import EntitySet
 from warehouse.store.housekeeping import sweep
 from warehouse.store.parts import commit_batch, writing
 from warehouse.store.reading import read_columns, read_parts

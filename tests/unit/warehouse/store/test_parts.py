@@ -19,7 +19,8 @@ from warehouse.ledger.parts import Part
 from warehouse.store.compaction import compact_day
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import remove_orphans, sweep
-from warehouse.store.parts import EventSet, StoreWriter, commit_batch, write_part, writing
+from warehouse.store.part_files import write_part
+from warehouse.store.parts import EventSet, StoreWriter, commit_batch, writing
 from warehouse.store.reading import read_columns
 
 SOURCE = "shop__orders"
@@ -148,7 +149,7 @@ def test_two_batches_at_once_keep_an_event_of_both_once(home, ledger, engine, lo
 
 
 def test_a_file_that_would_have_other_rows_than_were_counted_is_not_left(home, engine):
-    template = Part(path="", source=SOURCE, partition="p", key_name="k", rows=2, bytes=0, batch_id="b1")
+    template = Part(SOURCE, "p", key_name="k", rows=2, batch_id="b1")
     with closing(engine.cursor()) as connection, pytest.raises(RowsError, match=r"3 row\(s\) where 2"):
         write_part(connection, template, "select * from range(3)", home=home, engine=engine)
 

@@ -1,0 +1,100 @@
+"""Hold what every step of planning looks at, so that the steps are functions of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from warehouse.home import Home
+from warehouse.ledger.ledger import Ledger
+from warehouse.retention import records
+from warehouse.retention.decisions import Decisions, Known, decisions_of
+from warehouse.retention.plan import FileItem
+from warehouse.retention.planning.account_ends import accounts_to_end
+from warehouse.retention.rules import DataSet, Hold, RetentionInputs, active_holds, version_at
+from warehouse.store.connection import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Say how far the cubes go: later days are not published yet.
+
+    Attributes:
+        sources: Data sets that cubes are built from.
+        built_until: Newest day in the cubes; ``closed_until``: newest day that can be.
+    """
+
+    sources: frozenset[str] = frozenset()
+    built_until: date | None = None
+    closed_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Hold everything that a plan follows from, besides store and ledger.
+
+    Attributes:
+        data_sets: By name; every data set of the store must be among them.
+        files: What is due outside the store.
+        rewrites_database: Whether the warehouse file changed since it was last rewritten.
+    """
+
+    inputs: RetentionInputs
+    data_sets: Mapping[str, DataSet]
+    as_of: datetime
+    slices: Slices = field(default_factory=Slices)
+    files: Sequence[FileItem] = ()
+    rewrites_database: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Hold a request, the warehouse it is about, and what follows from both for all data sets.
+
+    Attributes:
+        holds: Active holds, in order of preference.
+        ended: Workspaces whose data must be gone by now → since which day.
+        decisions: By category.
+        version: First day of the policy in force.
+    """
+
+    home: Home
+    ledger: Ledger
+    engine: Engine
+    request: PlanRequest
+    subject_key: bytes
+    holds: Sequence[Hold]
+    ended: Mapping[str, date]
+    decisions: Mapping[str, Decisions]
+    version: date
+
+    def subject(self, workspace: str) -> str:
+        """Return the keyed hash that stands for a workspace."""
+        return records.subject(self.subject_key, workspace)
+
+
+def context_of(home: Home, *, ledger: Ledger, engine: Engine, request: PlanRequest) -> Context:
+    """Decide for all categories and accounts what a request asks about."""
+    inputs, as_of = request.inputs, request.as_of
+    key = records.subject_key(engine.keyring)
+    holds = active_holds(inputs, as_of)
+    ended = accounts_to_end(
+        inputs, as_of=as_of, refused=records.refused(ledger), subject=lambda w: records.subject(key, w)
+    )
+    known = Known(
+        records.applied_windows(ledger), records.horizons(ledger), records.applied_as_of(ledger), key
+    )
+    version = version_at(inputs, as_of)
+    return Context(
+        home=home,
+        ledger=ledger,
+        engine=engine,
+        request=request,
+        subject_key=key,
+        holds=holds,
+        ended=ended,
+        decisions={
+            category: decisions_of(inputs, category, ended=ended, as_of=as_of, known=known)
+            for category in version.rules
+        },
+        version=version.effective_from,
+    )

@@ -1,0 +1,66 @@
+"""Write and discard the files of parts: encrypted Parquet, durable before the ledger lists it."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import RowsError
+from warehouse.files import fsync_directory, fsync_file
+from warehouse.home import Home
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
+from warehouse.store.connection import Engine, number, quoted
+
+
+def write_part(
+    connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, engine: Engine
+) -> Part:
+    """Write the rows of a query as one encrypted, durable file; return its part, not yet committed.
+
+    Written under a temporary name, synced, renamed, its directory synced.
+
+    Args:
+        template: The part but for path and bytes; its columns where the caller knows them, else none.
+
+    Raises:
+        RowsError: The query gives another number of rows than the template says. No file is left.
+    """
+    engine.keyring.get(Purpose.PARQUET, template.key_name)
+    engine.add_keys(connection, [template.key_name])
+    name = f"part-{template.batch_id}-{secrets.token_hex(4)}.parquet"
+    relative = Path("store") / template.source / template.partition / name
+    target = home.data / relative
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = target.with_name(f".{name}.tmp")
+    try:
+        rows = number(
+            connection,
+            f"copy ({query}) to {quoted(str(temporary))} (format parquet, compression zstd, "
+            f"encryption_config {{footer_key: {quoted(template.key_name)}}})",
+        )
+        if rows != template.rows:
+            raise RowsError(template.source, rows, template.rows)
+        fsync_file(temporary)
+        temporary.rename(target)
+        fsync_directory(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    columns = template.columns or tuple(
+        column[0] for column in connection.execute(f"{query} limit 0").description or ()
+    )
+    return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
+
+
+def discard_uncommitted(home: Home, ledger: Ledger, parts: Iterable[Part]) -> None:
+    """Unlink files after an error, but none that the ledger lists.
+
+    The error may have come after the commit (an interrupt, a full disk): then the files are the only copy.
+    """
+    listed = ledger.known_paths()
+    for part in parts:
+        if part.path not in listed:
+            (home.data / part.path).unlink(missing_ok=True)
