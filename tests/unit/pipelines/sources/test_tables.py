@@ -170,7 +170,7 @@ def test_a_broken_table_is_refused_without_showing_its_content(parse_file, name,
     [
         pa.array([Decimal(1)], pa.decimal256(60, 6)),
         pa.array([[("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int32())),
-        pa.array([-(1 << 60)], pa.timestamp("s", "UTC")),
+        pa.array([-(1 << 60)], pa.timestamp("ms", "UTC")),
     ],
 )
 def test_a_column_of_values_that_cannot_be_held_is_the_files_fault(parse_file, column):
