@@ -120,10 +120,11 @@ assigned as (
     select
         *,
         case
-            when operator_token is not distinct from first_value(operator_token) over (
-                partition by workspace_id, bearer_token
-                order by told_at, operator_token
-            )
+            when
+                first_value(operator_token) over (
+                    partition by workspace_id, bearer_token
+                    order by told_at, operator_token
+                ) is not distinct from operator_token
                 then bearer_token
         end as own_token
     from borne
