@@ -121,10 +121,12 @@ assigned as (
         *,
         case
             when
-                first_value(operator_token) over (
-                    partition by workspace_id, bearer_token
-                    order by told_at, operator_token
-                ) is not distinct from operator_token
+                coalesce(operator_token, '') = coalesce(
+                    first_value(operator_token) over (
+                        partition by workspace_id, bearer_token
+                        order by told_at, operator_token
+                    ), ''
+                )
                 then bearer_token
         end as own_token
     from borne
