@@ -7,7 +7,8 @@ from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
 from anonymizers.treatments import Treatment
 from pipelines.codegen.stored_columns import stored_columns
-from pipelines.declarations.contract import Column, Contract, PolicyCategory, WorkspaceFrom
+from pipelines.declarations.column import Column
+from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.policy import CategoryRule, Policy, PolicyVersion
 from warehouse.retention.rules import Clock
 

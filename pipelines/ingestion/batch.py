@@ -19,7 +19,7 @@ from anonymizers.tokens import PLATFORM
 from pipelines.declarations.calendar import CLOCK_SKEW_DAYS
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
-from pipelines.declarations.errors import MixedFeedsError
+from pipelines.declarations.errors import MixedFeedsError, MostlyExpiredError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from pipelines.ingestion.channels import as_declared
 from pipelines.ingestion.lookups import Reference
@@ -41,6 +41,8 @@ from warehouse.store.store import Store
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(days=CLOCK_SKEW_DAYS)
+# Fewer rows past their window need nobody's yes.
+FEWEST_EXPIRED = 20
 # A merge that meets as many conflicts is to replace a file that is gone, or meets a defect.
 MOST_MERGES = 5
 # A file of which so much is rejected for one reason is not what was expected: it is refused as a whole.
@@ -62,6 +64,7 @@ class Options:
         workspace: Workspace of records whose channel would name it.
         keep: Leave the file where it is.
         allow_shrink: Let a full export delete more than half of a table.
+        allow_expired: Load a file although most of its rows are past their window.
         quarantined_on: Day since when records retried from quarantine are there; their stay does not
             begin anew. None = the day of ``as_of``.
         dry_run: Do all but commit: count what would become of the rows, change nothing.
@@ -72,6 +75,7 @@ class Options:
     workspace: str | None = None
     keep: bool = False
     allow_shrink: bool = False
+    allow_expired: bool = False
     quarantined_on: date | None = None
     dry_run: bool = False
 
@@ -201,8 +205,17 @@ class Batch:
         merge = replace(merge, snapshot=min(snapshot, merge.snapshot), watched=merge.watched | {(HOLDS, "")})
         return self._commit(writer, content_hash, merge)
 
+    def _check_windows(self) -> None:
+        """Refuse a file most of whose rows are past their window: a wrong clock looks the same."""
+        expired = sum(n for (_, _, reason), n in self.outcomes.items() if reason == "expired")
+        read = sum(self.rows_read.values())
+        may_drop = self._options.allow_expired or self._options.dry_run
+        if expired >= FEWEST_EXPIRED and expired * 2 > read and not may_drop:
+            raise MostlyExpiredError(expired, read, self._options.as_of)
+
     def _commit(self, writer: StoreWriter, content_hash: str, merge: Merge | None = None) -> list[Count]:
         self._check_fit()
+        self._check_windows()
         return commit_batch(
             writer,
             self._store.ledger,

@@ -81,9 +81,9 @@ def ingest_file(
     """
     feed = feed_of(contracts)
     if not options.dry_run:
-        store.ledger.advance_clock(options.as_of)
+        store.ledger.check_clock(options.as_of)
     try:
-        return _ingest(
+        result = _ingest(
             declarations, store, path, feed=feed, contracts=contracts, options=options, progress=progress
         )
     except (FileNotFoundError, PipelineError):
@@ -91,6 +91,9 @@ def ingest_file(
             raise
         # Another run took it between our looking and our reading; it has accounted for the rows.
         return Ingested(batch_id="", feed=feed, status="taken by another run")
+    if not options.dry_run:
+        store.ledger.advance_clock(options.as_of)
+    return result
 
 
 def _ingest(
@@ -134,11 +137,11 @@ def ingest_quarantined(
 
     Events that were committed with the rest of their record the first time count as duplicates.
     """
-    store.ledger.advance_clock(options.as_of)
+    store.ledger.check_clock(options.as_of)
     kept = cast("pl.DataFrame", pl.from_arrow(read_parts(store.home, engine=store.engine, parts=[part])))
     # Where a record does not say when it was received, it was when its file came.
     received_at = kept["received_at"][0]
-    return _load(
+    result = _load(
         declarations,
         store,
         lambda: read_records(_records(kept), contracts=contracts, received_at=received_at),
@@ -147,6 +150,8 @@ def ingest_quarantined(
         content_hash=secrets.token_hex(32),
         replaces=(part,),
     )
+    store.ledger.advance_clock(options.as_of)
+    return result
 
 
 def _records(frame: pl.DataFrame) -> list[bytes]:

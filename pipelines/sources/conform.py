@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from anonymizers.identity import NO_IDENTITY
 from anonymizers.treatments import ValueType
-from pipelines.declarations.contract import CHANNEL_ZONE, Column, Contract, Format
+from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
+from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema
 from warehouse.store.connection import identifier, quoted
 
@@ -130,7 +131,8 @@ def _text(text: str, written: Format | None) -> str:
             prefix = f"regexp_extract({text}, {quoted(_ADDRESS)}, 1)"
             return f"case when {prefix} = '' then 'sms' else {prefix} end"
         case Format.TIME_ZONE:
-            return f"case when {text} in ({', '.join(map(quoted, sorted(available_timezones())))}) then {text} end"
+            zones = ", ".join(map(quoted, sorted(available_timezones())))
+            return f"case when {text} in ({zones}) then {text} end"
         case _:
             return text
 

@@ -34,9 +34,11 @@ from pipelines.sources.records import (
 from pipelines.sources.smpp import SmppParser
 from pipelines.sources.staging import CHUNK, Parser, Staged
 from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
-from pipelines.sources.tables import JsonRows, ParquetTable, TableSource, TableStage
+from pipelines.sources.tables import JsonRows, ParquetTable, TableBatch, TableSource, TableStage
 from pipelines.sources.xlsx_table import XlsxTable
 
+# Decimals of 256 bits; maps in which a key stands twice; times after the year 294246.
+_NOT_HELD = (duckdb.NotImplementedException, duckdb.InvalidInputException, duckdb.ConversionException)
 _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.JSON: JsonParser,
     Reader.FORM: FormParser,
@@ -179,11 +181,18 @@ def _parse_table(table: TableSource, contract: Contract, received_at: datetime) 
             try:
                 staged = stage.stage(engine, batch)
                 parsed = _assembled(engine, staged, [contract], stage.payloads(engine, batch))
+            except _NOT_HELD:
+                reason = "a column holds values that DuckDB cannot hold"
+                raise UnreadableFileError(contract.source, reason, record=_before(batch)) from None
             except duckdb.Error as error:
-                first = batch.rows["_record"][0].as_py() if batch.rows.num_rows else 0
-                raise EngineError(contract.feed, type(error).__name__, record=first) from None
+                raise EngineError(contract.feed, type(error).__name__, record=_before(batch) + 1) from None
             if parsed.rows_read:
                 yield parsed
+
+
+def _before(batch: TableBatch) -> int:
+    """Return the record before the first one of a batch."""
+    return int(batch.rows["_record"][0].as_py()) - 1 if batch.rows.num_rows else 0
 
 
 def _assembled(
