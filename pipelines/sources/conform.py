@@ -131,7 +131,8 @@ def _text(text: str, written: Format | None) -> str:
             prefix = f"regexp_extract({text}, {quoted(_ADDRESS)}, 1)"
             return f"case when {prefix} = '' then 'sms' else {prefix} end"
         case Format.TIME_ZONE:
-            return f"case when {text} in ({', '.join(map(quoted, sorted(available_timezones())))}) then {text} end"
+            zones = ", ".join(map(quoted, sorted(available_timezones())))
+            return f"case when {text} in ({zones}) then {text} end"
         case _:
             return text
 
