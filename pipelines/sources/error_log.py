@@ -13,8 +13,7 @@ from pipelines.sources.staging import timestamp_literal
 from warehouse.store.connection import quoted
 
 _TIME = r"(?P<time>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)"
-_EXACT_TIME = _TIME.replace("[ T]", "T")
-_DAY = r"(?P<day>[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d)"
+_DAY_TIME = r"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
 # Words; severities of syslog (RFC 5424, 6.2.1); numbers of pino.
 _LEVELS = {
     "DEBUG": ("debug", "trace", "7", "10", "20"),
@@ -32,8 +31,6 @@ _LOGGER = r"(?P<logger>[A-Za-z_][\w.]*)"
 _MESSAGE = r"(?P<message>[^\n]*)"
 _PROGRAM = r"(?P<logger>[A-Za-z][\w.]*|-)"
 _PRIORITY = r"<(?P<priority>\d{1,3})>"
-# RFC 5424, structured data: brackets, with quoted values in them.
-_DATA = r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)'
 # A field that a form has not is empty.
 _FORMS = (
     rf"{_TIME} +\[?{_LEVEL}\]? +{_LOGGER}: ?{_MESSAGE}",
@@ -42,9 +39,19 @@ _FORMS = (
     rf"\[{_TIME}\] {_LOGGER}\.{_LEVEL}: ?{_MESSAGE}",
     rf"\[{_TIME}\](?: \[\d+\])? \[?{_LEVEL}\]?:? {_MESSAGE}",
     rf"{_TIME} +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
-    rf"\[[A-Z][a-z][a-z] {_DAY}(?:\.\d+)? (?P<year>\d{{4}})\] \[(?:{_LOGGER}?:)?{_LEVEL}\d?\] {_MESSAGE}",
-    rf"{_PRIORITY}1 {_TIME} \S+ {_PROGRAM}\S* \S+ \S+ {_DATA} ?{_MESSAGE}",
-    rf"(?:{_PRIORITY})?(?:{_DAY}|{_EXACT_TIME}) \S+ {_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}",
+    (
+        rf"\[[A-Z][a-z][a-z] (?P<day>{_DAY_TIME})(?:\.\d+)? (?P<year>\d{{4}})\] "
+        rf"\[(?:{_LOGGER}?:)?{_LEVEL}\d?\] {_MESSAGE}"
+    ),
+    # Structured data in brackets, with quoted values in it.
+    (
+        rf"{_PRIORITY}1 {_TIME} \S+ {_PROGRAM}\S* \S+ \S+ "
+        rf'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+) ?{_MESSAGE}'
+    ),
+    (
+        rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})|{_TIME.replace(' T', 'T')}) \S+ "
+        rf"{_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}"
+    ),
 )
 # The line after the last stack frame. Any other `Name: text` may be part of somebody's message.
 _EXCEPTION = r"(?m)^[ \t]+[^\n]*\n((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::|$)"
@@ -100,7 +107,7 @@ def _struct(form: str, received_at: datetime) -> str:
 
 
 def _with_year(day: str, year: str | None, received_at: datetime) -> str:
-    """Date a day without a year: by another expression, else as the last such day before the receipt."""
+    """Return SQL of a time whose day has no year: the given year, else that of the last such day."""
 
     def dated(year: str) -> str:
         return f"try_strptime({year} || ' ' || regexp_replace({day}, ' +', ' '), '%Y %b %d %H:%M:%S')"

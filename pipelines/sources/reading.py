@@ -38,6 +38,8 @@ from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_na
 from pipelines.sources.tables import JsonRows, ParquetTable, TableBatch, TableSource, TableStage
 from pipelines.sources.xlsx_table import XlsxTable
 
+# Decimals of 256 bits; maps in which a key stands twice; times after the year 294246.
+_NOT_HELD = (duckdb.NotImplementedException, duckdb.InvalidInputException, duckdb.ConversionException)
 _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.JSON: JsonParser,
     Reader.FORM: FormParser,
@@ -188,9 +190,8 @@ def _parse_table(table: TableSource, contract: Contract, received_at: datetime) 
             try:
                 staged = stage.stage(engine, batch)
                 parsed = _assembled(engine, staged, [contract], stage.payloads(engine, batch))
-            except (duckdb.NotImplementedException, duckdb.InvalidInputException):
-                # Decimals of 256 bits, maps in which a key stands twice.
-                reason = "a column holds values of a kind that DuckDB does not know"
+            except _NOT_HELD:
+                reason = "a column holds values that DuckDB cannot hold"
                 raise UnreadableFileError(contract.source, reason, record=_before(batch)) from None
             except duckdb.Error as error:
                 raise EngineError(contract.feed, type(error).__name__, record=_before(batch) + 1) from None
