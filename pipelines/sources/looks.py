@@ -17,6 +17,7 @@ _SIGNS = (
     (rb"\S+ \S+ .{1,200} \[[^\]\n]+\] \"", "an access log"),
     (rb"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ", "a log"),
     (rb"\s*<", "XML or HTML"),
+    (rb"\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)[:|\]]", "a log whose entries name no time"),
     (rb"id:\S+ ", "SMPP delivery receipts"),
     (rb"\w+=[^\s&]*&\w+=", "form-encoded bodies"),
 )

@@ -21,6 +21,7 @@ from pipelines.sources.errors import (
     UnsupportedContractError,
     UnsupportedFileError,
 )
+from pipelines.sources.export_tables import table_records
 from pipelines.sources.form import FormParser
 from pipelines.sources.json_bodies import JsonParser
 from pipelines.sources.json_files import json_records
@@ -47,6 +48,12 @@ _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.ERROR_LOG: error_log_parser,
     Reader.TABLE: JsonRows,
 }
+_TABLES: dict[str, Callable[[Path, Contract], TableSource]] = {
+    "csv": CsvTable,
+    "tsv": CsvTable,
+    "txt": CsvTable,
+    "xlsx": XlsxTable,
+}
 
 
 def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
@@ -71,6 +78,10 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
     reader = _reader(contracts)
     if reader is Reader.TABLE:
         return _read_table(path, contracts, received_at)
+    ending = uncompressed_name(path).rpartition(".")[2]
+    if reader is Reader.JSON and ending in _TABLES and len(contracts) == 1:
+        rows = table_records(_TABLES[ending](path, contracts[0]), contracts[0])
+        return _parse(rows, contracts, received_at)
     split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
     records = (
         records_of(blocks(path), split=split, source=feed)
@@ -86,10 +97,8 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
     match uncompressed_name(path).rpartition(".")[2]:
         case "parquet":
             return _parse_table(ParquetTable(path, contract.source), contract, received_at)
-        case "xlsx":
-            return _parse_table(XlsxTable(path, contract), contract, received_at)
-        case "csv" | "tsv" | "txt":
-            return _parse_table(CsvTable(path, contract), contract, received_at)
+        case ending if ending in _TABLES:
+            return _parse_table(_TABLES[ending](path, contract), contract, received_at)
         case "jsonl" | "json":
             rows = _guarded(json_records(blocks(path), contracts=contracts, source=feed), feed)
             return _parse(rows, contracts, received_at)

@@ -80,3 +80,62 @@ def test_a_column_within_another_column_and_one_at_an_index_are_both_read():
 
     (row,) = batch.tables["web__usage_events"].select(list(columns)).to_pylist()
     assert row == {"whole": '{"code":7}', "inner": "7", "second": "b", "upper": "x"}
+
+
+CONSOLE = (
+    "From,To,Body,Status,SentDate,ApiVersion,NumSegments,ErrorCode,AccountSid,Sid,Direction,Price,PriceUnit\n"
+    '+15550001,+4915550001,"a, ""b""",delivered,2026-03-01T09:00:00Z,v,2,,AC1,SM-1,outbound-api,-0.015,USD\n'
+    "whatsapp:+15550001,whatsapp:+4915550002,hi,failed,,2010-04-01,1,30003,AC1,SM-2,outbound-api,,USD\n"
+    "too,few\n"
+    "+4915550003,+15550001,Stop,received,2026-03-01T10:00:00Z,2010-04-01,1,,AC1,SM-3,inbound,-0.0075,USD\n"
+)
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_table_of_the_console_has_the_rows_of_the_rest_export(parse, parse_file, separator):
+    content = CONSOLE if separator == "," else CONSOLE.replace('"a, ""b"""', "a").replace(",", separator)
+
+    result = parse_file("twilio_export", "sms-log.csv", content.encode())
+
+    rows = result.rows("twilio__messages")
+    assert [(r["_record"], r["message_id"], r["status"], r["direction"]) for r in rows] == [
+        (2, "SM-1", "delivered", "outbound-api"),
+        (5, "SM-3", "received", "inbound"),
+    ]
+    assert (rows[0]["segments"], rows[0]["price"]) == (2, Decimal("0.015"))
+    assert rows[0]["occurred_at"] == datetime(2026, 3, 1, 9)
+    # The console names no other time for what was never sent.
+    assert sorted(result.rejected) == [(3, "missing_value:occurred_at"), (4, "malformed_row")]
+    assert result.unknown == {}
+    again = parse("twilio_export", result.payload(2))
+    assert again.column("twilio__messages", "message_id") == ["SM-1"]
+
+
+def test_messages_that_were_never_sent_count_with_their_day_of_creation(parse):
+    def message(sid, status, **times):
+        return {
+            "sid": sid,
+            "status": status,
+            "direction": "outbound-api",
+            "to": "whatsapp:+49155501",
+            **times,
+        }
+
+    created = "Wed, 18 Nov 2026 10:00:00 +0000"
+    body = {
+        "messages": [
+            message("SM-1", "canceled", date_created=created, date_sent=None),
+            message("SM-2", "scheduled", date_created=created),
+            message("SM-3", "delivered", date_created=created, date_sent="Wed, 18 Nov 2026 10:00:05 +0000"),
+            # A bulk export writes ISO 8601.
+            message("SM-4", "partially_delivered", date_sent="2026-11-18T10:00:06Z"),
+            message("SM-5", "sent"),
+        ]
+    }
+
+    result = parse("twilio_export", json.dumps(body).encode())
+
+    assert [t.second for t in result.column("twilio__messages", "occurred_at")] == [0, 0, 5, 6]
+    assert result.column("twilio__messages", "channel") == ["whatsapp"] * 4
+    assert result.column("twilio__messages", "recipient") == ["+49155501"] * 4
+    assert result.rejected == [(1, "missing_value:occurred_at")]
