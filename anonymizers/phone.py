@@ -139,7 +139,8 @@ def normalise_phone(text: str, region: str | None = None) -> str:
         return "+" + national
     match = _DIGITS.match(compact)
     if match and _SHORTEST <= len(match[1]) <= _LONGEST:
-        return "+" + _present(_by_metadata(match[1]) if re.match(_NEEDS_METADATA, match[1]) else match[1])
+        parsed = _by_metadata(match[1]) if re.match(_NEEDS_METADATA, match[1]) else ""
+        return "+" + _present(parsed or match[1])
     if compact.isdecimal():
         return compact
     parsed = "" if _LETTER_AFTER_DIGIT.search(compact) else _by_metadata(address)

@@ -1,6 +1,16 @@
 """Render HTML pages that load nothing from elsewhere, all in one look."""
 
+from pathlib import Path
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from warehouse.files import replacing
+
+
+def write_page(path: Path, template: str, **values: object) -> None:
+    """Render a template into a file, which is replaced as a whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(pages().get_template(template).render(**values), "utf-8")
 
 
 def pages() -> Environment:

@@ -19,8 +19,8 @@ from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, without_gaps
 from pipelines.marts.release import release_and_publish
-from pipelines.retention.apply import plan_retention
 from pipelines.retention.closing import Closed, close_days
+from pipelines.retention.plan import plan_retention
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.windows.completeness import loses_rows
 from warehouse.errors import WarehouseError
@@ -71,7 +71,7 @@ def run(
     Args:
         from_day, to_day: Arrival days to take, both inclusive; None = all that waits.
     """
-    contracts = feeds(declarations.contracts)
+    store.ledger.check_clock(options.as_of)
     waiting = _waiting(declarations, store, from_day, to_day)
     summary = RunSummary()
     done = 0
@@ -84,19 +84,7 @@ def run(
         for landed in group:
             progress("ingest", done, len(waiting))
             with summary.timed(f"ingest {landed.feed}"):
-                try:
-                    result = ingest_file(
-                        declarations,
-                        store,
-                        landed.path,
-                        contracts=contracts[landed.feed],
-                        options=replace(options, as_of=clock),
-                    )
-                except (PipelineError, AnonymizerError, WarehouseError) as error:
-                    # It stays in the inbox; one bad file must not keep the others waiting.
-                    summary.failed.append(f"{landed.feed}/{landed.path.name}: {error}")
-                else:
-                    summary.ingested.append(result)
+                _ingest(declarations, store, landed, replace(options, as_of=clock), summary)
             done += 1
         with summary.timed("close"):
             summary.closed.append(close_days(declarations, store, as_of=clock))
@@ -114,6 +102,19 @@ def run(
             )
     summary.closed.append(close_days(declarations, store, as_of=options.as_of))
     return summary
+
+
+def _ingest(
+    declarations: Declarations, store: Store, landed: Landed, options: Options, summary: RunSummary
+) -> None:
+    contracts = feeds(declarations.contracts)[landed.feed]
+    try:
+        result = ingest_file(declarations, store, landed.path, contracts=contracts, options=options)
+    except (PipelineError, AnonymizerError, WarehouseError) as error:
+        # It stays in the inbox; one bad file must not keep the others waiting.
+        summary.failed.append(f"{landed.feed}/{landed.path.name}: {error}")
+    else:
+        summary.ingested.append(result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from warehouse.errors import HomeError
 from warehouse.home import Home
 
 HOME_VARIABLE = "WASMS_HOME"
@@ -11,8 +12,15 @@ DEFAULT_HOME = Path(".wasms")
 
 
 def home_from_environment() -> Home:
-    """Return the warehouse named by WASMS_HOME, else `.wasms` in the working directory."""
-    return Home(Path(os.environ.get(HOME_VARIABLE, DEFAULT_HOME)).absolute())
+    """Return the warehouse named by WASMS_HOME, else `.wasms` in the working directory.
+
+    Raises:
+        HomeError: The variable is set and empty: it would mean the working directory itself.
+    """
+    named = os.environ.get(HOME_VARIABLE)
+    if named is not None and not named.strip():
+        raise HomeError
+    return Home(Path(named or DEFAULT_HOME).absolute())
 
 
 def as_of_from_environment() -> str | None:

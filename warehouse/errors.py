@@ -20,6 +20,22 @@ class ClockError(WarehouseError):
         )
 
 
+class ImplausibleClockError(WarehouseError):
+    """Report a date that a wrong clock or a slip of the hand may have given; deletion would follow it."""
+
+    def __init__(self, asked: datetime, reason: str) -> None:
+        super().__init__(f"--as-of {asked:%Y-%m-%dT%H:%M:%SZ} {reason} Nothing was changed.")
+
+
+class HomeError(WarehouseError):
+    """Report that no folder of a warehouse is named."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "WASMS_HOME is empty. Set it to the folder of the warehouse, or unset it to use .wasms here."
+        )
+
+
 class ConflictError(WarehouseError):
     """Report that another batch changed the same partitions while this one was being written."""
 

@@ -24,7 +24,7 @@ COMMANDS = {
     ),
     "ingest": (
         "pipelines.cli.ingest:ingest",
-        "Load files of one source: anonymize their rows, write them to the store, remove the files.",
+        "Load files of one source: anonymize their rows, write them to the store.",
     ),
     "run": (
         "pipelines.cli.run:run",

@@ -22,8 +22,7 @@ from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.disclosure.attacks.overlap import PAIRS, overlap_accuracy
 from pipelines.disclosure.attacks.suite import attack
 from pipelines.disclosure.attacks.trial import Trial, try_workspaces
-from pipelines.pages import pages
-from warehouse.files import replacing
+from pipelines.pages import write_page
 from warehouse.publishing.releases import rows_in
 from warehouse.store.connection import quoted
 
@@ -77,7 +76,15 @@ def attack_command(
     trial = _trial(runtime, workspaces) if restricted else None
     _print(results, overlaps, trial)
     if report is not None:
-        _write(report, results, overlaps, trial)
+        write_page(
+            report,
+            "attacks.html.j2",
+            now=datetime.now(UTC),
+            results=results,
+            overlaps=overlaps,
+            trial=trial,
+            allowed=ADVANTAGE_ALLOWED,
+        )
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
     if any(result.findings for result in results) or (
         trial and (trial.is_above_bound or trial.repeated.changing)
@@ -176,15 +183,3 @@ def _table(title: str, *columns: str) -> Table:
 
 def _interval(found: Advantage) -> str:
     return f"{found.low:.3f} to {found.high:.3f}"
-
-
-def _write(path: Path, results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Trial | None) -> None:
-    page = (
-        pages()
-        .get_template("attacks.html.j2")
-        .render(
-            now=datetime.now(UTC), results=results, overlaps=overlaps, trial=trial, allowed=ADVANTAGE_ALLOWED
-        )
-    )
-    with replacing(path) as temporary:
-        temporary.write_text(page, "utf-8")

@@ -26,7 +26,7 @@ def dev(
 
     Its state is kept in data/dagster.
     """
-    from pipelines.marts.build import parse
+    from pipelines.marts.dbt_runs import parse
     from pipelines.orchestration.instance import write_instance_config
 
     if find_spec("dagster_webserver") is None:

@@ -1,20 +1,32 @@
 """Define `wasms ingest`: load files of one source into the store."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anonymizers.errors import AnonymizerError
-from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
+from pipelines.cli.options import (
+    AllowExpiredOption,
+    AsOfOption,
+    ClockIsRightOption,
+    HomeOption,
+    clock_at,
+    moment,
+    runtime_at,
+)
+from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
 from pipelines.declarations.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Options
-from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.ingest import Ingested, ingest_file
 from pipelines.retention.closing import close_days
 from pipelines.sources.inbox import feeds
 from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime
 
 
 def ingest(
@@ -41,7 +53,14 @@ def ingest(
             show_default=False,
         ),
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the files where they are.")] = False,
+    clock_is_right: ClockIsRightOption = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the files of the inbox where they are.")
+    ] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Delete loaded files that lie outside of the inbox, too.")
+    ] = False,
+    allow_expired: AllowExpiredOption = False,
     allow_shrink: Annotated[
         bool,
         typer.Option("--allow-shrink", help="Accept a full export that deletes more than half of a table."),
@@ -51,7 +70,9 @@ def ingest(
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Load files of one source: anonymize their rows, write them to the store, remove the files.
+    """Load files of one source: anonymize their rows, write them to the store.
+
+    Files of the inbox are removed once they are loaded. Files that lie elsewhere stay.
 
     Exit code 0: all rows are kept, dropped by rule, or duplicates. 1: a file was not loaded; the others were.
     2: wrong usage. 3: some records are in quarantine.
@@ -61,46 +82,52 @@ def ingest(
     runtime = runtime_at(home)
     if workspace is not None and not re.fullmatch(WORKSPACE_PATTERN, workspace):
         raise typer.BadParameter("letters, digits, _ and -, at most 64", param_hint="--workspace")
-    at = moment(as_of, option="--as-of")
+    at = moment(as_of, option="--as-of") if dry_run else clock_at(runtime, as_of, is_right=clock_is_right)
     options = Options(
         as_of=at,
         received_at=moment(received_at, option="--received-at") if received_at else None,
         workspace=workspace,
         keep=keep,
         allow_shrink=allow_shrink,
+        allow_expired=allow_expired,
         dry_run=dry_run,
     )
     chosen = contracts_of(source, runtime.declarations.contracts)
+    results, problems = _load(runtime, source, paths, chosen, options, remove=remove)
+    print_problems(problems)
+    quarantined = print_summary(results)
+    if dry_run:
+        OUT.print("Dry run: nothing was stored, and the files are where they were.")
+    elif results:
+        close_days(*runtime, as_of=at)
+    leave(failed=bool(problems), quarantined=quarantined)
+
+
+def _load(
+    runtime: "Runtime",
+    source: str,
+    paths: list[Path],
+    chosen: tuple[Contract, ...],
+    options: Options,
+    *,
+    remove: bool,
+) -> tuple[list[Ingested], list[str]]:
+    """Load files; return what became of them, and what is wrong with those that were not loaded."""
     results = []
     by_feed = feeds(runtime.declarations.contracts)
     files, problems = _with_feeds(_expanded(paths), chosen, order=list(by_feed))
     with stages() as stage:
         for done, (path, feed) in enumerate(files):
             stage(source, done, len(files))
+            contracts = by_feed[feed]
+            stays = options.keep or not (remove or _is_below(path, runtime.store.home.inbox))
+            one = replace(options, keep=stays)
             try:
-                results.append(
-                    ingest_file(
-                        *runtime,
-                        path,
-                        contracts=by_feed[feed],
-                        options=options,
-                        progress=stage,
-                    )
-                )
+                results.append(ingest_file(*runtime, path, contracts=contracts, options=one, progress=stage))
             except (PipelineError, AnonymizerError, WarehouseError) as error:
                 problems.append(f"{path.name}: {error}")
         stage(source, len(files), len(files))
-    for problem in problems:
-        ERR.print(problem, style="red", markup=False, highlight=False)
-    quarantined = print_summary(results)
-    if dry_run:
-        OUT.print("Dry run: nothing was stored, and the files are where they were.")
-    else:
-        close_days(*runtime, as_of=at)
-    if problems:
-        raise typer.Exit(EXIT_FAILED)
-    if quarantined:
-        raise typer.Exit(EXIT_QUARANTINED)
+    return results, problems
 
 
 def _with_feeds(
@@ -146,3 +173,7 @@ def _expanded(paths: list[Path]) -> list[Path]:
         else:
             files.append(path)
     return files
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 
 from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import ERR, OUT, write_csv
+from pipelines.cli.report import ERR, OUT, bare_table, write_csv
 from pipelines.declarations.cube import Period
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
@@ -42,7 +42,7 @@ class NotPublishedYetError(MetricError):
     def __init__(self, metric: Metric) -> None:
         super().__init__(
             f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next "
-            "days, `wasms release renew` for days that are published already; --restricted answers at once."
+            "days, `wasms release reissue` for days that are published already; --restricted answers at once."
         )
 
 
@@ -69,7 +69,7 @@ def flags() -> Mapping[str, str]:
 @app.command("list")
 def list_() -> None:
     """List all numbers with unit, formula and meaning."""
-    grid = _grid("metric", "unit", "formula", "meaning")
+    grid = bare_table("metric", "unit", "formula", "meaning")
     for name, metric in load_metrics().items():
         grid.add_row(name, metric.unit, "" if metric.formula == name else metric.formula, metric.description)
     OUT.print(grid)
@@ -83,7 +83,7 @@ def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metr
     OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
     if found.under is not None:
         OUT.print(f"Denominator: {found.under}", highlight=False)
-    grid = _grid("can be asked by", "read from")
+    grid = bare_table("can be asked by", "read from")
     for table in answering(found, load_tables()):
         periods = "day, week, month" if table.period is Period.DAY else "month"
         grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
@@ -185,7 +185,7 @@ def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
     """Return the answer as a table; with bars, each number has one beside it, from 0 to the largest."""
-    grid = _grid(*rows.column_names, *(["chart"] if with_bars else []))
+    grid = bare_table(*rows.column_names, *(["chart"] if with_bars else []))
     numbers = [float(n) for n in rows[metric.metric].to_pylist() if n is not None]
     largest = max([*numbers, 0.0])
     for row in rows.to_pylist():
@@ -203,10 +203,3 @@ def _number(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
-
-
-def _grid(*columns: str) -> Grid:
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column)
-    return grid

@@ -1,12 +1,13 @@
 """Define the options that several commands share."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.settings import home_from_environment
+from warehouse.errors import ImplausibleClockError
 from warehouse.home import Home
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # Windows are added to days, and calendars end.
 FIRST_YEAR, LAST_YEAR = 1970, 2200
+# The default window of message logs: a step so long deletes all of them.
+MOST_DAYS_AHEAD = 90
 
 HomeOption = Annotated[
     Path | None,
@@ -31,6 +34,19 @@ AsOfOption = Annotated[
         help="The clock: a date or ISO 8601 time (UTC). Decides what is closed and due. Default: now.",
         show_default=False,
     ),
+]
+
+ClockIsRightOption = Annotated[
+    bool,
+    typer.Option(
+        "--clock-is-right",
+        help=f"Go on although --as-of is more than {MOST_DAYS_AHEAD} days after the last work here.",
+    ),
+]
+
+AllowExpiredOption = Annotated[
+    bool,
+    typer.Option("--allow-expired", help="Load a file although most of its rows are past their window."),
 ]
 
 
@@ -63,3 +79,26 @@ def moment(text: str | None, *, option: str) -> datetime:
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise typer.BadParameter(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}", param_hint=option)
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def clock_at(runtime: "Runtime", text: str | None, *, is_right: bool = False) -> datetime:
+    """Return the clock for a command that deletes what is past its window, as naive UTC.
+
+    Args:
+        is_right: Whether a person has said that a long step forward is meant.
+
+    Raises:
+        ImplausibleClockError: It lies after the machine's clock, except in a demo, or far after the clock
+            that the warehouse has reached.
+    """
+    at, ledger = moment(text, option="--as-of"), runtime.store.ledger
+    if at > moment(None, option="") + timedelta(days=1) and not ledger.is_demo():
+        raise ImplausibleClockError(at, "lies in the future, by the clock of this machine.")
+    reached = ledger.clock()
+    if reached is not None and not is_right and at > reached + timedelta(days=MOST_DAYS_AHEAD):
+        raise ImplausibleClockError(
+            at,
+            f"is {(at - reached).days} days after {reached:%Y-%m-%d}, the last day of work here. So long a "
+            "step deletes much. If it is meant, add --clock-is-right.",
+        )
+    return at

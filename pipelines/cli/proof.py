@@ -8,8 +8,8 @@ from rich.text import Text
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, EXIT_FAILED, OUT, bare_table, stages
+from pipelines.retention.gather import make_report
 from pipelines.retention.page import write_page
-from pipelines.retention.report import make_report
 from pipelines.retention.verify import accept_restored_ledger, prove
 from warehouse.retention.verify import Verified
 

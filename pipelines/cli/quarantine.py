@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import OUT, bare_table, print_summary
+from pipelines.cli.options import AsOfOption, HomeOption, clock_at, runtime_at
+from pipelines.cli.report import EXIT_QUARANTINED, OUT, bare_table, print_summary
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.quarantine import list_quarantined, retry_quarantined
 
@@ -46,11 +46,13 @@ def retry(
 ) -> None:
     """Load quarantined records again, e.g. after a channel was added.
 
-    Records that fail again stay in quarantine. Their time there does not begin anew.
+    Records that fail again stay in quarantine. Their time there does not begin anew. Exit code 3: some did.
     """
-    options = Options(as_of=moment(as_of, option="--as-of"), workspace=workspace)
-    results = list(retry_quarantined(*runtime_at(home), options=options, feed=feed, reason=reason))
+    runtime = runtime_at(home)
+    options = Options(as_of=clock_at(runtime, as_of), workspace=workspace)
+    results = list(retry_quarantined(*runtime, options=options, feed=feed, reason=reason))
     if not results:
         OUT.print("Nothing is in quarantine.")
         return
-    print_summary(results)
+    if print_summary(results):
+        raise typer.Exit(EXIT_QUARANTINED)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -73,14 +74,24 @@ def print_summary(results: "Iterable[Ingested]") -> bool:
     if repeated:
         OUT.print(f"{repeated} file(s) were ingested before or by another run: nothing was loaded twice.")
     _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
-    _print_notes(
-        "value(s) outside the declared ones were replaced by null", _total(r.masked for r in results)
-    )
+    _print_notes("value(s) outside the declared ones were not kept", _total(r.masked for r in results))
     _print_notes("text(s) that no detector vouched for were redacted", _total(r.redacted for r in results))
     quarantined = sum(c.rows for r in results for c in r.counts if c.outcome == "quarantined")
     if quarantined and not any(result.status == "dry run" for result in results):
         ERR.print(f"{quarantined} row(s) are in quarantine, encrypted. See `wasms quarantine list`.")
     return bool(quarantined)
+
+
+def print_problems(problems: Iterable[str]) -> None:
+    """Print what went wrong, one line each, in red."""
+    for problem in problems:
+        ERR.print(problem, style="red", markup=False, highlight=False)
+
+
+def leave(*, failed: bool, quarantined: bool) -> None:
+    """End a command with the exit code for what happened; do nothing where all went well."""
+    if failed or quarantined:
+        raise typer.Exit(EXIT_FAILED if failed else EXIT_QUARANTINED)
 
 
 def print_counts(counts: "Iterable[Count]") -> None:

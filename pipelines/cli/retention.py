@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.explain import explain
-from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
+from pipelines.cli.options import AsOfOption, ClockIsRightOption, HomeOption, clock_at, moment, runtime_at
 from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
-from pipelines.retention.apply import Finished, apply_by_hash, plan_retention
+from pipelines.retention.apply import Finished, apply_by_hash
+from pipelines.retention.plan import plan_retention
 from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
@@ -45,6 +46,7 @@ def apply(
         typer.Option("--plan", metavar="HASH", help="The plan's hash, or its first 8 characters or more."),
     ],
     as_of: AsOfOption = None,
+    clock_is_right: ClockIsRightOption = False,
     home: HomeOption = None,
 ) -> None:
     """Carry out exactly one plan. Refuses if what is due has changed since the plan was made."""
@@ -53,7 +55,7 @@ def apply(
         applied, finished = apply_by_hash(
             *runtime,
             plan_hash,
-            now=moment(as_of, option="--as-of"),
+            now=clock_at(runtime, as_of, is_right=clock_is_right),
             progress=stage,
         )
     print_applied(applied, finished)
@@ -109,13 +111,13 @@ def _print_other(found: Plan) -> None:
 
 
 def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
-    def named(ending: AccountEnd) -> str:
-        return names.get(ending.subject, ending.subject[:_SHORT])
+    def named(account: AccountEnd) -> str:
+        return names.get(account.subject, account.subject[:_SHORT])
 
-    for ending in found.account_ends:
-        OUT.print(f"The account of {named(ending)} has ended: all its data had to be gone by {ending.due}.")
-    for ending in found.coming_account_ends:
-        OUT.print(f"The account of {named(ending)} ends: all its data will be deleted on {ending.due}.")
+    for account in found.account_ends:
+        OUT.print(f"The account of {named(account)} has ended: all its data had to be gone by {account.due}.")
+    for account in found.coming_account_ends:
+        OUT.print(f"The account of {named(account)} ends: all its data will be deleted on {account.due}.")
 
 
 def _print_warnings(found: Plan) -> None:

@@ -5,8 +5,16 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
-from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_QUARANTINED, OUT, print_summary, stages
+from pipelines.cli.options import (
+    AllowExpiredOption,
+    AsOfOption,
+    ClockIsRightOption,
+    HomeOption,
+    clock_at,
+    moment,
+    runtime_at,
+)
+from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
 from pipelines.ingestion.batch import Options
 from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
@@ -34,7 +42,9 @@ def run(
         ),
     ] = None,
     as_of: AsOfOption = None,
+    clock_is_right: ClockIsRightOption = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files in the inbox.")] = False,
+    allow_expired: AllowExpiredOption = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show what waits and what would be deleted; change nothing."),
@@ -47,22 +57,19 @@ def run(
     if dry_run:
         _print_plan(plan_run(*runtime, as_of=at, from_day=first, to_day=last))
         return
+    at = clock_at(runtime, as_of, is_right=clock_is_right)
     with stages() as stage:
         summary = run_pipeline(
             *runtime,
-            options=Options(as_of=at, keep=keep),
+            options=Options(as_of=at, keep=keep, allow_expired=allow_expired),
             from_day=first,
             to_day=last,
             progress=stage,
         )
     quarantined = print_summary(summary.ingested)
     print_run(summary)
-    for problem in summary.failed:
-        ERR.print(problem, style="red", markup=False, highlight=False)
-    if summary.failed:
-        raise typer.Exit(EXIT_FAILED)
-    if quarantined:
-        raise typer.Exit(EXIT_QUARANTINED)
+    print_problems(summary.failed)
+    leave(failed=bool(summary.failed), quarantined=quarantined)
 
 
 def _print_plan(plan: RunPlan) -> None:

@@ -17,8 +17,7 @@ from anonymizers.text.scrubber import Mask
 from pipelines.cli.options import HomeOption, home_at
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.recognizers import text_scrubber
-from pipelines.pages import pages
-from warehouse.files import replacing
+from pipelines.pages import write_page
 from warehouse.progress import Progress
 
 app = typer.Typer(help="Try and measure the anonymizer of free text.", no_args_is_help=True)
@@ -105,13 +104,7 @@ def evaluate_command(
         measured = [_measured(name, texts, masks, stage) for name, masks in scrubbers]
     _print(measured)
     if report is not None:
-        page = (
-            pages()
-            .get_template("text.html.j2")
-            .render(now=datetime.now(UTC), measured=measured, shown=_SHOWN)
-        )
-        with replacing(report) as temporary:
-            temporary.write_text(page, "utf-8")
+        write_page(report, "text.html.j2", now=datetime.now(UTC), measured=measured, shown=_SHOWN)
         OUT.print(f"Written: {report}", highlight=False, soft_wrap=True)
 
 

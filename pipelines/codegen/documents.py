@@ -7,7 +7,8 @@ from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
 from anonymizers.treatments import Treatment
 from pipelines.codegen.stored_columns import stored_columns
-from pipelines.declarations.contract import Column, Contract, PolicyCategory, WorkspaceFrom
+from pipelines.declarations.column import Column
+from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.policy import CategoryRule, Policy, PolicyVersion
 from warehouse.retention.rules import Clock
 
@@ -87,6 +88,38 @@ def _workspace(contract: Contract) -> str:
             return "the channel" + (f" named by {named}" if named else " of the envelope")
         case WorkspaceFrom.PLATFORM:
             return "nothing: the platform's own"
+
+
+# Kinds of record --------------------------------------------------------------------------------
+
+
+def kinds_of_record(contracts: Mapping[str, Contract]) -> str:
+    """Return every kind of record by provider: where it lands, or why it is not needed (Markdown)."""
+    rows = [row for contract in contracts.values() for row in _kinds(contract)]
+    return _page(
+        "Kinds of record",
+        "What the warehouse takes from each provider. A kind that is not needed is dropped and counted as "
+        "`not_needed:<kind>`. Any other is quarantined, under a reason that says what is missing or unknown.",
+        _table(("provider", "kind of record", "lands in", "what it is, or why it is not needed"), rows),
+    )
+
+
+def _kinds(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
+    record = f"`{contract.feed}/`: " + (f"`{contract.records}`" if contract.records else "each record")
+    fields = [f"field {', '.join(contract.kinds.read)}"] if contract.kinds else []
+    fields += [f"with {contract.where}"] if contract.where else []
+    fields += [f"without {contract.unless}"] if contract.unless else []
+    listed = {
+        column.path or name: column.values for name, column in contract.columns.items() if column.required
+    }
+    fields += [f"{path} {', '.join(values)}" for path, values in listed.items() if values]
+    yield contract.provider, "; ".join([record, *fields]), contract.source, contract.description
+    for name, column in contract.columns.items():
+        for value, why in column.not_needed.items():
+            yield contract.provider, f"{record}; {column.path or name} {value}", "-", why
+    for kind, why in contract.kinds.not_needed.items() if contract.kinds else ():
+        what = "list" if kind.endswith("[]") else "field"
+        yield contract.provider, f"`{contract.feed}/`: {what} {kind}", "-", why
 
 
 # Record of processing ---------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from anonymizers.treatments import TextFeature, Treatment
-from pipelines.declarations.contract import Column, Contract, Kind
+from pipelines.declarations.column import Column
+from pipelines.declarations.contract import Contract, Kind
 
 _PSEUDONYM = "user.unique_id.pseudonymous"
 _FEATURES = {

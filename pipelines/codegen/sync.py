@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.codegen.cubes import cube_files
-from pipelines.codegen.documents import data_dictionary, record_of_processing
+from pipelines.codegen.documents import data_dictionary, kinds_of_record, record_of_processing
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.perturbation import perturbation_seed
 from pipelines.codegen.staging import dbt_sources, staging_files
@@ -26,6 +26,7 @@ def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[s
         **cube_files(cubes.values()),
         "dbt_project/seeds/perturbation.csv": perturbation_seed(),
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
+        "docs/kinds-of-record.md": kinds_of_record(contracts),
         "docs/record-of-processing.md": record_of_processing(contracts, policy),
     }
 

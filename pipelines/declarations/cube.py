@@ -24,6 +24,7 @@ from pydantic import (
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import CubeError
+from pipelines.declarations.strict_yaml import Strict
 
 TOTAL = "all"
 REST = "other"
@@ -115,11 +116,7 @@ FACTS = MappingProxyType(
 )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Dimension(_Strict):
+class Dimension(Strict):
     """A column that splits each node of the spine once more.
 
     ``values`` closes it: every value is listed in every node, so that a row's being there says nothing.
@@ -142,7 +139,7 @@ class Dimension(_Strict):
         return values
 
 
-class Measure(_Strict):
+class Measure(Strict):
     """A number that is counted in each cell.
 
     Exactly one of ``units`` (distinct contacts or members of the rows that fit), ``rows`` (rows that fit, a
@@ -184,7 +181,7 @@ def shared_measures() -> Mapping[str, Measure]:
     return MappingProxyType({measure.name: measure for measure in listed})
 
 
-class Mart(_Strict):
+class Mart(Strict):
     """A table for readers: the rows of one level, or of all, with names beside the keys."""
 
     name: str = Field(pattern=r"^mart_[a-z0-9_]+$")
@@ -192,7 +189,7 @@ class Mart(_Strict):
     level: Level | None = None
 
 
-class Cube(_Strict):
+class Cube(Strict):
     """One anonymous table: which facts, at which nodes of their spine, split how, counting what.
 
     ``minimum_units`` is the policy's threshold, which a cube may raise for itself.
@@ -295,7 +292,7 @@ def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None
 
     Args:
         text: Content of the YAML file.
-        name: File name without its ending; must equal the cube's name.
+        name: File name without its suffix; must equal the cube's name.
         minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:

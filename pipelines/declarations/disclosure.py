@@ -6,13 +6,14 @@ Apart from `pipelines.policy`, so that a question to the published copy loads no
 from functools import cache
 from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.errors import PolicyError
+from pipelines.declarations.strict_yaml import Strict
 
 
-class Disclosure(BaseModel):
+class Disclosure(Strict):
     """The section `disclosure` of the policy.
 
     Attributes:
@@ -20,8 +21,6 @@ class Disclosure(BaseModel):
         bounding_rank: In a published sum nobody adds more than this most active person does.
         minimum_workspaces: A figure of fewer workspaces is one of few, not one of all.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     minimum_contacts: int = Field(gt=1)
     bounding_rank: int = Field(ge=1)

@@ -1,6 +1,7 @@
 """Define the errors of the pipeline: each names place, reason and next step, never a value."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 
@@ -98,4 +99,14 @@ class DetectorError(PipelineError):
         super().__init__(
             f"Looking for personal data in the sample failed ({kind}), so no contract was drafted.\n"
             "Try fewer rows, or leave out the column with the longest texts."
+        )
+
+
+class MostlyExpiredError(PipelineError):
+    """Report a file most of whose rows would be dropped, because they are past their window."""
+
+    def __init__(self, expired: int, read: int, as_of: datetime) -> None:
+        super().__init__(
+            f"{expired:,} of {read:,} rows are past their retention window on {as_of:%Y-%m-%d} and would be "
+            "dropped. Is the clock right (--as-of)? If it is, add --allow-expired. The file was not loaded."
         )

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.cube import Cube, Level, Measure, Period, load_cubes
 from pipelines.declarations.errors import MetricError
+from pipelines.declarations.strict_yaml import Strict
 
 LATENCY_BIN = "latency_bin"
 
 
-class Metric(BaseModel):
+class Metric(Strict):
     """One number: a measure, a ratio of two, or a quantile of a latency.
 
     Attributes:
@@ -27,8 +28,6 @@ class Metric(BaseModel):
         quantile, until: Which quantile of the time from queueing to ``until``, in seconds.
         in_marts: Whether marts have it as a column of its own.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     metric: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str = Field(min_length=1)

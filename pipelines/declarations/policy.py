@@ -6,7 +6,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from anonymizers.treatments import KeyScope
 from pipelines.declarations import strict_yaml
@@ -14,6 +14,7 @@ from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.contract import Contract, Kind, PolicyCategory
 from pipelines.declarations.disclosure import Disclosure
 from pipelines.declarations.errors import PolicyError
+from pipelines.declarations.strict_yaml import Strict
 from warehouse.retention.rules import Clock, Rule, Version
 
 # Raw records that could not be loaded are no category of the privacy policy: the inbox's limit is theirs.
@@ -45,11 +46,7 @@ class Operational(StrEnum):
     WORD_COUNTS = "word_counts"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class CategoryRule(_Strict):
+class CategoryRule(Strict):
     """Window of one data category. ``window_days`` is None where data may stay for ever.
 
     ``outlives_account`` marks a statutory window: the end of the account does not shorten it.
@@ -83,7 +80,7 @@ class CategoryRule(_Strict):
         return Rule(self.clock, self.window_days, self.per_workspace, self.outlives_account)
 
 
-class PolicyVersion(_Strict):
+class PolicyVersion(Strict):
     """All rules as of one date. The file names those that change; the others are as in the version before."""
 
     effective_from: date
@@ -110,7 +107,7 @@ class PolicyVersion(_Strict):
         return {rule.window_days for rule in rules if rule.clock in clocks and rule.window_days is not None}
 
 
-class Policy(_Strict):
+class Policy(Strict):
     """The history of rules, the classes that windows are rounded down to, and disclosure control."""
 
     retention_classes_days: tuple[int, ...] = Field(min_length=1)

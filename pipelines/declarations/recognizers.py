@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import RecognizerSettings, TextSettings, load_settings
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.errors import RecognizersError
+from pipelines.declarations.strict_yaml import Strict
 from pipelines.declarations.word_lists import kept_words
 
 
@@ -25,9 +24,7 @@ def text_scrubber(path: Path) -> ReleasingScrubber:
     return ReleasingScrubber(text_settings(path), words=kept_words)
 
 
-class _SiteRecognizers(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
+class _SiteRecognizers(Strict):
     recognizers: tuple[RecognizerSettings, ...]
 
 

@@ -4,12 +4,20 @@ from collections.abc import Callable, Mapping
 from importlib.resources.abc import Traversable
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 T = TypeVar("T")
+
+
+class Strict(BaseModel):
+    """A part of a declaration: an unknown field is an error, and errors quote no value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
 # Makes the error to raise from a list of problems, one line each.
 Failure = Callable[[list[str]], Exception]
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from anonymizers.treatments import ValueType
-from pipelines.declarations.contract import Format, Reader
+from pipelines.declarations.column import Format
+from pipelines.declarations.contract import Reader
 from pipelines.declarations.errors import SampleError
 
 SAMPLED_ROWS = 1_000

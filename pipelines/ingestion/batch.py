@@ -19,12 +19,13 @@ from anonymizers.tokens import PLATFORM
 from pipelines.declarations.calendar import CLOCK_SKEW_DAYS
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
-from pipelines.declarations.errors import MixedFeedsError
+from pipelines.declarations.errors import MixedFeedsError, MostlyExpiredError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from pipelines.ingestion.channels import as_declared
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.sources import ParsedBatch
+from pipelines.sources.errors import UnfitFileError
 from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
@@ -40,8 +41,14 @@ from warehouse.store.store import Store
 
 # A time stamp of 2099 must not live for ever; clocks of providers do differ by hours.
 LONGEST_CLOCK_SKEW = timedelta(days=CLOCK_SKEW_DAYS)
+# Fewer rows past their window need nobody's yes.
+FEWEST_EXPIRED = 20
 # A merge that meets as many conflicts is to replace a file that is gone, or meets a defect.
 MOST_MERGES = 5
+# A file of which so much is rejected for one reason is not what was expected: it is refused as a whole.
+NEARLY_ALL = 0.9
+# What lies in the store or in the clock may be right tomorrow; the records wait in quarantine.
+_REASONS_OUTSIDE = frozenset({"unknown_channel", "future_event"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Options:
         workspace: Workspace of records whose channel would name it.
         keep: Leave the file where it is.
         allow_shrink: Let a full export delete more than half of a table.
+        allow_expired: Load a file although most of its rows are past their window.
         quarantined_on: Day since when records retried from quarantine are there; their stay does not
             begin anew. None = the day of ``as_of``.
         dry_run: Do all but commit: count what would become of the rows, change nothing.
@@ -64,6 +72,7 @@ class Options:
     workspace: str | None = None
     keep: bool = False
     allow_shrink: bool = False
+    allow_expired: bool = False
     quarantined_on: date | None = None
     dry_run: bool = False
 
@@ -79,8 +88,16 @@ class Batch:
         contracts: Sequence[Contract],
         options: Options,
         replaces: Sequence[Part],
+        looks_like: Callable[[], str] | None,
     ) -> None:
+        """Begin with nothing read.
+
+        Args:
+            looks_like: Says what the file looks like that must be refused if nearly all of it is rejected;
+                None where the records are no file, or no longer one.
+        """
         self._replaces = replaces
+        self._looks_like = looks_like
         self._declarations = declarations
         self._store = store
         self._contracts = {contract.source: contract for contract in contracts}
@@ -122,7 +139,7 @@ class Batch:
         progress: Progress,
     ) -> list[Count]:
         for batch in parsed:
-            self._quarantine_rejected(batch, writer)
+            self._take_unread(batch, writer)
             for source, table in batch.tables.items():
                 contract = self._contracts[source]
                 safe = self._safe_rows(contract, table, batch, writer)
@@ -151,7 +168,7 @@ class Batch:
         committed = False
         try:
             for batch in parsed:
-                self._quarantine_rejected(batch, writer)
+                self._take_unread(batch, writer)
                 for table in batch.tables.values():
                     safe = self._safe_rows(contract, table, batch, writer)
                     if safe is not None:
@@ -185,7 +202,17 @@ class Batch:
         merge = replace(merge, snapshot=min(snapshot, merge.snapshot), watched=merge.watched | {(HOLDS, "")})
         return self._commit(writer, content_hash, merge)
 
+    def _check_windows(self) -> None:
+        """Refuse a file most of whose rows are past their window: a wrong clock looks the same."""
+        expired = sum(n for (_, _, reason), n in self.outcomes.items() if reason == "expired")
+        read = sum(self.rows_read.values())
+        may_drop = self._options.allow_expired or self._options.dry_run
+        if expired >= FEWEST_EXPIRED and expired * 2 > read and not may_drop:
+            raise MostlyExpiredError(expired, read, self._options.as_of)
+
     def _commit(self, writer: StoreWriter, content_hash: str, merge: Merge | None = None) -> list[Count]:
+        self._check_fit()
+        self._check_windows()
         return commit_batch(
             writer,
             self._store.ledger,
@@ -201,6 +228,21 @@ class Batch:
             dry_run=self._options.dry_run,
             also=self._counted(),
         )
+
+    def _check_fit(self) -> None:
+        """Refuse a file of which nearly all records are rejected for one reason that lies in the file."""
+        if self._looks_like is None:
+            return
+        rejected: Counter[str] = Counter()
+        for (_, outcome, reason), rows in self.outcomes.items():
+            if outcome == "quarantined" and reason not in _REASONS_OUTSIDE:
+                rejected[reason] += rows
+        read = sum(self.rows_read.values())
+        for reason, rows in rejected.most_common(1):
+            if rows >= NEARLY_ALL * read:
+                raise UnfitFileError(
+                    self._feed, reason, rejected=rows, read=read, looks_like=self._looks_like()
+                )
 
     def _safe_rows(
         self, contract: Contract, table: pa.Table, batch: ParsedBatch, writer: StoreWriter
@@ -344,7 +386,11 @@ class Batch:
             self._quarantine(places, batch, writer)
         return rows.filter(~condition)
 
-    def _quarantine_rejected(self, batch: ParsedBatch, writer: StoreWriter) -> None:
+    def _take_unread(self, batch: ParsedBatch, writer: StoreWriter) -> None:
+        """Count what gave no row: what is not needed is dropped, what cannot be read is quarantined."""
+        for (source, reason), rows in batch.dropped.items():
+            self.rows_read[source] += rows
+            self.outcomes[source, "dropped", reason] += rows
         if not batch.rejected.num_rows:
             return
         rejected = cast("pl.DataFrame", pl.from_arrow(batch.rejected))

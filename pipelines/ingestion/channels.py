@@ -3,7 +3,8 @@
 import polars as pl
 
 from anonymizers.treatments import IdentityKind
-from pipelines.declarations.contract import CHANNEL_ZONE, Contract
+from pipelines.declarations.column import CHANNEL_ZONE
+from pipelines.declarations.contract import Contract
 
 # The base in which receipts write what the operator's response wrote in the other one.
 _BASES = {"decimal": (r"^[0-9]+$", 10, "X"), "hexadecimal": (r"^(0[xX])?[0-9A-Fa-f]+$", 16, "d")}

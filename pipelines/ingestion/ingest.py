@@ -20,6 +20,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Batch, Options, feed_of
 from pipelines.sources import ParsedBatch, read, read_records
+from pipelines.sources.looks import looks_like
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keys.keyring import Purpose
@@ -42,7 +43,7 @@ class Ingested:
         status: `committed`, `dry run`, `already ingested`, or `taken by another run`.
         counts: Rows by source, outcome (kept, duplicate, dropped, quarantined) and reason.
         unknown: Data set → rows that carried undeclared columns, which were not read.
-        masked: `data set.column` → values outside its declared values, replaced by null.
+        masked: `data set.column` → values outside its declared ones, which were not kept.
         redacted: `data set.column` → texts that no detector could vouch for, replaced as a whole.
         days: Data set → event days that got rows.
     """
@@ -80,9 +81,9 @@ def ingest_file(
     """
     feed = feed_of(contracts)
     if not options.dry_run:
-        store.ledger.advance_clock(options.as_of)
+        store.ledger.check_clock(options.as_of)
     try:
-        return _ingest(
+        result = _ingest(
             declarations, store, path, feed=feed, contracts=contracts, options=options, progress=progress
         )
     except (FileNotFoundError, PipelineError):
@@ -90,6 +91,9 @@ def ingest_file(
             raise
         # Another run took it between our looking and our reading; it has accounted for the rows.
         return Ingested(batch_id="", feed=feed, status="taken by another run")
+    if not options.dry_run:
+        store.ledger.advance_clock(options.as_of)
+    return result
 
 
 def _ingest(
@@ -116,6 +120,7 @@ def _ingest(
             options=options,
             content_hash=content_hash,
             full=".full." in path.name,
+            looks_like=lambda: looks_like(path),
             progress=progress,
         )
     except DuplicateBatchError:
@@ -132,11 +137,11 @@ def ingest_quarantined(
 
     Events that were committed with the rest of their record the first time count as duplicates.
     """
-    store.ledger.advance_clock(options.as_of)
+    store.ledger.check_clock(options.as_of)
     kept = cast("pl.DataFrame", pl.from_arrow(read_parts(store.home, engine=store.engine, parts=[part])))
     # Where a record does not say when it was received, it was when its file came.
     received_at = kept["received_at"][0]
-    return _load(
+    result = _load(
         declarations,
         store,
         lambda: read_records(_records(kept), contracts=contracts, received_at=received_at),
@@ -145,6 +150,8 @@ def ingest_quarantined(
         content_hash=secrets.token_hex(32),
         replaces=(part,),
     )
+    store.ledger.advance_clock(options.as_of)
+    return result
 
 
 def _records(frame: pl.DataFrame) -> list[bytes]:
@@ -167,10 +174,13 @@ def _load(
     content_hash: str,
     full: bool = False,
     replaces: Sequence[Part] = (),
+    looks_like: Callable[[], str] | None = None,
     progress: Progress = silent,
 ) -> Ingested:
     """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    batch = Batch(declarations, store, contracts=contracts, options=options, replaces=replaces)
+    batch = Batch(
+        declarations, store, contracts=contracts, options=options, replaces=replaces, looks_like=looks_like
+    )
     try:
         counts = _load_once(store, batch, parse(), content_hash, full=full, progress=progress)
     except RulesChangedError:

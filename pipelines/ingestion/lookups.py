@@ -259,4 +259,5 @@ class Reference:
 def _of_workspace(workspace: str | None, rows: int) -> pl.DataFrame:
     """Rows of one workspace whose channels declare nothing."""
     values = {"_workspace_id": workspace, **dict.fromkeys(_DECLARED)}
-    return pl.select(**{name: pl.repeat(value, rows, dtype=pl.String) for name, value in values.items()})
+    columns = [pl.repeat(value, rows, dtype=pl.String).alias(name) for name, value in values.items()]
+    return pl.select(columns)

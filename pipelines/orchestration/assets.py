@@ -12,11 +12,8 @@ from pipelines.codegen.stored_columns import stored_columns
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.disclosure.attacks.suite import ATTACKS
-from pipelines.disclosure.utility import HEADINGS, Variant, described, utility_of_release
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
-from pipelines.marts.release import release_and_publish
 from pipelines.orchestration.keys import (
     DAYS,
     MARTS_JOB,
@@ -25,7 +22,6 @@ from pipelines.orchestration.keys import (
     batches_key,
     days_between,
     inbox_key,
-    published_key,
     selected_days,
     store_key,
     team,
@@ -156,63 +152,6 @@ def store_asset(contract: Contract) -> dg.AssetsDefinition:
             return dg.MaterializeResult()
 
     return _store
-
-
-def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
-    """Make the asset of the published copy of all cubes and marts."""
-
-    @dg.asset(
-        key=published_key(),
-        deps=list(tables),
-        group_name="published",
-        owners=[team("analytics")],
-        description="`published/marts.duckdb`: a copy of cubes and the marts over them, replaced as a whole. "
-        "Analysts open it read-only and never meet a lock.",
-        kinds={"duckdb"},
-        tags={"zone": "published"},
-        pool=WRITER_POOL,
-        retry_policy=RETRIES,
-        check_specs=[
-            dg.AssetCheckSpec(
-                name=f"attack_{name}",
-                asset=published_key(),
-                blocking=True,
-                description="Everything new was attacked together before it was published: nothing came out.",
-            )
-            for name in ATTACKS
-        ],
-    )
-    def _published(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster 1.13: bare, where there are checks
-        runtime = warehouse.runtime
-        with values_stay_inside():
-            released = release_and_publish(runtime.store)
-            published = released.published
-            utility = utility_of_release(*runtime, released.days) if released.days else None
-            size = runtime.store.home.published_path.stat().st_size
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": published.rows,
-                "rows_by_table": dict(published.tables),
-                "bytes": size,
-                **({"utility": _utility_table(utility)} if utility else {}),
-            },
-            # What finds something stops the publication: what is published has withstood.
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=f"attack_{each.attack}",
-                    passed=not each.findings,
-                    metadata={"tried": each.tried, "times_taken_back": released.rounds},
-                )
-                for each in released.attacks
-            ],
-        )
-
-    return _published
-
-
-def _utility_table(found: Variant) -> dg.TableMetadataValue:
-    """Return published against true counts of the days that are new."""
-    return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, described(found), strict=True)))])
 
 
 @dg.op(pool=WRITER_POOL, retry_policy=RETRIES)

@@ -1,7 +1,8 @@
 """Make asset checks from the contracts and the manifest; their metadata hold no value of a row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -36,10 +37,72 @@ LONGEST_SILENCE = {Kind.EVENT: timedelta(days=2), Kind.ENTITY: timedelta(days=8)
 LATEST_SLICE = timedelta(days=1)
 
 
+def asset_check(
+    asset: dg.AssetKey,
+    name: str,
+    description: str,
+    result: Callable[[Warehouse], dg.AssetCheckResult],
+    *,
+    after: Sequence[dg.AssetKey] = (),
+    blocking: bool = False,
+    pool: str | None = None,
+) -> dg.AssetChecksDefinition:
+    """Make a check of an asset; no error of it shows a value.
+
+    Args:
+        result: Looks at the warehouse.
+        after: Assets of the same run that are made first.
+    """
+
+    @dg.asset_check(
+        asset=asset,
+        name=name,
+        description=description,
+        additional_deps=after,
+        blocking=blocking,
+        pool=pool,
+        retry_policy=RETRIES,
+    )
+    def _check(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with values_stay_inside():
+            return result(warehouse)
+
+    return _check
+
+
+def store_check(
+    contract: Contract,
+    name: str,
+    description: str,
+    result: Callable[[Warehouse, Contract], dg.AssetCheckResult],
+    *,
+    blocking: bool = True,
+) -> dg.AssetChecksDefinition:
+    """Make a check of a contract's stored rows, after what may bring or delete some in the same run."""
+    return asset_check(
+        store_key(contract.source),
+        name,
+        description,
+        lambda warehouse: result(warehouse, contract),
+        after=[batches_key(contract.feed), retention_key()],
+        blocking=blocking,
+    )
+
+
 def store_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
     """Make the checks of contract, reconciliation and freshness of every store asset."""
-    makers = (_contract_check, _reconciliation_check, _freshness_check)
-    return [make(contract) for contract in contracts.values() for make in makers]
+    columns = "The files hold exactly the columns of the contract, in their types."
+    rows = "Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them."
+    feed = "The feed {} has brought a file within {} days, if ever."
+    made = []
+    for contract in contracts.values():
+        silence = feed.format(contract.feed, LONGEST_SILENCE[contract.kind].days)
+        made += [
+            store_check(contract, "contract", columns, contract_result),
+            store_check(contract, "reconciliation", rows, reconciliation_result),
+            store_check(contract, "freshness", silence, freshness_result, blocking=False),
+        ]
+    return made
 
 
 def threshold_checks(tables: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
@@ -48,64 +111,50 @@ def threshold_checks(tables: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefini
     Args:
         tables: Keys `[schema, table]` of tables that have `audience_contacts`.
     """
-    return [_threshold_check(key) for key in tables]
+    description = f"No row counts fewer than {MINIMUM_CONTACTS} distinct contacts."
+    return [
+        asset_check(
+            key, "threshold", description, partial(threshold_result, key=key), blocking=True, pool=WRITER_POOL
+        )
+        for key in tables
+    ]
 
 
 def slices_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
     """Make the check whether all slices that closed are built."""
-
-    @dg.asset_check(
-        asset=cube,
-        name="freshness",
-        description="All slices that closed are built, the last one within a day.",
-        retry_policy=RETRIES,
+    return asset_check(
+        cube, "freshness", "All slices that closed are built, the last one within a day.", slices_result
     )
-    def _slices(warehouse: Warehouse) -> dg.AssetCheckResult:
-        runtime = warehouse.runtime
-        with values_stay_inside():
-            built = runtime.store.ledger.built_until()
-            lateness = lateness_days(runtime.declarations.contracts)
-            closed = last_closed_day(warehouse.now(), lateness_days=lateness)
-            days = [d for c in runtime.declarations.contracts for d, _ in runtime.store.ledger.live_days(c)]
-        # Before anything was built, what counts is whether a slice waits.
-        waiting = [day for day in days if day <= closed and (built is None or day > built)]
-        late = bool(waiting) and min(waiting) + LATEST_SLICE <= closed
-        return dg.AssetCheckResult(
-            passed=not late,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "last_closed": str(closed),
-                "built_until": str(built),
-                "days_waiting": len(set(waiting)),
-            },
-        )
-
-    return _slices
 
 
-def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=store_key(contract.source),
-        name="contract",
-        description="The files hold exactly the columns of the contract, in their types.",
-        blocking=True,
-        # In a run that takes files in or deletes, look at what it left.
-        additional_deps=[batches_key(contract.feed), retention_key()],
-        retry_policy=RETRIES,
+def slices_result(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Compare the days that closed with the slices that are built."""
+    runtime = warehouse.runtime
+    built = runtime.store.ledger.built_until()
+    lateness = lateness_days(runtime.declarations.contracts)
+    closed = last_closed_day(warehouse.now(), lateness_days=lateness)
+    days = [d for c in runtime.declarations.contracts for d, _ in runtime.store.ledger.live_days(c)]
+    # Before anything was built, what counts is whether a slice waits.
+    waiting = [day for day in days if day <= closed and (built is None or day > built)]
+    late = bool(waiting) and min(waiting) + LATEST_SLICE <= closed
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "last_closed": str(closed),
+            "built_until": str(built),
+            "days_waiting": len(set(waiting)),
+        },
     )
-    def _contract(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            return contract_result(warehouse.runtime.store, contract)
-
-    return _contract
 
 
-def contract_result(store: Store, contract: Contract) -> dg.AssetCheckResult:
+def contract_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResult:
     """Compare the columns of the live files with the contract's.
 
     A column too many or of another type is an error; one that older files lack is a warning, for it
     reads as null.
     """
+    store = warehouse.runtime.store
     declared = set(contract.plan.stored_columns())
     names = {name for name, _ in declared}
     parts = store.ledger.live_parts(contract.source)
@@ -127,29 +176,14 @@ def contract_result(store: Store, contract: Contract) -> dg.AssetCheckResult:
     )
 
 
-def _reconciliation_check(contract: Contract) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=store_key(contract.source),
-        name="reconciliation",
-        description="Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them.",
-        blocking=True,
-        additional_deps=[batches_key(contract.feed), retention_key()],
-        retry_policy=RETRIES,
-    )
-    def _reconciliation(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            return reconciliation_result(warehouse.runtime.store, contract)
-
-    return _reconciliation
-
-
-def reconciliation_result(store: Store, contract: Contract) -> dg.AssetCheckResult:
+def reconciliation_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResult:
     """Compare what ingestion counted with what the ledger lists and what the files hold.
 
     That each batch adds up (read = kept + duplicate + dropped + quarantined) is a condition of its
     commit. This looks at what became of the kept rows since. Files are opened where they are few:
     entities, and days that changed since they were last closed.
     """
+    store = warehouse.runtime.store
     ledger = store.ledger
     outcomes = {c.outcome: 0 for c in ledger.counts()}
     for count in ledger.counts():
@@ -189,53 +223,25 @@ def _changed(store: Store, contract: Contract, parts: Sequence[Part]) -> list[Pa
     return [part for part in parts if part.event_date in dirty]
 
 
-def _freshness_check(contract: Contract) -> dg.AssetChecksDefinition:
-    silence = LONGEST_SILENCE[contract.kind]
-
-    @dg.asset_check(
-        asset=store_key(contract.source),
-        name="freshness",
-        description=f"The feed {contract.feed} has brought a file within {silence.days} days, if ever.",
-        additional_deps=[batches_key(contract.feed), retention_key()],
-        retry_policy=RETRIES,
+def freshness_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResult:
+    """Look when the feed of a contract last brought a file."""
+    last = warehouse.runtime.store.ledger.last_arrival(contract.feed)
+    age = warehouse.now() - last if last else timedelta(0)
+    return dg.AssetCheckResult(
+        passed=age <= LONGEST_SILENCE[contract.kind],
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"last_arrival": f"{last:%Y-%m-%d %H:%M} UTC" if last else "never"},
     )
-    def _freshness(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            last = warehouse.runtime.store.ledger.last_arrival(contract.feed)
-            age = warehouse.now() - last if last else timedelta(0)
-        return dg.AssetCheckResult(
-            passed=age <= silence,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"last_arrival": f"{last:%Y-%m-%d %H:%M} UTC" if last else "never"},
-        )
-
-    return _freshness
 
 
-def _threshold_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=key,
-        name="threshold",
-        description=f"No row counts fewer than {MINIMUM_CONTACTS} distinct contacts.",
-        blocking=True,
-        pool=WRITER_POOL,
-        retry_policy=RETRIES,
-    )
-    def _threshold(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            return threshold_result(warehouse.runtime.store, key)
-
-    return _threshold
-
-
-def threshold_result(store: Store, key: dg.AssetKey) -> dg.AssetCheckResult:
+def threshold_result(warehouse: Warehouse, key: dg.AssetKey) -> dg.AssetCheckResult:
     """Count the rows of a table whose contacts are too few; one with neither a number nor a code is one.
 
     Sums of former workspaces are lower bounds, and may be any number.
     """
     table = ".".join(identifier(part) for part in ("warehouse", *key.path))
     flag = f"{CONTACTS_COLUMN}_flag"
-    with open_session(store.home, schemas={}, read_only=True) as connection:
+    with open_session(warehouse.runtime.store.home, schemas={}, read_only=True) as connection:
         row = connection.execute(
             f"select count(*), count(*) filter (case when {CONTACTS_COLUMN} is null "
             f"then {flag} is distinct from '<k' "

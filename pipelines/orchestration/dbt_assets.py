@@ -17,7 +17,9 @@ from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.marts.build import EMPTY_DAY, MANIFEST, MartsError, build, build_marts
+from pipelines.marts.build import build, build_marts
+from pipelines.marts.chunks import EMPTY_DAY
+from pipelines.marts.dbt_runs import MANIFEST, MartsError
 from pipelines.orchestration.keys import (
     DAYS,
     RETRIES,
@@ -111,7 +113,7 @@ def is_slice(node: Mapping[str, Any]) -> bool:
 
 
 def load_manifest(home: Home) -> Manifest:
-    """Load dbt's manifest, as `pipelines.marts.build.parse` wrote it.
+    """Load dbt's manifest, as `pipelines.marts.dbt_runs.parse` wrote it.
 
     Raises:
         MissingManifestError: It did not.

@@ -7,9 +7,10 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.declarations.contract import Contract, load_contracts
-from pipelines.orchestration.assets import close_job, contract_assets, published_asset
+from pipelines.orchestration.assets import close_job, contract_assets
 from pipelines.orchestration.checks import CONTACTS_COLUMN, slices_check, store_checks, threshold_checks
 from pipelines.orchestration.dbt_assets import Manifest, load_manifest, marts_assets, tables
+from pipelines.orchestration.published_asset import published_asset
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import months_asset, retention_asset
 from pipelines.orchestration.retention_checks import (
@@ -40,7 +41,7 @@ def build_definitions(
 
     Raises:
         ContractError: A contract does not load.
-        MissingManifestError: dbt's manifest is not there; `pipelines.marts.build.parse` writes it.
+        MissingManifestError: dbt's manifest is not there; `pipelines.marts.dbt_runs.parse` writes it.
     """
     warehouse = warehouse or Warehouse(home=str(home_from_environment().root), as_of=as_of_from_environment())
     contracts = load_contracts() if contracts is None else contracts

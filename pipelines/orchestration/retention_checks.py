@@ -7,22 +7,15 @@ import dagster as dg
 
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.declarations import Declarations
-from pipelines.orchestration.keys import (
-    RETRIES,
-    WRITER_POOL,
-    batches_key,
-    retention_key,
-    store_key,
-    values_stay_inside,
-)
+from pipelines.orchestration.checks import asset_check, store_check
+from pipelines.orchestration.keys import WRITER_POOL, retention_key, values_stay_inside
 from pipelines.orchestration.resources import Warehouse
-from pipelines.retention.apply import plan_retention, slices_of
+from pipelines.retention.plan import plan_retention, slices_of
 from pipelines.retention.verify import prove
 from warehouse.ledger.parts import Part
 from warehouse.retention.plan import ALARM_DAYS
 from warehouse.retention.planning.gaps import days_at_risk
 from warehouse.retention.rules import RetentionInputs, expired_through
-from warehouse.store.store import Store
 
 WINDOW_CHECK = "nothing_past_its_window"
 IN_TIME_CHECK = "published_in_time"
@@ -31,35 +24,18 @@ ACCOUNT_END_CHECK = "accounts_ending"
 
 def window_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
     """Make the check of every store asset that nothing is past its window."""
-    return [_window_check(contract) for contract in contracts.values()]
+    description = "The ledger lists no file that had to be gone before today."
+    return [store_check(each, WINDOW_CHECK, description, window_result) for each in contracts.values()]
 
 
-def _window_check(contract: Contract) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=store_key(contract.source),
-        name=WINDOW_CHECK,
-        description="The ledger lists no file that had to be gone before today.",
-        blocking=True,
-        # After what may bring rows, and after what deletes them.
-        additional_deps=[batches_key(contract.feed), retention_key()],
-        retry_policy=RETRIES,
-    )
-    def _nothing_past_its_window(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            return window_result(*warehouse.runtime, contract, as_of=warehouse.now())
-
-    return _nothing_past_its_window
-
-
-def window_result(
-    declarations: Declarations, store: Store, contract: Contract, *, as_of: datetime
-) -> dg.AssetCheckResult:
+def window_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResult:
     """Look for files past their window by the ledger alone: what is due today has until midnight.
 
     Rows within a file, ended accounts and holds are verification's to judge, which reads them.
     """
+    declarations, store = warehouse.runtime
     parts = store.ledger.live_parts(contract.source)
-    yesterday = as_of - timedelta(days=1)
+    yesterday = warehouse.now() - timedelta(days=1)
     late = [part for part in parts if _is_past(declarations, contract, part, yesterday)]
     days = [part.event_date for part in parts if part.event_date is not None]
     held = [part for part in store.ledger.held_parts() if part.source == contract.source]
@@ -92,42 +68,24 @@ def _is_past(declarations: Declarations, contract: Contract, part: Part, at: dat
 
 def in_time_checks(cubes: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
     """Make the check of every cube that no slice loses its rows before it is built."""
-    return [_in_time_check(cube) for cube in cubes]
 
-
-def _in_time_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=cube,
-        name=IN_TIME_CHECK,
-        description=f"No slice that is not built loses its rows within {ALARM_DAYS} days. "
-        "Deletion does not wait.",
-        additional_deps=[retention_key()],
-        retry_policy=RETRIES,
-    )
-    def _in_time(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            days = unpublished_days(warehouse)
+    def result(warehouse: Warehouse) -> dg.AssetCheckResult:
+        days = unpublished_days(warehouse)
         return dg.AssetCheckResult(
             passed=not days, severity=dg.AssetCheckSeverity.WARN, metadata=in_time_metadata(days)
         )
 
-    return _in_time
+    description = (
+        f"No slice that is not built loses its rows within {ALARM_DAYS} days. Deletion does not wait."
+    )
+    return [asset_check(cube, IN_TIME_CHECK, description, result, after=[retention_key()]) for cube in cubes]
 
 
 def verified_check() -> dg.AssetChecksDefinition:
     """Make the check of the evidence: that it is whole, and that nothing anywhere is past its window."""
 
-    @dg.asset_check(
-        asset=retention_key(),
-        name="verified",
-        description="The chain of evidence is sound; every row of the store, the databases, logs, keys and "
-        "Dagster's own records were looked at, and nothing is past its window.",
-        pool=WRITER_POOL,
-        retry_policy=RETRIES,
-    )
-    def _verified(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            verified = prove(*warehouse.runtime, as_of=warehouse.now())
+    def result(warehouse: Warehouse) -> dg.AssetCheckResult:
+        verified = prove(*warehouse.runtime, as_of=warehouse.now())
         return dg.AssetCheckResult(
             passed=not verified.findings,
             metadata={
@@ -138,7 +96,14 @@ def verified_check() -> dg.AssetChecksDefinition:
             },
         )
 
-    return _verified
+    return asset_check(
+        retention_key(),
+        "verified",
+        "The chain of evidence is sound; every row of the store, the databases, logs, keys and Dagster's own "
+        "records were looked at, and nothing is past its window.",
+        result,
+        pool=WRITER_POOL,
+    )
 
 
 def unpublished_days(warehouse: Warehouse) -> list[date]:
@@ -156,27 +121,25 @@ def in_time_metadata(days: Sequence[date]) -> dict[str, str | int]:
 def account_end_check() -> dg.AssetChecksDefinition:
     """Make the check that lists which accounts are about to be deleted."""
 
-    @dg.asset_check(
-        asset=retention_key(),
-        name=ACCOUNT_END_CHECK,
-        description=f"No account's data is to be deleted within {ALARM_DAYS} days. A warning, not a fault: "
-        "it says whose, by keyed hash, and when; `wasms retention plan` names them.",
-        retry_policy=RETRIES,
-    )
-    def _account_ends(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with values_stay_inside():
-            coming = coming_account_ends(warehouse)
+    def result(warehouse: Warehouse) -> dg.AssetCheckResult:
+        coming = coming_account_ends(warehouse)
         return dg.AssetCheckResult(
             passed=not coming, severity=dg.AssetCheckSeverity.WARN, metadata={"accounts": coming}
         )
 
-    return _account_ends
+    return asset_check(
+        retention_key(),
+        ACCOUNT_END_CHECK,
+        f"No account's data is to be deleted within {ALARM_DAYS} days. A warning, not a fault: it says "
+        "whose, by keyed hash, and when; `wasms retention plan` names them.",
+        result,
+    )
 
 
 def coming_account_ends(warehouse: Warehouse) -> dict[str, str]:
     """Return subject of each account that is deleted before long → the day."""
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
-    return {ending.subject: str(ending.due) for ending in plan.coming_account_ends}
+    return {end.subject: str(end.due) for end in plan.coming_account_ends}
 
 
 def retention_alarm(cubes: Sequence[dg.AssetKey]) -> dg.SensorDefinition:

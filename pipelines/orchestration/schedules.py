@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
@@ -105,13 +106,12 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
 
     Nothing is asked of an operator: they run unless somebody stops them.
     """
+    scheduled = partial(dg.schedule, execution_timezone="UTC", default_status=_SCHEDULED)
 
-    @dg.schedule(
+    @scheduled(
         name="ingest_hourly",
         job=jobs.ingest,
         cron_schedule="17 * * * *",
-        execution_timezone="UTC",
-        default_status=_SCHEDULED,
         description="Takes in all that waits, also files that failed before.",
     )
     def _ingest(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
@@ -123,12 +123,10 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
             warehouse.runtime.declarations, waiting
         )
 
-    @dg.schedule(
+    @scheduled(
         name="marts_daily",
         job=jobs.marts,
         cron_schedule="0 1 * * *",
-        execution_timezone="UTC",
-        default_status=_SCHEDULED,
         description="Builds every slice that closed and is not built; tries failed ones again.",
     )
     def _marts(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
@@ -138,12 +136,10 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason("All slices that closed are built.")
         return _busy(context.instance, jobs.marts.name) or dg.RunRequest(tags=day_range(*days))
 
-    @dg.schedule(
+    @scheduled(
         name="publish_daily",
         job=jobs.publish,
         cron_schedule="0 2 * * *",
-        execution_timezone="UTC",
-        default_status=_SCHEDULED,
         description="Replaces the published copy.",
     )
     def _publish(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
@@ -164,7 +160,10 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
 
 def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
     """Make the sensors, which do what can be done at once."""
+    return [_inbox_sensor(jobs), _closed_days_sensor(jobs)]
 
+
+def _inbox_sensor(jobs: Jobs) -> dg.SensorDefinition:
     @dg.sensor(
         name="inbox",
         job=jobs.ingest,
@@ -192,6 +191,10 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
             asset_events=[_observation(feed, landed) for feed in new],
         )
 
+    return _inbox
+
+
+def _closed_days_sensor(jobs: Jobs) -> dg.SensorDefinition:
     @dg.sensor(
         name="closed_days",
         jobs=[jobs.marts, jobs.close],
@@ -220,7 +223,7 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
             return dg.RunRequest(run_key=f"close {generation}", job_name=jobs.close.name)
         return dg.SkipReason("All closed days are built and compacted.")
 
-    return [_inbox, _closed_days]
+    return _closed_days
 
 
 def next_slices(warehouse: Warehouse) -> tuple[date, date] | None:

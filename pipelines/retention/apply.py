@@ -1,20 +1,22 @@
-"""Plan and carry out the deletions that are due in one warehouse."""
+"""Carry out the deletions that are due in one warehouse."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from pipelines.declarations.calendar import last_closed_day
-from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
-from pipelines.declarations.policy import Operational
 from pipelines.marts.account_end import end_in_marts
-from pipelines.marts.frozen import slice_sources
-from pipelines.retention.dagster_records import delete_runs, due_runs
-from pipelines.sources.inbox import feeds
-from pipelines.windows.inputs import data_sets, retention_inputs
+from pipelines.retention.dagster_records import delete_runs
+from pipelines.retention.plan import (
+    dagster_days,
+    due_dagster_records,
+    due_outside_store,
+    machine_clock,
+    operational_windows,
+    plan_retention,
+)
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent
@@ -22,13 +24,11 @@ from warehouse.retention import evidence, records
 from warehouse.retention.apply import Applied, commit_plan
 from warehouse.retention.databases import needs_rewrite, rewrite
 from warehouse.retention.errors import PlanError, UnusualAmountError
-from warehouse.retention.files import due_files, remove_due_files
+from warehouse.retention.files import remove_due_files
 from warehouse.retention.guard import unusual
-from warehouse.retention.places import Windows
-from warehouse.retention.plan import FileItem, Plan, write_manifest, written_plan
-from warehouse.retention.planner import Planned, make_plan
-from warehouse.retention.planning.context import PlanRequest, Slices
-from warehouse.retention.word_counts import due_words, forget_words
+from warehouse.retention.plan import Plan, write_manifest, written_plan
+from warehouse.retention.planner import Planned
+from warehouse.retention.word_counts import forget_words
 from warehouse.store.housekeeping import sweep
 from warehouse.store.store import Store
 
@@ -54,37 +54,6 @@ class Finished:
         )
 
 
-def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime) -> Planned:
-    """Plan everything that is due at ``as_of``; changes nothing.
-
-    Raises:
-        UnknownDataSetError: The store holds a data set without a contract.
-        KeyringError, StoreError: A file that must be looked into cannot be read.
-    """
-    request = PlanRequest(
-        inputs=retention_inputs(declarations, store, as_of=as_of),
-        data_sets=data_sets(declarations.contracts),
-        as_of=as_of,
-        slices=slices_of(declarations, store, as_of=as_of),
-        rewrites_database=needs_rewrite(store.home, store.ledger),
-        files=[
-            *_due_files(declarations, store, as_of),
-            *_due_runs(declarations, store, as_of),
-            *_due_words(declarations, store, as_of),
-        ],
-    )
-    return make_plan(store.home, ledger=store.ledger, engine=store.engine, request=request)
-
-
-def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Slices:
-    """Return how far the cubes are built, and how far they could be."""
-    return Slices(
-        sources=slice_sources(declarations.contracts),
-        built_until=store.ledger.built_until(),
-        closed_until=last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts)),
-    )
-
-
 def apply_retention(
     declarations: Declarations,
     store: Store,
@@ -102,7 +71,7 @@ def apply_retention(
         ClockError: The warehouse has reached a later day.
         UnusualAmountError: The plan is written down and waits; nothing of it was deleted.
     """
-    store.ledger.advance_clock(as_of)
+    store.ledger.check_clock(as_of)
     before = finish_pending(declarations, store)
     applied = _plan_and_apply(declarations, store, as_of=as_of, guarded=guarded, progress=progress)
     return applied, before + finish_pending(declarations, store, progress=progress)
@@ -115,6 +84,7 @@ def _plan_and_apply(
     planned = plan_retention(declarations, store, as_of=as_of)
     if guarded:
         _guard(store, planned.plan)
+    store.ledger.advance_clock(as_of)
     return apply_planned(store, planned, progress=progress)
 
 
@@ -129,11 +99,12 @@ def apply_by_hash(
     plan_hash, as_of = written_plan(store.home.manifests, prefix)
     if as_of.date() != now.date() or as_of > now:
         raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
-    store.ledger.advance_clock(now)
+    store.ledger.check_clock(now)
     before = finish_pending(declarations, store)
     planned = plan_retention(declarations, store, as_of=as_of)
     if planned.plan.hash != plan_hash:
         raise PlanError("What is due has changed since the plan was made")
+    store.ledger.advance_clock(now)
     try:
         applied = apply_planned(store, planned, progress=progress)
     except ConflictError:
@@ -160,15 +131,15 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
         removed = remove_due_files(
             store.home,
             operational_windows(declarations),
-            _due_files(declarations, store, work.as_of),
+            due_outside_store(declarations, store, work.as_of),
             as_of=work.as_of,
             name_key=records.subject_key(store.keyring),
         )
         removed += delete_runs(
             store.home,
-            _due_runs(declarations, store, work.as_of),
-            days=_dagster_days(declarations),
-            as_of=min(work.as_of, _machine_clock()),
+            due_dagster_records(declarations, store, work.as_of),
+            days=dagster_days(declarations),
+            as_of=min(work.as_of, machine_clock()),
         )
         removed += forget_words(store.ledger, store.keyring, enough=declarations.enough, as_of=work.as_of)
         progress("databases", 0, 1)
@@ -178,42 +149,6 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
         records.clear_pending(store.ledger, [work])
         total += finished
     return total
-
-
-def operational_windows(declarations: Declarations) -> Windows:
-    """Return the windows of everything outside the store."""
-    days = declarations.policy.operational_days
-    return Windows(
-        inbox=declarations.policy.inbox_ttl_days,
-        tmp=days[Operational.TMP],
-        dbt=days[Operational.DBT],
-        compute_logs=days[Operational.COMPUTE_LOGS],
-        manifests=days[Operational.MANIFESTS],
-        feeds=frozenset(feeds(declarations.contracts)),
-        now=_machine_clock(),
-    )
-
-
-def _due_files(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
-    key = records.subject_key(store.keyring)
-    found = due_files(store.home, operational_windows(declarations), as_of=as_of, name_key=key)
-    return [item for _, item in found]
-
-
-def _due_runs(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
-    return due_runs(store.home, days=_dagster_days(declarations), as_of=min(as_of, _machine_clock()))
-
-
-def _due_words(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
-    return due_words(store.ledger, store.keyring, enough=declarations.enough, as_of=as_of)
-
-
-def _machine_clock() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _dagster_days(declarations: Declarations) -> int:
-    return declarations.policy.operational_days[Operational.DAGSTER_RUNS]
 
 
 def _guard(store: Store, plan: Plan) -> None:

@@ -7,7 +7,7 @@ from pipelines.declarations.cube import REST, TOTAL
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
-from pipelines.retention.apply import operational_windows
+from pipelines.retention.plan import operational_windows
 from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.progress import Progress, silent

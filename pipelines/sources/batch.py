@@ -1,7 +1,7 @@
 """What every parser returns: typed rows, what could not be parsed, and the raw records of both."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +11,7 @@ from pipelines.declarations.contract import Contract
 from pipelines.sources.errors import AccountingError
 
 PIECE_BYTES = 1 << 20
+NOT_NEEDED = "not_needed:"
 ARROW_TYPES = {
     ValueType.VARCHAR: pa.string(),
     ValueType.BIGINT: pa.int64(),
@@ -34,9 +35,10 @@ class ParsedBatch:
         rejected: record, source (contract or feed), reason; one line per row or record without a row.
         payloads: record, payload; the raw records of this batch. A record too large for one cell
             stands in several rows, in order. A table's row is written as a JSON object.
-        rows_read: Rows of all tables and rejected lines together.
+        rows_read: Rows of all tables, rejected lines and what was dropped together.
         unknown: Contract → rows that carried undeclared columns, which were not read.
-        masked: `contract.column` → optional values outside the declared ones, replaced by null.
+        masked: `contract.column` → optional values outside the declared ones, which were not kept.
+        dropped: (contract or feed, reason) → rows and records that are known and not needed.
     """
 
     tables: Mapping[str, pa.Table]
@@ -45,9 +47,11 @@ class ParsedBatch:
     rows_read: int
     unknown: Mapping[str, int]
     masked: Mapping[str, int]
+    dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        accounted = sum(t.num_rows for t in self.tables.values()) + self.rejected.num_rows
+        rows = sum(t.num_rows for t in self.tables.values())
+        accounted = rows + self.rejected.num_rows + sum(self.dropped.values())
         if accounted != self.rows_read:
             raise AccountingError(read=self.rows_read, accounted=accounted)
 

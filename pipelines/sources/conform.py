@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from anonymizers.identity import NO_IDENTITY
 from anonymizers.treatments import ValueType
-from pipelines.declarations.contract import CHANNEL_ZONE, Column, Contract, Format
-from pipelines.sources.batch import REJECTED, in_order, rows_schema
+from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
+from pipelines.declarations.contract import Contract
+from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema
 from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
@@ -36,6 +37,7 @@ class Conformed:
     rows: pa.Table
     rejected: pa.Table
     masked: Mapping[str, int]
+    dropped: Mapping[tuple[str, str], int]
 
 
 def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> Conformed:
@@ -47,16 +49,19 @@ def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> 
     Returns:
         Rows in their order, without those that lack a required value or carry one that is not of
         its type; those are rejected under the first reason in the order of the columns. An optional
-        value outside its `values` or `pattern` is null and counted, and so is a phone number or e-mail
-        address that identifies nobody. An empty text counts as absent.
+        value outside its `values` or `pattern` is null, or what its column says, and counted; a phone number
+        or e-mail address that identifies nobody is null and counted. An empty text counts as absent. Rows
+        that are not needed are dropped before all else, and counted.
     """
     table = in_order(engine.execute(_query(raw, contract)).to_arrow_table(), "_record")
     reasons = table["_reason"]
     good = table if reasons.null_count == table.num_rows else table.filter(pc.is_null(reasons))
+    rejected, dropped = _rejected(table, contract) if good is not table else (REJECTED.empty_table(), {})
     return Conformed(
         rows=good.select(rows_schema(contract).names).cast(rows_schema(contract)),
-        rejected=_rejected(table, contract) if good is not table else REJECTED.empty_table(),
+        rejected=rejected,
         masked=_masked(good, contract),
+        dropped=dropped,
     )
 
 
@@ -75,7 +80,8 @@ def _query(raw: str, contract: Contract) -> str:
         for i, (name, c) in enumerate(columns.items())
         if _is_masked(c)
     ]
-    faults = " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
+    unneeded = "".join(_unneeded(f"x{i}", c) for i, c in enumerate(columns.values()) if c.not_needed)
+    faults = unneeded + " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
     reason = f"case {faults} end" if faults.strip() else "null::varchar"
     head = "_record, _received_at, _channel"
     return (
@@ -88,7 +94,10 @@ def _query(raw: str, contract: Contract) -> str:
 
 
 def _kept(i: int, column: Column) -> str:
-    return f"case when {_limits(f't{i}', column)} then t{i} end" if _is_masked(column) else f"t{i}"
+    if not _is_masked(column):
+        return f"t{i}"
+    otherwise = f"when x{i} is not null then {quoted(column.otherwise)} " if column.otherwise else ""
+    return f"case when {_limits(f't{i}', column)} then t{i} {otherwise}end"
 
 
 def _cast(text: str, column: Column) -> str:
@@ -122,7 +131,8 @@ def _text(text: str, written: Format | None) -> str:
             prefix = f"regexp_extract({text}, {quoted(_ADDRESS)}, 1)"
             return f"case when {prefix} = '' then 'sms' else {prefix} end"
         case Format.TIME_ZONE:
-            return f"case when {text} in ({', '.join(map(quoted, sorted(available_timezones())))}) then {text} end"
+            zones = ", ".join(map(quoted, sorted(available_timezones())))
+            return f"case when {text} in ({zones}) then {text} end"
         case _:
             return text
 
@@ -196,6 +206,11 @@ def _fault(i: int, name: str, column: Column) -> str:
     return " ".join(whens)
 
 
+def _unneeded(text: str, column: Column) -> str:
+    kinds = ", ".join(map(quoted, column.not_needed))
+    return f"when {text} in ({kinds}) then {quoted(NOT_NEEDED)} || {text} "
+
+
 def _is_limited(column: Column) -> bool:
     return bool(column.values or column.pattern or column.identity in NO_IDENTITY)
 
@@ -220,10 +235,16 @@ def _mask(name: str) -> str:
     return f"_mask:{name}"
 
 
-def _rejected(table: pa.Table, contract: Contract) -> pa.Table:
-    bad = table.filter(pc.is_valid(table["_reason"]))
+def _rejected(table: pa.Table, contract: Contract) -> tuple[pa.Table, dict[tuple[str, str], int]]:
+    """Rows with a reason: those that are rejected, and how many are dropped for each reason."""
+    is_dropped = pc.starts_with(table["_reason"], NOT_NEEDED)
+    reasons = table.filter(is_dropped)["_reason"].value_counts().to_pylist()
+    bad = table.filter(pc.invert(is_dropped))
     source = pa.repeat(contract.source, bad.num_rows)
-    return pa.table([bad["_record"], source, bad["_reason"]], schema=REJECTED)
+    return (
+        pa.table([bad["_record"], source, bad["_reason"]], schema=REJECTED),
+        {(contract.source, reason["values"]): reason["counts"] for reason in reasons},
+    )
 
 
 def _masked(rows: pa.Table, contract: Contract) -> dict[str, int]:

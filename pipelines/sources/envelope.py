@@ -13,10 +13,18 @@ BODIES = "bodies"
 IS_ENVELOPE = "json_exists(text, '$.received_at') and json_exists(text, '$.body')"
 
 
+_LATEST_SECOND = 7_258_118_400
+
+
 def received(text: str) -> str:
-    """The time of an envelope, or null where it is none."""
+    """The time of an envelope, null where it is none: ISO 8601, or Unix time in seconds or milliseconds."""
     moment = f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
-    return f"case when year({moment}) between 1970 and 2199 then {moment} end"
+    number = f"try_cast({text} as double)"
+    return (
+        f"case when year({moment}) between 1970 and 2199 then {moment} "
+        f"when {number} between 0 and {_LATEST_SECOND} then make_timestamp(({number} * 1e6)::bigint) "
+        f"when {number} between 1e11 and {_LATEST_SECOND}e3 then make_timestamp(({number} * 1e3)::bigint) end"
+    )
 
 
 def open_text_envelopes(

@@ -39,10 +39,19 @@ _FORMS = (
     rf"\[{_TIME}\] {_LOGGER}\.{_LEVEL}: ?{_MESSAGE}",
     rf"\[{_TIME}\](?: \[\d+\])? \[?{_LEVEL}\]?:? {_MESSAGE}",
     rf"{_TIME} +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
-    rf"\[[A-Z][a-z][a-z] (?P<day>{_DAY_TIME})(?:\.\d+)? (?P<year>\d{{4}})\] \[(?:{_LOGGER}?:)?{_LEVEL}\d?\] {_MESSAGE}",
+    (
+        rf"\[[A-Z][a-z][a-z] (?P<day>{_DAY_TIME})(?:\.\d+)? (?P<year>\d{{4}})\] "
+        rf"\[(?:{_LOGGER}?:)?{_LEVEL}\d?\] {_MESSAGE}"
+    ),
     # Structured data in brackets, with quoted values in it.
-    rf'{_PRIORITY}1 {_TIME} \S+ {_PROGRAM}\S* \S+ \S+ (?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+) ?{_MESSAGE}',
-    rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})|{_TIME.replace(' T', 'T')}) \S+ {_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}",
+    (
+        rf"{_PRIORITY}1 {_TIME} \S+ {_PROGRAM}\S* \S+ \S+ "
+        rf'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+) ?{_MESSAGE}'
+    ),
+    (
+        rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})|{_TIME.replace(' T', 'T')}) \S+ "
+        rf"{_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}"
+    ),
 )
 # The line after the last stack frame. Any other `Name: text` may be part of somebody's message.
 _EXCEPTION = r"(?m)^[ \t]+[^\n]*\n((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::|$)"
@@ -98,7 +107,7 @@ def _struct(form: str, received_at: datetime) -> str:
 
 
 def _with_year(day: str, year: str | None, received_at: datetime) -> str:
-    """SQL of a time whose day has no year: by another expression, else the last such day before the receipt."""
+    """Return SQL of a time whose day has no year: the given year, else that of the last such day."""
 
     def dated(year: str) -> str:
         return f"try_strptime({year} || ' ' || regexp_replace({day}, ' +', ' '), '%Y %b %d %H:%M:%S')"

@@ -48,13 +48,24 @@ class MissingColumnsError(SourceError):
         )
 
 
+class UnfitFileError(SourceError):
+    """Nearly all records of a file are rejected for one reason: it is not what its feed takes."""
+
+    def __init__(self, feed: str, reason: str, *, rejected: int, read: int, looks_like: str) -> None:
+        super().__init__(
+            f"{feed}: {rejected} of {read} record(s) are not what this feed takes ({reason}). "
+            f"The file looks like {looks_like}. Nothing of it was loaded; it stays where it is.\n"
+            "Give it to the feed that it belongs to, or fetch it again in the form that this feed takes."
+        )
+
+
 class UnsupportedFileError(SourceError):
     """The name of a table's file does not say what is in it."""
 
     def __init__(self, feed: str) -> None:
         super().__init__(
-            f"{feed}: the file's ending is none of .parquet, .xlsx, .csv, .tsv, .txt and .jsonl "
-            "(the last four also with .gz or .zst). It was not loaded.\nRename it to say what it is."
+            f"{feed}: the file's ending is none of .parquet, .xlsx, .csv, .tsv, .txt, .json and .jsonl "
+            "(all but the first two also with .gz or .zst). It was not loaded.\nRename it to say what it is."
         )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anonymizers.treatments import Treatment
 from pipelines.declarations.contract import Contract
+from warehouse.store.connection import identifier
 
 _STEP = re.compile(r"(?P<name>[^\[\].]+)(?P<index>\[[0-9]+\])?")
 
@@ -89,10 +91,38 @@ def column_paths(contract: Contract) -> dict[str, ColumnPath]:
     return {name: column_path(column.path or name) for name, column in contract.columns.items()}
 
 
+def read_paths(contract: Contract) -> dict[str, ColumnPath]:
+    """The path of every column but those that are dropped and that nothing else asks for."""
+    asked = {*contract.primary_key, *contract.workspace.columns, contract.consent, contract.event_time}
+    asked |= {column.or_else for column in contract.columns.values()}
+    return {
+        name: path
+        for name, path in column_paths(contract).items()
+        if name in asked
+        or contract.columns[name].required
+        or contract.columns[name].not_needed
+        or contract.columns[name].treatment is not Treatment.DROP
+    }
+
+
 def known_keys(contract: Contract) -> frozenset[str]:
     """Keys of a row that are declared, or declared as ignored."""
     own = {path.keys[0] for path in column_paths(contract).values() if not path.up}
     return frozenset(own | set(contract.ignored))
+
+
+def struct_field(root: str, names: Sequence[str]) -> str:
+    """SQL of a field within a struct."""
+    return f"({root})" + "".join(f".{identifier(name)}" for name in names)
+
+
+def struct_value(root: str, path: ColumnPath) -> str:
+    """SQL of a column's value within a struct: an index like `[0]` counts from 1 there."""
+    indices = [step.partition("[")[2].rstrip("]") for step in path.down]
+    fields = zip(path.keys, indices, strict=True)
+    return f"({root})" + "".join(
+        f".{identifier(key)}" + (f"[{int(index) + 1}]" if index else "") for key, index in fields
+    )
 
 
 def _json_step(step: str) -> str:

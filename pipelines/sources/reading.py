@@ -23,6 +23,7 @@ from pipelines.sources.errors import (
 )
 from pipelines.sources.form import FormParser
 from pipelines.sources.json_bodies import JsonParser
+from pipelines.sources.json_files import json_records
 from pipelines.sources.records import (
     Records,
     records_in_memory,
@@ -33,9 +34,11 @@ from pipelines.sources.records import (
 from pipelines.sources.smpp import SmppParser
 from pipelines.sources.staging import CHUNK, Parser, Staged
 from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
-from pipelines.sources.tables import JsonRows, ParquetTable, TableSource, TableStage
+from pipelines.sources.tables import JsonRows, ParquetTable, TableBatch, TableSource, TableStage
 from pipelines.sources.xlsx_table import XlsxTable
 
+# Decimals of 256 bits; maps in which a key stands twice; times after the year 294246.
+_NOT_HELD = (duckdb.NotImplementedException, duckdb.InvalidInputException, duckdb.ConversionException)
 _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.JSON: JsonParser,
     Reader.FORM: FormParser,
@@ -65,10 +68,20 @@ def read(path: Path, *, contracts: Sequence[Contract], received_at: datetime) ->
 
 def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
     feed = contracts[0].feed
-    if _reader(contracts) is not Reader.TABLE:
-        split = split_entries if _reader(contracts) is Reader.ERROR_LOG else split_lines
-        records = _guarded(records_of(blocks(path), split=split, source=feed), feed)
-        return _parse(records, contracts, received_at)
+    reader = _reader(contracts)
+    if reader is Reader.TABLE:
+        return _read_table(path, contracts, received_at)
+    split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
+    records = (
+        records_of(blocks(path), split=split, source=feed)
+        if split
+        else json_records(blocks(path), contracts=contracts, source=feed)
+    )
+    return _parse(_guarded(records, feed), contracts, received_at)
+
+
+def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
+    feed = contracts[0].feed
     (contract,) = contracts
     match uncompressed_name(path).rpartition(".")[2]:
         case "parquet":
@@ -77,8 +90,8 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
             return _parse_table(XlsxTable(path, contract), contract, received_at)
         case "csv" | "tsv" | "txt":
             return _parse_table(CsvTable(path, contract), contract, received_at)
-        case "jsonl":
-            rows = _guarded(records_of(blocks(path), split=split_lines, source=feed), feed)
+        case "jsonl" | "json":
+            rows = _guarded(json_records(blocks(path), contracts=contracts, source=feed), feed)
             return _parse(rows, contracts, received_at)
         case _:
             raise UnsupportedFileError(feed)
@@ -168,11 +181,18 @@ def _parse_table(table: TableSource, contract: Contract, received_at: datetime) 
             try:
                 staged = stage.stage(engine, batch)
                 parsed = _assembled(engine, staged, [contract], stage.payloads(engine, batch))
+            except _NOT_HELD:
+                reason = "a column holds values that DuckDB cannot hold"
+                raise UnreadableFileError(contract.source, reason, record=_before(batch)) from None
             except duckdb.Error as error:
-                first = batch.rows["_record"][0].as_py() if batch.rows.num_rows else 0
-                raise EngineError(contract.feed, type(error).__name__, record=first) from None
+                raise EngineError(contract.feed, type(error).__name__, record=_before(batch) + 1) from None
             if parsed.rows_read:
                 yield parsed
+
+
+def _before(batch: TableBatch) -> int:
+    """Return the record before the first one of a batch."""
+    return int(batch.rows["_record"][0].as_py()) - 1 if batch.rows.num_rows else 0
 
 
 def _assembled(
@@ -189,11 +209,16 @@ def _assembled(
     tables = {source: c.rows for source, c in conformed.items() if c.rows.num_rows}
     parts = [*([also] if also else []), *staged.rejected, *(c.rejected for c in conformed.values())]
     rejected = in_order(stacked(parts, REJECTED), "record")
+    dropped = dict(staged.dropped)
+    for found in conformed.values():
+        dropped |= found.dropped
+    rows_read = sum(t.num_rows for t in tables.values()) + rejected.num_rows + sum(dropped.values())
     return ParsedBatch(
         tables=tables,
         rejected=rejected,
         payloads=payloads,
-        rows_read=sum(t.num_rows for t in tables.values()) + rejected.num_rows,
+        rows_read=rows_read,
         unknown={source: rows for source, rows in staged.unknown.items() if rows},
         masked={name: rows for c in conformed.values() for name, rows in c.masked.items()},
+        dropped=dropped,
     )

@@ -20,7 +20,7 @@ BLANKS = " \t\r\n\v\f"
 # for the traceback of the entry above it.
 _ENTRY_START = re.compile(
     rb"\n(?=\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d"  # ISO 8601
-    rb"|\[?\d{1,2}[-/.](?:\d{1,2}|[A-Z][a-z]{2})[-/.]\d{2,4}[ :,T]+\d{1,2}:\d\d"  # 18.11.2026 10:00, 18/Nov/2026:10:00
+    rb"|\[?\d{1,2}[-/.](?:\d{1,2}|[A-Z][a-z]{2})[-/.]\d{2,4}[ :,T]+\d{1,2}:\d\d"  # 18.11.2026 10:00
     rb"|(?:<\d{1,3}>|\[?(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"  # syslog, Apache
     rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
     rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog

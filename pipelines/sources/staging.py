@@ -25,11 +25,13 @@ class Staged:
         rows: Contract → query of its raw rows: `_record`, `_received_at`, `_channel`, columns as text.
         rejected: Records and rows that could not be taken apart.
         unknown: Contract → rows with undeclared columns.
+        dropped: (contract or feed, reason) → rows and records that are known and not needed.
     """
 
     rows: Mapping[str, str]
     rejected: Sequence[pa.Table] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Parser(Protocol):
@@ -43,9 +45,12 @@ class Parser(Protocol):
         """
 
 
-def rejected_by(engine: duckdb.DuckDBPyConnection, query: str, *, source: str, reason: str) -> pa.Table:
-    """Reject each record that a query of one column `record` gives."""
-    select = f"select record, {quoted(source)} as source, {quoted(reason)} as reason from ({query})"
+def rejected_by(
+    engine: duckdb.DuckDBPyConnection, query: str, *, source: str, reason: str | None = None
+) -> pa.Table:
+    """Reject each record that a query gives: its column `record`, and `reason` where that is not given."""
+    why = quoted(reason) if reason else "reason"
+    select = f"select record, {quoted(source)} as source, {why} as reason from ({query})"
     return engine.execute(select).to_arrow_table().cast(REJECTED)
 
 

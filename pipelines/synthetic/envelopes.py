@@ -42,9 +42,9 @@ def opening(received_ms: Ints) -> pl.Series:
     return filled(pl.DataFrame({"at": iso_milliseconds(received_ms)}), '{"received_at":"<at>","channel":"')
 
 
-def slices(count: int, rows: int = SLICE_ROWS) -> list[slice]:
+def slices(count: int) -> list[slice]:
     """Cut ``count`` rows into slices."""
-    return [slice(start, min(start + rows, count)) for start in range(0, count, rows)]
+    return [slice(start, min(start + SLICE_ROWS, count)) for start in range(0, count, SLICE_ROWS)]
 
 
 def lookup(texts: list[str], index: Ints) -> pl.Series:

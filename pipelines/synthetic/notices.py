@@ -1,4 +1,4 @@
-"""Draw rare events: numbers that change, errors of accounts, reviews of templates."""
+"""Draw rare events: numbers and user ids that change, messages from a phone, errors, reviews of templates."""
 
 from datetime import date
 
@@ -7,6 +7,7 @@ import polars as pl
 
 from pipelines.synthetic import whatsapp
 from pipelines.synthetic.calendar import is_active
+from pipelines.synthetic.contacts import user_ids
 from pipelines.synthetic.countries import countries
 from pipelines.synthetic.outbox import wamids
 from pipelines.synthetic.population import Population
@@ -15,6 +16,7 @@ from pipelines.synthetic.stamps import DAY_S, iso_milliseconds, seconds_of
 
 # One contact in about fourteen changes its number within a year.
 NUMBER_CHANGES_PER_DAY = 0.0002
+ECHOES_PER_DAY = 0.0005
 ACCOUNT_ERRORS_PER_DAY = 0.02
 TEMPLATE_UPDATES_PER_DAY = 0.04
 _REJECTIONS = ("INVALID_FORMAT", "PROMOTIONAL", "TAG_CONTENT_MISMATCH", "ABUSIVE_CONTENT")
@@ -55,6 +57,53 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
             "received_ms": at * 1000 + rng.integers(1_000, 4_000, len(rows)),
         }
     )
+
+
+def user_id_changes(population: Population, changes: pl.DataFrame) -> tuple[Ints, pl.Series]:
+    """Draw changes of user ids that come with new numbers: times of receipt (ms) and lines."""
+    received: list[int] = []
+    lines: list[str] = []
+    ids = user_ids(population.contacts, changes["contact"].to_numpy())
+    for change, current in zip(changes.iter_rows(named=True), ids, strict=True):
+        workspace = population.workspaces[change["workspace"]]
+        if workspace.has_user_ids:
+            update: dict[str, object] = {
+                "wa_id": str(change["new_phone"]),
+                "detail": "The user id changed with the number.",
+                "user_id": {"previous": f"{current}0", "current": current},
+                "timestamp": str(change["at"]),
+            }
+            body = whatsapp.change(workspace, field="user_id_update", items="user_id_update", item=update)
+            received.append(change["received_ms"])
+            lines.append(whatsapp.envelope(_text(received[-1]), workspace, body))
+    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
+
+
+def echoes(population: Population, day: date) -> tuple[Ints, pl.Series]:
+    """Draw messages that workspaces send from the app on a phone: times of receipt (ms) and lines."""
+    contacts = population.contacts
+    rng = stream(population.spec.seed, "echoes", day.toordinal())
+    count = int(rng.poisson(len(contacts) * ECHOES_PER_DAY)) if population.spec.covers(day) else 0
+    rows = rng.choice(len(contacts), min(len(contacts), count), replace=False)
+    at = seconds_of(day) + rng.integers(8 * 3_600, 18 * 3_600, len(rows))
+    received: list[int] = []
+    lines: list[str] = []
+    for row, moment, message_id in zip(rows, at, wamids(rng, contacts.phone[rows]), strict=True):
+        workspace = population.workspaces[contacts.workspace[row]]
+        if not is_active(workspace, day) or not contacts.created_at[row] < moment < contacts.deleted_at[row]:
+            continue
+        message: dict[str, object] = {
+            "from": str(workspace.display_number),
+            "to": str(contacts.phone[row]),
+            "id": message_id,
+            "timestamp": str(moment),
+            "type": "text",
+            "text": {"body": "We have found your parcel."},
+        }
+        body = whatsapp.change(workspace, field="smb_message_echoes", items="message_echoes", item=message)
+        received.append(int(moment) * 1000 + 1_200)
+        lines.append(whatsapp.envelope(_text(received[-1]), workspace, body))
+    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
 
 
 def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:

@@ -260,7 +260,12 @@ class Webhooks:
 
 def account_error(workspace: Workspace, code: int) -> str:
     """Return the body of an error about the account, apart from any message."""
-    inner = f',"errors":[{_error(code, *_ACCOUNT_ERRORS[code])}]}},"field":"messages"}}]}}]}}'
+    return change(workspace, field="messages", items="errors", item=_error(code, *_ACCOUNT_ERRORS[code]))
+
+
+def change(workspace: Workspace, *, field: str, items: str, item: dict[str, object]) -> str:
+    """Return the body of one change that lists one item."""
+    inner = f',"{items}":[{_json(item)}]}},"field":"{field}"}}]}}]}}'
     return f"{_body_start(workspace)}{_value_start(workspace)}{inner}"
 
 
@@ -317,7 +322,7 @@ def _price_text(kind: str, model: str) -> str:
 
 
 def _errors(rows: pl.DataFrame) -> pl.Series:
-    texts = {code: f',"errors":[{_error(code, *words)}]' for code, words in _FAILURES.items()}
+    texts = {code: f',"errors":[{_json(_error(code, *words))}]' for code, words in _FAILURES.items()}
     code = rows["error"].to_numpy()
     known = [0, *texts]
     index = np.zeros(len(code), dtype=np.int64)
@@ -331,9 +336,9 @@ def _preference_texts(rows: pl.DataFrame) -> pl.Series:
     return filled(rows, _PREFERENCE, verb=verb)
 
 
-def _error(code: int, title: str, details: str) -> str:
+def _error(code: int, title: str, details: str) -> dict[str, object]:
     error = {"code": code, "title": title, "message": title}
-    return _json({**error, "error_data": {"details": details}, "href": _MANUAL})
+    return {**error, "error_data": {"details": details}, "href": _MANUAL}
 
 
 def _json(value: object) -> str:

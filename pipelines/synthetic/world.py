@@ -138,20 +138,23 @@ class _World:
             "preferences": self.preferences.take(day),
         }
         changes = notices.change_numbers(self.population, day)
-        errors = notices.account_errors(self.population, day)
-        updates = notices.template_updates(self.population, day)
+        singles = {
+            "errors": notices.account_errors(self.population, day),
+            "template_updates": notices.template_updates(self.population, day),
+            "user_ids": notices.user_id_changes(self.population, changes),
+            "echoes": notices.echoes(self.population, day),
+        }
         others = [
             *self.webhooks.inbound(events["messages"]),
             *self.webhooks.preferences(events["preferences"]),
             *self.webhooks.number_changes(changes),
-            errors,
-            updates,
+            *singles.values(),
         ]
         for entity, frame in events.items():
             self.inbox.records[f"whatsapp__{entity}"] += len(frame)
         self.inbox.records["whatsapp__messages"] += len(changes)
-        self.inbox.records["whatsapp__errors"] += len(errors[0])
-        self.inbox.records["whatsapp__template_updates"] += len(updates[0])
+        for entity, (received, _) in singles.items():
+            self.inbox.records[f"whatsapp__{entity}"] += len(received)
         lines = _interleaved(self.webhooks.statuses(rng, events["statuses"]), others)
         self.inbox.write_lines("whatsapp", day_name(day, "jsonl"), lines)
 

@@ -111,20 +111,18 @@ def _ended(declarations: Declarations, store: Store, as_of: datetime) -> dict[st
     return ended
 
 
-def _holds(declarations: Declarations, store: Store) -> tuple[Hold, ...]:
-    rows = _rows(declarations, store, HOLDS, HOLD_COLUMNS)
+def named_holds(declarations: Declarations, store: Store, column: str) -> dict[str, tuple[Any, ...]]:
+    """Read legal holds: name (see `hold_name`) → its scope as in `HOLD_COLUMNS`, and one more column."""
+    rows = _rows(declarations, store, HOLDS, (*_SCOPE, column))
     key = store.keyring.get(Purpose.LEDGER, "hold") if rows else b""
-    holds = (
+    scope = ("workspace_id", "hold_id", "source", "contact_token", "held_from", "held_to")
+    return {hold_name(key, **dict(zip(scope, row, strict=False))): row for row in rows}
+
+
+def _holds(declarations: Declarations, store: Store) -> tuple[Hold, ...]:
+    return tuple(
         Hold(
-            hold_name(
-                key,
-                workspace_id=workspace,
-                hold_id=hold_id,
-                source=source,
-                contact_token=token,
-                held_from=held_from,
-                held_to=held_to,
-            ),
+            name,
             workspace,
             expires_at,
             source=source,
@@ -132,9 +130,10 @@ def _holds(declarations: Declarations, store: Store) -> tuple[Hold, ...]:
             held_from=held_from,
             held_to=held_to,
         )
-        for workspace, hold_id, source, token, held_from, held_to, expires_at in rows
+        for name, (workspace, _, source, token, held_from, held_to, expires_at) in sorted(
+            named_holds(declarations, store, "expires_at").items()
+        )
     )
-    return tuple(sorted(holds, key=lambda hold: hold.name))
 
 
 def _rows(

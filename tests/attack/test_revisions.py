@@ -72,7 +72,7 @@ def test_what_changed_between_two_revisions(revisions, level, old, new, found, c
     [
         ("workspace", (90, 200, UNDECLARED), (92, 203, 150), (90, 200, 150)),
         ("platform", (900, 2000, UNDECLARED), (900, 2000, 1500), (900, 2000, 1500)),
-        # Three messages came late: an exact number of today beside those of then may tell.
+        # Three messages came late: an exact number of today beside those of then may give it away.
         ("platform", (900, 2000, UNDECLARED), (900, 2003, 1500), (900, 2000, None)),
     ],
 )

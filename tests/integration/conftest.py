@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.marts.build import build, parse
+from pipelines.marts.build import build
+from pipelines.marts.dbt_runs import parse
 from pipelines.orchestration.keys import day_range
 from pipelines.orchestration.schedules import next_slices
 from pipelines.runtime import open_runtime

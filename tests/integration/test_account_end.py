@@ -13,7 +13,7 @@ from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.contract import Kind, lateness_days
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.ingestion.batch import Options
-from pipelines.marts import account_end
+from pipelines.marts import account_end, dbt_runs
 from pipelines.marts import build as marts
 from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.build import build
@@ -212,11 +212,11 @@ def in_copy(home, sql):
 
 
 def test_deletion_does_not_wait_for_sound_marts(runtime, tmp_path, monkeypatch):
-    project = shutil.copytree(marts.DBT_PROJECT, tmp_path / "project")
+    project = shutil.copytree(dbt_runs.DBT_PROJECT, tmp_path / "project")
     platform = published(runtime, "from mart_platform_daily order by all")
     left = traces(runtime)
     with monkeypatch.context() as patched:
-        patched.setattr(marts, "DBT_PROJECT", project)
+        patched.setattr(dbt_runs, "DBT_PROJECT", project)
         (project / "models" / "marts" / "mart_campaign_funnel.sql").write_text("select broken\n", "utf-8")
 
         result = end_in_marts(runtime.store, ENDED)
@@ -386,7 +386,7 @@ def test_a_gap_is_never_built_and_nothing_is_built_across_it(runtime):
 
 
 def test_cubes_of_days_are_made_of_message_logs_only(runtime):
-    nodes = json.loads(marts.parse(runtime.store.home).read_text("utf-8"))
+    nodes = json.loads(dbt_runs.parse(runtime.store.home).read_text("utf-8"))
     every = {**nodes["nodes"], **nodes["sources"]}
     reached = {
         key for key in nodes["nodes"] if key.startswith("model.wasms.cube_") and key.endswith("_daily")

@@ -69,7 +69,7 @@ SETTINGS = (
         (body(status(message_id="wamid.two")).replace('"sent"', f'"{CANARY}"'), "unexpected_value:status"),
         (
             json.dumps({"entry": [{"changes": [{"value": {CANARY: 1}, "field": CANARY}]}]}),
-            "unrecognized_body",
+            "unrecognized_body:unknown_field",
         ),
         (body(status(message_id=CANARY * 350_000)), "record_too_large"),
     ],
@@ -83,6 +83,51 @@ def test_a_bad_record_is_quarantined_and_the_rest_of_the_file_goes_on(home, inge
     assert reasons(home) == {reason: 1}
     assert CANARY not in output
     assert find_leaks(home, [CANARY]) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "looks"),
+    [
+        (f"id;name\n1;{CANARY}\n2;b\n".encode(), "malformed_json", "a table separated by `;`"),
+        (f"{CANARY},x\n".encode("utf-16"), "nul_byte", "text in UTF-16"),
+        (b"\n".join([b'{"a": "' + CANARY.encode() + b'"}'] * 20), "unrecognized_body:no_entry", "JSON"),
+        (f"{GOOD}\n".encode() + f"{CANARY}\n".encode() * 9, "malformed_json", "JSON"),
+    ],
+    ids=["semicolons", "UTF-16", "other JSON", "nine of ten"],
+)
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_file_that_nearly_all_fails_for_one_reason_is_refused_and_stays(
+    home, ingest, tmp_path, content, reason, looks, options
+):
+    exit_code, output = ingest("whatsapp", content, "--workspace", "ws_a", *options)
+
+    assert exit_code == 1
+    assert reason in output
+    assert f"looks like {looks}" in " ".join(output.split())
+    assert CANARY not in output
+    assert (tmp_path / "landed.jsonl").exists()
+    assert (kept(home), reasons(home)) == ({}, {})
+    assert find_leaks(home, [CANARY]) == []
+
+
+def test_one_good_record_in_five_is_enough_for_a_file_to_be_taken(home, ingest):
+    content = f"{GOOD}\n".encode() + b"canary\n" * 4
+
+    exit_code, _ = ingest("whatsapp", content, "--workspace", "ws_a")
+
+    assert exit_code == 3
+    assert (kept(home), reasons(home)) == ({"whatsapp__statuses": 1}, {"malformed_json": 4})
+
+
+def test_members_of_a_group_are_rows_of_their_own_and_come_once(home, ingest):
+    members = [{"recipient_participant_id": "4915750000001"}, {"recipient_participant_id": "4915750000002"}]
+    members.append({"recipient_participant_user_id": "DE.7750003"})
+    group = [status(recipient_id="Y2FwaV9ncm91cA", recipient_type="group", **member) for member in members]
+
+    assert ingest("whatsapp", f"{body(*group)}\n".encode(), "--workspace", "ws_a")[0] == 0
+    assert ingest("whatsapp", f"{body(*group)}\n\n".encode(), "--workspace", "ws_a")[0] == 0
+
+    assert kept(home) == {"whatsapp__statuses": 3}
 
 
 def test_a_cell_of_50_mb_is_quarantined_in_bounded_pieces(home, ingest):

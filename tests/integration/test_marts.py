@@ -16,7 +16,10 @@ from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.declarations import view_schema
 from pipelines.ingestion.batch import entity_set
 from pipelines.marts import build as marts
-from pipelines.marts.build import EMPTY_DAY, MartsError, build, build_marts, check_models, parse
+from pipelines.marts import dbt_runs
+from pipelines.marts.build import build, build_marts
+from pipelines.marts.chunks import EMPTY_DAY
+from pipelines.marts.dbt_runs import MartsError, check_models, parse
 from pipelines.marts.release import release_and_publish
 from pipelines.metrics.asked_days import ask_for_days_of
 from pipelines.runtime import open_runtime
@@ -411,8 +414,8 @@ def test_neither_keys_nor_rows_are_left_in_dbts_files(built_runtime):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A copy of the dbt project that a test may spoil."""
-    copy = shutil.copytree(marts.DBT_PROJECT, tmp_path / "project")
-    monkeypatch.setattr(marts, "DBT_PROJECT", copy)
+    copy = shutil.copytree(dbt_runs.DBT_PROJECT, tmp_path / "project")
+    monkeypatch.setattr(dbt_runs, "DBT_PROJECT", copy)
     return copy
 
 

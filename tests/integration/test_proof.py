@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
 from pipelines.retention.apply import apply_retention
+from pipelines.retention.gather import make_report
 from pipelines.retention.page import page
-from pipelines.retention.report import make_report
 from pipelines.retention.verify import prove
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import give

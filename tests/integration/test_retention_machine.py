@@ -268,10 +268,12 @@ class Retention(RuleBasedStateMachine):
         before = self.world.survivors()
         expected = Oracle()
         expected.__dict__.update(
-            fates=dict(self.oracle.fates), _through=dict(self.oracle._through), _ended=set(self.oracle._ended)
+            decisions=dict(self.oracle.decisions),
+            _through=dict(self.oracle._through),
+            _ended=set(self.oracle._ended),
         )
         expected.apply(at=self.now, known=self.known)
-        after = fates(expected)
+        after = expected_decisions(expected)
 
         self.world.set_fuse(Fuse(at=moment))
         try:
@@ -285,13 +287,13 @@ class Retention(RuleBasedStateMachine):
         self.apply()
 
     def _compare(self) -> None:
-        assert differences(self.world.survivors(), fates(self.oracle)) == {}
+        assert differences(self.world.survivors(), expected_decisions(self.oracle)) == {}
         assert self.world.stray_files() == set()
         assert self.world.foreign_keys() == set()
 
 
-def fates(oracle: Oracle) -> dict[tuple[str, str], str]:
-    return {(row.source, row.id): fate for row, fate in oracle.fates.items()}
+def expected_decisions(oracle: Oracle) -> dict[tuple[str, str], str]:
+    return {(row.source, row.id): decision for row, decision in oracle.decisions.items()}
 
 
 def differences(

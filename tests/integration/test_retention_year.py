@@ -118,17 +118,18 @@ def test_survivors_of_a_year_are_the_oracles_on_every_day(stress, tmp_path):
             happened["days"] += 1
             happened["gone"] += len(before.keys() - expected.keys())
             happened["held"] += sum(
-                fate.startswith("hold") != before[row].startswith("hold") for row, fate in expected.items()
+                decision.startswith("hold") != before[row].startswith("hold")
+                for row, decision in expected.items()
             )
             happened["moved"] += sum(
-                fate != before[row] and fate.startswith("class") for row, fate in expected.items()
+                decision != before[row] and decision.startswith("class") for row, decision in expected.items()
             )
-    in_sight = {row: fate for row, fate in year.expected().items() if not fate.startswith("hold")}
+    in_sight = {row: decision for row, decision in year.expected().items() if not decision.startswith("hold")}
 
     assert year.survivors_in_views() == in_sight
     assert happened["days"] == scale.days
     assert min(happened[what] for what in ("gone", "held", "moved")) > 0
-    assert len({row.workspace for row in year.oracle.fates}) > 3
+    assert len({row.workspace for row in year.oracle.decisions}) > 3
     print(dict(happened), len(in_sight))  # noqa: T201
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.integration.test_retention_machine import Retention, fates
+from tests.integration.test_retention_machine import Retention, expected_decisions
 from tests.support.oracle import Known
 from tests.support.retention_world import COLUMNS, DATA_SETS, World, inputs_of
 from warehouse.keys.keyring import KeyRing
@@ -34,11 +34,11 @@ class Verification(Retention):
         super().apply()
 
         # What only changes its class stays where anybody may see it.
-        kept = fates(self.oracle)
+        kept = expected_decisions(self.oracle)
         due = sum(
-            _kind(fate) != "class" or _kind(kept.get(row, "gone")) != "class"
-            for row, fate in stored.items()
-            if kept.get(row) != fate
+            _kind(decision) != "class" or _kind(kept.get(row, "gone")) != "class"
+            for row, decision in stored.items()
+            if kept.get(row) != decision
         )
         assert sum(f.count for f in found if f.place in COLUMNS) == due
         assert findings(self.world, at=self.now, known=self.known) == []
@@ -61,8 +61,8 @@ def findings(world: World, *, at: datetime, known: Known) -> list[Finding]:
     )
 
 
-def _kind(fate: str) -> str:
-    return fate.partition(" ")[0]
+def _kind(decision: str) -> str:
+    return decision.partition(" ")[0]
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.retention.apply import apply_retention, plan_retention
+from pipelines.retention.apply import apply_retention
+from pipelines.retention.plan import plan_retention
 from tests.support.due import (
     DUE_AT,
     Content,

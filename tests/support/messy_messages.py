@@ -186,7 +186,7 @@ def _later(random: Random, at: datetime) -> datetime:
 
 
 def _times(random: Random, at: datetime, skew: timedelta) -> tuple[datetime, datetime]:
-    """When it happened by the provider's clock, and when we were told."""
+    """When it happened by the provider's clock, and when we received it."""
     happened = _later(random, at)
     return happened + skew, happened + timedelta(seconds=random.choice((0, 1, 30, 7_200)))
 

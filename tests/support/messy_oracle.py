@@ -23,6 +23,7 @@ MEANINGS = {
         "failed": "failed",
     },
     "callback": {
+        "partially_delivered": "sent",
         "accepted": "accepted",
         "scheduled": "accepted",
         "queued": "accepted",
@@ -153,10 +154,15 @@ class Oracle:
         return "unspecified" if code is None else self.classes.get((provider, code), "unknown")
 
 
+def is_message(story: Story) -> bool:
+    """Whether it is known as a message: by an outbox row, or by a report that names the contact."""
+    return bool(story.queued) or any(report.recipient or report.user_id for report in story.reports)
+
+
 def _said(report: Report) -> Iterable[Said]:
     status = MEANINGS[report.kind].get(report.status, "other")
     if report.kind != "export":
-        yield Said(status, report.at or report.received_at)
+        yield Said(status, _moment(report))
         return
     # An export says when the message was sent, and how it stands; when it came to that, it does not say.
     yield Said(status, report.at if status == "sent" else None)
@@ -165,7 +171,8 @@ def _said(report: Report) -> Iterable[Said]:
 
 
 def _moment(report: Report) -> datetime:
-    return report.at or report.received_at
+    # A callback's only time is its carrier's, on a clock that nobody knows.
+    return report.received_at if report.kind == "callback" or not report.at else report.at
 
 
 def _first_time(said: Iterable[Said], *statuses: str) -> datetime | None:
@@ -183,10 +190,12 @@ def _code(first: Queued | None, reports: Iterable[Report]) -> str | None:
 
 def _segments(first: Queued | None, reports: Iterable[Report]) -> int | None:
     reported = max((r.segments for r in reports if r.segments is not None), default=None)
-    if reported is not None or first is None or CHANNEL[first.provider] != "sms":
+    if first is None or CHANNEL[first.provider] != "sms":
         return reported
     length = len(first.body)
-    return 1 if length <= _ALONE else -(-length // _JOINED)
+    measured = 1 if length <= _ALONE else -(-length // _JOINED)
+    # An operator counts the parts of one id, Twilio those of the message.
+    return max(reported or 0, measured) if first.provider == "smpp" or not reported else reported
 
 
 def _cost(first: Queued | None, reports: Iterable[Report]) -> tuple[Decimal | None, str | None]:

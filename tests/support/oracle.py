@@ -90,7 +90,7 @@ class Oracle:
     """Survivors by row: `class 90`, `kept` where rows have no class, `hold <name>`."""
 
     def __init__(self) -> None:
-        self.fates: dict[Row, str] = {}
+        self.decisions: dict[Row, str] = {}
         # (category, workspace) → newest day that was past its window at any time; "" for all others.
         self._through: dict[tuple[str, str], date] = {}
         self._ended: set[str] = set()
@@ -100,17 +100,21 @@ class Oracle:
     def arrive(self, rows: Iterable[Row], *, at: datetime, known: Known) -> None:
         """Rows come to be taken in; what is past its window, or of an account that is gone, is not."""
         for row in rows:
-            if row in self.fates or self.is_refused(row, at=at, known=known) or self._is_past(row, at, known):
+            if (
+                row in self.decisions
+                or self.is_refused(row, at=at, known=known)
+                or self._is_past(row, at, known)
+            ):
                 continue
-            self.fates[row] = self._class_of(row, at, known)
+            self.decisions[row] = self._class_of(row, at, known)
 
     def leave(self, rows: Iterable[Row], *, at: datetime, known: Known) -> None:
         """The source deleted rows: they go, unless a hold keeps them out of sight."""
         for row in rows:
-            if row in self.fates:
-                hold = self._hold_over(row, self.fates.pop(row), at, known)
+            if row in self.decisions:
+                hold = self._hold_over(row, self.decisions.pop(row), at, known)
                 if hold is not None:
-                    self.fates[row] = f"hold {hold.name}"
+                    self.decisions[row] = f"hold {hold.name}"
 
     def apply(self, *, at: datetime, known: Known) -> None:
         """What is due goes, or is held; what is not lies where it belongs."""
@@ -120,17 +124,21 @@ class Oracle:
                 # For good: whoever comes back after that is another workspace.
                 self._ended.add(workspace)
         self._remember(at, known)
-        for row, fate in list(self.fates.items()):
+        for row, decision in list(self.decisions.items()):
             # What a hold alone kept is past its window for good.
-            due = fate.startswith("hold ") or self._has_ended(row, at, known) or self._is_past(row, at, known)
+            due = (
+                decision.startswith("hold ")
+                or self._has_ended(row, at, known)
+                or self._is_past(row, at, known)
+            )
             if not due:
                 # Where all workspaces have one window nothing needs to move: the day alone decides.
                 if rule_on(known, row.category, at.date()).chosen:
-                    self.fates[row] = self._class_of(row, at, known)
-            elif hold := self._hold_over(row, fate, at, known):
-                self.fates[row] = f"hold {hold.name}"
+                    self.decisions[row] = self._class_of(row, at, known)
+            elif hold := self._hold_over(row, decision, at, known):
+                self.decisions[row] = f"hold {hold.name}"
             elif row.needed_until is None or row.needed_until <= at:
-                del self.fates[row]
+                del self.decisions[row]
 
     def _is_past(self, row: Row, at: datetime, known: Known) -> bool:
         if row.day is None:
@@ -170,12 +178,14 @@ class Oracle:
             return "kept"
         return f"class {window_at(known, row.category, row.workspace, at)}"
 
-    def _hold_over(self, row: Row, fate: str, at: datetime, known: Known) -> Hold | None:
+    def _hold_over(self, row: Row, decision: str, at: datetime, known: Known) -> Hold | None:
         """The hold that keeps a row: the one that does already, else the one that lasts longest."""
         if row.needed_until is not None:
             return None
         covering = [hold for hold in known.holds if hold.expires_at > at and covers(hold, row)]
-        covering.sort(key=lambda hold: (fate != f"hold {hold.name}", -hold.expires_at.timestamp(), hold.name))
+        covering.sort(
+            key=lambda hold: (decision != f"hold {hold.name}", -hold.expires_at.timestamp(), hold.name)
+        )
         return covering[0] if covering else None
 
     def _has_ended(self, row: Row, at: datetime, known: Known) -> bool:

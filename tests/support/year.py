@@ -202,8 +202,8 @@ class Year:
 
     def expected(self) -> Content:
         return {
-            (row.source, row.id, row.day if row.moves else None): fate
-            for row, fate in self.oracle.fates.items()
+            (row.source, row.id, row.day if row.moves else None): decision
+            for row, decision in self.oracle.decisions.items()
         }
 
     def survivors(self) -> Content:
@@ -220,10 +220,10 @@ class Year:
         self._read([part for part in parts if part.path not in self.cache])
         found: Content = {}
         for part in parts:
-            for id_, fate in self.cache[part.path].items():
+            for id_, decision in self.cache[part.path].items():
                 row = part.source, id_, part.event_date
                 assert row not in found, "a row is there twice"
-                found[row] = fate
+                found[row] = decision
         return found
 
     def survivors_in_views(self) -> Content:
@@ -249,14 +249,16 @@ class Year:
         for part in parts:
             table = read_parts(self.runtime.store.home, engine=self.runtime.store.engine, parts=[part])
             is_event = self.runtime.declarations.contracts[part.source].kind is Kind.EVENT
-            fate = f"class {part.retention_days}" if is_event else "kept"
+            decision = f"class {part.retention_days}" if is_event else "kept"
             if part.hold is not None:
-                fate = f"hold {self._label(part.hold)}"
+                decision = f"hold {self._label(part.hold)}"
             ids = table["event_id" if is_event else "entity_id"].to_pylist()
             deleted = (
                 table["deleted_at"].to_pylist() if "deleted_at" in table.column_names else [None] * len(ids)
             )
-            self.cache[part.path] = {i: fate for i, gone in zip(ids, deleted, strict=True) if gone is None}
+            self.cache[part.path] = {
+                i: decision for i, gone in zip(ids, deleted, strict=True) if gone is None
+            }
 
     def _label(self, name: str) -> str:
         """A hold as the oracle calls it: by its workspace, for each has one at most."""
@@ -280,8 +282,8 @@ class Year:
             if deleted:
                 # As it was: what is left of a deleted row need not say whose it was.
                 self.oracle.leave([before], at=now, known=self.known)
-            elif before in self.oracle.fates:
-                self.oracle.fates[row] = self.oracle.fates.pop(before)
+            elif before in self.oracle.decisions:
+                self.oracle.decisions[row] = self.oracle.decisions.pop(before)
             else:
                 self.oracle.arrive([row], at=now, known=self.known)
         follows = any(name == "deleted_at" for name, _ in contract.plan.stored_columns())

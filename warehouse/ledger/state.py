@@ -11,19 +11,27 @@ from warehouse.ledger.file import LedgerFile, now
 class State(LedgerFile):
     """Read and set single values that describe the whole warehouse."""
 
-    def advance_clock(self, as_of: datetime) -> None:
-        """Move the warehouse's clock forward to ``as_of`` (naive UTC).
+    def check_clock(self, as_of: datetime) -> None:
+        """Check that the warehouse may work at ``as_of`` (naive UTC); its clock does not move.
 
         Raises:
             ClockError: It has reached a later day already. Within one day any order is allowed.
         """
+        reached = self.clock()
+        if reached and as_of.date() < reached.date():
+            raise ClockError(as_of, reached)
+
+    def advance_clock(self, as_of: datetime) -> None:
+        """Move the warehouse's clock forward to ``as_of`` (naive UTC); a later clock stays.
+
+        Called when work is done: what was refused has moved no clock.
+        """
         with self.transaction() as connection:
-            row = connection.execute("select value from meta where name = 'as_of'").fetchone()
-            reached = datetime.fromisoformat(row["value"]) if row else None
-            if reached and as_of.date() < reached.date():
-                raise ClockError(as_of, reached)
-            if reached is None or as_of > reached:
-                connection.execute("replace into meta values ('as_of', ?)", (as_of.isoformat(),))
+            connection.execute(
+                "insert into meta values ('as_of', ?) "
+                "on conflict (name) do update set value = max(value, excluded.value)",
+                (as_of.isoformat(timespec="microseconds"),),
+            )
 
     def clock(self) -> datetime | None:
         """Return the latest ``as_of`` so far (naive UTC); None in a new warehouse."""

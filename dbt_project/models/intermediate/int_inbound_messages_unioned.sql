@@ -14,11 +14,17 @@ with whatsapp as (
         body_length,
         body_language,
         coalesce(body_has_link, false) as has_link,
-        coalesce(body_is_opt_out, false) or coalesce(button_text_is_opt_out, false) as is_opt_out,
+        coalesce(body_is_opt_out, false)
+        or coalesce(button_text_is_opt_out, false)
+        or coalesce(button_payload_is_opt_out, false)
+        or coalesce(reply_title_is_opt_out, false)
+        or coalesce(reply_id_is_opt_out, false)
+        or coalesce(choice_title_is_opt_out, false)
+        or coalesce(choice_id_is_opt_out, false) as is_opt_out,
         event_date
     from {{ ref('stg_whatsapp__messages') }}
-    -- A notice about the contact is nothing the contact wrote.
-    where message_type <> 'system'
+    -- A notice about the contact is nothing the contact wrote; an edit or deletion is no further message.
+    where message_type not in ('system', 'edit', 'revoke')
 
 ),
 

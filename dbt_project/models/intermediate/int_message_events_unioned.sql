@@ -27,12 +27,17 @@ whatsapp as (
         contact_user_token,
         contact_country,
         case
-            when origin in ('marketing', 'marketing_lite') then 'marketing'
-            when origin = 'utility' then 'utility'
+            when origin in ('marketing', 'marketing_lite', 'group_marketing') then 'marketing'
+            when origin in ('utility', 'group_utility') then 'utility'
             when origin like 'authentication%' then 'authentication'
-            when origin in ('service', 'referral_conversion', 'user_initiated') then 'service'
+            when origin in ('service', 'group_service', 'referral_conversion', 'user_initiated') then 'service'
         end as provider_category,
-        is_billable,
+        case
+            when starts_with(pricing_type, 'free') then false
+            when pricing_type = 'regular' then true
+            -- Before July 2025, and going away.
+            else is_billable
+        end as is_billable,
         case when status = 'failed' then cast(error_code as varchar) end as error_code,
         cast(null as bigint) as segments,
         cast(null as decimal(18, 6)) as price_amount,
@@ -43,6 +48,36 @@ whatsapp as (
         received_at,
         event_date
     from whatsapp_statuses
+
+),
+
+whatsapp_echoes as (
+
+    select
+        workspace_id,
+        message_token,
+        'whatsapp' as provider,
+        'whatsapp' as channel,
+        'sent' as status,
+        occurred_at,
+        occurred_at as status_at,
+        contact_token,
+        contact_user_token,
+        contact_country,
+        cast(null as varchar) as provider_category,
+        cast(null as boolean) as is_billable,
+        cast(null as varchar) as error_code,
+        cast(null as bigint) as segments,
+        cast(null as decimal(18, 6)) as price_amount,
+        cast(null as varchar) as price_currency,
+        true as is_start,
+        cast(null as varchar) as operator_token,
+        cast(null as timestamp) as submitted_at,
+        received_at,
+        event_date
+    from {{ ref('stg_whatsapp__echoes') }}
+    -- What changes an earlier message or reacts to one is no message by itself.
+    where message_type not in ('edit', 'revoke', 'reaction')
 
 ),
 
@@ -177,6 +212,8 @@ smpp as (
 )
 
 select * from whatsapp
+union all
+select * from whatsapp_echoes
 union all
 select * from twilio_callbacks
 union all

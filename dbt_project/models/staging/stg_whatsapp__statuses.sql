@@ -21,6 +21,7 @@ select
     conversation_token,
     conversation_origin,
     is_billable,
+    pricing_type,
     pricing_category,
     pricing_model,
     event_date,

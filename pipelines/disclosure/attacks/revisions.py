@@ -81,16 +81,16 @@ def may_change(cube: Cube) -> str:
 def row_that_stays(cube: Cube) -> str:
     """Return SQL for a row that stays: `old`, but `new` for measures that were declared since.
 
-    Such a measure is coded where it could be taken together with the others to tell what changed.
+    Such a measure is coded where it could be taken together with the others to learn what changed.
     """
     cells = [f"old.{identifier(key)}" for key in cube.keys]
-    tells = _is_exact_and_differs_by_little(cube)
+    is_telling = _is_exact_and_differs_by_little(cube)
     for measure in cube.measures:
         for name, coded in ((measure.name, "null"), (f"{measure.name}_flag", "'<k'")):
             column = identifier(name)
             cells.append(
                 f"case when {_was_counted(measure.name)} then old.{column} "
-                f"when {tells} then {coded} else new.{column} end as {column}"
+                f"when {is_telling} then {coded} else new.{column} end as {column}"
             )
     return ", ".join(cells)
 

@@ -418,8 +418,11 @@ def test_an_operator_that_begins_anew_reports_on_the_message_before_the_report(s
     late = {"minutes": 25 * 60, "submitted_at": NOON}
     sql.load(
         "stg_smpp__receipts",
-        [receipt("1234", "ENROUTE"), receipt("1234", "UNDELIV", minutes=24 * 60 + 2)]
-        + [receipt("1234", "DELIVRD", **late)],
+        [
+            receipt("1234", "ENROUTE"),
+            receipt("1234", "UNDELIV", minutes=24 * 60 + 2),
+            receipt("1234", "DELIVRD", **late),
+        ],
     )
 
     assert by_campaign(sql) == {"one": ("a", "delivered"), "two": ("b", "failed")}

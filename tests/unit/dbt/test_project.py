@@ -8,9 +8,9 @@ import duckdb
 import pytest
 import yaml
 
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.staging import staging_files
 from pipelines.declarations.contract import load_contracts
-from pipelines.marts.build import DBT_PROJECT
 from pipelines.synthetic.journeys import TWILIO_FAILURES, WHATSAPP_FAILURES
 from pipelines.synthetic.outbox import PROVIDERS, REJECTIONS
 from warehouse.retention.account_end import Coarsened, coarsen_tables

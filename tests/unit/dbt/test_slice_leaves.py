@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.marts.build import DBT_PROJECT
+from pipelines.codegen.model_sql import DBT_PROJECT
 
 K = 11
 DAY = date(2026, 5, 10)

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from anonymizers.text.opt_out import OPT_OUT_KEYWORDS, is_opt_out
+from anonymizers.text.opt_out import OPT_OUT_KEYWORDS, OPT_OUT_PHRASES, is_opt_out
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,24 @@ from anonymizers.text.opt_out import OPT_OUT_KEYWORDS, is_opt_out
         ("berhenti", True),
         ("रोकें", True),
         ("退订", True),
+        ("Stop promotions", True),
+        ("STOP_PROMOTIONS", True),
+        ("stopPromotions", True),
+        ("Unsubscribe from All", True),
+        ("No more offers!", True),
+        ("Werbung stoppen", True),
+        ("Keine Angebote mehr", True),
+        ("Detener promociones", True),
+        ("Parar promoções", True),
+        ("Arrêter les promotions", True),
+        ("Hentikan promosi", True),
+        ("Berhenti terima mesej", True),
+        ("प्रचार बंद करें", True),
+        ("退订全部", True),
+        ("全部退订", True),
+        ("Plus de promos", False),
+        ("Stop order", False),
+        ("Promotions", False),
         ("回复TD", False),
         ("please stop by tomorrow", False),
         ("don't stop", False),
@@ -50,5 +68,6 @@ def test_every_declared_keyword_opts_out_in_any_case(language):
     assert is_opt_out(pl.Series([word.upper() for word in words] + [f"{w}." for w in words])).all()
 
 
-def test_every_language_that_is_served_has_keywords():
-    assert set(OPT_OUT_KEYWORDS) == {"en", "de", "es", "pt", "fr", "id", "ms", "hi", "zh"}
+@pytest.mark.parametrize("words", [OPT_OUT_KEYWORDS, OPT_OUT_PHRASES])
+def test_every_language_that_is_served_has_keywords_and_phrases(words):
+    assert set(words) == {"en", "de", "es", "pt", "fr", "id", "ms", "hi", "zh"}

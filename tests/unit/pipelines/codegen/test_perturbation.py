@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.codegen.perturbation import (
     LARGEST_NOISE,
     VARIANCE,
@@ -17,7 +18,6 @@ from pipelines.codegen.perturbation import (
     probabilities,
 )
 from pipelines.disclosure.surrogates import NOISE_KEYS
-from pipelines.marts.build import DBT_PROJECT
 
 COUNTS = range(last_count() + 1)
 

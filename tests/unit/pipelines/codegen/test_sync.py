@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pipelines.codegen.stored_columns import stored_columns
 
+from pipelines.codegen.stored_columns import stored_columns
 from pipelines.codegen.sync import generated_files, out_of_step, project_root, write
 from pipelines.declarations.contract import Kind, load_contracts
 from pipelines.declarations.errors import NoCheckoutError

@@ -300,7 +300,7 @@ def test_a_look_up_of_consents_makes_no_key(runtime):
 
 
 def test_a_quarantine_file_of_a_table_that_was_tried_again_meanwhile_is_refused(runtime):
-    give(runtime, "app__invoices", invoice(age=1) | {"amount": "much"}, as_of=NOW)
+    give(runtime, "app__invoices", invoice(age=1) | {"amount": "much"}, invoice(age=2), as_of=NOW)
     (part,) = runtime.store.ledger.live_parts(QUARANTINE)
     contracts = [runtime.declarations.contracts["app__invoices"]]
     arguments = {"contracts": contracts, "options": Options(as_of=NOW)}

@@ -9,7 +9,8 @@ from pipelines.declarations.contract import contracts_of
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.ingestion.word_counting import payers
-from pipelines.retention.apply import apply_retention, plan_retention
+from pipelines.retention.apply import apply_retention
+from pipelines.retention.plan import plan_retention
 from pipelines.retention.verify import prove
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import write_csv

@@ -9,7 +9,7 @@ import yaml
 
 from pipelines.declarations.contract import Kind, load_contracts
 from pipelines.declarations.errors import MixedFeedsError
-from pipelines.marts.build import parse
+from pipelines.marts.dbt_runs import parse
 from pipelines.orchestration.definitions import build_definitions
 from pipelines.orchestration.instance import write_instance_config
 from pipelines.orchestration.keys import (

@@ -5,11 +5,11 @@ from datetime import date, datetime, timedelta
 import pytest
 import yaml
 
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import load_contracts
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
-from pipelines.marts.build import DBT_PROJECT
 from pipelines.retention.closing import close_days
 from pipelines.runtime import open_runtime
 from pipelines.sources.inbox import feeds

@@ -24,6 +24,7 @@ class Result:
         self.rows_read = sum(batch.rows_read for batch in batches)
         self.unknown = _summed(batch.unknown for batch in batches)
         self.masked = _summed(batch.masked for batch in batches)
+        self.dropped = _summed(batch.dropped for batch in batches)
         rejected = stacked([batch.rejected for batch in batches], REJECTED).to_pylist()
         self.rejected = [(r["record"], r["reason"]) for r in rejected]
 
@@ -38,8 +39,8 @@ class Result:
         return b"".join(row["payload"] for row in table.to_pylist() if row["record"] == record)
 
 
-def _summed(counts: Any) -> dict[str, int]:
-    total: dict[str, int] = {}
+def _summed(counts: Any) -> dict[Any, int]:
+    total: dict[Any, int] = {}
     for count in counts:
         for name, rows in count.items():
             total[name] = total.get(name, 0) + rows

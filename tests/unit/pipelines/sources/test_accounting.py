@@ -70,7 +70,8 @@ def test_every_record_that_is_not_blank_is_a_row_or_a_rejection(feed, data):
     numbers |= {n for b in batches for n in b.rejected["record"].to_pylist()}
     assert numbers == {n for n, record in enumerate(raw, start=1) if record.strip(b" \t\r\n\v\f")}
     assert sum(b.rows_read for b in batches) == sum(
-        sum(t.num_rows for t in b.tables.values()) + b.rejected.num_rows for b in batches
+        sum(t.num_rows for t in b.tables.values()) + b.rejected.num_rows + sum(b.dropped.values())
+        for b in batches
     )
     kept = {row["record"]: row["payload"] for b in batches for row in b.payloads.to_pylist()}
     assert kept == {n: raw[n - 1] for n in numbers} or feed.startswith("app/")

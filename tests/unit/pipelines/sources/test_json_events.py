@@ -61,7 +61,7 @@ def test_every_message_of_a_twilio_export_is_a_row_with_its_price_made_positive(
 
 @pytest.mark.parametrize("record", [b"[]", b"5", b'"text"', b"null"])
 def test_a_body_that_is_no_object_is_rejected_even_where_undeclared_keys_stop_the_file(parse, record):
-    assert parse("usage", record).rejected == [(1, "unrecognized_body")]
+    assert parse("usage", record).rejected == [(1, "unrecognized_body:no_object")]
 
 
 def test_a_column_within_another_column_and_one_at_an_index_are_both_read():

@@ -126,20 +126,27 @@ AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
             None,
         ),
         (
-            '{"time_local":"18/Nov/2026:10:00:00 +0100","remote_addr":"192.0.2.7","request":"GET /a HTTP/1.1",'
-            '"status":"200","body_bytes_sent":"612","http_user_agent":"Nav/1","http_x_forwarded_for":"-"}',
+            (
+                '{"time_local":"18/Nov/2026:10:00:00 +0100","remote_addr":"192.0.2.7",'
+                '"request":"GET /a HTTP/1.1","status":"200","body_bytes_sent":"612",'
+                '"http_user_agent":"Nav/1","http_x_forwarded_for":"-"}'
+            ),
             "192.0.2.7",
             "Nav/1",
         ),
         (
-            '{"ts":1794992400.0,"request":{"remote_ip":"192.0.2.7","method":"GET","uri":"/a",'
-            '"proto":"HTTP/1.1","headers":{"User-Agent":["Nav/1"]}},"status":200,"size":612}',
+            (
+                '{"ts":1794992400.0,"request":{"remote_ip":"192.0.2.7","method":"GET","uri":"/a",'
+                '"proto":"HTTP/1.1","headers":{"User-Agent":["Nav/1"]}},"status":200,"size":612}'
+            ),
             "192.0.2.7",
             "Nav/1",
         ),
         (
-            '{"@timestamp":"2026-11-18T09:00:00Z","client.ip":"192.0.2.7, 10.0.0.1","method":"GET","url":"/a",'
-            '"protocol":"HTTP/1.1","status":200,"bytes":612,"user_agent":{"original":"Nav/1"}}',
+            (
+                '{"@timestamp":"2026-11-18T09:00:00Z","client.ip":"192.0.2.7, 10.0.0.1","method":"GET",'
+                '"url":"/a","protocol":"HTTP/1.1","status":200,"bytes":612,"user_agent":{"original":"Nav/1"}}'
+            ),
             "192.0.2.7",
             "Nav/1",
         ),
@@ -174,7 +181,10 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
         ("<190>1 2026-02-18T10:00:09Z - - - - - sold out", "INFO", "root", "sold out"),
         ('{"ts": "2026-02-18T10:00:09Z", "level": "warn", "msg": "sold out"}', "WARNING", "root", "sold out"),
         (
-            '{"asctime": "2026-02-18 10:00:09,000", "levelname": "FATAL", "name": "shop", "message": "sold out"}',
+            (
+                '{"asctime": "2026-02-18 10:00:09,000", "levelname": "FATAL", "name": "shop", '
+                '"message": "sold out"}'
+            ),
             "CRITICAL",
             "shop",
             "sold out",

@@ -165,6 +165,19 @@ def test_a_broken_table_is_refused_without_showing_its_content(parse_file, name,
         assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([Decimal(1)], pa.decimal256(60, 6)),
+        pa.array([[("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int32())),
+        pa.array([-(1 << 60)], pa.timestamp("ms", "UTC")),
+    ],
+)
+def test_a_column_of_values_that_cannot_be_held_is_the_files_fault(parse_file, column):
+    with pytest.raises(UnreadableFileError, match="values that DuckDB cannot hold"):
+        parse_file("app/contacts", "c.parquet", parquet(contacts(custom_fields=column)))
+
+
 def test_parquet_texts_that_are_not_utf8_are_refused(parse_file):
     buffers = [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")]
     broken = pa.Array.from_buffers(pa.string(), 1, buffers)

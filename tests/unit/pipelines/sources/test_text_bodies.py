@@ -47,7 +47,8 @@ INCOMING = "MessageSid=SM-9&SmsStatus=received&From=%2B4915550009&To=%2B1555&Bod
 
 
 def test_an_incoming_message_is_told_from_a_callback(parse):
-    chat = "MessageSid=SM-8&From=whatsapp%3A%2B4915550008&To=whatsapp%3A%2B1555&Body=&MessageType=button&ButtonText=Stop"
+    addresses = "From=whatsapp%3A%2B4915550008&To=whatsapp%3A%2B1555"
+    chat = f"MessageSid=SM-8&{addresses}&Body=&MessageType=button&ButtonText=Stop"
     callback = "MessageSid=SM-7&MessageStatus=sent&Body=hi&To=whatsapp%3A%2B4915550007"
 
     result = parse(

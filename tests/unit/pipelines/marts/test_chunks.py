@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.declarations.calendar import month_end
-from pipelines.marts.build import EMPTY_DAY, MOST_DAYS_AT_ONCE, chunks_of
+from pipelines.marts.chunks import EMPTY_DAY, MOST_DAYS_AT_ONCE, chunks_of
 
 FIRST = date(2026, 5, 4)
 MOST_ROWS = 1_000

@@ -1,0 +1,185 @@
+"""Run dbt in this process on the project's models, and sum up what it did."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anonymizers.text.gc_pause import gc_paused
+from pipelines.codegen.model_sql import DBT_PROJECT
+from pipelines.declarations.errors import PipelineError
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.store.session import leases
+from warehouse.store.store import Store
+
+MANIFEST = "manifest.json"
+# Folders that dbt writes into its project when somebody calls it by hand.
+_LEFT_BY_DBT = ("logs", "target")
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
+
+class MartsError(PipelineError):
+    """A model or a test of the marts failed."""
+
+    def __init__(
+        self, failed: Sequence[str], *, outcomes: Mapping[str, str], project_is_broken: bool = False
+    ) -> None:
+        what = "The dbt project does not load" if project_is_broken else f"Failed in dbt: {', '.join(failed)}"
+        super().__init__(
+            f"{what}. Slices built before stay as they are, nothing was published. "
+            "`dbt build` in dbt_project/ shows the statement; its log may hold values: keep it to yourself."
+        )
+        self.failed = tuple(failed)
+        self.outcomes = outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """The result of a build.
+
+    Attributes:
+        models: Views, tables and seeds built, by name.
+        tests: Tests passed.
+        outcomes: Status of each model, seed and test by name, in dbt's words.
+        seconds: Time that each model, seed and test took, by name.
+        days: Slices built.
+    """
+
+    models: tuple[str, ...]
+    tests: int
+    outcomes: Mapping[str, str]
+    seconds: Mapping[str, float]
+    days: int = 0
+
+
+def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
+    # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
+    # code at once for conversions that few of them ever need.
+    with gc_paused():
+        from mashumaro.config import BaseConfig
+
+        BaseConfig.lazy_compilation = True
+        from dbt.cli.main import dbtRunner
+
+    return dbtRunner(callbacks=callbacks or []).invoke(arguments)
+
+
+def dbt_build(
+    home: Home, *arguments: str, callbacks: list[Callable[[Any], None]] | None = None
+) -> BuildSummary:
+    """Run `dbt build` without unit tests, which test the code and not the data: see `check_models`.
+
+    Args:
+        callbacks: Called with each of dbt's events.
+
+    Raises:
+        MartsError: A model or test failed; names it.
+        PipelineError, WarehouseError: What stopped dbt, where it was an error of ours.
+    """
+    excluded = ("--exclude-resource-type", "unit_test")
+    return _summarized(_dbt(["build", *_common_arguments(home), *excluded, *arguments], callbacks=callbacks))
+
+
+def check_models(store: Store) -> BuildSummary:
+    """Run the unit tests of the models, on rows of their own, against the views of this warehouse.
+
+    Raises:
+        MartsError: A test failed; names it.
+    """
+    arguments = ["test", *_common_arguments(store.home), *("--select", "test_type:unit")]
+    with leases(store.home), connection_closed_afterwards():
+        return _summarized(_dbt(arguments))
+
+
+def parse(home: Home) -> Path:
+    """Write the dbt project's manifest, what the lineage is drawn from; return its path.
+
+    Raises:
+        MartsError: The project does not load.
+    """
+    result = _dbt(["parse", *_common_arguments(home), "--write-json"])
+    if not result.success:
+        raise MartsError([], outcomes={}, project_is_broken=True) from None
+    return home.dbt_target / MANIFEST
+
+
+def _common_arguments(home: Home) -> list[str]:
+    # Neither logs nor run results: DuckDB's messages may quote values, and both would outlive them.
+    return [
+        *("--project-dir", str(DBT_PROJECT)),
+        *("--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(home.dbt_target)),
+        *("--log-path", str(home.dbt_logs)),
+        *("--log-level", "none"),
+        *("--log-level-file", "none"),
+        "--no-write-json",
+    ]
+
+
+@contextmanager
+def connection_closed_afterwards() -> Iterator[None]:
+    """Let go of the warehouse file after what runs inside."""
+    try:
+        yield
+    finally:
+        close_connection()
+
+
+def close_connection() -> None:
+    """Let go of the warehouse file: dbt-duckdb keeps an in-memory database for the process's life."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = getattr(DuckDBConnectionManager, "_ENV", None)
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb 1.11
+
+
+def project_digest() -> str:
+    """Return a digest of all files of the dbt project, and of the versions that build it."""
+    digest = hashlib.sha256()
+    for package in ("dbt-core", "dbt-duckdb", "duckdb"):
+        digest.update(f"{package} {version(package)}\n".encode())
+    for path in sorted(DBT_PROJECT.rglob("*.*")):
+        folder = path.relative_to(DBT_PROJECT).parts[0]
+        if folder not in _LEFT_BY_DBT and path.suffix in (".sql", ".yml", ".csv"):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(DBT_PROJECT)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def published_names() -> frozenset[str]:
+    """Return the models of published names, which every build makes anew."""
+    return frozenset(path.stem for path in DBT_PROJECT.glob("models/published/*.sql"))
+
+
+def _summarized(result: "dbtRunnerResult") -> BuildSummary:
+    nodes = list(getattr(result.result, "results", []))
+    failed = sorted(str(n.node.name) for n in nodes if n.status in ("error", "fail", "partial success"))
+    outcomes = {str(n.node.name): str(n.status) for n in nodes}
+    if not result.success:
+        # `from None`: dbt's own errors quote statements and values; ours do not.
+        raise _own_error(result.exception) or MartsError(
+            failed, outcomes=outcomes, project_is_broken=not nodes
+        ) from None
+    return BuildSummary(
+        models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
+        tests=sum(n.node.resource_type in ("test", "unit_test") for n in nodes),
+        outcomes=outcomes,
+        seconds={str(n.node.name): float(n.execution_time) for n in nodes},
+    )
+
+
+def _own_error(error: BaseException | None) -> PipelineError | WarehouseError | None:
+    """Return the error of ours that dbt wrapped, if there is one, e.g. of a missing key."""
+    while error is not None:
+        if isinstance(error, PipelineError | WarehouseError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
