@@ -4,18 +4,13 @@ Which words were used so often is asked of `CountedWords`. Only a word in lower 
 has, away from whatever is masked as something else, is counted or released, however often it is used.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
 from anonymizers.text.arrays import Bools, Ints, following, same_as_previous
-from anonymizers.text.scrubber import Mask
 from anonymizers.text.spans import Spans
-
-if TYPE_CHECKING:
-    from anonymizers.text.releasing_scrubber import ReleasingScrubber
 
 # One row for each word that a text gives to count.
 WORDS = pl.Schema({"text": pl.String, "word": pl.String})
@@ -34,40 +29,6 @@ class CountedWords(Protocol):
     def released(self, words: pl.Series) -> Bools:
         """Return whether each of the n distinct ``words``, all in lower case, may stay, in order."""
         ...
-
-
-class CountingScrubber:
-    """Scrub the texts of one batch, and remember their words to count until told to forget them."""
-
-    def __init__(self, scrubber: "ReleasingScrubber", counted: CountedWords) -> None:
-        self._scrubber = scrubber
-        self._counted = counted
-        self._words: list[pl.DataFrame] = []
-
-    def scrub(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return the n texts without what is personal, in order."""
-        answers, words = self._scrubber.scrub_counted(texts, counted=self._counted)
-        self._words.append(words)
-        return answers
-
-    def masks(self, texts: Sequence[str]) -> Sequence[Sequence[Mask] | None]:
-        """Return what `scrub` would mask of each of the n texts; None = all of it."""
-        return self._scrubber.masks(texts, counted=self._counted)
-
-    def uses(self, texts: pl.Series, *, workspaces: pl.Series) -> pl.DataFrame:
-        """Return who used which word, as `USES`.
-
-        Args:
-            texts: n texts that were scrubbed before; null = none.
-            workspaces: The workspace of each of the n texts; null = nobody's, not counted.
-        """
-        rows = pl.DataFrame({"workspace": workspaces, "text": texts}).drop_nulls().unique()
-        words = pl.concat([WORDS.to_frame(), *self._words])
-        return rows.join(words, on="text").select("workspace", "word").unique()
-
-    def forget(self) -> None:
-        """Forget all texts scrubbed so far and their words."""
-        self._words.clear()
 
 
 def countable(spans: Spans, uncommon: Bools, *, masked_otherwise: Bools) -> Bools:

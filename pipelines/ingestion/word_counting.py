@@ -12,7 +12,8 @@ import pyarrow as pa
 from anonymizers.engine import WORKSPACE_COLUMN
 from anonymizers.plan import Plan
 from anonymizers.text.arrays import Bools
-from anonymizers.text.counted_words import USES, CountingScrubber
+from anonymizers.text.counted_words import USES
+from anonymizers.text.counting_scrubber import CountingScrubber
 from anonymizers.treatments import Treatment
 from pipelines.declarations.declarations import Declarations, view_schema
 from warehouse.store import word_counts

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from anonymizers.text.counted_words import CountingScrubber
+from anonymizers.text.counting_scrubber import CountingScrubber
 from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, scrubbed
 from anonymizers.text.settings import load_settings

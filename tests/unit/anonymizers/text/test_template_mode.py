@@ -4,7 +4,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizers.text.counted_words import CountingScrubber
+from anonymizers.text.counting_scrubber import CountingScrubber
 from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask, masked_texts
 from anonymizers.text.settings import load_settings
