@@ -364,7 +364,9 @@ def test_a_month_counts_no_workspace_of_which_a_part_was_gone_when_it_closed(run
     chosen = {"message_log_retention_days": 30, "valid_from": datetime(2026, 1, 1)}
     Store(runtime).entities("app__workspace_settings", [{"workspace_id": WORKSPACES[0], **chosen}])
 
-    build(runtime, from_day=FIRST, to_day=date(2026, 5, 31), select="fqn:wasms.slices cube_workspace_monthly")
+    build(
+        *runtime, from_day=FIRST, to_day=date(2026, 5, 31), select="fqn:wasms.slices cube_workspace_monthly"
+    )
 
     # The two others have twelve contacts together, and are one group.
     keys = rows(runtime, "select distinct level, workspace_key from warehouse.cubes.cube_workspace_monthly")
