@@ -120,10 +120,13 @@ assigned as (
     select
         *,
         case
-            when operator_token is not distinct from first_value(operator_token) over (
-                partition by workspace_id, bearer_token
-                order by told_at, operator_token
-            )
+            when
+                coalesce(operator_token, '') = coalesce(
+                    first_value(operator_token) over (
+                        partition by workspace_id, bearer_token
+                        order by told_at, operator_token
+                    ), ''
+                )
                 then bearer_token
         end as own_token
     from borne

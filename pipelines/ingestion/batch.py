@@ -47,6 +47,9 @@ FEWEST_EXPIRED = 20
 MOST_MERGES = 5
 # A file of which so much is rejected for one reason is not what was expected: it is refused as a whole.
 NEARLY_ALL = 0.9
+# Of fewer rows than that, single values may be wrong in all without the file being another one.
+_FEWEST_VALUES = 10
+_VALUE_REASONS = ("missing_value:", "invalid_value:", "unexpected_value:")
 # What lies in the store or in the clock may be right tomorrow; the records wait in quarantine.
 _REASONS_OUTSIDE = frozenset({"unknown_channel", "future_event"})
 
@@ -239,7 +242,9 @@ class Batch:
                 rejected[reason] += rows
         read = sum(self.rows_read.values())
         for reason, rows in rejected.most_common(1):
-            if rows >= NEARLY_ALL * read:
+            if rows >= NEARLY_ALL * read and (
+                read >= _FEWEST_VALUES or not reason.startswith(_VALUE_REASONS)
+            ):
                 raise UnfitFileError(
                     self._feed, reason, rejected=rows, read=read, looks_like=self._looks_like()
                 )

@@ -74,7 +74,8 @@ class ParquetTable:
                     batch.validate(full=True)
                     yield from self._bearable(pa.Table.from_batches([batch]), done)
                     done += batch.num_rows
-        except (OSError, pa.ArrowException) as error:
+        # A name of a column may be no UTF-8.
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise self._unreadable(f"not a readable Parquet file ({type(error).__name__})", done) from None
 
     def _check_promises(self, metadata: pq.FileMetaData) -> None:

@@ -92,8 +92,9 @@ def test_a_bad_record_is_quarantined_and_the_rest_of_the_file_goes_on(home, inge
         (f"{CANARY},x\n".encode("utf-16"), "nul_byte", "text in UTF-16"),
         (b"\n".join([b'{"a": "' + CANARY.encode() + b'"}'] * 20), "unrecognized_body:no_entry", "JSON"),
         (f"{GOOD}\n".encode() + f"{CANARY}\n".encode() * 9, "malformed_json", "JSON"),
+        (f"{body(status(at=CANARY))}\n".encode() * 10, "invalid_value:occurred_at", "JSON"),
     ],
-    ids=["semicolons", "UTF-16", "other JSON", "nine of ten"],
+    ids=["semicolons", "UTF-16", "other JSON", "nine of ten", "ten values"],
 )
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_a_file_that_nearly_all_fails_for_one_reason_is_refused_and_stays(
@@ -110,13 +111,19 @@ def test_a_file_that_nearly_all_fails_for_one_reason_is_refused_and_stays(
     assert find_leaks(home, [CANARY]) == []
 
 
-def test_one_good_record_in_five_is_enough_for_a_file_to_be_taken(home, ingest):
-    content = f"{GOOD}\n".encode() + b"canary\n" * 4
-
-    exit_code, _ = ingest("whatsapp", content, "--workspace", "ws_a")
+@pytest.mark.parametrize(
+    ("content", "taken", "why"),
+    [
+        (f"{GOOD}\n" + "canary\n" * 4, {"whatsapp__statuses": 1}, {"malformed_json": 4}),
+        (body(status(at="soon")), {}, {"invalid_value:occurred_at": 1}),
+    ],
+    ids=["four of five", "one value"],
+)
+def test_a_few_bad_records_are_no_reason_to_refuse_a_file(home, ingest, content, taken, why):
+    exit_code, _ = ingest("whatsapp", content.encode(), "--workspace", "ws_a")
 
     assert exit_code == 3
-    assert (kept(home), reasons(home)) == ({"whatsapp__statuses": 1}, {"malformed_json": 4})
+    assert (kept(home), reasons(home)) == (taken, why)
 
 
 def test_members_of_a_group_are_rows_of_their_own_and_come_once(home, ingest):

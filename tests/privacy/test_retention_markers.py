@@ -63,7 +63,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Marked:
     ended = sorted(retention_inputs(*runtime, as_of=DUE_AT).ended)
     surrogates = tuple(workspace_keys_of(runtime.store.keyring, ended))
     shutil.copytree(home.root, root / "after")
-    apply_retention(open_runtime(Home(root / "after")), as_of=DUE_AT)
+    apply_retention(*open_runtime(Home(root / "after")), as_of=DUE_AT)
     after = content(Home(root / "after"))
     logged = tuple(f"marker-{n:04}-{os.urandom(6).hex()}" for n in range(IN_FILES))
     _log(home, logged)

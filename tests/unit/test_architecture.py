@@ -46,7 +46,7 @@ def is_defined(name: str) -> bool:
 def is_of_the_home(name: str) -> bool:
     """Whether a path below `.wasms` is one of a warehouse's own, or in its key folder."""
     home = Home(Path(".wasms"))
-    places = [getattr(home, each) for each, kind in vars(Home).items() if isinstance(kind, property)]
+    places = [path for name_ in vars(Home) if isinstance(path := getattr(home, name_), Path)]
     return Path(name) in {home.root, home.keys / "kek.json", home.dbt_target.parent, *places}
 
 

@@ -30,7 +30,8 @@ whatsapp as (
             when origin in ('marketing', 'marketing_lite', 'group_marketing') then 'marketing'
             when origin in ('utility', 'group_utility') then 'utility'
             when origin like 'authentication%' then 'authentication'
-            when origin in ('service', 'group_service', 'referral_conversion', 'user_initiated') then 'service'
+            when origin in ('service', 'group_service', 'referral_conversion', 'user_initiated')
+                then 'service'
         end as provider_category,
         case
             when starts_with(pricing_type, 'free') then false
