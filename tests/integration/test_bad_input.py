@@ -354,3 +354,21 @@ def test_rows_past_their_window_are_dropped_and_counted(home, ingest):
     assert exit_code == 0
     assert "dropped: expired 1" in " ".join(output.split())
     assert kept(home) == {"whatsapp__statuses": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "looks"),
+    [
+        (f"ERROR:root:{CANARY}\nERROR:root:again\n", "a log whose entries name no time"),
+        (f'192.0.2.7 - - [18/Nov/2026:10:00:00 +0000] "GET /{CANARY} HTTP/1.1" 200 1\n', "an access log"),
+        (f"18.11.2026 10:00:00 {CANARY}\n", "text"),
+    ],
+)
+def test_an_error_log_of_a_form_that_nobody_knows_is_refused_and_stays(home, ingest, tmp_path, content, looks):
+    exit_code, output = ingest("error_log", content.encode(), name="error.log")
+
+    assert exit_code == 1
+    assert f"looks like {looks}." in " ".join(output.split())
+    assert CANARY not in output
+    assert kept(home) == reasons(home) == {}
+    assert (tmp_path / "error.log").exists()
