@@ -364,7 +364,9 @@ def test_rows_past_their_window_are_dropped_and_counted(home, ingest):
         (f"18.11.2026 10:00:00 {CANARY}\n", "text"),
     ],
 )
-def test_an_error_log_of_a_form_that_nobody_knows_is_refused_and_stays(home, ingest, tmp_path, content, looks):
+def test_an_error_log_of_a_form_that_nobody_knows_is_refused_and_stays(
+    home, ingest, tmp_path, content, looks
+):
     exit_code, output = ingest("error_log", content.encode(), name="error.log")
 
     assert exit_code == 1
