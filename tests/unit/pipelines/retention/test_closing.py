@@ -23,7 +23,7 @@ def test_quarantine_of_several_files_expires_with_the_inbox_and_holds_nothing_up
     contracts = feeds(runtime.declarations.contracts)["whatsapp"]
     for n in range(2):
         path = tmp_path / f"{n}.jsonl"
-        path.write_text(f'{{"broken": {n}\n', "utf-8")
+        path.write_text(f'{{"broken": {n}}}\n', "utf-8")
         ingest_file(*runtime, path, contracts=contracts, options=Options(as_of=ARRIVED))
 
     closed = close_days(*runtime, as_of=ARRIVED + timedelta(days=10))
