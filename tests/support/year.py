@@ -165,15 +165,16 @@ class Year:
     def prepare(cls, root: Path, inbox: Path, blocks: Iterable[Delivery]) -> "Year":
         """Take everything into a warehouse that keeps all, and open a second one with the same keys."""
         everything = open_runtime(Home(root / "everything"))
-        everything = replace(everything, policy=everlasting(everything.policy))
+        policy = everlasting(everything.declarations.policy)
+        everything = everything._replace(declarations=replace(everything.declarations, policy=policy))
         for delivery in blocks:
             ingest(everything, delivery)
         home = Home(root / "home")
-        shutil.copytree(everything.home.keys, home.keys, ignore=shutil.ignore_patterns("parquet"))
+        shutil.copytree(everything.store.home.keys, home.keys, ignore=shutil.ignore_patterns("parquet"))
         holds = read_columns(
-            everything.home,
-            ledger=everything.ledger,
-            engine=everything.engine,
+            everything.store.home,
+            ledger=everything.store.ledger,
+            engine=everything.store.engine,
             source=HOLDS,
             schema=view_schema(everything.contracts[HOLDS]),
             columns=["workspace_id", "contact_token"],

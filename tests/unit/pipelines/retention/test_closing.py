@@ -1,5 +1,6 @@
 """Closing: what is due goes, whatever else there is; one lateness horizon for all."""
 
+import json
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -23,7 +24,16 @@ def test_quarantine_of_several_files_expires_with_the_inbox_and_holds_nothing_up
     contracts = feeds(runtime.declarations.contracts)["whatsapp"]
     for n in range(2):
         path = tmp_path / f"{n}.jsonl"
-        path.write_text(f'{{"broken": {n}}}\n', "utf-8")
+        # Nobody knows the channel.
+        status = {
+            "id": f"wamid.{n}",
+            "status": "sent",
+            "timestamp": str(int(ARRIVED.timestamp())),
+            "recipient_id": "1",
+        }
+        value = {"metadata": {"phone_number_id": "9"}, "statuses": [status]}
+        body = {"entry": [{"id": "1", "changes": [{"value": value, "field": "messages"}]}]}
+        path.write_text(json.dumps(body) + "\n", "utf-8")
         ingest_file(*runtime, path, contracts=contracts, options=Options(as_of=ARRIVED))
 
     closed = close_days(*runtime, as_of=ARRIVED + timedelta(days=10))
