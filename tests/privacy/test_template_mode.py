@@ -93,7 +93,7 @@ def test_twin_counting_rows_instead_of_contacts_leaks(case, monkeypatch):
 
 
 def test_twin_counting_spellings_instead_of_contacts_leaks(monkeypatch):
-    monkeypatch.setattr(anonymizers.engine, "normalise", lambda values, *, kind: values)
+    monkeypatch.setattr(anonymizers.engine, "normalise", lambda values, **_: values)
 
     assert leaks("a contact in eleven spellings")
 
