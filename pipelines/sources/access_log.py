@@ -13,7 +13,7 @@ _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 # stand where one does. Behind the combined format, nginx writes X-Forwarded-For (`main`) and what else
 # somebody asked for: none of it is read.
 _LINE = (
-    r"^(?:[^\s:]+:\d{1,5} )?([^\s,]+(?:, ?[^\s,]+)*) (\S+) (.+?) \[([^\]]+)\] "
+    r"^(?:[^\s:]+:\d{1,5} )?\"?([^\s,\"]+(?:, ?[^\s,\"]+)*)\"? (\S+) (.+?) \[([^\]]+)\] "
     + _QUOTED
     + r" (\d{3}|-) (\d+|-)(?: "
     + _QUOTED

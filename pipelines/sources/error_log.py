@@ -1,6 +1,7 @@
 """Error logs of applications and servers: entries in one of several forms, each with its traceback.
 
-Python's `logging`, gunicorn, log4j, Laravel, nginx, Apache, syslog (RFC 5424, RFC 3164, rsyslog) and JSON.
+Python's `logging` and loguru, Django, gunicorn, log4j, Laravel, nginx, Apache, syslog (RFC 5424, RFC 3164,
+rsyslog) and JSON.
 """
 
 import re
@@ -36,6 +37,9 @@ _FORMS = (
     rf"{_TIME} +\[?{_LEVEL}\]? +{_LOGGER}: ?{_MESSAGE}",
     rf"{_TIME} +- +{_LOGGER} +- +{_LEVEL} +- ?{_MESSAGE}",
     rf"{_TIME} +\[[^\]\n]*\] +{_LEVEL} +{_LOGGER} +- ?{_MESSAGE}",
+    rf"{_TIME} \| *{_LEVEL} *\| *{_LOGGER}\S* +- ?{_MESSAGE}",
+    # Module, process, thread (Django): without both numbers, a first word may be anybody's name.
+    rf"{_LEVEL} +{_TIME} +{_LOGGER} \d+ \d+ {_MESSAGE}",
     rf"\[{_TIME}\] {_LOGGER}\.{_LEVEL}: ?{_MESSAGE}",
     rf"\[{_TIME}\](?: \[\d+\])? \[?{_LEVEL}\]?:? {_MESSAGE}",
     rf"{_TIME} +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
@@ -84,7 +88,9 @@ def _found(received_at: datetime) -> str:
         "time": json.value("timestamp", "@timestamp", "time", "asctime", "ts", "datetime"),
         "priority": "''",
         "level": json.value("level", "levelname", "log.level", "severity", "lvl"),
-        "logger": json.value("logger", "name", "logger_name", "log.logger", "module"),
+        # Elsewhere than beside Python's `levelname`, a name may be anybody's.
+        "logger": f"coalesce(nullif({json.value('logger', 'logger_name', 'log.logger')}, ''), "
+        f"case when {json.value('levelname')} <> '' then {json.value('name')} else '' end)",
         "message": json.value("message", "msg", "event"),
         "traceback": json.value(
             *("exc_info", "traceback", "stack_trace", "error.stack_trace", "stack", "exception")

@@ -24,7 +24,7 @@ _ENTRY_START = re.compile(
     rb"|(?:<\d{1,3}>|\[?(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"  # syslog, Apache
     rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
     rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
-    rb"|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)[:|\]]"  # a level without a time
+    rb"|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)(?:[:|\]]| +\[?\d{4}-)"  # a level first
     rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
     rb'|\{"[\w@.]+" ?:)'  # JSON
 )

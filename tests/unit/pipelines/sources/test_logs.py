@@ -120,6 +120,7 @@ AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
         (f"shop.example:80 2001:db8::5 {AGENTS}", "2001:db8::5", "Nav/1"),
         (f"::1 {AGENTS}", "::1", "Nav/1"),
         (f"198.51.100.7, 203.0.113.9,10.0.0.1 {AGENTS}", "198.51.100.7", "Nav/1"),
+        (f'"198.51.100.7, 203.0.113.9" {AGENTS}', "198.51.100.7", "Nav/1"),
         (
             '192.0.2.7 - Ada Lovelace [18/Nov/2026:10:00:00 +0100] "GET /a HTTP/1.1" 200 612',
             "192.0.2.7",
@@ -170,6 +171,8 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
         ("2026-02-18 10:00:09.000 [main] FATAL shop.Views - sold out", "CRITICAL", "shop.Views", "sold out"),
         ("2026-02-18T10:00:09Z [error] sold out", "ERROR", "root", "sold out"),
         ("[2026-02-18 11:00:09 +0100] [123] [CRITICAL] sold out", "CRITICAL", "root", "sold out"),
+        ("2026-02-18 10:00:09.1 | ERROR    | shop.views:buy:7 - sold out", "ERROR", "shop.views", "sold out"),
+        ("ERROR 2026-02-18 10:00:09,123 views 77 1408 sold out", "ERROR", "views", "sold out"),
         ("[2026-02-18 10:00:09] production.ERROR: sold out", "ERROR", "production", "sold out"),
         ("2026/02/18 10:00:09 [warn] 12#34: sold out", "WARNING", "root", "sold out"),
         ("[Wed Feb 18 10:00:09.123 2026] [core:error] sold out", "ERROR", "core", "sold out"),
@@ -178,6 +181,7 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
         ("Feb 18 10:00:09 web-1 cron: sold out", "NOTSET", "cron", "sold out"),
         ("2026-02-18T10:00:09.0+00:00 web-1 shop[77]: sold out", "NOTSET", "shop", "sold out"),
         ('<132>1 2026-02-18T10:00:09Z web-1 shop 77 - [a b="]"][c] sold out', "WARNING", "shop", "sold out"),
+        ('{"ts": "2026-02-18T10:00:09Z", "level": "info", "name": "Ada", "msg": "-"}', "INFO", "root", "-"),
         ("<190>1 2026-02-18T10:00:09Z - - - - - sold out", "INFO", "root", "sold out"),
         ('{"ts": "2026-02-18T10:00:09Z", "level": "warn", "msg": "sold out"}', "WARNING", "root", "sold out"),
         (
@@ -227,6 +231,7 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         "1794992400 canary",
         "E1118 10:00:00.123 1 a.go:7] canary",
         "ERROR:root:canary",
+        "ERROR 2026-11-18 10:00:00,123 Canary could not pay",
         '192.0.2.7 - - [18/Nov/2026:10:00:00 +0100] "GET /canary HTTP/1.1" 200 1',
         '{"canary": true}',
         "[2026-11-18 10:00] canary",
