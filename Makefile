@@ -30,10 +30,10 @@ test: $(DEV) ## Run all tests.
 	$(BIN)/pytest -n auto --dist loadfile
 
 stress: $(DEV) ## Test hard: 2,500 state machines, 530 kills, a whole year, 2,000 examples of each law (hours).
-	$(BIN)/pytest --stress -s tests/stress tests/integration/test_retention_machine.py \
+	$(BIN)/pytest --stress --timeout 0 -s tests/stress tests/integration/test_retention_machine.py \
 		tests/integration/test_verify_machine.py tests/integration/test_retention_year.py \
 		tests/integration/test_main_job.py
-	$(BIN)/pytest --stress -n auto --dist loadfile tests/unit
+	$(BIN)/pytest --stress --timeout 0 -n auto --dist loadfile tests/unit
 
 check: $(DEV) ## Check format, lint, types, import rules, SQL and that generated files are in step.
 	$(BIN)/ruff format --check .

@@ -150,7 +150,7 @@ def _delivered(inbox: Path, catalogue, scale: Scale) -> list[Delivery]:
     tardy = inbox / "late" / "messages.parquet"
     put_together(come_late, tardy)
     day = scale.last_of_blocks + timedelta(days=9)
-    rank = list(feeds(catalogue.contracts))
+    rank = list(feeds(catalogue.declarations.contracts))
     made += [
         Delivery(late, tardy, day, frozenset(set_aside)),
         Delivery(repeated, extra, day, frozenset(scale.day(n) for n in scale.replayed)),

@@ -176,7 +176,7 @@ class Year:
             ledger=everything.store.ledger,
             engine=everything.store.engine,
             source=HOLDS,
-            schema=view_schema(everything.contracts[HOLDS]),
+            schema=view_schema(everything.declarations.contracts[HOLDS]),
             columns=["workspace_id", "contact_token"],
         ).to_pylist()
         return cls(
