@@ -155,8 +155,8 @@ def _spelling(settings: TextSettings) -> dict[str, pl.Expr]:
 
 
 def _separators() -> dict[str, pl.Expr]:
-    # Not a constant: of a list of words Polars makes a series, and starts its threads for it. No import may do
-    # so: if the process forks afterwards, the child waits for threads that it does not have.
+    # Not a constant: Polars makes a series of a list of words, and starts its threads for it. No import may
+    # do so: if the process forks afterwards, the child waits for threads that it does not have.
     return {
         "joins": made_of(_SPAN, _JOIN, most=_LONGEST_JOIN),
         "ends_sentence": _SPAN.str.contains_any(_ENDS_SENTENCE),
