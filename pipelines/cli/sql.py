@@ -56,7 +56,11 @@ def sql(
     if restricted:
         warning = "These rows are personal data: a copy of them is under no window."
         with restricted_zone(
-            runtime_at(home), what="sql --restricted", warning=warning, memory_limit=memory
+            runtime_at(home),
+            what="sql --restricted",
+            warning=warning,
+            memory_limit=memory,
+            needs_facts=False,
         ) as connection:
             _answer(connection, query, format_, output)
         return
