@@ -41,6 +41,19 @@ def published_path(home: Home) -> Path:
 
 
 @contextmanager
+def published_copy(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published copy read-only.
+
+    Raises:
+        NothingThereError: There is none.
+    """
+    with duckdb.connect(published_path(home), read_only=True) as connection:
+        # A table that is not there is an error, and not a variable of this process that has its name.
+        connection.execute("set python_enable_replacements = false")
+        yield connection
+
+
+@contextmanager
 def restricted_zone(
     runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB", needs_facts: bool = True
 ) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -66,6 +66,14 @@ def test_what_would_change_or_reach_out_is_refused(sql, statement):
     assert json.loads(sql("select count(*) as n from mart_orders", "--format", "json")[1]) == [{"n": 2}]
 
 
+@pytest.mark.parametrize("name", ["query", "format_", "connection", "relation"])
+def test_a_variable_of_the_program_is_no_table(sql, name):
+    exit_code, _, problem = sql(f"select * from {name}")
+
+    assert exit_code == 1
+    assert f"Table with name {name} does not exist" in problem
+
+
 def test_the_prompt_answers_until_an_empty_line(sql):
     exit_code, output, _ = sql(stdin="select 40 + 2 as answer\n\n")
 
