@@ -66,7 +66,9 @@ def apply(
 def set_clock_back(
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="TIME", help="Where to: a date or ISO 8601 time (UTC). Default: now."),
+        typer.Option(
+            "--to", metavar="TIME", help="The time to set: a date or ISO 8601 time (UTC). Default: now."
+        ),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it. Without it, what would be done is shown.")
@@ -75,9 +77,9 @@ def set_clock_back(
 ) -> None:
     """Repair what a wrong clock did: set the warehouse's clock back, so that it can work again.
 
-    Files loaded under the wrong clock may be loaded again (all files, if it deleted rows), accounts that it
-    ended are taken in again, and days that had not closed are built when they close. What was deleted and is
-    in no file is gone; what was released stays. An entry of evidence says that it was done.
+    Files loaded under the wrong clock can be loaded again; all files, if it deleted rows. Accounts that it
+    ended are accepted again. Days that had not closed are built when they close. Rows that were deleted and
+    are in no file are lost. What was released stays. An entry in the evidence says that it was done.
     """
     runtime = runtime_at(home)
     at = clock_at(runtime, to, is_right=True)
@@ -103,7 +105,9 @@ def print_applied(applied: Applied, finished: Finished) -> None:
     )
     waiting = applied.parts_removed - finished.files_unlinked
     if waiting > 0:
-        OUT.print(f"{waiting:,} file(s) are out of sight and wait for readers, 15 minutes at most.")
+        OUT.print(
+            f"{waiting:,} file(s) are hidden, and unlinked when no reader needs them (15 minutes at most)."
+        )
     if applied.evidence is not None:
         OUT.print(f"Evidence: entry {applied.evidence}. Check it: wasms retention verify")
 
@@ -127,7 +131,7 @@ def _destination(to: str) -> str:
         case str() if kind == CLASS:
             return f"move to the {which}-day class"
         case str() if kind == HOLD:
-            return f"kept out of sight by hold {which[:_SHORT]}"
+            return f"retained under hold {which[:_SHORT]}"
         case _:
             return "deleted" if kind == GONE else kind
 

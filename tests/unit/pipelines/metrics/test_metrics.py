@@ -184,7 +184,7 @@ def test_a_latency_is_the_edge_of_its_bin(marts):
             None,
         ),
         ("two currencies", "cost_amount", {"by": ("month",)}, "currencies do not add up.*cost_currency"),
-        ("two dimensions", "read_messages", {"by": ("contact_country", "send_hour")}, "can be asked by"),
+        ("two dimensions", "read_messages", {"by": ("contact_country", "send_hour")}, "can be split by"),
         ("days of a table by month", "read_messages", {"by": ("day", "contact_country")}, "whole months"),
         (
             "a part of a month",
