@@ -92,7 +92,7 @@ def set_clock_back(
     ):
         OUT.print(f"{count:>9,} {what}", highlight=False)
     said = f"from {done.reached:%Y-%m-%dT%H:%M:%SZ} to {done.to:%Y-%m-%dT%H:%M:%SZ}"
-    OUT.print(f"The clock went {said}." if yes else f"The clock would go {said}. Add --yes to do it.")
+    OUT.print(f"The clock was set back {said}." if yes else f"The clock would be set back {said}. Add --yes.")
 
 
 def print_applied(applied: Applied, finished: Finished) -> None:
@@ -100,7 +100,7 @@ def print_applied(applied: Applied, finished: Finished) -> None:
     found = applied.plan
     OUT.print(
         f"Deleted {found.rows_gone:,} row(s). {finished.files_unlinked:,} store file(s) and "
-        f"{finished.files_removed:,} other file(s) are gone from disk, {finished.keys_destroyed:,} key(s) "
+        f"{finished.files_removed:,} other file(s) are removed from disk, {finished.keys_destroyed:,} key(s) "
         "destroyed."
     )
     waiting = applied.parts_removed - finished.files_unlinked
@@ -143,7 +143,7 @@ def _print_other(found: Plan) -> None:
         f"Other files past their window: {len(found.files):,}. Keys destroyed: {len(found.keys):,}."
     )
     if found.rewrites_database:
-        OUT.print("warehouse.duckdb is written anew, so that it keeps nothing of what was replaced in it.")
+        OUT.print("warehouse.duckdb is rewritten, so that no deleted data is left in it.")
 
 
 def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
@@ -151,7 +151,9 @@ def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
         return names.get(account.subject, account.subject[:_SHORT])
 
     for account in found.account_ends:
-        OUT.print(f"The account of {named(account)} has ended: all its data had to be gone by {account.due}.")
+        OUT.print(
+            f"The account of {named(account)} has ended: all its data was to be deleted by {account.due}."
+        )
     for account in found.coming_account_ends:
         OUT.print(f"The account of {named(account)} ends: all its data will be deleted on {account.due}.")
 
@@ -172,7 +174,7 @@ def _print_warnings(found: Plan) -> None:
             style="red",
         )
     if found.missing_keys:
-        OUT.print(f"{found.missing_keys} file(s) have no key any more (a restored backup?); they go unread.")
+        OUT.print(f"{found.missing_keys} file(s) have no key any more (a restored backup?): removed unread.")
 
 
 def _names(declarations: Declarations, store: Store, found: Plan) -> dict[str, str]:
