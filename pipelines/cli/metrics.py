@@ -60,9 +60,9 @@ def flags() -> Mapping[str, str]:
     k = load_disclosure().minimum_contacts
     return {
         "<k": f"fewer than {k} people, or none",
-        ">n-k": f"all of the whole, or all but what fewer than {k} people have of it",
-        ">=": "a lower bound: parts read `<k`, and count as none",
-        "~": "an estimate: parts are coded",
+        ">n-k": f"all, or all but those of fewer than {k} people",
+        ">=": "a lower bound: some parts are `<k` and count as 0",
+        "~": "an estimate: some parts are `>n-k`",
     }
 
 
