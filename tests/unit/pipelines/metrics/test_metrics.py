@@ -192,7 +192,7 @@ def test_a_latency_is_the_edge_of_its_bin(marts):
             {"by": ("contact_country",), "first": DAY},
             "comes by whole months",
         ),
-        ("no such column", "read_messages", {"by": ("phone",)}, "not known by phone"),
+        ("no such column", "read_messages", {"by": ("phone",)}, "cannot be split by phone"),
         ("time upside down", "read_messages", {"first": NEXT, "last": DAY}, "is after"),
         ("a column twice", "read_messages", {"by": ("day", "day")}, "twice"),
         ("a day as a value", "read_messages", {"where": {"day": "2026-05-04"}}, "--from and --to"),
