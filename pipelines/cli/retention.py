@@ -87,8 +87,8 @@ def set_clock_back(
     for what, count in (
         ("file(s) may be loaded again", done.batches),
         ("record(s) of expired days move back", done.horizons),
-        ("ended account(s) are taken in again", done.account_ends),
-        ("row(s) were deleted meanwhile and are gone", done.rows_deleted),
+        ("ended account(s) are accepted again", done.account_ends),
+        ("row(s) were deleted in the meantime and are lost", done.rows_deleted),
     ):
         OUT.print(f"{count:>9,} {what}", highlight=False)
     said = f"from {done.reached:%Y-%m-%dT%H:%M:%SZ} to {done.to:%Y-%m-%dT%H:%M:%SZ}"

@@ -228,7 +228,7 @@ def test_setting_the_clock_back_is_shown_first(home, wasms, far_ahead):
     code, said = wasms("retention", "set-clock-back", "--to", "2026-05-21")
 
     assert code == 0
-    assert "would go from 2026-10-01T00:00:00Z to 2026-05-21T00:00:00Z" in said
+    assert "would be set back from 2026-10-01T00:00:00Z to 2026-05-21T00:00:00Z" in said
     after = [ledger.read(f"select * from {table}") for table in ("meta", "batches", "horizons", "evidence")]
     assert [[tuple(row) for row in rows] for rows in after] == [[tuple(r) for r in rows] for rows in before]
 
