@@ -66,7 +66,7 @@ def batches_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefiniti
         deps=[inbox_key(feed)],
         group_name=contracts[0].provider,
         owners=_owners(contracts),
-        description=f"Batches in the ledger, one per file of `{feed}`. Materializing loads files that wait; "
+        description=f"Batches in the ledger, one per file of `{feed}`. Materializing takes in what waits; "
         "a file is removed once all its rows are accounted for.",
         kinds={"sqlite"},
         tags={"zone": "inbox"},

@@ -20,7 +20,7 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         group_name="published",
         owners=[team("analytics")],
         description="`published/marts.duckdb`: a copy of cubes and the marts over them, replaced as a whole. "
-        "Analysts open it read-only, without a lock.",
+        "Analysts open it read-only and never meet a lock.",
         kinds={"duckdb"},
         tags={"zone": "published"},
         pool=WRITER_POOL,
@@ -30,7 +30,7 @@ def published_asset(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
                 name=f"attack_{name}",
                 asset=published_key(),
                 blocking=True,
-                description="All new slices were attacked together before they were published.",
+                description="Everything new was attacked together before it was published: nothing came out.",
             )
             for name in ATTACKS
         ],

@@ -79,7 +79,7 @@ def asset_jobs(
             "ingest",
             selection=dg.AssetSelection.assets(*map(batches_key, feed_names))
             | dg.AssetSelection.checks_for_assets(*store),
-            description="Load the files in the inbox, then check the store.",
+            description="Take in what waits in the inbox, then check the store.",
         ),
         marts=dg.define_asset_job(
             MARTS_JOB,
@@ -94,7 +94,7 @@ def asset_jobs(
         retention=dg.define_asset_job(
             "retention",
             selection=dg.AssetSelection.assets(retention_key()) | dg.AssetSelection.checks(*proofs),
-            description="Delete what is past its window, compact closed days, then check that nothing is "
+            description="Delete what is past its window, compact closed days, then look whether anything is "
             "left. An unusual amount waits for a person.",
         ),
         close=close,
@@ -112,7 +112,7 @@ def schedules(jobs: Jobs) -> list[dg.ScheduleDefinition]:
         name="ingest_hourly",
         job=jobs.ingest,
         cron_schedule="17 * * * *",
-        description="Loads all files that wait, also those that failed before.",
+        description="Takes in all that waits, also files that failed before.",
     )
     def _ingest(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
         with values_stay_inside():
@@ -169,7 +169,7 @@ def _inbox_sensor(jobs: Jobs) -> dg.SensorDefinition:
         job=jobs.ingest,
         minimum_interval_seconds=60,
         default_status=_RUNNING,
-        description="Loads new files as they come. Names that begin with a dot are still being written.",
+        description="Takes in new files as they come. Names that begin with a dot are still being written.",
     )
     def _inbox(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult | dg.SkipReason:
         runtime = warehouse.runtime
