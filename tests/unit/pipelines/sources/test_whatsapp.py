@@ -138,6 +138,8 @@ def test_an_envelope_gives_time_and_channel_and_a_bare_body_takes_the_default(pa
             "value_too_large",
         ),
         (b"[" * 200_000, "malformed_json"),
+        # What DuckDB quotes of it ends within a character, in at least one of them.
+        *((b'"' * n + "\u2028".encode() * 100, "malformed_json") for n in (2, 3, 4)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
