@@ -166,7 +166,7 @@ class JsonParser:
         self._source = CHUNK
         try:
             self._read_enveloped(engine)
-        # DuckDB quotes the record in its message, and may cut it within a character: no text is made of it then.
+        # DuckDB quotes the record in its message, and may cut it within a character: then it is no text.
         except (duckdb.InvalidInputException, UnicodeDecodeError):
             # Told apart only when one is malformed: the check is a parse of its own.
             engine.execute(
