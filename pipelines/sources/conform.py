@@ -25,6 +25,7 @@ _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
 # An offset after a time of day; `-18` at the end of a date is none.
 _OFFSET = r":\d\d(\.\d+)?\s*([Zz]|[+-]\d\d:?(\d\d)?)\s*$"
 _SHORT_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d)(\d\d)\s*$"
+_DAY_FIRST = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{4}"
 # Twilio's addresses: https://www.twilio.com/docs/messaging/channels
 _ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
@@ -173,16 +174,31 @@ def _iso8601(text: str, zone: str) -> str:
 
 
 def _smpp(text: str, zone: str) -> str:
-    """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, and separators."""
-    digits = f"regexp_replace({text}, '[-/:. T]', '', 'g')"
+    """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, separators, fractions.
+
+    Two more forms say their own zone: Unix time, and the absolute time of SMPP 3.4, section 7.1.1, with a
+    tenth of a second and quarter hours from UTC (`YYMMDDhhmmsstnnp`).
+    """
+    digits = f"regexp_replace(regexp_replace({text}, '(:[0-9]{{2}})[.,][0-9]+$', '\\1'), '[-/:. T]', '', 'g')"
     # Month 26 tells `20261118…`, a year of four digits, from the twentieth year.
     parsed = (
-        f"case length({digits}) when 10 then try_strptime({digits}, '%y%m%d%H%M') "
-        f"when 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
-        f"when 14 then try_strptime({digits}, '%Y%m%d%H%M%S') end"
+        f"case when regexp_matches({text}, {quoted(_DAY_FIRST)}) "
+        f"then try_strptime({digits}, ['%d%m%Y%H%M%S', '%d%m%Y%H%M']) "
+        f"when length({digits}) = 10 then try_strptime({digits}, '%y%m%d%H%M') "
+        f"when length({digits}) = 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
+        f"when length({digits}) in (14, 17) then try_strptime({digits}[:14], '%Y%m%d%H%M%S') end"
     )
     local = parsed if zone == "UTC" else _to_utc(parsed, zone)
-    return f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {_iso8601(text, zone)} else {local} end"
+    quarters = f"try_cast({text}[16:16] || {text}[14:15] as int)"
+    absolute = f"try_strptime({text}[:12], '%y%m%d%H%M%S') - to_minutes(15 * {quarters})"
+    # Its first digits are no month: that of Unix time is 67 to 99 from 2026 on.
+    unix = f"make_timestamp(try_cast({text}[:10] as bigint) * 1000000)"
+    return (
+        f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {_iso8601(text, zone)} "
+        f"when regexp_full_match({text}, '[0-9]{{15}}[+-]') then {absolute} "
+        f"when regexp_full_match({text}, '1[789]([0-9]{{8}}|[0-9]{{11}})') then coalesce({local}, {unix}) "
+        f"else {local} end"
+    )
 
 
 def _to_utc(local: str, zone: str) -> str:

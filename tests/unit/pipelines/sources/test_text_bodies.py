@@ -80,6 +80,10 @@ def test_an_incoming_message_is_told_from_a_callback(parse):
         ("submit date:2026-03-01 09:05:00 done date:2026-03-01 09:05:30", (9, 5), (9, 5, 30)),
         ("submit_date:2603010905 done_date:260301090530", (9, 5), (9, 5, 30)),
         ("submit date:2603010905 done date:0000000000", (9, 5), None),
+        ("submit date: 2603010905 done date: 2026-03-01 09:05:30", (9, 5), (9, 5, 30)),
+        ("submit date:2603010905 done date: ", (9, 5), None),
+        ("submit date:NULL done date:700101000000", None, None),
+        ("submit date:N/A done date:-", None, None),
         ("", None, None),
     ],
 )
@@ -110,6 +114,27 @@ def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
     assert (second["parts_submitted"], second["parts_delivered"], second["text"]) == (2, 0, None)
     assert (first["operator"], second["operator"]) == (None, "eu-1")
     assert result.unknown == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "statuses", "rejected"),
+    [
+        ("delivrd", ["DELIVRD"], []),
+        (" Undeliv", ["UNDELIV"], []),
+        ("DELIVERED", ["DELIVRD"], []),
+        ("Undeliverable", ["UNDELIV"], []),
+        ("REJECTED", ["REJECTD"], []),
+        ("accepted", ["ACCEPTD"], []),
+        ("EXPIRED", ["EXPIRED"], []),
+        ("BUFFRED", [], [(1, "unexpected_value:status")]),
+        ("", [], [(1, "missing_value:status")]),
+    ],
+)
+def test_a_state_may_be_written_small_or_in_full(parse, written, statuses, rejected):
+    result = parse("smpp", f"id: a-1 done date:2603010905 stat:{written} err:000".encode())
+
+    assert result.column("smpp__receipts", "status") == statuses
+    assert result.rejected == rejected
 
 
 def test_a_receipt_without_fields_or_with_an_impossible_date_is_rejected(parse):
