@@ -95,7 +95,14 @@ def test_a_zone_that_nobody_knows_is_refused_at_the_door(runtime):
     rows = (channel("op", time_zone="Europe/Berlim"), channel("other"))
     result = give(runtime, "app__channels", *rows, as_of=NOW)
 
+    workspaces = [
+        {"workspace_id": f"ws_{i}", "time_zone": zone, "created_at": NOW, "updated_at": NOW}
+        for i, zone in enumerate(("America/SaoPaulo", "America/Sao_Paulo", ""))
+    ]
+    shops = give(runtime, "app__workspaces", *workspaces, as_of=NOW)
+
     assert outcomes(result) == {"kept": 1, "invalid_value:time_zone": 1}
+    assert outcomes(shops) == {"kept": 2, "invalid_value:time_zone": 1}
 
 
 @pytest.mark.parametrize(
