@@ -22,9 +22,28 @@ def test_a_callback_is_decoded_and_the_carriers_clock_is_not_believed(parse):
     assert result.unknown == {"twilio__statuses": 1}
 
 
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_form_that_a_framework_has_taken_apart_is_read_as_it_was_sent(parse, repeated):
+    form = {
+        "MessageSid": "SM-1",
+        "From": "+4915550009",
+        "To": "+1555",
+        "Body": 'a & b = "c", 100%',
+        'X"&': "",
+    }
+    body = {name: [value] if repeated else value for name, value in form.items()}
+
+    result = parse("twilio", json.dumps({"received_at": 1772359200, "body": body}).encode())
+
+    (row,) = result.rows("twilio__inbound")
+    assert (row["message_id"], row["writer"], row["body"]) == ("SM-1", "+4915550009", form["Body"])
+    assert (result.rejected, result.unknown) == ([], {"twilio__inbound": 1})
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
+        (b'{"received_at": 1772359200, "body": {"hello": {"MessageSid": "SM-1"}}}', "malformed_form"),
         (b"hello", "malformed_form"),
         (b"MessageSid=%ff%fe&MessageStatus=sent", "malformed_form"),
         (b"MessageSid=SM-1", "missing_value:status"),
