@@ -139,8 +139,9 @@ MESSAGE = {
         pretty([{"messages": [MESSAGE], "page": 0}]),
         pretty([MESSAGE]),
         json.dumps(MESSAGE) + "\n",
+        pretty([{name.replace("_s", "S"): value for name, value in MESSAGE.items()}]),
     ],
-    ids=["page", "array of pages", "array of messages", "a message a line"],
+    ids=["page", "array of pages", "array of messages", "a message a line", "messages of an SDK"],
 )
 def test_messages_of_twilio_are_read_as_pages_or_by_themselves(parse_file, content):
     result = parse_file("twilio_export", "export.json", content.encode())
