@@ -13,7 +13,7 @@ with written as (
 
 ),
 
-preferences as (
+preferred as (
 
     select
         workspace_id,
@@ -25,6 +25,12 @@ preferences as (
         event_date
     from {{ ref('stg_whatsapp__preferences') }}
     where preference = 'stop'
+
+),
+
+preferences as (
+
+    {{ of_one_contact('preferred', has_country=false) | indent(4) }}
 
 )
 
