@@ -1,8 +1,8 @@
 """Tell which tokens are one contact's: the identity graph, made of the store's rows that name two of them.
 
-Its links are pairs of tokens that one row names together (`same_person` of a contract). Nothing is kept of them:
-a link is there for as long as a row that says it. Tokens that links connect, directly or through others, are
-one contact (docs/decisions/0084).
+Its links are pairs of tokens that one row names together (`same_person` of a contract). Nothing is kept of
+them: a link is there for as long as a row that says it. Tokens that are connected, directly or not, are one
+contact (docs/decisions/0084).
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,8 @@ LINKS = {
     "other_kind": pl.UInt8,
 }
 COUNTRIES = {"workspace_id": pl.String, "token": pl.String, "contact_country": pl.String}
-_NODE = ("workspace_id", "token")
+_WORKSPACE, _TOKEN = _NODE = ("workspace_id", "token")
+_OTHER = (pl.col("other").alias(_TOKEN), pl.col("other_kind").alias("kind"))
 # Place in `OF_CONTACTS`; facts name contacts by these two.
 _NUMBER, _USER_ID = map(OF_CONTACTS.index, (IdentityKind.PHONE, IdentityKind.WHATSAPP_USER))
 
@@ -68,9 +69,8 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
         One row per number and user id for which another token stands: `workspace_id`, `token`,
         `contact_token`, and `contact_country`, for a user id that of the number that stands for it.
     """
-    ends = [links.select(*_NODE, "kind"), links.select("workspace_id", token="other", kind="other_kind")]
     nodes = (
-        pl.concat(ends)
+        pl.concat([links.select(*_NODE, "kind"), links.select(_WORKSPACE, *_OTHER)])
         # A user id may stand where a number should.
         .group_by(_NODE)
         .agg(pl.col("kind").max())
@@ -84,14 +84,12 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
     edges = edges.select(pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b")).unique()
     edges = _own(edges.filter(pl.col("a") != pl.col("b")), nodes["kind"])
     first = _first_connected(edges["a"].to_numpy(), edges["b"].to_numpy(), nodes=nodes.height)
-    of_numbers = countries.group_by("workspace_id", contact_token="token").agg(
-        pl.col("contact_country").min()
-    )
+    of_numbers = countries.group_by(_NODE).agg(pl.col("contact_country").min())
     country = pl.when(pl.col("kind") == _USER_ID).then(pl.col("contact_country"))
     return (
         nodes.with_columns(contact_token=nodes["token"].gather(first))
         .filter((pl.col("kind") <= _USER_ID) & (pl.col("contact_token") != pl.col("token")))
-        .join(of_numbers, on=["workspace_id", "contact_token"], how="left")
+        .join(of_numbers, left_on=[_WORKSPACE, "contact_token"], right_on=_NODE, how="left")
         .select(*_NODE, "contact_token", country)
     )
 
@@ -107,8 +105,8 @@ def _own(edges: pl.DataFrame, kinds: pl.Series) -> pl.DataFrame:
 def _first_connected(one: np.ndarray, other: np.ndarray, *, nodes: int) -> np.ndarray:
     """Return for each of n nodes the first one that edges connect it with, itself where there is none.
 
-    Each round hooks every group that has a smaller neighbour on the smallest of them, and leaves edges between
-    groups only: few rounds are enough for chains, stars and cliques of any length.
+    Each round joins every group to the smallest of its smaller neighbours and keeps the edges between groups:
+    few rounds are enough for chains, stars and cliques of any length.
     """
     first = np.arange(nodes)
     while len(one):

@@ -198,7 +198,7 @@ def test_a_normal_spelling_stays_as_it_is(text):
         # Ten digits as they are dialled in the United States and in India: nobody said so.
         ("+2125550123", None),
         ("+9876543210", None),
-        # User ids where a number would stand, of a user and of a parent business; no such country, no such id.
+        # User ids in a number's place, the second of a parent business; no such country, no such id.
         ("US.7000000001", "US"),
         ("DE.ENT.7000000001", "DE"),
         ("XX.7000000001", None),
