@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from anonymizers.treatments import IdentityKind, Treatment
-from pipelines.declarations.contract import OF_CONTACTS, Contract
+from pipelines.declarations.contract import OF_CONTACTS, Contract, Kind
 from pipelines.declarations.declarations import Declarations, view_schema
 from warehouse.store.connection import identifier
 from warehouse.store.reading import read_columns
@@ -22,6 +22,8 @@ from warehouse.store.store import Store
 
 # A token beside more tokens of one kind is nobody's own: a reception's number, `info@`, a placeholder.
 MOST_OF_A_KIND = 5
+# Nobody has more: then rows of an export are wrong, such as user ids that slipped down by a line.
+MOST_NUMBERS = 10
 
 LINKS = {
     "workspace_id": pl.String,
@@ -29,6 +31,7 @@ LINKS = {
     "kind": pl.UInt8,
     "other": pl.String,
     "other_kind": pl.UInt8,
+    "is_reported": pl.Boolean,
 }
 COUNTRIES = {"workspace_id": pl.String, "token": pl.String, "contact_country": pl.String}
 _WORKSPACE, _TOKEN = _NODE = ("workspace_id", "token")
@@ -49,7 +52,7 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
         for columns in contract.same_person:
             kinds = [OF_CONTACTS.index(cast("IdentityKind", contract.columns[c].identity)) for c in columns]
             rows = _rows(contract, columns, kinds, store)
-            links += _links(rows, kinds)
+            links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
             if _NUMBER in kinds:
                 countries.append(_countries(rows, str(kinds.index(_NUMBER))))
     return resolved(pl.concat(links), pl.concat(countries)).to_arrow()
@@ -59,7 +62,8 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
     """Return which token stands for another.
 
     Of all tokens that links connect, the least number stands for all of them, without a number the least user
-    id. A token beside more than `MOST_OF_A_KIND` tokens of one kind is linked with none of these.
+    id. A token beside more than `MOST_OF_A_KIND` tokens of one kind is linked with none of these. Where more
+    than `MOST_NUMBERS` would be connected, only links that a provider reported count.
 
     Args:
         links: `LINKS`, in any order, repeated or not; a token is linked within its workspace only.
@@ -81,9 +85,17 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
     edges = links.join(places.rename({"place": "a"}), on=_NODE).join(
         places.rename({"token": "other", "place": "b"}), on=["workspace_id", "other"]
     )
-    edges = edges.select(pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b")).unique()
+    edges = edges.group_by(pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b")).agg(
+        pl.col("is_reported").any()
+    )
     edges = _own(edges.filter(pl.col("a") != pl.col("b")), nodes["kind"])
-    first = _first_connected(edges["a"].to_numpy(), edges["b"].to_numpy(), nodes=nodes.height)
+    first = _first_connected(edges, nodes=nodes.height)
+    numbers = (nodes["kind"] == _NUMBER).cast(pl.UInt32).to_frame().select(pl.first().sum().over(first))
+    is_crowd = numbers.to_series() > MOST_NUMBERS
+    if is_crowd.any():
+        first = _first_connected(
+            edges.filter(pl.col("is_reported") | ~is_crowd.gather(edges["a"])), nodes=nodes.height
+        )
     of_numbers = countries.group_by(_NODE).agg(pl.col("contact_country").min())
     country = pl.when(pl.col("kind") == _USER_ID).then(pl.col("contact_country"))
     return (
@@ -96,18 +108,19 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
 
 def _own(edges: pl.DataFrame, kinds: pl.Series) -> pl.DataFrame:
     """Return the edges without those of a node that has too many neighbours of one kind, to that kind."""
-    both = pl.concat([edges, edges.select(a="b", b="a")])
+    both = pl.concat([edges.select("a", "b"), edges.select(a="b", b="a")])
     neighbour = kinds.gather(both["b"])
     is_shared = both.select(pl.len().over("a", neighbour.alias("kind")) > MOST_OF_A_KIND).to_series()
     return edges.filter(~(is_shared[: edges.height] | is_shared[edges.height :]))
 
 
-def _first_connected(one: np.ndarray, other: np.ndarray, *, nodes: int) -> np.ndarray:
+def _first_connected(edges: pl.DataFrame, *, nodes: int) -> pl.Series:
     """Return for each of n nodes the first one that edges connect it with, itself where there is none.
 
     Each round joins every group to the smallest of its smaller neighbours and keeps the edges between groups:
     few rounds are enough for chains, stars and cliques of any length.
     """
+    one, other = edges["a"].to_numpy(), edges["b"].to_numpy()
     first = np.arange(nodes)
     while len(one):
         one, other = first[one], first[other]
@@ -116,7 +129,7 @@ def _first_connected(one: np.ndarray, other: np.ndarray, *, nodes: int) -> np.nd
         np.minimum.at(first, np.maximum(one, other), np.minimum(one, other))
         while not np.array_equal(first, further := first[first]):
             first = further
-    return first
+    return pl.Series(first)
 
 
 def _rows(contract: Contract, columns: Sequence[str], kinds: Sequence[int], store: Store) -> pl.DataFrame:
@@ -151,7 +164,7 @@ def _country_of(contract: Contract, number: str) -> str | None:
     return None
 
 
-def _links(rows: pl.DataFrame, kinds: Sequence[int]) -> Iterator[pl.DataFrame]:
+def _links(rows: pl.DataFrame, kinds: Sequence[int], *, is_reported: bool) -> Iterator[pl.DataFrame]:
     """Yield the links of rows: of the first token there is with each of the others."""
     for one, other in combinations(range(len(kinds)), 2):
         is_first = pl.all_horizontal(pl.lit(value=True), *(pl.col(str(i)).is_null() for i in range(one)))
@@ -163,6 +176,7 @@ def _links(rows: pl.DataFrame, kinds: Sequence[int]) -> Iterator[pl.DataFrame]:
                 pl.lit(kinds[one], pl.UInt8).alias("kind"),
                 pl.col(str(other)).alias("other"),
                 pl.lit(kinds[other], pl.UInt8).alias("other_kind"),
+                pl.lit(is_reported).alias("is_reported"),
             )
             .drop_nulls()
         )
