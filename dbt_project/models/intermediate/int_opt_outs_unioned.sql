@@ -13,7 +13,7 @@ with written as (
 
 ),
 
-preferred as (
+preferences as (
 
     select
         workspace_id,
@@ -28,12 +28,12 @@ preferred as (
 
 ),
 
-preferences as (
+unioned as (
 
-    {{ of_one_contact('preferred', has_country=false) | indent(4) }}
+    select * from written
+    union all
+    select * from preferences
 
 )
 
-select * from written
-union all
-select * from preferences
+{{ of_one_contact('unioned', has_country=false) }}
