@@ -128,7 +128,7 @@ def _whole(head: bytes, blocks: Iterator[bytes]) -> str:
         if size > MAX_HELD_BYTES:
             limit = f"{MAX_HELD_BYTES >> 20} MiB"
             raise BrokenStreamError(
-                f"it looks like a JSON document of more than {limit}; write a record a line"
+                f"it looks like a JSON document of more than {limit}; write one record per line"
             )
     try:
         return b"".join(parts).decode("utf-16" if head.startswith(_UTF_16) else "utf-8")

@@ -58,7 +58,7 @@ UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
             "CR",
             "BOM",
             "UTF-16",
-            "a record a line",
+            "one record per line",
         ),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_document_in_another_encoding_or_too_large_is_refused(parse_file, monk
 
     monkeypatch.setattr(json_files, "MAX_HELD_BYTES", 100)
     monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", 64)
-    with pytest.raises(UnreadableFileError, match="a record a line"):
+    with pytest.raises(UnreadableFileError, match="one record per line"):
         parse_file("whatsapp", "in.json", pretty(ONE).encode())
 
 
