@@ -22,6 +22,10 @@ _COUNTRY_PREFIX_DIGITS = 8
 # What completes a number; some numbering plans have no numbers that end in 0000.
 _FILLERS = ("2345678901", "0000000000")
 
+# WhatsApp's business-scoped user id, and that of a parent business: the country of the user comes first
+# (https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids).
+USER_ID = r"^([A-Z]{2})\.(?:ENT\.)?[A-Za-z0-9]{1,128}$"
+
 _ADDRESS = re.compile(
     r"(?:whatsapp|tel|sms|rcs):\s*|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z"
     r"|\s*(?:;ext=|\bext\.?|x)\s*[0-9]{1,7}\Z",
@@ -129,9 +133,11 @@ def normalise_phone(text: str, region: str | None = None) -> str:
     Returns:
         E.164 (ITU-T) by the present numbering plan, one spelling where a country has two for one subscriber;
         digits alone where the number is national or short; otherwise the trimmed text, so that an odd value
-        still gets its own token.
+        still gets its own token. A user id in a number's place stays one.
     """
     trimmed = without_format_characters(unicodedata.normalize("NFKC", text)).strip()
+    if re.match(USER_ID, named := trimmed.removeprefix("whatsapp:")):
+        return named
     address = re.sub(r"^\(0\)", "0", _ADDRESS.sub("", trimmed).strip()).replace("(0)", "")
     address = _FLOAT.sub(r"\1", address)
     compact = _ascii_digits(_SEPARATORS.sub("", address))
@@ -183,6 +189,8 @@ def _spelt_in(key: str) -> str:
 def countries(numbers: pl.Series) -> pl.Series:
     """Return the country (ISO 3166-1 alpha-2) of each of n normalised numbers, in order; null if unknown.
 
+    Of a user id in a number's place it is the one that the id begins with.
+
     Null too where a country has no numbers of that length: those are national numbers of another. It is
     looked up once per code and length and, where countries share a code (+1, +7, +44 …), leading digits.
     """
@@ -191,7 +199,10 @@ def countries(numbers: pl.Series) -> pl.Series:
     digits = pl.when(code == "1").then(4).otherwise(_COUNTRY_PREFIX_DIGITS)
     prefix = pl.when(code.is_in(list(_SHARED_CODES))).then(number.str.slice(1, digits)).otherwise(code)
     keys = frame.select(pl.concat_str(code, prefix, number.str.len_bytes(), separator=" ")).to_series()
-    return mapped(keys, lambda some: map(_country, some)).rename(numbers.name)
+    found = mapped(keys, lambda some: map(_country, some))
+    named = numbers.str.extract(USER_ID)
+    known = named.is_in(phonenumbers.SUPPORTED_REGIONS)
+    return pl.select(pl.when(known).then(named).otherwise(found)).to_series().rename(numbers.name)
 
 
 def _country(key: str) -> str | None:

@@ -1,6 +1,7 @@
 """Make pseudonyms (tokens): HMAC-SHA-256 (RFC 2104) with a key per workspace, for whole columns."""
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -8,6 +9,7 @@ from typing import Self
 import polars as pl
 import polars_hash as plh
 
+from anonymizers.phone import USER_ID
 from anonymizers.treatments import IdentityKind, KeyScope
 
 PLATFORM = "_platform"
@@ -31,20 +33,30 @@ def token(value: str, *, kind: IdentityKind, key: bytes) -> str:
 
     Args:
         value: The identifier, spelt as `anonymizers.identity.normalise` spells it.
-        kind: What it identifies; the same value of two kinds has two tokens.
+        kind: What it identifies; the same value of two kinds has two tokens. A user id in a number's place
+            has the token of the user id.
         key: At least 32 secret bytes.
 
     Returns:
         32 lower-case hexadecimal characters.
     """
+    if kind is IdentityKind.PHONE and re.match(USER_ID, value):
+        kind = IdentityKind.WHATSAPP_USER
     message = f"{kind.value}{_SEPARATOR}{value}".encode()
     # polars-hash takes the key as text: its hexadecimal form, 64 bytes, is exactly one SHA-256 block.
     return hmac.digest(key.hex().encode(), message, "sha256").hex()[:TOKEN_CHARACTERS]
 
 
 def identity_messages(values: pl.Series, *, kind: IdentityKind) -> pl.Series:
-    """Return what is hashed for each of n normalised identifiers, in order; null stays null."""
-    return pl.select(pl.lit(f"{kind.value}{_SEPARATOR}") + values).to_series()
+    """Return what is hashed for each of n normalised identifiers, in order; null stays null.
+
+    Providers and applications write a user id where they have no number: it is hashed as a user id.
+    """
+    of_kind = pl.lit(f"{kind.value}{_SEPARATOR}")
+    if kind is IdentityKind.PHONE:
+        of_user = pl.lit(f"{IdentityKind.WHATSAPP_USER.value}{_SEPARATOR}")
+        of_kind = pl.when(values.str.contains(USER_ID)).then(of_user).otherwise(of_kind)
+    return pl.select(of_kind + values).to_series()
 
 
 def id_messages(parts: Sequence[pl.Series], *, source: str) -> pl.Series:

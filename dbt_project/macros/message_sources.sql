@@ -5,7 +5,7 @@
         'events': ref('int_message_events_unioned'),
         'inbound': ref('int_inbound_messages_unioned'),
         'opt_outs': ref('int_opt_outs_unioned'),
-        'clicks': ref('stg_app__link_clicks'),
+        'clicks': ref('int_link_clicks'),
     }) }}
 {%- endmacro %}
 

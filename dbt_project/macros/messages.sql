@@ -297,8 +297,13 @@ orphans as (
         unqueued.message_token,
         unqueued.send_date,
         unqueued.queued_at,
-        -- The number, as everywhere else; the provider's user id only where no event names the number.
-        coalesce(min(events.contact_token), min(events.contact_user_token)) as contact_token,
+        -- A user id only where no event names the number.
+        coalesce(
+            min(events.contact_token) filter (
+                where events.contact_token is distinct from events.contact_user_token
+            ),
+            min(events.contact_token)
+        ) as contact_token,
         min(events.contact_country) as contact_country,
         min(events.provider) as provider,
         max(events.channel) as channel,
@@ -313,7 +318,7 @@ orphans as (
     {%- endif %}
     group by unqueued.workspace_id, unqueued.message_token, unqueued.send_date, unqueued.queued_at
     having
-        coalesce(min(events.contact_token), min(events.contact_user_token)) is not null
+        min(events.contact_token) is not null
         {%- if from_date %}
         and bool_or(events.is_start)
         {%- endif %}

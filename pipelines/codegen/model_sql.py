@@ -22,7 +22,7 @@ _SOURCES = {
     "events": "int_message_events_unioned",
     "inbound": "int_inbound_messages_unioned",
     "opt_outs": "int_opt_outs_unioned",
-    "clicks": "stg_app__link_clicks",
+    "clicks": "int_link_clicks",
 }
 SLICE_SOURCES = {
     "outbox": "slice_outbox",

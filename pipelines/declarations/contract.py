@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import chain
 from types import MappingProxyType
 from typing import Self
 
@@ -21,16 +22,10 @@ from pipelines.declarations.strict_yaml import Strict
 WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
 PLATFORM_WORKSPACE = "_platform"
 
-# What a contact is known by: of eleven message ids nobody knows whether they are eleven people's.
-_PEOPLE = frozenset(
-    {
-        IdentityKind.CONTACT,
-        IdentityKind.EMAIL,
-        IdentityKind.MEMBER,
-        IdentityKind.PHONE,
-        IdentityKind.WHATSAPP_USER,
-    }
-)
+# What a contact is known by, the first of them that is known before the others.
+OF_CONTACTS = (IdentityKind.PHONE, IdentityKind.WHATSAPP_USER, IdentityKind.EMAIL, IdentityKind.CONTACT)
+# Of eleven message ids nobody knows whether they are eleven people's.
+_PEOPLE = frozenset({*OF_CONTACTS, IdentityKind.MEMBER})
 # Added by the engine and the store: a column of that name would take their place.
 _RESERVED = frozenset({"entity_id", "event_date", "event_id", "received_at", "retention_days"})
 
@@ -124,6 +119,9 @@ class Contract(Strict):
     ``where`` is a path that only its records have; ``unless`` names a key of a form that shows a record to be
     of another contract although it has that.
 
+    ``same_person`` lists columns whose values name one contact, wherever they stand in one row: the identity
+    graph links them (`pipelines/identities.py`).
+
     ``id_scope`` says whose key hashes the primary key: the platform's, where rows outlive the workspace.
     ``outlives_deletion`` names columns that stay in the marker of a deleted row.
     """
@@ -142,6 +140,7 @@ class Contract(Strict):
     primary_key: tuple[str, ...] = Field(min_length=1)
     id_scope: KeyScope = KeyScope.WORKSPACE
     outlives_deletion: tuple[str, ...] = ()
+    same_person: tuple[tuple[str, ...], ...] = ()
     event_time: str | None = None
     version: str | None = None
     policy: PolicyCategory
@@ -167,7 +166,12 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         singles = (self.event_time, self.version, self.consent)
-        lists = (*self.primary_key, *self.workspace.columns, *self.outlives_deletion)
+        lists = (
+            *self.primary_key,
+            *self.workspace.columns,
+            *self.outlives_deletion,
+            *chain(*self.same_person),
+        )
         named = {*lists, *(name for name in singles if name)}
         stand_ins = {column.or_else for column in self.columns.values() if column.or_else}
         if unknown := sorted((named - {"received_at"} | stand_ins) - set(self.columns)):
@@ -186,6 +190,17 @@ class Contract(Strict):
         if any(self.columns[unit].identity not in _PEOPLE for unit in units):
             people = ", ".join(sorted(_PEOPLE))
             raise ValueError(f"`unit` names a column that is not a pseudonymized person ({people})")
+        return self
+
+    @model_validator(mode="after")
+    def _linked_columns_name_contacts(self) -> Self:
+        named = (self.columns[name].identity for name in chain(*self.same_person))
+        if any(kind not in OF_CONTACTS for kind in named) or any(
+            len(group) < 2 for group in self.same_person
+        ):
+            raise ValueError(
+                f"`same_person` lists two or more pseudonymized {', '.join(OF_CONTACTS)} columns"
+            )
         return self
 
     @model_validator(mode="after")

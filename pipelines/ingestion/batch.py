@@ -255,8 +255,7 @@ class Batch:
         """Resolve, sort out and anonymize rows; None if none is left."""
         self.rows_read[contract.source] += table.num_rows
         rows = cast("pl.DataFrame", pl.from_arrow(table))
-        channels = self._reference.channels(rows, contract, override=self._options.workspace)
-        rows = as_declared(rows, contract, channels).with_columns(channels["_workspace_id"])
+        rows = self._with_workspace(rows, contract)
         rows = self._set_aside(
             rows, pl.col("_workspace_id").is_null(), "unknown_channel", contract, batch, writer
         )
@@ -287,6 +286,18 @@ class Batch:
         for name in placement.columns:
             safe = safe.append_column(name.removeprefix("_"), placement[name].to_arrow())
         return safe
+
+    def _with_workspace(self, rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+        """Read values as the rows' channels declare them, and add `_workspace_id`."""
+        override = self._options.workspace
+        told_at = rows["_received_at"]
+        if contract.asks_the_channel:
+            # Only the channel says on whose clock the event's time is.
+            channels = self._reference.channels(rows, contract, at=told_at, override=override)
+            rows = as_declared(rows, contract, channels)
+        at = rows.select(pl.min_horizontal(_happened_at(contract), "_received_at")).to_series()
+        channels = self._reference.channels(rows, contract, at=at, override=override)
+        return rows.with_columns(channels["_workspace_id"])
 
     def _counted(self) -> Callable[[sqlite3.Connection, int], None] | None:
         return None if self._options.dry_run else self._counting.addition()
@@ -342,9 +353,7 @@ class Batch:
     def _of_this_time(
         self, rows: pl.DataFrame, contract: Contract, batch: ParsedBatch, writer: StoreWriter
     ) -> pl.DataFrame:
-        event_time = pl.col(
-            "_received_at" if contract.event_time == "received_at" else str(contract.event_time)
-        )
+        event_time = _happened_at(contract)
         # An event that names no time happened when we were told.
         rows = rows.with_columns(event_time.fill_null(pl.col("_received_at")))
         too_late = event_time > pl.col("_received_at") + LONGEST_CLOCK_SKEW
@@ -430,6 +439,12 @@ class Batch:
 
     def _counts(self) -> list[Count]:
         return [Count(source, outcome, reason, n) for (source, outcome, reason), n in self.outcomes.items()]
+
+
+def _happened_at(contract: Contract) -> pl.Expr:
+    """Return when an event happened; entities are asked about as they arrive."""
+    is_told = contract.kind is Kind.ENTITY or contract.event_time == "received_at"
+    return pl.col("_received_at" if is_told else str(contract.event_time))
 
 
 def entity_set(contract: Contract) -> EntitySet:

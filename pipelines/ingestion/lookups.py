@@ -64,8 +64,16 @@ class Reference:
     def _refused(self) -> dict[str, date]:
         return records.refused(self._store.ledger)
 
-    def channels(self, rows: pl.DataFrame, contract: Contract, *, override: str | None) -> pl.DataFrame:
+    def channels(
+        self, rows: pl.DataFrame, contract: Contract, *, at: pl.Series, override: str | None
+    ) -> pl.DataFrame:
         """Find the workspace of each row, and what its channel declares of the provider's ways.
+
+        A channel may move to another workspace: a row is of the one that had it when the row's event
+        happened. A channel that only one workspace ever had may go by the time of receipt.
+
+        Args:
+            at: When each row's event happened.
 
         Returns:
             `_workspace_id`, `time_zone` and `receipt_ids`, in order; null where no channel of that time is
@@ -82,7 +90,7 @@ class Reference:
             case WorkspaceFrom.CHANNEL:
                 if override is not None and not contract.asks_the_channel:
                     return _of_workspace(override, rows.height)
-                found = self._by_channel(rows, rule.columns, provider=str(rule.provider))
+                found = self._by_channel(rows, rule.columns, provider=str(rule.provider), at=at)
                 return found.with_columns(pl.lit(override).alias("_workspace_id")) if override else found
 
     def countries(self, workspaces: pl.Series) -> pl.Series:
@@ -181,7 +189,9 @@ class Reference:
         )
         return found.sort("index")["is_granted"].not_().fill_null(value=False)
 
-    def _by_channel(self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str) -> pl.DataFrame:
+    def _by_channel(
+        self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str, at: pl.Series
+    ) -> pl.DataFrame:
         channels = self._channels_frame().filter(pl.col("provider") == provider)
         named = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
         from_envelope = named.str.replace(_ADDRESS_PREFIX, "")
@@ -191,17 +201,14 @@ class Reference:
             if not is_open.any():
                 break
             asked = pl.DataFrame(
-                {"token": self._channel_tokens(values), "at": rows["_received_at"]}
+                {"token": self._channel_tokens(values), "at": at, "told_at": rows["_received_at"]}
             ).with_row_index()
             found = (
                 asked.filter(is_open)
                 .join(channels, on="token", how="inner")
-                .filter(
-                    (pl.col("valid_from") <= pl.col("at"))
-                    & (pl.col("valid_to").is_null() | (pl.col("at") < pl.col("valid_to")))
-                )
+                .filter(_is_valid("at") | (_is_valid("told_at") & pl.col("has_one_owner")))
                 # A sender belongs to one workspace at a time; were two declared, the later wins.
-                .sort("index", "valid_from", descending=[False, True])
+                .sort("index", _is_valid("at"), "valid_from", descending=[False, True, True])
                 .unique("index", keep="first", maintain_order=True)
                 .select("index", *resolved.columns)
             )
@@ -223,7 +230,12 @@ class Reference:
             by_account = frame.join(
                 accounts.filter(pl.col("n") == 1), on=["provider", "account_token"]
             ).select(*kept, pl.col("account_token").alias("token"))
-            self._channels = pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
+            owners = pl.col("_workspace_id").n_unique().over("provider", "token")
+            self._channels = (
+                pl.concat([by_sender, by_account])
+                .filter(pl.col("token").is_not_null())
+                .with_columns(has_one_owner=owners == 1)
+            )
         return self._channels
 
     def _channel_tokens(self, values: pl.Series) -> pl.Series:
@@ -254,6 +266,11 @@ class Reference:
         schema = view_schema(self._declarations.contracts[source])
         table = self._store.reader.read(source, schema=schema, columns=columns, deleted=deleted)
         return cast("pl.DataFrame", pl.from_arrow(table))
+
+
+def _is_valid(moment: str) -> pl.Expr:
+    at = pl.col(moment)
+    return (pl.col("valid_from") <= at) & (pl.col("valid_to").is_null() | (at < pl.col("valid_to")))
 
 
 def _of_workspace(workspace: str | None, rows: int) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from pipelines.orchestration.keys import (
     WRITER_POOL,
     batches_key,
     days_between,
+    identities_key,
     inbox_key,
     selected_days,
     store_key,
@@ -51,6 +52,20 @@ def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
         f"{', '.join(contract.source for contract in contracts)}.",
         kinds={"file"},
         tags={"zone": "inbox"},
+    )
+
+
+def identities_asset(contracts: Iterable[Contract]) -> dg.AssetSpec:
+    """Make the asset of the identity graph; it is made for each session, so Dagster only shows it."""
+    linking = [contract for contract in contracts if contract.same_person]
+    return dg.AssetSpec(
+        key=identities_key(),
+        deps=[store_key(contract.source) for contract in linking],
+        group_name="identity",
+        owners=_owners(linking),
+        description="Which numbers and user ids are one contact's, by the rows that name two of them. "
+        "Facts are counted by contact.",
+        tags={"zone": "store"},
     )
 
 
@@ -169,9 +184,10 @@ def close_job() -> None:
 
 
 def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Make the assets of inbox, batches and store of all contracts."""
+    """Make the assets of inbox, batches and store of all contracts, and of the identity graph over them."""
     grouped = feeds(contracts).items()
     return [
+        identities_asset(contracts.values()),
         *(inbox_asset(feed, group) for feed, group in grouped),
         *(batches_asset(feed, group) for feed, group in grouped),
         *(store_asset(contract) for contract in contracts.values()),

@@ -59,6 +59,11 @@ def months_key() -> dg.AssetKey:
     return dg.AssetKey(["retention", "months"])
 
 
+def identities_key() -> dg.AssetKey:
+    """Return the key of the identity graph."""
+    return dg.AssetKey(["identity", "contacts"])
+
+
 def team(name: str) -> str:
     """Return an owner, spelt as Dagster wants it."""
     return f"team:{name}"

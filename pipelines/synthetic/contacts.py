@@ -16,6 +16,8 @@ from pipelines.synthetic.workspaces import Workspace
 
 # Share of contacts whose number is of another country than the workspace's.
 FOREIGN_SHARE = 0.04
+# Share of contacts who go by a user name where the provider sends user ids: their number is in no webhook.
+HIDDEN_SHARE = 0.1
 # Contacts share a pool three times their number, so that some people are contacts of several workspaces.
 POOL_FACTOR = 3
 # Of four weeks; in a long period at most so many contacts are new.
@@ -81,7 +83,7 @@ def make_contacts(
         opted_out_at=opted_out,
         changed_at=np.where(opted_out < NEVER, opted_out, created),
         engagement=rng.gamma(4.0, 0.25, len(country)),
-        hides_number=chance(rng, 0.01, len(country)),
+        hides_number=chance(rng, HIDDEN_SHARE, len(country)),
         profile=_profiles(rng, pool, given, family),
     )
 

@@ -14,12 +14,13 @@ import pyarrow as pa
 from pipelines.declarations.calendar import CLOCK_SKEW_DAYS, closing_day, first_day_read, month_end
 from pipelines.declarations.contract import Contract, Kind, lateness_days
 from pipelines.declarations.declarations import Declarations
+from pipelines.identities import identities
 from pipelines.windows.inputs import window_inputs
 from warehouse.retention import records
 from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.store import Store
 
-MONTHS = "retention__months"
+MONTHS, IDENTITIES = "retention__months", "identity__contacts"
 _SCHEMA = pa.schema(
     {"category": pa.string(), "month": pa.date32(), "workspace_id": pa.string(), "is_complete": pa.bool_()}
 )
@@ -29,10 +30,10 @@ def store_tables(declarations: Declarations, store: Store) -> dict[str, pa.Table
     """Return the tables that a session has in `store` beside the views of data sets: name → rows.
 
     `retention__months` has one row per data category, workspace with a choice of its own (null: all others)
-    and month of which there may be rows.
+    and month of which there may be rows; `identity__contacts` has one per token for which another stands.
     """
     rows = [dict(zip(_SCHEMA.names, row, strict=True)) for row in _months(declarations, store)]
-    return {MONTHS: pa.Table.from_pylist(rows, _SCHEMA)}
+    return {MONTHS: pa.Table.from_pylist(rows, _SCHEMA), IDENTITIES: identities(declarations, store)}
 
 
 def is_complete(

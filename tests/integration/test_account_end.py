@@ -398,7 +398,10 @@ def test_cubes_of_days_are_made_of_message_logs_only(runtime):
                 reached.add(parent)
                 waiting.append(parent)
 
-    sources = {every[key]["name"] for key in reached if key.startswith("source.")}
-    events = {name for name in sources if runtime.declarations.contracts[name].kind is Kind.EVENT}
+    contracts = runtime.declarations.contracts
+    sources = {every[key]["name"] for key in reached if key.startswith("source.wasms.store.")}
+    # What the identity graph is made of.
+    sources |= {contract.source for contract in contracts.values() if contract.same_person}
+    events = {name for name in sources if contracts[name].kind is Kind.EVENT}
     assert events
     assert events <= slice_sources(runtime.declarations.contracts)

@@ -300,3 +300,28 @@ def test_the_search_finds_what_a_kept_column_would_leak(needles, tmp_path, monke
     run(*runtime, options=Options(as_of=as_of), to_day=world.first_day)
 
     assert find_leaks(other, needles[:1], besides=[other.inbox])
+
+
+def test_who_hides_the_number_is_one_contact_and_no_attack_finds_anybody(finished):
+    home, _ = finished
+    facts = " union all ".join(
+        f"select workspace_id, contact_token from warehouse.restricted.{table}"
+        for table in ("fct_messages", "fct_inbound_messages", "fct_opt_outs")
+    )
+    runtime = open_runtime(home)
+    schemas, tables = runtime.declarations.schemas, store_tables(*runtime)
+
+    with open_session(home, schemas=schemas, tables=tables, read_only=True) as connection:
+        ((hidden,),) = connection.execute(
+            "select count(*) from store.whatsapp__statuses "
+            "where contact_token is null and contact_user_token is not null"
+        ).fetchall()
+        ((twice,),) = connection.execute(
+            f"select count(*) from ({facts}) as named inner join store.app__contacts as known "
+            "on named.workspace_id = known.workspace_id and named.contact_token = known.contact_user_token"
+        ).fetchall()
+    attacked = CliRunner().invoke(build_app(), ["attack", "--home", str(home.root)])
+
+    assert hidden > 20
+    assert twice == 0
+    assert attacked.exit_code == 0, attacked.output

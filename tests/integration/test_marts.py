@@ -23,6 +23,7 @@ from pipelines.marts.dbt_runs import MartsError, check_models, parse
 from pipelines.marts.release import release_and_publish
 from pipelines.metrics.asked_days import ask_for_days_of
 from pipelines.runtime import open_runtime
+from pipelines.windows.completeness import store_tables
 from tests.support.homes import copied, prepared
 from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
 from warehouse.keys.keyring import Purpose
@@ -506,9 +507,8 @@ def test_messages_of_a_day_are_the_same_when_only_its_partitions_are_read(built_
     outbox, _ = sent(WORKSPACES[0], "spring", range(3), day=far)
     Store(built_runtime).events("app__messages", outbox)
     answers, plans = [], []
-    with open_session(
-        built_runtime.store.home, schemas=built_runtime.declarations.schemas, read_only=True
-    ) as connection:
+    schemas, tables = built_runtime.declarations.schemas, store_tables(*built_runtime)
+    with open_session(built_runtime.store.home, schemas=schemas, tables=tables, read_only=True) as connection:
         connection.execute("set schema 'warehouse.restricted'")
         for asked in ("from fct_messages", query):
             ask_for_days_of(connection, asked)

@@ -25,6 +25,7 @@ from pipelines.declarations.contract import Contract, contracts_of, load_contrac
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.runtime import Runtime, open_runtime
+from pipelines.windows.completeness import store_tables
 from tests.support.homes import copied, prepared
 from tests.support.messy_messages import WORKSPACE, File, Story, in_order, shuffled, stories
 from tests.support.messy_oracle import Oracle, is_message
@@ -91,7 +92,8 @@ def mixed(arranged: Callable[..., Runtime], drawn: list[Story]) -> Runtime:
 
 @contextmanager
 def session(runtime: Runtime) -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_session(runtime.store.home, schemas=runtime.declarations.schemas, read_only=True) as connection:
+    schemas, tables = runtime.declarations.schemas, store_tables(*runtime)
+    with open_session(runtime.store.home, schemas=schemas, tables=tables, read_only=True) as connection:
         yield connection
 
 

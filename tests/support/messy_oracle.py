@@ -105,7 +105,7 @@ class Oracle:
             "campaign_id": first.campaign if first else None,
             "template_id": first.template if first else None,
             "contact_token": self._contact(first, reports),
-            "contact_country": "DE" if first or any(r.recipient for r in reports) else None,
+            "contact_country": "DE" if first or any(r.recipient or r.user_id for r in reports) else None,
             "channel": CHANNEL[provider],
             "provider": provider,
             "message_category": first.category

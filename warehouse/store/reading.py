@@ -24,11 +24,15 @@ def read_columns(
     schema: Schema,
     columns: Sequence[str],
     deleted: bool = False,
+    where: str = "true",
+    distinct: bool = False,
 ) -> pa.Table:
     """Return the given columns of all living rows of a data set, in no order.
 
     Args:
         deleted: Return the markers of deleted rows too, which views leave out.
+        where: Condition in SQL.
+        distinct: Return rows that agree in the given columns once.
 
     Raises:
         KeyringError: A key is missing.
@@ -47,7 +51,8 @@ def read_columns(
         else:
             create_views(connection, parts, data=home.data, schemas={source: schema})
             rows = f"memory.store.{identifier(source)}"
-        return connection.execute(f"select {names} from {rows}").to_arrow_table()
+        kept = f"{'distinct ' if distinct else ''}{names} from {rows} where {where}"
+        return connection.execute(f"select {kept}").to_arrow_table()
 
 
 class CachedReader:

@@ -92,8 +92,14 @@ twilio as (
     from twilio_received
     group by workspace_id, message_token, event_date
 
+),
+
+unioned as (
+
+    select * from whatsapp
+    union all
+    select * from twilio
+
 )
 
-select * from whatsapp
-union all
-select * from twilio
+{{ of_one_contact('unioned') }}

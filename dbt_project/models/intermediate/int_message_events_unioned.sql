@@ -210,16 +210,22 @@ smpp as (
         event_date
     from {{ ref('stg_smpp__receipts') }}
 
+),
+
+unioned as (
+
+    select * from whatsapp
+    union all
+    select * from whatsapp_echoes
+    union all
+    select * from twilio_callbacks
+    union all
+    select * from twilio_exports
+    union all
+    select * from twilio_sent
+    union all
+    select * from smpp
+
 )
 
-select * from whatsapp
-union all
-select * from whatsapp_echoes
-union all
-select * from twilio_callbacks
-union all
-select * from twilio_exports
-union all
-select * from twilio_sent
-union all
-select * from smpp
+{{ of_one_contact('unioned', has_user_token=true) }}

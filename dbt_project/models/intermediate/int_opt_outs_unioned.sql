@@ -26,8 +26,14 @@ preferences as (
     from {{ ref('stg_whatsapp__preferences') }}
     where preference = 'stop'
 
+),
+
+unioned as (
+
+    select * from written
+    union all
+    select * from preferences
+
 )
 
-select * from written
-union all
-select * from preferences
+{{ of_one_contact('unioned', has_country=false) }}

@@ -1,6 +1,6 @@
 with outbox as (
 
-    select * from {{ ref('stg_app__messages') }}
+    {{ of_one_contact(ref('stg_app__messages')) | indent(4) }}
 
 )
 

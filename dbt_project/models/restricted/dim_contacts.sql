@@ -1,3 +1,9 @@
+with contacts as (
+
+    {{ of_one_contact(ref('stg_app__contacts'), has_user_token=true) | indent(4) }}
+
+)
+
 select
     workspace_id,
     contact_id_token,
@@ -9,4 +15,4 @@ select
     is_opted_in,
     created_at,
     updated_at
-from {{ ref('stg_app__contacts') }}
+from contacts

@@ -11,4 +11,4 @@ select
     user_agent_device,
     clicked_at,
     cast(clicked_at as date) as click_date
-from {{ ref('stg_app__link_clicks') }}
+from {{ ref('int_link_clicks') }}

@@ -35,7 +35,7 @@ asked_opt_outs as (
 
 asked_clicks as (
 
-    {{ rows_needed(ref('stg_app__link_clicks'), first_day, last_day, before=2) | indent(4) }}
+    {{ rows_needed(ref('int_link_clicks'), first_day, last_day, before=2) | indent(4) }}
 
 ),
 

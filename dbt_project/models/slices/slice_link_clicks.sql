@@ -1,1 +1,1 @@
-{{ slice_rows(ref('stg_app__link_clicks')) }}
+{{ slice_rows(ref('int_link_clicks')) }}

@@ -82,6 +82,7 @@ def test_every_spelling_of_a_subscriber_is_one_number(spelling, number):
         ("+1-800-FLOWERS", "+1-800-FLOWERS"),
         ("+49151O0000001", "+49151O0000001"),
         ("US.7000000001", "US.7000000001"),
+        ("whatsapp:US.70000x0001 ", "US.70000x0001"),
         ("(0)151 00000001", "015100000001"),
         ("030 123456.0", "0301234560"),
     ],
@@ -197,6 +198,11 @@ def test_a_normal_spelling_stays_as_it_is(text):
         # Ten digits as they are dialled in the United States and in India: nobody said so.
         ("+2125550123", None),
         ("+9876543210", None),
+        # User ids in a number's place, the second of a parent business; no such country, no such id.
+        ("US.7000000001", "US"),
+        ("DE.ENT.7000000001", "DE"),
+        ("XX.7000000001", None),
+        ("US.7000-0000", None),
         (None, None),
     ],
 )

@@ -46,6 +46,15 @@ def test_the_same_spelling_of_two_kinds_gives_two_tokens():
     assert len(found) == len(IdentityKind)
 
 
+@pytest.mark.parametrize("user_id", ["DE.7000000001", "DE.ENT.7000000001"])
+def test_a_user_id_in_a_numbers_place_has_the_token_of_the_user_id(user_id):
+    of_user = _tokens([user_id], kind=IdentityKind.WHATSAPP_USER)
+
+    assert _tokens([user_id], kind=IdentityKind.PHONE) == of_user
+    assert [token(user_id, kind=IdentityKind.PHONE, key=KEYS["ws_one"])] == of_user
+    assert _tokens([user_id], kind=IdentityKind.CONTACT) != of_user
+
+
 def test_no_kind_of_identity_shares_the_token_space_of_row_ids():
     assert "id" not in {kind.value for kind in IdentityKind}
     assert not any("\x1f" in kind.value for kind in IdentityKind)

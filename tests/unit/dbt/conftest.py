@@ -20,6 +20,7 @@ VIEWS = (
     "int_message_events_unioned",
     "int_inbound_messages_unioned",
     "int_opt_outs_unioned",
+    "int_link_clicks",
 )
 
 
@@ -33,6 +34,10 @@ class Sql:
         for contract in load_contracts().values():
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in view_schema(contract))
             self.connection.execute(f'create table "stg_{contract.source}" ({columns})')
+        self.connection.execute(
+            "create table stg_identity__contacts "
+            "(workspace_id varchar, token varchar, contact_token varchar, contact_country varchar)"
+        )
         seed = DBT_PROJECT / "seeds" / "provider_error_codes.csv"
         self.connection.execute(
             f"create table provider_error_codes as from read_csv('{seed}', all_varchar = true, header = true)"

@@ -159,3 +159,45 @@ def test_an_address_of_whatsapp_finds_its_channel_and_is_the_contact_of_its_numb
     rows = stored(runtime, "twilio__inbound", "channel", "contact_token", "contact_country")
     assert [row[0] for row in rows] == ["sms", "whatsapp"]
     assert rows[0][1:] == rows[1][1:]
+
+
+@pytest.mark.parametrize(
+    ("done", "workspace"),
+    [
+        # On the operator's clock, two hours ahead; received at 10:00:30.
+        ("2607011129", "ws_a"),
+        ("2607011131", "ws_b"),
+        # Later than we were told, by a clock that is ahead.
+        ("2607011530", "ws_b"),
+        # Before anybody is known to have had it: nobody's.
+        ("2605011000", None),
+    ],
+)
+def test_an_event_is_of_the_workspace_that_had_the_channel_when_it_happened(
+    runtime, tmp_path, done, workspace
+):
+    moved, began = datetime(2026, 7, 1, 9, 30), datetime(2026, 6, 1)
+    before = channel("op", valid_from=began, valid_to=moved, time_zone="Europe/Berlin")
+    after = before | {"workspace_id": "ws_b", "valid_from": moved, "valid_to": ""}
+    give(runtime, "app__channels", before, after, as_of=NOW)
+
+    result = receive(runtime, tmp_path, "smpp", ("smpp/op", f"id:1 done date:{done} stat:DELIVRD"))
+
+    assert stored(runtime, "smpp__receipts", "workspace_id") == ([(workspace,)] if workspace else [])
+    assert outcomes(result) == {"kept": 1} if workspace else {"unknown_channel": 1}
+
+
+@pytest.mark.parametrize(("had_another_owner", "outcome"), [(False, "kept"), (True, "unknown_channel")])
+def test_an_event_before_its_channel_was_known_is_of_its_one_owner_or_nobodys(
+    runtime, tmp_path, had_another_owner, outcome
+):
+    start = datetime(2026, 6, 30)
+    rows = [channel("op", valid_from=start)]
+    if had_another_owner:
+        later = datetime(2027, 1, 1)
+        rows = [rows[0] | {"valid_to": later}, rows[0] | {"workspace_id": "ws_b", "valid_from": later}]
+    give(runtime, "app__channels", *rows, as_of=NOW)
+
+    result = receive(runtime, tmp_path, "smpp", ("smpp/op", "id:1 done date:2606292359 stat:DELIVRD"))
+
+    assert outcomes(result) == {outcome: 1}

@@ -1,0 +1,186 @@
+"""Tell which tokens are one contact's: the identity graph, made of the store's rows that name two of them.
+
+Its links are pairs of tokens that one row names together (`same_person` of a contract). Nothing is kept of
+them: a link is there for as long as a row that says it. Tokens that are connected, directly or not, are one
+contact (docs/decisions/0084).
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from anonymizers.treatments import IdentityKind, Treatment
+from pipelines.declarations.contract import OF_CONTACTS, Contract, Kind
+from pipelines.declarations.declarations import Declarations, view_schema
+from warehouse.store.connection import identifier
+from warehouse.store.reading import read_columns
+from warehouse.store.store import Store
+
+# A token beside more tokens of one kind is nobody's own: a reception's number, `info@`, a placeholder.
+MOST_OF_A_KIND = 5
+# Nobody has more: then rows of an export are wrong, such as user ids that slipped down by a line.
+MOST_NUMBERS = 10
+
+LINKS = {
+    "workspace_id": pl.String,
+    "token": pl.String,
+    "kind": pl.UInt8,
+    "other": pl.String,
+    "other_kind": pl.UInt8,
+    "is_reported": pl.Boolean,
+}
+COUNTRIES = {"workspace_id": pl.String, "token": pl.String, "contact_country": pl.String}
+_WORKSPACE, _TOKEN = _NODE = ("workspace_id", "token")
+_OTHER = (pl.col("other").alias(_TOKEN), pl.col("other_kind").alias("kind"))
+# Place in `OF_CONTACTS`; facts name contacts by these two.
+_NUMBER, _USER_ID = map(OF_CONTACTS.index, (IdentityKind.PHONE, IdentityKind.WHATSAPP_USER))
+
+
+def identities(declarations: Declarations, store: Store) -> pa.Table:
+    """Return which number or user id stands for another one, of all contacts in the store; see `resolved`.
+
+    Raises:
+        KeyringError: A key is missing.
+        StoreError: A file could not be read.
+    """
+    links, countries = [pl.DataFrame(schema=LINKS)], [pl.DataFrame(schema=COUNTRIES)]
+    for contract in declarations.contracts.values():
+        for columns in contract.same_person:
+            kinds = [OF_CONTACTS.index(cast("IdentityKind", contract.columns[c].identity)) for c in columns]
+            rows = _rows(contract, columns, kinds, store)
+            links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
+            if _NUMBER in kinds:
+                countries.append(_countries(rows, str(kinds.index(_NUMBER))))
+    return resolved(pl.concat(links), pl.concat(countries)).to_arrow()
+
+
+def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
+    """Return which token stands for another.
+
+    Of all tokens that links connect, the least number stands for all of them, without a number the least user
+    id. A token beside more than `MOST_OF_A_KIND` tokens of one kind is linked with none of these. Where more
+    than `MOST_NUMBERS` would be connected, only links that a provider reported count.
+
+    Args:
+        links: `LINKS`, in any order, repeated or not; a token is linked within its workspace only.
+        countries: `COUNTRIES` of numbers.
+
+    Returns:
+        One row per number and user id for which another token stands: `workspace_id`, `token`,
+        `contact_token`, and `contact_country`, for a user id that of the number that stands for it.
+    """
+    nodes = (
+        pl.concat([links.select(*_NODE, "kind"), links.select(_WORKSPACE, *_OTHER)])
+        # A user id may stand where a number should.
+        .group_by(_NODE)
+        .agg(pl.col("kind").max())
+        .sort("workspace_id", "kind", "token")
+        .with_row_index("place")
+    )
+    places = nodes.select(*_NODE, "place")
+    edges = links.join(places.rename({"place": "a"}), on=_NODE).join(
+        places.rename({"token": "other", "place": "b"}), on=["workspace_id", "other"]
+    )
+    edges = edges.group_by(pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b")).agg(
+        pl.col("is_reported").any()
+    )
+    edges = _own(edges.filter(pl.col("a") != pl.col("b")), nodes["kind"])
+    first = _first_connected(edges, nodes=nodes.height)
+    numbers = (nodes["kind"] == _NUMBER).cast(pl.UInt32).to_frame().select(pl.first().sum().over(first))
+    is_crowd = numbers.to_series() > MOST_NUMBERS
+    if is_crowd.any():
+        first = _first_connected(
+            edges.filter(pl.col("is_reported") | ~is_crowd.gather(edges["a"])), nodes=nodes.height
+        )
+    of_numbers = countries.group_by(_NODE).agg(pl.col("contact_country").min())
+    country = pl.when(pl.col("kind") == _USER_ID).then(pl.col("contact_country"))
+    return (
+        nodes.with_columns(contact_token=nodes["token"].gather(first))
+        .filter((pl.col("kind") <= _USER_ID) & (pl.col("contact_token") != pl.col("token")))
+        .join(of_numbers, left_on=[_WORKSPACE, "contact_token"], right_on=_NODE, how="left")
+        .select(*_NODE, "contact_token", country)
+    )
+
+
+def _own(edges: pl.DataFrame, kinds: pl.Series) -> pl.DataFrame:
+    """Return the edges without those of a node that has too many neighbours of one kind, to that kind."""
+    both = pl.concat([edges.select("a", "b"), edges.select(a="b", b="a")])
+    neighbour = kinds.gather(both["b"])
+    is_shared = both.select(pl.len().over("a", neighbour.alias("kind")) > MOST_OF_A_KIND).to_series()
+    return edges.filter(~(is_shared[: edges.height] | is_shared[edges.height :]))
+
+
+def _first_connected(edges: pl.DataFrame, *, nodes: int) -> pl.Series:
+    """Return for each of n nodes the first one that edges connect it with, itself where there is none.
+
+    Each round joins every group to the smallest of its smaller neighbours and keeps the edges between groups:
+    few rounds are enough for chains, stars and cliques of any length.
+    """
+    one, other = edges["a"].to_numpy(), edges["b"].to_numpy()
+    first = np.arange(nodes)
+    while len(one):
+        one, other = first[one], first[other]
+        apart = one != other
+        one, other = one[apart], other[apart]
+        np.minimum.at(first, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(first, further := first[first]):
+            first = further
+    return pl.Series(first)
+
+
+def _rows(contract: Contract, columns: Sequence[str], kinds: Sequence[int], store: Store) -> pl.DataFrame:
+    """Return `workspace_id`, the tokens of rows that name two, by place, and the country of their number."""
+    tokens = [identifier(contract.stored_name(column)) for column in columns]
+    named = " + ".join(f"({token} is not null)::int" for token in tokens)
+    country = _country_of(contract, columns[kinds.index(_NUMBER)]) if _NUMBER in kinds else None
+    table = read_columns(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        source=contract.source,
+        schema=view_schema(contract),
+        columns=["workspace_id", *map(contract.stored_name, columns), *([country] if country else [])],
+        # A scan skips row groups without a value only where it is asked column by column.
+        where=" and ".join(f"{token} is not null" for token in tokens)
+        if len(tokens) == 2
+        else f"{named} > 1",
+        distinct=True,
+    )
+    names = ["workspace_id", *map(str, range(len(columns))), *(["contact_country"] if country else [])]
+    rows = cast("pl.DataFrame", pl.from_arrow(table.rename_columns(names)))
+    return rows if country else rows.with_columns(contact_country=pl.lit(None, pl.String))
+
+
+def _country_of(contract: Contract, number: str) -> str | None:
+    """Return the stored column with the country of a number."""
+    path = contract.columns[number].path or number
+    for name, column in contract.columns.items():
+        if column.treatment is Treatment.COUNTRY_FROM_PHONE and column.path == path:
+            return contract.stored_name(name)
+    return None
+
+
+def _links(rows: pl.DataFrame, kinds: Sequence[int], *, is_reported: bool) -> Iterator[pl.DataFrame]:
+    """Yield the links of rows: of the first token there is with each of the others."""
+    for one, other in combinations(range(len(kinds)), 2):
+        is_first = pl.all_horizontal(pl.lit(value=True), *(pl.col(str(i)).is_null() for i in range(one)))
+        yield (
+            rows.filter(is_first)
+            .select(
+                "workspace_id",
+                pl.col(str(one)).alias("token"),
+                pl.lit(kinds[one], pl.UInt8).alias("kind"),
+                pl.col(str(other)).alias("other"),
+                pl.lit(kinds[other], pl.UInt8).alias("other_kind"),
+                pl.lit(is_reported).alias("is_reported"),
+            )
+            .drop_nulls()
+        )
+
+
+def _countries(rows: pl.DataFrame, number: str) -> pl.DataFrame:
+    return rows.select("workspace_id", pl.col(number).alias("token"), "contact_country").drop_nulls().unique()
