@@ -95,16 +95,21 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
     0 where it stopped because it was asked to.
     """
-    asked = []
-    # In a session of its own: a Ctrl-C reaches it once, by us. Typer and Dagster check host and port.
-    child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+    asked: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
 
     def hand_on(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
-        child.send_signal(number)
+        if child is not None:
+            child.send_signal(number)
 
+    # Before the child starts: what is ignored here, as in the background of a shell, it would ignore too.
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        # In a session of its own: a Ctrl-C reaches it once, by us. Typer and Dagster check host and port.
+        child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+        if asked:
+            child.send_signal(asked[-1])
         code = child.wait()
     finally:
         for number, handler in before.items():

@@ -156,6 +156,12 @@ class Orchestra:
         assert materialization is not None
         return {name: value.value for name, value in materialization.metadata.items()}
 
+    def checked(self, key: dg.AssetKey, name: str) -> bool | None:
+        """Whether the last evaluation of a check passed, as the UI shows it; None before the first."""
+        check = dg.AssetCheckKey(key, name)
+        record = self.instance.event_log_storage.get_latest_asset_check_execution_by_key([check]).get(check)
+        return None if record is None else record.status.value == "SUCCEEDED"
+
     def tick(self, sensor: str, *, cursor: str | None = None, at: str = CLOSED) -> SensorExecutionData:
         definitions = self.definitions(self.at(at))
         context = dg.build_sensor_context(
