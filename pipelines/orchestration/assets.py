@@ -154,7 +154,7 @@ def _batches(grouped: Mapping[str, Sequence[Contract]]) -> dg.AssetsDefinition:
             taken = take_in(warehouse, chosen)
             results = [taken_in_result(warehouse, feed, taken.problems.get(feed, ())) for feed in chosen]
             loaded = [c for feed in chosen for c in grouped[feed] if taken.files[feed]]
-            report_looks(context.op_execution_context, warehouse, loaded)
+            report_looks(context.instance, warehouse, loaded)
             for event in store_changes(context.instance, *warehouse.runtime):
                 context.log_event(event)
         for feed in chosen:

@@ -3,11 +3,11 @@
 import dagster as dg
 
 from pipelines.orchestration.assets import take_in
-from pipelines.orchestration.checks import log_checks
+from pipelines.orchestration.checks import report_checks
 from pipelines.orchestration.dbt_assets import refuse_unsound
 from pipelines.orchestration.keys import RETRIES, WRITER_POOL, values_stay_inside
 from pipelines.orchestration.published_asset import publish_new, threshold_result
-from pipelines.orchestration.reported import unseen
+from pipelines.orchestration.reported import report_unseen
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import delete_due
 from pipelines.sources.inbox import feeds
@@ -25,13 +25,12 @@ def _catch_up(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
         taken = take_in(warehouse, feeds(declarations.contracts))
         try:
             deleted = delete_due(warehouse)
-            refuse_unsound(context, warehouse)
+            refuse_unsound(context.instance, warehouse)
             summary = RunSummary()
             build_closed(declarations, store, warehouse.now(), summary)
             _publish(context, warehouse)
         finally:
-            for event in unseen(context.instance, declarations, store):
-                context.log_event(event)
+            report_unseen(context.instance, declarations, store)
     context.add_output_metadata(
         {
             "files_taken_in": taken.files.total(),
@@ -48,7 +47,7 @@ def _publish(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
         return
     threshold = threshold_result(warehouse)
     attacks = publish_new(warehouse)[1] if threshold.passed else []
-    log_checks(context, [threshold, *attacks])
+    report_checks(context.instance, [threshold, *attacks])
     if not threshold.passed:
         raise dg.Failure(
             description="Rows are below the threshold. Nothing was published.", allow_retries=False

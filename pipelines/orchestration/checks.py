@@ -20,6 +20,7 @@ from pipelines.orchestration.keys import (
 from pipelines.orchestration.resources import Warehouse
 from pipelines.sources.inbox import stray_files
 from pipelines.windows.inputs import QUARANTINE
+from warehouse.errors import WarehouseError
 from warehouse.ledger.parts import Part
 from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.store import Store
@@ -76,12 +77,17 @@ def store_checks(contracts: Mapping[str, Contract]) -> dg.AssetChecksDefinition:
 
 
 def looks(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[dg.AssetCheckResult]:
-    """Look at the stored rows of some contracts, whatever was found before."""
-    return [
-        look.result(warehouse, contract)._replace(asset_key=store_key(contract.source), check_name=look.name)
-        for contract in contracts
-        for look in _LOOKS
-    ]
+    """Look at the stored rows of some contracts; what cannot be looked at is red, and hides nothing else."""
+    found = []
+    for contract in contracts:
+        for look in _LOOKS:
+            try:
+                result = look.result(warehouse, contract)
+            except WarehouseError as error:
+                result = dg.AssetCheckResult(passed=False, metadata={"why": str(error)})
+            key = store_key(contract.source)
+            found.append(result._replace(asset_key=key, check_name=look.name))
+    return found
 
 
 def news(instance: dg.DagsterInstance, results: Sequence[dg.AssetCheckResult]) -> list[dg.AssetCheckResult]:
@@ -97,11 +103,11 @@ def news(instance: dg.DagsterInstance, results: Sequence[dg.AssetCheckResult]) -
 
 
 def report_looks(
-    context: dg.OpExecutionContext, warehouse: Warehouse, contracts: Iterable[Contract]
+    instance: dg.DagsterInstance, warehouse: Warehouse, contracts: Iterable[Contract]
 ) -> list[dg.AssetCheckKey]:
-    """Look at the stored rows of some contracts, and log what is new; return what must stop a build."""
+    """Look at the stored rows of some contracts, and report what is new; return what must stop a build."""
     found = looks(warehouse, contracts)
-    log_checks(context, news(context.instance, found))
+    report_checks(instance, news(instance, found))
     return [
         key_of(each) for each in found if not each.passed and each.severity is dg.AssetCheckSeverity.ERROR
     ]
@@ -124,11 +130,10 @@ def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
     )
 
 
-def log_checks(context: dg.OpExecutionContext, results: Iterable[dg.AssetCheckResult]) -> None:
-    """Report checks that the run did not plan, in the run's log."""
+def report_checks(instance: dg.DagsterInstance, results: Iterable[dg.AssetCheckResult]) -> None:
+    """Report checks that no run planned; not in a run's log, which loses them where its step fails."""
     for result in results:
-        # Taken all the same (Dagster 1.13).
-        context.log_event(evaluation(result))  # type: ignore[arg-type]
+        instance.report_runless_asset_event(evaluation(result))
 
 
 def taken_in_spec(feed: str) -> dg.AssetCheckSpec:

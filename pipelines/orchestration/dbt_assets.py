@@ -135,7 +135,7 @@ def _cubes(
         periods, problem = selected_periods(context), None
         with values_stay_inside():
             _refuse_open(warehouse, month_end(periods[-1]) if build is _build_months else periods[-1])
-            refuse_unsound(context.op_execution_context, warehouse)
+            refuse_unsound(context.instance, warehouse)
             try:
                 outcomes = build(warehouse, periods)
             except MartsError as error:
@@ -207,13 +207,13 @@ def _refuse_open(warehouse: Warehouse, last: date) -> None:
         )
 
 
-def refuse_unsound(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+def refuse_unsound(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
     """Refuse to build from a store with which something is wrong; report the checks that say what.
 
     Raises:
         dg.Failure: Something is; names the checks.
     """
-    red = report_looks(context, warehouse, warehouse.runtime.declarations.contracts.values())
+    red = report_looks(instance, warehouse, warehouse.runtime.declarations.contracts.values())
     if red:
         named = ", ".join(f"{key.asset_key.path[-1]} {key.name}" for key in red)
         raise dg.Failure(

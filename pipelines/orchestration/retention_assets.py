@@ -60,13 +60,14 @@ def retention_asset() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with values_stay_inside():
-            metadata = delete_due(warehouse)
+            try:
+                metadata = delete_due(warehouse)
+            finally:
+                contracts = warehouse.runtime.declarations.contracts.values()
+                report_looks(context.instance, warehouse, contracts)
             for event in store_changes(context.instance, *warehouse.runtime):
                 context.log_event(event)
             checks = list(_looks(warehouse))
-            report_looks(
-                context.op_execution_context, warehouse, warehouse.runtime.declarations.contracts.values()
-            )
         yield dg.MaterializeResult(asset_key=retention_key(), metadata=metadata)
         yield from checks
 

@@ -170,7 +170,10 @@ class Orchestra:
             definitions=definitions,
             resources={"warehouse": self.at(at)},
         )
-        return definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
+        data = definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
+        for event in data.asset_events:
+            self.instance.report_runless_asset_event(event)
+        return data
 
     def materialized(self, key: dg.AssetKey) -> set[str]:
         return set(self.instance.get_materialized_partitions(key))
