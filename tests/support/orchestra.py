@@ -18,7 +18,6 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from pipelines.declarations.contract import load_contracts
 from pipelines.orchestration.definitions import build_definitions
 from pipelines.orchestration.instance import write_instance_config
-from pipelines.orchestration.keys import day_range
 from pipelines.orchestration.resources import Warehouse
 from tests.support.homes import copied
 from warehouse.home import Home
@@ -134,18 +133,6 @@ class Orchestra:
             self.definitions(self.at(at))
             .resolve_job_def(job)
             .execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
-        )
-
-    def materialize(
-        self, key: dg.AssetKey, first: str, last: str | None = None, *, at: str
-    ) -> dg.ExecuteInProcessResult:
-        """What a click on days of one asset does."""
-        job = self.definitions(self.at(at)).resolve_implicit_global_asset_job_def()
-        return job.execute_in_process(
-            instance=self.instance,
-            asset_selection=[key],
-            tags=day_range(day(first), day(last or first)),
-            raise_on_error=False,
         )
 
     def shown(self, key: dg.AssetKey, partition: str) -> dict[str, object]:
