@@ -77,16 +77,13 @@ def alone(home: Home) -> Iterator[None]:
 
 def prepare(declarations: Declarations, store: Store) -> None:
     """Write what Dagster starts from, and tell it what command lines did since it was last open."""
-    import dagster as dg
-
     from pipelines.marts.dbt_runs import parse
     from pipelines.orchestration.instance import write_instance_config
-    from pipelines.orchestration.reported import report_unseen
+    from pipelines.orchestration.reported import report_to
 
     write_instance_config(store.home)
     parse(store.home)
-    with dg.DagsterInstance.from_config(str(store.home.dagster)) as instance:
-        report_unseen(instance, declarations, store)
+    report_to(store.home.dagster, declarations, store)
     store.engine.release()
 
 

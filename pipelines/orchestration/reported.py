@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 
@@ -35,6 +36,12 @@ ENTRY = "last_entry"
 _NOTE_OF_PROJECT = ("reference", "project")
 # Names of Dagster's cursors: up to which generation the ledger was told, and which state of the databases.
 _STORE, _BATCHES, _FILES = "wasms/store", "wasms/batches", "wasms/files"
+
+
+def report_to(folder: Path, declarations: Declarations, store: Store) -> None:
+    """Report all that the Dagster of a folder has not seen."""
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        report_unseen(instance, declarations, store)
 
 
 def report_unseen(instance: dg.DagsterInstance, declarations: Declarations, store: Store) -> int:

@@ -1,5 +1,7 @@
 """Retention in Dagster: what goes every night, what expired days say, what waits for a person, what warns."""
 
+import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -9,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.app import build_app
 from pipelines.declarations.contract import load_contracts
 from pipelines.orchestration.checks import reconciliation_result
 from pipelines.orchestration.keys import day_range, inbox_key, retention_key, store_key
 from pipelines.retention import dagster_records as dagster_windows
-from pipelines.retention.apply import apply_by_hash
 from pipelines.retention.dagster_records import delete_runs, due_runs
 from tests.support.orchestra import (
     CLOSED,
@@ -139,15 +142,16 @@ def test_an_unusual_amount_waits_for_a_person_who_carries_out_exactly_that_plan(
 
     stopped = built.run("retention", at=EXPIRED)
     said = reasons(stopped)
-    plan_hash = said.partition("wasms retention apply --plan ")[2][:64]
     kept = rows_of(built)
-    warehouse = built.at(EXPIRED)
-    apply_by_hash(*warehouse.runtime, plan_hash, now=warehouse.now())
+    commands = [shlex.split(each) for each in re.findall("`wasms (retention [^`]+)`", said)]
+    printed = [CliRunner().invoke(build_app(), command) for command in commands[:2]]
     after = built.run("retention", at=EXPIRED)
 
     assert not stopped.success
     assert "37 row(s), where 1 a day are usual; more than 20 wait for a person" in said
     assert kept == 24
+    assert [command[1] for command in commands[:2]] == ["plan", "apply"]
+    assert [done.exit_code for done in printed] == [0, 0], printed[-1].output
     assert rows_of(built) == 0
     assert after.success
     assert built.shown(STATUSES, SENT)["state"] == "expired"

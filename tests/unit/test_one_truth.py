@@ -287,5 +287,5 @@ def test_prose_says_the_declared_number(page, sentence):
 
 
 def test_dagster_keeps_its_runs_for_the_year_that_operators_are_told():
-    assert POLICY.operational_days[Operational.DAGSTER_RUNS] == 365
-    assert "It keeps them for a year (`dagster_runs`" in (ROOT / "docs/operators.md").read_text("utf-8")
+    assert POLICY.operational_days[Operational.DAGSTER_RUNS] == 30
+    assert "It keeps them for 30 days (`dagster_runs`" in (ROOT / "docs/operators.md").read_text("utf-8")
