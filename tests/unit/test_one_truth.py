@@ -27,7 +27,7 @@ from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.policy import Operational, Policy, load_policy, parse_policy, policy_problems
 from pipelines.disclosure.surrogates import NOISE_KEYS, RECORD_KEYS
 from pipelines.marts.reissue import MOST_REVISIONS
-from pipelines.orchestration.checks import MINIMUM_CONTACTS
+from pipelines.orchestration.published_asset import MINIMUM_CONTACTS
 from pipelines.orchestration.schedules import MOST_DAYS_PER_RUN
 from pipelines.windows.completeness import is_complete
 from warehouse.retention import guard

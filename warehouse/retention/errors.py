@@ -40,8 +40,8 @@ class UnusualAmountError(WarehouseError):
         super().__init__(
             f"What is due today is {rows:,} row(s), where {median_rows:,} a day are usual; more than "
             f"{most_rows:,} wait for a person. Nothing of this plan was deleted. Look at it: "
-            f"`wasms retention plan {where}`. If clock, policy and ended accounts are right, carry it out the "
-            f"same day: `wasms retention apply --plan {plan_hash} {where}`."
+            f"`wasms retention plan {where}`. If clock, policy and ended accounts are right, carry it out "
+            f"the same day: `wasms retention apply --plan {plan_hash} {where}`."
         )
 
 
