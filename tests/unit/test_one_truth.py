@@ -256,7 +256,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/analysts.md", f"never more than {LARGEST_NOISE}"),
         ("docs/analysts.md", f"A day appears {WORDS[WAITING.days]} days later"),
         ("docs/analysts.md", f"message logs for less than {SHORTEST} days have no row in it"),
-        ("docs/operators.md", f"builds the slices of days that closed ({WAITING.days} days after the day)"),
+        ("docs/operators.md", f"days that closed ({WAITING.days} days after the day)"),
         (
             "docs/operators.md",
             f"go {POLICY.inbox_ttl_days} days after they came, whether they were loaded or not",
@@ -270,7 +270,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/operators.md", f"more than {WORDS[guard.MOST_TIMES_THE_MEDIAN]} times the median"),
         ("docs/operators.md", f"more than {guard.FLOOR_ROWS:,} rows"),
         ("docs/operators.md", f"With less than {WORDS[guard.FEWEST_DAYS]} days of evidence"),
-        ("docs/operators.md", f"More than {MOST_DAYS_PER_RUN} days of slices are built in several"),
+        ("docs/operators.md", f"The sensor builds more than {MOST_DAYS_PER_RUN} days in several"),
         ("docs/operators.md", f"A slice can have {WORDS[MOST_REVISIONS]} versions at most"),
         ("docs/privacy-officer.md", f"goes {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
