@@ -27,7 +27,7 @@ from pipelines.orchestration.keys import (
     team,
     values_stay_inside,
 )
-from pipelines.orchestration.reported import outcomes_of, store_changes
+from pipelines.orchestration.reported import batch_changes, outcomes_of, store_changes
 from pipelines.orchestration.resources import Warehouse
 from pipelines.sources.inbox import feeds, landed_files
 from warehouse.errors import WarehouseError
@@ -151,6 +151,8 @@ def _batches(grouped: Mapping[str, Sequence[Contract]]) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         chosen = [feed for feed in grouped if batches_key(feed) in context.selected_asset_keys]
         with values_stay_inside():
+            for event in batch_changes(context.instance, warehouse.runtime.store):
+                context.log_event(event)  # of command lines, before what this run adds
             taken = take_in(warehouse, chosen)
             results = [taken_in_result(warehouse, feed, taken.problems.get(feed, ())) for feed in chosen]
             loaded = [c for feed in chosen for c in grouped[feed] if taken.files[feed]]

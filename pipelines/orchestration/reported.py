@@ -56,7 +56,7 @@ def unseen(
     instance: dg.DagsterInstance, declarations: Declarations, store: Store
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield what batches, store, slices, views, publication and evidence are and Dagster does not show."""
-    yield from _batches(instance, store)
+    yield from batch_changes(instance, store)
     yield from store_changes(instance, declarations, store)
     state = f"{_state(store)} {len(evidence.entries(store.ledger))}"
     if _noted(instance, _FILES) == state:
@@ -113,7 +113,8 @@ def outcomes_of(counts: Iterable[Count]) -> Counter[str]:
     return found
 
 
-def _batches(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMaterialization]:
+def batch_changes(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMaterialization]:
+    """Yield what batches came since the store was last told; `store_changes` moves that mark."""
     for feed, counts in store.ledger.counts_since(int(_noted(instance, _BATCHES) or 0)).items():
         outcomes = dict(sorted(outcomes_of(counts).items()))
         yield dg.AssetMaterialization(
