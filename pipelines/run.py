@@ -1,7 +1,7 @@
 """Run the main job: load the inbox in order of arrival, build, publish, delete."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -9,14 +9,14 @@ from itertools import groupby
 from time import monotonic
 
 from anonymizers.errors import AnonymizerError
-from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.calendar import last_closed_day, month_end
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.utility import Variant, utility_of_release
 from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
-from pipelines.marts.build import build
+from pipelines.marts.build import build, build_month
 from pipelines.marts.frozen import FrozenSliceError, without_gaps
 from pipelines.marts.release import release_and_publish
 from pipelines.retention.closing import Closed, close_days
@@ -81,7 +81,7 @@ def run(
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = max(clock, store.ledger.clock() or clock)
         if _loses_unbuilt_rows(declarations, store, clock):
-            _build(declarations, store, clock, summary, progress)
+            build_closed(declarations, store, clock, summary, progress)
         for landed in group:
             progress("ingest", done, len(waiting))
             with summary.timed(f"ingest {landed.feed}"):
@@ -91,7 +91,7 @@ def run(
             summary.closed.append(close_days(declarations, store, as_of=clock))
     progress("ingest", done, len(waiting))
     store.ledger.advance_clock(options.as_of)
-    _build(declarations, store, options.as_of, summary, progress)
+    build_closed(declarations, store, options.as_of, summary, progress)
     # Before the first day has closed there is nothing to publish.
     if store.home.warehouse_path.exists():
         with summary.timed("publish"):
@@ -178,10 +178,33 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     return without_gaps(days, released.union(records.gaps(store.ledger)))
 
 
-def _build(
-    declarations: Declarations, store: Store, as_of: datetime, summary: RunSummary, progress: Progress
+def note_built_days(store: Store, first: date, last: date) -> None:
+    """Record that days are in the cubes; months that end among them wait to be built, if they have no gap."""
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    ended = {day.replace(day=1) for day in days if day == month_end(day)}
+    ended -= {day.replace(day=1) for day in records.gaps(store.ledger)}
+    store.ledger.set_waiting_months({*store.ledger.waiting_months(), *ended})
+    store.ledger.set_built_until(last)
+
+
+def build_months(store: Store, months: Iterable[date]) -> dict[str, str]:
+    """Build months, which then wait no more; return the status of each model and test by name."""
+    outcomes: dict[str, str] = {}
+    for month in months:
+        outcomes |= build_month(store, month).outcomes
+        store.ledger.set_waiting_months({*store.ledger.waiting_months()} - {month})
+    return outcomes
+
+
+def build_closed(
+    declarations: Declarations,
+    store: Store,
+    as_of: datetime,
+    summary: RunSummary,
+    progress: Progress = silent,
 ) -> None:
     """Build every closed slice that is not built yet and is no gap."""
+    build_months(store, store.ledger.waiting_months())
     ranges = unbuilt_slices(declarations, store, as_of=as_of)
     if not ranges:
         return

@@ -1,17 +1,35 @@
 """Define `wasms dev`: open the Dagster UI on this machine."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
+from types import FrameType
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import ERR, OUT
+from pipelines.declarations.declarations import Declarations
+from pipelines.declarations.errors import PipelineError
+from warehouse.home import Home
 from warehouse.store.store import Store
 
 MODULE = "pipelines.orchestration.definitions"
+
+
+class AlreadyOpenError(PipelineError):
+    """Another `wasms dev` has this home."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(
+            f"Dagster is open on {home.root} already, by another `wasms dev`: two would start everything "
+            "twice. Stop that one first, or name another --home."
+        )
 
 
 def dev(
@@ -24,27 +42,76 @@ def dev(
 ) -> None:
     """Open the Dagster UI. Schedules and sensors run while it is open.
 
-    Its state is kept in data/dagster.
+    A second one on the same warehouse is refused. Its state is kept in data/dagster.
     """
-    from pipelines.marts.dbt_runs import parse
-    from pipelines.orchestration.instance import write_instance_config
-
     if find_spec("dagster_webserver") is None:
         ERR.print('The UI is an extra: pip install "wasms-warehouse[ui]".', markup=False)
         raise typer.Exit(1)
     runtime = runtime_at(home)
     clock = moment(as_of, option="--as-of").isoformat() if as_of else clock_of_demo(runtime.store)
-    write_instance_config(runtime.store.home)
-    parse(runtime.store.home)
-    _say_what_to_do(f"http://{host}:{port}", clock)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", host, "-p", str(port)]
+    with alone(runtime.store.home):
+        prepare(runtime.declarations, runtime.store)
+        _say_what_to_do(f"http://{host}:{port}", clock)
+        command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", host, "-p", str(port)]
+        code = run_child(command, child_environment(runtime.store, clock))
+    raise typer.Exit(code)
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Hold the right to open Dagster on a home.
+
+    Raises:
+        AlreadyOpenError: Another process has it.
+    """
+    lock = FileLock(home.locks / "dev.lock")
     try:
-        # Our own interpreter and a fixed module; host and port are checked by Typer and Dagster.
-        done = subprocess.run(command, env=child_environment(runtime.store, clock), check=False)  # noqa: S603
-    except KeyboardInterrupt:
-        # The child got the same signal and has stopped.
-        raise typer.Exit(0) from None
-    raise typer.Exit(done.returncode)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AlreadyOpenError(home) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def prepare(declarations: Declarations, store: Store) -> None:
+    """Write what Dagster starts from, and tell it what command lines did since it was last open."""
+    from pipelines.marts.dbt_runs import parse
+    from pipelines.orchestration.instance import write_instance_config
+    from pipelines.orchestration.reported import report_to
+
+    write_instance_config(store.home)
+    parse(store.home)
+    report_to(store.home.dagster, declarations, store)
+    store.engine.release()
+
+
+def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a process to its end and return its exit code; hand on what would stop this one.
+
+    0 where it stopped because it was asked to.
+    """
+    asked: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        if child is not None:
+            child.send_signal(number)
+
+    # Before the child starts: what is ignored here, as in the background of a shell, it would ignore too.
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # In a session of its own: a Ctrl-C reaches it once, by us. Typer and Dagster check host and port.
+        child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+        if asked:
+            child.send_signal(asked[-1])
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0 if asked else code
 
 
 def clock_of_demo(store: Store) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from pipelines.codegen.variables import ROWS_AT_ONCE
+from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.declarations import Declarations
 from pipelines.marts.chunks import NO_DAY, Chunk, chunks_of
@@ -22,7 +23,7 @@ from pipelines.marts.dbt_runs import (
     project_digest,
     published_names,
 )
-from pipelines.marts.frozen import refuse_frozen_slices, slice_sources
+from pipelines.marts.frozen import refuse_frozen_month, refuse_frozen_slices, slice_sources
 from warehouse.progress import Progress, silent
 from warehouse.retention import records
 from warehouse.store.connection import quoted
@@ -37,6 +38,8 @@ OVER_CUBES = "fqn:wasms.published fqn:wasms.marts,resource_type:test fqn:wasms.c
 # What a day changes: rows in memory, cubes, published names, and the tests of them. Views and seeds are their
 # text, so they are made and tested again only where a text has changed.
 _OF_DAYS = "fqn:wasms.slices fqn:wasms.cubes fqn:wasms.published test_type:singular"
+# What a month changes: the same, of cubes of months alone.
+_OF_MONTHS = f"fqn:wasms.slices fqn:wasms.cubes,{_MONTHS} fqn:wasms.published test_type:singular"
 # Where the warehouse file says of which project its views are.
 _PROJECT = "reference.project"
 
@@ -54,11 +57,12 @@ def build(
     select: str | None = None,
     progress: Progress = silent,
     is_reissue: bool = False,
+    has_months: bool = True,
 ) -> BuildSummary:
     """Build cubes, some days at a time, and the marts over them, and test what is new in both.
 
-    A month is built with its last day. Holds the warehouse's lock throughout. A slice that was not released
-    yet may be built again and replaces itself, as long as all its rows are there.
+    A month is built with its last day, or later by `build_month`. Holds the warehouse's lock throughout. A
+    slice that was not released yet may be built again and replaces itself, as long as all its rows are there.
 
     Args:
         from_day: First send day, inclusive.
@@ -67,6 +71,7 @@ def build(
         select: dbt selection; None = everything.
         progress: Called with the number of days built so far.
         is_reissue: Released days are built again on purpose (`pipelines/marts/reissue.py`).
+        has_months: Months that end with one of the days are built too.
 
     Raises:
         FrozenSliceError: Rows of a day were deleted; names it and the evidence. Nothing was built.
@@ -96,13 +101,38 @@ def build(
                 more = 0 if chunk is NO_DAY else chunk.days
                 callbacks = [_on_model(done, more, days, report)]
                 chosen = select or (_OF_DAYS if has_views else None)
-                summaries.append(_build_chunk(store, chunk, select=chosen, callbacks=callbacks))
+                # The first chunk makes all tables that are missing, those of months too.
+                has_month = chunk.has_month and (has_months or not made.has_all_cubes)
+                summaries.append(
+                    _build_chunk(store, chunk, select=chosen, callbacks=callbacks, has_month=has_month)
+                )
                 if chosen is None:
                     _note_project(store)
                     has_views = True
                 done += more
                 report("build", done, days)
     return replace(_together(summaries), days=days)
+
+
+def build_month(store: Store, month: date) -> BuildSummary:
+    """Build the cubes of one month whose days are in the cubes, and test what is new in them.
+
+    Args:
+        month: Its first day.
+
+    Raises:
+        FrozenSliceError: The month is released or has a gap. Nothing was built.
+        MartsError: A model or test failed; names it.
+        LockedError: Another process is writing the warehouse.
+    """
+    last = month_end(month)
+    with leases(store.home), connection_closed_afterwards():
+        refuse_frozen_month(store, month)
+        with _sound_afterwards(store) as summaries:
+            summaries.extend(_tables_and_views(store))
+            chunk = Chunk(last, last, has_month=True)
+            summaries.append(_build_chunk(store, chunk, select=_OF_MONTHS))
+    return _together(summaries)
 
 
 def build_marts(store: Store, *, select: str) -> BuildSummary:
@@ -117,15 +147,19 @@ def build_marts(store: Store, *, select: str) -> BuildSummary:
         MartsError: A model or test failed; names it.
         LockedError: Another process is writing the warehouse.
     """
-    with leases(store.home), connection_closed_afterwards():
-        made = _made(store)
-        with _sound_afterwards(store) as summaries:
-            if not (made.has_all_cubes and made.has_views):
-                summaries.append(_build_chunk(store, NO_DAY, select=None, callbacks=[]))
-                _note_project(store)
-            chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
-            summaries.append(dbt_build(store.home, *chosen))
+    with leases(store.home), connection_closed_afterwards(), _sound_afterwards(store) as summaries:
+        summaries.extend(_tables_and_views(store))
+        chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
+        summaries.append(dbt_build(store.home, *chosen))
     return _together(summaries)
+
+
+def _tables_and_views(store: Store) -> Iterator[BuildSummary]:
+    """Make tables and views that are missing or of another project; build no slice."""
+    made = _made(store)
+    if not (made.has_all_cubes and made.has_views):
+        yield _build_chunk(store, NO_DAY)
+        _note_project(store)
 
 
 @contextmanager
@@ -207,14 +241,19 @@ def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]
 
 
 def _build_chunk(
-    store: Store, chunk: Chunk, *, select: str | None, callbacks: list[Callable[[Any], None]]
+    store: Store,
+    chunk: Chunk,
+    *,
+    select: str | None = None,
+    callbacks: list[Callable[[Any], None]] | None = None,
+    has_month: bool = True,
 ) -> BuildSummary:
     summary = dbt_build(
         store.home,
         *("--event-time-start", chunk.first.isoformat()),
         *("--event-time-end", (chunk.last + timedelta(days=1)).isoformat()),
         *(("--select", select) if select else ()),
-        *(() if chunk.has_month else ("--exclude", _MONTHS)),
+        *(() if has_month else ("--exclude", _MONTHS)),
         callbacks=callbacks,
     )
     if chunk is not NO_DAY:

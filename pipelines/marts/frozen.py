@@ -110,6 +110,22 @@ def refuse_frozen_slices(
         raise FrozenSliceError(found)
 
 
+def refuse_frozen_month(store: Store, month: date) -> None:
+    """Refuse to build a month that is released or has a gap.
+
+    Args:
+        month: Its first day.
+
+    Raises:
+        FrozenSliceError: It is; names the month, or the gap.
+    """
+    gaps = [day for day in records.gaps(store.ledger) if day.replace(day=1) == month]
+    if gaps:
+        raise FrozenSliceError([FrozenSlice(day, None, is_gap=True) for day in sorted(gaps)])
+    if month in released_periods(store.ledger, suffix="_monthly"):
+        raise FrozenSliceError([FrozenSlice(month, None, is_gap=False, is_released=True)])
+
+
 def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date, date]]:
     """Return the first and last day of each run of consecutive days between gaps.
 

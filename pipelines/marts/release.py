@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.finding import Attacked, Finding
@@ -80,12 +81,14 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
     release(store.ledger, revisions, why=why)
     release(store.ledger, [each for each in waiting if each not in revisions], why="closed")
     published = publish(store.home, keyring=store.keyring)
+    months = [each.period for each in waiting if each.cube.endswith("_monthly")]
     days = [each.period for each in waiting if each.cube.endswith("_daily")]
-    has_month = any(each.cube.endswith("_monthly") for each in waiting)
+    # A month may be built after its days were published.
+    days = days or [*months, *map(month_end, months)]
     return Released(
         published,
         tuple(attacks),
-        days=(min(days), max(days)) if days and has_month else None,
+        days=(min(days), max(days)) if months else None,
         rounds=rounds,
     )
 

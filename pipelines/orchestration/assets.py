@@ -1,48 +1,76 @@
-"""Make assets from the contracts: inbox, store and the published copy. The work is done elsewhere."""
+"""Make the assets that contracts declare: inbox, batches and store. The work is done elsewhere."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
-from pathlib import Path
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from anonymizers.errors import AnonymizerError
 from pipelines.codegen.stored_columns import stored_columns
 from pipelines.declarations.contract import Contract, Kind
-from pipelines.declarations.declarations import Declarations
-from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Options
-from pipelines.ingestion.ingest import Ingested, ingest_file
+from pipelines.orchestration.checks import (
+    LONGEST_SILENCE,
+    key_of,
+    report_looks,
+    taken_in_result,
+    taken_in_spec,
+)
 from pipelines.orchestration.keys import (
-    DAYS,
-    MARTS_JOB,
+    INBOX_POOL,
     RETRIES,
-    WRITER_POOL,
     batches_key,
-    days_between,
+    days_from,
     identities_key,
     inbox_key,
-    selected_days,
     store_key,
+    strays_key,
     team,
     values_stay_inside,
 )
+from pipelines.orchestration.reported import batch_changes, outcomes_of, store_changes
 from pipelines.orchestration.resources import Warehouse
-from pipelines.orchestration.retention_assets import lost_days
-from pipelines.retention.closing import compact_closed_days
-from pipelines.sources.inbox import LOAD_FIRST, feeds, landed_files
+from pipelines.sources.inbox import feeds, landed_files
 from warehouse.errors import WarehouseError
-from warehouse.retention import evidence
-from warehouse.store.compaction import compact_day
-from warehouse.store.store import Store
 
 
-def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
+def contract_assets(
+    contracts: Mapping[str, Contract], *, first_days: Mapping[str, date], clock: date | None
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Make the assets of inbox, batches and store of all contracts, and of the identity graph over them.
+
+    Args:
+        first_days: Data set → the first day that has rows; a data set without any begins today.
+        clock: The day at which the clock stands still; None = it goes on.
+    """
+    grouped = feeds(contracts)
+    today = clock or datetime.now(UTC).date()
+    return [
+        _strays(),
+        *(_inbox(feed, group) for feed, group in grouped.items()),
+        _batches(grouped),
+        *(_store(each, first_days.get(each.source, today), clock) for each in contracts.values()),
+        _identities(contracts.values()),
+    ]
+
+
+def _strays() -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=strays_key(),
+        group_name="inbox",
+        owners=[team("platform")],
+        description="Files in `data/inbox/` that lie in no feed's folder: nobody reads them, nothing deletes "
+        "them. Move them to a feed's folder, or remove them.",
+        kinds={"file"},
+        tags={"zone": "inbox"},
+    )
+
+
+def _inbox(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
     """Make the asset of a feed's inbox directory; others fill it, so Dagster only shows it.
 
-    The store depends on it, not on `batches_asset`: a day is not out of step because files of other
-    days came later.
+    The store depends on it, not on the batches: a day is not out of step because files of other days came
+    later.
     """
     return dg.AssetSpec(
         key=inbox_key(feed),
@@ -55,7 +83,7 @@ def inbox_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
     )
 
 
-def identities_asset(contracts: Iterable[Contract]) -> dg.AssetSpec:
+def _identities(contracts: Iterable[Contract]) -> dg.AssetSpec:
     """Make the asset of the identity graph; it is made for each session, so Dagster only shows it."""
     linking = [contract for contract in contracts if contract.same_person]
     return dg.AssetSpec(
@@ -69,242 +97,160 @@ def identities_asset(contracts: Iterable[Contract]) -> dg.AssetSpec:
     )
 
 
-def batches_asset(feed: str, contracts: Sequence[Contract]) -> dg.AssetsDefinition:
-    """Make the asset of a feed's batches; to materialize it is to load the files that wait.
-
-    Keyed by arrival, so it has no partitions: each event day that got rows is logged as a
-    materialization of the store assets.
-    """
-
-    @dg.asset(
-        key=batches_key(feed),
-        deps=[inbox_key(feed)],
-        group_name=contracts[0].provider,
-        owners=_owners(contracts),
-        description=f"Batches in the ledger, one per file of `{feed}`. Materializing takes in what waits; "
-        "a file is removed once all its rows are accounted for.",
-        kinds={"sqlite"},
-        tags={"zone": "inbox"},
-        # In one run, what others look up is loaded first.
-        op_tags={"dagster/priority": str(_priority(feed, contracts[0]))},
-        # One at a time per feed, all feeds side by side.
-        pool=batches_key(feed).path[-1],
-        retry_policy=RETRIES,
-    )
-    def _batches(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
-        runtime = warehouse.runtime
-        options = Options(as_of=warehouse.now())
-        results, problems = [], []
-        with values_stay_inside():
-            for path in waiting_files(*runtime, feed):
-                # One bad file must not hold up the others.
-                try:
-                    results.append(ingest_file(*runtime, path, contracts=contracts, options=options))
-                except FileNotFoundError:
-                    continue  # taken by a command line meanwhile
-                except (PipelineError, AnonymizerError, WarehouseError) as error:
-                    problems.append(str(error))
-            for event in materializations(*runtime, results):
-                context.log_event(event)
-        if problems:
-            raise dg.Failure(
-                description=f"{len(problems)} of {len(problems) + len(results)} file(s) stay in the inbox. "
-                + "\n".join(sorted(set(problems))),
-                allow_retries=False,
-            )
-        return dg.MaterializeResult(metadata=_metadata(results))
-
-    return _batches
-
-
-def store_asset(contract: Contract) -> dg.AssetsDefinition:
+def _store(contract: Contract, first: date, clock: date | None) -> dg.AssetSpec:
     """Make the asset of a contract's stored rows: by event day, or the latest state of an entity.
 
-    Rows come by ingestion, never by materializing: that only compacts what is there.
+    Rows come by ingestion, which marks the days that got some; so Dagster only shows it.
     """
     events = contract.kind is Kind.EVENT
-
-    @dg.asset(
+    return dg.AssetSpec(
         key=store_key(contract.source),
         deps=[inbox_key(contract.feed)],
-        partitions_def=DAYS if events else None,
-        backfill_policy=dg.BackfillPolicy.single_run() if events else None,
+        partitions_def=days_from(first, clock) if events else None,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LONGEST_SILENCE[contract.kind]),
         group_name=contract.provider,
         owners=[team(contract.owner)],
         description=f"{contract.description} Pseudonymous and encrypted; "
-        + (
-            "expires by day. Materializing a day compacts it; one that expired is refused."
-            if events
-            else "the latest state only."
-        ),
+        + ("expires by day." if events else "the latest state only."),
         kinds={"parquet"},
         tags={"zone": "store", "policy": contract.policy.value, "subject": contract.subject.value},
         metadata={
-            "dagster/column_schema": _column_schema(contract),
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(
+                        column.name,
+                        type=column.type,
+                        description=column.description,
+                        tags={column.category: ""},
+                    )
+                    for column in stored_columns(contract)
+                ]
+            ),
             "dagster/table_name": f"store.{contract.source}",
             "contract": f"pipelines/contracts/{contract.source}.yml",
             "lateness_days": contract.lateness_days,
         },
-        pool=WRITER_POOL,
-        retry_policy=RETRIES,
     )
-    def _store(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
-        runtime = warehouse.runtime
-        with values_stay_inside():
-            if not events:
-                rows = sum(part.rows for part in runtime.store.ledger.live_parts(contract.source))
-                return dg.MaterializeResult(metadata={"dagster/row_count": rows})
-            days = days_between(*_chosen_days(context, contract))
-            expired = _expired(context, warehouse, contract, days)
-            rows_by_day = dict(runtime.store.ledger.live_days(contract.source))
-            for day in days:
-                if day in rows_by_day:
-                    _compact(warehouse, contract, day)
-                context.add_asset_metadata(
-                    {"dagster/partition_row_count": rows_by_day.get(day, 0), **expired.get(day, {})},
-                    partition_key=day.isoformat(),
-                )
-            return dg.MaterializeResult()
-
-    return _store
 
 
-@dg.op(pool=WRITER_POOL, retry_policy=RETRIES)
-def compact_closed(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
-    """Compact the days that closed and changed since."""
-    with values_stay_inside():
-        compacted, swept = compact_closed_days(*warehouse.runtime, as_of=warehouse.now())
-    context.add_output_metadata({"files_compacted": compacted, "files_unlinked": swept.files})
+def _batches(grouped: Mapping[str, Sequence[Contract]]) -> dg.AssetsDefinition:
+    """Make the assets of all feeds' batches, one step; to materialize some is to load the files that wait.
 
-
-@dg.job(name="close", description="Compact closed days that got late rows. Deletes no row.")
-def close_job() -> None:
-    """Run the op alone: it spans all assets."""
-    compact_closed()
-
-
-def contract_assets(contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Make the assets of inbox, batches and store of all contracts, and of the identity graph over them."""
-    grouped = feeds(contracts).items()
-    return [
-        identities_asset(contracts.values()),
-        *(inbox_asset(feed, group) for feed, group in grouped),
-        *(batches_asset(feed, group) for feed, group in grouped),
-        *(store_asset(contract) for contract in contracts.values()),
+    Keyed by arrival, so they have no partitions: each event day that got rows is logged as a materialization
+    of the store assets.
+    """
+    specs = [
+        dg.AssetSpec(
+            key=batches_key(feed),
+            deps=[inbox_key(feed)],
+            group_name=contracts[0].provider,
+            owners=_owners(contracts),
+            description=f"Batches in the ledger, one per file of `{feed}`. Materializing takes in what "
+            "waits; a file is removed once all its rows are accounted for.",
+            kinds={"sqlite"},
+            tags={"zone": "inbox"},
+        )
+        for feed, contracts in grouped.items()
     ]
 
-
-def waiting_files(declarations: Declarations, store: Store, feed: str) -> list[Path]:
-    """Return the files of one feed, in the order of loading."""
-    landed = landed_files(store.home.inbox, declarations.contracts)
-    return [file.path for file in landed if file.feed == feed]
-
-
-def materializations(
-    declarations: Declarations, store: Store, results: Iterable[Ingested]
-) -> Iterator[dg.AssetMaterialization]:
-    """Yield what ingestion changed: one event per data set and event day, with its row count.
-
-    Days that are no partition (older than the first) are stored all the same, and not shown.
-    """
-    touched: dict[str, set[date]] = defaultdict(set)
-    for result in results:
-        for count in result.counts:
-            if count.outcome == "kept" and count.source in declarations.contracts:
-                touched[count.source] |= result.days.get(count.source, frozenset())
-    for source, days in sorted(touched.items()):
-        if declarations.contracts[source].kind is Kind.ENTITY:
-            rows = sum(part.rows for part in store.ledger.live_parts(source))
-            yield dg.AssetMaterialization(store_key(source), metadata={"dagster/row_count": rows})
-            continue
-        for day, rows in store.ledger.live_days(source):
-            if day in days and DAYS.has_partition_key(day.isoformat()):
-                yield dg.AssetMaterialization(
-                    store_key(source),
-                    partition=day.isoformat(),
-                    metadata={"dagster/partition_row_count": rows},
-                )
-
-
-def _compact(warehouse: Warehouse, contract: Contract, day: date) -> None:
-    runtime = warehouse.runtime
-    compact_day(
-        runtime.store.home,
-        ledger=runtime.store.ledger,
-        engine=runtime.store.engine,
-        source=contract.source,
-        day=day,
-        as_of=warehouse.now(),
+    @dg.multi_asset(
+        name="take_in",
+        description="Takes in the files that wait, in the order of their arrival.",
+        specs=specs,
+        check_specs=[taken_in_spec(feed) for feed in grouped],
+        can_subset=True,
+        pool=INBOX_POOL,
+        retry_policy=RETRIES,
     )
+    def _take_in(
+        context: dg.AssetExecutionContext, warehouse: Warehouse
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        chosen = [feed for feed in grouped if batches_key(feed) in context.selected_asset_keys]
+        with values_stay_inside():
+            for event in batch_changes(context.instance, warehouse.runtime.store):
+                context.log_event(event)  # of command lines, before what this run adds
+            taken = take_in(warehouse, chosen)
+            results = [taken_in_result(warehouse, feed, taken.problems.get(feed, ())) for feed in chosen]
+            loaded = [c for feed in chosen for c in grouped[feed] if taken.files[feed]]
+            report_looks(context.instance, warehouse, loaded)
+            for event in store_changes(context.instance, *warehouse.runtime):
+                context.log_event(event)
+        for feed in chosen:
+            yield dg.MaterializeResult(asset_key=batches_key(feed), metadata=taken.metadata(feed))
+        yield from (each for each in results if key_of(each) in context.selected_asset_check_keys)
+        taken.raise_problems()
+
+    return _take_in
 
 
-def _expired(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, contract: Contract, days: Sequence[date]
-) -> dict[date, dict[str, str | int]]:
-    """Return the metadata of those days whose rows were deleted; log which they are.
+@dataclass(slots=True)
+class TakenIn:
+    """What became of the files of some feeds.
 
-    A run that builds slices goes on: another data set may still have the day.
-
-    Raises:
-        dg.Failure: Nothing but such days was chosen.
+    Attributes:
+        files: Feed → how many were loaded.
+        counts: Feed → rows by outcome, and notes.
+        problems: Feed → why files of it were not loaded.
     """
-    runtime = warehouse.runtime
-    lost = lost_days(runtime.store, contract.source)
-    chosen = {day: lost[day] for day in days if day in lost and not lost[day].rows}
-    if not chosen:
-        return {}
-    listed = ", ".join(f"{day} (evidence {expired.evidence})" for day, expired in sorted(chosen.items()))
-    if len(chosen) == len(days) and context.job_name != MARTS_JOB:
-        raise dg.Failure(
-            description=f"{contract.source}: {listed} expired, and expired rows do not come back. Nothing "
-            "was done. `wasms retention explain` says which rule applied.",
-            allow_retries=False,
-        )
-    context.log.warning("%s: %s expired and stay empty.", contract.source, listed)
-    entries = {entry.seq: entry for entry in evidence.entries(runtime.store.ledger)}
-    return {day: expired.metadata(entries.get(expired.evidence)) for day, expired in chosen.items()}
 
+    files: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    problems: dict[str, list[str]] = field(default_factory=dict)
 
-def _chosen_days(context: dg.AssetExecutionContext, contract: Contract) -> tuple[date, date]:
-    days = selected_days(context)
-    if days is None:
-        raise dg.Failure(
-            description=f"{contract.source} is kept by day: choose a partition.", allow_retries=False
-        )
-    return days
+    def metadata(self, feed: str) -> dict[str, dg.MetadataValue | int]:
+        """Return what the UI shows of a feed."""
+        outcomes = self.counts.get(feed, Counter())
+        return {"files": self.files[feed], "outcomes": dg.MetadataValue.json(dict(sorted(outcomes.items())))}
 
+    def raise_problems(self) -> None:
+        """Fail where a file was not loaded, so that the run is red.
 
-def _metadata(results: Sequence[Ingested]) -> dict[str, dg.MetadataValue | int]:
-    outcomes: Counter[str] = Counter()
-    notes: Counter[str] = Counter()
-    for result in results:
-        for count in result.counts:
-            outcomes[" ".join(filter(None, (count.source, count.outcome, count.reason)))] += count.rows
-        notes.update({f"{source} rows with undeclared columns": n for source, n in result.unknown.items()})
-        notes.update({f"{column} values masked": n for column, n in result.masked.items()})
-    return {
-        "files": len(results),
-        "rows_read": sum(result.rows_read for result in results),
-        "outcomes": dg.MetadataValue.json(dict(sorted((outcomes + notes).items()))),
-    }
-
-
-def _column_schema(contract: Contract) -> dg.TableSchema:
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name, type=column.type, description=column.description, tags={column.category: ""}
+        Raises:
+            dg.Failure: Says why, without a value.
+        """
+        listed = [problem for problems in self.problems.values() for problem in problems]
+        if listed:
+            whole = len(listed) + self.files.total()
+            raise dg.Failure(
+                description=f"{len(listed)} of {whole} file(s) stay in the inbox. "
+                + "\n".join(sorted(set(listed))),
+                allow_retries=False,
             )
-            for column in stored_columns(contract)
-        ]
-    )
+
+
+def take_in(warehouse: Warehouse, chosen: Collection[str]) -> TakenIn:
+    """Load the files of some feeds that wait; one bad file does not hold up the others."""
+    from anonymizers.errors import AnonymizerError
+    from pipelines.declarations.errors import PipelineError
+    from pipelines.ingestion.batch import Options
+    from pipelines.ingestion.ingest import ingest_file
+
+    declarations, store = warehouse.runtime
+    contracts = feeds(declarations.contracts)
+    taken = TakenIn()
+    for landed in landed_files(store.home.inbox, declarations.contracts):
+        if landed.feed not in chosen:
+            continue
+        try:
+            result = ingest_file(
+                declarations,
+                store,
+                landed.path,
+                contracts=contracts[landed.feed],
+                options=Options(as_of=warehouse.now()),
+            )
+        except FileNotFoundError:
+            continue  # taken by a command line meanwhile
+        except (PipelineError, AnonymizerError, WarehouseError) as error:
+            taken.problems.setdefault(landed.feed, []).append(str(error))
+            continue
+        taken.files[landed.feed] += 1
+        counts = taken.counts.setdefault(landed.feed, Counter())
+        counts.update(outcomes_of(result.counts))
+        counts.update({f"{source} rows with undeclared columns": n for source, n in result.unknown.items()})
+        counts.update({f"{column} values masked": n for column, n in result.masked.items()})
+    return taken
 
 
 def _owners(contracts: Iterable[Contract]) -> list[str]:
     return sorted({team(contract.owner) for contract in contracts})
-
-
-def _priority(feed: str, contract: Contract) -> int:
-    if feed in LOAD_FIRST:
-        return 10 + len(LOAD_FIRST) - LOAD_FIRST.index(feed)
-    return 5 if contract.kind is Kind.ENTITY else 0

@@ -1,150 +1,185 @@
-"""Make asset checks from the contracts and the manifest; their metadata hold no value of a row."""
+"""Make asset checks; their metadata hold no value of a row. All that look at the store are one step."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from pipelines.declarations.calendar import last_closed_day
-from pipelines.declarations.contract import Contract, Kind, lateness_days
+from pipelines.declarations.contract import Contract, Kind
+from pipelines.declarations.declarations import Declarations
 from pipelines.orchestration.keys import (
     RETRIES,
-    WRITER_POOL,
     batches_key,
-    retention_key,
     store_key,
+    strays_key,
     values_stay_inside,
 )
 from pipelines.orchestration.resources import Warehouse
+from pipelines.sources.inbox import stray_files
+from pipelines.windows.inputs import QUARANTINE
+from warehouse.errors import WarehouseError
 from warehouse.ledger.parts import Part
-from warehouse.store.connection import identifier
-from warehouse.store.inspection import count_rows, damaged_files, written_columns
-from warehouse.store.session import open_session
+from warehouse.retention.rules import RetentionInputs, expired_through
 from warehouse.store.store import Store
 
-# Said again on purpose, beside dbt's `minimum_contacts`: a slip there must be caught here.
-MINIMUM_CONTACTS = 11
-# The column of cubes and marts that holds distinct contacts.
-CONTACTS_COLUMN = "audience_contacts"
-
+TAKEN_IN, STRAYS = "taken_in", "files_in_no_feeds_folder"
 # Why a file was removed whose rows are in another now.
 _LIVES_ON = ("compacted", "rewritten")
 
+_WHEN = "Looked at with every ingestion, build and night; reported when it changes."
 # Events come all the time; exports of tables may come once a week.
 LONGEST_SILENCE = {Kind.EVENT: timedelta(days=2), Kind.ENTITY: timedelta(days=8)}
-# Slices close at midnight and are built the same night.
-LATEST_SLICE = timedelta(days=1)
 
 
-def asset_check(
-    asset: dg.AssetKey,
-    name: str,
-    description: str,
-    result: Callable[[Warehouse], dg.AssetCheckResult],
-    *,
-    after: Sequence[dg.AssetKey] = (),
-    blocking: bool = False,
-    pool: str | None = None,
-) -> dg.AssetChecksDefinition:
-    """Make a check of an asset; no error of it shows a value.
+class StoreCheck(NamedTuple):
+    """One check of a contract's stored rows."""
 
-    Args:
-        result: Looks at the warehouse.
-        after: Assets of the same run that are made first.
-    """
+    name: str
+    description: str
+    result: Callable[[Warehouse, Contract], dg.AssetCheckResult]
 
-    @dg.asset_check(
-        asset=asset,
-        name=name,
-        description=description,
-        additional_deps=after,
-        blocking=blocking,
-        pool=pool,
+
+def store_checks(contracts: Mapping[str, Contract]) -> dg.AssetChecksDefinition:
+    """Make the checks of store and inbox. No job plans them: `report_looks` tells what changed."""
+    by_source = {store_key(source): contract for source, contract in contracts.items()}
+    specs = [
+        dg.AssetCheckSpec(look.name, asset=key, description=f"{look.description} {_WHEN}")
+        for key in by_source
+        for look in _LOOKS
+    ]
+    strays = dg.AssetCheckSpec(
+        STRAYS,
+        asset=strays_key(),
+        description="Every file in the inbox lies in a feed's folder. A warning at first; an error once they "
+        "lie there longer than the inbox may keep files.",
+    )
+
+    @dg.multi_asset_check(
+        name="look_at_the_store",
+        description="Compares the store with contracts, ledger and windows.",
+        specs=[*specs, strays],
+        can_subset=True,
         retry_policy=RETRIES,
     )
-    def _check(warehouse: Warehouse) -> dg.AssetCheckResult:
+    def _look(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+        chosen = context.selected_asset_check_keys
         with values_stay_inside():
-            return result(warehouse)
+            found = looks(
+                warehouse, [c for key, c in by_source.items() if key in {k.asset_key for k in chosen}]
+            )
+            results = [*found, strays_result(warehouse)]
+        yield from (result for result in results if key_of(result) in chosen)
 
-    return _check
-
-
-def store_check(
-    contract: Contract,
-    name: str,
-    description: str,
-    result: Callable[[Warehouse, Contract], dg.AssetCheckResult],
-    *,
-    blocking: bool = True,
-) -> dg.AssetChecksDefinition:
-    """Make a check of a contract's stored rows, after what may bring or delete some in the same run."""
-    return asset_check(
-        store_key(contract.source),
-        name,
-        description,
-        lambda warehouse: result(warehouse, contract),
-        after=[batches_key(contract.feed), retention_key()],
-        blocking=blocking,
-    )
+    return _look
 
 
-def store_checks(contracts: Mapping[str, Contract]) -> list[dg.AssetChecksDefinition]:
-    """Make the checks of contract, reconciliation and freshness of every store asset."""
-    columns = "The files hold exactly the columns of the contract, in their types."
-    rows = "Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them."
-    feed = "The feed {} has brought a file within {} days, if ever."
-    made = []
-    for contract in contracts.values():
-        silence = feed.format(contract.feed, LONGEST_SILENCE[contract.kind].days)
-        made += [
-            store_check(contract, "contract", columns, contract_result),
-            store_check(contract, "reconciliation", rows, reconciliation_result),
-            store_check(contract, "freshness", silence, freshness_result, blocking=False),
-        ]
-    return made
+def looks(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[dg.AssetCheckResult]:
+    """Look at the stored rows of some contracts; what cannot be looked at is red, and hides nothing else."""
+    found = []
+    for contract in contracts:
+        for look in _LOOKS:
+            try:
+                result = look.result(warehouse, contract)
+            except WarehouseError as error:
+                result = dg.AssetCheckResult(passed=False, metadata={"why": str(error)})
+            key = store_key(contract.source)
+            found.append(result._replace(asset_key=key, check_name=look.name))
+    return found
 
 
-def threshold_checks(tables: Iterable[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
-    """Make the check of the threshold of every cube and mart that counts contacts.
-
-    Args:
-        tables: Keys `[schema, table]` of tables that have `audience_contacts`.
-    """
-    description = f"No row counts fewer than {MINIMUM_CONTACTS} distinct contacts."
+def news(instance: dg.DagsterInstance, results: Sequence[dg.AssetCheckResult]) -> list[dg.AssetCheckResult]:
+    """Return those results that say something else than the last ones that Dagster has, and first ones."""
+    last = instance.event_log_storage.get_latest_asset_check_execution_by_key([*map(key_of, results)])
+    failed, passed = AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.SUCCEEDED
     return [
-        asset_check(
-            key, "threshold", description, partial(threshold_result, key=key), blocking=True, pool=WRITER_POOL
-        )
-        for key in tables
+        result
+        for result in results
+        if (told := last.get(key_of(result))) is None
+        or told.status is not (passed if result.passed else failed)
     ]
 
 
-def slices_check(cube: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """Make the check whether all slices that closed are built."""
-    return asset_check(
-        cube, "freshness", "All slices that closed are built, the last one within a day.", slices_result
+def report_looks(
+    instance: dg.DagsterInstance, warehouse: Warehouse, contracts: Iterable[Contract]
+) -> list[dg.AssetCheckKey]:
+    """Look at the stored rows of some contracts, and report what is new; return what must stop a build."""
+    found = looks(warehouse, contracts)
+    report_checks(instance, news(instance, found))
+    return [
+        key_of(each) for each in found if not each.passed and each.severity is dg.AssetCheckSeverity.ERROR
+    ]
+
+
+def key_of(result: dg.AssetCheckResult) -> dg.AssetCheckKey:
+    """Return the key of the check that a result is of."""
+    return dg.AssetCheckKey(dg.AssetKey.from_coercible(result.asset_key or ()), result.check_name or "")
+
+
+def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """Return what reports a result outside of its own step."""
+    key = key_of(result)
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=result.passed,
+        severity=result.severity,
+        metadata=result.metadata,
     )
 
 
-def slices_result(warehouse: Warehouse) -> dg.AssetCheckResult:
-    """Compare the days that closed with the slices that are built."""
-    runtime = warehouse.runtime
-    built = runtime.store.ledger.built_until()
-    lateness = lateness_days(runtime.declarations.contracts)
-    closed = last_closed_day(warehouse.now(), lateness_days=lateness)
-    days = [d for c in runtime.declarations.contracts for d, _ in runtime.store.ledger.live_days(c)]
-    # Before anything was built, what counts is whether a slice waits.
-    waiting = [day for day in days if day <= closed and (built is None or day > built)]
-    late = bool(waiting) and min(waiting) + LATEST_SLICE <= closed
+def report_checks(instance: dg.DagsterInstance, results: Iterable[dg.AssetCheckResult]) -> None:
+    """Report checks that no run planned; not in a run's log, which loses them where its step fails."""
+    for result in results:
+        instance.report_runless_asset_event(evaluation(result))
+
+
+def taken_in_spec(feed: str) -> dg.AssetCheckSpec:
+    """Specify the check that all files of a feed could be taken in, and most of each."""
+    return dg.AssetCheckSpec(
+        TAKEN_IN,
+        asset=batches_key(feed),
+        description="No file of the feed was left in the inbox, and none of which half the rows or more wait "
+        "in quarantine.",
+    )
+
+
+def taken_in_result(warehouse: Warehouse, feed: str, problems: Sequence[str]) -> dg.AssetCheckResult:
+    """Look for files of a feed that were not loaded, or of which most is in quarantine.
+
+    Args:
+        problems: Why files were not loaded.
+    """
+    quarantined = warehouse.runtime.store.ledger.mostly_quarantined(QUARANTINE).get(feed, 0)
     return dg.AssetCheckResult(
-        passed=not late,
-        severity=dg.AssetCheckSeverity.WARN,
+        asset_key=batches_key(feed),
+        check_name=TAKEN_IN,
+        passed=not (problems or quarantined),
         metadata={
-            "last_closed": str(closed),
-            "built_until": str(built),
-            "days_waiting": len(set(waiting)),
+            "files_left_in_the_inbox": len(problems),
+            "files_mostly_in_quarantine": quarantined,
+            **({"why": "\n".join(sorted(set(problems)))} if problems else {}),
+            **({"next_step": "wasms quarantine list"} if quarantined else {}),
         },
+    )
+
+
+def strays_result(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Look for files in the inbox that lie in no feed's folder; count them, for names may be personal."""
+    declarations, store = warehouse.runtime
+    since = [path.stat().st_ctime for path in stray_files(store.home.inbox, declarations.contracts)]
+    oldest = datetime.fromtimestamp(min(since), UTC) if since else None
+    late = oldest is not None and datetime.now(UTC) - oldest > timedelta(
+        days=declarations.policy.inbox_ttl_days
+    )
+    return dg.AssetCheckResult(
+        asset_key=strays_key(),
+        check_name=STRAYS,
+        passed=not since,
+        severity=dg.AssetCheckSeverity.ERROR if late else dg.AssetCheckSeverity.WARN,
+        metadata={"files": len(since), "oldest": f"{oldest:%Y-%m-%d}" if oldest else "none"},
     )
 
 
@@ -154,11 +189,13 @@ def contract_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckRe
     A column too many or of another type is an error; one that older files lack is a warning, for it
     reads as null.
     """
+    from warehouse.store.inspection import written_columns
+
     store = warehouse.runtime.store
     declared = set(contract.plan.stored_columns())
     names = {name for name, _ in declared}
     parts = store.ledger.live_parts(contract.source)
-    written = written_columns(store.home, keyring=store.keyring, parts=parts)
+    written = written_columns(store.home, engine=store.engine, parts=parts)
     undeclared = {name for name, _ in written} - names
     mistyped = {name for name, _ in written - declared} - undeclared
     missing = {name for part in parts for name in names - set(part.columns)}
@@ -183,12 +220,13 @@ def reconciliation_result(warehouse: Warehouse, contract: Contract) -> dg.AssetC
     commit. This looks at what became of the kept rows since. Files are opened where they are few:
     entities, and days that changed since they were last closed.
     """
+    from warehouse.store.inspection import count_rows, damaged_files
+
     store = warehouse.runtime.store
     ledger = store.ledger
-    outcomes = {c.outcome: 0 for c in ledger.counts()}
+    outcomes: Counter[str] = Counter()
     for count in ledger.counts():
-        if count.source == contract.source:
-            outcomes[count.outcome] += count.rows
+        outcomes[count.outcome] += count.rows if count.source == contract.source else 0
     parts = ledger.live_parts(contract.source)
     held = [part for part in ledger.held_parts() if part.source == contract.source]
     damaged = damaged_files(store.home, [*parts, *held])
@@ -199,9 +237,7 @@ def reconciliation_result(warehouse: Warehouse, contract: Contract) -> dg.AssetC
     held_rows = sum(part.rows for part in held)
     lost = outcomes.get("kept", 0) - stored - gone if contract.kind is Kind.EVENT else 0
     opened = [] if damaged else _changed(store, contract, parts)
-    difference = sum(part.rows for part in opened) - count_rows(
-        store.home, keyring=store.keyring, parts=opened
-    )
+    difference = sum(part.rows for part in opened) - count_rows(store.home, engine=store.engine, parts=opened)
     return dg.AssetCheckResult(
         passed=not (lost or difference or damaged),
         metadata={
@@ -223,33 +259,57 @@ def _changed(store: Store, contract: Contract, parts: Sequence[Part]) -> list[Pa
     return [part for part in parts if part.event_date in dirty]
 
 
-def freshness_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResult:
-    """Look when the feed of a contract last brought a file."""
-    last = warehouse.runtime.store.ledger.last_arrival(contract.feed)
-    age = warehouse.now() - last if last else timedelta(0)
-    return dg.AssetCheckResult(
-        passed=age <= LONGEST_SILENCE[contract.kind],
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"last_arrival": f"{last:%Y-%m-%d %H:%M} UTC" if last else "never"},
-    )
+def window_result(warehouse: Warehouse, contract: Contract) -> dg.AssetCheckResult:
+    """Look for files past their window by the ledger alone: what is due today has until midnight.
 
-
-def threshold_result(warehouse: Warehouse, key: dg.AssetKey) -> dg.AssetCheckResult:
-    """Count the rows of a table whose contacts are too few; one with neither a number nor a code is one.
-
-    Sums of former workspaces are lower bounds, and may be any number.
+    Rows within a file, ended accounts and holds are verification's to judge, which reads them.
     """
-    table = ".".join(identifier(part) for part in ("warehouse", *key.path))
-    flag = f"{CONTACTS_COLUMN}_flag"
-    with open_session(warehouse.runtime.store.home, schemas={}, read_only=True) as connection:
-        row = connection.execute(
-            f"select count(*), count(*) filter (case when {CONTACTS_COLUMN} is null "
-            f"then {flag} is distinct from '<k' "
-            f"else {CONTACTS_COLUMN} < ? and {flag} is distinct from '>=' end) from {table}",
-            [MINIMUM_CONTACTS],
-        ).fetchone()
-    rows, below = row or (0, 0)
+    declarations, store = warehouse.runtime
+    parts = store.ledger.live_parts(contract.source)
+    yesterday = warehouse.now() - timedelta(days=1)
+    late = [part for part in parts if _is_past(declarations, contract, part, yesterday)]
+    days = [part.event_date for part in parts if part.event_date is not None]
+    held = [part for part in store.ledger.held_parts() if part.source == contract.source]
     return dg.AssetCheckResult(
-        passed=below == 0,
-        metadata={"rows": rows, "rows_below_threshold": below, "threshold": MINIMUM_CONTACTS},
+        passed=not late,
+        metadata={
+            "files": len(parts),
+            "files_past_their_window": len(late),
+            "rows_past_their_window": sum(part.rows for part in late),
+            "oldest_day": str(min(days, default="none")),
+            "rows_held": sum(part.rows for part in held),
+        },
     )
+
+
+def _is_past(declarations: Declarations, contract: Contract, part: Part, at: datetime) -> bool:
+    facts = RetentionInputs(
+        versions=declarations.policy.history(), classes=declarations.policy.retention_classes_days
+    )
+    through = expired_through(facts, contract.policy, None, at) or date.min
+    if part.event_date is not None and part.retention_days is not None:
+        by_class = at.date() - timedelta(days=part.retention_days)
+        # Where all have one window, the policy says it: a file may be of an older, longer class.
+        everyone = not declarations.policy.versions[-1].categories[contract.policy].per_workspace
+        return part.event_date <= (max(by_class, through) if everyone else by_class)
+    _, _, month = part.partition.partition("month=")
+    # The first day of the next month, at the latest, is later than every day of a month.
+    return bool(month) and date.fromisoformat(f"{month[:7]}-01") + timedelta(days=31) <= through
+
+
+# Of every store asset; while one of them is an error, no slice is built.
+_LOOKS = (
+    StoreCheck(
+        "contract", "The files hold exactly the columns of the contract, in their types.", contract_result
+    ),
+    StoreCheck(
+        "reconciliation",
+        "Rows kept by ingestion = rows stored or held + rows deleted, and the files hold them.",
+        reconciliation_result,
+    ),
+    StoreCheck(
+        "nothing_past_its_window",
+        "The ledger lists no file that had to be gone before today.",
+        window_result,
+    ),
+)

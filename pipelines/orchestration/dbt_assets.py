@@ -1,48 +1,42 @@
 """Make dbt's models assets: lineage from the manifest, built by `pipelines.marts.build` in this process.
 
-Two steps, so that the threshold check of the cubes stands between them and the marts: the restricted
-views with the cubes made from them, by send day; then the marts over all cubes.
+Cubes are built in two steps: those of days by send day, those of months by month. Views have no step: a
+build makes them where the project changed, and they follow what they read. What a build
+holds in memory is no asset.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import partial
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
-from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.calendar import last_closed_day, month_end
 from pipelines.declarations.contract import lateness_days
-from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.marts.build import build, build_marts
-from pipelines.marts.chunks import EMPTY_DAY
-from pipelines.marts.dbt_runs import MANIFEST, MartsError
+from pipelines.orchestration.checks import report_looks
 from pipelines.orchestration.keys import (
-    DAYS,
+    NIGHTLY,
     RETRIES,
     WRITER_POOL,
-    days_between,
-    selected_days,
+    selected_periods,
     team,
     values_stay_inside,
 )
+from pipelines.orchestration.reported import slice_rows
 from pipelines.orchestration.resources import Warehouse
-from pipelines.run import unbuilt_slices
 from warehouse.home import Home
-from warehouse.store.connection import identifier
-from warehouse.store.session import open_session
-from warehouse.store.store import Store
 
 Manifest = Mapping[str, Any]
+Node = Mapping[str, Any]
 
 _Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
-# The day a row of a cube belongs to; every cube has it.
-SLICE_COLUMN = "send_date"
-_MARTS = "fqn:wasms.marts"
+MANIFEST = "manifest.json"
+HAS_ROWS = "has_rows"
+# Tags of cubes: what a slice is.
+DAILY, MONTHLY = "daily", "monthly"
 _BUILT = frozenset({"success", "pass", "warn"})
 
 
@@ -53,63 +47,6 @@ class MissingManifestError(PipelineError):
         super().__init__(
             "The dbt project has not been parsed for this warehouse. `wasms dev` does it and opens the UI."
         )
-
-
-class Translator(DagsterDbtTranslator):
-    """Names and descriptions of dbt nodes in Dagster."""
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Return `[schema, name]`; of a source `[source, name]`: those of `store` are contracts' assets."""
-        if dbt_resource_props["resource_type"] == "source":
-            return dg.AssetKey([str(dbt_resource_props["source_name"]), str(dbt_resource_props["name"])])
-        return dg.AssetKey([str(dbt_resource_props["schema"]), str(dbt_resource_props["name"])])
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Return the schema."""
-        return str(dbt_resource_props["schema"])
-
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Return the description of the YAML file, without the SQL."""
-        return str(dbt_resource_props["description"])
-
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
-        """Return the owner of the dbt group."""
-        group = dbt_resource_props.get("group")
-        owner = group.get("owner", {}).get("name") if isinstance(group, Mapping) else None
-        return [team(owner)] if owner else None
-
-    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        """Return the zone, as for all other assets."""
-        return {"zone": str(dbt_resource_props["schema"])}
-
-    def get_partitions_def(
-        self, dbt_resource_props: Mapping[str, Any]
-    ) -> dg.PartitionsDefinition[str] | None:
-        """Return the send day for cubes of days; views, marts and cubes of months have no partitions."""
-        return DAYS if is_daily(dbt_resource_props) else None
-
-    def get_partition_mapping(
-        self, dbt_resource_props: Mapping[str, Any], dbt_parent_resource_props: Mapping[str, Any]
-    ) -> dg.PartitionMapping | None:
-        """Map a slice to the same slice of the cubes it is made from; all else needs what there is."""
-        if is_daily(dbt_resource_props) and is_daily(dbt_parent_resource_props):
-            return dg.TimeWindowPartitionMapping()
-        return None
-
-
-def is_cube(node: Mapping[str, Any]) -> bool:
-    """Return whether a node is a cube, built in slices."""
-    return bool(node.get("config", {}).get("materialized") == "incremental")
-
-
-def is_daily(node: Mapping[str, Any]) -> bool:
-    """Return whether a node is a cube built in daily slices."""
-    return is_cube(node) and "daily" in node["config"]["tags"]
-
-
-def is_slice(node: Mapping[str, Any]) -> bool:
-    """Return whether a node holds rows of a slice in memory while it is built: nothing that lasts."""
-    return bool(node.get("schema") == "slices")
 
 
 def load_manifest(home: Home) -> Manifest:
@@ -125,157 +62,253 @@ def load_manifest(home: Home) -> Manifest:
     return manifest
 
 
-def tables(manifest: Manifest, *, schema: str, column: str | None = None) -> list[dg.AssetKey]:
-    """Return the keys of the models of a schema, sorted; only those with a column, where one is named."""
-    return sorted(
-        Translator().get_asset_key(node)
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model"
-        and node["schema"] == schema
-        and (column is None or column in node["columns"])
-    )
+def key_of(node: Node) -> dg.AssetKey:
+    """Return `[schema, name]`; of a source `[source, name]`: those of `store` are contracts' assets."""
+    first = node["source_name"] if node["resource_type"] == "source" else node["schema"]
+    return dg.AssetKey([str(first), str(node["name"])])
 
 
-def marts_assets(manifest: Manifest) -> list[dg.AssetsDefinition]:
-    """Make assets of all models and seeds, in two steps; their tests are asset checks."""
-    make = partial(
-        dbt_assets,
-        manifest=manifest,
-        dagster_dbt_translator=Translator(),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=RETRIES,
-        pool=WRITER_POOL,
-    )
-
-    @make(name="build_slices", select="fqn:*", exclude=f"{_MARTS} resource_type:unit_test")
-    def _slices(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[_Result]:
-        yield from _build(context, warehouse, manifest)
-
-    @make(name="build_marts", select=_MARTS, exclude="resource_type:unit_test")
-    def _marts(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[_Result]:
-        yield from _build(context, warehouse, manifest)
-
-    return [_slices, _marts]
+def tables(manifest: Manifest, *, schema: str) -> list[dg.AssetKey]:
+    """Return the keys of the models of a schema, sorted."""
+    return sorted(key_of(node) for node in _models(manifest) if node["schema"] == schema)
 
 
-def _build(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: Manifest) -> Iterator[_Result]:
-    """Build the selected nodes for the selected days; report what was built even where something failed."""
-    nodes = {key: n for key, n in _nodes(manifest).items() if key in context.selected_asset_keys}
-    checks = sorted(context.selected_asset_check_keys, key=str)
-    days = _closed_days(context, warehouse, nodes)
-    with values_stay_inside():
-        names = {str(node["name"]) for node in nodes.values()} | {check.name for check in checks}
-        outcomes, problem = _outcomes(*warehouse.runtime, names, days)
-        if problem is None and days and set(tables(manifest, schema="cubes")) <= set(nodes):
-            _note_slices(warehouse, *days)
-        key_of = {str(node["name"]): key for key, node in nodes.items()}
-        # In dbt's order, parents first: Dagster insists on it.
-        built = {
-            key_of[name]: nodes[key_of[name]]
-            for name, outcome in outcomes.items()
-            if name in key_of and outcome in _BUILT
-        }
-        rows = _rows(warehouse.runtime.store, built, days)
-    for key, node in built.items():
-        counts = rows.get(key, {})
-        if is_daily(node):
-            _add_rows_by_day(context, key, counts)
-        total = {"dagster/row_count": sum(counts.values())} if counts and not is_daily(node) else {}
-        yield dg.MaterializeResult(asset_key=key, metadata=total, data_version=_version(node))
-    for check in checks:
-        if (outcome := outcomes.get(check.name, "skipped")) != "skipped":
-            passed = outcome in _BUILT
-            yield dg.AssetCheckResult(asset_key=check.asset_key, check_name=check.name, passed=passed)
-    if problem is not None:
-        raise dg.Failure(description=problem, allow_retries=False)
+def dbt_assets(
+    manifest: Manifest, *, days: dg.PartitionsDefinition[str], months: dg.PartitionsDefinition[str]
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Make the assets of all models and seeds that last: views, cubes of days, cubes of months."""
+    cubes = [node for node in _models(manifest) if node["schema"] == "cubes"]
+    daily = [node for node in cubes if DAILY in node["config"]["tags"]]
+    monthly = [node for node in cubes if MONTHLY in node["config"]["tags"]]
+    views = [node for node in _models(manifest) if node["schema"] not in ("cubes", "slices")]
+    return [
+        *(_spec(manifest, node) for node in views),
+        _cubes(
+            "build_days",
+            "Looks whether the store is sound, then builds the chosen days of all cubes of days.",
+            manifest,
+            daily,
+            days,
+            build=_build_days,
+            freshness=NIGHTLY,
+        ),
+        _cubes(
+            "build_months",
+            "Builds the chosen months of all cubes of months.",
+            manifest,
+            monthly,
+            months,
+            build=_build_months,
+        ),
+    ]
 
 
-def _outcomes(
-    declarations: Declarations, store: Store, names: Collection[str], days: tuple[date, date] | None
-) -> tuple[Mapping[str, str], str | None]:
-    """Build, and return the status of each node by name, and what went wrong, if anything did."""
-    chosen = " ".join(sorted(names))
-    try:
-        if days is None:
-            summary = build_marts(store, select=chosen)
-        else:
-            # Whichever cubes are chosen: what they count lies in this process's memory, and is made for them.
-            first, last = days
-            summary = build(
-                declarations, store, from_day=first, to_day=last, select=f"{chosen} fqn:wasms.slices"
-            )
-    except MartsError as error:
-        return error.outcomes, str(error)
-    return summary.outcomes, None
-
-
-def _version(node: Mapping[str, Any]) -> dg.DataVersion | None:
-    # A view is its text: made again, it is still the same, and no slice is out of step with it.
-    return dg.DataVersion(node["checksum"]["checksum"][:16]) if _is_view(node) else None
-
-
-def _is_view(node: Mapping[str, Any]) -> bool:
-    return bool(node["config"].get("materialized") == "view")
-
-
-def _add_rows_by_day(context: dg.AssetExecutionContext, key: dg.AssetKey, rows: Mapping[date, int]) -> None:
-    for day, count in rows.items():
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": count}, asset_key=key, partition_key=day.isoformat()
-        )
-
-
-def _nodes(manifest: Manifest) -> dict[dg.AssetKey, Mapping[str, Any]]:
-    return {
-        Translator().get_asset_key(node): node
-        for node in manifest["nodes"].values()
-        if node["resource_type"] in ("model", "seed")
+def _cubes(
+    name: str,
+    description: str,
+    manifest: Manifest,
+    nodes: Sequence[Node],
+    partitions: dg.PartitionsDefinition[str],
+    *,
+    build: Callable[[Warehouse, Sequence[date]], Mapping[str, str]],
+    freshness: dg.FreshnessPolicy | None = None,
+) -> dg.AssetsDefinition:
+    """Make the assets of cubes that are built together, with dbt's tests of them as checks."""
+    tests = {
+        dg.AssetCheckKey(key_of(node), str(test["test_metadata"]["name"])): str(test["name"])
+        for node in nodes
+        for test in _tests(manifest, node)
     }
 
+    @dg.multi_asset(
+        name=name,
+        description=description,
+        specs=[_spec(manifest, node, partitions, freshness) for node in nodes],
+        check_specs=[spec for node in nodes for spec in _check_specs(manifest, node)],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=WRITER_POOL,
+        retry_policy=RETRIES,
+    )
+    def _built(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[_Result]:
+        from pipelines.marts.dbt_runs import MartsError
 
-def _closed_days(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, nodes: Mapping[dg.AssetKey, Mapping[str, Any]]
-) -> tuple[date, date] | None:
-    """Return the days to build; None where no cube is to be built."""
-    if not any(is_cube(node) for node in nodes.values()):
-        return None
-    days = selected_days(context)
-    if days is None:
-        raise dg.Failure(description="Cubes are built by day: choose partitions.", allow_retries=False)
+        periods, problem = selected_periods(context), None
+        with values_stay_inside():
+            _refuse_open(warehouse, month_end(periods[-1]) if build is _build_months else periods[-1])
+            refuse_unsound(context.instance, warehouse)
+            try:
+                outcomes = build(warehouse, periods)
+            except MartsError as error:
+                outcomes, problem = error.outcomes, str(error)
+            rows = slice_rows(warehouse.runtime.store)
+        built = [node for node in nodes if problem is None or outcomes.get(str(node["name"])) in _BUILT]
+        for node in built:
+            counted = {period: rows.get((str(node["name"]), period), 0) for period in periods}
+            yield from _of_cube(context, node, counted)
+        for key, test in tests.items():
+            if problem is None or test in outcomes:
+                passed = problem is None or outcomes[test] in _BUILT
+                yield dg.AssetCheckResult(asset_key=key.asset_key, check_name=key.name, passed=passed)
+        if problem is not None:
+            raise dg.Failure(description=problem, allow_retries=False)
+
+    return _built
+
+
+def _of_cube(context: dg.AssetExecutionContext, node: Node, counted: Mapping[date, int]) -> Iterator[_Result]:
+    """Yield what was made of one cube, and whether each period has rows."""
+    key, empty = key_of(node), [str(period) for period, rows in counted.items() if not rows]
+    for period, rows in counted.items():
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": rows}, asset_key=key, partition_key=period.isoformat()
+        )
+    yield dg.MaterializeResult(asset_key=key)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=HAS_ROWS,
+        passed=not empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"without_rows": empty},
+    )
+
+
+def _build_days(warehouse: Warehouse, days: Sequence[date]) -> Mapping[str, str]:
+    """Build days; record how far the cubes go, if no day before was left out."""
+    from pipelines.marts.build import build
+    from pipelines.run import note_built_days, unbuilt_slices
+
+    runtime = warehouse.runtime
+    waiting = unbuilt_slices(*runtime, as_of=warehouse.now())
+    summary = build(*runtime, from_day=days[0], to_day=days[-1], has_months=False)
+    if waiting and days[0] <= waiting[0][0] <= days[-1]:
+        note_built_days(runtime.store, waiting[0][0], days[-1])
+    return summary.outcomes
+
+
+def _build_months(warehouse: Warehouse, months: Sequence[date]) -> Mapping[str, str]:
+    from pipelines.run import build_months
+
+    return build_months(warehouse.runtime.store, months)
+
+
+def _refuse_open(warehouse: Warehouse, last: date) -> None:
+    """Refuse a day that has not closed.
+
+    Raises:
+        dg.Failure: It has not.
+    """
     lateness = lateness_days(warehouse.runtime.declarations.contracts)
     closed = last_closed_day(warehouse.now(), lateness_days=lateness)
-    if days[1] > closed:
+    if last > closed:
         raise dg.Failure(
-            description=f"{days[1]} has not closed: events of that day may still arrive. "
+            description=f"{last} has not closed: events of that day may still arrive. "
             f"The last closed day is {closed}; nothing was built.",
             allow_retries=False,
         )
-    return days
 
 
-def _note_slices(warehouse: Warehouse, first: date, last: date) -> None:
-    """Record how far the cubes go, if no slice before was left out."""
-    waiting = unbuilt_slices(*warehouse.runtime, as_of=warehouse.now())
-    if waiting and first <= waiting[0][0] <= last:
-        warehouse.runtime.store.ledger.set_built_until(last)
+def refuse_unsound(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
+    """Refuse to build from a store with which something is wrong; report the checks that say what.
 
-
-def _rows(
-    store: Store, built: Mapping[dg.AssetKey, Mapping[str, Any]], days: tuple[date, date] | None
-) -> dict[dg.AssetKey, dict[date, int]]:
-    """Count the rows of each table built, by day; one without days has them under `EMPTY_DAY`.
-
-    Views are not counted: that would read the store. What was held in memory is gone.
+    Raises:
+        dg.Failure: Something is; names the checks.
     """
-    wanted = {key: node for key, node in built.items() if not _is_view(node) and not is_slice(node)}
-    if not wanted:
-        return {}
-    rows = {}
-    with open_session(store.home, schemas={}, read_only=True) as connection:
-        for key, node in wanted.items():
-            table = ".".join(identifier(part) for part in ("warehouse", *key.path))
-            day = SLICE_COLUMN if is_daily(node) else f"date '{EMPTY_DAY}'"
-            counted = dict(connection.execute(f"select {day}, count(*) from {table} group by 1").fetchall())
-            listed = days_between(*days) if days and is_daily(node) else [EMPTY_DAY]
-            rows[key] = {each: int(counted.get(each, 0)) for each in listed}
-    return rows
+    red = report_looks(instance, warehouse, warehouse.runtime.declarations.contracts.values())
+    if red:
+        named = ", ".join(f"{key.asset_key.path[-1]} {key.name}" for key in red)
+        raise dg.Failure(
+            description=f"Nothing was built: the store is not sound. Red: {named}. docs/operators.md says "
+            "what each means. Where rows are past their window, launch the job `catch_up`.",
+            allow_retries=False,
+        )
+
+
+def _models(manifest: Manifest) -> list[Node]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]
+
+
+def _tests(manifest: Manifest, node: Node) -> list[Node]:
+    """Return dbt's tests of one model alone."""
+    children = (manifest["nodes"].get(child) for child in manifest["child_map"][node["unique_id"]])
+    return [
+        c
+        for c in children
+        if c and c["resource_type"] == "test" and c.get("attached_node") == node["unique_id"]
+    ]
+
+
+def _check_specs(manifest: Manifest, node: Node) -> Iterator[dg.AssetCheckSpec]:
+    yield dg.AssetCheckSpec(
+        HAS_ROWS,
+        asset=key_of(node),
+        description="Every period that was built has rows. A warning, not a fault.",
+    )
+    for test in _tests(manifest, node):
+        metadata = test["test_metadata"]
+        columns = ", ".join(metadata["kwargs"].get("columns", ()))
+        yield dg.AssetCheckSpec(
+            str(metadata["name"]),
+            asset=key_of(node),
+            description=f"dbt's test `{metadata['name']}`" + (f" of {columns}." if columns else "."),
+        )
+
+
+def _spec(
+    manifest: Manifest,
+    node: Node,
+    partitions: dg.PartitionsDefinition[str] | None = None,
+    freshness: dg.FreshnessPolicy | None = None,
+) -> dg.AssetSpec:
+    schema, group = str(node["schema"]), manifest["groups"].get(f"group.wasms.{node.get('group')}")
+    parents = _parents(manifest, node)
+    columns = [
+        dg.TableColumn(name, type=column["data_type"] or "", description=column["description"])
+        for name, column in node["columns"].items()
+    ]
+    return dg.AssetSpec(
+        key=key_of(node),
+        deps=sorted({key_of(parent) for parent in parents}),
+        partitions_def=partitions,
+        freshness_policy=freshness,
+        group_name=schema,
+        owners=[team(group["owner"]["name"])] if group else [team("platform")],
+        description=str(node["description"]),
+        kinds={"dbt", "duckdb"},
+        tags={"zone": schema} | {tag: "" for tag in (DAILY, MONTHLY) if tag in node["config"]["tags"]},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/column_lineage": dg.TableColumnLineage(_lineage(node, parents)),
+            "dagster/table_name": ".".join(key_of(node).path),
+        },
+    )
+
+
+def _parents(manifest: Manifest, node: Node) -> list[Node]:
+    """Return what a model reads; in place of what is held in memory, what that reads."""
+    found: dict[str, Node] = {}
+    waiting = list(manifest["parent_map"][node["unique_id"]])
+    while waiting:
+        name = waiting.pop()
+        parent = manifest["nodes"].get(name) or manifest["sources"].get(name)
+        if parent is None or name in found:
+            continue
+        if parent.get("schema") == "slices":
+            waiting += manifest["parent_map"][name]
+        else:
+            found[name] = parent
+    return list(found.values())
+
+
+def _lineage(node: Node, parents: Iterable[Node]) -> dict[str, list[dg.TableColumnDep]]:
+    """Return column → the columns of its name in what the model reads: a name means one thing everywhere."""
+    return {
+        name: deps
+        for name in node["columns"]
+        if (
+            deps := [
+                dg.TableColumnDep(asset_key=key_of(parent), column_name=name)
+                for parent in parents
+                if parent["resource_type"] == "source" or name in parent["columns"]
+            ]
+        )
+    }

@@ -48,6 +48,7 @@ def _settings(home: Home) -> dict[str, object]:
             # Every pool is one slot: the writer's, and one per feed.
             "pools": {"granularity": "op", "default_limit": 1},
         },
+        "freshness": {"enabled": True},
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": FREE_SLOTS_AFTER_S},
         # A run whose process died starts again; an op that failed has been retried by its own policy.
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},

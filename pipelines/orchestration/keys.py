@@ -11,22 +11,37 @@ from anonymizers.errors import AnonymizerError
 from pipelines.declarations.errors import PipelineError
 from warehouse.errors import ConflictError, LockedError, WarehouseError
 
-# Dagster's UI slows beyond some 100,000 partition keys: twenty day-partitioned assets reach that
-# number 13 years after this day. No event day of a running warehouse lies before it.
-FIRST_DAY = "2024-01-01"
-# Rows arrive for the running day, so its partition is there before the day is over.
-DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
-
 # One writer of `warehouse.duckdb`; ingestion never waits for it. Pools hold one op each (dagster.yaml).
-WRITER_POOL = "warehouse"
-
-# The job that builds slices; it takes the store as it is.
-MARTS_JOB = "marts"
+WRITER_POOL, INBOX_POOL = "warehouse", "inbox"
 
 # For what passes by itself (`_PASSING`); anything else fails at once.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
+# Of what a night makes: a night may be late, not fail.
+NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=30))
+
 _PASSING = (ConflictError, LockedError, OSError, sqlite3.OperationalError)
+
+
+def days_from(first: date, clock: date | None) -> dg.DailyPartitionsDefinition:
+    """Return the days from the first that has rows.
+
+    Args:
+        clock: The last day, where the clock stands still. Else the running day, for which rows arrive.
+    """
+    if clock is not None:
+        after = (max(clock, first) + timedelta(days=1)).isoformat()
+        return dg.DailyPartitionsDefinition(start_date=first.isoformat(), end_date=after, timezone="UTC")
+    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone="UTC", end_offset=1)
+
+
+def months_from(first: date, clock: date | None) -> dg.MonthlyPartitionsDefinition:
+    """Return the months from the first that has rows, up to the last that is over."""
+    month = first.replace(day=1)
+    end = max(clock.replace(day=1), month) if clock else None
+    return dg.MonthlyPartitionsDefinition(
+        start_date=month.isoformat(), end_date=end.isoformat() if end else None, timezone="UTC"
+    )
 
 
 def inbox_key(feed: str) -> dg.AssetKey:
@@ -64,6 +79,11 @@ def identities_key() -> dg.AssetKey:
     return dg.AssetKey(["identity", "contacts"])
 
 
+def strays_key() -> dg.AssetKey:
+    """Return the key of the files in the inbox that lie in no feed's folder."""
+    return dg.AssetKey(["inbox", "inbox_elsewhere"])
+
+
 def team(name: str) -> str:
     """Return an owner, spelt as Dagster wants it."""
     return f"team:{name}"
@@ -77,17 +97,17 @@ def day_range(first: date, last: date) -> dict[str, str]:
     }
 
 
-def selected_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None:
-    """Return the first and last day of the run's partitions; None in a run without partitions."""
+def selected_periods(context: dg.AssetExecutionContext) -> list[date]:
+    """Return the days, or the first days of months, that the run was asked for.
+
+    Raises:
+        dg.Failure: None was.
+    """
     if not context.has_partition_key and not context.has_partition_key_range:
-        return None
-    keys = context.partition_key_range
-    return date.fromisoformat(keys.start), date.fromisoformat(keys.end)
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """Return all days from ``first`` to ``last``, both inclusive."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        raise dg.Failure(
+            description="Cubes are built by day or month: choose partitions.", allow_retries=False
+        )
+    return [date.fromisoformat(key) for key in context.partition_keys]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Carry out the deletions that are due in one warehouse."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -156,8 +157,18 @@ def _guard(store: Store, plan: Plan) -> None:
     if found is not None:
         write_manifest(plan, store.home.manifests)
         raise UnusualAmountError(
-            plan.hash, found.rows, median_rows=found.median_rows, most_rows=found.most_rows
+            plan.hash,
+            found.rows,
+            median_rows=found.median_rows,
+            most_rows=found.most_rows,
+            where=_options(store, plan.as_of),
         )
+
+
+def _options(store: Store, as_of: datetime) -> str:
+    """Return what a command needs to mean this warehouse at this time, from any folder."""
+    clock = "" if as_of.date() == machine_clock().date() else f" --as-of {as_of.isoformat()}"
+    return f"--home {shlex.quote(str(store.home.root))}{clock}"
 
 
 def _end(store: Store, work: records.Pending) -> int:

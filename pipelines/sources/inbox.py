@@ -52,6 +52,16 @@ def landed_files(inbox: Path, contracts: Mapping[str, Contract]) -> list[Landed]
     return sorted(found, key=lambda landed: landed.arrival)
 
 
+def stray_files(inbox: Path, contracts: Mapping[str, Contract]) -> list[Path]:
+    """Files in the inbox that lie in no feed's folder, so that nobody reads them; hidden ones apart."""
+    folders = {inbox / feed for feed in feeds(contracts)}
+    return sorted(
+        path
+        for path in inbox.rglob("*")
+        if path.is_file() and path.parent not in folders and not path.name.startswith(".")
+    )
+
+
 def _rank(feed: str, contracts: Sequence[Contract]) -> tuple[int, str]:
     if feed in LOAD_FIRST:
         return LOAD_FIRST.index(feed), feed

@@ -1,5 +1,7 @@
 """Retention in Dagster: what goes every night, what expired days say, what waits for a person, what warns."""
 
+import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -9,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.app import build_app
+from pipelines.declarations.contract import load_contracts
+from pipelines.orchestration.checks import reconciliation_result
 from pipelines.orchestration.keys import day_range, inbox_key, retention_key, store_key
 from pipelines.retention import dagster_records as dagster_windows
-from pipelines.retention.apply import apply_by_hash
 from pipelines.retention.dagster_records import delete_runs, due_runs
 from tests.support.orchestra import (
     CLOSED,
@@ -38,7 +43,7 @@ EXPIRED, A_DAY_LATE = "2026-08-02", "2026-08-03"
 A_WEEK_BEFORE, EARLIER = "2026-07-26", "2026-07-25"
 STATUSES = store_key("whatsapp__statuses")
 CUBE = dg.AssetKey(["cubes", "cube_campaign_daily"])
-CHECK = ("whatsapp__statuses", "nothing_past_its_window")
+PAST = "nothing_past_its_window"
 
 
 def rows_of(orchestra: Orchestra, source: str = "whatsapp__statuses") -> int:
@@ -63,12 +68,9 @@ def test_what_is_past_its_window_goes_at_night_and_its_partition_says_why(built)
         "deleted_as_of": EXPIRED,
         "evidence": 1,
     }
-    checks = passed_checks(result)
-    assert checks[CHECK]
-    assert checks["whatsapp__statuses", "reconciliation"]
-    assert {name for (_, name), passed in checks.items() if not passed} == {"freshness"}, (
-        "none came for months"
-    )
+    assert built.checked(STATUSES, PAST)
+    assert built.checked(STATUSES, "reconciliation")
+    assert all(passed_checks(result).values())
     (event,) = [
         e.materialization for e in result.get_asset_materialization_events() if e.asset_key == retention_key()
     ]
@@ -84,52 +86,26 @@ def test_an_expired_day_is_told_once_and_again_when_it_was_deleted_without_dagst
 
 
 def test_reconciliation_stays_green_when_rows_are_deleted(built):
-    result = built.run("retention", at=EXPIRED)
+    contract = load_contracts()["whatsapp__statuses"]
+    built.run("retention", at=EXPIRED)
 
-    (check,) = [
-        c
-        for c in result.get_asset_check_evaluations()
-        if (c.asset_key, c.check_name) == (STATUSES, "reconciliation")
-    ]
+    check = reconciliation_result(built.at(EXPIRED), contract)
+
     assert check.passed
     assert check.metadata["rows_gone"].value == check.metadata["rows_kept"].value == 24
 
 
-def test_an_expired_day_is_not_made_again_and_says_which_evidence(built):
-    made = built.materialize(STATUSES, SENT, at=CLOSED)
-    built.run("retention", at=EXPIRED)
-
-    refused = built.materialize(STATUSES, SENT, at=EXPIRED)
-
-    assert made.success
-    assert not refused.success
-    assert f"whatsapp__statuses: {SENT} (evidence 1) expired" in reasons(refused)
-    assert built.shown(STATUSES, SENT)["state"] == "expired"
-
-
-def test_a_backfill_over_a_range_says_which_days_expired_and_leaves_them_so(built):
-    built.run("retention", at=EXPIRED)
-
-    result = built.materialize(STATUSES, "2026-05-03", "2026-05-05", at=EXPIRED)
-
-    assert result.success
-    log = "\n".join(entry.user_message for entry in built.instance.all_logs(result.run_id))
-    assert f"whatsapp__statuses: {SENT} (evidence 1) expired and stay empty." in log
-    assert built.shown(STATUSES, SENT)["state"] == "expired"
-    assert "state" not in built.shown(STATUSES, "2026-05-03")
-
-
-def test_a_day_that_has_rows_is_made_again(built):
-    """Twin of the refusal: without the deletion there is none."""
-    assert built.materialize(STATUSES, SENT, at=EXPIRED).success
-
-
 def test_rows_past_their_window_turn_the_check_red_and_stop_the_marts(built):
-    today = built.run("ingest", at=EXPIRED)
-    late = built.run("marts", at=A_DAY_LATE, tags=day_range(day(SENT), day(SENT)))
+    def past(at: str) -> bool:
+        late = built.run("marts", at=at, tags=day_range(day(SENT), day(SENT)))
+        assert not late.success
+        return built.checked(STATUSES, PAST) is False
 
-    assert passed_checks(today)[CHECK], "what is due today has until midnight"
-    assert not passed_checks(late)[CHECK]
+    assert not past(EXPIRED), "what is due today has until midnight"
+    assert past(A_DAY_LATE)
+    late = built.run("marts", at=A_DAY_LATE, tags=day_range(day(SENT), day(SENT)))
+    assert PAST in reasons(late)
+    assert "launch the job `catch_up`" in reasons(late)
     assert not [e for e in late.get_asset_materialization_events() if e.asset_key.path[0] == "cubes"]
 
 
@@ -166,15 +142,16 @@ def test_an_unusual_amount_waits_for_a_person_who_carries_out_exactly_that_plan(
 
     stopped = built.run("retention", at=EXPIRED)
     said = reasons(stopped)
-    plan_hash = said.partition("wasms retention apply --plan ")[2][:64]
     kept = rows_of(built)
-    warehouse = built.at(EXPIRED)
-    apply_by_hash(*warehouse.runtime, plan_hash, now=warehouse.now())
+    commands = [shlex.split(each) for each in re.findall("`wasms (retention [^`]+)`", said)]
+    printed = [CliRunner().invoke(build_app(), command) for command in commands[:2]]
     after = built.run("retention", at=EXPIRED)
 
     assert not stopped.success
     assert "37 row(s), where 1 a day are usual; more than 20 wait for a person" in said
     assert kept == 24
+    assert [command[1] for command in commands[:2]] == ["plan", "apply"]
+    assert [done.exit_code for done in printed] == [0, 0], printed[-1].output
     assert rows_of(built) == 0
     assert after.success
     assert built.shown(STATUSES, SENT)["state"] == "expired"
@@ -197,18 +174,16 @@ def unbuilt(orchestra: Orchestra) -> Orchestra:
     return orchestra
 
 
-def test_seven_days_before_rows_go_unpublished_the_cubes_turn_red(unbuilt):
-    quiet = unbuilt.tick("retention_alarm", at=EARLIER)
-    loud = unbuilt.tick("retention_alarm", at=A_WEEK_BEFORE, cursor=quiet.cursor)
-    again = unbuilt.tick("retention_alarm", at=A_WEEK_BEFORE, cursor=loud.cursor)
+def test_seven_days_before_rows_go_unpublished_the_night_is_red(unbuilt):
+    quiet = unbuilt.run("retention", at=EARLIER)
+    loud = unbuilt.run("retention", at=A_WEEK_BEFORE)
 
-    assert all(event.passed for event in quiet.asset_events)
-    (alarm,) = [event for event in loud.asset_events if event.asset_key == CUBE]
-    assert (alarm.check_name, alarm.passed) == ("published_in_time", False)
+    assert passed_checks(quiet)["evidence", "published_in_time"]
+    (alarm,) = [e for e in loud.get_asset_check_evaluations() if e.check_name == "published_in_time"]
+    assert not alarm.passed
     assert alarm.severity is dg.AssetCheckSeverity.ERROR
     assert alarm.metadata["days_at_risk"].value == 1
     assert alarm.metadata["first_day"].value == SENT
-    assert again.asset_events == []
 
 
 def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbuilt):
@@ -216,7 +191,7 @@ def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbui
     deleted = unbuilt.run("retention", at=EXPIRED)
 
     assert warned.success
-    assert not passed_checks(warned)["cube_campaign_daily", "published_in_time"]
+    assert not passed_checks(warned)["evidence", "published_in_time"]
     assert deleted.success
     (event,) = [
         e.materialization
@@ -229,7 +204,7 @@ def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbui
 
 def test_a_slice_that_is_built_raises_no_alarm(built):
     """Twin: the same day, in the cubes."""
-    assert all(event.passed for event in built.tick("retention_alarm", at=A_WEEK_BEFORE).asset_events)
+    assert passed_checks(built.run("retention", at=A_WEEK_BEFORE))["evidence", "published_in_time"]
 
 
 def test_an_account_that_is_about_to_be_deleted_is_told_by_keyed_hash(unbuilt):
@@ -248,11 +223,11 @@ def test_an_account_that_is_about_to_be_deleted_is_told_by_keyed_hash(unbuilt):
     )
     assert unbuilt.run("ingest", at="2026-05-14").success
 
-    early = unbuilt.tick("retention_alarm", at="2026-06-04")
-    event = unbuilt.tick("retention_alarm", at="2026-06-05")
+    early = unbuilt.run("retention", at="2026-06-04")
+    result = unbuilt.run("retention", at="2026-06-05")
 
-    assert all(e.passed for e in early.asset_events if e.asset_key == retention_key())
-    (warning,) = [e for e in event.asset_events if e.asset_key == retention_key()]
+    assert passed_checks(early)["evidence", "accounts_ending"]
+    (warning,) = [e for e in result.get_asset_check_evaluations() if e.check_name == "accounts_ending"]
     assert not warning.passed
     assert list(warning.metadata["accounts"].value.values()) == ["2026-06-12"]
     assert "ws-1" not in str(warning)

@@ -18,7 +18,6 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from pipelines.declarations.contract import load_contracts
 from pipelines.orchestration.definitions import build_definitions
 from pipelines.orchestration.instance import write_instance_config
-from pipelines.orchestration.keys import day_range
 from pipelines.orchestration.resources import Warehouse
 from tests.support.homes import copied
 from warehouse.home import Home
@@ -136,18 +135,6 @@ class Orchestra:
             .execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
         )
 
-    def materialize(
-        self, key: dg.AssetKey, first: str, last: str | None = None, *, at: str
-    ) -> dg.ExecuteInProcessResult:
-        """What a click on days of one asset does."""
-        job = self.definitions(self.at(at)).resolve_implicit_global_asset_job_def()
-        return job.execute_in_process(
-            instance=self.instance,
-            asset_selection=[key],
-            tags=day_range(day(first), day(last or first)),
-            raise_on_error=False,
-        )
-
     def shown(self, key: dg.AssetKey, partition: str) -> dict[str, object]:
         """Metadata of the last materialization of a partition, as the UI shows it."""
         wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
@@ -155,6 +142,12 @@ class Orchestra:
         materialization = record.asset_materialization
         assert materialization is not None
         return {name: value.value for name, value in materialization.metadata.items()}
+
+    def checked(self, key: dg.AssetKey, name: str) -> bool | None:
+        """Whether the last evaluation of a check passed, as the UI shows it; None before the first."""
+        check = dg.AssetCheckKey(key, name)
+        record = self.instance.event_log_storage.get_latest_asset_check_execution_by_key([check]).get(check)
+        return None if record is None else record.status.value == "SUCCEEDED"
 
     def tick(self, sensor: str, *, cursor: str | None = None, at: str = CLOSED) -> SensorExecutionData:
         definitions = self.definitions(self.at(at))
@@ -164,7 +157,10 @@ class Orchestra:
             definitions=definitions,
             resources={"warehouse": self.at(at)},
         )
-        return definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
+        data = definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context)
+        for event in data.asset_events:
+            self.instance.report_runless_asset_event(event)
+        return data
 
     def materialized(self, key: dg.AssetKey) -> set[str]:
         return set(self.instance.get_materialized_partitions(key))

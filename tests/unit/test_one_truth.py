@@ -27,7 +27,7 @@ from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.policy import Operational, Policy, load_policy, parse_policy, policy_problems
 from pipelines.disclosure.surrogates import NOISE_KEYS, RECORD_KEYS
 from pipelines.marts.reissue import MOST_REVISIONS
-from pipelines.orchestration.checks import MINIMUM_CONTACTS
+from pipelines.orchestration.published_asset import MINIMUM_CONTACTS
 from pipelines.orchestration.schedules import MOST_DAYS_PER_RUN
 from pipelines.windows.completeness import is_complete
 from warehouse.retention import guard
@@ -256,7 +256,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/analysts.md", f"never more than {LARGEST_NOISE}"),
         ("docs/analysts.md", f"A day appears {WORDS[WAITING.days]} days later"),
         ("docs/analysts.md", f"message logs for less than {SHORTEST} days have no row in it"),
-        ("docs/operators.md", f"builds the slices of days that closed ({WAITING.days} days after the day)"),
+        ("docs/operators.md", f"days that closed ({WAITING.days} days after the day)"),
         (
             "docs/operators.md",
             f"are deleted {POLICY.inbox_ttl_days} days after they came, whether they were loaded or not",
@@ -270,7 +270,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/operators.md", f"more than {WORDS[guard.MOST_TIMES_THE_MEDIAN]} times the median"),
         ("docs/operators.md", f"more than {guard.FLOOR_ROWS:,} rows"),
         ("docs/operators.md", f"With less than {WORDS[guard.FEWEST_DAYS]} days of evidence"),
-        ("docs/operators.md", f"More than {MOST_DAYS_PER_RUN} days of slices are built in several"),
+        ("docs/operators.md", f"The sensor builds more than {MOST_DAYS_PER_RUN} days in several"),
         ("docs/operators.md", f"A slice can have {WORDS[MOST_REVISIONS]} versions at most"),
         ("docs/privacy-officer.md", f"is deleted {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
@@ -287,5 +287,5 @@ def test_prose_says_the_declared_number(page, sentence):
 
 
 def test_dagster_keeps_its_runs_for_the_year_that_operators_are_told():
-    assert POLICY.operational_days[Operational.DAGSTER_RUNS] == 365
-    assert "It keeps them for a year (`dagster_runs`" in (ROOT / "docs/operators.md").read_text("utf-8")
+    assert POLICY.operational_days[Operational.DAGSTER_RUNS] == 30
+    assert "It keeps them for 30 days (`dagster_runs`" in (ROOT / "docs/operators.md").read_text("utf-8")

@@ -89,6 +89,35 @@ class Batches(LedgerFile):
         rows = self.read("select max(as_of) as at from batches where feed = ?", feed)
         return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
 
+    def counts_since(self, generation: int) -> dict[str, list[Count]]:
+        """Return feed → rows by source, outcome and reason, of the batches after a generation."""
+        rows = self.read(
+            "select feed, source, outcome, reason, sum(c.rows) as rows from batches join counts c "
+            "using (batch_id) where generation > ? group by 1, 2, 3, 4 order by 1, 2, 3, 4",
+            generation,
+        )
+        found: dict[str, list[Count]] = {}
+        for feed, *count in rows:
+            found.setdefault(feed, []).append(Count(*count))
+        return found
+
+    def mostly_quarantined(self, quarantine: str) -> dict[str, int]:
+        """Return feed → files of which half the rows or more went to quarantine and lie there still.
+
+        Args:
+            quarantine: The data set of quarantined records.
+        """
+        rows = self.read(
+            "with waiting as (select distinct batch_id from parts where source = ? and removed is null), "
+            "shares as (select batch_id, sum(rows) as rows, "
+            "sum(case when outcome = 'quarantined' then rows else 0 end) as quarantined "
+            "from counts where batch_id in (select batch_id from waiting) group by batch_id) "
+            "select feed, count(*) as files from shares join batches using (batch_id) "
+            "where quarantined * 2 >= rows and quarantined > 0 group by feed",
+            quarantine,
+        )
+        return {r["feed"]: r["files"] for r in rows}
+
 
 def reconcile(change: Commit) -> None:
     """Check that the counts of each source add up to the rows read.

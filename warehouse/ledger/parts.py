@@ -101,6 +101,21 @@ class Parts(LedgerFile):
         )
         return [(date.fromisoformat(r["event_date"]), r["rows"]) for r in rows]
 
+    def first_days(self) -> dict[str, date]:
+        """Return data set → the first event day that ever had rows."""
+        rows = self.read(
+            "select source, min(event_date) as day from parts where event_date is not null group by source"
+        )
+        return {r["source"]: date.fromisoformat(r["day"]) for r in rows}
+
+    def changed_since(self, generation: int) -> list[tuple[str, date | None]]:
+        """List the (source, event day) pairs whose files changed after a generation; of entities, no day."""
+        rows = self.read(
+            "select distinct source, event_date from parts where added > ? or removed > ? order by 1, 2",
+            *(generation, generation),
+        )
+        return [(r["source"], date.fromisoformat(r["event_date"]) if r["event_date"] else None) for r in rows]
+
     def known_paths(self) -> frozenset[str]:
         """Return the paths of all files that are live or wait for their removal."""
         return frozenset(r["path"] for r in self.read("select path from parts where unlinked_at is null"))

@@ -51,6 +51,14 @@ class State(LedgerFile):
         """Record that all slices up to ``day`` are in the cubes."""
         self.set_value("built_until", day.isoformat())
 
+    def waiting_months(self) -> list[date]:
+        """Return the months, by first day, whose days are in the cubes and whose own cubes are not."""
+        return [date.fromisoformat(month) for month in json.loads(self.value("waiting_months") or "[]")]
+
+    def set_waiting_months(self, months: Collection[date]) -> None:
+        """Record which months wait to be built."""
+        self.set_value("waiting_months", json.dumps(sorted(month.isoformat() for month in set(months))))
+
     def unsound_marts(self) -> frozenset[str]:
         """Return models and tests that failed in their last build; if there are any, nothing is published."""
         return frozenset(json.loads(self.value("unsound_marts") or "[]"))

@@ -102,12 +102,16 @@ def published_before(home: Home) -> Published | None:
 
     There is nothing to add if neither the copy nor the warehouse file was written since the last publication.
     """
-    ledger = Ledger(home.ledger_path)
-    if not (is_as_left(home, ledger) and _is_noted(ledger, _SOURCE, home.warehouse_path)):
+    if not is_up_to_date(home, Ledger(home.ledger_path)):
         return None
     with closing(connect(tmp=home.tmp)) as connection:
         connection.execute(f"attach {quoted(str(home.published_path))} as {_COPY} (read_only)")
         return _contents(connection)
+
+
+def is_up_to_date(home: Home, ledger: Ledger) -> bool:
+    """Return whether neither the copy nor the warehouse file was written since the last publication."""
+    return is_as_left(home, ledger) and _is_noted(ledger, _SOURCE, home.warehouse_path)
 
 
 def is_as_left(home: Home, ledger: Ledger) -> bool:

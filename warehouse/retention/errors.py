@@ -47,12 +47,12 @@ class NotAheadError(WarehouseError):
 class UnusualAmountError(WarehouseError):
     """Report a plan that deletes so much more than usual that a person must look at it."""
 
-    def __init__(self, plan_hash: str, rows: int, *, median_rows: int, most_rows: int) -> None:
+    def __init__(self, plan_hash: str, rows: int, *, median_rows: int, most_rows: int, where: str) -> None:
         super().__init__(
             f"What is due today is {rows:,} row(s), where {median_rows:,} a day are usual; more than "
             f"{most_rows:,} wait for a person. Nothing of this plan was deleted. Look at it: "
-            "`wasms retention plan`. If clock, policy and ended accounts are right, carry it out today: "
-            f"`wasms retention apply --plan {plan_hash}`."
+            f"`wasms retention plan {where}`. If clock, policy and ended accounts are right, carry it out "
+            f"the same day: `wasms retention apply --plan {plan_hash} {where}`."
         )
 
 

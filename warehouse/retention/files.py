@@ -35,7 +35,7 @@ def due_files(
 
     They age by the machine's clock: a file of the inbox since it came here (``st_ctime``, which nobody
     can set), any other since it was last written. Hidden files, links and empty directories that are
-    no feed's are treated like any other file.
+    no feed's are treated like any other file; other files that are in no feed's folder stay.
 
     Args:
         name_key: Hides names; `inbox/<feed>/<keyed hash>` is all that is shown of an inbox file.
@@ -51,6 +51,8 @@ def due_files(
                 status = path.lstat()
             except FileNotFoundError:
                 continue  # taken by its owner meanwhile
+            if _is_unread(place, path, status, windows.feeds):
+                continue
             if (since := _due(place, status, as_of)) is not None:
                 size = status.st_size if stat.S_ISREG(status.st_mode) else 0
                 shown = _shown(home, place, path, windows.feeds, name_key)
@@ -107,6 +109,13 @@ def _due(place: Place, status: os.stat_result, as_of: datetime) -> date | None:
         return None
     day = since.date() + timedelta(days=place.days)
     return day if day <= as_of.date() else None
+
+
+def _is_unread(place: Place, path: Path, status: os.stat_result, feeds: frozenset[str]) -> bool:
+    """Return whether a file of the inbox lies where no feed is: nobody has read it, a person decides."""
+    is_file = stat.S_ISREG(status.st_mode) and not path.name.startswith(".")
+    folder = path.parent.relative_to(place.root).as_posix() if place.kind == "inbox" else ""
+    return place.kind == "inbox" and bool(feeds) and is_file and folder not in feeds
 
 
 def _shown(home: Home, place: Place, path: Path, feeds: frozenset[str], name_key: bytes) -> str:

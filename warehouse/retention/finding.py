@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-APPLY = "Run `wasms retention plan`, then `apply`."
+APPLY = "Run `wasms retention plan`: it ends with the command that deletes."
 REPORT = "Find out how this came about before you run `wasms retention apply`; please report it."
 
 

@@ -20,7 +20,7 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
-from warehouse.retention.finding import REPORT, Finding
+from warehouse.retention.finding import APPLY, REPORT, Finding
 from warehouse.retention.places import Windows
 from warehouse.retention.rules import DataSet, RetentionInputs, active_holds
 from warehouse.retention.verify_databases import Keys, dagster_findings, database_findings
@@ -108,7 +108,7 @@ def verify(
 
 def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator[Finding]:
     if waiting := records.pending(ledger):
-        remedy = "Run `wasms retention apply`."
+        remedy = APPLY
         yield Finding("ledger", "deletion(s) that were begun and not finished", len(waiting), remedy)
     hashed = len(records.horizons(ledger)) + len(records.refused(ledger))
     if hashed and not keyring.has(Purpose.LEDGER, records.SUBJECT_KEY):

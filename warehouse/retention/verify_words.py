@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 from warehouse.keys.keyring import KeyRing, Purpose
 from warehouse.ledger.ledger import Ledger
-from warehouse.retention.finding import Finding
+from warehouse.retention.finding import APPLY, Finding
 from warehouse.store.housekeeping import LONGEST_UNNEEDED
 
-_KEYS = "Was an old copy of the key directory put back? Run `wasms retention apply`."
+_KEYS = f"Was an old copy of the key directory put back? {APPLY}"
 
 
 def word_findings(ledger: Ledger, keyring: KeyRing, *, days: int, as_of: date) -> Iterator[Finding]:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from warehouse.home import Home
-from warehouse.keys.keyring import KeyStore
 from warehouse.ledger.parts import Part
-from warehouse.store.connection import add_parquet_keys, connect, without_values
+from warehouse.store.connection import Engine, without_values
 from warehouse.store.views import group_by_layout, raw_scan
 
 
@@ -16,7 +15,7 @@ def damaged_files(home: Home, parts: Sequence[Part]) -> int:
     return sum(not path.is_file() or path.stat().st_size != size for path, size in sizes)
 
 
-def count_rows(home: Home, *, keyring: KeyStore, parts: Sequence[Part]) -> int:
+def count_rows(home: Home, *, engine: Engine, parts: Sequence[Part]) -> int:
     """Count the rows of some files of one data set, by the files' own footers.
 
     Raises:
@@ -24,10 +23,10 @@ def count_rows(home: Home, *, keyring: KeyStore, parts: Sequence[Part]) -> int:
         StoreError: A file could not be read.
     """
     groups = [list(parts)] if parts else []
-    return sum(rows for (rows,) in _query(home, keyring, groups, "select count(*) from ({scan})"))
+    return sum(rows for (rows,) in _query(home, engine, groups, "select count(*) from ({scan})"))
 
 
-def written_columns(home: Home, *, keyring: KeyStore, parts: Sequence[Part]) -> set[tuple[str, str]]:
+def written_columns(home: Home, *, engine: Engine, parts: Sequence[Part]) -> set[tuple[str, str]]:
     """Return name and type of every column found in some files of one data set.
 
     Files that the ledger gives the same key and columns were written by the same code, so one of
@@ -38,22 +37,20 @@ def written_columns(home: Home, *, keyring: KeyStore, parts: Sequence[Part]) -> 
         StoreError: A file could not be read.
     """
     groups = [group[:1] for group in group_by_layout(parts).values()]
-    found = _query(home, keyring, groups, "describe {scan}")
+    found = _query(home, engine, groups, "describe {scan}")
     return {(str(name), str(type_).lower()) for name, type_, *_ in found}
 
 
-def _query(
-    home: Home, keyring: KeyStore, groups: Sequence[Sequence[Part]], sql: str
-) -> list[tuple[int, ...]]:
+def _query(home: Home, engine: Engine, groups: Sequence[Sequence[Part]], sql: str) -> list[tuple[int, ...]]:
     """Run a query over each group of files of one data set."""
     if not groups:
         return []
     source = groups[0][0].source
     with (
         without_values(source, "its files could not be read"),
-        closing(connect(tmp=home.tmp, memory_limit="200MB")) as connection,
+        closing(engine.cursor()) as connection,
     ):
-        add_parquet_keys(connection, keyring, (part.key_name for group in groups for part in group))
+        engine.add_keys(connection, (part.key_name for group in groups for part in group))
         return [
             row
             for group in groups

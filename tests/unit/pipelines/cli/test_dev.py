@@ -2,9 +2,14 @@
 
 import base64
 import os
+import signal
+import sys
+import threading
 from datetime import datetime
 
-from pipelines.cli.dev import child_environment, clock_of_demo
+import pytest
+
+from pipelines.cli.dev import AlreadyOpenError, alone, child_environment, clock_of_demo, run_child
 from pipelines.runtime import open_runtime
 from warehouse.keys.keyring import Purpose
 
@@ -42,3 +47,40 @@ def test_the_clock_of_a_demo_stands_still_and_that_of_a_warehouse_goes_on(home):
 
     assert going_on is None
     assert clock_of_demo(runtime.store) == CLOCK.isoformat()
+
+
+_WAITS = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+open(sys.argv[1], "w").close()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_what_stops_dev_stops_its_child_and_is_waited_for(tmp_path, asked):
+    """And is no failure, whatever the child makes of it."""
+
+    def stop() -> None:
+        while not (tmp_path / "ready").exists():
+            pass
+        os.kill(os.getpid(), asked)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+
+    code = run_child([sys.executable, "-c", _WAITS, str(tmp_path / "ready")], dict(os.environ))
+
+    stopping.join()
+    assert code == 0
+
+
+def test_a_child_that_ends_by_itself_gives_its_exit_code():
+    assert run_child([sys.executable, "-c", "raise SystemExit(7)"], dict(os.environ)) == 7
+
+
+def test_a_home_is_open_once(home):
+    with alone(home), pytest.raises(AlreadyOpenError, match="Stop that one first"), alone(home):
+        pass
+    with alone(home):
+        pass

@@ -22,7 +22,7 @@ OPERATIONAL = {
     "tmp": 1,
     "dbt": 14,
     "compute_logs": 30,
-    "dagster_runs": 365,
+    "dagster_runs": 30,
     "manifests": 90,
     "word_counts": 180,
 }

@@ -86,28 +86,37 @@ def test_a_warehouse_whose_clock_is_ahead_does_not_take_what_just_came_for_old(h
     assert len(without) == 2, "twin: only the machine's clock keeps it"
 
 
-def test_hidden_files_and_files_of_no_feed_end_as_well(home):
+def test_hidden_files_and_links_end_as_well(home):
     put(home, "inbox/whatsapp/.half.jsonl")
-    put(home, "inbox/Jane Doe/list.csv")
+    put(home, "inbox/Jane Doe/.half.csv")
     (home.inbox / "whatsapp" / "link").symlink_to("/etc/hostname")
 
     assert due(home, in_days=14) == {
         "inbox/whatsapp/.half.jsonl",
         "inbox/whatsapp/link",
-        "inbox/Jane Doe/list.csv",
+        "inbox/Jane Doe/.half.csv",
     }
+
+
+def test_a_file_in_no_feeds_folder_was_read_by_nobody_and_waits_for_a_person(home):
+    put(home, "inbox/list.csv")
+    put(home, "inbox/app/list.csv")
+    put(home, "inbox/whatsapp/old/list.jsonl")
+    put(home, "inbox/whatsapp/list.jsonl")
+
+    assert due(home, in_days=400) == {"inbox/whatsapp/list.jsonl"}
 
 
 def test_names_in_the_inbox_do_not_show_in_the_items_nor_do_odd_names_elsewhere(home):
     names = [
         "inbox/whatsapp/Jane Doe.csv",
-        "inbox/Jane Doe/list.csv",
+        "inbox/Jane Doe/.list.csv",
         "inbox/app/channels/Jane\nDoe.csv",
         "tmp/Jane Doe\n.tmp",
     ]
     for name in names:
         put(home, name, age_days=2)
-    (home.inbox / os.fsdecode(b"Jane\xff")).write_text("canary", "utf-8")
+    (home.inbox / os.fsdecode(b".Jane\xff")).write_text("canary", "utf-8")
 
     items = [item for _, item in due_files(home, WINDOWS, as_of=NOW + timedelta(days=14), name_key=KEY)]
 
