@@ -34,14 +34,15 @@ class Reference:
     """Snapshot of the lookups at the start of one file; loads each when first needed.
 
     Attributes:
+        as_of: The clock, naive UTC.
         epoch: Retention's, noted before any look: what was decided in it may not be committed in another.
     """
 
     def __init__(self, declarations: Declarations, store: Store, *, as_of: datetime) -> None:
+        self.as_of = as_of
         self.epoch = records.epoch(store.ledger)
         self._declarations = declarations
         self._store = store
-        self._as_of = as_of
         self._channels: pl.DataFrame | None = None
         self._consents: pl.DataFrame | None = None
         self._countries: dict[str, str] | None = None
@@ -50,7 +51,7 @@ class Reference:
     @cached_property
     def facts(self) -> RetentionInputs:
         """Settings, ended accounts and holds."""
-        return retention_inputs(self._declarations, self._store, as_of=self._as_of)
+        return retention_inputs(self._declarations, self._store, as_of=self.as_of)
 
     @cached_property
     def _subject_key(self) -> bytes:
@@ -122,21 +123,28 @@ class Reference:
 
     def outlives_account(self, category: PolicyCategory) -> bool:
         """Whether rows of a category are taken in from ended workspaces too."""
-        return outlives_account(self.facts, category.value, self._as_of)
+        return outlives_account(self.facts, category.value, self.as_of)
 
-    def known_holds(self) -> pl.DataFrame:
+    def known_holds(self) -> set[tuple[str, str]]:
         """`workspace_id` and `hold_id` of the legal holds that are there."""
-        return self._read(HOLDS, HOLD_COLUMNS, deleted=True).select("workspace_id", "hold_id")
+        return set(
+            self._read(HOLDS, HOLD_COLUMNS, deleted=True).select("workspace_id", "hold_id").iter_rows()
+        )
+
+    def keyed(self, workspaces: pl.Series) -> list[str]:
+        """Those that have a key."""
+        keyring = self._store.keyring
+        return [w for w in workspaces.unique().drop_nulls() if keyring.has(Purpose.PSEUDONYM, w)]
 
     def _window(self, category: str, workspace: str) -> tuple[int | None, date | None]:
         if (category, workspace) not in self._windows:
-            days = window_at(self.facts, category, workspace, self._as_of).days
+            days = window_at(self.facts, category, workspace, self.as_of).days
             # What was past its window once stays gone, whatever the facts say by now.
             horizon = self._horizons.get(
                 (category, self._subject(workspace)),
                 self._horizons.get((category, records.DEFAULT_SUBJECT)),
             )
-            reached = expired_through(self.facts, category, workspace, self._as_of)
+            reached = expired_through(self.facts, category, workspace, self.as_of)
             through = max((day for day in (horizon, reached) if day is not None), default=None)
             self._windows[category, workspace] = (days, through)
         return self._windows[category, workspace]
@@ -145,8 +153,8 @@ class Reference:
         if self._is_gone(workspace):
             return True
         ttl = self._declarations.policy.inbox_ttl_days
-        day = refused_from(self.facts, workspace, self._as_of, inbox_ttl_days=ttl)
-        return day is not None and day <= self._as_of.date()
+        day = refused_from(self.facts, workspace, self.as_of, inbox_ttl_days=ttl)
+        return day is not None and day <= self.as_of.date()
 
     def _is_gone(self, workspace: str) -> bool:
         return self._subject(workspace) in self._refused
@@ -232,8 +240,7 @@ class Reference:
 
     def _workspace_tokens(self, workspaces: pl.Series, values: pl.Series, *, kind: IdentityKind) -> pl.Series:
         """Tokens to look up; null where the workspace has no key: nothing of it can be there to be found."""
-        keyring = self._store.keyring
-        known = [w for w in workspaces.unique() if keyring.has(Purpose.PSEUDONYM, w)]
+        known = self.keyed(workspaces)
         asked = pl.select(pl.when(workspaces.is_in(known)).then(values)).to_series()
         return self._tokens(workspaces, asked, kind=kind, scope=KeyScope.WORKSPACE, known=known)
 

@@ -7,6 +7,7 @@ deletes is blanked; where a legal hold keeps it, a copy goes out of sight under 
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from typing import Self
 
 import pyarrow as pa
 
@@ -43,6 +44,12 @@ class EntityWriter:
         self._connection = engine.cursor()
         columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in entities.columns)
         self._connection.execute(f"create temp table incoming ({columns})")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self.close(committed=failed is None)
 
     def append(self, rows: pa.Table) -> None:
         """Take anonymized rows in the stored columns, any order."""
