@@ -125,10 +125,15 @@ class JsonParser:
         for at in (at for at, is_present in zip(self._rows, present, strict=True) if is_present):
             source = at.contract.source
             if self._is_whole or at.are_items:
-                items = f"select * from ({self._items(at)}) where starts_with(item, '{{')"
-                rows[source] = item_query(at.contract, items)
-                unknown[source] = unknown_items(engine, at.contract, items)
-                rejected.append(self._reject_others(engine, at))
+                items = self._items(at)
+                others = f"select * from ({items}) where not coalesce(starts_with(item, '{{'), false)"
+                rows[source] = item_query(
+                    at.contract, f"select * from ({items}) where starts_with(item, '{{')"
+                )
+                unknown[source], has_others = unknown_items(engine, at.contract, items)
+                if has_others:
+                    reason = f"{UNRECOGNIZED}no_object"
+                    rejected.append(rejected_by(engine, others, source=source, reason=reason))
             else:
                 rows[source], unknown[source] = self._objects(engine, at)
         return Staged(rows, rejected, unknown, dropped)
@@ -283,10 +288,6 @@ class JsonParser:
         columns = ["record", "received_at", "channel", *above, f"{item} as item"]
         return f"select {', '.join(columns)} from leaf"
 
-    def _reject_others(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> pa.Table:
-        found = f"select record from ({self._items(at)}) where not coalesce(starts_with(item, '{{'), false)"
-        return rejected_by(engine, found, source=at.contract.source, reason=f"{UNRECOGNIZED}no_object")
-
     def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
         """Rows that are one object of each leaf, already taken apart."""
         contract = at.contract
@@ -377,14 +378,18 @@ def _climbing(contract: Contract) -> list[ColumnPath]:
     return [path for path in read_paths(contract).values() if path.up]
 
 
-def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: str) -> int:
-    """How many JSON rows of a query (`item`) have undeclared keys.
+def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: str) -> tuple[int, bool]:
+    """Return how many JSON rows of a query (`item`) have undeclared keys, and whether some are no objects.
 
     Raises:
         UndeclaredColumnsError: Some have, and the contract stops at such.
     """
-    key_sets = engine.execute(f"select json_keys(item), count(*) from ({items}) group by all").fetchall()
-    return count_unknown(contract, key_sets, known=known_keys(contract))
+    is_object = "coalesce(starts_with(ltrim(item), '{'), false)"
+    found = engine.execute(
+        f"select {is_object} as is_object, json_keys(item), count(*) from ({items}) group by all"
+    ).fetchall()
+    key_sets = [(keys, rows) for is_object, keys, rows in found if is_object]
+    return count_unknown(contract, key_sets, known=known_keys(contract)), len(key_sets) < len(found)
 
 
 def item_query(contract: Contract, items: str) -> str:

@@ -82,7 +82,7 @@ def _first_lines(blocks: Iterator[bytes]) -> bytes:
     head = b""
     for block in blocks:
         head += block
-        if head.lstrip().count(b"\n") > 1 or len(head) > _LONGEST_FIRST_LINE:
+        if len(head) > _LONGEST_FIRST_LINE or head.lstrip().count(b"\n") > 1:
             break
     return head
 

@@ -182,6 +182,7 @@ class JsonRows:
             f"select record, {self._received_at} as received_at, null::varchar as channel, item "
             "from rows where fault is null"
         )
+        unknown, _ = unknown_items(engine, self._contract, items)
         return Staged(
             rows={source: item_query(self._contract, items)},
             rejected=[
@@ -190,7 +191,7 @@ class JsonRows:
                 )
                 for fault in ("malformed_json", "unrecognized_body")
             ],
-            unknown={source: unknown_items(engine, self._contract, items)},
+            unknown={source: unknown},
         )
 
 
