@@ -26,6 +26,7 @@ from pipelines.windows.completeness import loses_rows
 from warehouse.errors import WarehouseError
 from warehouse.progress import Progress, silent
 from warehouse.publishing.publish import Published
+from warehouse.publishing.releases import released_periods
 from warehouse.retention import records
 from warehouse.retention.plan import GONE
 from warehouse.store.store import Store
@@ -165,14 +166,16 @@ def _waiting(
 def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime) -> list[tuple[date, date]]:
     """Return the first and last day of each range of closed slices that are not built, oldest first.
 
-    Gaps, days whose rows were deleted before, lie between the ranges: they are never built.
+    Between the ranges lie days that are never built: gaps, whose rows were deleted before, and released days,
+    which come after others where the clock was set back.
     """
     first = _first_unbuilt(declarations, store)
     last = last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts))
     if first is None:
         return []
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return without_gaps(days, records.gaps(store.ledger))
+    released = released_periods(store.ledger, suffix="_daily")
+    return without_gaps(days, released.union(records.gaps(store.ledger)))
 
 
 def _build(

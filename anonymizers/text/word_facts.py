@@ -108,6 +108,7 @@ class WordFactFinder:
     def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
         self._lexicon = lexicon
         self._spelling = _spelling(settings)
+        self._separators = _separators()
         self._listed = {
             listed.name: is_in(_STEM if listed.name == "names" else _LOWER, getattr(settings, listed.name))
             for listed in fields(Listed)
@@ -118,7 +119,7 @@ class WordFactFinder:
         spelt = distinct.to_frame("span").select_seq("span", **_SPELLINGS).with_columns_seq(bare=bare(_STEM))
         return WordFacts(
             Spelling(**evaluated(spelt, self._spelling)),
-            Separators(**evaluated(spelt, _SEPARATORS)),
+            Separators(**evaluated(spelt, self._separators)),
             Listed(**evaluated(spelt, self._listed)),
             self._known(spelt),
         )
@@ -153,11 +154,14 @@ def _spelling(settings: TextSettings) -> dict[str, pl.Expr]:
     }
 
 
-_SEPARATORS = {
-    "joins": made_of(_SPAN, _JOIN, most=_LONGEST_JOIN),
-    "ends_sentence": _SPAN.str.contains_any(_ENDS_SENTENCE),
-    "follows_title": is_in(_SPAN, _AFTER_TITLES),
-    "is_comma": is_in(_SPAN.str.head(2), frozenset(f",{blank}" for blank in BLANKS)),
-    "precedes_ending": is_in(_SPAN, BEFORE_ENDING),
-    "is_dollar": _SPAN.str.starts_with("$"),
-}
+def _separators() -> dict[str, pl.Expr]:
+    # Not a constant: Polars makes a series of a list of words, and starts its threads for it. No import may
+    # do so: if the process forks afterwards, the child waits for threads that it does not have.
+    return {
+        "joins": made_of(_SPAN, _JOIN, most=_LONGEST_JOIN),
+        "ends_sentence": _SPAN.str.contains_any(_ENDS_SENTENCE),
+        "follows_title": is_in(_SPAN, _AFTER_TITLES),
+        "is_comma": is_in(_SPAN.str.head(2), frozenset(f",{blank}" for blank in BLANKS)),
+        "precedes_ending": is_in(_SPAN, BEFORE_ENDING),
+        "is_dollar": _SPAN.str.starts_with("$"),
+    }

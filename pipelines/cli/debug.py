@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import duckdb
 import typer
 
 from pipelines.cli.options import HomeOption, runtime_at
-from pipelines.cli.reading import published_path, restricted_zone
+from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import OUT, bare_table
 from pipelines.declarations.cube import load_cubes
 from pipelines.disclosure.cell import Traced, published_row, trace
@@ -34,7 +33,7 @@ def cell(
 ) -> None:
     """Count one published row again from the restricted facts, and show each step between them."""
     runtime = runtime_at(home)
-    with duckdb.connect(str(published_path(runtime.store.home)), read_only=True) as published:
+    with published_copy(runtime.store.home) as published:
         cube, row = published_row(published, load_cubes(), table, where)
     with restricted_zone(runtime, what=f"debug cell {table}", warning=_WARNING) as connection:
         found = trace(connection, cube, row, keyring=runtime.store.keyring, most_people=people)

@@ -4,10 +4,10 @@ import shutil
 import time
 from datetime import datetime, timedelta
 
-import duckdb
 import typer
 
 from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.reading import published_copy
 from pipelines.cli.report import OUT, bare_table, print_summary, stages
 from pipelines.cli.run import print_run
 from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
@@ -95,7 +95,7 @@ def demo(
 
 
 def _print_funnel(store: Store, k: int) -> None:
-    with duckdb.connect(store.home.published_path, read_only=True) as connection:
+    with published_copy(store.home) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
     title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
     table = bare_table(title=title)

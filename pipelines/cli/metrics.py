@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 
 from pipelines.cli.options import HomeOption, home_at, runtime_at
-from pipelines.cli.reading import published_path, restricted_zone
+from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, write_csv
 from pipelines.declarations.cube import Period
 from pipelines.declarations.disclosure import load_disclosure
@@ -151,7 +151,7 @@ def _metric(name: str) -> Metric:
 
 
 def _published(home: Home, metric: Metric, wanted: Query) -> "pa.Table":
-    with duckdb.connect(published_path(home), read_only=True) as connection:
+    with published_copy(home) as connection:
         connection.execute("set enable_external_access = false")
         try:
             return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # Questions to the restricted zone may read all rows there are.
 _THREADS = 2
-# Facts, what they are made of, and each data set by its contract's name.
-_SCHEMAS = "warehouse.restricted,warehouse.intermediate,warehouse.staging,memory.store"
+# Facts, and what they are made of. After them comes each data set by its contract's name.
+_FACTS = "warehouse.restricted,warehouse.intermediate,warehouse.staging"
 
 
 class NothingThereError(PipelineError):
@@ -41,25 +41,43 @@ def published_path(home: Home) -> Path:
 
 
 @contextmanager
+def published_copy(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published copy read-only.
+
+    Raises:
+        NothingThereError: There is none.
+    """
+    with duckdb.connect(published_path(home), read_only=True) as connection:
+        # A table that is not there is an error, and not a variable of this process that has its name.
+        connection.execute("set python_enable_replacements = false")
+        yield connection
+
+
+@contextmanager
 def restricted_zone(
-    runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB"
+    runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB", needs_facts: bool = True
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the restricted zone read-only, as the current schema; log the access before anything is read.
 
     Args:
         what: The command, for the log.
         warning: Text printed before anything is read.
+        needs_facts: Whether data sets of the store are not enough. Those are there from the first file on,
+            facts from the first build.
 
     Raises:
-        NothingThereError: No day was built yet, so there are no facts.
+        NothingThereError: No day was built yet, and facts are needed or no row is there.
     """
     from pipelines.windows.completeness import store_tables
     from warehouse.store.session import open_session
 
-    if not runtime.store.home.warehouse_path.exists():
-        raise NothingThereError("built")
+    is_built = runtime.store.home.warehouse_path.exists()
+    if not is_built and (needs_facts or not runtime.store.ledger.live_parts()):
+        raise NothingThereError("built" if needs_facts else "loaded")
     runtime.store.ledger.log_access(what)
     ERR.print(f"{warning} This access is logged.")
+    if not is_built:
+        ERR.print("Nothing is built yet: there are data sets (store.<name>), and no facts (fct_*).")
     with open_session(
         runtime.store.home,
         schemas=runtime.declarations.schemas,
@@ -69,5 +87,5 @@ def restricted_zone(
         threads=_THREADS,
         timeout_s=30,
     ) as connection:
-        connection.execute(f"set search_path = '{_SCHEMAS}'")
+        connection.execute(f"set search_path = '{f'{_FACTS},' if is_built else ''}memory.store'")
         yield connection

@@ -8,7 +8,7 @@ from pipelines.cli.options import HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.marts.reissue import reissuable
 from pipelines.marts.reissue import reissue as reissue_days
-from warehouse.publishing.releases import renewals
+from warehouse.publishing.releases import revisions_made
 
 app = typer.Typer(no_args_is_help=True, help="List and make revisions: published days that were built again.")
 
@@ -16,14 +16,14 @@ app = typer.Typer(no_args_is_help=True, help="List and make revisions: published
 @app.command("list")
 def list_(home: HomeOption = None) -> None:
     """List revisions: which published slices were built again, when and why."""
-    found = renewals(runtime_at(home).store.ledger)
+    found = revisions_made(runtime_at(home).store.ledger)
     if not found:
         OUT.print("Every released slice is as it was published first.")
         return
     table = bare_table("cube", "from", "to", "revision", "slices", "since", "why")
     for each in found:
-        line, slices = str(each.revision), f"{each.slices:,}"
-        table.add_row(each.cube, str(each.first), str(each.last), line, slices, each.released_at, each.why)
+        number, slices = str(each.revision), f"{each.slices:,}"
+        table.add_row(each.cube, str(each.first), str(each.last), number, slices, each.released_at, each.why)
     OUT.print(table)
 
 
@@ -43,7 +43,7 @@ def reissue(
     """Build published days again, because they are wrong.
 
     Rows that would change by less than the threshold stay as they are. Old and new slices are attacked
-    together. It is not possible once rows of these days were deleted. A slice has three versions at most.
+    together. It is not possible once rows of these days were deleted. A slice has three revisions at most.
     """
     if not why.strip():
         raise typer.BadParameter("say why", param_hint="--why")

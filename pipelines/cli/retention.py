@@ -10,6 +10,7 @@ from pipelines.cli.proof import report, verify
 from pipelines.cli.report import OUT, bare_table, stages
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash
+from pipelines.retention.clock import set_back
 from pipelines.retention.plan import plan_retention
 from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
@@ -59,6 +60,37 @@ def apply(
             progress=stage,
         )
     print_applied(applied, finished)
+
+
+@app.command()
+def set_clock_back(
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TIME", help="Where to: a date or ISO 8601 time (UTC). Default: now."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it. Without it, what would be done is shown.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Repair what a wrong clock did: set the warehouse's clock back, so that it can work again.
+
+    Files loaded under the wrong clock may be loaded again (all files, if it deleted rows), accounts that it
+    ended are taken in again, and days that had not closed are built when they close. What was deleted and is
+    in no file is gone; what was released stays. An entry of evidence says that it was done.
+    """
+    runtime = runtime_at(home)
+    at = clock_at(runtime, to, is_right=True)
+    done = set_back(*runtime, to=at, dry_run=not yes)
+    for what, count in (
+        ("file(s) may be loaded again", done.batches),
+        ("record(s) of expired days move back", done.horizons),
+        ("ended account(s) are taken in again", done.account_ends),
+        ("row(s) were deleted meanwhile and are gone", done.rows_deleted),
+    ):
+        OUT.print(f"{count:>9,} {what}", highlight=False)
+    said = f"from {done.reached:%Y-%m-%dT%H:%M:%SZ} to {done.to:%Y-%m-%dT%H:%M:%SZ}"
+    OUT.print(f"The clock went {said}." if yes else f"The clock would go {said}. Add --yes to do it.")
 
 
 def print_applied(applied: Applied, finished: Finished) -> None:

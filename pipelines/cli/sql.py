@@ -9,7 +9,7 @@ import duckdb
 import typer
 
 from pipelines.cli.options import HomeOption, home_at, runtime_at
-from pipelines.cli.reading import published_path, restricted_zone
+from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, write_csv
 from pipelines.metrics.asked_days import ask_for_days_of
 
@@ -56,11 +56,15 @@ def sql(
     if restricted:
         warning = "These rows are personal data: a copy of them is under no window."
         with restricted_zone(
-            runtime_at(home), what="sql --restricted", warning=warning, memory_limit=memory
+            runtime_at(home),
+            what="sql --restricted",
+            warning=warning,
+            memory_limit=memory,
+            needs_facts=False,
         ) as connection:
             _answer(connection, query, format_, output)
         return
-    with duckdb.connect(published_path(home_at(home)), read_only=True) as connection:
+    with published_copy(home_at(home)) as connection:
         connection.execute("set search_path = 'main,cubes'")
         connection.execute("set enable_external_access = false") if output is None else None
         _answer(connection, query, format_, output)

@@ -17,7 +17,7 @@ from warehouse.errors import (
     WarehouseError,
 )
 from warehouse.publishing.publish import Published, withdraw
-from warehouse.publishing.releases import renew
+from warehouse.publishing.releases import release_changed
 from warehouse.retention.account_end import Coarsened, coarsen
 from warehouse.retention.databases import Rewritten, needs_rewrite, rewrite
 from warehouse.store.session import open_session
@@ -87,7 +87,7 @@ def _record_revisions(store: Store) -> None:
     """Record released slices as they are without the ended workspaces, as new revisions."""
     if store.home.warehouse_path.exists():
         with open_session(store.home, schemas={}, read_only=True) as connection:
-            renew(store.ledger, connection, why="an account ended")
+            release_changed(store.ledger, connection, why="an account ended")
 
 
 def _rebuild(store: Store) -> str | None:

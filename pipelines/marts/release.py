@@ -92,7 +92,7 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
 
 def _attacked(store: Store, reissued: Collection[Key]) -> tuple[list[Slice], list[Attacked]]:
     with open_session(store.home, schemas={}, read_only=True) as connection:
-        waiting = unreleased(store.ledger, rows_in(connection), renewed=reissued)
+        waiting = unreleased(store.ledger, rows_in(connection), reissued=reissued)
         return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
 
 

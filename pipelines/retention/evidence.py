@@ -8,6 +8,7 @@ from typing import cast
 from pipelines.retention.apply import FINISHED
 from warehouse.retention import evidence
 from warehouse.retention.apply import APPLIED
+from warehouse.retention.clock import CLOCK_SET_BACK
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import CLASS, GONE, HOLD
 
@@ -55,6 +56,9 @@ def describe(entry: Entry) -> Described:
             left, written = count(body, "last_entry_left"), count(body, "last_entry_written")
             text = f"The ledger was restored from a backup; entries {left + 1} to {written} were lost."
             return Described(entry, "Restored", text)
+        case kind if kind == CLOCK_SET_BACK:
+            text = f"A wrong clock was set back from {body.get('reached')} to {body.get('to')}."
+            return Described(entry, "Clock set back", text)
         case _:
             counts = [f"{name.replace('_', ' ')} {n:,}" for name, n in body.items() if isinstance(n, int)]
             return Described(entry, entry.kind.capitalize(), ", ".join(counts))

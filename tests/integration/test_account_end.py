@@ -176,7 +176,7 @@ def test_slices_go_on_after_an_end(runtime):
     assert published(runtime, WORKSPACES) == [*before, ("2026-05-12", title(LIVING))]
 
 
-STEPS = ["coarsen", "renew", "build_marts", "rewrite", "release_and_publish"]
+STEPS = ["coarsen", "release_changed", "build_marts", "rewrite", "release_and_publish"]
 
 
 # After one step is before the next.

@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
+from pipelines.retention.closing import Closed, close_days
 from pipelines.runtime import open_runtime
 from warehouse.errors import ClockError, ImplausibleClockError
 from warehouse.home import Home
+from warehouse.retention import evidence, records
+from warehouse.retention.clock import CLOCK_SET_BACK
 
 DAY = datetime(2026, 5, 20, 12)
 FUTURE = f"{datetime.now(UTC).year + 10}-01-01"
@@ -80,13 +83,12 @@ def test_a_demo_may_lie_in_the_future(home, wasms):
 
 
 def test_a_long_step_forward_needs_a_persons_word(home, wasms, tmp_path):
-    first = write(tmp_path / "first.jsonl")
-    assert (
-        wasms("ingest", "whatsapp", first, "--workspace", "ws_a", "--as-of", "2026-05-20T12:00:00Z")[0] == 0
-    )
+    first, second = write(tmp_path / "first.jsonl"), write(tmp_path / "second.jsonl", 1)
+    asked = ("ingest", "whatsapp", "--workspace", "ws_a")
+    assert wasms(*asked, first, "--as-of", "2026-05-20T12:00:00Z")[0] == 0
 
-    code, said = wasms("run", "--as-of", "2026-10-01")
-    sure, _ = wasms("run", "--as-of", "2026-10-01", "--clock-is-right")
+    code, said = wasms(*asked, second, "--as-of", "2026-10-01")
+    sure, _ = wasms(*asked, second, "--as-of", "2026-10-01", "--clock-is-right")
 
     assert code == 1
     assert "add --clock-is-right" in said
@@ -170,3 +172,86 @@ def test_the_message_names_both_days(home):
     error = ImplausibleClockError(DAY, "is late.")
 
     assert str(error) == "--as-of 2026-05-20T12:00:00Z is late. Nothing was changed."
+
+
+AT_NOON, LATER = "2026-05-20T12:00:00Z", "2026-10-01"
+
+
+@pytest.fixture
+def far_ahead(home, wasms, tmp_path) -> Path:
+    """A file of 30 rows, loaded and then deleted by a clock that was four months ahead."""
+    landed = write(tmp_path / "landed.jsonl")
+    assert wasms("ingest", "whatsapp", landed, "--workspace", "ws_a", "--as-of", AT_NOON)[0] == 0
+    assert close(home, LATER).rows_deleted == 30
+    return landed
+
+
+def close(home: Home, day: str) -> Closed:
+    return close_days(*open_runtime(home), as_of=datetime.fromisoformat(day))
+
+
+def test_what_a_wrong_clock_did_is_repaired_by_a_command_that_leaves_evidence(home, wasms, far_ahead):
+    again = ("ingest", "whatsapp", far_ahead, "--workspace", "ws_a", "--as-of", "2026-05-21T12:00:00Z")
+    assert "set-clock-back" in wasms(*again)[1]
+
+    code, said = wasms("retention", "set-clock-back", "--to", "2026-05-21", "--yes")
+
+    assert code == 0, said
+    assert "30 row(s) were deleted meanwhile and are gone" in said
+    assert clock(home) == datetime(2026, 5, 21)
+    assert wasms(*again)[0] == 0
+    assert rows_of_statuses(home) == 30
+    assert wasms("run", "--as-of", "2026-05-31")[0] == 0
+    assert [entry.kind for entry in evidence.entries(open_runtime(home).store.ledger)].count(
+        CLOCK_SET_BACK
+    ) == 1
+    assert wasms("retention", "verify", "--as-of", "2026-05-31")[0] == 0
+
+
+def test_a_file_whose_rows_a_wrong_clock_dropped_may_be_loaded_again(home, wasms, tmp_path):
+    landed = write(tmp_path / "landed.jsonl")
+    asked = ("ingest", "whatsapp", landed, "--workspace", "ws_a")
+    assert wasms(*asked, "--as-of", LATER, "--allow-expired")[0] == 0
+    assert rows_of_statuses(home) == 0
+
+    for _ in range(2):  # Also when it happens once more.
+        assert wasms("retention", "set-clock-back", "--to", AT_NOON, "--yes")[0] == 0
+        assert wasms(*asked, "--as-of", AT_NOON)[0] == 0
+        assert rows_of_statuses(home) == 30
+        close(home, "2026-06-20")
+
+
+def test_setting_the_clock_back_is_shown_first(home, wasms, far_ahead):
+    ledger = open_runtime(home).store.ledger
+    before = [ledger.read(f"select * from {table}") for table in ("meta", "batches", "horizons", "evidence")]
+
+    code, said = wasms("retention", "set-clock-back", "--to", "2026-05-21")
+
+    assert code == 0
+    assert "would go from 2026-10-01T00:00:00Z to 2026-05-21T00:00:00Z" in said
+    after = [ledger.read(f"select * from {table}") for table in ("meta", "batches", "horizons", "evidence")]
+    assert [[tuple(row) for row in rows] for rows in after] == [[tuple(r) for r in rows] for rows in before]
+
+
+def test_a_clock_that_is_not_ahead_is_not_set_back(home, wasms, far_ahead):
+    code, said = wasms("retention", "set-clock-back", "--to", "2026-10-02", "--yes")
+
+    assert code == 1
+    assert "not after" in said
+
+
+def test_days_expire_after_the_repair_as_if_the_clock_had_never_been_wrong(home, wasms, far_ahead, tmp_path):
+    other = Home(tmp_path / "other").create()
+    close(other, "2026-05-21")
+
+    assert wasms("retention", "set-clock-back", "--to", "2026-05-21", "--yes")[0] == 0
+    close(home, "2026-05-21")
+
+    assert records.horizons(open_runtime(home).store.ledger) == records.horizons(
+        open_runtime(other).store.ledger
+    )
+
+
+def rows_of_statuses(home: Home) -> int:
+    parts = open_runtime(home).store.ledger.live_parts()
+    return sum(part.rows for part in parts if part.source == "whatsapp__statuses")

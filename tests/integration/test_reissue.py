@@ -13,7 +13,7 @@ from pipelines.marts.release import release_and_publish
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import FIRST, WORKSPACES, Store, rows, sent
 from tests.support.homes import copied, prepared
-from warehouse.publishing.releases import renewals
+from warehouse.publishing.releases import revisions_made
 
 NEXT = FIRST + timedelta(days=1)
 WHY = "the outbox of a channel came late"
@@ -61,7 +61,7 @@ def test_a_day_with_many_late_events_gets_a_new_revision_which_is_recorded(runti
     (after,) = rows(runtime, AUDIENCE)
     assert after[0] - before[0] >= 100 - 12
     assert rows(runtime, ROWS.replace(str(FIRST), str(NEXT))) == other_day
-    record = next(r for r in renewals(runtime.store.ledger) if r.cube == "cube_campaign_daily")
+    record = next(r for r in revisions_made(runtime.store.ledger) if r.cube == "cube_campaign_daily")
     assert (record.first, record.last, record.revision, record.why) == (FIRST, FIRST, 2, WHY)
     assert done.changed >= 1
     kept = "select distinct revision from warehouse.revisions.cube_campaign_daily"

@@ -66,6 +66,14 @@ def test_what_would_change_or_reach_out_is_refused(sql, statement):
     assert json.loads(sql("select count(*) as n from mart_orders", "--format", "json")[1]) == [{"n": 2}]
 
 
+@pytest.mark.parametrize("name", ["query", "format_", "connection", "relation"])
+def test_a_variable_of_the_program_is_no_table(sql, name):
+    exit_code, _, problem = sql(f"select * from {name}")
+
+    assert exit_code == 1
+    assert f"Table with name {name} does not exist" in problem
+
+
 def test_the_prompt_answers_until_an_empty_line(sql):
     exit_code, output, _ = sql(stdin="select 40 + 2 as answer\n\n")
 
@@ -89,7 +97,8 @@ def test_parquet_without_a_file_is_wrong_usage(sql):
     ("command", "missing"),
     [
         (["sql", "select 1"], "published"),
-        (["sql", "--restricted", "select 1"], "built"),
+        (["sql", "--restricted", "select 1"], "loaded"),
+        (["metrics", "query", "delivery_rate", "--restricted"], "built"),
         (["attack"], "published"),
     ],
 )
@@ -100,3 +109,23 @@ def test_before_there_is_anything_it_says_what_to_do(home, monkeypatch, command,
 
     assert isinstance(result.exception, PipelineError)
     assert f"Nothing is {missing} yet. Run `wasms run`" in str(result.exception)
+
+
+def test_the_data_sets_of_the_store_answer_from_the_first_file_on(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("WASMS_HOME", str(home.root))
+    landed = tmp_path / "access.log"
+    landed.write_text(
+        '192.0.2.7 - - [20/May/2026:10:05:03 +0000] "GET /prices HTTP/1.1" 200 12 "-" "Nav/1"\n'
+    )
+    loaded = CliRunner().invoke(
+        build_app(), ["ingest", "access_log", str(landed), "--as-of", "2026-05-20T12:00:00Z"]
+    )
+    assert loaded.exit_code == 0, loaded.output
+
+    asked = CliRunner().invoke(
+        build_app(),
+        ["sql", "--restricted", "select count(*) as n from web__access_logs", "--format", "json"],
+    )
+
+    assert json.loads(asked.stdout) == [{"n": 1}]
+    assert "Nothing is built yet" in asked.stderr

@@ -9,6 +9,9 @@ from warehouse.errors import ReconciliationError
 from warehouse.ledger.file import LedgerFile
 from warehouse.ledger.parts import Part
 
+# Before the hash of a file that may be loaded again.
+UNDONE = "undone "
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -65,6 +68,10 @@ class Batches(LedgerFile):
         """Return whether a file of this content was committed for this feed."""
         sql = "select 1 from batches where feed = ? and content_hash = ?"
         return bool(self.read(sql, feed, content_hash))
+
+    def is_undone(self, feed: str, content_hash: str) -> bool:
+        """Return whether a file was loaded before the clock was set back, and may be loaded again."""
+        return self.has_batch(feed, UNDONE + content_hash)
 
     def counts(self, batch_ids: Sequence[str] | None = None) -> list[Count]:
         """Count rows by source, outcome and reason, of some batches or of all; in that order."""

@@ -115,17 +115,17 @@ def released_periods(ledger: Ledger, *, suffix: str) -> frozenset[date]:
     return frozenset(date.fromisoformat(row["period"]) for row in rows)
 
 
-def unreleased(ledger: Ledger, rows: Mapping[Key, int], *, renewed: Collection[Key] = ()) -> list[Key]:
+def unreleased(ledger: Ledger, rows: Mapping[Key, int], *, reissued: Collection[Key] = ()) -> list[Key]:
     """Return the slices that are not recorded yet, in order.
 
     Args:
         rows: Of every slice there is (`rows_in`).
-        renewed: Slices that were built again on purpose: the record of them is an earlier revision.
+        reissued: Slices that were built again on purpose: the record of them is an earlier revision.
 
     Raises:
         ChangedAfterReleaseError: A recorded slice is gone, or has more or fewer rows than it had.
     """
-    known = {key: record for key, record in released(ledger).items() if key not in renewed}
+    known = {key: record for key, record in released(ledger).items() if key not in reissued}
     changed = sorted(key for key, record in known.items() if record.rows != rows.get(key, 0))
     if changed:
         raise ChangedAfterReleaseError(changed)
@@ -179,7 +179,7 @@ def release(ledger: Ledger, slices: Iterable[Slice], *, why: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class RevisionsMade:
     """Describe slices of one cube that were released again at the same time.
 
     Attributes:
@@ -196,7 +196,7 @@ class Renewed:
     why: str
 
 
-def renewals(ledger: Ledger) -> list[Renewed]:
+def revisions_made(ledger: Ledger) -> list[RevisionsMade]:
     """Return all slices that were released more than once, by time and cube."""
     rows = ledger.read(
         "select cube, min(period) as first, max(period) as last, revision, count(*) as slices, released_at, "
@@ -204,7 +204,9 @@ def renewals(ledger: Ledger) -> list[Renewed]:
         "order by released_at, cube, revision"
     )
     return [
-        Renewed(**{**dict(r), "first": date.fromisoformat(r["first"]), "last": date.fromisoformat(r["last"])})
+        RevisionsMade(
+            **{**dict(r), "first": date.fromisoformat(r["first"]), "last": date.fromisoformat(r["last"])}
+        )
         for r in rows
     ]
 
@@ -221,7 +223,7 @@ def expect_change(ledger: Ledger, slices: Collection[tuple[str, date]]) -> None:
         )
 
 
-def renew(ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, why: str) -> None:
+def release_changed(ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, why: str) -> None:
     """Release again the slices for which a change was expected, as they are now.
 
     Args:

@@ -33,6 +33,17 @@ class PlanError(WarehouseError):
         super().__init__(f"{reason}. Nothing was deleted. Make a new plan: `wasms retention plan`.")
 
 
+class NotAheadError(WarehouseError):
+    """Report a clock that need not be set back."""
+
+    def __init__(self, reached: datetime | None, to: datetime) -> None:
+        at = f"stands at {reached:%Y-%m-%dT%H:%M:%SZ}" if reached else "has not begun"
+        super().__init__(
+            f"The clock of this warehouse {at}, which is not after {to:%Y-%m-%dT%H:%M:%SZ}. "
+            "Nothing was changed."
+        )
+
+
 class UnusualAmountError(WarehouseError):
     """Report a plan that deletes so much more than usual that a person must look at it."""
 

@@ -85,6 +85,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set timezone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
     connection.execute("set enable_progress_bar = false")
+    # A table that is not there is an error, and not a variable of this process that has its name.
+    connection.execute("set python_enable_replacements = false")
 
 
 def add_parquet_keys(connection: duckdb.DuckDBPyConnection, keyring: KeyStore, names: Iterable[str]) -> None:

@@ -29,6 +29,8 @@ def attach(
 ) -> None:
     """Make the store visible as `memory.store.<data set>` and the encrypted file as `warehouse`.
 
+    A file that is to be read only and is not there yet is not attached.
+
     The caller holds the warehouse lock and a reader lease for as long as it uses the connection.
 
     Args:
@@ -42,7 +44,9 @@ def attach(
     add_parquet_keys(connection, keyring, (part.key_name for part in parts if part.source in schemas))
     create_views(connection, parts, data=home.data, schemas=schemas)
     create_tables(connection, tables)
-    attach_database(connection, home.warehouse_path, alias="warehouse", keyring=keyring, read_only=read_only)
+    if home.warehouse_path.exists() or not read_only:
+        path = home.warehouse_path
+        attach_database(connection, path, alias="warehouse", keyring=keyring, read_only=read_only)
 
 
 def attach_database(

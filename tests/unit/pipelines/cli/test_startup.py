@@ -25,6 +25,19 @@ finally:
     print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
 """
 
+# The alarm ends a child that waits for threads which only its parent has.
+_FORKED = """
+import os, signal, sys
+import pipelines.cli.retention, pipelines.cli.run
+import polars as pl
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    pl.from_arrow(pl.DataFrame({"a": ["b", "c"]}).to_arrow()).select(pl.col("a").sort()).to_series().implode()
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1] != 0)
+"""
+
 
 def loaded(*arguments: str) -> set[str]:
     """Which of the heavy packages a command left loaded."""
@@ -67,6 +80,10 @@ def test_a_run_with_nothing_to_do_loads_what_ingests_and_neither_models_nor_dbt(
     found = loaded("run", "--as-of", "2026-05-01", "--home", str(home.root))
 
     assert found <= {"duckdb", "numpy", "polars", "pyarrow"}
+
+
+def test_a_process_that_forks_after_importing_commands_has_a_child_that_works():
+    assert subprocess.run([sys.executable, "-c", _FORKED], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from warehouse.publishing.releases import (
     changed_after_release,
     expect_change,
     release,
+    release_changed,
     released,
-    renew,
     rows_in,
     slices_in,
     unreleased,
@@ -108,10 +108,10 @@ def test_the_end_of_an_account_may_change_what_it_said_it_would_and_nothing_else
     release(ledger, fill(connection, [(DAY, "a", 20, None), (NEXT, "a", 30, None)]), why="closed")
     expect_change(ledger, [(CUBE, DAY)])
     fill(connection, [(NEXT, "a", 30, None)])
-    renew(ledger, connection, why="ended")
+    release_changed(ledger, connection, why="ended")
     assert changed_after_release(ledger, connection) == []
     assert released(ledger)[CUBE, DAY].rows == 0
 
     fill(connection, [])
-    renew(ledger, connection, why="ended")
+    release_changed(ledger, connection, why="ended")
     assert changed_after_release(ledger, connection) == [(CUBE, NEXT)]

@@ -151,12 +151,12 @@ def test_released_slices_that_lose_a_workspace_are_expected_to_change_and_no_oth
 
     with cubes.opened() as connection:
         assert ("cube_cells_daily", ONE) in changed_after_release(ledger, connection)
-        releases.renew(ledger, connection, why="an account ended")
+        releases.release_changed(ledger, connection, why="an account ended")
         assert changed_after_release(ledger, connection) == []
         assert set(released(ledger)) == {("cube_cells_daily", ONE), ("cube_cells_daily", TWO)}
 
 
-def test_earlier_lines_of_renewed_slices_lose_them_too(cubes):
+def test_earlier_revisions_of_slices_lose_them_too(cubes):
     ledger = Ledger(cubes.home.ledger_path)
     with cubes.opened() as connection:
         releases.release(ledger, slices_in(connection, rows_in(connection)), why="closed")
