@@ -43,15 +43,22 @@ class Reference:
         self.epoch = records.epoch(store.ledger)
         self._declarations = declarations
         self._store = store
-        self._channels: pl.DataFrame | None = None
-        self._consents: pl.DataFrame | None = None
-        self._countries: dict[str, str] | None = None
         self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
 
     @cached_property
     def facts(self) -> RetentionInputs:
         """Settings, ended accounts and holds."""
         return retention_inputs(self._declarations, self._store, as_of=self.as_of)
+
+    @cached_property
+    def _countries(self) -> dict[str, str]:
+        return dict(self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls().iter_rows())
+
+    @cached_property
+    def _consents(self) -> pl.DataFrame:
+        columns = ["workspace_id", "member_token", "is_granted", "valid_from"]
+        frame = self._read("privacy__consents", ["purpose", *columns])
+        return frame.filter(pl.col("purpose") == "analytics").select(columns).sort("valid_from")
 
     @cached_property
     def _subject_key(self) -> bytes:
@@ -88,9 +95,6 @@ class Reference:
 
     def countries(self, workspaces: pl.Series) -> pl.Series:
         """Return the country (ISO 3166-1 alpha-2) of each row's workspace, in order; null if unknown."""
-        if self._countries is None:
-            known = self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls()
-            self._countries = dict(known.iter_rows())
         return workspaces.replace_strict(self._countries, default=None, return_dtype=pl.String)
 
     def windows(self, workspaces: pl.Series, category: PolicyCategory) -> pl.DataFrame:
@@ -164,15 +168,6 @@ class Reference:
 
     def withdrawn(self, rows: pl.DataFrame, *, member: str, at: str) -> pl.Series:
         """Whether the member's last recorded analytics consent before each row was a withdrawal."""
-        if self._consents is None:
-            frame = self._read(
-                "privacy__consents", ["workspace_id", "member_token", "purpose", "is_granted", "valid_from"]
-            )
-            self._consents = (
-                frame.filter(pl.col("purpose") == "analytics")
-                .select("workspace_id", "member_token", "is_granted", "valid_from")
-                .sort("valid_from")
-            )
         if self._consents.is_empty():
             return pl.Series([False]).new_from_index(0, rows.height)
         tokens = self._workspace_tokens(rows["_workspace_id"], rows[member], kind=IdentityKind.MEMBER)
@@ -190,7 +185,7 @@ class Reference:
         return found.sort("index")["is_granted"].not_().fill_null(value=False)
 
     def _by_channel(self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str) -> pl.DataFrame:
-        channels = self._channels_frame().filter(pl.col("provider") == provider)
+        channels = self._channels.filter(pl.col("provider") == provider)
         named = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
         from_envelope = named.str.replace(_ADDRESS_PREFIX, "")
         resolved = _of_workspace(None, rows.height)
@@ -216,23 +211,16 @@ class Reference:
             resolved = resolved.with_row_index().update(found, on="index").drop("index")
         return resolved
 
-    def _channels_frame(self) -> pl.DataFrame:
-        if self._channels is None:
-            frame = self._read(
-                "app__channels",
-                ["provider", "workspace_id", "sender_token", "account_token", *_DECLARED, *_VALID],
-            ).rename({"workspace_id": "_workspace_id"})
-            kept = ["provider", "_workspace_id", *_DECLARED, *_VALID]
-            by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
-            # An account names a workspace only where all its channels do.
-            accounts = frame.group_by("provider", "account_token").agg(
-                pl.col("_workspace_id").n_unique().alias("n")
-            )
-            by_account = frame.join(
-                accounts.filter(pl.col("n") == 1), on=["provider", "account_token"]
-            ).select(*kept, pl.col("account_token").alias("token"))
-            self._channels = pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
-        return self._channels
+    @cached_property
+    def _channels(self) -> pl.DataFrame:
+        columns = ["provider", "workspace_id", "sender_token", "account_token", *_DECLARED, *_VALID]
+        frame = self._read("app__channels", columns).rename({"workspace_id": "_workspace_id"})
+        kept = ["provider", "_workspace_id", *_DECLARED, *_VALID]
+        by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
+        # An account names a workspace only where all its channels do.
+        is_alone = pl.col("_workspace_id").n_unique().over("provider", "account_token") == 1
+        by_account = frame.filter(is_alone).select(*kept, pl.col("account_token").alias("token"))
+        return pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
 
     def _channel_tokens(self, values: pl.Series) -> pl.Series:
         platform = pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, len(values))

@@ -6,7 +6,7 @@ keys can be counted.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
 from pipelines.sources.errors import UnsupportedContractError
+from pipelines.sources.json_items import item_query, leaf_of, texts, unknown_items
 from pipelines.sources.kinds import UNRECOGNIZED, feed_kinds, is_read
 from pipelines.sources.paths import (
     ColumnPath,
@@ -30,13 +30,12 @@ from pipelines.sources.paths import (
     struct_field,
     struct_value,
 )
-from pipelines.sources.staging import CHUNK, Staged, count_unknown, rejected_by, timestamp_literal
-from warehouse.store.connection import identifier, quoted
+from pipelines.sources.staging import CHUNK, HEAD, Staged, count_unknown, rejected_by, timestamp_literal
+from warehouse.store.connection import quoted
 
 _RECEIVED_AT = "json_extract_string(text, '$.received_at')"
 # Values that columns climb to are ids and names of the sender's.
 _MAX_SHARED_BYTES = 1_024
-_HEAD = "record as _record, received_at as _received_at, channel as _channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +295,7 @@ class JsonParser:
             for name, path in read_paths(contract).items()
         }
         found = f"from leaf where {at.presence}"
-        query = f"select {_HEAD}, {_texts(contract, values)} {found}"
+        query = f"select {HEAD}, {texts(contract, values)} {found}"
         node = "$" + "".join(f'."{s.name}"' + ("[*]" if s.is_list else "") for s in at.steps)
         keys = "json_keys(text, {})" if any(s.is_list for s in at.steps) else "[json_keys(text, {})]"
         sets = " union all ".join(
@@ -346,7 +345,7 @@ class JsonParser:
             for name, path in read_paths(at.contract).items():
                 if path.up or not at.are_items:
                     here = at.steps[: len(at.steps) - path.up]
-                    ways.append(((*here, *path.levels), _leaf(at.contract, name)))
+                    ways.append(((*here, *path.levels), leaf_of(at.contract, name)))
             if at.contract.where:
                 ways.append(((*at.steps, *column_path(at.contract.where).levels), "VARCHAR"))
             if not all(add_to(root, way, leaf) for way, leaf in ways):
@@ -376,46 +375,3 @@ def _shared(ways: Sequence[tuple[Step, ...]]) -> tuple[Step, ...]:
 
 def _climbing(contract: Contract) -> list[ColumnPath]:
     return [path for path in read_paths(contract).values() if path.up]
-
-
-def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: str) -> tuple[int, bool]:
-    """Return how many JSON rows of a query (`item`) have undeclared keys, and whether some are no objects.
-
-    Raises:
-        UndeclaredColumnsError: Some have, and the contract stops at such.
-    """
-    is_object = "coalesce(starts_with(ltrim(item), '{'), false)"
-    found = engine.execute(
-        f"select {is_object} as is_object, json_keys(item), count(*) from ({items}) group by all"
-    ).fetchall()
-    key_sets = [(keys, rows) for is_object, keys, rows in found if is_object]
-    return count_unknown(contract, key_sets, known=known_keys(contract)), len(key_sets) < len(found)
-
-
-def item_query(contract: Contract, items: str) -> str:
-    """Raw columns of rows that are JSON, all read in one pass per row."""
-    structure: dict[str, Any] = {}
-    values = {}
-    above = 0
-    for name, path in read_paths(contract).items():
-        if path.up:
-            values[name] = f"u{above}"
-            above += 1
-        elif add_to(structure, path.levels, leaf := _leaf(contract, name)):
-            values[name] = struct_value("v", path)
-        else:
-            how = "json_extract" if leaf == "JSON" else "json_extract_string"
-            values[name] = f"nullif({how}(item, {quoted(path.json)})::varchar, 'null')"
-    read = f"json_transform(item, {quoted(json.dumps(structure))})" if structure else "null"
-    return f"select {_HEAD}, {_texts(contract, values)} from (select *, {read} as v from ({items}))"
-
-
-def _texts(contract: Contract, values: Mapping[str, str]) -> str:
-    """All columns as text; what is not read is null."""
-    return ", ".join(
-        f"({values.get(name) or 'null'})::varchar as {identifier(name)}" for name in contract.columns
-    )
-
-
-def _leaf(contract: Contract, name: str) -> str:
-    return "JSON" if contract.columns[name].type is ValueType.JSON else "VARCHAR"
