@@ -266,8 +266,12 @@ def feed_of(contracts: Sequence[Contract]) -> str:
     return feeds[0]
 
 
-def _kept_by_holds(contract: Contract, declarations: Declarations, store: Store, as_of: datetime) -> HoldSql:
-    """Return what a deletion in the source may not reach, as of now."""
-    data = data_sets(declarations.contracts)[contract.source]
+def _kept_by_holds(
+    contract: Contract, declarations: Declarations, store: Store, as_of: datetime
+) -> HoldSql | None:
+    """Return what a deletion in the source may not reach, as of now; None where nothing is held."""
     holds = active_holds(retention_inputs(declarations, store, as_of=as_of), as_of)
+    if not holds:
+        return None
+    data = data_sets(declarations.contracts)[contract.source]
     return lambda columns: first_hold_sql(data, holds, present=columns, row="old")
