@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) ## Generate a world, run it from inbox to published marts, print the campaign funnel.
+demo: $(RUNTIME) ## Invent raw files, turn them into published numbers, print the largest campaigns.
 	$(BIN)/wasms demo
 
 dev: $(RUNTIME) ## Open the Dagster UI on localhost.
@@ -29,13 +29,13 @@ dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 test: $(DEV) ## Run all tests.
 	$(BIN)/pytest -n auto --dist loadfile
 
-stress: $(DEV) ## Test hard: 2,500 state machines, 530 kills, a whole year, 2,000 examples of each law (hours).
+stress: $(DEV) ## Test hard: 2,500 state machines, 530 kills, a whole year, 2,000 examples of each property (hours).
 	$(BIN)/pytest --stress --timeout 0 -s tests/stress tests/integration/test_retention_machine.py \
 		tests/integration/test_verify_machine.py tests/integration/test_retention_year.py \
 		tests/integration/test_main_job.py
 	$(BIN)/pytest --stress --timeout 0 -n auto --dist loadfile tests/unit
 
-check: $(DEV) ## Check format, lint, types, import rules, SQL and that generated files are in step.
+check: $(DEV) ## Check format, lint, types, import rules, SQL, and that generated files are up to date.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -43,13 +43,13 @@ check: $(DEV) ## Check format, lint, types, import rules, SQL and that generated
 	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
 	$(BIN)/wasms sync --check
 
-sync: $(RUNTIME) ## Write what is generated from the contracts: dbt sources and docs pages.
+sync: $(RUNTIME) ## Write the files that are generated from declarations: dbt models and docs pages.
 	$(BIN)/wasms sync
 
 docs: sync ## Write the generated pages and list what there is to read.
 	@ls docs/*.md
 
-format: $(DEV) ## Format Python and SQL, mend what the linters can mend.
+format: $(DEV) ## Format Python and SQL, fix what the linters can fix.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --nocolor --disable-progress-bar dbt_project/models

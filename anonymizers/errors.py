@@ -33,7 +33,7 @@ class MissingColumnsError(_ColumnsError):
     """Report columns of the plan that a batch lacks."""
 
     problem = "declared column(s) are missing"
-    remedy = "A parser gives every declared column, of nulls where a record has none."
+    remedy = "Mend the parser: it must give every declared column, with nulls where a record has none."
 
 
 class ColumnTypeError(_ColumnsError):
@@ -50,7 +50,7 @@ class MissingKeyError(AnonymizerError):
         super().__init__(
             f"{source}: {workspaces} workspace(s) of the batch have no pseudonym key of 32 bytes or more. "
             "The batch was not loaded.\n"
-            "A key that was destroyed with its workspace is never made again; otherwise restore the key ring."
+            "If a workspace was erased, its key stays destroyed. Otherwise restore the key directory."
         )
 
 

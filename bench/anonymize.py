@@ -1,4 +1,4 @@
-"""Speed of the anonymizers, beside references in the same run: ratios carry from machine to machine.
+"""Measure the anonymizers beside references in the same run: ratios are comparable between machines.
 
 Usage: python bench/anonymize.py [--rows 1000000]
 """

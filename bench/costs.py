@@ -1,4 +1,4 @@
-"""What a command costs whatever it works on: starting, asking, a run with nothing to do, a day, a small file.
+"""Measure what single commands cost: start-up, a query, a run with nothing to do, a day, a small file.
 
     python -m bench.costs --days 30
     python -m bench.costs --days 60 --against ../other-checkout/.venv/bin/wasms

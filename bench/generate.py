@@ -1,7 +1,7 @@
-"""Speed of the generated world, beside the plain way to write one, in the same run.
+"""Measure the generator of invented files beside a plain loop, in the same run.
 
-The plain way is a loop over messages: a row of the outbox and `json.dumps` of each status, one body each.
-It writes one feed and one table; the world writes all of them.
+The loop writes for each message a row of the outbox, and each status by `json.dumps`, one body each.
+It writes one feed and one table; the generator writes all of them.
 
 Usage: python bench/generate.py [--messages 500000] [--workspaces 20] [--contacts 1000] [--threads 1]
 """

@@ -1,4 +1,4 @@
-"""The whole main job in one command: raw files to published marts, time per stage and peak memory.
+"""Measure the main job, from raw files to published marts: time per stage and peak memory.
 
     python bench/main_job.py --messages 1000000
 

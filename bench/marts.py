@@ -1,4 +1,4 @@
-"""Cubes and marts over many rows: memory, and time per stage.
+"""Measure the build of cubes and marts over many rows: memory, and time per stage.
 
     python bench/marts.py --rows 50000000
 

@@ -1,4 +1,4 @@
-"""Deleting one day from a store of 730 days and from one of 73, in turn; plans, moves and account ends too.
+"""Measure deleting one day from a store of 730 days and of 73; also plans, moves and account ends.
 
     python bench/retention.py
 

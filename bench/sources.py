@@ -1,4 +1,4 @@
-"""Webhook parsing against a `json.loads` loop that gives the same columns, in one run on one core.
+"""Measure webhook parsing against a `json.loads` loop that gives the same columns, on one core.
 
     python -m bench.sources [--bodies 100000] [--threads 1]
 

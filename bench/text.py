@@ -1,4 +1,4 @@
-"""Our anonymizer of texts against Presidio, in one process and in turn: CPU seconds, and what each masks.
+"""Measure our anonymizer of texts against Presidio in one process: CPU seconds, and what each masks.
 
     python -m bench.text [--labelled pii.json] [--sms sms.tsv] [--access-log access.log] [--repeats 5]
 

@@ -1,4 +1,4 @@
-"""Texts made to break a scrubber or to keep it busy: machines' and attackers', none that somebody wrote."""
+"""Make texts that may break a scrubber or keep it busy, as machines and attackers write them."""
 
 import base64
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""People that Presidio's language model sees in labelled texts and that ours does not mask."""
+"""List names that Presidio's language model finds in labelled texts and our anonymizer does not mask."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

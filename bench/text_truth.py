@@ -1,4 +1,4 @@
-"""What of texts is masked, letter by letter."""
+"""Compare letter by letter what is labelled in texts with what is masked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

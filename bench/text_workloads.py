@@ -1,4 +1,4 @@
-"""Texts to measure on: files that others wrote, and generated ones whose personal data is known.
+"""Provide texts to measure on: given files, and generated texts whose personal data is known.
 
 Generated texts are the same for the same seed. Names are Faker's; numbers, domains and addresses are those
 set aside for fiction and documentation (Ofcom, NANPA, RFC 2606, RFC 5737).

@@ -78,7 +78,7 @@ class KeyringError(WarehouseError):
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(
             f"Key {what}: {reason}. Nothing was read or written with it. "
-            "Restore the key directory from its backup; without it the data it protects cannot be read."
+            "Restore the key directory from its backup. Without the key, its data cannot be read."
         )
 
 
@@ -117,8 +117,8 @@ class UndeletableError(WarehouseError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"Retention does not delete {what}. Nothing was removed. Where somebody put a link, put the "
-            "files themselves or a mount in its place; otherwise please report this defect."
+            f"Retention does not delete {what}. Nothing was removed. If it is a link, replace it by the "
+            "files themselves or a mount. Otherwise please report this defect."
         )
 
 
@@ -157,7 +157,7 @@ class UnreleasedSliceError(_SlicesError):
     """Report slices that were to be published and have not been attacked and released."""
 
     reason = (
-        "not released. Nothing was published, the last copy stays. `wasms run` releases what passes its "
+        "not released. Nothing was published, the last copy stays. `wasms run` releases what passes the "
         "attacks."
     )
 
@@ -178,6 +178,6 @@ class ShrinkError(WarehouseError):
 
     def __init__(self, source: str, before: int, after: int) -> None:
         super().__init__(
-            f"{source}: the full export holds {after} of {before} rows; absence would delete the rest. "
-            "Nothing was loaded. If this is meant, run again with --allow-shrink."
+            f"{source}: the full export holds {after} of {before} rows, so the others would be deleted. "
+            "Nothing was loaded. If this is intended, run again with --allow-shrink."
         )

@@ -12,36 +12,72 @@ from anonymizers.unicode import plain
 # (https://www.twilio.com/docs/proxy/opt-out-keywords) and those of AWS, which add REMOVE and TD
 # (https://docs.aws.amazon.com/sms-voice/latest/userguide/opt-out-list-keywords.html).
 # Chinese: TD and 退订 (https://intl.cloud.tencent.com/document/product/382/35474); not its T and N.
+# Turkish: RET and IPTAL (İYS, the register of consents).
 # The other languages have no such list: the verbs that messages there name beside STOP, as people type them.
+# Accents do not matter.
 OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
     "en": (
-        "stop", "stop all", "stopall", "unsubscribe", "unsub", "cancel", "end", "quit", "revoke",
-        "opt out", "optout", "remove", "remove me", "unsubscribe me",
+        "stop", "stop all", "stopall", "unsubscribe", "unsubscribed", "unsub", "unsubcribe", "unsuscribe",
+        "cancel", "end", "quit", "revoke", "opt out", "optout", "opt me out", "remove", "remove me",
+        "unsubscribe me", "please stop", "stop please", "stop now", "stop immediately", "please unsubscribe",
+        "please unsubscribe me", "unsubscribe please", "unsubscribe me please", "unsubscribe now",
+        "unsubscribe here", "i want to unsubscribe", "i want to opt out", "no marketing", "no promotions",
+        "no promos", "no ads", "don't contact me", "do not contact me", "don't message me",
+        "do not message me", "take me off", "take me off this list", "take me off the list",
+        "take me off your list", "leave list", "leave this list",
     ),
     "de": (
-        "stopp", "abmelden", "abmeldung", "abbestellen", "austragen", "beenden", "keine werbung",
-        "keine werbung mehr", "keine nachrichten mehr",
+        "stopp", "stoppen", "abmelden", "mich abmelden", "ich möchte mich abmelden", "bitte abmelden",
+        "abmelden bitte", "abmeldung", "abbestellen", "bitte abbestellen", "abbestellen bitte", "austragen",
+        "beenden", "deabonnieren", "keine werbung mehr bitte", "nicht mehr anschreiben",
+        "nicht mehr kontaktieren",
     ),
     "es": (
-        "baja", "darme de baja", "dar de baja", "darse de baja", "alto", "detener", "parar", "cancelar",
-        "cancelar suscripción", "cancelar suscripcion", "no más mensajes", "no mas mensajes",
+        "baja", "darme de baja", "dar de baja", "darse de baja", "dame de baja", "date de baja",
+        "quiero darme de baja", "darme de baja por favor", "baja total", "alto", "detener", "parar",
+        "cancelar", "desuscribir", "desuscribirme", "desuscribirse", "eliminar suscripción",
+        "dejar de recibir", "no enviar más", "no recibir más", "no quiero recibir más",
     ),
     "pt": (
-        "sair", "pare", "parar", "cancelar", "remover", "descadastrar", "cancelar inscrição",
-        "cancelar inscricao", "não quero mais receber", "nao quero mais receber",
+        "sair", "quero sair", "pare", "parar", "parar de receber", "cancelar", "cancelar recebimento",
+        "remover", "me remova", "me remover", "remover meu número", "descadastrar", "descadastrar-se",
+        "descadastre-me", "desinscrever", "desinscrever-se", "não receber mais", "não quero receber",
+        "não quero mais receber", "não desejo receber", "não desejo mais receber", "não enviar mais",
+        "não me envie mais mensagens", "deixar de receber",
     ),
     "fr": (
-        "arret", "arrêt", "arrete", "arrête", "arrett", "arreter", "arrêter", "stop sms", "stop pub",
-        "désabonner", "desabonner", "désabonnement", "desabonnement", "me désabonner", "me desabonner",
-        "désinscrire", "desinscrire", "désinscription", "desinscription",
+        "arrêt", "arrête", "arrett", "arrêter", "arrêtez", "stopper", "désabonner", "désabonnement",
+        "se désabonner", "me désabonner", "je me désabonne", "je veux me désabonner",
+        "je souhaite me désabonner", "désabonnez-moi", "désinscrire", "se désinscrire", "me désinscrire",
+        "désinscription", "désinscrivez-moi", "ne plus recevoir", "ne plus me contacter",
+        "stop svp",
     ),
-    "id": ("berhenti", "berhenti langganan", "berhenti berlangganan", "unreg", "batal"),
-    "ms": ("berhenti", "henti", "hentikan", "batal", "stop all batal", "batal stop"),
+    "it": (
+        "disiscriviti", "disiscrivimi", "disiscrizione", "annulla iscrizione", "annulla l'iscrizione",
+        "cancella iscrizione", "cancellami", "rimuovimi", "ferma", "interrompi", "non inviare più",
+        "non voglio più ricevere messaggi",
+    ),
+    "nl": ("afmelden", "afmelding", "meld me af", "uitschrijven", "schrijf me uit", "stoppen"),
+    "id": (
+        "berhenti", "unreg", "batal", "jangan hubungi saya", "jangan kirim lagi", "jangan kirim pesan lagi",
+        "tidak mau promo", "tidak mau promosi", "tidak mau iklan",
+    ),
+    "ms": (
+        "berhenti", "henti", "hentikan", "batal", "stop all batal", "batal stop", "nyahlanggan",
+        "berhenti melanggan", "berhenti langgan", "batal langganan", "jangan hantar lagi",
+        "jangan hubungi saya",
+    ),
     "hi": (
         "रोकें", "रोको", "रोक दो", "रुकें", "रुको", "बंद करें", "बंद करो", "बंद", "सदस्यता समाप्त करें",
-        "स्टॉप", "band karo",
+        "स्टॉप", "अनसब्सक्राइब", "अनसब्सक्राइब करें", "ऑप्ट आउट", "मुझे मैसेज न भेजें", "band karo",
+        "stop karo", "roko", "mat bhejo", "message band karo", "messages band karo", "msg band karo",
     ),
-    "zh": ("退订", "退訂", "td", "t退订", "停止", "取消订阅", "取消訂閱", "取消", "不要再发", "不要再發"),
+    "tr": ("durdur", "iptal", "ret", "abonelikten çık", "aboneliği iptal et", "mesaj istemiyorum"),
+    "ar": ("إيقاف", "أوقف", "توقف", "إلغاء", "إلغاء الاشتراك", "لا أريد رسائل"),
+    "zh": (
+        "退订", "退訂", "td", "t退订", "停止", "停止接收", "拒收", "取消订阅", "取消訂閱", "取消", "不要再发",
+        "不要再發",
+    ),
 }  # fmt: skip
 
 # What buttons say: a verb and what should end, in either order. "Stop promotions" and "Unsubscribe from All"
@@ -49,91 +85,142 @@ OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
 OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "en": (
         (
-            "stop", "stop receiving", "unsubscribe", "unsubscribe from", "unsubscribe me from",
-            "opt out", "opt out of", "opt out from", "opt me out of", "no more", "cancel",
-            "remove me from", "don't send me",
+            "stop", "stop receiving", "stop sending", "stop sending me", "stop all", "unsubscribe",
+            "unsubscribe me", "unsubscribe from", "unsubscribe from all", "unsubscribe me from", "opt out",
+            "opt out of", "opt out of all", "opt out from", "opt me out of", "no more", "cancel", "end",
+            "turn off", "block", "disable", "remove me from", "take me off", "don't send me",
+            "do not send me", "don't send", "do not send",
         ),
         (
-            "all", "promotions", "promotion", "promos", "promo", "promotional messages", "marketing",
-            "offers", "marketing messages", "messages", "all messages", "all promotions",
-            "all marketing", "these messages", "updates", "notifications", "alerts", "ads",
-            "newsletter", "newsletters", "campaigns", "broadcasts", "texts", "sms", "subscription",
-            "list", "this list",
+            "all", "promotions", "promotion", "promos", "promo", "promotional messages", "promo messages",
+            "promotional offers", "marketing", "offers", "deals", "marketing messages", "messages",
+            "message", "msg", "msgs", "all messages", "all promotions", "all marketing", "these messages",
+            "messaging me", "texting me", "contacting me", "updates", "notifications", "alerts", "ads",
+            "advertising", "newsletter", "newsletters", "campaigns", "broadcasts", "texts", "sms",
+            "subscription", "my subscription", "list", "this list", "your list",
         ),
     ),
     "de": (
         (
-            "stopp", "stop", "stoppen", "keine", "keine weiteren", "abmelden", "abbestellen", "beenden",
+            "stopp", "stop", "stoppe", "stoppen", "keine", "keine weiteren", "bitte keine", "abmelden",
+            "abmelden von", "abbestellen", "austragen", "deabonnieren", "beenden",
         ),
         (
             "alle", "alles", "von allem", "von allen", "werbung", "von werbung", "werbeaktionen",
-            "aktionen", "promotions", "angebote", "nachrichten", "werbenachrichten",
-            "benachrichtigungen", "newsletter", "vom newsletter", "angebote mehr",
-            "werbenachrichten mehr", "promotions mehr",
+            "aktionen", "promotions", "promos", "angebote", "nachrichten", "werbenachrichten", "marketing",
+            "marketingnachrichten", "benachrichtigungen", "newsletter", "vom newsletter", "abo",
+            "abonnement", "sms", "werbung mehr", "nachrichten mehr", "angebote mehr",
+            "werbenachrichten mehr", "promotions mehr", "aktionen mehr", "benachrichtigungen mehr",
+            "newsletter mehr", "infos mehr", "sms mehr",
         ),
     ),
     "es": (
         (
-            "detener", "parar", "cancelar", "anular", "no más", "no mas", "no recibir",
-            "no recibir más", "dejar de recibir", "baja de", "darme de baja de", "darse de baja de",
+            "stop", "detener", "parar", "cancelar", "cancelar suscripción a", "anular",
+            "anular suscripción a", "bloquear", "no más", "no recibir", "no recibir más", "no enviar más",
+            "no quiero más", "no quiero recibir", "no quiero recibir más", "no deseo recibir",
+            "no deseo recibir más", "dejar de recibir", "baja de", "darme de baja de", "darse de baja de",
+            "dame de baja de", "desuscribirme de",
         ),
         (
-            "todo", "todas", "todos", "promociones", "las promociones", "mensajes", "los mensajes",
-            "ofertas", "mensajes promocionales", "publicidad", "notificaciones", "suscripción",
-            "la suscripción", "marketing",
+            "todo", "todas", "todos", "promociones", "las promociones", "promos", "mensajes",
+            "los mensajes", "ofertas", "las ofertas", "mensajes promocionales", "publicidad",
+            "notificaciones", "novedades", "suscripción", "la suscripción", "mi suscripción", "marketing",
         ),
     ),
     "pt": (
         (
-            "parar", "pare", "interromper", "parar de receber", "não receber", "não receber mais",
-            "cancelar", "não quero", "não quero receber", "sair de", "sair da", "descadastrar de",
-            "chega de", "sem mais",
+            "stop", "parar", "pare", "interromper", "parar de receber", "deixar de receber", "não receber",
+            "não receber mais", "não enviar", "cancelar", "cancelar inscrição de", "bloquear", "não quero",
+            "não quero mais", "não quero receber", "não quero mais receber", "não desejo receber",
+            "sair de", "sair da", "remover da", "descadastrar de", "descadastrar-se de", "chega de",
+            "sem mais",
         ),
         (
-            "tudo", "todas", "todos", "promoções", "as promoções", "mensagens", "as mensagens",
+            "tudo", "todas", "todos", "promoções", "as promoções", "promos", "mensagens", "as mensagens",
             "ofertas", "lista", "mensagens promocionais", "marketing", "publicidade", "propaganda",
-            "notificações", "assinatura",
+            "notificações", "novidades", "assinatura", "inscrição", "subscrição",
         ),
     ),
     "fr": (
         (
-            "arrêter", "stop", "arrêter de recevoir", "ne plus recevoir", "se désabonner",
-            "se désabonner de", "me désabonner de", "se désinscrire de", "désabonnement", "annuler",
+            "arrêter", "arrêtez", "stop", "stop aux", "stopper", "arrêter de recevoir", "ne plus recevoir",
+            "se désabonner", "se désabonner de", "se désabonner des", "me désabonner de",
+            "se désinscrire de", "se désinscrire des", "désabonnement", "annuler", "désactiver",
         ),
         (
             "tout", "tous", "toutes", "promotions", "les promotions", "de promotions", "promos",
             "les promos", "messages", "les messages", "de messages", "offres", "les offres", "d'offres",
-            "publicité", "la publicité", "pub", "notifications", "abonnement", "l'abonnement",
+            "publicité", "la publicité", "pub", "les pubs", "notifications", "les notifications",
+            "abonnement", "l'abonnement", "newsletter", "la newsletter", "marketing", "sms", "les sms",
+        ),
+    ),
+    "it": (
+        (
+            "stop", "basta", "ferma", "interrompi", "disattiva", "annulla", "niente", "non inviare più",
+            "annulla iscrizione a", "annulla l'iscrizione a", "disiscriviti da", "disiscrivimi da",
+        ),
+        (
+            "tutto", "promozioni", "le promozioni", "offerte", "messaggi", "i messaggi",
+            "messaggi promozionali", "pubblicità", "marketing", "notifiche", "iscrizione", "newsletter",
+        ),
+    ),
+    "nl": (
+        (
+            "stop", "stoppen", "stop met", "geen", "afmelden", "afmelden voor", "uitschrijven",
+            "uitschrijven voor", "uitschrijven van",
+        ),
+        (
+            "alles", "promoties", "aanbiedingen", "berichten", "reclame", "marketing", "meldingen",
+            "nieuwsbrief", "abonnement", "reclame meer", "berichten meer", "aanbiedingen meer",
+            "promoties meer",
         ),
     ),
     "id": (
         (
-            "berhenti", "berhenti dari", "berhenti terima", "berhenti menerima", "berhenti langganan",
-            "hentikan", "batalkan", "stop", "jangan kirim",
+            "berhenti", "berhenti dari", "berhenti terima", "berhenti menerima", "berhenti mengirim",
+            "berhenti langganan", "berhenti berlangganan", "berhenti berlangganan dari", "hentikan",
+            "batalkan", "stop", "unsubscribe", "jangan kirim", "tidak ingin menerima",
         ),
         (
             "semua", "promosi", "promo", "pesan", "semua pesan", "pesan promosi", "iklan", "penawaran",
-            "notifikasi",
+            "notifikasi", "langganan", "berlangganan", "pemasaran", "marketing",
         ),
     ),
     "ms": (
         (
             "berhenti", "berhenti terima", "berhenti menerima", "berhenti melanggan", "henti",
-            "hentikan", "batalkan", "stop", "jangan hantar",
+            "hentikan", "batalkan", "tamatkan", "nyahlanggan", "nyahlanggan dari", "stop",
+            "jangan hantar",
         ),
         (
             "semua", "promosi", "mesej", "semua mesej", "mesej promosi", "iklan", "tawaran",
-            "pemberitahuan",
+            "pemberitahuan", "langganan", "pemasaran",
         ),
     ),
     "hi": (
         (
-            "रोकें", "रोको", "रोक दें", "बंद करें", "बंद करो", "बंद", "नहीं चाहिए", "रद्द करें",
-            "से सदस्यता समाप्त करें",
+            "रोकें", "रोको", "रोक दें", "बंद करें", "बंद करो", "बंद", "नहीं चाहिए", "रद्द करें", "न भेजें",
+            "मत भेजो", "मत भेजें", "स्टॉप", "stop", "से सदस्यता समाप्त करें", "से अनसब्सक्राइब करें",
         ),
         (
-            "सभी", "सब", "प्रचार", "प्रमोशन", "ऑफ़र", "संदेश", "मैसेज", "मार्केटिंग", "विज्ञापन",
+            "सभी", "सब", "प्रचार", "प्रमोशन", "ऑफ़र", "ऑफर", "संदेश", "मैसेज", "मार्केटिंग", "विज्ञापन",
             "सदस्यता", "प्रचार संदेश", "सभी संदेश",
+        ),
+    ),
+    "tr": (
+        ("durdur", "iptal et", "istemiyorum", "kapat", "çık"),
+        (
+            "tümünü", "tümünden", "hepsini", "promosyonları", "promosyon", "kampanyaları", "kampanya",
+            "mesajları", "reklamları", "reklam", "bildirimleri", "listeden", "aboneliği",
+            "tüm aboneliklerden",
+        ),
+    ),
+    "ar": (
+        ("إيقاف", "أوقف", "وقف", "إلغاء الاشتراك من", "إلغاء الاشتراك في", "إلغاء", "لا أريد"),
+        (
+            "الكل", "العروض", "الرسائل", "الإعلانات", "الترويج", "الرسائل الترويجية", "التسويق",
+            "الإشعارات",
         ),
     ),
     "zh": (
@@ -142,9 +229,9 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "不要",
         ),
         (
-            "全部", "所有", "促销", "促銷", "推广", "推廣", "营销", "行銷", "消息", "訊息", "信息",
+            "全部", "所有", "促销", "促銷", "推广", "推廣", "营销", "營銷", "行銷", "消息", "訊息", "信息",
             "短信", "广告", "廣告", "促销信息", "促銷訊息", "营销消息", "所有消息", "所有訊息", "通知",
-            "优惠", "優惠",
+            "推送", "优惠", "優惠", "订阅", "訂閱", "所有订阅", "全部订阅",
         ),
     ),
 }  # fmt: skip
@@ -153,8 +240,8 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def is_opt_out(texts: pl.Series) -> pl.Series:
     """Return whether each of the n texts is an opt-out keyword as a whole, in order; null for null.
 
-    Case, punctuation and characters of no width are ignored. A keyword within a sentence does not count, as
-    with the providers: "please stop by" is a visit.
+    Case, accents, punctuation and characters of no width are ignored. A keyword within a sentence does not
+    count, as with the providers: "please stop by" is a visit.
     """
     words = _keywords()
     short = texts.str.len_chars() <= 2 * cast("int", words.str.len_chars().max())
@@ -166,7 +253,7 @@ def is_opt_out(texts: pl.Series) -> pl.Series:
 
 @cache
 def _keywords() -> pl.Series:
-    """Return all keywords and phrases in lower case and NFKC, written as one word."""
+    """Return all keywords and phrases, each written as one word."""
     phrases = {
         phrase
         for verbs, objects in OPT_OUT_PHRASES.values()
@@ -179,5 +266,9 @@ def _keywords() -> pl.Series:
 
 
 def _bare(texts: pl.Series) -> pl.Series:
-    """Return texts in lower case and NFKC, without what stands between words: `STOP_ALL` is one word."""
-    return plain(texts).str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}\p{N}]+", "")
+    """Return texts in lower case without accents and what stands between words: `STOP_ALL` is one word.
+
+    The Turkish letters I with and without a dot are one: `IPTAL` is typed with either.
+    """
+    folded = plain(texts).str.to_lowercase().str.normalize("NFKD").str.replace_all("ı", "i")
+    return folded.str.replace_all(r"[\x{300}-\x{36f}\x{64b}-\x{655}]|[^\p{L}\p{M}\p{N}]+", "")

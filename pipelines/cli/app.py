@@ -32,7 +32,7 @@ COMMANDS = {
     ),
     "sql": (
         "pipelines.cli.sql:sql",
-        "Ask the published marts in SQL and print the rows.",
+        "Query the published marts in SQL and print the rows.",
     ),
     "utility": (
         "pipelines.cli.utility:utility",
@@ -85,7 +85,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
-        help="Personal data in, anonymous campaign marts out: the WaSMS analytics warehouse.",
+        help="Turn raw campaign data into anonymous statistics: the WaSMS analytics warehouse.",
     )
     app.callback()(_options)
     for name, (target, text) in COMMANDS.items():

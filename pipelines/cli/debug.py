@@ -26,9 +26,7 @@ def cell(
     where: Annotated[
         str, typer.Argument(help="Condition that names one row, e.g. \"send_date = '2026-05-03' and …\".")
     ],
-    people: Annotated[
-        int, typer.Option(help="List so many of its people, by pseudonym, with what each adds.", min=0)
-    ] = 0,
+    people: Annotated[int, typer.Option(help="How many of its people to list, by token.", min=0)] = 0,
     home: HomeOption = None,
 ) -> None:
     """Count one published row again from the restricted facts, and show each step between them."""

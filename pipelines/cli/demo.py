@@ -43,7 +43,7 @@ class NotADemoError(PipelineError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This warehouse holds data that no demo wrote; a generated world would mix with it. "
+            "This warehouse holds other data, which must not be mixed with invented data. "
             "Name another directory: wasms demo --home .wasms-demo"
         )
 

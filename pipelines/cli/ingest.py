@@ -160,8 +160,8 @@ class UnclearFeedError(PipelineError):
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(
-            "its name does not say what it holds. Name it after its table, put it into a directory of that "
-            f"name, or name the feed: {', '.join(names)}. It was not loaded."
+            "its name does not say what it holds. It was not loaded. Name it after its table, put it into a "
+            f"directory of that name, or name the feed: {', '.join(names)}."
         )
 
 

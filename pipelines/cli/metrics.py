@@ -42,7 +42,7 @@ class NotPublishedYetError(MetricError):
     def __init__(self, metric: Metric) -> None:
         super().__init__(
             f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next "
-            "days, `wasms release reissue` for days that are published already; --restricted answers at once."
+            "days, `wasms release reissue` for days that are published already. --restricted answers at once."
         )
 
 
@@ -60,9 +60,9 @@ def flags() -> Mapping[str, str]:
     k = load_disclosure().minimum_contacts
     return {
         "<k": f"fewer than {k} people, or none",
-        ">n-k": f"all of the whole, or all but what fewer than {k} people have of it",
-        ">=": "a lower bound: parts read `<k`, and count as none",
-        "~": "an estimate: parts are coded",
+        ">n-k": f"all, or all but those of fewer than {k} people",
+        ">=": "a lower bound: some parts are `<k` and count as 0",
+        "~": "an estimate: some parts are `>n-k`",
     }
 
 
@@ -77,13 +77,13 @@ def list_() -> None:
 
 @app.command()
 def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")]) -> None:
-    """Show what a number means, and by what it can be asked."""
+    """Show what a number means, and what it can be split by."""
     found = _metric(metric)
     OUT.print(f"[bold]{found.metric}[/bold] ({found.unit})\n{found.description}", highlight=False)
     OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
     if found.under is not None:
         OUT.print(f"Denominator: {found.under}", highlight=False)
-    grid = bare_table("can be asked by", "read from")
+    grid = bare_table("can be split by", "read from")
     for table in answering(found, load_tables()):
         periods = "day, week, month" if table.period is Period.DAY else "month"
         grid.add_row(", ".join([periods, *askable(found, table)]), table.name)

@@ -93,12 +93,14 @@ def clock_at(runtime: "Runtime", text: str | None, *, is_right: bool = False) ->
     """
     at, ledger = moment(text, option="--as-of"), runtime.store.ledger
     if at > moment(None, option="") + timedelta(days=1) and not ledger.is_demo():
-        raise ImplausibleClockError(at, "lies in the future, by the clock of this machine.")
+        raise ImplausibleClockError(
+            at, "lies in the future, by the clock of this machine. Correct one of them."
+        )
     reached = ledger.clock()
     if reached is not None and not is_right and at > reached + timedelta(days=MOST_DAYS_AHEAD):
         raise ImplausibleClockError(
             at,
-            f"is {(at - reached).days} days after {reached:%Y-%m-%d}, the last day of work here. So long a "
-            "step deletes much. If it is meant, add --clock-is-right.",
+            f"is {(at - reached).days} days after {reached:%Y-%m-%d}, when this warehouse worked last. So "
+            "long a step deletes much. If the date is right, add --clock-is-right.",
         )
     return at

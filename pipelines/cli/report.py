@@ -74,8 +74,8 @@ def print_summary(results: "Iterable[Ingested]") -> bool:
     if repeated:
         OUT.print(f"{repeated} file(s) were ingested before or by another run: nothing was loaded twice.")
     _print_notes("row(s) carried undeclared columns, which were not read", _total(r.unknown for r in results))
-    _print_notes("value(s) outside the declared ones were not kept", _total(r.masked for r in results))
-    _print_notes("text(s) that no detector vouched for were redacted", _total(r.redacted for r in results))
+    _print_notes("value(s) that the contract does not allow were not kept", _total(r.masked for r in results))
+    _print_notes("text(s) that no recognizer could check were redacted", _total(r.redacted for r in results))
     quarantined = sum(c.rows for r in results for c in r.counts if c.outcome == "quarantined")
     if quarantined and not any(result.status == "dry run" for result in results):
         ERR.print(f"{quarantined} row(s) are in quarantine, encrypted. See `wasms quarantine list`.")

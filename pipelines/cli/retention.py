@@ -66,7 +66,9 @@ def apply(
 def set_clock_back(
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="TIME", help="Where to: a date or ISO 8601 time (UTC). Default: now."),
+        typer.Option(
+            "--to", metavar="TIME", help="The time to set: a date or ISO 8601 time (UTC). Default: now."
+        ),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it. Without it, what would be done is shown.")
@@ -75,9 +77,9 @@ def set_clock_back(
 ) -> None:
     """Repair what a wrong clock did: set the warehouse's clock back, so that it can work again.
 
-    Files loaded under the wrong clock may be loaded again (all files, if it deleted rows), accounts that it
-    ended are taken in again, and days that had not closed are built when they close. What was deleted and is
-    in no file is gone; what was released stays. An entry of evidence says that it was done.
+    Files loaded under the wrong clock can be loaded again; all files, if it deleted rows. Accounts that it
+    ended are accepted again. Days that had not closed are built when they close. Rows that were deleted and
+    are in no file are lost. What was released stays. An entry in the evidence says that it was done.
     """
     runtime = runtime_at(home)
     at = clock_at(runtime, to, is_right=True)
@@ -85,12 +87,12 @@ def set_clock_back(
     for what, count in (
         ("file(s) may be loaded again", done.batches),
         ("record(s) of expired days move back", done.horizons),
-        ("ended account(s) are taken in again", done.account_ends),
-        ("row(s) were deleted meanwhile and are gone", done.rows_deleted),
+        ("ended account(s) are accepted again", done.account_ends),
+        ("row(s) were deleted in the meantime and are lost", done.rows_deleted),
     ):
         OUT.print(f"{count:>9,} {what}", highlight=False)
     said = f"from {done.reached:%Y-%m-%dT%H:%M:%SZ} to {done.to:%Y-%m-%dT%H:%M:%SZ}"
-    OUT.print(f"The clock went {said}." if yes else f"The clock would go {said}. Add --yes to do it.")
+    OUT.print(f"The clock was set back {said}." if yes else f"The clock would be set back {said}. Add --yes.")
 
 
 def print_applied(applied: Applied, finished: Finished) -> None:
@@ -98,12 +100,14 @@ def print_applied(applied: Applied, finished: Finished) -> None:
     found = applied.plan
     OUT.print(
         f"Deleted {found.rows_gone:,} row(s). {finished.files_unlinked:,} store file(s) and "
-        f"{finished.files_removed:,} other file(s) are gone from disk, {finished.keys_destroyed:,} key(s) "
+        f"{finished.files_removed:,} other file(s) are removed from disk, {finished.keys_destroyed:,} key(s) "
         "destroyed."
     )
     waiting = applied.parts_removed - finished.files_unlinked
     if waiting > 0:
-        OUT.print(f"{waiting:,} file(s) are out of sight and wait for readers, 15 minutes at most.")
+        OUT.print(
+            f"{waiting:,} file(s) are hidden, and unlinked when no reader needs them (15 minutes at most)."
+        )
     if applied.evidence is not None:
         OUT.print(f"Evidence: entry {applied.evidence}. Check it: wasms retention verify")
 
@@ -127,7 +131,7 @@ def _destination(to: str) -> str:
         case str() if kind == CLASS:
             return f"move to the {which}-day class"
         case str() if kind == HOLD:
-            return f"kept out of sight by hold {which[:_SHORT]}"
+            return f"retained under hold {which[:_SHORT]}"
         case _:
             return "deleted" if kind == GONE else kind
 
@@ -139,7 +143,7 @@ def _print_other(found: Plan) -> None:
         f"Other files past their window: {len(found.files):,}. Keys destroyed: {len(found.keys):,}."
     )
     if found.rewrites_database:
-        OUT.print("warehouse.duckdb is written anew, so that it keeps nothing of what was replaced in it.")
+        OUT.print("warehouse.duckdb is rewritten, so that no deleted data is left in it.")
 
 
 def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
@@ -147,7 +151,9 @@ def _print_account_ends(found: Plan, names: dict[str, str]) -> None:
         return names.get(account.subject, account.subject[:_SHORT])
 
     for account in found.account_ends:
-        OUT.print(f"The account of {named(account)} has ended: all its data had to be gone by {account.due}.")
+        OUT.print(
+            f"The account of {named(account)} has ended: all its data was to be deleted by {account.due}."
+        )
     for account in found.coming_account_ends:
         OUT.print(f"The account of {named(account)} ends: all its data will be deleted on {account.due}.")
 
@@ -168,7 +174,7 @@ def _print_warnings(found: Plan) -> None:
             style="red",
         )
     if found.missing_keys:
-        OUT.print(f"{found.missing_keys} file(s) have no key any more (a restored backup?); they go unread.")
+        OUT.print(f"{found.missing_keys} file(s) have no key any more (a restored backup?): removed unread.")
 
 
 def _names(declarations: Declarations, store: Store, found: Plan) -> dict[str, str]:

@@ -88,13 +88,13 @@ def print_run(summary: RunSummary) -> None:
         first, last = summary.slices[0][0], summary.slices[-1][1]
         OUT.print(f"Built the marts of {first} to {last}.")
     else:
-        OUT.print("No further day has closed: the marts are as they were.")
+        OUT.print("No further day has closed. The marts are as they were.")
     if summary.published:
         OUT.print(str(summary.published))
     if summary.utility:
         lost = summary.utility
         OUT.print(
-            f"What it costs: {lost.campaign_share:.0%} of the last days' messages have a row of their "
+            f"Accuracy: {lost.campaign_share:.0%} of the last days' messages are in a row of their own "
             f"campaign; numbers are off by {lost.bias:+.1f} on average, {lost.spread:.1f} in spread "
             "(`wasms utility`).",
             highlight=False,

@@ -40,14 +40,12 @@ def sql(
     ] = None,
     restricted: Annotated[
         bool,
-        typer.Option(
-            "--restricted", help="Ask the pseudonymous rows instead. Needs the keys, and is logged."
-        ),
+        typer.Option("--restricted", help="Query pseudonymous rows instead. Needs the keys, and is logged."),
     ] = False,
     memory: Annotated[str, typer.Option(help="How much memory a restricted query may take.")] = "2GB",
     home: HomeOption = None,
 ) -> None:
-    """Ask the published marts in SQL and print the rows.
+    """Query the published marts in SQL and print the rows.
 
     Writes nothing to the warehouse. Without --restricted it waits for no lock and shows no personal data.
     """

@@ -22,7 +22,7 @@ def utility(
 ) -> None:
     """Measure what anonymity costs: compare published with true numbers, for several thresholds.
 
-    Each threshold with noise and without. Needs the keys, and is logged.
+    Each threshold is measured with noise and without. Needs the keys, and is logged.
     """
     runtime = runtime_at(home)
     published_path(runtime.store.home)

@@ -8,7 +8,7 @@ from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from anonymizers.treatments import Treatment
 from pipelines.codegen.stored_columns import stored_columns
 from pipelines.declarations.column import Column
-from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
+from pipelines.declarations.contract import Contract, PolicyCategory, UnknownColumns, WorkspaceFrom
 from pipelines.declarations.policy import CategoryRule, Policy, PolicyVersion
 from warehouse.retention.rules import Clock
 
@@ -18,6 +18,10 @@ _CLOCKS = {
     Clock.EVENT: "after the event",
     Clock.SUBSCRIPTION_END: "after the end of the subscription",
     Clock.DELETION_OR_TERMINATION: "after its deletion or the end of the account",
+}
+_UNDECLARED = {
+    UnknownColumns.STOP: "the file is refused",
+    UnknownColumns.DROP_AND_WARN: "dropped, with a warning",
 }
 
 
@@ -30,9 +34,9 @@ def data_dictionary(contracts: Mapping[str, Contract], policy: Policy) -> str:
     by_provider = groupby(contracts.values(), key=lambda contract: contract.provider)
     return _page(
         "Data dictionary",
-        f"{len(contracts)} data sets. Left: the column as it lands in the inbox; right: what is stored. "
-        "Nothing else of a record is read. Categories are keys of the "
-        "[fideslang](https://ethyca.github.io/fideslang/) taxonomy.",
+        f"{len(contracts)} data sets. Each table shows the columns of a file and what is stored of them. "
+        "Nothing else of a record is read. Categories are keys of "
+        "[fideslang](https://ethyca.github.io/fideslang/). Terms are in the [glossary](glossary.md).",
         *(
             part
             for provider, members in by_provider
@@ -60,21 +64,21 @@ def _data_set(contract: Contract, rules: Mapping[PolicyCategory, CategoryRule]) 
             f"### {contract.source}",
             contract.description,
             _list(_facts(contract, rules[contract.policy])),
-            _table(("lands as", "type", "treatment", "stored as", "category", "meaning"), rows),
+            _table(("column", "type", "treatment", "stored as", "category", "meaning"), rows),
         )
     )
 
 
 def _facts(contract: Contract, rule: CategoryRule) -> Iterator[str]:
-    yield f"Lands in `{contract.landing}`, read as {contract.reader}; owner: {contract.owner}"
+    yield f"Inbox: `{contract.landing}`; reader: {contract.reader}; owner: {contract.owner}"
     yield f"{contract.kind.value.capitalize()}, one row per {', '.join(contract.primary_key)}" + (
         f"; time: `{contract.event_time}`" if contract.event_time else ""
     )
-    yield f"Workspace from {_workspace(contract)}"
+    yield f"Workspace: {_workspace(contract)}"
     yield f"Personal data of: {contract.subject}; policy category `{contract.policy}`: {window(rule)}"
     if contract.consent:
         yield f"Rows without consent (`{contract.consent}`) are dropped and counted"
-    yield f"Undeclared columns: {contract.unknown}" + (
+    yield f"Undeclared columns: {_UNDECLARED[contract.unknown]}" + (
         f"; known and not read: {len(contract.ignored)}" if contract.ignored else ""
     )
 
@@ -85,9 +89,9 @@ def _workspace(contract: Contract) -> str:
         case WorkspaceFrom.COLUMN:
             return named
         case WorkspaceFrom.CHANNEL:
-            return "the channel" + (f" named by {named}" if named else " of the envelope")
+            return "that of the channel" + (f" in {named}" if named else " in the envelope")
         case WorkspaceFrom.PLATFORM:
-            return "nothing: the platform's own"
+            return "none, rows are the platform's own"
 
 
 # Kinds of record --------------------------------------------------------------------------------
@@ -98,9 +102,9 @@ def kinds_of_record(contracts: Mapping[str, Contract]) -> str:
     rows = [row for contract in contracts.values() for row in _kinds(contract)]
     return _page(
         "Kinds of record",
-        "What the warehouse takes from each provider. A kind that is not needed is dropped and counted as "
+        "What the warehouse loads from each provider. A kind that is not needed is dropped and counted as "
         "`not_needed:<kind>`. Any other is quarantined, under a reason that says what is missing or unknown.",
-        _table(("provider", "kind of record", "lands in", "what it is, or why it is not needed"), rows),
+        _table(("provider", "kind of record", "data set", "what it is, or why it is not needed"), rows),
     )
 
 
@@ -135,8 +139,8 @@ def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> s
         "Record of processing activities",
         "GDPR article 30, for the analytics warehouse only. WaSMS is controller for its own customers' "
         "accounts and the use of its service, and processor for what its customers send to their contacts. "
-        "Names and contact details of the controller, its representative and its data protection officer "
-        "are kept by the privacy team and belong in front of this page.",
+        "Add the names and contact details of the controller, its representative and its data protection "
+        "officer, which the privacy team keeps.",
         "## Windows",
         *(_version(v) for v in policy.versions),
         _unconfirmed(version),
@@ -145,7 +149,7 @@ def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> s
         "## For all activities",
         _list(
             (
-                "Recipients: none. Only tables without personal data leave the restricted zone.",
+                "Recipients: none. Only anonymous tables leave the restricted zone.",
                 "Transfers to third countries: none by this warehouse; it runs where it is installed.",
                 f"Before processing: raw records wait in the inbox, {policy.inbox_ttl_days} days at most.",
                 "Pseudonymization: in memory, before anything is stored; HMAC-SHA-256, a key per workspace.",
@@ -187,7 +191,7 @@ def _unconfirmed(version: PolicyVersion) -> str:
     open_ = [c.value for c, rule in version.categories.items() if rule.legal_basis == "unconfirmed"]
     if not open_:
         return "Every legal basis is confirmed."
-    return f"**Not signed yet by the privacy officer:** the legal basis of {', '.join(open_)}."
+    return f"**Not confirmed yet by the privacy officer:** the legal basis of {', '.join(open_)}."
 
 
 def _activity(category: PolicyCategory, rule: CategoryRule, contracts: Sequence[Contract]) -> str:

@@ -71,8 +71,8 @@ class Column(Strict):
 
     ``zone`` is the clock of times that are written without an offset: a name of the time zone database, or
     `channel` for the zone that the row's channel declares. ``or_else`` names the column that stands for a
-    value that is not there. ``heading`` is what the same value is called in the provider's tables, where
-    that is not ``path`` in capitals (`num_segments`, `NumSegments`).
+    value that is not there. ``heading`` is what the same value is also called in the provider's tables,
+    beside ``path`` in any case (`num_segments`, `NumSegments`).
 
     ``otherwise`` is stored in place of a value outside ``values``; without it, such a value is null.
     Rows with a value in ``not_needed`` hold nothing for the warehouse, and why: they are dropped and counted.

@@ -185,7 +185,7 @@ class Contract(Strict):
             raise ValueError(f"`unit` names undeclared column(s): {', '.join(unknown)}")
         if any(self.columns[unit].identity not in _PEOPLE for unit in units):
             people = ", ".join(sorted(_PEOPLE))
-            raise ValueError(f"`unit` names a column that is no pseudonymized person ({people})")
+            raise ValueError(f"`unit` names a column that is not a pseudonymized person ({people})")
         return self
 
     @model_validator(mode="after")
@@ -197,7 +197,7 @@ class Contract(Strict):
         }
         for role, (name, type_) in wanted.items():
             if name in self.columns and self.columns[name].type is not type_:
-                raise ValueError(f"`{role}` names a column that is no {type_}")
+                raise ValueError(f"`{role}` names a column that is not a {type_}")
         return self
 
     @model_validator(mode="after")

@@ -209,8 +209,8 @@ class Cube(Strict):
     def _is_one(cls, dimension: object) -> object:
         if isinstance(dimension, list):
             raise ValueError(  # noqa: TRY004 (pydantic reports ValueError)
-                "two free dimensions: their margins and their crossing would give small cells back by "
-                "subtraction. Declare a cube for each"
+                "two free dimensions: small cells could be computed from their totals by subtraction. "
+                "Declare a cube for each"
             )
         return dimension
 
@@ -246,16 +246,18 @@ class Cube(Strict):
         spine = FACTS[self.facts]
         if strange := [str(level) for level in self.levels if level not in spine.levels]:
             raise ValueError(
-                f"{', '.join(strange)} is no level of the spine of {self.facts}: regrouping rows of the "
-                "store makes a second hierarchy, and two give small groups back. "
+                f"{', '.join(strange)} is not a level of the spine of {self.facts}. Small groups "
+                "could be computed by subtraction from a second hierarchy. "
                 f"Its levels: {', '.join(spine.levels)}"
             )
         if not self.cube.endswith("_daily" if spine.period is Period.DAY else "_monthly"):
-            raise ValueError(f"{self.facts} comes by {spine.period}, and the name must say so")
+            raise ValueError(
+                f"{self.facts} has rows by {spine.period}: a cube's name ends in _daily or _monthly"
+            )
         if self.dimension is not None and self.dimension.is_static and spine.period is Period.DAY:
             raise ValueError(
-                f"{self.dimension.name} describes the contact and hardly changes: only per workspace and "
-                "month, or it could tell slices of the same people apart"
+                f"{self.dimension.name} describes the contact and hardly changes, so it could tell slices "
+                "of the same people apart. Use it only per workspace and month"
             )
         return self
 

@@ -24,7 +24,7 @@ class ContractError(_DeclarationError):
         super().__init__(
             f"pipelines/contracts/{name}.yml is not a valid contract",
             problems,
-            f"Mend the file, then run `wasms contract check {name}`.",
+            f"Correct the file, then run `wasms contract check {name}`.",
         )
 
 
@@ -33,9 +33,9 @@ class CubeError(_DeclarationError):
 
     def __init__(self, name: str, problems: Sequence[str]) -> None:
         super().__init__(
-            f"pipelines/cubes/{name}.yml is not a cube that can be anonymous",
+            f"pipelines/cubes/{name}.yml is not a valid cube",
             problems,
-            "Mend the file, then run `wasms sync`.",
+            "Correct the file, then run `wasms sync`.",
         )
 
 
@@ -54,7 +54,11 @@ class PolicyError(_DeclarationError):
     """`policy.yml` does not load."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("pipelines/policy.yml is not a valid policy", problems)
+        super().__init__(
+            "pipelines/policy.yml is not a valid policy",
+            problems,
+            "Correct the file, then run `wasms contract check`.",
+        )
 
 
 class RecognizersError(_DeclarationError):
@@ -64,7 +68,7 @@ class RecognizersError(_DeclarationError):
         super().__init__(
             f"{path} does not declare recognizers",
             problems,
-            "No text is read without them, so nothing was loaded. Mend the file, then run `wasms text try`.",
+            "No text is masked without them, so nothing was loaded. Correct the file, then `wasms text try`.",
         )
 
 
@@ -81,7 +85,7 @@ class NoCheckoutError(PipelineError):
     def __init__(self) -> None:
         super().__init__(
             "The package is not installed from a checkout, so there are no project files to write.\n"
-            "Run it where `make` made the virtual environment."
+            "Run it in a clone, with the .venv that `make demo` makes there."
         )
 
 
@@ -89,7 +93,7 @@ class SampleError(PipelineError):
     """A sample file cannot be drafted from."""
 
     def __init__(self, file: str, problem: str) -> None:
-        super().__init__(f"{file}: {problem}")
+        super().__init__(f"{file}: {problem} No contract was drafted.")
 
 
 class DetectorError(PipelineError):
@@ -98,7 +102,7 @@ class DetectorError(PipelineError):
     def __init__(self, kind: str) -> None:
         super().__init__(
             f"Looking for personal data in the sample failed ({kind}), so no contract was drafted.\n"
-            "Try fewer rows, or leave out the column with the longest texts."
+            "Try again with fewer rows, or without the column with the longest texts."
         )
 
 
@@ -108,5 +112,5 @@ class MostlyExpiredError(PipelineError):
     def __init__(self, expired: int, read: int, as_of: datetime) -> None:
         super().__init__(
             f"{expired:,} of {read:,} rows are past their retention window on {as_of:%Y-%m-%d} and would be "
-            "dropped. Is the clock right (--as-of)? If it is, add --allow-expired. The file was not loaded."
+            "dropped. The file was not loaded. If the clock (--as-of) is right, add --allow-expired."
         )

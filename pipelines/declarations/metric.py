@@ -133,9 +133,11 @@ def load_metrics(cubes: Mapping[str, Cube] | None = None) -> Mapping[str, Metric
     tables = load_tables(cubes)
     for metric in load_composed():
         if metric.metric in found:
-            raise MetricError(f"{metric.metric}: a measure of a cube has that name already")
+            raise MetricError(f"{metric.metric}: a measure of a cube has that name already. Rename it.")
         if not any(set(metric.measures) <= set(table.measures) for table in tables):
-            raise MetricError(f"{metric.metric}: no table has {' and '.join(metric.measures)}")
+            raise MetricError(
+                f"{metric.metric}: no table has {' and '.join(metric.measures)}. Take measures of one cube."
+            )
         found[metric.metric] = metric
     return MappingProxyType(dict(sorted(found.items())))
 

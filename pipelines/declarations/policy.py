@@ -96,7 +96,7 @@ class PolicyVersion(Strict):
     @model_validator(mode="after")
     def _ends_an_account_at_once(self) -> Self:
         if len(self.account_windows) > 1:
-            raise ValueError("one window for all that ends with the account: it is deleted in one go")
+            raise ValueError("one window for all that ends with the account, because it is deleted together")
         return self
 
     @property

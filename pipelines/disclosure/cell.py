@@ -88,7 +88,9 @@ def published_row(
     try:
         rows = published.execute(f"from {schema}.{identifier(table)} where {where} limit 2").fetchall()
     except duckdb.Error as error:
-        raise CellError(f"{table}: the condition is not valid SQL ({type(error).__name__}).") from None
+        raise CellError(
+            f"{table}: the condition is not valid SQL ({type(error).__name__}). Write `column = 'value'`."
+        ) from None
     if len(rows) != 1:
         keys = ", ".join(key for key in cube.keys if key != "level")
         found = "several rows meet" if rows else "no row meets"
@@ -162,7 +164,7 @@ def _cube_of(cubes: Mapping[str, Cube], table: str) -> tuple[Cube, Mart | None]:
         for mart in cube.marts:
             if mart.name == table:
                 return cube, mart
-    raise CellError(f"{table} is no cube, and no mart of one cube. Known: {_known(cubes)}.")
+    raise CellError(f"{table} is neither a cube nor a mart of one cube. Known: {_known(cubes)}.")
 
 
 def _known(cubes: Mapping[str, Cube]) -> str:

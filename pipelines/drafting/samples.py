@@ -64,15 +64,15 @@ def read_sample(path: Path) -> Sample:
         ".parquet": (Reader.TABLE, _parquet_rows),
     }
     if path.suffix not in readers:
-        raise SampleError(path.name, "not a .csv, .jsonl or .parquet file.")
+        raise SampleError(path.name, "not a .csv, .jsonl or .parquet file. Convert it to one of these.")
     reader, rows_of = readers[path.suffix]
     try:
         rows = rows_of(path)
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         # Their messages quote what they could not read.
-        raise SampleError(path.name, f"cannot be read ({type(error).__name__}).") from None
+        raise SampleError(path.name, f"cannot be read ({type(error).__name__}). Save it again.") from None
     if not rows:
-        raise SampleError(path.name, "has no rows.")
+        raise SampleError(path.name, "has no rows. Add a few.")
     names = list(dict.fromkeys(name for row in rows for name in row))
     return Sample(reader, len(rows), tuple(_column(name, [row.get(name) for row in rows]) for name in names))
 
@@ -88,10 +88,12 @@ def _csv_rows(path: Path) -> list[Mapping[str, object]]:
 
 def _named(path: Path, header: list[str], rows: Iterator[list[str]]) -> Iterator[Mapping[str, object]]:
     if len(set(header)) < len(header):
-        raise SampleError(path.name, "two columns have one name.")
+        raise SampleError(path.name, "two columns have one name. Rename one.")
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
-            raise SampleError(path.name, f"row {number} has {len(row)} cells, the header {len(header)}.")
+            raise SampleError(
+                path.name, f"row {number} has {len(row)} cells, the header {len(header)}. Correct it."
+            )
         yield dict(zip(header, row, strict=True))
 
 
@@ -103,7 +105,7 @@ def _json_rows(path: Path) -> list[Mapping[str, object]]:
             if isinstance(record, dict) and "body" in record and set(record) <= _ENVELOPE:
                 record = record["body"]
             if not isinstance(record, dict):
-                raise SampleError(path.name, f"line {number} is not a JSON object.")
+                raise SampleError(path.name, f"line {number} is not a JSON object. Write one per line.")
             rows.append(record)
     return rows
 

@@ -5,6 +5,7 @@ import polars as pl
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.column import CHANNEL_ZONE
 from pipelines.declarations.contract import Contract
+from pipelines.sources.batch import says_zone
 
 # The base in which receipts write what the operator's response wrote in the other one.
 _BASES = {"decimal": (r"^[0-9]+$", 10, "X"), "hexadecimal": (r"^(0[xX])?[0-9A-Fa-f]+$", 16, "d")}
@@ -23,7 +24,9 @@ def as_declared(rows: pl.DataFrame, contract: Contract, channels: pl.DataFrame) 
         return rows
     for name, column in contract.columns.items():
         if column.zone == CHANNEL_ZONE:
-            rows = rows.with_columns(_in_utc(rows[name], channels["time_zone"]))
+            says = says_zone(name)
+            zones = pl.select(pl.when(~rows[says]).then(channels["time_zone"])).to_series()
+            rows = rows.drop(says).with_columns(_in_utc(rows[name], zones))
         elif column.identity is IdentityKind.MESSAGE:
             rows = rows.with_columns(_in_other_base(rows[name], channels["receipt_ids"]))
     return rows

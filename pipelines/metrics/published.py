@@ -63,8 +63,8 @@ def _refuse_sums_of_people(metric: Metric, question: Question, table: Table) -> 
     if missing := [name for name in needed if name not in fixed]:
         what = "amounts of several currencies" if table.needed else "people of several rows"
         raise MetricError(
-            f"{metric.metric}: {what} do not add up. Ask it by {' and '.join(missing)} too (--by), or of one "
-            "(--where)."
+            f"{metric.metric}: {what} do not add up. Split it by {' and '.join(missing)} too (--by), or "
+            "choose one (--where)."
         )
 
 

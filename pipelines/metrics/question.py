@@ -28,11 +28,11 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.first and self.last and self.first > self.last:
-            raise MetricError(f"--from {self.first} is after --to {self.last}.")
+            raise MetricError(f"--from {self.first} is after --to {self.last}. Exchange them.")
         if repeated := {name for name in self.by if self.by.count(name) > 1}:
-            raise MetricError(f"--by names {', '.join(sorted(repeated))} twice.")
+            raise MetricError(f"--by names {', '.join(sorted(repeated))} twice. Name it once.")
         if periods := set(self.where) & set(PERIODS):
-            raise MetricError(f"--where {', '.join(sorted(periods))}: say days by --from and --to.")
+            raise MetricError(f"--where does not take {', '.join(sorted(periods))}. Use --from and --to.")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,17 +92,19 @@ def choose(
     """
     fitting = [t for t in answering(metric, tables) if set(question.columns) <= set(askable(metric, t))]
     if not answering(metric, tables):
-        raise MetricError(f"{metric.metric} has no facts in the restricted zone. Ask the published tables.")
+        raise MetricError(f"{metric.metric} has no facts in the restricted zone. Leave out --restricted.")
     if not fitting:
         raise MetricError(
-            f"{metric.metric} is not known by {' and '.join(question.columns)}. "
-            f"It can be asked by:\n{_possible(metric, tables)}"
+            f"{metric.metric} cannot be split by {' and '.join(question.columns)}. "
+            f"It can be split by:\n{_possible(metric, tables)}"
         )
     asks_days = by_whole_months and question.asks_parts_of_months
     timely = [t for t in fitting if t.period is Period.DAY or not asks_days]
     if not timely:
         named = " by " + " and ".join(question.columns) if question.columns else ""
-        raise MetricError(f"{metric.metric}{named} comes by whole months: ask --by month, or whole months.")
+        raise MetricError(
+            f"{metric.metric}{named} comes by whole months: use --by month, or --from and --to of months."
+        )
     return min(timely, key=lambda t: (_is_unasked(t, question), _is_untimely(t, question), t.name))
 
 

@@ -94,8 +94,8 @@ def months_asset() -> dg.AssetSpec:
         deps=[store_key(SETTINGS)],
         group_name="retention",
         owners=[team("privacy")],
-        description="Which months were there as a whole when they closed, by data category and workspace. "
-        "Follows from the policy's windows and what workspaces chose. Tables of months count no others.",
+        description="Which months were complete when they closed, by data category and workspace. "
+        "Computed from the policy's windows and the settings of workspaces. Tables by month count no others.",
         tags={"zone": "retention"},
     )
 

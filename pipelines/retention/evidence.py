@@ -84,7 +84,7 @@ def _deletion(entry: Entry) -> str:
     if moved[CLASS]:
         parts.append(f"{moved[CLASS]:,} row(s) moved to the window their workspace chose.")
     if moved[HOLD]:
-        parts.append(f"{moved[HOLD]:,} row(s) kept out of sight by a legal hold.")
+        parts.append(f"{moved[HOLD]:,} row(s) retained under a legal hold.")
     if files := count(entry.body, "files_outside_the_store"):
         parts.append(f"{files:,} file(s) beside the store.")
     parts += [

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from anonymizers.treatments import ValueType
+from pipelines.declarations.column import CHANNEL_ZONE
 from pipelines.declarations.contract import Contract
 from pipelines.sources.errors import AccountingError
 
@@ -31,7 +32,8 @@ class ParsedBatch:
 
     Attributes:
         tables: Contract → rows: `_record` (1-based place in the file), `_received_at`, `_channel`
-            (null without an envelope), then one column per contract column in its declared type.
+            (null without an envelope), then one column per contract column in its declared type, and one
+            (`says_zone`) that tells of each time on the channel's clock whether it said another zone.
         rejected: record, source (contract or feed), reason; one line per row or record without a row.
         payloads: record, payload; the raw records of this batch. A record too large for one cell
             stands in several rows, in order. A table's row is written as a JSON object.
@@ -59,7 +61,14 @@ class ParsedBatch:
 def rows_schema(contract: Contract) -> pa.Schema:
     """Columns of a contract's parsed rows."""
     head = [("_record", pa.int64()), ("_received_at", pa.timestamp("us")), ("_channel", pa.string())]
-    return pa.schema(head + [(name, ARROW_TYPES[c.type]) for name, c in contract.columns.items()])
+    columns = [(name, ARROW_TYPES[c.type]) for name, c in contract.columns.items()]
+    zoned = [(says_zone(name), pa.bool_()) for name, c in contract.columns.items() if c.zone == CHANNEL_ZONE]
+    return pa.schema(head + columns + zoned)
+
+
+def says_zone(column: str) -> str:
+    """Return the name of the column that tells whether a time named its own zone."""
+    return f"_says_zone:{column}"
 
 
 def rejections(records: pa.Array | Sequence[int], *, source: str, reason: str) -> pa.Table:

@@ -16,7 +16,7 @@ from anonymizers.identity import NO_IDENTITY
 from anonymizers.treatments import ValueType
 from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
 from pipelines.declarations.contract import Contract
-from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema
+from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema, says_zone
 from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
@@ -25,6 +25,10 @@ _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
 # An offset after a time of day; `-18` at the end of a date is none.
 _OFFSET = r":\d\d(\.\d+)?\s*([Zz]|[+-]\d\d:?(\d\d)?)\s*$"
 _SHORT_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d)(\d\d)\s*$"
+_ABSOLUTE = r"^[0-9]{15}[+-]$"
+# Not `YYMMDDhhmm`: there are no more than 12 months.
+_UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
+_DAY_FIRST = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{4}"
 # Twilio's addresses: https://www.twilio.com/docs/messaging/channels
 _ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
@@ -82,6 +86,12 @@ def _query(raw: str, contract: Contract) -> str:
         for i, (name, c) in enumerate(columns.items())
         if _is_masked(c)
     ]
+    zoned = [
+        f"coalesce(regexp_matches(x{i}, {quoted(f'{_OFFSET}|{_ABSOLUTE}|{_UNIX}')}), false) "
+        f"as {identifier(says_zone(name))}"
+        for i, (name, c) in enumerate(columns.items())
+        if c.zone == CHANNEL_ZONE
+    ]
     unneeded = "".join(_unneeded(f"x{i}", c) for i, c in enumerate(columns.values()) if c.not_needed)
     faults = unneeded + " ".join(_fault(i, name, c) for i, (name, c) in enumerate(columns.items()))
     reason = f"case {faults} end" if faults.strip() else "null::varchar"
@@ -91,7 +101,7 @@ def _query(raw: str, contract: Contract) -> str:
         f"texts as (select {', '.join([head, *texts])} from raw), "
         f"cast_ as (select *, {', '.join(casts)} from texts), "
         f"typed as (select *, {', '.join(found)} from cast_) "
-        f"select {', '.join([head, *kept, *masks, f'{reason} as _reason'])} from typed"
+        f"select {', '.join([head, *kept, *zoned, *masks, f'{reason} as _reason'])} from typed"
     )
 
 
@@ -175,16 +185,30 @@ def _iso8601(text: str, zone: str) -> str:
 
 
 def _smpp(text: str, zone: str) -> str:
-    """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, and separators."""
-    digits = f"regexp_replace({text}, '[-/:. T]', '', 'g')"
+    """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, separators, fractions.
+
+    Two more forms say their own zone: Unix time, and the absolute time of SMPP 3.4, section 7.1.1, with a
+    tenth of a second and quarter hours from UTC (`YYMMDDhhmmsstnnp`).
+    """
+    digits = f"regexp_replace(regexp_replace({text}, '(:[0-9]{{2}})[.,][0-9]+$', '\\1'), '[-/:. T]', '', 'g')"
     # Month 26 tells `20261118…`, a year of four digits, from the twentieth year.
     parsed = (
-        f"case length({digits}) when 10 then try_strptime({digits}, '%y%m%d%H%M') "
-        f"when 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
-        f"when 14 then try_strptime({digits}, '%Y%m%d%H%M%S') end"
+        f"case when regexp_matches({text}, {quoted(_DAY_FIRST)}) "
+        f"then try_strptime({digits}, ['%d%m%Y%H%M%S', '%d%m%Y%H%M']) "
+        f"when length({digits}) = 10 then try_strptime({digits}, '%y%m%d%H%M') "
+        f"when length({digits}) = 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
+        f"when length({digits}) in (14, 17) then try_strptime({digits}[:14], '%Y%m%d%H%M%S') end"
     )
     local = parsed if zone == "UTC" else _to_utc(parsed, zone)
-    return f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {_iso8601(text, zone)} else {local} end"
+    quarters = f"try_cast({text}[16:16] || {text}[14:15] as int)"
+    absolute = f"try_strptime({text}[:12], '%y%m%d%H%M%S') - to_minutes(15 * {quarters})"
+    unix = f"make_timestamp(try_cast({text}[:10] as bigint) * 1000000)"
+    return (
+        f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {_iso8601(text, zone)} "
+        f"when regexp_matches({text}, {quoted(_ABSOLUTE)}) then {absolute} "
+        f"when regexp_matches({text}, {quoted(_UNIX)}) then {unix} "
+        f"else {local} end"
+    )
 
 
 def _to_utc(local: str, zone: str) -> str:

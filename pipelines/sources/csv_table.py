@@ -18,6 +18,7 @@ from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import REJECTED, rejections, stacked
 from pipelines.sources.errors import UnreadableFileError
+from pipelines.sources.paths import bare_name
 from pipelines.sources.records import BLANKS, MAX_RECORD_BYTES, Records, records_of
 from pipelines.sources.streams import BrokenStreamError, blocks
 from pipelines.sources.tables import MAX_COLUMNS, TableBatch
@@ -232,12 +233,12 @@ def with_decimal_points(rows: pa.Table, contract: Contract, *, comma: bool) -> p
             could be read in two ways stays as it is, and its row is rejected for it.
     """
     numbers = {
-        column.path or name
+        bare_name(column.heading or column.path or name)
         for name, column in contract.columns.items()
         if column.type in (ValueType.DECIMAL, ValueType.DOUBLE)
     }
     for i, name in enumerate(rows.column_names):
-        if name in numbers:
+        if bare_name(name) in numbers:
             rows = rows.set_column(i, name, _with_point(pl.Series(rows.column(i)), comma=comma).to_arrow())
     return rows
 

@@ -17,24 +17,39 @@ _LATEST_SECOND = 7_258_118_400
 
 
 def received(text: str) -> str:
-    """The time of an envelope, null where it is none: ISO 8601, or Unix time in seconds or milliseconds."""
+    """The time of an envelope, null where it is none: ISO 8601, or Unix time in seconds or a part of them."""
     moment = f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
     number = f"try_cast({text} as double)"
+    # Milli-, micro- and nanoseconds of any time since 1973 are more than the latest second.
+    parts = " ".join(
+        f"when {number} between 1e{power + 8} and {_LATEST_SECOND}e{power} "
+        f"then make_timestamp(({number} * 1e{6 - power})::bigint)"
+        for power in (3, 6, 9)
+    )
     return (
-        f"case when year({moment}) between 1970 and 2199 then {moment} "
-        f"when {number} between 0 and {_LATEST_SECOND} then make_timestamp(({number} * 1e6)::bigint) "
-        f"when {number} between 1e11 and {_LATEST_SECOND}e3 then make_timestamp(({number} * 1e3)::bigint) end"
+        f"case when year({moment}) between 1970 and 2199 then {moment} when {number} between 0 "
+        f"and {_LATEST_SECOND} then make_timestamp(({number} * 1e6)::bigint) {parts} end"
     )
 
 
 def open_text_envelopes(
-    engine: duckdb.DuckDBPyConnection, *, source: str, received_at: datetime
+    engine: duckdb.DuckDBPyConnection, *, source: str, received_at: datetime, is_form: bool = False
 ) -> list[pa.Table]:
     """Make `BODIES` of bodies that are plain text, bare or as the string in an envelope.
 
+    Args:
+        is_form: Whether the texts are forms. One that a web framework has taken apart is an object in its
+            envelope, and is put together again.
+
     Returns:
-        What was rejected: JSON that is not well formed, or is not an envelope around a string.
+        What was rejected: JSON that is not well formed, or is not an envelope around such a body.
     """
+    # Frameworks that allow for repeated fields give a list for each.
+    value = "coalesce(field.value->>'$[0]', field.value->>'$', '')"
+    fields = "map_entries(try_cast(parts[3] as map(varchar, json)))"
+    pairs = f"list_transform({fields}, lambda field: url_encode(field.key) || '=' || url_encode({value}))"
+    is_object = f"json_type(parts[3]) = 'OBJECT' and len({fields}) > 0" if is_form else "false"
+    is_body = f"coalesce(json_type(parts[3]) = 'VARCHAR' or {is_object}, false)"
     engine.execute(
         "create or replace temp table opened as select record, text, "
         "starts_with(ltrim(text), '{') as is_json, "
@@ -46,15 +61,16 @@ def open_text_envelopes(
     moment = received("parts[1]->>'$'")
     engine.execute(
         f"create or replace temp table {BODIES} as "
-        f"select record, {moment} as received_at, parts[2]->>'$' as channel, rtrim(parts[3]->>'$') as text "
-        "from opened where is_envelope and json_type(parts[3]) = 'VARCHAR' union all "
+        f"select record, {moment} as received_at, parts[2]->>'$' as channel, "
+        f"case when {is_object} then array_to_string({pairs}, '&') else rtrim(parts[3]->>'$') end as text "
+        f"from opened where is_envelope and {is_body} union all "
         f"select record, {timestamp_literal(received_at)}, null, trim(text) from opened where not is_json "
         "order by record"
     )
     faults = {
         "malformed_json": "select record from opened where not is_valid",
         "unrecognized_body": "select record from opened where is_json and is_valid "
-        "and not (is_envelope and json_type(parts[3]) = 'VARCHAR')",
+        f"and not (is_envelope and {is_body})",
         "invalid_envelope": f"select record from {BODIES} where received_at is null",
     }
     rejected = [rejected_by(engine, q, source=source, reason=reason) for reason, q in faults.items()]

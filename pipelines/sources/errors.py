@@ -55,7 +55,7 @@ class UnfitFileError(SourceError):
         super().__init__(
             f"{feed}: {rejected} of {read} record(s) are not what this feed takes ({reason}). "
             f"The file looks like {looks_like}. Nothing of it was loaded; it stays where it is.\n"
-            "Give it to the feed that it belongs to, or fetch it again in the form that this feed takes."
+            "Load it as the feed that it belongs to, or fetch it again in the format that this feed takes."
         )
 
 
@@ -70,10 +70,10 @@ class UnsupportedFileError(SourceError):
 
 
 class UnsupportedContractError(SourceError):
-    """The contracts of a feed ask for a shape that no parser gives."""
+    """The contracts of a feed need a format that no parser reads."""
 
     def __init__(self, feed: str, reason: str) -> None:
-        super().__init__(f"{feed}: {reason}.\nMend the contracts of this feed.")
+        super().__init__(f"{feed}: {reason}.\nCorrect the contracts of this feed in pipelines/contracts.")
 
 
 class AccountingError(SourceError):

@@ -29,7 +29,7 @@ class FormParser:
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         feed = self._contracts[0].feed
-        rejected = open_text_envelopes(engine, source=feed, received_at=self._received_at)
+        rejected = open_text_envelopes(engine, source=feed, received_at=self._received_at, is_form=True)
         engine.execute(
             "create or replace temp table pairs as select record, received_at, channel, "
             "string_split(text, '&') as pairs, "

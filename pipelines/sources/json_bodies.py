@@ -170,7 +170,8 @@ class JsonParser:
         self._source = CHUNK
         try:
             self._read_enveloped(engine)
-        except duckdb.InvalidInputException:
+        # DuckDB quotes the record in its message, and may cut it within a character: then it is no text.
+        except (duckdb.InvalidInputException, UnicodeDecodeError):
             # Told apart only when one is malformed: the check is a parse of its own.
             engine.execute(
                 f"create or replace temp table valid as select * from {CHUNK} where json_valid(text)"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from pipelines.declarations.contract import Contract
-from pipelines.sources.paths import column_path, steps
+from pipelines.sources.paths import bare_name, column_path, steps
 from pipelines.sources.records import MAX_HELD_BYTES, Records, records_in_memory, records_of, split_lines
 from pipelines.sources.streams import BrokenStreamError
 
@@ -49,6 +49,8 @@ class _Shape:
         columns = contracts[0].columns.items() if len(contracts) == 1 else ()
         paths = [column_path(column.path or name) for name, column in columns if column.required]
         self._row = {path.keys[0] for path in paths if not path.up}
+        names = [column.path or name for name, column in columns]
+        self._spelt = {bare_name(name): name for name in (*contracts[0].ignored, *names)}
         # A row by itself is put where the contract looks for it.
         self._list = ways[0][0].name if [*map(len, ways)] == [1] and ways[0][0].is_list else None
 
@@ -56,8 +58,9 @@ class _Shape:
         """Return the records in a value: itself, items of an array or a page's list, values of an object."""
         if isinstance(value, list) and depth:
             return [record for item in value for record in self.records(item, depth - 1)]
-        if self._is_row(value):
-            return [{self._list: [value]} if self._list else value]
+        row = self._as_spelt(value)
+        if self._is_row(row):
+            return [{self._list: [row]} if self._list else value]
         if not isinstance(value, dict) or not depth or self._is_body(value):
             return [value]
         inner = list(value.values())
@@ -65,6 +68,12 @@ class _Shape:
             return inner
         pages = [item for item in inner if isinstance(item, list) and any(map(self._is_known, item))]
         return [record for page in pages for record in self.records(page, depth - 1)] or [value]
+
+    def _as_spelt(self, value: object) -> object:
+        """Return an object with its keys as the provider's API spells them: SDKs write `numSegments`."""
+        if not isinstance(value, dict) or not self._list or self._is_row(value):
+            return value
+        return {self._spelt.get(bare_name(key), key): inner for key, inner in value.items()}
 
     def _is_known(self, value: object) -> bool:
         return self._is_body(value) or self._is_row(value)
@@ -124,7 +133,7 @@ def _whole(head: bytes, blocks: Iterator[bytes]) -> str:
         if size > MAX_HELD_BYTES:
             limit = f"{MAX_HELD_BYTES >> 20} MiB"
             raise BrokenStreamError(
-                f"it looks like a JSON document of more than {limit}; write a record a line"
+                f"it looks like a JSON document of more than {limit}; write one record per line"
             )
     try:
         return b"".join(parts).decode("utf-16" if head.startswith(_UTF_16) else "utf-8")

@@ -48,6 +48,11 @@ class ColumnPath:
         return "$" + "".join(_json_step(step) for step in self.down)
 
 
+def bare_name(name: str) -> str:
+    """Return a name in small letters without what stands between its words: `NumSegments`, `num_segments`."""
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
 def add_to(structure: dict[str, Any], way: Sequence[Step], leaf: object) -> bool:
     """Extend what `json_transform` keeps of an object: nested objects, `[item]` for lists.
 

@@ -38,8 +38,14 @@ from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_na
 from pipelines.sources.tables import JsonRows, ParquetTable, TableBatch, TableSource, TableStage
 from pipelines.sources.xlsx_table import XlsxTable
 
-# Decimals of 256 bits; maps in which a key stands twice; times after the year 294246.
-_NOT_HELD = (duckdb.NotImplementedException, duckdb.InvalidInputException, duckdb.ConversionException)
+# Decimals of 256 bits; maps in which a key stands twice; times after the year 294246. A message that quotes a
+# value may be cut within a character: no text can be made of it then.
+_NOT_HELD = (
+    duckdb.NotImplementedException,
+    duckdb.InvalidInputException,
+    duckdb.ConversionException,
+    UnicodeDecodeError,
+)
 _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.JSON: JsonParser,
     Reader.FORM: FormParser,

@@ -1,7 +1,8 @@
 """SMPP delivery receipts (SMPP 3.4, appendix B): `id:… sub:… submit date:… stat:DELIVRD … text:…`.
 
 Operators agree on the fields and little else: dates come as `YYMMDDhhmm`, with seconds, with years of four
-digits, with dashes and a space, as zeros, or not at all.
+digits, with dashes and a space, as zeros, as `NULL`, or not at all; states in small letters or in full;
+values behind a space.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,20 @@ from warehouse.store.connection import identifier, quoted
 _TEXT = "text"
 # The operator is named by the envelope: `smpp/<its folder>`.
 _OPERATOR = "operator"
-_DATE = r"\d{2,4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d\S*"
+_STATUS = "stat"
+_DATE = r"\d{2,4}[-/.]\d\d[-/.]\d{2,4}[ T]\d\d:\d\d\S*|\d{6,8} \d{4,6}"
+# No date: nothing but zeros, the beginning of Unix time, or a word for it.
+_NO_DATE = r"(?i)^(0+|(19)?700101\d*|null|nil|none|n/?a|-+)$"
+# A value may stand behind a space; the name of the next field is none.
+_SPACED = r":[ \t]+(\d\S*|[^\s:]*\d[^\s:]*|[A-Za-z]{7,})(\s|$)"
+# States in full, as SMPP 3.4 names them in the table of appendix B.
+_STATES = {
+    "DELIVERED": "DELIVRD",
+    "UNDELIVERABLE": "UNDELIV",
+    "UNDELIVERED": "UNDELIV",
+    "ACCEPTED": "ACCEPTD",
+    "REJECTED": "REJECTD",
+}
 # `text` is last and carries the message itself, in which anything may stand: also `id:` or `stat:`.
 _PARTS = r"(?is)^(.*?)(?:(?:^|\s)text:(.*))?$"
 
@@ -38,11 +52,13 @@ class SmppParser:
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         contract = self._contract
         rejected = open_text_envelopes(engine, source=contract.feed, received_at=self._received_at)
-        fields = {self._field(key) for key in self._keys.values() if key not in (_TEXT, _OPERATOR)}
-        known = rf"(?i)(^|\s)({'|'.join(sorted(fields))})"
+        keys = sorted({key for key in self._keys.values() if key not in (_TEXT, _OPERATOR)})
+        known = rf"(?i)(^|\s)({'|'.join(map(self._field, keys))})"
+        spaced = rf"(?i)\b({'|'.join(map(_name, keys))}){_SPACED}"
         engine.execute(
             "create or replace temp table receipts as select *, "
-            f"regexp_extract(text, {quoted(_PARTS)}, 1) as head, "
+            f"regexp_replace(regexp_extract(text, {quoted(_PARTS)}, 1), {quoted(spaced)}, '\\1:\\2\\3', 'g') "
+            "as head, "
             f"regexp_extract(text, {quoted(_PARTS)}, 2) as tail, "
             f"regexp_matches(head, {quoted(known)}) as is_receipt, "
             f"trim(regexp_replace(head, {quoted(known)}, '', 'g')) <> '' as has_more from {BODIES}"
@@ -67,7 +83,7 @@ class SmppParser:
     def _field(self, key: str) -> str:
         """Pattern of a field and its value."""
         value = rf"{_DATE}|\S*" if key in self._dates else r"\S*"
-        return rf"{key.replace(' ', '[ _]?')}:({value})"
+        return rf"{_name(key)}:({value})"
 
     def _value(self, key: str) -> str:
         if key == _TEXT:
@@ -76,4 +92,12 @@ class SmppParser:
             return "coalesce(nullif(split_part(channel, '/', 2), ''), channel)"
         pattern = rf"(?i)(?:^|\s){self._field(key)}"
         value = f"regexp_extract(head, {quoted(pattern)}, 1)"
-        return f"regexp_replace({value}, '^0+$', '')" if key in self._dates else value
+        if key == _STATUS:
+            names = " ".join(f"when {quoted(name)} then {quoted(short)}" for name, short in _STATES.items())
+            return f"case upper({value}) {names} else upper({value}) end"
+        return f"regexp_replace({value}, {quoted(_NO_DATE)}, '')" if key in self._dates else value
+
+
+def _name(key: str) -> str:
+    """Pattern of a field's name."""
+    return key.replace(" ", "[ _]?")

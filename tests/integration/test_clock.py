@@ -197,7 +197,7 @@ def test_what_a_wrong_clock_did_is_repaired_by_a_command_that_leaves_evidence(ho
     code, said = wasms("retention", "set-clock-back", "--to", "2026-05-21", "--yes")
 
     assert code == 0, said
-    assert "30 row(s) were deleted meanwhile and are gone" in said
+    assert "30 row(s) were deleted in the meantime and are lost" in said
     assert clock(home) == datetime(2026, 5, 21)
     assert wasms(*again)[0] == 0
     assert rows_of_statuses(home) == 30
@@ -228,7 +228,7 @@ def test_setting_the_clock_back_is_shown_first(home, wasms, far_ahead):
     code, said = wasms("retention", "set-clock-back", "--to", "2026-05-21")
 
     assert code == 0
-    assert "would go from 2026-10-01T00:00:00Z to 2026-05-21T00:00:00Z" in said
+    assert "would be set back from 2026-10-01T00:00:00Z to 2026-05-21T00:00:00Z" in said
     after = [ledger.read(f"select * from {table}") for table in ("meta", "batches", "horizons", "evidence")]
     assert [[tuple(row) for row in rows] for rows in after] == [[tuple(r) for r in rows] for rows in before]
 

@@ -129,7 +129,7 @@ def test_twin_a_published_number_that_its_facts_do_not_give_is_told(finished, tm
         ("mart_campaign_daily", "true", "several rows meet the condition. Name one row by send_date"),
         ("mart_campaign_daily", "campaign_key = 'nobody'", "no row meets the condition"),
         ("mart_campaign_daily", "campaign = 1", "not valid SQL"),
-        ("fct_messages", "true", "no cube, and no mart of one cube"),
+        ("fct_messages", "true", "neither a cube nor a mart of one cube"),
     ],
 )
 def test_a_row_that_is_not_named_cannot_be_traced(finished, table, where, reason):

@@ -186,7 +186,7 @@ def test_the_report_says_what_is_stored_held_ending_deleted_and_proved(runtime):
         "hold-7",
         "app__messages, of all persons, whenever",
         "3 row(s) of 3 data set(s): 3 by end of the account.",
-        "1 row(s) kept out of sight by a legal hold.",
+        "1 row(s) retained under a legal hold.",
         "account ended and erased",
         "docs/privacy-officer.md",
     ):

@@ -117,7 +117,7 @@ def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same
         # No reader ever meets a part of it.
         assert seen in (before, expected.rows), f"kill {number}: a partial state"
 
-        apply_retention(reopened(killed), as_of=DUE_AT)
+        apply_retention(*reopened(killed), as_of=DUE_AT)
 
         assert End.of(killed) == expected, f"kill {number}"
         shutil.rmtree(killed.root)

@@ -259,7 +259,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/operators.md", f"builds the slices of days that closed ({WAITING.days} days after the day)"),
         (
             "docs/operators.md",
-            f"go {POLICY.inbox_ttl_days} days after they came, whether they were loaded or not",
+            f"are deleted {POLICY.inbox_ttl_days} days after they came, whether they were loaded or not",
         ),
         ("docs/operators.md", f"would count fewer than {K} contacts"),
         ("docs/operators.md", f"loses its rows within {WORDS[ALARM_DAYS]} days"),
@@ -272,7 +272,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/operators.md", f"With less than {WORDS[guard.FEWEST_DAYS]} days of evidence"),
         ("docs/operators.md", f"More than {MOST_DAYS_PER_RUN} days of slices are built in several"),
         ("docs/operators.md", f"A slice can have {WORDS[MOST_REVISIONS]} versions at most"),
-        ("docs/privacy-officer.md", f"goes {ACCOUNT_DAYS} days after the end of the last subscription"),
+        ("docs/privacy-officer.md", f"is deleted {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
         ("docs/privacy-officer.md", f"No row counts fewer than {K} people"),
         ("docs/privacy-officer.md", f"With {WORDS[FEWEST]} workspaces or more"),

@@ -40,7 +40,7 @@ class NotAheadError(WarehouseError):
         at = f"stands at {reached:%Y-%m-%dT%H:%M:%SZ}" if reached else "has not begun"
         super().__init__(
             f"The clock of this warehouse {at}, which is not after {to:%Y-%m-%dT%H:%M:%SZ}. "
-            "Nothing was changed."
+            "Nothing was changed, and nothing needs to be."
         )
 
 
@@ -62,6 +62,6 @@ class NothingKnownError(WarehouseError):
     def __init__(self, on: datetime, first: datetime | None) -> None:
         begins = f"it begins on {first:%Y-%m-%d}" if first else "it is empty"
         super().__init__(
-            f"The journal of rules, settings and holds knows nothing of {on:%Y-%m-%d}: {begins}. "
+            f"The rules, settings and holds of {on:%Y-%m-%d} are not in the journal: {begins}. "
             "Ask for a later day; every `wasms retention apply` writes the journal."
         )

@@ -191,6 +191,8 @@ def written_plan(directory: Path, prefix: str) -> tuple[str, datetime]:
     # `prefix` may be anything, so it is compared, never made a path.
     found = [path for path in directory.glob("*.json") if path.stem.startswith(prefix)]
     if len(prefix) < _SHORTEST_PREFIX or len(found) != 1:
-        raise PlanError(f"{len(found)} plan(s) begin with this hash ({_SHORTEST_PREFIX} characters at least)")
+        raise PlanError(
+            f"{len(found)} plan(s) begin with this hash (give at least {_SHORTEST_PREFIX} characters)"
+        )
     (path,) = found
     return path.stem, datetime.fromisoformat(json.loads(path.read_text("utf-8"))["as_of"])

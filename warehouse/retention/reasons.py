@@ -54,7 +54,7 @@ def _why_there(explanation: Explanation, item: Found) -> str:
         until = (
             f"until {hold.expires_at:%Y-%m-%d}" if hold else "which has ended: the next apply deletes them"
         )
-        return f"out of sight, kept by legal hold {item.hold}, {until}."
+        return f"retained under legal hold {item.hold}, {until}."
     if item.rows is None:
         return "their key is destroyed."
     if not explanation.is_due:

@@ -112,7 +112,9 @@ def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator
         yield Finding("ledger", "deletion(s) that were begun and not finished", len(waiting), remedy)
     hashed = len(records.horizons(ledger)) + len(records.refused(ledger))
     if hashed and not keyring.has(Purpose.LEDGER, records.SUBJECT_KEY):
-        yield Finding("ledger", "hash(es) that match nobody any more: their key is missing", hashed, REPORT)
+        yield Finding(
+            "ledger", "hash(es) of workspaces that cannot be matched: their key is missing", hashed, REPORT
+        )
     try:
         key = keyring.find(Purpose.LEDGER, evidence.KEY)
     except KeyringError:

@@ -26,7 +26,11 @@ select
     workspaces.workspace_id,
     workspaces.workspace_name,
     workspaces.country as workspace_country,
-    workspaces.time_zone,
+    -- DuckDB stops at a zone that it does not know, also within `try`.
+    case
+        when workspaces.time_zone in (select zones.name from pg_timezone_names() as zones)
+            then workspaces.time_zone
+    end as time_zone,
     workspaces.industry,
     workspaces.plan,
     settings.message_log_retention_days,

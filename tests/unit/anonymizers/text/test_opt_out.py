@@ -42,7 +42,26 @@ from anonymizers.text.opt_out import OPT_OUT_KEYWORDS, OPT_OUT_PHRASES, is_opt_o
         ("प्रचार बंद करें", True),
         ("退订全部", True),
         ("全部退订", True),
+        ("Se désabonner", True),
+        ("DESABONNER", True),
+        ("Darme de baja de todo", True),
+        ("Cancelar inscricao de tudo", True),
+        ("Von Werbung abmelden", True),
+        ("Disiscriviti da tutto", True),
+        ("Stop met promoties", True),
+        ("ABONELİKTEN ÇIK", True),
+        ("الغاء الاشتراك", True),
+        ("प्रमोशन न भेजें", True),
+        ("please unsubscribe", True),
+        ("Take me off this list", True),
         ("Plus de promos", False),
+        ("Stop by our shop", False),
+        ("Don't stop promotions", False),
+        ("stop here", False),
+        ("Cancel order", False),
+        ("Tidak mau pesan", False),
+        ("Voir les promos", False),
+        ("Nicht abmelden", False),
         ("Stop order", False),
         ("Promotions", False),
         ("回复TD", False),
@@ -70,4 +89,4 @@ def test_every_declared_keyword_opts_out_in_any_case(language):
 
 @pytest.mark.parametrize("words", [OPT_OUT_KEYWORDS, OPT_OUT_PHRASES])
 def test_every_language_that_is_served_has_keywords_and_phrases(words):
-    assert set(words) == {"en", "de", "es", "pt", "fr", "id", "ms", "hi", "zh"}
+    assert set(words) == {"en", "de", "es", "pt", "fr", "it", "nl", "id", "ms", "hi", "tr", "ar", "zh"}

@@ -92,4 +92,4 @@ def test_the_record_names_window_basis_and_data_sets_of_every_category_in_use():
 
 
 def test_an_unsigned_legal_basis_is_said_so_on_the_record():
-    assert "**Not signed yet by the privacy officer:**" in generated()[RECORD]
+    assert "**Not confirmed yet by the privacy officer:**" in generated()[RECORD]

@@ -117,8 +117,11 @@ def test_a_complete_contract_loads_and_gives_its_plan():
             {"treatment": "scrub_text", "mode": "template", "unit": "received_at"},
             "`unit` names undeclared column(s): received_at",
         ),
-        ({"treatment": "scrub_text", "mode": "template", "unit": "extra"}, "is no pseudonymized person"),
-        ({"treatment": "scrub_text", "mode": "template", "unit": "order_id"}, "is no pseudonymized person"),
+        ({"treatment": "scrub_text", "mode": "template", "unit": "extra"}, "is not a pseudonymized person"),
+        (
+            {"treatment": "scrub_text", "mode": "template", "unit": "order_id"},
+            "is not a pseudonymized person",
+        ),
         (
             {"treatment": "keep", "values": ["a"], "as": "Robert'); drop"},
             "columns.extra.as: String should match",
@@ -150,7 +153,7 @@ def test_a_template_is_shared_by_as_many_contacts_as_the_settings_say():
 
 
 def test_a_message_is_no_contact_that_could_share_a_template():
-    with pytest.raises(ContractError, match="no pseudonymized person"):
+    with pytest.raises(ContractError, match="not a pseudonymized person"):
         parse(with_a_template("message"))
 
 
@@ -174,11 +177,11 @@ def test_the_mode_of_a_scrubbed_text_is_to_scrub_it():
         ({"outlives_deletion": ["order_number"]}, "undeclared column(s) named: order_number"),
         ({"primary_key": ["order_number"]}, "undeclared column(s) named: order_number"),
         ({"consent": "agreed"}, "undeclared column(s) named: agreed"),
-        ({"consent": "order_id"}, "`consent` names a column that is no boolean"),
+        ({"consent": "order_id"}, "`consent` names a column that is not a boolean"),
         ({"event_time": None}, "an event needs `event_time`"),
-        ({"event_time": "order_id"}, "`event_time` names a column that is no timestamp"),
+        ({"event_time": "order_id"}, "`event_time` names a column that is not a timestamp"),
         ({"kind": "entity"}, "an entity needs `version`"),
-        ({"kind": "entity", "version": "order_id"}, "`version` names a column that is no timestamp"),
+        ({"kind": "entity", "version": "order_id"}, "`version` names a column that is not a timestamp"),
         ({"lateness_days": 31}, "lateness_days: Input should be less than or equal to 30"),
         ({"unknown": "ignore"}, "unknown: Input should be 'stop' or 'drop_and_warn'"),
         ({"policy": "marketing"}, "policy: Input should be"),

@@ -32,7 +32,7 @@ def changed(**fields):
         (
             "regroups from the store",
             changed(facts="slice_month_messages", cube="cube_trials_monthly"),
-            "campaign is no level of the spine .* makes a second hierarchy",
+            "campaign is not a level of the spine .* a second hierarchy",
         ),
         (
             "two free dimensions",

@@ -54,15 +54,18 @@ def test_times_of_receipts_are_on_the_clock_that_the_channel_declares(runtime, t
     give(runtime, "app__channels", *(channel(k, time_zone=v) for k, v in zones.items()), as_of=NOW)
     body = "id:{} submit date:2607011200 done date:{} stat:DELIVRD"
     at = {"utc": "2607011000", "berlin": "2607011200", "lima": "260701050000"}
+    # These say their zone.
+    offsets = ("2026-07-01T10:00:00Z", "2026-07-01 12:00:00+02:00", "260701100000000+", "1782900000")
+    times = [*at.items(), *(("berlin", done) for done in offsets)]
 
     result = receive(
-        runtime, tmp_path, "smpp", *((f"smpp/{name}", body.format(name, done)) for name, done in at.items())
+        runtime, tmp_path, "smpp", *((f"smpp/{k}", body.format(i, done)) for i, (k, done) in enumerate(times))
     )
 
-    assert outcomes(result) == {"kept": 3}
-    assert stored(runtime, "smpp__receipts", "occurred_at") == [(datetime(2026, 7, 1, 10),)] * 3
+    assert outcomes(result) == {"kept": 7}
+    assert stored(runtime, "smpp__receipts", "occurred_at") == [(datetime(2026, 7, 1, 10),)] * 7
     assert stored(runtime, "smpp__receipts", "submitted_at") == [
-        (datetime(2026, 7, 1, hour),) for hour in (10, 12, 17)
+        (datetime(2026, 7, 1, hour),) for hour in (10, 10, 10, 10, 10, 12, 17)
     ]
 
 
@@ -92,7 +95,14 @@ def test_a_zone_that_nobody_knows_is_refused_at_the_door(runtime):
     rows = (channel("op", time_zone="Europe/Berlim"), channel("other"))
     result = give(runtime, "app__channels", *rows, as_of=NOW)
 
+    workspaces = [
+        {"workspace_id": f"ws_{i}", "time_zone": zone, "created_at": NOW, "updated_at": NOW}
+        for i, zone in enumerate(("America/SaoPaulo", "America/Sao_Paulo", ""))
+    ]
+    shops = give(runtime, "app__workspaces", *workspaces, as_of=NOW)
+
     assert outcomes(result) == {"kept": 1, "invalid_value:time_zone": 1}
+    assert outcomes(shops) == {"kept": 2, "invalid_value:time_zone": 1}
 
 
 @pytest.mark.parametrize(

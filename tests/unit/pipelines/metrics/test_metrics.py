@@ -184,7 +184,7 @@ def test_a_latency_is_the_edge_of_its_bin(marts):
             None,
         ),
         ("two currencies", "cost_amount", {"by": ("month",)}, "currencies do not add up.*cost_currency"),
-        ("two dimensions", "read_messages", {"by": ("contact_country", "send_hour")}, "can be asked by"),
+        ("two dimensions", "read_messages", {"by": ("contact_country", "send_hour")}, "can be split by"),
         ("days of a table by month", "read_messages", {"by": ("day", "contact_country")}, "whole months"),
         (
             "a part of a month",
@@ -192,7 +192,7 @@ def test_a_latency_is_the_edge_of_its_bin(marts):
             {"by": ("contact_country",), "first": DAY},
             "comes by whole months",
         ),
-        ("no such column", "read_messages", {"by": ("phone",)}, "not known by phone"),
+        ("no such column", "read_messages", {"by": ("phone",)}, "cannot be split by phone"),
         ("time upside down", "read_messages", {"first": NEXT, "last": DAY}, "is after"),
         ("a column twice", "read_messages", {"by": ("day", "day")}, "twice"),
         ("a day as a value", "read_messages", {"where": {"day": "2026-05-04"}}, "--from and --to"),

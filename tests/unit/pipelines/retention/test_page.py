@@ -70,7 +70,7 @@ def test_days_that_follow_each_other_are_told_together():
             "Deleted",
             (
                 "12 row(s) of 2 data set(s): 7 by workspace setting, 5 by default. 2 row(s) moved to the "
-                "window their workspace chose. 1 row(s) kept out of sight by a legal hold. "
+                "window their workspace chose. 1 row(s) retained under a legal hold. "
                 "1 account(s) ended. 2 day(s) became a gap."
             ),
         ),

@@ -111,6 +111,27 @@ def test_a_table_of_the_console_has_the_rows_of_the_rest_export(parse, parse_fil
     assert again.column("twilio__messages", "message_id") == ["SM-1"]
 
 
+@pytest.mark.parametrize(
+    "headings",
+    [
+        "Sid;Date Sent;Direction;Status;To;Price;Num Segments",
+        "sid;dateSent;direction;status;to;price;numSegments",
+        "SID;DateSent;DIRECTION;STATUS;TO;PRICE;NUM_SEGMENTS",
+        "Sid;SentDate;Direction;Status;To;Price;NumSegments;sid",
+    ],
+)
+def test_headings_of_a_table_may_be_spelt_as_people_spell_them_and_prices_with_a_comma(parse_file, headings):
+    row = "SM-1;2026-03-01 09:00:00 UTC;outbound-api;sent;+4915550001;-0,0075;2" + ";x" * headings.endswith(
+        ";sid"
+    )
+
+    result = parse_file("twilio_export", "export.csv", f"{headings}\n{row}\n".encode())
+
+    (found,) = result.rows("twilio__messages")
+    assert (found["message_id"], found["price"], found["segments"]) == ("SM-1", Decimal("0.0075"), 2)
+    assert found["occurred_at"] == datetime(2026, 3, 1, 9)
+
+
 def test_messages_that_were_never_sent_count_with_their_day_of_creation(parse):
     def message(sid, status, **times):
         return {

@@ -58,7 +58,7 @@ UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
             "CR",
             "BOM",
             "UTF-16",
-            "a record a line",
+            "one record per line",
         ),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_document_in_another_encoding_or_too_large_is_refused(parse_file, monk
 
     monkeypatch.setattr(json_files, "MAX_HELD_BYTES", 100)
     monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", 64)
-    with pytest.raises(UnreadableFileError, match="a record a line"):
+    with pytest.raises(UnreadableFileError, match="one record per line"):
         parse_file("whatsapp", "in.json", pretty(ONE).encode())
 
 
@@ -139,8 +139,9 @@ MESSAGE = {
         pretty([{"messages": [MESSAGE], "page": 0}]),
         pretty([MESSAGE]),
         json.dumps(MESSAGE) + "\n",
+        pretty([{name.replace("_s", "S"): value for name, value in MESSAGE.items()}]),
     ],
-    ids=["page", "array of pages", "array of messages", "a message a line"],
+    ids=["page", "array of pages", "array of messages", "a message a line", "messages of an SDK"],
 )
 def test_messages_of_twilio_are_read_as_pages_or_by_themselves(parse_file, content):
     result = parse_file("twilio_export", "export.json", content.encode())

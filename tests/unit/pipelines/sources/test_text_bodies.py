@@ -22,9 +22,28 @@ def test_a_callback_is_decoded_and_the_carriers_clock_is_not_believed(parse):
     assert result.unknown == {"twilio__statuses": 1}
 
 
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_form_that_a_framework_has_taken_apart_is_read_as_it_was_sent(parse, repeated):
+    form = {
+        "MessageSid": "SM-1",
+        "From": "+4915550009",
+        "To": "+1555",
+        "Body": 'a & b = "c", 100%',
+        'X"&': "",
+    }
+    body = {name: [value] if repeated else value for name, value in form.items()}
+
+    result = parse("twilio", json.dumps({"received_at": 1772359200, "body": body}).encode())
+
+    (row,) = result.rows("twilio__inbound")
+    assert (row["message_id"], row["writer"], row["body"]) == ("SM-1", "+4915550009", form["Body"])
+    assert (result.rejected, result.unknown) == ([], {"twilio__inbound": 1})
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
+        (b'{"received_at": 1772359200, "body": {"hello": {"MessageSid": "SM-1"}}}', "malformed_form"),
         (b"hello", "malformed_form"),
         (b"MessageSid=%ff%fe&MessageStatus=sent", "malformed_form"),
         (b"MessageSid=SM-1", "missing_value:status"),
@@ -80,6 +99,10 @@ def test_an_incoming_message_is_told_from_a_callback(parse):
         ("submit date:2026-03-01 09:05:00 done date:2026-03-01 09:05:30", (9, 5), (9, 5, 30)),
         ("submit_date:2603010905 done_date:260301090530", (9, 5), (9, 5, 30)),
         ("submit date:2603010905 done date:0000000000", (9, 5), None),
+        ("submit date: 2603010905 done date: 2026-03-01 09:05:30", (9, 5), (9, 5, 30)),
+        ("submit date:2603010905 done date: ", (9, 5), None),
+        ("submit date:NULL done date:700101000000", None, None),
+        ("submit date:N/A done date:-", None, None),
         ("", None, None),
     ],
 )
@@ -110,6 +133,27 @@ def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
     assert (second["parts_submitted"], second["parts_delivered"], second["text"]) == (2, 0, None)
     assert (first["operator"], second["operator"]) == (None, "eu-1")
     assert result.unknown == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "statuses", "rejected"),
+    [
+        ("delivrd", ["DELIVRD"], []),
+        (" Undeliv", ["UNDELIV"], []),
+        ("DELIVERED", ["DELIVRD"], []),
+        ("Undeliverable", ["UNDELIV"], []),
+        ("REJECTED", ["REJECTD"], []),
+        ("accepted", ["ACCEPTD"], []),
+        ("EXPIRED", ["EXPIRED"], []),
+        ("BUFFRED", [], [(1, "unexpected_value:status")]),
+        ("", [], [(1, "missing_value:status")]),
+    ],
+)
+def test_a_state_may_be_written_small_or_in_full(parse, written, statuses, rejected):
+    result = parse("smpp", f"id: a-1 done date:2603010905 stat:{written} err:000".encode())
+
+    assert result.column("smpp__receipts", "status") == statuses
+    assert result.rejected == rejected
 
 
 def test_a_receipt_without_fields_or_with_an_impossible_date_is_rejected(parse):

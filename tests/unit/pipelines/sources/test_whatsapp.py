@@ -138,6 +138,8 @@ def test_an_envelope_gives_time_and_channel_and_a_bare_body_takes_the_default(pa
             "value_too_large",
         ),
         (b"[" * 200_000, "malformed_json"),
+        # What DuckDB quotes of it ends within a character, in at least one of them.
+        *((b'"' * n + "\u2028".encode() * 100, "malformed_json") for n in (2, 3, 4)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -191,6 +193,8 @@ def test_an_unlisted_value_is_null_or_what_the_column_says_and_counted(parse):
         ("1772359200", datetime(2026, 3, 1, 10)),
         (1772359200.5, datetime(2026, 3, 1, 10, 0, 0, 500_000)),
         (1772359200500, datetime(2026, 3, 1, 10, 0, 0, 500_000)),
+        (1772359200500000, datetime(2026, 3, 1, 10, 0, 0, 500_000)),
+        (1772359200500000000, datetime(2026, 3, 1, 10, 0, 0, 500_000)),
     ],
 )
 @pytest.mark.parametrize("write", [lambda inner: inner, json.dumps], ids=["object", "string"])
@@ -213,16 +217,16 @@ def test_an_envelope_may_count_seconds_and_hold_its_body_as_a_string(parse, rece
     assert result.rejected == []
 
 
-def test_a_state_of_a_payment_is_no_status_of_a_message(parse):
-    paid = [
-        status("m-1", state, type="payment", payment={"reference_id": "o-1"})
-        for state in ("failed", "captured")
-    ]
+@pytest.mark.parametrize(
+    ("kind", "states"), [("payment", ("failed", "captured")), ("call", ("RINGING", "REJECTED"))]
+)
+def test_a_state_of_a_payment_or_a_call_is_no_status_of_a_message(parse, kind, states):
+    others = [status("m-1", state, type=kind, payment={"reference_id": "o-1"}) for state in states]
 
-    result = parse("whatsapp", raw(body({"statuses": [status("m-1"), *paid]})))
+    result = parse("whatsapp", raw(body({"statuses": [status("m-1"), *others]})))
 
     assert result.column("whatsapp__statuses", "status") == ["sent"]
-    assert result.dropped == {("whatsapp__statuses", "not_needed:payment"): 2}
+    assert result.dropped == {("whatsapp__statuses", f"not_needed:{kind}"): 2}
     assert (result.rows_read, result.rejected, result.unknown) == (3, [], {})
 
 
@@ -234,6 +238,8 @@ def test_what_stands_in_standby_lands_where_it_lands_without(parse):
 
     result = parse("whatsapp", raw(body(*values, field="standby")), raw(body(parts, field="standby")))
 
+    refused = parse("whatsapp", raw(body({"standby": {"errors": [{"code": 7}]}}, field="standby")))
+    assert refused.column("whatsapp__errors", "code") == [7]
     for source, token in (("statuses", "m-1"), ("messages", "m-2"), ("echoes", "m-3")):
         rows = result.rows(f"whatsapp__{source}")
         assert [(r["message_id"], r["phone_number_id"]) for r in rows] == [(token, "pn-1"), (token, None)]

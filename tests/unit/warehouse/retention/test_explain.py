@@ -226,12 +226,12 @@ PLACE = "event_date=2026-05-01/retention_days=30"
         (
             inputs(("04-10", 30), holds=(Hold("h", "ws", on("12-31")),)),
             Found("shop__orders", f"hold=h/{PLACE}", 3, "h"),
-            f"3 row(s) in hold=h/{PLACE}: out of sight, kept by legal hold h, until 2026-12-31.",
+            f"3 row(s) in hold=h/{PLACE}: retained under legal hold h, until 2026-12-31.",
         ),
         (
             inputs(("04-10", 30)),
             Found("shop__orders", f"hold=h/{PLACE}", 3, "h"),
-            f"3 row(s) in hold=h/{PLACE}: out of sight, kept by legal hold h, {HAS_ENDED}",
+            f"3 row(s) in hold=h/{PLACE}: retained under legal hold h, {HAS_ENDED}",
         ),
         (
             inputs(("04-10", 30)),

@@ -637,7 +637,7 @@ def test_hashes_of_workspaces_whose_key_is_gone(found, ledger):
     with ledger.transaction() as connection:
         records.note_terminated(connection, ["ab" * 16], since=TODAY)
 
-    assert found() == ["ledger: 1 hash(es) that match nobody any more: their key is missing"]
+    assert found() == ["ledger: 1 hash(es) of workspaces that cannot be matched: their key is missing"]
 
 
 def test_a_chain_whose_key_is_gone(found, ledger, keyring, home):
