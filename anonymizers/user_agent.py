@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 import polars as pl
 from ua_parser import BasicResolver, Domain, PartialResult
@@ -42,6 +42,8 @@ def families(agents: pl.Series) -> dict[str, pl.Series]:
     return {part: known[part].gather(codes) for part in USER_AGENT_PARTS}
 
 
+# A site's visitors have few agents, and each file has the same ones again.
+@lru_cache(maxsize=4_096)
 def _parsed(agent: str) -> tuple[str, str, str]:
     if len(agent) > _LONGEST:
         return OTHER, OTHER, "other"

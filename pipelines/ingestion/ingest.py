@@ -6,7 +6,8 @@ Keyed by arrival: the batch is the file, its identity the keyed hash of its cont
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -18,8 +19,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Batch, Options, feed_of
-from pipelines.sources import ParsedBatch, read, read_records
+from pipelines.ingestion.batch import Arrival, Batch, Options, feed_of
+from pipelines.ingestion.quarantine_rows import raw_records
+from pipelines.sources import read, read_records
 from pipelines.sources.looks import looks_like
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
@@ -27,7 +29,7 @@ from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count
 from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
-from warehouse.store.parts import DryRunDone, writing
+from warehouse.store.parts import DryRunDone
 from warehouse.store.reading import read_parts
 from warehouse.store.store import Store
 
@@ -110,25 +112,19 @@ def _ingest(
     while store.ledger.is_undone(feed, content_hash):
         # Its rows stand in files named after the first loading; these must be others.
         content_hash = hashlib.sha256(content_hash.encode()).hexdigest()
-    batch_id = content_hash[:16]
-    if store.ledger.has_batch(feed, content_hash):
-        return _already(path, feed, batch_id, options)
-    received_at = options.received_at or options.as_of
-    try:
-        result = _load(
-            declarations,
-            store,
-            lambda: read(path, contracts=contracts, received_at=received_at),
-            contracts=contracts,
-            options=options,
-            content_hash=content_hash,
-            full=".full." in path.name,
-            looks_like=lambda: looks_like(path),
-            progress=progress,
-        )
-    except DuplicateBatchError:
-        return _already(path, feed, batch_id, options)
+    arrival = Arrival(
+        contracts,
+        content_hash,
+        lambda: read(path, contracts=contracts, received_at=options.received_at or options.as_of),
+        full=".full." in path.name,
+        looks_like=lambda: looks_like(path),
+    )
+    result = Ingested(arrival.batch_id, feed, status="already ingested")
+    if not store.ledger.has_batch(feed, content_hash):
+        with suppress(DuplicateBatchError):
+            result = _load(declarations, store, arrival, options, progress=progress)
     if not (options.keep or options.dry_run):
+        # Its rows are safe, also where they were before: a crash came between the commit and the unlinking.
         unlink_durably(path)
     return result
 
@@ -144,88 +140,43 @@ def ingest_quarantined(
     kept = cast("pl.DataFrame", pl.from_arrow(read_parts(store.home, engine=store.engine, parts=[part])))
     # Where a record does not say when it was received, it was when its file came.
     received_at = kept["received_at"][0]
-    result = _load(
-        declarations,
-        store,
-        lambda: read_records(_records(kept), contracts=contracts, received_at=received_at),
-        contracts=contracts,
-        options=replace(options, quarantined_on=part.event_date, received_at=received_at),
-        content_hash=secrets.token_hex(32),
+    arrival = Arrival(
+        contracts,
+        secrets.token_hex(32),
+        lambda: read_records(raw_records(kept), contracts=contracts, received_at=received_at),
         replaces=(part,),
     )
+    options = replace(options, quarantined_on=part.event_date, received_at=received_at)
+    result = _load(declarations, store, arrival, options, progress=silent)
     store.ledger.advance_clock(options.as_of)
     return result
 
 
-def _records(frame: pl.DataFrame) -> list[bytes]:
-    """The raw records of a quarantine file, in their order; each once, whatever was wrong with it."""
-    first = frame.group_by("record", maintain_order=True).agg(pl.first("source"), pl.first("reason"))
-    once = frame.join(first, on=["record", "source", "reason"], maintain_order="left")
-    # A record too large for one cell stands in several rows.
-    whole = once.group_by("record", maintain_order=True).agg("payload")
-    return [b"".join(pieces) for pieces in whole["payload"].to_list()]
-
-
 @retry(retry=retry_if_exception_type(RulesChangedError), stop=stop_after_attempt(MOST_READINGS), reraise=True)
 def _load(
-    declarations: Declarations,
-    store: Store,
-    parse: Callable[[], Iterable[ParsedBatch]],
-    *,
-    contracts: Sequence[Contract],
-    options: Options,
-    content_hash: str,
-    full: bool = False,
-    replaces: Sequence[Part] = (),
-    looks_like: Callable[[], str] | None = None,
-    progress: Progress = silent,
+    declarations: Declarations, store: Store, arrival: Arrival, options: Options, *, progress: Progress
 ) -> Ingested:
-    """Load what is parsed; read it again where windows, endings or holds changed meanwhile."""
-    batch = Batch(
-        declarations, store, contracts=contracts, options=options, replaces=replaces, looks_like=looks_like
-    )
+    """Load an arrival; read it again where windows, ended accounts or holds changed meanwhile."""
+    batch = Batch(declarations, store, arrival, options)
     try:
-        counts = _load_once(store, batch, parse(), content_hash, full=full, progress=progress)
+        counts: Sequence[Count] = batch.load(progress=progress)
+    except DryRunDone as done:
+        counts = done.counts
     except RulesChangedError:
         batch.forget_keys()
         raise
+    tally = batch.tally
     return Ingested(
-        batch_id=content_hash[:16],
-        feed=feed_of(contracts),
+        arrival.batch_id,
+        arrival.feed,
         status="dry run" if options.dry_run else "committed",
-        rows_read=sum(batch.rows_read.values()),
+        rows_read=tally.read,
         counts=tuple(sorted(counts, key=lambda c: (c.source, c.outcome, c.reason))),
-        unknown=dict(batch.unknown),
-        masked=dict(batch.masked),
-        redacted=dict(batch.redacted),
-        days={source: frozenset(days) for source, days in batch.days.items()},
+        unknown=dict(tally.unknown),
+        masked=dict(tally.masked),
+        redacted=dict(tally.redacted),
+        days={source: frozenset(days) for source, days in tally.days.items()},
     )
-
-
-def _load_once(
-    store: Store,
-    batch: Batch,
-    parsed: Iterable[ParsedBatch],
-    content_hash: str,
-    *,
-    full: bool,
-    progress: Progress,
-) -> Sequence[Count]:
-    batch_id = content_hash[:16]
-    try:
-        with writing(store.home, ledger=store.ledger, engine=store.engine, batch_id=batch_id) as writer:
-            if batch.is_of_entities:
-                return batch.load_entities(parsed, writer, content_hash, full=full, progress=progress)
-            return batch.load_events(parsed, writer, content_hash, progress=progress)
-    except DryRunDone as done:
-        return done.counts
-
-
-def _already(path: Path, feed: str, batch_id: str, options: Options) -> Ingested:
-    # Committed before, so its rows are safe: a crash came between the commit and the unlinking.
-    if not (options.keep or options.dry_run):
-        unlink_durably(path)
-    return Ingested(batch_id=batch_id, feed=feed, status="already ingested")
 
 
 def _content_hash(path: Path, *, key: bytes, feed: str) -> str:

@@ -34,23 +34,31 @@ class Reference:
     """Snapshot of the lookups at the start of one file; loads each when first needed.
 
     Attributes:
+        as_of: The clock, naive UTC.
         epoch: Retention's, noted before any look: what was decided in it may not be committed in another.
     """
 
     def __init__(self, declarations: Declarations, store: Store, *, as_of: datetime) -> None:
+        self.as_of = as_of
         self.epoch = records.epoch(store.ledger)
         self._declarations = declarations
         self._store = store
-        self._as_of = as_of
-        self._channels: pl.DataFrame | None = None
-        self._consents: pl.DataFrame | None = None
-        self._countries: dict[str, str] | None = None
         self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
 
     @cached_property
     def facts(self) -> RetentionInputs:
         """Settings, ended accounts and holds."""
-        return retention_inputs(self._declarations, self._store, as_of=self._as_of)
+        return retention_inputs(self._declarations, self._store, as_of=self.as_of)
+
+    @cached_property
+    def _countries(self) -> dict[str, str]:
+        return dict(self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls().iter_rows())
+
+    @cached_property
+    def _consents(self) -> pl.DataFrame:
+        columns = ["workspace_id", "member_token", "is_granted", "valid_from"]
+        frame = self._read("privacy__consents", ["purpose", *columns])
+        return frame.filter(pl.col("purpose") == "analytics").select(columns).sort("valid_from")
 
     @cached_property
     def _subject_key(self) -> bytes:
@@ -95,9 +103,6 @@ class Reference:
 
     def countries(self, workspaces: pl.Series) -> pl.Series:
         """Return the country (ISO 3166-1 alpha-2) of each row's workspace, in order; null if unknown."""
-        if self._countries is None:
-            known = self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls()
-            self._countries = dict(known.iter_rows())
         return workspaces.replace_strict(self._countries, default=None, return_dtype=pl.String)
 
     def windows(self, workspaces: pl.Series, category: PolicyCategory) -> pl.DataFrame:
@@ -130,21 +135,28 @@ class Reference:
 
     def outlives_account(self, category: PolicyCategory) -> bool:
         """Whether rows of a category are taken in from ended workspaces too."""
-        return outlives_account(self.facts, category.value, self._as_of)
+        return outlives_account(self.facts, category.value, self.as_of)
 
-    def known_holds(self) -> pl.DataFrame:
+    def known_holds(self) -> set[tuple[str, str]]:
         """`workspace_id` and `hold_id` of the legal holds that are there."""
-        return self._read(HOLDS, HOLD_COLUMNS, deleted=True).select("workspace_id", "hold_id")
+        return set(
+            self._read(HOLDS, HOLD_COLUMNS, deleted=True).select("workspace_id", "hold_id").iter_rows()
+        )
+
+    def keyed(self, workspaces: pl.Series) -> list[str]:
+        """Those that have a key."""
+        keyring = self._store.keyring
+        return [w for w in workspaces.unique().drop_nulls() if keyring.has(Purpose.PSEUDONYM, w)]
 
     def _window(self, category: str, workspace: str) -> tuple[int | None, date | None]:
         if (category, workspace) not in self._windows:
-            days = window_at(self.facts, category, workspace, self._as_of).days
+            days = window_at(self.facts, category, workspace, self.as_of).days
             # What was past its window once stays gone, whatever the facts say by now.
             horizon = self._horizons.get(
                 (category, self._subject(workspace)),
                 self._horizons.get((category, records.DEFAULT_SUBJECT)),
             )
-            reached = expired_through(self.facts, category, workspace, self._as_of)
+            reached = expired_through(self.facts, category, workspace, self.as_of)
             through = max((day for day in (horizon, reached) if day is not None), default=None)
             self._windows[category, workspace] = (days, through)
         return self._windows[category, workspace]
@@ -153,8 +165,8 @@ class Reference:
         if self._is_gone(workspace):
             return True
         ttl = self._declarations.policy.inbox_ttl_days
-        day = refused_from(self.facts, workspace, self._as_of, inbox_ttl_days=ttl)
-        return day is not None and day <= self._as_of.date()
+        day = refused_from(self.facts, workspace, self.as_of, inbox_ttl_days=ttl)
+        return day is not None and day <= self.as_of.date()
 
     def _is_gone(self, workspace: str) -> bool:
         return self._subject(workspace) in self._refused
@@ -164,15 +176,6 @@ class Reference:
 
     def withdrawn(self, rows: pl.DataFrame, *, member: str, at: str) -> pl.Series:
         """Whether the member's last recorded analytics consent before each row was a withdrawal."""
-        if self._consents is None:
-            frame = self._read(
-                "privacy__consents", ["workspace_id", "member_token", "purpose", "is_granted", "valid_from"]
-            )
-            self._consents = (
-                frame.filter(pl.col("purpose") == "analytics")
-                .select("workspace_id", "member_token", "is_granted", "valid_from")
-                .sort("valid_from")
-            )
         if self._consents.is_empty():
             return pl.Series([False]).new_from_index(0, rows.height)
         tokens = self._workspace_tokens(rows["_workspace_id"], rows[member], kind=IdentityKind.MEMBER)
@@ -192,7 +195,7 @@ class Reference:
     def _by_channel(
         self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str, at: pl.Series
     ) -> pl.DataFrame:
-        channels = self._channels_frame().filter(pl.col("provider") == provider)
+        channels = self._channels.filter(pl.col("provider") == provider)
         named = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
         from_envelope = named.str.replace(_ADDRESS_PREFIX, "")
         resolved = _of_workspace(None, rows.height)
@@ -215,28 +218,18 @@ class Reference:
             resolved = resolved.with_row_index().update(found, on="index").drop("index")
         return resolved
 
-    def _channels_frame(self) -> pl.DataFrame:
-        if self._channels is None:
-            frame = self._read(
-                "app__channels",
-                ["provider", "workspace_id", "sender_token", "account_token", *_DECLARED, *_VALID],
-            ).rename({"workspace_id": "_workspace_id"})
-            kept = ["provider", "_workspace_id", *_DECLARED, *_VALID]
-            by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
-            # An account names a workspace only where all its channels do.
-            accounts = frame.group_by("provider", "account_token").agg(
-                pl.col("_workspace_id").n_unique().alias("n")
-            )
-            by_account = frame.join(
-                accounts.filter(pl.col("n") == 1), on=["provider", "account_token"]
-            ).select(*kept, pl.col("account_token").alias("token"))
-            owners = pl.col("_workspace_id").n_unique().over("provider", "token")
-            self._channels = (
-                pl.concat([by_sender, by_account])
-                .filter(pl.col("token").is_not_null())
-                .with_columns(has_one_owner=owners == 1)
-            )
-        return self._channels
+    @cached_property
+    def _channels(self) -> pl.DataFrame:
+        columns = ["provider", "workspace_id", "sender_token", "account_token", *_DECLARED, *_VALID]
+        frame = self._read("app__channels", columns).rename({"workspace_id": "_workspace_id"})
+        kept = ["provider", "_workspace_id", *_DECLARED, *_VALID]
+        by_sender = frame.select(*kept, pl.col("sender_token").alias("token"))
+        # An account names a workspace only where all its channels do.
+        is_alone = pl.col("_workspace_id").n_unique().over("provider", "account_token") == 1
+        by_account = frame.filter(is_alone).select(*kept, pl.col("account_token").alias("token"))
+        channels = pl.concat([by_sender, by_account]).filter(pl.col("token").is_not_null())
+        owners = pl.col("_workspace_id").n_unique().over("provider", "token")
+        return channels.with_columns(has_one_owner=owners == 1)
 
     def _channel_tokens(self, values: pl.Series) -> pl.Series:
         platform = pl.Series([PLATFORM], dtype=pl.String).new_from_index(0, len(values))
@@ -244,8 +237,7 @@ class Reference:
 
     def _workspace_tokens(self, workspaces: pl.Series, values: pl.Series, *, kind: IdentityKind) -> pl.Series:
         """Tokens to look up; null where the workspace has no key: nothing of it can be there to be found."""
-        keyring = self._store.keyring
-        known = [w for w in workspaces.unique() if keyring.has(Purpose.PSEUDONYM, w)]
+        known = self.keyed(workspaces)
         asked = pl.select(pl.when(workspaces.is_in(known)).then(values)).to_series()
         return self._tokens(workspaces, asked, kind=kind, scope=KeyScope.WORKSPACE, known=known)
 

@@ -75,7 +75,9 @@ def _query(raw: str, contract: Contract) -> str:
     casts = [f"{_cast(f'x{i}', c)} as c{i}" for i, c in enumerate(columns.values())]
     places = {name: i for i, name in enumerate(columns)}
     found = [
-        f"coalesce(c{i}, c{places[c.or_else]}) as t{i}" if c.or_else else f"c{i} as t{i}"
+        f"coalesce({_value(i, c)}, {_value(places[c.or_else], c)}) as t{i}"
+        if c.or_else
+        else f"{_value(i, c)} as t{i}"
         for i, c in enumerate(columns.values())
     ]
     kept = [f"{_kept(i, c)} as {identifier(name)}" for i, (name, c) in enumerate(columns.items())]
@@ -128,7 +130,7 @@ def _cast(text: str, column: Column) -> str:
             return f"try_cast(lower(trim({text})) as boolean)"
         case ValueType.TIMESTAMP:
             zone = "UTC" if column.zone == CHANNEL_ZONE else column.zone
-            return _in_range(_timestamp(text, column.format or Format.ISO8601, zone))
+            return _timestamp(text, column.format or Format.ISO8601, zone)
         case ValueType.JSON:
             return f"case when json_valid({text}) then {text} end"
 
@@ -213,9 +215,14 @@ def _to_utc(local: str, zone: str) -> str:
     return f"make_timestamp(epoch_us(timezone({quoted(zone)}, {local})))"
 
 
-def _in_range(timestamp: str) -> str:
+def _value(i: int, column: Column) -> str:
+    """The cast value of a column, if it may be one."""
+    return f"case when {_in_range(i)} then c{i} end" if column.type is ValueType.TIMESTAMP else f"c{i}"
+
+
+def _in_range(i: int) -> str:
     # `infinity` and 2099 alike must not live for ever; the finer rule needs the time of receipt.
-    return f"case when {timestamp} >= {_EARLIEST} and {timestamp} < {_LATEST} then {timestamp} end"
+    return f"coalesce(c{i} >= {_EARLIEST} and c{i} < {_LATEST}, false)"
 
 
 def _fault(i: int, name: str, column: Column) -> str:
@@ -224,7 +231,8 @@ def _fault(i: int, name: str, column: Column) -> str:
         absent = f"t{i} is null and x{i} is null"
         whens.append(f"when {absent} then {quoted(f'missing_value:{name}')}")
     if column.type is not ValueType.VARCHAR or column.format:
-        whens.append(f"when x{i} is not null and c{i} is null then {quoted(f'invalid_value:{name}')}")
+        is_invalid = f"not {_in_range(i)}" if column.type is ValueType.TIMESTAMP else f"c{i} is null"
+        whens.append(f"when x{i} is not null and {is_invalid} then {quoted(f'invalid_value:{name}')}")
     if _is_limited(column) and not _is_masked(column):
         whens.append(f"when not ({_limits(f't{i}', column)}) then {quoted(f'unexpected_value:{name}')}")
     return " ".join(whens)

@@ -24,6 +24,7 @@ def _database() -> duckdb.DuckDBPyConnection:
             "threads": THREADS,
             "autoinstall_known_extensions": False,
             "python_enable_replacements": False,
+            "preserve_insertion_order": True,
         },
     )
     database.execute("set enable_external_access = false")
@@ -38,9 +39,7 @@ def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """
     connection = _database().cursor()
     try:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("set preserve_insertion_order = true")
-        connection.execute("set enable_progress_bar = false")
+        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
         yield connection
     except (duckdb.InternalException, duckdb.FatalException):
         # DuckDB lets nobody use a database any more in which this happened: the next file gets a new one.

@@ -9,7 +9,7 @@ from pipelines.declarations.contract import Contract
 from pipelines.sources.engine import quoted_list
 from pipelines.sources.envelope import BODIES, open_text_envelopes
 from pipelines.sources.paths import known_keys
-from pipelines.sources.staging import Staged, count_unknown, rejected_by
+from pipelines.sources.staging import HEAD, Staged, count_unknown, rejected_by
 from warehouse.store.connection import identifier, quoted
 
 _DECODED = "try(url_decode(replace({}, '+', ' ')))"
@@ -69,10 +69,8 @@ class FormParser:
             f"d{self._keys.index(column.path or name)} as {identifier(name)}"
             for name, column in contract.columns.items()
         )
-        head = "record as _record, received_at as _received_at, channel as _channel"
-        return f"select {head}, {columns} {good}", count_unknown(
-            contract, key_sets, known=known_keys(contract)
-        )
+        unknown = count_unknown(contract, key_sets, known=known_keys(contract))
+        return f"select {HEAD}, {columns} {good}", unknown
 
 
 def _belongs(contract: Contract) -> str:

@@ -6,7 +6,7 @@ keys can be counted.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.envelope import IS_ENVELOPE, json_path_of, received
 from pipelines.sources.errors import UnsupportedContractError
+from pipelines.sources.json_items import item_query, leaf_of, texts, unknown_items
 from pipelines.sources.kinds import UNRECOGNIZED, feed_kinds, is_read
 from pipelines.sources.paths import (
     ColumnPath,
@@ -30,13 +30,12 @@ from pipelines.sources.paths import (
     struct_field,
     struct_value,
 )
-from pipelines.sources.staging import CHUNK, Staged, count_unknown, rejected_by, timestamp_literal
-from warehouse.store.connection import identifier, quoted
+from pipelines.sources.staging import CHUNK, HEAD, Staged, count_unknown, rejected_by, timestamp_literal
+from warehouse.store.connection import quoted
 
 _RECEIVED_AT = "json_extract_string(text, '$.received_at')"
 # Values that columns climb to are ids and names of the sender's.
 _MAX_SHARED_BYTES = 1_024
-_HEAD = "record as _record, received_at as _received_at, channel as _channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +124,15 @@ class JsonParser:
         for at in (at for at, is_present in zip(self._rows, present, strict=True) if is_present):
             source = at.contract.source
             if self._is_whole or at.are_items:
-                items = f"select * from ({self._items(at)}) where starts_with(item, '{{')"
-                rows[source] = item_query(at.contract, items)
-                unknown[source] = unknown_items(engine, at.contract, items)
-                rejected.append(self._reject_others(engine, at))
+                items = self._items(at)
+                others = f"select * from ({items}) where not coalesce(starts_with(item, '{{'), false)"
+                rows[source] = item_query(
+                    at.contract, f"select * from ({items}) where starts_with(item, '{{')"
+                )
+                unknown[source], has_others = unknown_items(engine, at.contract, items)
+                if has_others:
+                    reason = f"{UNRECOGNIZED}no_object"
+                    rejected.append(rejected_by(engine, others, source=source, reason=reason))
             else:
                 rows[source], unknown[source] = self._objects(engine, at)
         return Staged(rows, rejected, unknown, dropped)
@@ -284,10 +288,6 @@ class JsonParser:
         columns = ["record", "received_at", "channel", *above, f"{item} as item"]
         return f"select {', '.join(columns)} from leaf"
 
-    def _reject_others(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> pa.Table:
-        found = f"select record from ({self._items(at)}) where not coalesce(starts_with(item, '{{'), false)"
-        return rejected_by(engine, found, source=at.contract.source, reason=f"{UNRECOGNIZED}no_object")
-
     def _objects(self, engine: duckdb.DuckDBPyConnection, at: _Rows) -> tuple[str, int]:
         """Rows that are one object of each leaf, already taken apart."""
         contract = at.contract
@@ -296,7 +296,7 @@ class JsonParser:
             for name, path in read_paths(contract).items()
         }
         found = f"from leaf where {at.presence}"
-        query = f"select {_HEAD}, {_texts(contract, values)} {found}"
+        query = f"select {HEAD}, {texts(contract, values)} {found}"
         node = "$" + "".join(f'."{s.name}"' + ("[*]" if s.is_list else "") for s in at.steps)
         keys = "json_keys(text, {})" if any(s.is_list for s in at.steps) else "[json_keys(text, {})]"
         sets = " union all ".join(
@@ -346,7 +346,7 @@ class JsonParser:
             for name, path in read_paths(at.contract).items():
                 if path.up or not at.are_items:
                     here = at.steps[: len(at.steps) - path.up]
-                    ways.append(((*here, *path.levels), _leaf(at.contract, name)))
+                    ways.append(((*here, *path.levels), leaf_of(at.contract, name)))
             if at.contract.where:
                 ways.append(((*at.steps, *column_path(at.contract.where).levels), "VARCHAR"))
             if not all(add_to(root, way, leaf) for way, leaf in ways):
@@ -376,42 +376,3 @@ def _shared(ways: Sequence[tuple[Step, ...]]) -> tuple[Step, ...]:
 
 def _climbing(contract: Contract) -> list[ColumnPath]:
     return [path for path in read_paths(contract).values() if path.up]
-
-
-def unknown_items(engine: duckdb.DuckDBPyConnection, contract: Contract, items: str) -> int:
-    """How many JSON rows of a query (`item`) have undeclared keys.
-
-    Raises:
-        UndeclaredColumnsError: Some have, and the contract stops at such.
-    """
-    key_sets = engine.execute(f"select json_keys(item), count(*) from ({items}) group by all").fetchall()
-    return count_unknown(contract, key_sets, known=known_keys(contract))
-
-
-def item_query(contract: Contract, items: str) -> str:
-    """Raw columns of rows that are JSON, all read in one pass per row."""
-    structure: dict[str, Any] = {}
-    values = {}
-    above = 0
-    for name, path in read_paths(contract).items():
-        if path.up:
-            values[name] = f"u{above}"
-            above += 1
-        elif add_to(structure, path.levels, leaf := _leaf(contract, name)):
-            values[name] = struct_value("v", path)
-        else:
-            how = "json_extract" if leaf == "JSON" else "json_extract_string"
-            values[name] = f"nullif({how}(item, {quoted(path.json)})::varchar, 'null')"
-    read = f"json_transform(item, {quoted(json.dumps(structure))})" if structure else "null"
-    return f"select {_HEAD}, {_texts(contract, values)} from (select *, {read} as v from ({items}))"
-
-
-def _texts(contract: Contract, values: Mapping[str, str]) -> str:
-    """All columns as text; what is not read is null."""
-    return ", ".join(
-        f"({values.get(name) or 'null'})::varchar as {identifier(name)}" for name in contract.columns
-    )
-
-
-def _leaf(contract: Contract, name: str) -> str:
-    return "JSON" if contract.columns[name].type is ValueType.JSON else "VARCHAR"

@@ -4,6 +4,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from pipelines.declarations.contract import Contract
 from pipelines.sources.paths import bare_name, column_path, steps
@@ -36,7 +37,7 @@ def json_records(stream: Iterable[bytes], *, contracts: Sequence[Contract], sour
         values = (record for value in _values(_whole(head, blocks)) for record in shape.records(value))
         yield from records_in_memory((json.dumps(value).encode() for value in values), source=source)
     else:
-        yield from records_of(_followed(head, blocks), split=split_lines, source=source)
+        yield from records_of(chain([head], blocks), split=split_lines, source=source)
 
 
 class _Shape:
@@ -91,14 +92,9 @@ def _first_lines(blocks: Iterator[bytes]) -> bytes:
     head = b""
     for block in blocks:
         head += block
-        if head.lstrip().count(b"\n") > 1 or len(head) > _LONGEST_FIRST_LINE:
+        if len(head) > _LONGEST_FIRST_LINE or head.lstrip().count(b"\n") > 1:
             break
     return head
-
-
-def _followed(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from blocks
 
 
 def _is_document(head: bytes, shape: _Shape) -> bool:

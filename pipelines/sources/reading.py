@@ -89,16 +89,18 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
         rows = table_records(_TABLES[ending](path, contracts[0]), contracts[0])
         return _parse(rows, contracts, received_at)
     split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
-    records = (
-        records_of(blocks(path), split=split, source=feed)
-        if split
-        else json_records(blocks(path), contracts=contracts, source=feed)
-    )
+    if split is None:
+        return _read_json(path, contracts, received_at)
+    return _parse(_guarded(records_of(blocks(path), split=split, source=feed), feed), contracts, received_at)
+
+
+def _read_json(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
+    feed = contracts[0].feed
+    records = json_records(blocks(path), contracts=contracts, source=feed)
     return _parse(_guarded(records, feed), contracts, received_at)
 
 
 def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
-    feed = contracts[0].feed
     (contract,) = contracts
     match uncompressed_name(path).rpartition(".")[2]:
         case "parquet":
@@ -106,10 +108,9 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
         case ending if ending in _TABLES:
             return _parse_table(_TABLES[ending](path, contract), contract, received_at)
         case "jsonl" | "json":
-            rows = _guarded(json_records(blocks(path), contracts=contracts, source=feed), feed)
-            return _parse(rows, contracts, received_at)
+            return _read_json(path, contracts, received_at)
         case _:
-            raise UnsupportedFileError(feed)
+            raise UnsupportedFileError(contract.feed)
 
 
 def read_records(

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces
+from pipelines.sources.batch import PAYLOADS, PIECE_BYTES, REJECTED, in_pieces
 from pipelines.sources.streams import BLOCK_BYTES, BrokenStreamError
 
 # The Cloud API documents bodies of up to 3 MB; nothing legitimate is larger.
@@ -114,7 +116,7 @@ def records_of(
             raise BrokenStreamError(f"a record is larger than {MAX_HELD_BYTES >> 20} MiB")
         if whole:
             yield _checked(whole, first=line, source=source, by_line=split is not split_lines)
-            line += data.count(b"\n") - carry.count(b"\n")
+            line += len(whole) if split is split_lines else data.count(b"\n") - carry.count(b"\n")
     if carry := carry.removesuffix(b"\n"):
         yield _checked(split_last(carry), first=line, source=source, by_line=True)
 
@@ -142,28 +144,41 @@ def _by_size(records: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 def _checked(raw: list[bytes], *, first: int, source: str, by_line: bool = False) -> Records:
     payload = pa.array(raw, pa.large_binary())
+    numbers = _numbers(raw, first=first, by_line=by_line)
+    text = _decoded(payload)
+    if _is_clean(payload) and not text.null_count:
+        # Nothing to leave out, so nothing to copy.
+        return Records(
+            text=pa.table([numbers, text], names=["record", "text"]),
+            rejected=REJECTED.empty_table(),
+            payloads=pa.table([numbers, payload], schema=PAYLOADS),
+            first=first,
+            last=int(numbers[-1]),
+        )
     frame = (
-        pl.DataFrame({"record": _numbers(raw, first=first, by_line=by_line), "payload": payload})
-        .with_columns(pl.Series("text", _decoded(payload)))
+        pl.DataFrame({"record": numbers, "payload": payload, "text": text})
         .with_columns(_FAULT.alias("reason"))
         .filter(pl.col("reason").is_not_null() | (pl.col("text").str.strip_chars(BLANKS) != ""))
     )
     bad = frame.filter(pl.col("reason").is_not_null())
-    if frame.height == len(raw) and bad.is_empty():
-        # Nothing to leave out, so nothing to copy.
-        numbers = frame["record"].to_arrow()
-        text = pa.table([numbers, _decoded(payload)], names=["record", "text"])
-        payloads = pa.table([numbers, payload], schema=PAYLOADS)
-    else:
-        text = _arrow(frame.filter(pl.col("reason").is_null()).select("record", "text"))
-        payloads = _arrow(frame.select("record", "payload"))
     return Records(
-        text=text,
+        text=_arrow(frame.filter(pl.col("reason").is_null()).select("record", "text")),
         rejected=_arrow(bad.select("record", pl.lit(source).alias("source"), "reason")).cast(REJECTED),
-        payloads=in_pieces(payloads),
+        payloads=in_pieces(_arrow(frame.select("record", "payload"))),
         first=first,
         last=int(frame["record"][-1]) if frame.height else first,
     )
+
+
+def _is_clean(payload: pa.LargeBinaryArray) -> bool:
+    """Return whether no record is blank, too large for one cell or holds a NUL byte; False in doubt."""
+    _, offsets, content = payload.buffers()
+    ends = np.frombuffer(offsets, np.int64, len(payload) + 1)
+    sizes = np.diff(ends)
+    if not sizes.all() or sizes.max() > PIECE_BYTES:
+        return False
+    characters = np.frombuffer(content, np.uint8, ends[-1])
+    return bool(characters.all() and (characters[ends[:-1]] > ord(" ")).all())
 
 
 def _decoded(payload: pa.Array) -> pa.Array:
@@ -181,11 +196,11 @@ def _text(record: bytes) -> str | None:
         return None
 
 
-def _numbers(raw: list[bytes], *, first: int, by_line: bool) -> pl.Series:
+def _numbers(raw: list[bytes], *, first: int, by_line: bool) -> "npt.NDArray[np.int64]":
     if not by_line:
-        return pl.Series(range(first, first + len(raw)), dtype=pl.Int64)
-    lines = pl.Series([record.count(b"\n") + 1 for record in raw], dtype=pl.Int64)
-    return lines.cum_sum() - lines + first
+        return np.arange(first, first + len(raw))
+    lines = np.fromiter((record.count(b"\n") + 1 for record in raw), np.int64)
+    return first + lines.cumsum() - lines
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

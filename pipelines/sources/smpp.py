@@ -14,7 +14,7 @@ from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.envelope import BODIES, open_text_envelopes
 from pipelines.sources.errors import UndeclaredColumnsError
-from pipelines.sources.staging import Staged, rejected_by
+from pipelines.sources.staging import HEAD, Staged, rejected_by
 from warehouse.store.connection import identifier, quoted
 
 _TEXT = "text"
@@ -67,10 +67,7 @@ class SmppParser:
         rejected.append(rejected_by(engine, malformed, source=contract.source, reason="malformed_receipt"))
         columns = ", ".join(f"{self._value(key)} as {identifier(name)}" for name, key in self._keys.items())
         return Staged(
-            rows={
-                contract.source: "select record as _record, received_at as _received_at, "
-                f"channel as _channel, {columns} from receipts where is_receipt"
-            },
+            rows={contract.source: f"select {HEAD}, {columns} from receipts where is_receipt"},
             rejected=rejected,
             unknown={contract.source: self._unknown(engine)},
         )

@@ -15,6 +15,8 @@ from warehouse.store.connection import quoted
 
 CHUNK = "chunk"
 """Relation (record, text) that a batch of records is registered as."""
+HEAD = "record as _record, received_at as _received_at, channel as _channel"
+"""First columns of a query of raw rows, from a relation (record, received_at, channel, …)."""
 
 
 @dataclass(frozen=True, slots=True)

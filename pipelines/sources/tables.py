@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces, rejections
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
-from pipelines.sources.json_bodies import item_query, unknown_items
+from pipelines.sources.json_items import item_query, unknown_items
 from pipelines.sources.records import MAX_HELD_BYTES, MAX_RECORD_BYTES
 from pipelines.sources.staging import CHUNK, Staged, rejected_by, timestamp_literal
 from warehouse.store.connection import identifier
@@ -39,8 +39,8 @@ class TableBatch:
     """
 
     rows: pa.Table
-    rejected: pa.Table
-    raw: pa.Table
+    rejected: pa.Table = field(default_factory=REJECTED.empty_table)
+    raw: pa.Table = field(default_factory=PAYLOADS.empty_table)
     form: str = ""
 
 
@@ -96,8 +96,7 @@ class ParquetTable:
         total = pc.sum(sizes).as_py() or 0
         step = max(1, rows.num_rows * _BATCH_BYTES // max(total, _BATCH_BYTES))
         for start in range(0, rows.num_rows, step):
-            part = _decoded(rows.slice(start, step))
-            yield TableBatch(part, REJECTED.empty_table(), PAYLOADS.empty_table())
+            yield TableBatch(_decoded(rows.slice(start, step)))
 
     def _set_aside(self, row: pa.Table, size: int) -> TableBatch:
         record = row["_record"][0].as_py()
@@ -182,6 +181,7 @@ class JsonRows:
             f"select record, {self._received_at} as received_at, null::varchar as channel, item "
             "from rows where fault is null"
         )
+        unknown, _ = unknown_items(engine, self._contract, items)
         return Staged(
             rows={source: item_query(self._contract, items)},
             rejected=[
@@ -190,7 +190,7 @@ class JsonRows:
                 )
                 for fault in ("malformed_json", "unrecognized_body")
             ],
-            unknown={source: unknown_items(engine, self._contract, items)},
+            unknown={source: unknown},
         )
 
 

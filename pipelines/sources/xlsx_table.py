@@ -12,7 +12,6 @@ import fastexcel
 import polars as pl
 
 from pipelines.declarations.contract import Contract
-from pipelines.sources.batch import PAYLOADS, REJECTED
 from pipelines.sources.csv_table import column_names, with_decimal_points, without_unnamed
 from pipelines.sources.errors import UnreadableFileError
 from pipelines.sources.tables import MAX_COLUMNS, TableBatch
@@ -49,9 +48,7 @@ class XlsxTable:
             part = rows.slice(start, _BATCH_ROWS).to_arrow(compat_level=pl.CompatLevel.oldest())
             yield TableBatch(
                 with_decimal_points(without_unnamed(part), self.contract, comma=False),
-                REJECTED.empty_table(),
-                PAYLOADS.empty_table(),
-                f"It was read as a sheet of {len(names)} column(s), named by its first row.",
+                form=f"It was read as a sheet of {len(names)} column(s), named by its first row.",
             )
 
     def _cells(self) -> pl.DataFrame:

@@ -61,8 +61,12 @@ class Place:
             inside = path != self.root and path.is_relative_to(self.root)
         else:
             inside = path.parent == self.root
-        project = self.kind == "dbt" and path.parent == self.root and path.name in _PROJECT_FILES
-        return inside and not project and self.pattern.fullmatch(path.name) is not None
+        return inside and self.has_window(path.name, on_top=path.parent == self.root)
+
+    def has_window(self, name: str, *, on_top: bool) -> bool:
+        """Return whether a file of this name has the window; ``on_top``: it lies in no directory below."""
+        project = self.kind == "dbt" and on_top and name in _PROJECT_FILES
+        return not project and self.pattern.fullmatch(name) is not None
 
 
 def places(home: Home, windows: Windows) -> list[Place]:
@@ -95,8 +99,9 @@ def entries(home: Home, place: Place, feeds: frozenset[str]) -> Iterator[Path]:
         raise UndeletableError(f"{place.root.relative_to(home.data)}, which is a link")
     for folder, directories, files in os.walk(place.root, onerror=_unless_gone, followlinks=False):
         here = Path(folder)
-        links = [name for name in directories if (here / name).is_symlink()]
-        yield from (path for name in (*files, *links) if place.covers(path := here / name))
+        links = [name for name in directories if os.path.islink(os.path.join(folder, name))]  # noqa: PTH114, PTH118
+        on_top = here == place.root
+        yield from (here / name for name in (*files, *links) if place.has_window(name, on_top=on_top))
         if not (directories or files) and _is_leftover(home, here, place, feeds):
             yield here
         if not place.deep:

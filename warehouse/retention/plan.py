@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -108,7 +109,7 @@ class AccountEnd:
     due: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """Hold everything that `apply` would do, and nothing else.
 
@@ -162,21 +163,22 @@ class Plan:
                 totals[part.source, outcome.to, outcome.reason.rule] += outcome.rows
         return totals
 
-    def to_json(self) -> str:
-        """Return the manifest: canonical, so that equal plans are equal texts."""
+    @cached_property
+    def manifest(self) -> str:
+        """Return everything as JSON: canonical, so that equal plans are equal texts."""
         return json.dumps(asdict(self), default=str, sort_keys=True, indent=1)
 
     @property
     def hash(self) -> str:
         """Return the plan's name: SHA-256 of the manifest."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return hashlib.sha256(self.manifest.encode()).hexdigest()
 
 
 def write_manifest(plan: Plan, directory: Path) -> Path:
     """Write the manifest under the plan's hash, whole; return its path."""
     path = directory / f"{plan.hash}.json"
     with replacing(path) as temporary:
-        temporary.write_text(plan.to_json(), "utf-8")
+        temporary.write_text(plan.manifest, "utf-8")
     return path
 
 

@@ -26,11 +26,13 @@ def compact_day(
 
     The same rows; if another batch adds to the day meanwhile, nothing is replaced and 0 returned.
     """
+    # Most days are not crowded, and leases cost more than a look.
+    if not _crowded_partitions(ledger, source, day):
+        return 0
     batch_id = f"compact{secrets.token_hex(8)}"
     with writer_lease(home.locks, batch_id), reader_lease(home.locks, ledger.generation()):
         snapshot = ledger.generation()
-        crowded = _crowded_partitions(ledger, source, day)
-        if not crowded:
+        if not (crowded := _crowded_partitions(ledger, source, day)):
             return 0
         problem = "its parts could not be merged"
         with without_values(source, problem), closing(engine.cursor()) as connection:

@@ -7,6 +7,7 @@ deletes is blanked; where a legal hold keeps it, a copy goes out of sight under 
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from typing import Self
 
 import pyarrow as pa
 
@@ -43,6 +44,12 @@ class EntityWriter:
         self._connection = engine.cursor()
         columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in entities.columns)
         self._connection.execute(f"create temp table incoming ({columns})")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self.close(committed=failed is None)
 
     def append(self, rows: pa.Table) -> None:
         """Take anonymized rows in the stored columns, any order."""
@@ -133,13 +140,14 @@ class EntityWriter:
         found = self._connection.execute(
             "select _partition, count(*) from merged group by all order by all"
         ).fetchall()
+        columns = tuple(name for name, _ in self._set.columns)
         for partition, rows in found:
             label = partition.partition("=")[2]
             key = f"{self._set.key_prefix}.{self._set.source}.{label}.{secrets.token_hex(6)}"
             query = (
                 f"select * exclude (_incoming, _partition) from merged where _partition = {quoted(partition)}"
             )
-            self._write(Part(self._set.source, partition, key, rows, self._batch_id), query)
+            self._write(Part(self._set.source, partition, key, rows, self._batch_id, columns=columns), query)
 
     def _keep_deleted(self, existing: Sequence[Part], keeping: HoldSql) -> None:
         """Write rows that lived until this export, and that a hold keeps, to the hold's own files."""

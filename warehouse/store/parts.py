@@ -142,7 +142,7 @@ class StoreWriter:
     def _flush_source(self, events: EventSet, incoming: pa.Table) -> None:
         """Write rows of one data set that are not stored yet, one part per partition."""
         self._connection.register("incoming", incoming)
-        self._connection.execute(f"create or replace temp table fresh as {self._fresh_sql(events)}")
+        self._connection.execute(f"create or replace temp table fresh as {self._fresh_sql(events, incoming)}")
         self._connection.unregister("incoming")
         columns = tuple(name for name in incoming.column_names if name not in _OF_PARTITION)
         partitions = self._connection.execute(
@@ -169,18 +169,18 @@ class StoreWriter:
         self._duplicates[events.source] += incoming.num_rows - kept
         self._connection.execute("drop table fresh")
 
-    def _fresh_sql(self, events: EventSet) -> str:
+    def _fresh_sql(self, events: EventSet, incoming: pa.Table) -> str:
         """Return a query for the incoming rows whose ids are neither stored nor written by this batch."""
         id_ = events.id_column
         if id_ is None:
             return "select * from incoming"
-        dates = self._connection.execute("select distinct event_date from incoming").fetchall()
+        days = set(incoming["event_date"].unique().to_pylist())
         known = [
             part
-            for (day,) in dates
+            for day in days
             for part in self._ledger.live_parts(events.source, under=f"event_date={day}/")
         ]
-        known += [p for p in self._parts if p.source == events.source and (p.event_date,) in set(dates)]
+        known += [p for p in self._parts if p.source == events.source and p.event_date in days]
         return (
             f"from (from incoming qualify row_number() over (partition by {id_}) = 1) "
             f"anti join ({self._scan(known, columns=(id_,))}) using ({id_}) "

@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipelines.ingestion.batch import Batch, Options
+from pipelines.ingestion import sorting
+from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_quarantined
 from pipelines.ingestion.lookups import Reference
 from pipelines.runtime import Runtime, open_runtime
@@ -195,7 +196,7 @@ def test_nothing_of_a_terminated_workspace_comes_back_nor_its_key(runtime, sourc
 
 def test_without_that_check_a_destroyed_key_would_be_made_again(runtime, monkeypatch):
     terminate(runtime)
-    monkeypatch.setattr(Batch, "_of_living_accounts", lambda _self, rows, _contract: rows)
+    monkeypatch.setattr(sorting, "ended_accounts", lambda *_: [])
 
     give(runtime, "app__messages", message(1, age=0), as_of=NOW)
 

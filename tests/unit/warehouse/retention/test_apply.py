@@ -193,7 +193,7 @@ def test_a_file_that_came_since_makes_the_plan_another_plan(load, planned, home)
     load(("b", "w", "t"))
 
     assert planned(DAY + timedelta(days=90)).plan.hash != first.hash
-    assert write_manifest(first, home.manifests).read_text("utf-8") == first.to_json()
+    assert write_manifest(first, home.manifests).read_text("utf-8") == first.manifest
 
 
 def test_a_plan_whose_files_were_replaced_is_refused(load, planned, home, ledger, engine):
