@@ -26,7 +26,9 @@ _LEVELS = {
 # Python's name for no level.
 _NO_LEVEL = "NOTSET"
 # The first that matches is taken: `information` before `info`.
-_WORDS = "|".join(sorted((word for words in _LEVELS.values() for word in words if word.isalpha()), reverse=True))
+_WORDS = "|".join(
+    sorted((word for words in _LEVELS.values() for word in words if word.isalpha()), reverse=True)
+)
 _FIRST_WORD = rf"^\W{{0,2}}((?i:{_WORDS}))\b"
 _LEVEL = rf"(?P<level>(?i:{_WORDS}))"
 _LOGGER = r"(?P<logger>[A-Za-z_][\w.]*)"

@@ -48,6 +48,7 @@ _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.ERROR_LOG: error_log_parser,
     Reader.TABLE: JsonRows,
 }
+_WORKBOOK = b"PK\x03\x04"
 _TABLES: dict[str, Callable[[Path, Contract], TableSource]] = {
     "csv": CsvTable,
     "tsv": CsvTable,
@@ -78,7 +79,7 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
     reader = _reader(contracts)
     if reader is Reader.TABLE:
         return _read_table(path, contracts, received_at)
-    ending = uncompressed_name(path).rpartition(".")[2]
+    ending = _ending(path)
     if reader is Reader.JSON and ending in _TABLES and len(contracts) == 1:
         rows = table_records(_TABLES[ending](path, contracts[0]), contracts[0])
         return _parse(rows, contracts, received_at)
@@ -94,7 +95,7 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
 def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
     feed = contracts[0].feed
     (contract,) = contracts
-    match uncompressed_name(path).rpartition(".")[2]:
+    match _ending(path):
         case "parquet":
             return _parse_table(ParquetTable(path, contract.source), contract, received_at)
         case ending if ending in _TABLES:
@@ -104,6 +105,15 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
             return _parse(rows, contracts, received_at)
         case _:
             raise UnsupportedFileError(feed)
+
+
+def _ending(path: Path) -> str:
+    """Return the ending of a file's name; of an Excel workbook that is called a CSV or an old one, the right one."""
+    ending = uncompressed_name(path).rpartition(".")[2]
+    if ending in (*_TABLES, "xls"):
+        with path.open("rb") as file:
+            return "xlsx" if file.read(len(_WORKBOOK)) == _WORKBOOK else ending
+    return ending
 
 
 def read_records(
