@@ -9,12 +9,15 @@ from pipelines.sources.logs import JsonEntries, LogParser
 from warehouse.store.connection import quoted
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
-# What Kubernetes, Docker Compose and syslog put in front. `vhost_combined` of Debian's Apache begins with a
-# server and its port; behind proxies several clients may stand where one does. Behind the combined format, nginx writes X-Forwarded-For (`main`) and what else
-# somebody asked for: none of it is read.
+# In front of a line may stand what Kubernetes, Docker Compose or syslog write. `vhost_combined` of Debian's
+# Apache begins with a server and its port; behind proxies several clients may stand where one does. Behind
+# the combined format, nginx writes X-Forwarded-For (`main`) and what else somebody asked for: none is read.
+_BEFORE = (
+    r"(?:\d{4}-\S+ std(?:out|err) [FP] |[\w.-]+ +\| |(?:<\d{1,3}>)?"
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\S+) \S+ [\w.-]+(?:\[\d+\])?: )?"
+)
 _LINE = (
-    r"^(?:\d{4}-\S+ std(?:out|err) [FP] |[\w.-]+ +\| "
-    r"|(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\S+) \S+ [\w.-]+(?:\[\d+\])?: )?"
+    rf"^{_BEFORE}"
     r"(?:[^\s:]+:\d{1,5} )?\"?([^\s,\"]+(?:, ?[^\s,\"]+)*)\"? (\S+) (.+?) \[([^\]]+)\] "
     + _QUOTED
     + r" (\d{3}|-) (\d+|-)(?: "
@@ -44,9 +47,7 @@ def access_log_parser(contracts: Sequence[Contract], *, received_at: datetime) -
 
 
 def _json(*, otherwise: str) -> str:
-    """Entries in JSON, by the names of nginx's variables, of Caddy, Traefik, Google Cloud's load balancer and
-    the Elastic Common Schema.
-    """
+    """Entries in JSON, by the names of nginx, Caddy, Traefik, Google Cloud and the Elastic Common Schema."""
     json = JsonEntries()
     line = json.value("request_line", "request")
     parts = (

@@ -40,7 +40,7 @@ _TEXT_FORMULA = r'^="([^"]*)"$'
 _APOSTROPHE = r"^'([=+\-@](?s:.*))$"
 _MARKS = ['="', "'=", "'+", "'-", "'@"]
 # How databases and programs write that there is no value: a token for it would make one person of many.
-_NO_VALUE = {nothing: "" for nothing in ("\\N", "NULL", "null", "None", "NaN")}
+_NO_VALUE = dict.fromkeys(("\\N", "NULL", "null", "None", "NaN"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class Dialect:
 
 
 class Quoting:
-    """Find where the rows of a CSV file end, and which cells a row has.
+    r"""Find where the rows of a CSV file end, and which cells a row has.
 
     By RFC 4180 a quoted cell may hold line ends, and a quote within it is doubled. Files also come with
     quotes in cells that are not quoted (`12" pizza`), with quotes that are not doubled (`"12" pizza"`) or
-    escaped as MySQL does (`"12\\" pizza"`), and with blanks in front of a quoted cell. Those are understood
+    escaped as MySQL does (`"12\" pizza"`), and with blanks in front of a quoted cell. Those are understood
     within one line only: a quote that nothing closes must not swallow the rows below it.
     """
 

@@ -1,7 +1,7 @@
 """Error logs of applications and servers: entries in one of several forms, each with its traceback.
 
-Python's `logging` and loguru, Django, gunicorn, Celery, Airflow, log4j, Serilog, Ruby, Laravel, nginx, Apache,
-MySQL, PostgreSQL (in UTC), syslog (RFC 5424, RFC 3164, rsyslog, journald) and JSON.
+Python's `logging` and loguru, Django, gunicorn, Celery, Airflow, log4j, Serilog, Ruby, Laravel, nginx,
+Apache, MySQL, PostgreSQL (in UTC), syslog (RFC 5424, RFC 3164, rsyslog, journald) and JSON.
 """
 
 import re
@@ -21,7 +21,10 @@ _LEVELS = {
     "INFO": ("info", "information", "inf", "notice", "5", "6", "30"),
     "WARNING": ("warning", "warn", "wrn", "4", "40"),
     "ERROR": ("error", "err", "3", "50"),
-    "CRITICAL": tuple("critical crit fatal ftl dpanic panic severe alert emerg 0 1 2 60".split()),
+    "CRITICAL": (
+        *("critical", "crit", "fatal", "ftl", "dpanic", "panic", "severe", "alert", "emerg"),
+        *("0", "1", "2", "60"),
+    ),
 }
 # Python's name for no level.
 _NO_LEVEL = "NOTSET"

@@ -35,7 +35,7 @@ class UndeclaredColumnsError(SourceError):
         super().__init__(
             f"{source}: {len(listed)} column(s) are not declared: {_shown(listed)} "
             f"({rows} row(s) so far). The file was not loaded.\n"
-            f"Leave them out, or declare each one in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
+            f"Leave them out, or declare each in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
         )
 
 

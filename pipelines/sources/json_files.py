@@ -91,10 +91,10 @@ class _Shape:
 
 
 def _by_index(columns: dict[str, Any]) -> list[object]:
-    """Return the rows of an object that holds columns by index, as pandas writes them; none if it does not."""
+    """Return the rows of an object of columns by index, as pandas writes them; none if it is no such."""
     first, *others = columns.values()
     if not isinstance(first, dict) or not all(
-        isinstance(o, dict) and o.keys() == first.keys() for o in others
+        isinstance(c, dict) and c.keys() == first.keys() for c in others
     ):
         return []
     return [{name: column[i] for name, column in columns.items()} for i in first]

@@ -53,8 +53,9 @@ class LogParser:
         source = self._contract.source
         engine.execute("create temp table if not exists seen (key uhugeint, times bigint, is_old boolean)")
         engine.execute(
-            f"create or replace temp table entries as "
-            "select *, row_number() over (partition by key order by record) - 1 + coalesce(times, 0) as ordinal "
+            "create or replace temp table entries as "
+            "select *, row_number() over (partition by key order by record) - 1 + coalesce(times, 0) "
+            "as ordinal "
             f"from (select *, md5_number({self._key}) as key "
             f"from (select record, text, {self._found} as f from {CHUNK})) "
             "left join seen using (key) order by record"

@@ -108,7 +108,7 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
 
 
 def _ending(path: Path) -> str:
-    """Return the ending of a file's name; of an Excel workbook that is called a CSV or an old one, the right one."""
+    """Return the ending of a file's name, corrected of a workbook that is called a CSV or an old one."""
     ending = uncompressed_name(path).rpartition(".")[2]
     if ending in (*_TABLES, "xls"):
         with path.open("rb") as file:
