@@ -42,8 +42,8 @@ class LogParser:
         if missing := sorted(set(wanted.values()) - {*fields, ORDINAL}):
             raise UnsupportedContractError(self._contract.feed, f"this log has no {', '.join(missing)}")
         key = ", ".join(fields[wanted[name]] for name in self._contract.primary_key if name != ORDINAL)
-        # An empty field is not the field beside it.
-        self._key = f"[{key}]::varchar"
+        # Where two keys share a hash, one entry has a higher ordinal than it needs.
+        self._key = f"hash({key})"
         self._columns = ", ".join(
             f"{'ordinal::varchar' if field == ORDINAL else fields[field]} as {identifier(name)}"
             for name, field in wanted.items()
@@ -51,12 +51,12 @@ class LogParser:
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         source = self._contract.source
-        engine.execute("create temp table if not exists seen (key uhugeint, times bigint, is_old boolean)")
+        engine.execute("create temp table if not exists seen (key ubigint, times bigint, is_old boolean)")
         engine.execute(
             "create or replace temp table entries as "
             "select *, row_number() over (partition by key order by record) - 1 + coalesce(times, 0) "
             "as ordinal "
-            f"from (select *, md5_number({self._key}) as key "
+            f"from (select *, {self._key} as key "
             f"from (select record, text, {self._found} as f from {CHUNK})) "
             "left join seen using (key) order by record"
         )
