@@ -65,6 +65,11 @@ def test_the_one_sheet_with_values_is_read_whatever_empty_ones_stand_beside_it(p
         parse_file("app/contacts", "c.xlsx", workbook(table, table))
 
 
+@pytest.mark.parametrize("name", ["c.csv", "c.xls", "c.txt"])
+def test_a_workbook_is_read_whatever_it_is_called(parse_file, name):
+    assert parse_file("app/contacts", name, workbook(sheet([NAMES, ROW]))).rows_read == 1
+
+
 @pytest.mark.parametrize("rows", [[], [[]], [NAMES], [[*NAMES, None]], [NAMES, [None] * 5]])
 def test_a_workbook_without_rows_gives_none(parse_file, rows):
     assert parse_file("app/contacts", "c.xlsx", workbook(sheet(rows))).rows_read == 0
