@@ -26,7 +26,10 @@ select
     workspaces.workspace_id,
     workspaces.workspace_name,
     workspaces.country as workspace_country,
-    workspaces.time_zone,
+    -- `try` catches no zone that is unknown to DuckDB.
+    case
+        when workspaces.time_zone in (select name from pg_timezone_names()) then workspaces.time_zone
+    end as time_zone,
     workspaces.industry,
     workspaces.plan,
     settings.message_log_retention_days,
