@@ -74,7 +74,8 @@ def normalise_email(text: str) -> str:
         address = unquote(address[link.end() :].partition("?")[0])
     if named := _NAMED.match(address):
         address = named[1]
-    name, at, domain = address.strip().rpartition("@")
+    # What lists put around and between addresses.
+    name, at, domain = address.strip(" \t\r\n'\",;<>").rpartition("@")
     if not at:
         return address.casefold()
     domain = _ascii_domain(domain.strip())

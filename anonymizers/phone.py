@@ -27,7 +27,8 @@ _FILLERS = ("2345678901", "0000000000")
 USER_ID = r"^([A-Z]{2})\.(?:ENT\.)?[A-Za-z0-9]{1,128}$"
 
 _ADDRESS = re.compile(
-    r"(?:whatsapp|tel|sms|rcs):\s*|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z"
+    r"(?:whatsapp|tel|sms|rcs):\s*|(?:https?://)?(?:wa\.me/|api\.whatsapp\.com/send/?\?phone=)"
+    r"|(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)\Z"
     r"|\s*(?:;ext=|\bext\.?|x)\s*[0-9]{1,7}\Z",
     re.IGNORECASE,
 )
@@ -35,6 +36,7 @@ _SEPARATORS = re.compile(r"[\s\-.\u2010-\u2015\u2212/()\[\]]")
 _DIGITS = re.compile(r"(?:\+|00)?([1-9][0-9]+)\Z")
 # A spreadsheet's number, or a float's: what stands behind the point is not dialled.
 _FLOAT = re.compile(r"(\+?[0-9]{7,15})[.,]0{1,2}\Z")
+_THOUSANDS = re.compile(r"\+?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,4}\Z")
 # A letter among the digits is a slip of the pen or a word; keypads, which libphonenumber thinks of, are gone.
 _LETTER_AFTER_DIGIT = re.compile(r"[0-9].*[^\W\d_]", re.DOTALL)
 
@@ -125,8 +127,8 @@ def normalise_phone(text: str, region: str | None = None) -> str:
 
     Args:
         text: A number with or without +, 00 or separators, a WhatsApp id, a provider's address
-            (`whatsapp:+…`, `…@c.us`), or a number as a spreadsheet writes it (`4915….0`). Digits alone are
-            taken as international, as WhatsApp ids are.
+            (`whatsapp:+…`, `…@c.us`), a link to it (`wa.me/…`), or a number as a spreadsheet writes it
+            (`4915….0`, `4,915,…`). Digits alone are taken as international, as WhatsApp ids are.
         region: Country in which numbers without + or 00 may be written as they are dialled there (ISO 3166-1
             alpha-2).
 
@@ -140,6 +142,8 @@ def normalise_phone(text: str, region: str | None = None) -> str:
         return named
     address = re.sub(r"^\(0\)", "0", _ADDRESS.sub("", trimmed).strip()).replace("(0)", "")
     address = _FLOAT.sub(r"\1", address)
+    if _THOUSANDS.match(address):
+        address = address.replace(",", "")
     compact = _ascii_digits(_SEPARATORS.sub("", address))
     if region and (national := _dialled_in(region, compact, in_brackets=address.startswith("("))):
         return "+" + national

@@ -21,10 +21,14 @@ from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
 _LATEST_SECOND = 7_258_118_400
+# Spreadsheets write booleans in the language of who uses them; else as DuckDB reads them.
+_TRUE = ("WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR", "PRAWDA", "DOĞRU", "ИСТИНА")
+_FALSE = ("FALSCH", "FAUX", "FALSO", "ONWAAR", "FAŁSZ", "YANLIŞ", "ЛОЖЬ")
 _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
 # An offset after a time of day; `-18` at the end of a date is none.
-_OFFSET = r":\d\d(\.\d+)?\s*([Zz]|[+-]\d\d:?(\d\d)?)\s*$"
-_SHORT_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d)(\d\d)\s*$"
+_OFFSET = r":\d\d(\.\d+)?\s*(UTC|[Zz]|[+-]\d\d:?(\d\d)?)\s*$"
+# .NET writes a blank before it, others leave the colon out.
+_ODD_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d):?(\d\d)\s*$"
 _ABSOLUTE = r"^[0-9]{15}[+-]$"
 # Not `YYMMDDhhmm`: there are no more than 12 months.
 _UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
@@ -115,7 +119,7 @@ def _kept(i: int, column: Column) -> str:
 def _cast(text: str, column: Column) -> str:
     match column.type:
         case ValueType.VARCHAR:
-            return _text(text, column.format)
+            return _text(text, column)
         case ValueType.BIGINT:
             return (
                 f"case when regexp_full_match({text}, {quoted(_INTEGER)}) then try_cast({text} as bigint) end"
@@ -127,7 +131,7 @@ def _cast(text: str, column: Column) -> str:
             cast = f"case when {_is_number(text)} then try_cast(trim({text}) as decimal(18, 6)) end"
             return f"abs({cast})" if column.format is Format.NEGATIVE_AMOUNT else cast
         case ValueType.BOOLEAN:
-            return f"try_cast(lower(trim({text})) as boolean)"
+            return _boolean(text)
         case ValueType.TIMESTAMP:
             zone = "UTC" if column.zone == CHANNEL_ZONE else column.zone
             return _timestamp(text, column.format or Format.ISO8601, zone)
@@ -135,8 +139,8 @@ def _cast(text: str, column: Column) -> str:
             return f"case when json_valid({text}) then {text} end"
 
 
-def _text(text: str, written: Format | None) -> str:
-    match written:
+def _text(text: str, column: Column) -> str:
+    match column.format:
         case Format.ADDRESS:
             return f"regexp_replace({text}, {quoted(_ADDRESS)}, '')"
         case Format.ADDRESS_CHANNEL:
@@ -146,7 +150,14 @@ def _text(text: str, written: Format | None) -> str:
             zones = ", ".join(map(quoted, sorted(available_timezones())))
             return f"case when {text} in ({zones}) then {text} end"
         case _:
-            return text
+            # A blank behind a word of a list is a slip that nobody sees.
+            return f"trim({text}, ' \t')" if column.values or column.pattern else text
+
+
+def _boolean(text: str) -> str:
+    word = f"upper(trim({text}))"
+    true, false = (f"{word} in ({', '.join(map(quoted, words))})" for words in (_TRUE, _FALSE))
+    return f"case when {true} then true when {false} then false else try_cast(lower({word}) as boolean) end"
 
 
 def _is_number(text: str) -> str:
@@ -165,18 +176,27 @@ def _timestamp(text: str, written: Format, zone: str) -> str:
             return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
         case Format.LOG:
             parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
-            seconds = _timestamp(text, Format.UNIX_SECONDS, zone)
-            return f"coalesce({parsed}, {_iso8601(text, zone)}, {seconds})"
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {_since_1970(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
         case _:
             return _iso8601(text, zone)
 
 
+def _since_1970(text: str) -> str:
+    """SQL of a time that loggers write as a number: of seconds, milliseconds or microseconds."""
+    number = f"try_cast({text} as double)"
+    units = (
+        f"when {number} between {least} and {_LATEST_SECOND * parts} then ({number} / {parts})"
+        for least, parts in ((0, 1), (10**11, 10**3), (10**14, 10**6))
+    )
+    return f"make_timestamp(cast((case {' '.join(units)} end) * 1000000 as bigint))"
+
+
 def _iso8601(text: str, zone: str) -> str:
-    # A cast to plain timestamp would ignore the offset; `+0100` is none for DuckDB, `+01:00` is.
-    with_colon = f"regexp_replace({text}, {quoted(_SHORT_OFFSET)}, '\\1\\2:\\3')"
-    cast = f"coalesce(try_cast({text} as timestamptz), try_cast({with_colon} as timestamptz))"
+    # A cast to plain timestamp would ignore the offset; ` +0100` is none for DuckDB, `+01:00` is.
+    regular = f"regexp_replace({text}, {quoted(_ODD_OFFSET)}, '\\1\\2:\\3')"
+    cast = f"coalesce(try_cast({text} as timestamptz), try_cast({regular} as timestamptz))"
     aware = f"make_timestamp(epoch_us({cast}))"
     if zone == "UTC":
         return aware

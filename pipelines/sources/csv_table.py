@@ -17,27 +17,31 @@ import pyarrow.csv
 from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import REJECTED, rejections, stacked
-from pipelines.sources.errors import UnreadableFileError
+from pipelines.sources.errors import UNNAMED, UnreadableFileError
+from pipelines.sources.looks import looks_like
 from pipelines.sources.paths import bare_name
 from pipelines.sources.records import BLANKS, MAX_RECORD_BYTES, Records, records_of
 from pipelines.sources.streams import BrokenStreamError, blocks
 from pipelines.sources.tables import MAX_COLUMNS, TableBatch
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_UNNAMED = "without a name "
 _MAX_HEADER_BYTES = 1 << 20
 # Excel writes and reads a first line that names the separator; saved again, it may be filled up with them.
 _SEP_LINE = re.compile(r'\s*"?sep=((?!")[!-/:-@[-`{-~\t])\1*"?[ \t]*\n', re.IGNORECASE)
-_DECIMAL_COMMA = r"^\s*[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]+\s*$"
+_DECIMAL_COMMA = r"^\s*[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]+(?:[eE][+-]?[0-9]{1,3})?\s*$"
 # One comma and three digits after it: thousandths in one country, thousands in another.
 _UNCLEAR_COMMA = r"^\s*[+-]?[1-9][0-9]{0,2},[0-9]{3}\s*$"
 _COMMAS_OF_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+\s*$"
 _DOTS_OF_THOUSANDS = r"^\s*[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+\s*$"
+# France and Switzerland write thousands with narrow blanks or apostrophes.
+_BLANKS_OF_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(?:[ \x{a0}\x{2009}\x{202f}'’][0-9]{3})+(?:[.,][0-9]+)?\s*$"
 # Spreadsheets keep digits from becoming a number by a formula that gives a text, `="0151"`; and who writes
 # for them keeps a text from becoming a formula by an apostrophe, `'+49151`.
 _TEXT_FORMULA = r'^="([^"]*)"$'
 _APOSTROPHE = r"^'([=+\-@](?s:.*))$"
 _MARKS = ['="', "'=", "'+", "'-", "'@"]
+# How databases and programs write that there is no value: a token for it would make one person of many.
+_NO_VALUE = dict.fromkeys(("\\N", "NULL", "null", "None", "NaN"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,12 @@ class Dialect:
 
 
 class Quoting:
-    """Find where the rows of a CSV file end, and which cells a row has.
+    r"""Find where the rows of a CSV file end, and which cells a row has.
 
     By RFC 4180 a quoted cell may hold line ends, and a quote within it is doubled. Files also come with
-    quotes in cells that are not quoted (`12" pizza`), and with quotes that are not doubled (`"12" pizza"`).
-    Those are understood within one line only: a quote that nothing closes must not swallow the rows below it.
+    quotes in cells that are not quoted (`12" pizza`), with quotes that are not doubled (`"12" pizza"`) or
+    escaped as MySQL does (`"12\" pizza"`), and with blanks in front of a quoted cell. Those are understood
+    within one line only: a quote that nothing closes must not swallow the rows below it.
     """
 
     def __init__(self, separator: str, columns: int) -> None:
@@ -74,12 +79,14 @@ class Quoting:
         self._rows = re.compile(rf"({row}(?=\n)|{unfinished}\Z|{line})(?:\n|\Z)".encode())
         self._last_rows = re.compile(rf"({row}(?=\n|\Z)|{line})(?:\n|\Z)".encode())
         end = rf"(?={sep}|\Z)"
-        undoubled = rf'"((?:[^"]|""|"(?!{sep}|\Z))*+)"{end}|"(.*?)"{end}'
-        doubled = rf'"((?:[^"]|"")*+)"{end}'
+        undoubled = rf' *"((?:[^"]|""|"(?!{sep}|\Z))*+)"{end}| *"(.*?)"{end}'
+        doubled = rf' *"((?:[^"]|"")*+)"{end}'
+        escaped = rf' *"((?:[^"\\]|\\.)*+)"{end}'
         # Cells as they stand: of those that begin with a quote, the ones in which quotes come in pairs.
         literal = rf'((?!")[^{sep}]*|[^"{sep}]*(?:"[^"{sep}]*"[^"{sep}]*)*){end}'
         self._readings = tuple(
-            re.compile(rf"(?:{quoted}|{literal})({sep}|\Z)", re.DOTALL) for quoted in (undoubled, doubled)
+            (re.compile(rf"(?:{quoted}|{literal})({sep}|\Z)", re.DOTALL), quote)
+            for quoted, quote in ((undoubled, '""'), (doubled, '""'), (escaped, '\\"'))
         )
         # For polars, whose expressions know no possessive repetition.
         any_cell = rf'(?:"[^"]*(?:""[^"]*)*"|{plain})'
@@ -101,8 +108,8 @@ class Quoting:
 
     def repaired(self, line: str) -> str | None:
         """Return a line in the quotes of RFC 4180; None if it is no row of this table."""
-        for reading in self._readings:
-            cells = _cells(reading, line)
+        for reading, quote in self._readings:
+            cells = _cells(reading, line, quote=quote)
             if len(cells) == self._columns:
                 return self._separator.join('"' + cell.replace('"', '""') + '"' for cell in cells)
         return None
@@ -169,8 +176,15 @@ class CsvTable:
             rows.add_column(0, "_record", lines["record"].filter(~wrong).to_arrow()),
             stacked([rejected, rejections(bad, source=source, reason="malformed_row")], REJECTED),
             records.payloads.filter(pc.is_in(records.payloads["record"], value_set=unusable)),
-            f"It was read as {len(dialect.names)} column(s) separated by "
-            f"{_SEPARATORS.get(dialect.separator, dialect.separator)}.",
+            self._form(dialect),
+        )
+
+    def _form(self, dialect: Dialect) -> str:
+        separator = _SEPARATORS.get(dialect.separator, dialect.separator)
+        looks = f" The file looks like {looks_like(self.path)}." if len(dialect.names) == 1 else ""
+        return (
+            f"It was read as {len(dialect.names)} column(s) separated by {separator}, named by its first row."
+            f"{looks}"
         )
 
     def _rows(self, lines: pl.Series, dialect: Dialect) -> tuple[pa.Table, pl.Series]:
@@ -205,9 +219,13 @@ class CsvTable:
 
     def _as_meant(self, rows: pa.Table, lines: pl.Series, dialect: Dialect) -> pa.Table:
         """Return the cells without what was added for spreadsheets; decimals with a point."""
-        if lines.str.contains_any(_MARKS).any():
+        if lines.str.contains_any([*_MARKS, *_NO_VALUE]).any():
             cells = pl.all().str.replace(_TEXT_FORMULA, "$1").str.replace(_APOSTROPHE, "$1")
-            rows = pl.DataFrame(rows).select(cells).to_arrow(compat_level=pl.CompatLevel.oldest())
+            rows = (
+                pl.DataFrame(rows)
+                .select(cells.replace(_NO_VALUE))
+                .to_arrow(compat_level=pl.CompatLevel.oldest())
+            )
         return with_decimal_points(without_unnamed(rows), self.contract, comma=dialect.separator == ";")
 
     def _unreadable(self, reason: str, record: int) -> UnreadableFileError:
@@ -216,12 +234,12 @@ class CsvTable:
 
 def column_names(header: Sequence[str]) -> list[str]:
     """Return the names in a header's cells; columns without one get names that no contract declares."""
-    return [name.strip() or f"{_UNNAMED}{i}" for i, name in enumerate(header)]
+    return [name.strip() or f"{UNNAMED}{i}" for i, name in enumerate(header)]
 
 
 def without_unnamed(rows: pa.Table) -> pa.Table:
     """Leave out columns that have neither a name nor a value, as spreadsheets add them on the right."""
-    unnamed = [name for name in rows.column_names if name.startswith(_UNNAMED)]
+    unnamed = [name for name in rows.column_names if name.startswith(UNNAMED)]
     return rows.drop([name for name in unnamed if not pc.any(pc.greater(rows[name], "")).as_py()])
 
 
@@ -244,6 +262,10 @@ def with_decimal_points(rows: pa.Table, contract: Contract, *, comma: bool) -> p
 
 
 def _with_point(texts: pl.Series, *, comma: bool) -> pl.Series:
+    has_blanks = texts.str.contains(_BLANKS_OF_THOUSANDS)
+    if has_blanks.any():
+        compact = texts.str.replace_all(r"[^0-9.,+-]", "")
+        texts = pl.select(pl.when(has_blanks).then(compact).otherwise(texts)).to_series()
     has_comma = texts.str.contains(_DECIMAL_COMMA)
     if not comma:
         has_comma &= ~texts.str.contains(_UNCLEAR_COMMA)
@@ -279,14 +301,14 @@ def _pieces(pattern: re.Pattern[bytes], data: bytes) -> list[bytes]:
     return pieces
 
 
-def _cells(reading: re.Pattern[str], line: str) -> list[str]:
-    """Return the cells of a line; none if it cannot be read to its end."""
+def _cells(reading: re.Pattern[str], line: str, *, quote: str) -> list[str]:
+    """Return the cells of a line, in which a quote is written in some way; none if it cannot be read."""
     cells = []
     position = 0
     while match := reading.match(line, position):
         *quoted, literal, end = match.groups()
         found = next((cell for cell in quoted if cell is not None), None)
-        cells.append(literal if found is None else found.replace('""', '"'))
+        cells.append(literal if found is None else found.replace(quote, '"'))
         if not end:
             return cells
         position = match.end()
@@ -328,7 +350,7 @@ def _head(stream: Iterator[bytes]) -> bytes:
 
 def _header(text: str, separator: str) -> tuple[tuple[str, ...], int]:
     """Return the first row that is not empty, and the line on which it ends."""
-    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     try:
         names = next((row for row in rows if any(map(str.strip, row))), [])
     except csv.Error:

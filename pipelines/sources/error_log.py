@@ -1,7 +1,7 @@
 """Error logs of applications and servers: entries in one of several forms, each with its traceback.
 
-Python's `logging` and loguru, Django, gunicorn, log4j, Laravel, nginx, Apache, syslog (RFC 5424, RFC 3164,
-rsyslog) and JSON.
+Python's `logging` and loguru, Django, gunicorn, Celery, Airflow, log4j, Serilog, Ruby, Laravel, nginx,
+Apache, MySQL, PostgreSQL (in UTC), syslog (RFC 5424, RFC 3164, rsyslog, journald) and JSON.
 """
 
 import re
@@ -13,36 +13,47 @@ from pipelines.sources.logs import JsonEntries, LogParser, packed
 from pipelines.sources.staging import timestamp_literal
 from warehouse.store.connection import quoted
 
-_TIME = r"(?P<time>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)"
+_TIME = r"(?P<time>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)"
 _DAY_TIME = r"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
-# Words; severities of syslog (RFC 5424, 6.2.1); numbers of pino.
+# Words, also Serilog's of three letters; severities of syslog (RFC 5424, 6.2.1); numbers of pino.
 _LEVELS = {
-    "DEBUG": ("debug", "trace", "7", "10", "20"),
-    "INFO": ("info", "notice", "5", "6", "30"),
-    "WARNING": ("warning", "warn", "4", "40"),
+    "DEBUG": ("debug", "dbg", "trace", "verbose", "vrb", "7", "10", "20"),
+    "INFO": ("info", "information", "inf", "notice", "5", "6", "30"),
+    "WARNING": ("warning", "warn", "wrn", "4", "40"),
     "ERROR": ("error", "err", "3", "50"),
-    "CRITICAL": ("critical", "crit", "fatal", "alert", "emerg", "panic", "severe", "0", "1", "2", "60"),
+    "CRITICAL": (
+        *("critical", "crit", "fatal", "ftl", "dpanic", "panic", "severe", "alert", "emerg"),
+        *("0", "1", "2", "60"),
+    ),
 }
 # Python's name for no level.
 _NO_LEVEL = "NOTSET"
-_WORDS = "|".join(word for words in _LEVELS.values() for word in words if word.isalpha())
+# The first that matches is taken: `information` before `info`.
+_WORDS = "|".join(
+    sorted((word for words in _LEVELS.values() for word in words if word.isalpha()), reverse=True)
+)
 _FIRST_WORD = rf"^\W{{0,2}}((?i:{_WORDS}))\b"
 _LEVEL = rf"(?P<level>(?i:{_WORDS}))"
 _LOGGER = r"(?P<logger>[A-Za-z_][\w.]*)"
+# Between two signs that only a form writes, it may have more in it.
+_ANY_LOGGER = r"(?P<logger>[A-Za-z_][\w.$-]*)"
 _MESSAGE = r"(?P<message>[^\n]*)"
 _PROGRAM = r"(?P<logger>[A-Za-z][\w.]*|-)"
 _PRIORITY = r"<(?P<priority>\d{1,3})>"
 # A field that a form has not is empty.
 _FORMS = (
     rf"{_TIME} +\[?{_LEVEL}\]? +{_LOGGER}: ?{_MESSAGE}",
-    rf"{_TIME} +- +{_LOGGER} +- +{_LEVEL} +- ?{_MESSAGE}",
-    rf"{_TIME} +\[[^\]\n]*\] +{_LEVEL} +{_LOGGER} +- ?{_MESSAGE}",
-    rf"{_TIME} \| *{_LEVEL} *\| *{_LOGGER}\S* +- ?{_MESSAGE}",
+    rf"{_TIME} +- +{_ANY_LOGGER} +- +{_LEVEL} +- ?{_MESSAGE}",
+    rf"{_TIME} +\[[^\]\n]*\] +{_LEVEL} +{_ANY_LOGGER} +- ?{_MESSAGE}",
+    rf"{_TIME} \| *{_LEVEL} *\| *{_ANY_LOGGER}\S* +[-|] ?{_MESSAGE}",
     # Module, process, thread (Django): without both numbers, a first word may be anybody's name.
     rf"{_LEVEL} +{_TIME} +{_LOGGER} \d+ \d+ {_MESSAGE}",
     rf"\[{_TIME}\] {_LOGGER}\.{_LEVEL}: ?{_MESSAGE}",
-    rf"\[{_TIME}\](?: \[\d+\])? \[?{_LEVEL}\]?:? {_MESSAGE}",
-    rf"{_TIME} +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
+    rf"\[{_TIME}: {_LEVEL}/[^\]\n]+\] {_MESSAGE}",
+    rf"[A-Z], \[{_TIME} #\d+\] +{_LEVEL} -- (?:{_ANY_LOGGER})?: ?{_MESSAGE}",
+    rf"\[{_TIME}\](?: (?:\[\d+\]|\{{[^}}\n]+\}}))? \[?{_LEVEL}\]?(?::| -)? {_MESSAGE}",
+    rf"{_TIME}(?: \[?\d+\]?)? +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
+    rf'time="?{_TIME}"? level={_LEVEL} msg={_MESSAGE}',
     (
         rf"\[[A-Z][a-z][a-z] (?P<day>{_DAY_TIME})(?:\.\d+)? (?P<year>\d{{4}})\] "
         rf"\[(?:{_LOGGER}?:)?{_LEVEL}\d?\] {_MESSAGE}"
@@ -53,7 +64,7 @@ _FORMS = (
         rf'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+) ?{_MESSAGE}'
     ),
     (
-        rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})|{_TIME.replace(' T', 'T')}) \S+ "
+        rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})(?:\.\d{{1,6}})?|{_TIME.replace(' T', 'T')}) \S+ "
         rf"{_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}"
     ),
 )
@@ -85,15 +96,18 @@ def _found(received_at: datetime) -> str:
     )
     json = JsonEntries()
     fields = {
-        "time": json.value("timestamp", "@timestamp", "time", "asctime", "ts", "datetime"),
+        "time": json.value(
+            *("timestamp", "@timestamp", "time", "asctime", "ts", "datetime", "@t"),
+            *("instant.epochSecond", "timeMillis", "__REALTIME_TIMESTAMP"),
+        ),
         "priority": "''",
-        "level": json.value("level", "levelname", "log.level", "severity", "lvl"),
+        "level": json.value("level", "levelname", "log.level", "severity", "lvl", "@l", "PRIORITY"),
         # Elsewhere than beside Python's `levelname`, a name may be anybody's.
-        "logger": f"coalesce(nullif({json.value('logger', 'logger_name', 'log.logger')}, ''), "
+        "logger": f"coalesce(nullif({json.value('logger', 'logger_name', 'loggerName', 'log.logger')}, ''), "
         f"case when {json.value('levelname')} <> '' then {json.value('name')} else '' end)",
-        "message": json.value("message", "msg", "event"),
+        "message": json.value("message", "msg", "event", "log", "@m", "@mt", "MESSAGE"),
         "traceback": json.value(
-            *("exc_info", "traceback", "stack_trace", "error.stack_trace", "stack", "exception")
+            *("exc_info", "traceback", "stack_trace", "error.stack_trace", "stack", "exception", "@x")
         ),
     }
     return json.struct(fields, otherwise=f"case {' '.join(forms)} end")

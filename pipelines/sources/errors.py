@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pipelines.declarations.errors import PipelineError
 
 MAX_NAMES_SHOWN = 20
+# Begins the names that columns without one get.
+UNNAMED = "without a name "
 
 
 class SourceError(PipelineError):
@@ -33,7 +35,7 @@ class UndeclaredColumnsError(SourceError):
         super().__init__(
             f"{source}: {len(listed)} column(s) are not declared: {_shown(listed)} "
             f"({rows} row(s) so far). The file was not loaded.\n"
-            f"Declare each one in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
+            f"Leave them out, or declare each in pipelines/contracts/{source}.yml, e.g. `treatment: drop`."
         )
 
 
@@ -102,6 +104,8 @@ def printable_names(names: Iterable[str]) -> list[str]:
     looks_like_a_name = {
         n
         if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", n) and not re.search(r"[0-9]{5}", n)
+        else "(without a name, perhaps an index)"
+        if n.startswith(UNNAMED)
         else "(unprintable)"
         for n in names
     }

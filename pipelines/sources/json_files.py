@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from pipelines.declarations.contract import Contract
 from pipelines.sources.paths import bare_name, column_path, steps
@@ -47,44 +48,59 @@ class _Shape:
         ways = [steps(contract.records) for contract in contracts]
         self._keys = {way[0].name for way in ways if way}
         columns = contracts[0].columns.items() if len(contracts) == 1 else ()
-        paths = [column_path(column.path or name) for name, column in columns if column.required]
-        self._row = {path.keys[0] for path in paths if not path.up}
-        names = [column.path or name for name, column in columns]
-        self._spelt = {bare_name(name): name for name in (*contracts[0].ignored, *names)}
+        paths = {column_path(column.path or name): column.required for name, column in columns}
+        self._row = {path.keys[0] for path, required in paths.items() if required and not path.up}
         # A row by itself is put where the contract looks for it.
         self._list = ways[0][0].name if [*map(len, ways)] == [1] and ways[0][0].is_list else None
+        # Twilio's command line and SDKs write the names of its API in another way: `numSegments`.
+        names = {path.keys[0] for path in paths if not path.up}.union(contracts[0].ignored)
+        self._spelt = {bare_name(name): name for name in names} if self._list else {}
 
     def records(self, value: object, depth: int = _DEEPEST) -> list[object]:
         """Return the records in a value: itself, items of an array or a page's list, values of an object."""
         if isinstance(value, list) and depth:
             return [record for item in value for record in self.records(item, depth - 1)]
-        row = self._as_spelt(value)
-        if self._is_row(row):
-            return [{self._list: [row]} if self._list else value]
-        if not isinstance(value, dict) or not depth or self._is_body(value):
+        if not isinstance(value, dict):
             return [value]
-        inner = list(value.values())
-        if any(self._is_body(item) for item in inner):
-            return inner
-        pages = [item for item in inner if isinstance(item, list) and any(map(self._is_known, item))]
-        return [record for page in pages for record in self.records(page, depth - 1)] or [value]
+        if self._is_row(row := self._as_spelt(value)):
+            return _by_index(row) or [{self._list: [row]} if self._list else row]
+        if self._list and value.get(self._list) == []:
+            return []
+        return self._inner(value, depth - 1) if depth and not self._is_body(value) else [value]
 
-    def _as_spelt(self, value: object) -> object:
-        """Return an object with its keys as the provider's API spells them: SDKs write `numSegments`."""
-        if not isinstance(value, dict) or not self._list or self._is_row(value):
+    def _inner(self, value: dict[str, object], depth: int) -> list[object]:
+        """Return the records in an object that is none."""
+        inner = list(value.values())
+        bodies = [item for item in inner if self._is_known(item)]
+        if bodies:
+            # Beside one body stands what somebody noted about it.
+            return bodies if len(bodies) == 1 else [r for item in inner for r in self.records(item, 0)]
+        pages = [item for item in inner if isinstance(item, list) and any(map(self._is_known, item))]
+        return [record for page in pages for record in self.records(page, depth)] or [value]
+
+    def _as_spelt(self, value: dict[str, object]) -> dict[str, object]:
+        if not self._spelt or self._is_row(value):
             return value
-        return {self._spelt.get(bare_name(key), key): inner for key, inner in value.items()}
+        return {self._spelt.get(bare_name(name), name): item for name, item in value.items()}
 
     def _is_known(self, value: object) -> bool:
-        return self._is_body(value) or self._is_row(value)
+        return isinstance(value, dict) and (self._is_body(value) or self._is_row(self._as_spelt(value)))
 
-    def _is_body(self, value: object) -> bool:
-        return isinstance(value, dict) and (
-            {"received_at", "body"} <= value.keys() or not self._keys.isdisjoint(value)
-        )
+    def _is_body(self, value: dict[str, object]) -> bool:
+        return {"received_at", "body"} <= value.keys() or not self._keys.isdisjoint(value)
 
-    def _is_row(self, value: object) -> bool:
-        return isinstance(value, dict) and bool(self._row) and self._row <= value.keys()
+    def _is_row(self, value: dict[str, object]) -> bool:
+        return bool(self._row) and self._row <= value.keys()
+
+
+def _by_index(columns: dict[str, Any]) -> list[object]:
+    """Return the rows of an object of columns by index, as pandas writes them; none if it is no such."""
+    first, *others = columns.values()
+    if not isinstance(first, dict) or not all(
+        isinstance(c, dict) and c.keys() == first.keys() for c in others
+    ):
+        return []
+    return [{name: column[i] for name, column in columns.items()} for i in first]
 
 
 def _first_lines(blocks: Iterator[bytes]) -> bytes:

@@ -18,8 +18,9 @@ ORDINAL = "ordinal"
 class LogParser:
     """Takes log entries apart for the one contract of a feed.
 
-    A column `ordinal` says how many equal entries came before: two equal requests within a second
-    are two rows. Equal entries stand close together, so counts go back two batches and no further.
+    A column `ordinal` says how many entries with the same primary key came before: two equal requests within
+    a second are two rows, whatever else their lines say. Such entries stand close together, so counts go back
+    two batches and no further.
     """
 
     def __init__(
@@ -40,6 +41,9 @@ class LogParser:
         wanted = {name: column.path or name for name, column in self._contract.columns.items()}
         if missing := sorted(set(wanted.values()) - {*fields, ORDINAL}):
             raise UnsupportedContractError(self._contract.feed, f"this log has no {', '.join(missing)}")
+        key = ", ".join(fields[wanted[name]] for name in self._contract.primary_key if name != ORDINAL)
+        # Where two keys share a hash, one entry has a higher ordinal than it needs.
+        self._key = f"hash({key})"
         self._columns = ", ".join(
             f"{'ordinal::varchar' if field == ORDINAL else fields[field]} as {identifier(name)}"
             for name, field in wanted.items()
@@ -47,16 +51,19 @@ class LogParser:
 
     def stage(self, engine: duckdb.DuckDBPyConnection) -> Staged:
         source = self._contract.source
-        engine.execute("create temp table if not exists seen (text varchar, times bigint, is_old boolean)")
+        engine.execute("create temp table if not exists seen (key ubigint, times bigint, is_old boolean)")
         engine.execute(
-            f"create or replace temp table entries as select record, text, {self._found} as f, "
-            "row_number() over (partition by text order by record) - 1 + coalesce(times, 0) as ordinal "
-            f"from {CHUNK} left join seen using (text) order by record"
+            "create or replace temp table entries as "
+            "select *, row_number() over (partition by key order by record) - 1 + coalesce(times, 0) "
+            "as ordinal "
+            f"from (select *, {self._key} as key "
+            f"from (select record, text, {self._found} as f from {CHUNK})) "
+            "left join seen using (key) order by record"
         )
         engine.execute(
             "create or replace temp table seen as "
-            "select text, max(ordinal) + 1 as times, false as is_old from entries group by text union all "
-            "select text, times, true from seen anti join entries using (text) where not is_old"
+            "select key, max(ordinal) + 1 as times, false as is_old from entries group by key union all "
+            "select key, times, true from seen anti join entries using (key) where not is_old"
         )
         is_entry = "coalesce(f.time, '') <> ''"
         query = (

@@ -54,6 +54,7 @@ _PARSERS: dict[Reader, Callable[..., Parser]] = {
     Reader.ERROR_LOG: error_log_parser,
     Reader.TABLE: JsonRows,
 }
+_WORKBOOK = b"PK\x03\x04"
 _TABLES: dict[str, Callable[[Path, Contract], TableSource]] = {
     "csv": CsvTable,
     "tsv": CsvTable,
@@ -84,7 +85,7 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
     reader = _reader(contracts)
     if reader is Reader.TABLE:
         return _read_table(path, contracts, received_at)
-    ending = uncompressed_name(path).rpartition(".")[2]
+    ending = _ending(path)
     if reader is Reader.JSON and ending in _TABLES and len(contracts) == 1:
         rows = table_records(_TABLES[ending](path, contracts[0]), contracts[0])
         return _parse(rows, contracts, received_at)
@@ -102,7 +103,7 @@ def _read_json(path: Path, contracts: Sequence[Contract], received_at: datetime)
 
 def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:
     (contract,) = contracts
-    match uncompressed_name(path).rpartition(".")[2]:
+    match _ending(path):
         case "parquet":
             return _parse_table(ParquetTable(path, contract.source), contract, received_at)
         case ending if ending in _TABLES:
@@ -111,6 +112,15 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
             return _read_json(path, contracts, received_at)
         case _:
             raise UnsupportedFileError(contract.feed)
+
+
+def _ending(path: Path) -> str:
+    """Return the ending of a file's name, corrected of a workbook that is called a CSV or an old one."""
+    ending = uncompressed_name(path).rpartition(".")[2]
+    if ending in (*_TABLES, "xls"):
+        with path.open("rb") as file:
+            return "xlsx" if file.read(len(_WORKBOOK)) == _WORKBOOK else ending
+    return ending
 
 
 def read_records(

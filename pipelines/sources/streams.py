@@ -33,7 +33,8 @@ def blocks(path: Path, *, size: int = BLOCK_BYTES) -> Iterator[bytes]:
             while block := _read_fully(stream.read, size):
                 yield block.removeprefix(_BYTE_ORDER_MARK) if first else block
                 first = False
-            if first and kind:
+            # Arrow says so of every other archive that breaks off.
+            if first and kind and not path.stat().st_size:
                 raise BrokenStreamError(f"its {kind} compression is cut off")
     except (OSError, pa.ArrowException) as error:
         raise BrokenStreamError(_reason(kind, error)) from None

@@ -53,7 +53,8 @@ class XlsxTable:
 
     def _cells(self) -> pl.DataFrame:
         """Return the values of the one sheet that has any, its header included."""
-        reader = fastexcel.read_excel(self.path)
+        # By its name, calamine would take a workbook that is called `.xls` for an old one.
+        reader = fastexcel.read_excel(self.path.read_bytes())
         sheets = [reader.load_sheet(name, header_row=None, dtypes="string") for name in reader.sheet_names]
         filled = [sheet for sheet in sheets if sheet.height]
         if len(filled) > 1:

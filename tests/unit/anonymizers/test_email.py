@@ -11,6 +11,7 @@ ONE_MAILBOX = {
         *("Ada.Canary@Example.ORG", " ada.canary@example.org ", "ada.canary@example.org."),
         *("mailto:ada.canary@example.org", "MAILTO:Ada.Canary@example.org?subject=Hi%20there"),
         *("mailto:ada%2Ecanary@example.org", "<ada.canary@example.org>"),
+        *("'ada.canary@example.org'", "ada.canary@example.org;", "ada.canary@example.org, "),
         *("Ada Canary <ada.canary@example.org>", '"Canary, Ada" <Ada.Canary@example.org>'),
         *(
             "ada@work <ada.canary@example.org>",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.declarations.contract import contracts_of, load_contracts
 from pipelines.sources import read, streams
-from pipelines.sources.errors import MissingColumnsError, UnreadableFileError
+from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
 from tests.unit.pipelines.sources.conftest import RECEIVED_AT, Result
 
 NAMES = ["workspace_id", "contact_id", "first_name", "last_name", "updated_at"]
@@ -19,6 +19,14 @@ AT = "2026-03-01T10:00:00Z"
 
 def lines(*rows: str, header: str = ",".join(NAMES), end: str = "\n") -> str:
     return end.join([header, *rows, ""])
+
+
+def test_blanks_behind_the_separators_belong_to_no_name_and_no_quoted_cell(parse_file):
+    text = ", ".join(f'"{name}"' for name in NAMES) + f'\n"w-1", "c-1", "Ann", "Doe, J", "{AT}"\n'
+
+    (row,) = parse_file("app/contacts", "c.csv", text.encode()).rows("app__contacts")
+
+    assert (row["contact_id"], row["last_name"]) == ("c-1", "Doe, J")
 
 
 def test_the_separator_is_the_one_under_which_the_header_has_declared_columns(parse_file):
@@ -83,6 +91,11 @@ def test_utf_16_that_breaks_off_is_refused_and_half_a_character_rejected_with_it
         ('"Jo" Doe', '"Jo" Doe'),
         ('"a, ""b"""', 'a, "b"'),
         ('"Doe "JD', '"Doe "JD'),
+        (r'"Jo \"JJ\", Doe"', 'Jo "JJ", Doe'),
+        ('  "a, ""b"""', 'a, "b"'),
+        (r"\N", None),
+        ("NULL", None),
+        ("Null", "Null"),
         ('"two\nlines"', "two\nlines"),
         ('"""two""\nlines, ""quoted"""', '"two"\nlines, "quoted"'),
         ('""', None),
@@ -167,6 +180,9 @@ def test_what_spreadsheets_put_around_a_text_does_not_belong_to_it(parse_file, c
         (",", "12.5", "12.5"),
         (";", "1,2,3", None),
         (";", "12,5 EUR", None),
+        (";", "1\u202f234,50", "1234.5"),
+        (";", "1'234.50", "1234.5"),
+        (";", "7,5E-02", "0.075"),
     ],
 )
 def test_a_decimal_comma_is_read_where_it_can_be_nothing_else(parse_file, separator, cell, amount):
@@ -193,6 +209,7 @@ def test_beside_decimal_commas_dots_are_of_thousands(parse_file):
     [
         ("workspace_id;contact_id", "2 column(s) separated by semicolons", "updated_at"),
         ("workspace_id:contact_id:updated_at", "1 column(s) separated by commas", "contact_id, updated_at"),
+        ("<html>", "named by its first row. The file looks like XML or HTML.", "updated_at"),
         ("sep=:\nworkspace_id:updated_at", "2 column(s) separated by :", "contact_id"),
     ],
 )
@@ -209,10 +226,17 @@ def test_a_file_without_rows_gives_none(parse_file, text):
     assert parse_file("app/contacts", "c.csv", text.encode()).rows_read == 0
 
 
+def test_a_column_without_a_name_but_with_values_is_refused_as_what_it_is(parse_file):
+    text = lines(f"0,w-1,c-1,,,{AT}", header=",".join(["", *NAMES]))
+
+    with pytest.raises(UndeclaredColumnsError, match="without a name, perhaps an index"):
+        parse_file("app/contacts", "c.csv", text.encode())
+
+
 cells = st.text(
     st.sampled_from("ab\"',;|\t\n =\\é😀") | st.characters(codec="utf-8", exclude_characters="\0\r"),
     max_size=8,
-).filter(lambda text: not re.match(r"'[=+\-@]|=\"[^\"]*\"\Z", text))
+).filter(lambda text: not re.match(r"'[=+\-@]|=\"[^\"]*\"\Z|(\\N|NULL|null|None|NaN)\Z", text))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -40,6 +40,7 @@ UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
         (json.dumps({"data": [ONE, TWO], "paging": {"next": None}}), ["m-1", "m-2"]),
         (pretty([{"data": [ONE], "page": 0}, {"data": [TWO], "page": 1}]), ["m-1", "m-2"]),
         (pretty({"delivered": ONE, "read": TWO}), ["m-1", "m-2"]),
+        (json.dumps({"_id": {"$oid": "7"}, "headers": {"a": "b"}, "payload": ONE}), ["m-1"]),
         (LINE + json.dumps(TWO), ["m-1", "m-2"]),
         (f"{LINE},\n{json.dumps(TWO)},\n", ["m-1", "m-2"]),
         (f"{LINE}\r{json.dumps(TWO)}\r", ["m-1", "m-2"]),
@@ -53,6 +54,7 @@ UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
             "page",
             "array of pages",
             "object of bodies",
+            "one body with notes",
             "no line ends",
             "commas",
             "CR",
@@ -139,15 +141,31 @@ MESSAGE = {
         pretty([{"messages": [MESSAGE], "page": 0}]),
         pretty([MESSAGE]),
         json.dumps(MESSAGE) + "\n",
+        pretty([{"dateSent" if name == "date_sent" else name: value for name, value in MESSAGE.items()}]),
+        pretty([{"messages": [], "page": 0}, {"messages": [MESSAGE], "page": 1}]),
         pretty([{name.replace("_s", "S"): value for name, value in MESSAGE.items()}]),
     ],
-    ids=["page", "array of pages", "array of messages", "a message a line", "messages of an SDK"],
+    ids=[
+        "page",
+        "array of pages",
+        "array of messages",
+        "a message a line",
+        "camel case",
+        "an empty page",
+        "an SDK",
+    ],
 )
 def test_messages_of_twilio_are_read_as_pages_or_by_themselves(parse_file, content):
     result = parse_file("twilio_export", "export.json", content.encode())
 
     assert result.column("twilio__messages", "occurred_at") == [datetime(2023, 8, 24, 5, 1, 45)]
     assert result.rejected == []
+
+
+def test_a_page_without_messages_has_no_rows(parse_file):
+    result = parse_file("twilio_export", "export.json", pretty({"messages": [], "page": 0}).encode())
+
+    assert (result.rows_read, result.rejected) == (0, [])
 
 
 def test_rows_of_tables_usage_and_text_envelopes_are_read_from_arrays_too(parse_file):
@@ -160,7 +178,9 @@ def test_rows_of_tables_usage_and_text_envelopes_are_read_from_arrays_too(parse_
     }
     callback = {"received_at": 1772359200, "body": "MessageSid=SM-1&MessageStatus=sent"}
 
-    assert parse_file("app/contacts", "in.json", pretty([contact, contact]).encode()).rows_read == 2
+    by_column = {name: {"0": value, "1": value} for name, value in contact.items()}
+    for content in ([contact, contact], {"0": contact, "1": contact}, by_column):
+        assert parse_file("app/contacts", "in.json", pretty(content).encode()).rows_read == 2
     assert parse_file("usage", "in.json", pretty([event]).encode()).rows_read == 1
     assert parse_file("twilio", "in.json", pretty([callback]).encode()).column(
         "twilio__statuses", "_received_at"

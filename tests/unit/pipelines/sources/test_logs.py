@@ -56,6 +56,15 @@ def test_equal_requests_are_told_apart_by_their_ordinal_also_across_batches(pars
     assert len(result.batches) > 1
 
 
+def test_two_entries_that_differ_only_in_what_is_not_stored_are_two(parse, parse_file):
+    requests = [f'{line().decode()} "{client}" rt=0.{i}' for i, client in enumerate(("10.0.0.1", "10.0.0.2"))]
+    errors = [f"[2026-03-01 10:00:00 +0000] [{pid}] [CRITICAL] WORKER TIMEOUT" for pid in (7, 8)]
+
+    for feed, entries in (("access_log", requests), ("error_log", errors)):
+        source = f"web__{feed}s"
+        assert parse(feed, *(entry.encode() for entry in entries)).column(source, "ordinal") == [0, 1]
+
+
 def test_a_line_that_is_no_request_is_rejected(parse):
     result = parse("access_log", line(), b"segfault at 0", line()[:-1], line().replace(b" 200 ", b" - "))
 
@@ -121,6 +130,12 @@ AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
         (f"::1 {AGENTS}", "::1", "Nav/1"),
         (f"198.51.100.7, 203.0.113.9,10.0.0.1 {AGENTS}", "198.51.100.7", "Nav/1"),
         (f'"198.51.100.7, 203.0.113.9" {AGENTS}', "198.51.100.7", "Nav/1"),
+        (f"www.shop.example 192.0.2.7 - {AGENTS}", "192.0.2.7", "Nav/1"),
+        (f"192.0.2.7 198.51.100.7 - {AGENTS[4:]}", "192.0.2.7", "Nav/1"),
+        (f"2026-11-18T10:00:00.1Z stdout F 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
+        (f"proxy-1  | 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
+        (f"<190>Nov 18 10:00:00 web-1 nginx: 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
+        (f"Nov 18 10:00:00 web-1 nginx[7]: 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
         (
             '192.0.2.7 - Ada Lovelace [18/Nov/2026:10:00:00 +0100] "GET /a HTTP/1.1" 200 612',
             "192.0.2.7",
@@ -151,6 +166,22 @@ AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
             "192.0.2.7",
             "Nav/1",
         ),
+        (
+            (
+                '{"@timestamp":"2026-11-18T09:00:00Z","source":{"ip":"192.0.2.7"},"url":{"original":"/a"},'
+                '"http":{"request":{"method":"GET"},"response":{"status_code":200,"body":{"bytes":612}}}}'
+            ),
+            "192.0.2.7",
+            None,
+        ),
+        (
+            (
+                '{"timestamp":"2026-11-18T09:00:00Z","httpRequest":{"requestMethod":"GET","requestUrl":"/a",'
+                '"status":200,"responseSize":"612","remoteIp":"192.0.2.7","userAgent":"Nav/1"}}'
+            ),
+            "192.0.2.7",
+            "Nav/1",
+        ),
     ],
 )
 def test_a_request_is_read_in_whatever_form_the_server_writes_it(parse, entry, host, agent):
@@ -174,6 +205,17 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
         ("2026-02-18 10:00:09.1 | ERROR    | shop.views:buy:7 - sold out", "ERROR", "shop.views", "sold out"),
         ("ERROR 2026-02-18 10:00:09,123 views 77 1408 sold out", "ERROR", "views", "sold out"),
         ("[2026-02-18 10:00:09] production.ERROR: sold out", "ERROR", "production", "sold out"),
+        ("2026-02-18 10:00:09,000 - shop-views - ERROR - sold out", "ERROR", "shop-views", "sold out"),
+        ("2026-02-18 10:00:09 | ERROR | shop.views | sold out", "ERROR", "shop.views", "sold out"),
+        ("2026-02-18 11:00:09.000 +01:00 [WRN] sold out", "WARNING", "root", "sold out"),
+        ("2026-02-18 10:00:09.000 UTC [77] FATAL:  sold out", "CRITICAL", "root", "sold out"),
+        ("2026-02-18T10:00:09.000000Z 8 [ERROR] sold out", "ERROR", "root", "sold out"),
+        ("[2026-02-18 10:00:09,000: ERROR/ForkPoolWorker-1] sold out", "ERROR", "root", "sold out"),
+        ("[2026-02-18T10:00:09.000+0000] {task.py:7} ERROR - sold out", "ERROR", "root", "sold out"),
+        ("W, [2026-02-18T10:00:09.000000 #77]  WARN -- shop: sold out", "WARNING", "shop", "sold out"),
+        ("E, [2026-02-18T10:00:09.000000 #77] ERROR -- : sold out", "ERROR", "root", "sold out"),
+        ("time=2026-02-18T10:00:09Z level=error msg=sold", "ERROR", "root", "sold"),
+        ("Feb 18 10:00:09.123456 web-1 shop[77]: sold out", "NOTSET", "shop", "sold out"),
         ("2026/02/18 10:00:09 [warn] 12#34: sold out", "WARNING", "root", "sold out"),
         ("[Wed Feb 18 10:00:09.123 2026] [core:error] sold out", "ERROR", "core", "sold out"),
         ("<11>Feb 18 10:00:09 web-1 shop[77]: sold out", "ERROR", "shop", "sold out"),
@@ -198,6 +240,26 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
             "ERROR",
             "shop",
             "sold out",
+        ),
+        ('{"time": 1771408809123, "level": 40, "msg": "sold out"}', "WARNING", "root", "sold out"),
+        (
+            '{"instant": {"epochSecond": 1771408809}, "level": "FATAL", "loggerName": "s.V", "message": "-"}',
+            "CRITICAL",
+            "s.V",
+            "-",
+        ),
+        ('{"@t": "2026-02-18T10:00:09.1Z", "@mt": "sold out", "@l": "Error"}', "ERROR", "root", "sold out"),
+        (
+            '{"__REALTIME_TIMESTAMP": "1771408809123456", "PRIORITY": "3", "MESSAGE": "sold out"}',
+            "ERROR",
+            "root",
+            "sold out",
+        ),
+        (
+            '{"log": "error: -", "stream": "stderr", "time": "2026-02-18T10:00:09Z"}',
+            "ERROR",
+            "root",
+            "error: -",
         ),
     ],
 )
@@ -235,6 +297,12 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         '192.0.2.7 - - [18/Nov/2026:10:00:00 +0100] "GET /canary HTTP/1.1" 200 1',
         '{"canary": true}',
         "[2026-11-18 10:00] canary",
+        "A, [2026-11-18T10:00:00.1 #7] canary",
+        "10:00:00.123 [main] canary",
+        "Nov 18, 2026 10:00:00 AM canary",
+        "1:M 18 Nov 2026 10:00:00.123 # canary",
+        "level=error msg=canary",
+        "20261118T100000 canary",
     ],
 )
 def test_an_entry_of_a_form_that_cannot_be_read_is_no_traceback_of_the_one_above(parse_file, line):

@@ -27,6 +27,11 @@ def test_a_file_is_read_whatever_its_compression(parse_file, name, pack):
     assert result.column("whatsapp__statuses", "_record") == [1, 2, 3]
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_an_archive_of_nothing_has_no_rows(parse_file, pack):
+    assert parse_file("access_log", "access.log.2.gz", pack(b"")).rows_read == 0
+
+
 def test_concatenated_archives_are_read_to_the_end(parse_file):
     for pack in (gzip.compress, zstandard.compress):
         assert parse_file("whatsapp", "in.jsonl.gz", pack(LINE) + pack(LINE)).rows_read == 2
