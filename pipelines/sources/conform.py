@@ -21,9 +21,10 @@ from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
 _LATEST_SECOND = 7_258_118_400
-# Spreadsheets write booleans in the language of who uses them; else as DuckDB reads them.
-_TRUE = ("WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR", "PRAWDA", "DOĞRU", "ИСТИНА")
-_FALSE = ("FALSCH", "FAUX", "FALSO", "ONWAAR", "FAŁSZ", "YANLIŞ", "ЛОЖЬ")
+# Spreadsheets write booleans in the language of who uses them, pandas as floats where some are missing; all
+# else is read as DuckDB does.
+_TRUE = ("1.0", "WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR", "PRAWDA", "DOĞRU", "ИСТИНА")
+_FALSE = ("0.0", "FALSCH", "FAUX", "FALSO", "ONWAAR", "FAŁSZ", "YANLIŞ", "ЛОЖЬ")
 _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
 # An offset after a time of day; `-18` at the end of a date is none.
 _OFFSET = r":\d\d(\.\d+)?\s*(UTC|[Zz]|[+-]\d\d:?(\d\d)?)\s*$"

@@ -41,7 +41,7 @@ _TEXT_FORMULA = r'^="([^"]*)"$'
 _APOSTROPHE = r"^'([=+\-@](?s:.*))$"
 _MARKS = ['="', "'=", "'+", "'-", "'@"]
 # How databases and programs write that there is no value: a token for it would make one person of many.
-_NO_VALUE = dict.fromkeys(("\\N", "NULL", "null", "None", "NaN"), "")
+_NO_VALUE = dict.fromkeys(("\\N", "NULL", "null", "None", "NaN", "NaT", "<NA>"), "")
 
 
 @dataclass(frozen=True, slots=True)

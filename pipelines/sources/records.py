@@ -32,7 +32,7 @@ _ENTRY_START = re.compile(
     rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
     rb"|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)(?:[:|\]]| +\[?\d{4}-)"  # a level first
     rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
-    rb'|\{"[\w@.-]+" ?:)'  # JSON
+    rb'|\{ ?"[\w@.-]+" ?:)'  # JSON
 )
 # Cuts at every end of a record; the last piece is the beginning of the next one.
 Split = Callable[[bytes], list[bytes]]

@@ -88,6 +88,7 @@ def test_what_identifies_nobody_is_null_and_counted_and_costs_no_row(identity, t
         (ValueType.BOOLEAN, "perhaps", INVALID),
         (ValueType.BOOLEAN, "Wahr", True),
         (ValueType.BOOLEAN, "VRAI", True),
+        (ValueType.BOOLEAN, "0.0", False),
         (ValueType.BOOLEAN, "FALSO", False),
         (ValueType.JSON, '{"a": 1}', '{"a": 1}'),
         (ValueType.JSON, "{a", INVALID),

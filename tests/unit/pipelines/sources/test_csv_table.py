@@ -95,6 +95,7 @@ def test_utf_16_that_breaks_off_is_refused_and_half_a_character_rejected_with_it
         ('  "a, ""b"""', 'a, "b"'),
         (r"\N", None),
         ("NULL", None),
+        ("<NA>", None),
         ("Null", "Null"),
         ('"two\nlines"', "two\nlines"),
         ('"""two""\nlines, ""quoted"""', '"two"\nlines, "quoted"'),
@@ -236,7 +237,7 @@ def test_a_column_without_a_name_but_with_values_is_refused_as_what_it_is(parse_
 cells = st.text(
     st.sampled_from("ab\"',;|\t\n =\\é😀") | st.characters(codec="utf-8", exclude_characters="\0\r"),
     max_size=8,
-).filter(lambda text: not re.match(r"'[=+\-@]|=\"[^\"]*\"\Z|(\\N|NULL|null|None|NaN)\Z", text))
+).filter(lambda text: not re.match(r"'[=+\-@]|=\"[^\"]*\"\Z|(\\N|NULL|null|None|NaN|NaT|<NA>)\Z", text))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

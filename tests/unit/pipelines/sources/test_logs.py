@@ -296,6 +296,7 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         "ERROR 2026-11-18 10:00:00,123 Canary could not pay",
         '192.0.2.7 - - [18/Nov/2026:10:00:00 +0100] "GET /canary HTTP/1.1" 200 1',
         '{"canary": true}',
+        '{ "canary" : true }',
         "[2026-11-18 10:00] canary",
         "A, [2026-11-18T10:00:00.1 #7] canary",
         "10:00:00.123 [main] canary",
