@@ -91,6 +91,14 @@ CONSOLE = (
 )
 
 
+def test_a_table_of_the_console_that_a_spreadsheet_saved_has_decimal_commas(parse_file):
+    content = CONSOLE.replace('"a, ""b"""', "a").replace(",", ";").replace("-0.015", "-0,015")
+
+    result = parse_file("twilio_export", "sms-log.csv", content.encode())
+
+    assert result.column("twilio__messages", "price") == [Decimal("0.015"), Decimal("0.0075")]
+
+
 @pytest.mark.parametrize("separator", [",", "\t"])
 def test_a_table_of_the_console_has_the_rows_of_the_rest_export(parse, parse_file, separator):
     content = CONSOLE if separator == "," else CONSOLE.replace('"a, ""b"""', "a").replace(",", separator)
