@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period
+from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period, Unit
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.metric import load_composed
 
 DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
@@ -30,10 +31,6 @@ _PATH = {
     "campaign_key": "Surrogate of the campaign (16 hex digits), or of the first of a group of campaigns with "
     f"nearly the same audience; `none` = messages of no campaign. {_GROUPS}.",
 }
-_FLAG = (
-    "Why the number is empty: `<k` = below the threshold, zero looks the same; `>n-k` = nearly all of the "
-    "whole; with `>=` the number is a lower bound."
-)
 _NAMES = {
     "workspace_name": "Scrubbed name of the workspace; of a group `All workspaces`, `Other workspaces` or "
     "`Former workspaces`.",
@@ -94,7 +91,8 @@ def _declaration(cube: Cube) -> str:
         "path": list(cube.path),
         "levels": {str(level): len(spine.path(level)) for level in cube.levels},
         "dimension": _dimension(cube.dimension),
-        "measures": [_measure(measure) for measure in cube.measures],
+        "pieces": [piece.model_dump() | {"unless": list(piece.unless)} for piece in cube.pieces],
+        "measures": [_measure(cube, measure) for measure in cube.measures],
         "minimum_units": cube.minimum_units,
         "unit": str(spine.unit),
     }
@@ -113,13 +111,9 @@ def _dimension(dimension: Dimension | None) -> dict[str, Any] | None:
     return {"name": dimension.name, "sql": dimension.sql, "listed": list(dimension.values)}
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
-    return {
-        "name": measure.name,
-        "sql": measure.contribution,
-        "is_units": measure.units is not None,
-        "parent": measure.parent,
-    }
+def _measure(cube: Cube, measure: Measure) -> dict[str, Any]:
+    pieces = [piece.name for piece, measures in cube.pieces.items() if measure.name in measures]
+    return {"name": measure.name, "pieces": pieces, "at_most": measure.at_most}
 
 
 def _literal(value: object) -> str:
@@ -137,26 +131,31 @@ def _columns(cube: Cube) -> list[tuple[str, str, str]]:
         ("level", "varchar", f"What the row counts: {', '.join(cube.levels)}."),
         *((column, "varchar", _PATH[column]) for column in cube.path),
         *([_dimension_column(dimension)] if dimension else []),
-        *(column for measure in cube.measures for column in _measure_columns(measure)),
+        *(
+            column
+            for measure in cube.measures
+            for column in (_measure_column(cube, measure), _error_column(measure))
+        ),
     ]
 
 
 def _dimension_column(dimension: Dimension) -> tuple[str, str, str]:
-    rest = "" if dimension.values else "; `other` = the values of few, together, always listed"
-    return (dimension.name, "varchar", f"{dimension.description} `all` = the node's total{rest}.")
+    rest = "" if dimension.values else " `other` = the values of few, together, always listed."
+    return (dimension.name, "varchar", dimension.description + rest)
 
 
-def _measure_columns(measure: Measure) -> list[tuple[str, str, str]]:
-    of = f" Part of {measure.parent}." if measure.parent else ""
-    return [
-        (measure.name, "bigint", measure.description + of),
-        (f"{measure.name}_flag", "varchar", _FLAG),
-    ]
+def _measure_column(cube: Cube, measure: Measure) -> tuple[str, str, str]:
+    base = load_disclosure().rounding_base
+    several = " times what the third most active contact adds" if measure.units is None else ""
+    rounded = f" Rounded at random to a multiple of {base}{several if cube.spine.unit is Unit.CONTACT else ''}."
+    return (measure.name, "bigint", measure.description + rounded)
+
+
+def _error_column(measure: Measure) -> tuple[str, str, str]:
+    return (f"{measure.name}_error", "float", f"Standard error of {measure.name} from rounding.")
 
 
 def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
-    if mart.level is None:
-        return cube.keys
     dimension = (cube.dimension.name,) if cube.dimension else ()
     return (cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
 
@@ -179,9 +178,9 @@ def _rates(cube: Cube) -> dict[str, tuple[str, str]]:
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     keys = _mart_keys(cube, mart)
     own = {column[0]: column for column in _columns(cube)}
-    measures = [column for measure in cube.measures for column in _measure_columns(measure)]
+    measures = [own[measure.name] for measure in cube.measures]
     rates = [
-        (name, "double", f"{over} / {under}; empty where one is.")
+        (name, "double", f"{over} / {under}; empty where nothing is under it.")
         for name, (over, under) in _rates(cube).items()
     ]
     names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
@@ -192,7 +191,7 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     keys = _mart_keys(cube, mart)
     names = _names(keys)
     imports = [f"with cells as (\n\n    select * from {{{{ ref('{cube.cube}') }}}}"]
-    if mart.level is not None and len(cube.levels) > 1:
+    if len(cube.levels) > 1:
         imports[0] += f"\n    where level = '{mart.level}'"
     lines = [f"    cells.{key}" for key in keys]
     joins = ""
@@ -208,10 +207,9 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
             "left join campaigns\n    on\n        cells.workspace_key = campaigns.workspace_key\n"
             "        and cells.campaign_key = campaigns.campaign_key\n"
         )
-    for measure in cube.measures:
-        lines += [f"    cells.{measure.name}", f"    cells.{measure.name}_flag"]
+    lines += [f"    cells.{measure.name}" for measure in cube.measures]
     lines += [
-        f"    cast(cells.{over} as double) / nullif(cells.{under}, 0) as {name}"
+        f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
         for name, (over, under) in _rates(cube).items()
     ]
     selected = ",\n".join(lines)

@@ -1,4 +1,8 @@
-with cells as (
+-- What each tariff cost, and beside them, per currency, all tariffs of few contacts together: the currency's
+-- total without those that stand alone, so that rows add up to what the currency cost.
+{%- set keys = ['month', 'workspace_key', 'cost_currency'] %}
+{%- set measures = ['accepted_messages', 'delivered_messages', 'replied_72h_messages', 'segments', 'cost_micros'] %}
+with tariffs as (
 
     select
         *,
@@ -7,14 +11,13 @@ with cells as (
         split_part(tariff, ' ', 3) as contact_country,
         split_part(tariff, ' ', 4) as cost_currency
     from {{ ref('cube_tariffs_monthly') }}
-    -- The total and the rest have no one price.
     where tariff like '% % % %'
 
 ),
 
-prices as (
+currencies as (
 
-    select * from {{ ref('cube_prices_monthly') }}
+    select * from {{ ref('cube_currencies_monthly') }}
 
 ),
 
@@ -24,61 +27,62 @@ workspaces as (
 
 ),
 
-priced as (
+named as (
 
     select
-        cells.*,
-        coalesce(own.unit_price_amount, by_category.unit_price_amount, by_channel.unit_price_amount)
-            as unit_price_amount,
-        case
-            when own.unit_price_amount is not null then 'tariff'
-            when by_category.unit_price_amount is not null then 'category'
-            when by_channel.unit_price_amount is not null then 'channel'
-        end as price_basis
-    from cells
-    left join prices as own
+        {{ keys | join(', ') }},
+        {% for measure in measures -%}
+        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from tariffs
+    group by {{ keys | join(', ') }}
+
+),
+
+costs as (
+
+    select
+        {{ keys | join(', ') }},
+        channel,
+        message_category,
+        contact_country,
+        {{ measures | join(', ') }}
+    from tariffs
+    union all
+    select
+        currencies.{{ keys | join(', currencies.') }},
+        'other' as channel,
+        'other' as message_category,
+        'other' as contact_country,
+        {% for measure in measures -%}
+        greatest(currencies.{{ measure }} - coalesce(named.{{ measure }}, 0), 0) as {{ measure }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from currencies
+    left join named
         on
-            cells.month = own.month
-            and cells.tariff = own.tariff
-    left join prices as by_category
-        on
-            cells.month = by_category.month
-            and by_category.tariff
-            = cells.channel || ' ' || cells.message_category || ' ' || cells.cost_currency
-    left join prices as by_channel
-        on
-            cells.month = by_channel.month
-            and by_channel.tariff = cells.channel || ' ' || cells.cost_currency
+            currencies.month = named.month
+            and currencies.workspace_key = named.workspace_key
+            and currencies.cost_currency = named.cost_currency
 
 )
 
 select
-    priced.month,
-    priced.level,
-    priced.workspace_key,
-    {{ workspace_label('priced.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    priced.tariff,
-    priced.channel,
-    priced.message_category,
-    priced.contact_country,
-    priced.accepted_messages,
-    priced.accepted_messages_flag,
-    priced.delivered_messages,
-    priced.delivered_messages_flag,
-    priced.replied_72h_messages,
-    priced.replied_72h_messages_flag,
-    priced.segments,
-    priced.segments_flag,
-    priced.unit_price_amount,
-    priced.price_basis,
-    cast(
-        priced.unit_price_amount
-        * case when priced.channel = 'sms' then priced.segments else priced.accepted_messages end
-        as decimal(18, 6)
-    ) as cost_amount,
-    case when priced.channel = 'sms' then priced.segments_flag else priced.accepted_messages_flag end
-        as cost_amount_flag,
-    priced.cost_currency
-from priced
+    costs.month,
+    costs.workspace_key,
+    {{ workspace_label('costs.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    costs.cost_currency,
+    costs.channel,
+    costs.message_category,
+    costs.contact_country,
+    cast(costs.accepted_messages as bigint) as accepted_messages,
+    cast(costs.delivered_messages as bigint) as delivered_messages,
+    cast(costs.replied_72h_messages as bigint) as replied_72h_messages,
+    cast(costs.segments as bigint) as segments,
+    -- Amounts of several currencies have no sum, and what has no price has no cost.
+    case
+        when costs.cost_currency not in ('other', 'unknown')
+            then cast(costs.cost_micros / 1000000 as decimal(18, 6))
+    end as cost_amount
+from costs
 left join workspaces
-    on priced.workspace_key = workspaces.workspace_key
+    on costs.workspace_key = workspaces.workspace_key

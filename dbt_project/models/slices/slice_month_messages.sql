@@ -52,6 +52,7 @@ select
     {{ hour_of_week('messages.first_replied_at', 'workspaces.time_zone') }} as reply_hour,
     messages.is_attempted,
     messages.is_accepted,
+    messages.is_sent,
     messages.is_delivered,
     messages.is_read,
     messages.is_clicked,
