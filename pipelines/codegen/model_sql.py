@@ -15,6 +15,8 @@ import yaml
 
 # Variables by which sums are exact: the most active contact bounds nobody.
 UNBOUNDED = {"bounding_rank": 1}
+# No policy may have this base: nothing is rounded.
+UNROUNDED = {"rounding_base": 1}
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 _SOURCES = {
     "outbox": "int_outbox_messages",

@@ -232,7 +232,7 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) ->
     there = set()
     for (schema, table), columns in tables_in(connection, "old").items():
         is_keyed = "workspace_key" in columns
-        holds_text = any(t == "VARCHAR" and not c.endswith("_flag") for c, t in columns.items())
+        holds_text = "VARCHAR" in columns.values()
         if holds_text and not is_keyed:
             continue
         there.add((schema, table))

@@ -18,8 +18,6 @@ from warehouse.store.connection import identifier, number, tables_in, without_va
 from warehouse.store.session import LOCK_TIMEOUT_S, open_warehouse_file
 
 FORMER = "former"
-# The flag of a sum of which a part is coded.
-LOWER_BOUND = ">="
 # Holds the sums that the group `former` is made from; never published.
 INTERNAL_SCHEMA = "internal"
 
@@ -46,7 +44,7 @@ class _Cube:
         period: The slice.
         path: Columns that name a node below the workspace; they read `all` in the sums.
         splits: The free dimension, if there is one.
-        measures: Counts, each with its flag beside it.
+        measures: Counts, each with its standard error beside it.
     """
 
     name: str
@@ -70,11 +68,10 @@ class _Cube:
 
     @property
     def sums(self) -> str:
-        """Return the SQL that sums each measure; a coded part counts as 0, and the sum is a lower bound."""
+        """Return the SQL that sums each measure; errors of different people add up as squares."""
         return ", ".join(
-            f"cast(sum(coalesce({m}, 0)) as bigint) as {m}, "
-            f"max(case when {m} is null or {f} is not null then '{LOWER_BOUND}' end) as {f}"
-            for m, f in ((identifier(m), identifier(f"{m}_flag")) for m in self.measures)
+            f"cast(sum({m}) as bigint) as {m}, cast(sqrt(sum({e} ^ 2)) as float) as {e}"
+            for m, e in ((identifier(m), identifier(f"{m}_error")) for m in self.measures)
         )
 
 
@@ -200,11 +197,11 @@ def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
     """
     periods = [column for column, type_ in columns.items() if type_ == "DATE"]
     measures = tuple(column for column, type_ in columns.items() if type_ == "BIGINT")
-    flags = {f"{measure}_flag" for measure in measures}
-    texts = [column for column, type_ in columns.items() if type_ == "VARCHAR" and column not in flags]
+    errors = {f"{measure}_error" for measure in measures}
+    texts = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
     path = tuple(column for column in texts if column in _PATH)
     splits = tuple(column for column in texts if column not in (*_PATH, _WORKSPACE_KEY, "level"))
-    known = {*periods, *measures, *flags, *path, *splits[:1], _WORKSPACE_KEY, "level"}
+    known = {*periods, *measures, *errors, *path, *splits[:1], _WORKSPACE_KEY, "level"}
     # A second free text may name somebody, and a number that is no count has no sum.
     doubtful = sorted((set(columns) ^ known) or (set() if len(periods) == 1 else {"the period"}))
     if doubtful:

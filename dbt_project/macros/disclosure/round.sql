@@ -17,7 +17,8 @@ rounded as (
     select
         *,
         {% for piece in cube.pieces -%}
-        {%- set step = base ~ ' * coalesce(' ~ piece.name ~ '_bound, 1)' -%}
+        {#- A base of 1, which no policy may have, rounds nothing: attacks and utility compare with it. #}
+        {%- set step = base ~ ' * coalesce(' ~ piece.name ~ '_bound, 1)' if base > 1 else 1 -%}
         {{ rounded('coalesce(' ~ piece.name ~ ' - ' ~ piece.name ~ '_excess, 0)', step, piece.name ~ '_cell_key') }}
             as {{ piece.name }}_rounded,
         {#- A step of its own beside a zero would say that it is none. #}
