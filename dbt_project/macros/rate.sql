@@ -1,4 +1,4 @@
 {#- A share of one measure in another: at most 1, empty where there is nothing to divide by. -#}
 {% macro rate(over, under) -%}
-least(cast({{ over }} as double) / nullif({{ under }}, 0), 1)
+case when {{ under }} > 0 then least(cast({{ over }} as double) / {{ under }}, 1) end
 {%- endmacro %}

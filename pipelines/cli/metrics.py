@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +16,6 @@ from pipelines.cli.options import HomeOption, home_at, runtime_at
 from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, write_csv
 from pipelines.declarations.cube import Period
-from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import Metric, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
@@ -55,17 +53,6 @@ class AnswerFormat(StrEnum):
     CHART = "chart"
 
 
-def flags() -> Mapping[str, str]:
-    """Return what each code beside a number means."""
-    k = load_disclosure().minimum_contacts
-    return {
-        "<k": f"fewer than {k} people, or none",
-        ">n-k": f"all, or all but those of fewer than {k} people",
-        ">=": "a lower bound: some parts are `<k` and count as 0",
-        "~": "an estimate: some parts are `>n-k`",
-    }
-
-
 @app.command("list")
 def list_() -> None:
     """List all numbers with unit, formula and meaning."""
@@ -88,10 +75,10 @@ def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metr
         periods = "day, week, month" if table.period is Period.DAY else "month"
         grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
     OUT.print(grid)
-    OUT.print("Flags beside its numbers:", highlight=False)
-    for flag, meaning in flags().items():
-        OUT.print(f"  {flag:5} {meaning}", markup=False, highlight=False)
-    OUT.print("Without --restricted, counts carry noise of at most 6 people: see docs/analysts.md.")
+    OUT.print(
+        "Without --restricted, counts are rounded at random and right on average; `low` and `high` hold the true "
+        "number in 95 of 100 answers: see docs/analysts.md."
+    )
 
 
 @app.command()
@@ -179,8 +166,6 @@ def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
             sys.stdout.write(json.dumps(rows.to_pylist(), default=str, indent=1) + "\n")
         case AnswerFormat.TABLE | AnswerFormat.CHART:
             OUT.print(_drawn(metric, rows, with_bars=format_ is AnswerFormat.CHART))
-            for flag in sorted({row.get("flag") for row in rows.to_pylist()} - {None}):
-                OUT.print(f"{flag}: {flags()[flag]}", markup=False, highlight=False)
 
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
@@ -190,7 +175,7 @@ def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
     largest = max([*numbers, 0.0])
     for row in rows.to_pylist():
         cells: list[RenderableType] = [
-            _number(value) if name == metric.metric else str(value if value is not None else "")
+            _number(value) if name in (metric.metric, "low", "high") else str(value if value is not None else "")
             for name, value in row.items()
         ]
         if with_bars:

@@ -56,6 +56,7 @@ select
     messages.is_delivered,
     messages.is_read,
     messages.is_clicked,
+    messages.is_replied_24h,
     messages.is_replied_72h,
     messages.is_opted_out,
     messages.is_failed,
