@@ -560,6 +560,8 @@ select
     judged.is_sent,
     judged.is_delivered,
     judged.is_read,
+    -- SMS and the like never report reading.
+    judged.is_read or (judged.is_delivered and coalesce(judged.channel = 'whatsapp', false)) as is_readable,
     judged.is_failed,
     case
         when judged.is_read then 'read'

@@ -54,6 +54,7 @@ select
     messages.is_accepted,
     messages.is_sent,
     messages.is_delivered,
+    messages.is_readable,
     messages.is_read,
     messages.is_clicked,
     messages.is_replied_24h,

@@ -44,13 +44,12 @@ def attack_by_differencing(
         k = min(cube.minimum_units for cube in unit_cubes)
         connection.execute(f"create or replace temp table numbers as {numbers}")
         (pairs,) = connection.execute(
-            "select coalesce(sum(n * (n - 1) // 2), 0) from (select count(*) as n from numbers group by period, node)"
+            "select coalesce(sum(n * (n - 1) // 2), 0) from (select count(*) as n from numbers group by node)"
         ).fetchall()[0]
         tried += int(pairs)
         rows = connection.execute(
             "select one.cube, one.slice, one.measure, count(*) from numbers as one inner join numbers as other "
-            "on one.period = other.period and one.node = other.node "
-            "and (one.cube, one.measure, one.way) < (other.cube, other.measure, other.way) "
+            "on one.node = other.node and (one.cube, one.measure, one.way) < (other.cube, other.measure, other.way) "
             "where one.is_exact and other.is_exact and abs(one.number - other.number) between 1 and ? "
             "group by all",
             [k - 1],
@@ -73,11 +72,11 @@ def _numbers(cube: Cube, months: str) -> Iterator[str]:
         # People add up over the levels, for each is in one workspace; over values and days they do not.
         own = f"select {period} as slice, {_node(cube, len(cube.path))} as node, {m}, {is_exact(m)} as is_exact"
         if cube.dimension is None:
-            yield _way(cube, measure.name, "itself", "slice", f"{own} from {table}")
+            yield _way(cube, measure.name, "itself", f"{own} from {table}")
         elif adds_up:
-            yield _way(cube, measure.name, "values", "slice", f"{own} from {table}")
+            yield _way(cube, measure.name, "values", f"{own} from {table}")
         if cube.spine.period is Period.DAY and adds_up:
-            yield _way(cube, measure.name, "days", "date_trunc('month', slice)", f"{own} from {table}")
+            yield _way(cube, measure.name, "days", f"{own} from {table}", period=Period.MONTH)
         if adds_up:
             for level in cube.levels[1:]:
                 above = cube.levels[cube.levels.index(level) - 1]
@@ -86,7 +85,7 @@ def _numbers(cube: Cube, months: str) -> Iterator[str]:
                     f"select {period} as slice, {node} as node, {m}, {is_exact(m)} as is_exact from {table} "
                     f"and level = '{level}'"
                 )
-                yield _way(cube, measure.name, f"{level} below", "slice", below)
+                yield _way(cube, measure.name, f"{level} below", below)
 
 
 def _node(cube: Cube, depth: int) -> str:
@@ -95,11 +94,12 @@ def _node(cube: Cube, depth: int) -> str:
     return f"concat_ws('|', '', {', '.join(named)})" if named else "''"
 
 
-def _way(cube: Cube, measure: str, way: str, period: str, rows: str) -> str:
+def _way(cube: Cube, measure: str, way: str, rows: str, *, period: Period | None = None) -> str:
+    """Return a query for one number per node and period, summed up from rows (slice, node, number, is_exact)."""
+    period = period or cube.spine.period
     m = identifier(measure)
     return (
         f"select {quoted(cube.cube)} as cube, max(slice) as slice, {quoted(measure)} as measure, "
-        f"{quoted(way)} as way, cast({period} as date) as period, "
-        f"{quoted(cube.spine.period.value)} || node as node, sum({m}) as number, bool_and(is_exact) as is_exact "
-        f"from ({rows}) group by {period}, node"
+        f"{quoted(way)} as way, '{period} ' || date_trunc('{period}', slice) || node as node, "
+        f"sum({m}) as number, bool_and(is_exact) as is_exact from ({rows}) group by all"
     )

@@ -140,10 +140,10 @@ def infer(
             yield found(STRANGER, kind, traced(chosen, features_of(shown, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
     drawn = donors[:, np.setdiff1d(ordinary, known)]
-    rank, base = (({**models.variables, **weakening.variables})[v] for v in ("bounding_rank", "rounding_base"))
+    rank, multiple = (({**models.variables, **weakening.variables})[v] for v in ("bounding_rank", "rounding_base"))
     for name, truth, cells in _secrets(base, donors, drawn, published, bounding_rank=rank):
         yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
-        insider = attribute_by_insider(cells, truth, base=base, seed=seed)
+        insider = attribute_by_insider(cells, truth, base=multiple, seed=seed)
         yield found(INSIDER, name, insider)
     if len(known):
         yield found(STRANGER, TRACED, traced(known, features))

@@ -23,8 +23,8 @@ class Repeated:
     Attributes:
         cells: Cells attacked.
         changing: Cells that are not the same every time.
-        error: Mean distance of the mean over all repetitions from the truth; rounding that averages out
-            leaves hardly any.
+        error: Median distance of the mean over all repetitions from the truth, where it is not zero; rounding
+            that averages out leaves hardly any.
     """
 
     cells: int
@@ -60,6 +60,7 @@ def repeat(
         pl.len().alias("times"), pl.col("number").n_unique().alias("answers"), pl.col("number").mean().alias("mean")
     )
     compared = answers.join(truth.select(*cell, pl.col("number").alias("true")), on=cell)
-    error = compared.select((pl.col("mean") - pl.col("true")).abs().mean()).item()
+    compared = compared.filter(pl.col("true") > 0)
+    error = compared.select((pl.col("mean") - pl.col("true")).abs().median()).item()
     changing = answers.filter((pl.col("answers") > 1) | (pl.col("times") < REPETITIONS))
     return Repeated(len(answers), len(changing), float(error or 0))

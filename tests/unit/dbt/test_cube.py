@@ -31,6 +31,7 @@ measures:
   - reached_contacts
   - attempted_messages
   - delivered_messages
+  - readable_messages
   - read_messages
   - failed_messages
   - clicked_messages
@@ -39,16 +40,17 @@ measures:
 )
 OPEN = TRIALS.model_copy(update={"dimension": TRIALS.dimension.model_copy(update={"values": ()})})
 TOTALS = TRIALS.model_copy(update={"dimension": None})
-FLAGS = ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_read", "is_failed", "is_clicked")
+FLAGS = ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable", "is_read", "is_failed", "is_clicked")
 OUTCOMES = {
     "skipped": (),
     "rejected": ("is_attempted", "is_failed"),
     "failed": ("is_attempted", "is_accepted", "is_failed"),
     "waiting": ("is_attempted", "is_accepted"),
     "on its way": ("is_attempted", "is_accepted", "is_sent"),
-    "unread": ("is_attempted", "is_accepted", "is_sent", "is_delivered"),
-    "read": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_read"),
-    "clicked": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_read", "is_clicked"),
+    "unread by SMS": ("is_attempted", "is_accepted", "is_sent", "is_delivered"),
+    "unread": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable"),
+    "read": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable", "is_read"),
+    "clicked": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable", "is_read", "is_clicked"),
 }
 COUNTED = {
     "attempted_messages": "is_attempted",
@@ -151,7 +153,8 @@ def test_where_people_have_several_messages_each_the_steps_are_as_many_times_as_
     row = built(sent("w", 40, times=3))["workspace", "w", "all"]
 
     assert row["attempted_messages"] % (3 * BASE) == 0
-    assert row["attempted_messages_error"] == pytest.approx(((3 * BASE) ** 2 / 6 + 3 * BASE**2 / 6) ** 0.5)
+    # One piece with messages and four without.
+    assert row["attempted_messages_error"] == pytest.approx((((3 * BASE) ** 2 + 4 * BASE**2) / 6) ** 0.5)
 
 
 def test_the_error_of_a_zero_does_not_say_whether_somebody_is_behind_it(built):
@@ -232,11 +235,18 @@ def test_numbers_are_those_of_a_simulation_that_shares_no_code(built, rows):
         counted = [r for r in rows if level == "platform" or r[0] == workspace]
         parts = {
             outcome: rounded_by_hand([r for r in counted if r[3] in outcome])
-            for outcome in (("rejected", "failed"), ("waiting", "on its way"), ("unread",), ("read", "clicked"))
+            for outcome in (
+                ("rejected", "failed"),
+                ("waiting", "on its way"),
+                ("unread by SMS",),
+                ("unread",),
+                ("read", "clicked"),
+            )
         }
-        delivered = parts[("unread",)] + parts[("read", "clicked")]
+        readable = parts[("unread",)] + parts[("read", "clicked")]
+        delivered = readable + parts[("unread by SMS",)]
         assert row["attempted_messages"] == sum(parts.values())
-        assert row["delivered_messages"] == delivered
+        assert (row["delivered_messages"], row["readable_messages"]) == (delivered, readable)
         assert row["failed_messages"] == parts[("rejected", "failed")]
         clicked = rounded_by_hand([r for r in counted if r[3] == "clicked"])
         assert row["clicked_messages"] == min(clicked, row["attempted_messages"])

@@ -212,7 +212,7 @@ def test_restricted_facts_answer_exactly_and_count_people_once():
     with duckdb.connect() as facts:
         restricted(facts)
         message = {"workspace_id": "w", "is_read": False, "is_failed": False, "queued_at": "2026-05-04"}
-        message |= dict.fromkeys(["is_attempted", "is_accepted", "is_sent", "is_delivered"], True)
+        message |= dict.fromkeys(["is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable"], True)
         insert(
             facts,
             "fct_messages",

@@ -30,7 +30,7 @@ def connection():
         connection.execute("create schema warehouse.cubes")
         connection.execute(
             f"create table warehouse.cubes.{CUBE} (send_date date, campaign_key varchar, "
-            "read_messages bigint, read_messages_flag varchar)"
+            "read_messages bigint, read_messages_error float)"
         )
         yield connection
 
