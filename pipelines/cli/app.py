@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "utility": (
         "pipelines.cli.utility:utility",
-        "Measure what anonymity costs: compare published with true numbers, for several thresholds.",
+        "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",
     ),
     "dev": (
         "pipelines.cli.dev:dev",

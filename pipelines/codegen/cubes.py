@@ -134,7 +134,7 @@ def _columns(cube: Cube) -> list[tuple[str, str, str]]:
         *(
             column
             for measure in cube.measures
-            for column in (_measure_column(cube, measure), _error_column(measure))
+            for column in (_measure_column(cube, measure), _squares_column(measure))
         ),
     ]
 
@@ -151,8 +151,9 @@ def _measure_column(cube: Cube, measure: Measure) -> tuple[str, str, str]:
     return (measure.name, "bigint", measure.description + rounded)
 
 
-def _error_column(measure: Measure) -> tuple[str, str, str]:
-    return (f"{measure.name}_error", "float", f"Standard error of {measure.name} from rounding.")
+def _squares_column(measure: Measure) -> tuple[str, str, str]:
+    text = f"Squares of what {measure.name} was rounded to, summed up: a sixth of it is the variance."
+    return (f"{measure.name}_squares", "bigint", text)
 
 
 def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:

@@ -81,8 +81,8 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     columns = {name: f"cells.{column}" if column.isidentifier() else column for name, column in table.columns.items()}
     selected = [_selected(name, columns, period) for name in question.by]
     for part, measure in zip(("over", "under"), metric.measures, strict=False):
-        m, error = (identifier(name) for name in (measure, f"{measure}_error"))
-        selected += [f"cells.{m} as {part}", f"cells.{error} as {part}_error"]
+        m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
+        selected += [f"cells.{m} as {part}", f"cells.{squares} as {part}_squares"]
     conditions = [f"cells.level = '{table.level(question.columns)}'"]
     parameters: list[object] = []
     if metric.quantile is not None or metric.needed:
@@ -135,7 +135,7 @@ def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     parts = ("over",) if metric.under is None else ("over", "under")
     sums = ", ".join(
         f"case when count(*) = count({p}) then sum({p}) / {metric.per}.0 end as {p}, "
-        f"sum({p}_error ^ 2) / {metric.per}.0 ^ 2 as {p}_variance"
+        f"sum({p}_squares) / 6.0 / {metric.per}.0 ^ 2 as {p}_variance"
         for p in parts
     )
     value, variance, most = "over", "over_variance", ""
@@ -179,7 +179,7 @@ def _quantile(metric: Metric, keys: Sequence[str]) -> str:
     )
     return f""",
 bins as (
-    select {listed}seconds, sum(over) as messages, sum(over_error ^ 2) as variance
+    select {listed}seconds, sum(over) as messages, sum(over_squares) / 6.0 as variance
     from cells
     group by {listed}seconds
 ),

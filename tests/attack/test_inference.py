@@ -38,14 +38,15 @@ def base():
         *(pl.lit("5min").alias(f"{name}_latency_bin") for name in ("delivery", "read")),
         pl.lit(1).alias("segments"),
     )
+    country = pl.when(pl.col("contact") == 1).then(pl.lit("NL")).otherwise(pl.lit("DE"))
     month = messages.with_columns(
-        pl.when(pl.col("contact") == 1).then(pl.lit("NL")).otherwise(pl.lit("DE")).alias("contact_country"),
+        country.alias("contact_country"),
         pl.lit("de").alias("contact_language"),
         pl.lit("2026-Q1").alias("first_contact_quarter"),
         *(pl.lit("mon-09").alias(f"{name}_hour") for name in ("send", "read", "click", "reply")),
         pl.lit("twilio").alias("provider"),
         pl.lit(None, pl.String).alias("provider_error_code"),
-        pl.lit("sms marketing DE EUR").alias("tariff"),
+        pl.format("sms marketing {} EUR", country).alias("tariff"),
         pl.lit("EUR").alias("cost_currency"),
         pl.lit(0.05).alias("cost_amount"),
     )

@@ -18,7 +18,7 @@ UNDECLARED = None
 @pytest.fixture
 def revisions():
     """Put a row (contacts, messages, conversations) as the old and the new revision."""
-    columns = ", ".join(f"{m} bigint, {m}_error float" for m in MEASURES)
+    columns = ", ".join(f"{m} bigint, {m}_squares bigint" for m in MEASURES)
     table = f"month date, level varchar, workspace_key varchar, message_type varchar, {columns}"
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse")

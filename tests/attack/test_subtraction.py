@@ -27,7 +27,7 @@ measures:
 WHOLE = CUBE.model_copy(update={"cube": "cube_wholes_monthly", "dimension": None})
 CUBES = {cube.cube: cube for cube in (CUBE, WHOLE)}
 PERIODS = {cube: [MONTH] for cube in CUBES}
-STEP = 7 / 6**0.5
+SQUARES = 49
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def cells():
         connection.execute("attach ':memory:' as warehouse")
         connection.execute("create schema warehouse.cubes")
         own = "month date, level varchar, workspace_key varchar"
-        number = "messages bigint, messages_error float"
+        number = "messages bigint, messages_squares bigint"
         connection.execute(f"create table warehouse.cubes.{CUBE.cube} ({own}, reason varchar, {number})")
         connection.execute(f"create table warehouse.cubes.{WHOLE.cube} ({own}, {number})")
 
@@ -47,7 +47,7 @@ def cells():
                 marks = "?, " * len(next(iter(values)))
                 connection.executemany(
                     f"insert into warehouse.cubes.{name} values (?, 'workspace', 'a', {marks} ?)",
-                    [(MONTH, *row, STEP) for row in values],
+                    [(MONTH, *row, SQUARES) for row in values],
                 )
             return connection
 
@@ -83,12 +83,12 @@ def test_parts_that_leave_each_other_no_room_give_themselves_away(whole, parts, 
         connection.execute("create schema warehouse.cubes")
         connection.execute(
             f"create table warehouse.cubes.{WHOLE.cube} (month date, level varchar, workspace_key varchar, "
-            "messages bigint, messages_error float)"
+            "messages bigint, messages_squares bigint)"
         )
         rows = [("platform", "all", whole), *(("workspace", f"w{n}", part) for n, part in enumerate(parts))]
         connection.executemany(
             f"insert into warehouse.cubes.{WHOLE.cube} values (?, ?, ?, ?, ?)",
-            [(MONTH, *row, STEP) for row in rows],
+            [(MONTH, *row, SQUARES) for row in rows],
         )
         spine = WHOLE.model_copy(update={"levels": ("platform", "workspace")})
 

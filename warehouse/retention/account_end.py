@@ -44,7 +44,7 @@ class _Cube:
         period: The slice.
         path: Columns that name a node below the workspace; they read `all` in the sums.
         splits: The free dimension, if there is one.
-        measures: Counts, each with its standard error beside it.
+        measures: Counts, each with the squares of its rounding beside it.
     """
 
     name: str
@@ -68,10 +68,11 @@ class _Cube:
 
     @property
     def sums(self) -> str:
-        """Return the SQL that sums each measure; errors of different people add up as squares."""
+        """Return the SQL that sums each measure, and its squares."""
         return ", ".join(
-            f"cast(sum({m}) as bigint) as {m}, cast(sqrt(sum({e} ^ 2)) as float) as {e}"
-            for m, e in ((identifier(m), identifier(f"{m}_error")) for m in self.measures)
+            f"cast(sum({column}) as bigint) as {column}"
+            for m in self.measures
+            for column in (identifier(m), identifier(f"{m}_squares"))
         )
 
 
@@ -196,12 +197,13 @@ def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
         CoarseningError: No rule says it for some of them.
     """
     periods = [column for column, type_ in columns.items() if type_ == "DATE"]
-    measures = tuple(column for column, type_ in columns.items() if type_ == "BIGINT")
-    errors = {f"{measure}_error" for measure in measures}
+    numbers = [column for column, type_ in columns.items() if type_ == "BIGINT"]
+    measures = tuple(column for column in numbers if not column.endswith("_squares"))
+    squares = {f"{measure}_squares" for measure in measures}
     texts = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
     path = tuple(column for column in texts if column in _PATH)
     splits = tuple(column for column in texts if column not in (*_PATH, _WORKSPACE_KEY, "level"))
-    known = {*periods, *measures, *errors, *path, *splits[:1], _WORKSPACE_KEY, "level"}
+    known = {*periods, *measures, *squares, *path, *splits[:1], _WORKSPACE_KEY, "level"}
     # A second free text may name somebody, and a number that is no count has no sum.
     doubtful = sorted((set(columns) ^ known) or (set() if len(periods) == 1 else {"the period"}))
     if doubtful:

@@ -40,7 +40,7 @@
         last: A query over the steps; what is published if not given.
 
     Returns:
-        A query: one row per slice, node and value of the dimension, with each measure and its standard error.
+        A query: one row per slice, node and value of the dimension, with each measure and its squares (see `round_counts`).
 -#}
 {% macro cube_query(declared, last='select * from published') -%}
 {#- The steps know more: columns that name a node, and a cell of it. -#}

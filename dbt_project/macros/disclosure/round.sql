@@ -7,8 +7,8 @@
 
     Reads `matched` (see `list_cells`). Makes:
         rounded: One row per cell: of each piece its number, rounded, and `_step`, what it is a multiple of.
-        published: One row per cell, with its columns as they are published: each measure, and `_error`, its
-            standard error.
+        published: One row per cell, with its columns as they are published: each measure, and `_squares`, the
+            squared steps of its pieces.
 -#}
 {% macro round_counts(cube) -%}
 {%- set base, wholes = var('rounding_base') | int, {} -%}
@@ -45,7 +45,7 @@ published as (
         {%- set _ = wholes.update({measure.name: shown}) -%}
         cast({{ shown }} as bigint) as {{ measure.name }},
         {#- A number is as likely anywhere between two steps: the variance is a sixth of their distance squared. #}
-        cast(sqrt(({{ measure.pieces | join('_step ^ 2 + ') }}_step ^ 2) / 6) as float) as {{ measure.name }}_error
+        cast({{ measure.pieces | join('_step ^ 2 + ') }}_step ^ 2 as bigint) as {{ measure.name }}_squares
         {{- ',' if not loop.last }}
         {% endfor %}
     from rounded

@@ -70,6 +70,6 @@ def row_that_stays(cube: Cube) -> str:
     """Return SQL for a row that stays: `old`, but `new` for measures that were declared since."""
     columns = [*(f"old.{identifier(key)}" for key in cube.keys)]
     for measure in cube.measures:
-        for name in (measure.name, f"{measure.name}_error"):
+        for name in (measure.name, f"{measure.name}_squares"):
             columns.append(f"coalesce(old.{identifier(name)}, new.{identifier(name)}) as {identifier(name)}")
     return ", ".join(columns)

@@ -86,9 +86,9 @@ def _system(
             continue
         pieces = sum(measure in measures for measures in cube.pieces.values())
         dimension = cube.dimension.name if cube.dimension else f"'{TOTAL}'"
-        m, error = identifier(measure), identifier(f"{measure}_error")
-        # The squares of the steps add up to six times the variance; equal ones have the largest sum.
-        reach = f"case when {is_exact(m)} then 0 else ceil(sqrt(6 * {error} ^ 2 * {pieces})) - {pieces} end"
+        m, squares = identifier(measure), identifier(f"{measure}_squares")
+        # Of steps with one sum of squares, equal ones have the largest sum.
+        reach = f"case when {is_exact(m)} then 0 else ceil(sqrt({squares} * {pieces})) - {pieces} end"
         path = "".join(f", {column}" for column in cube.path)
         rows = connection.execute(
             f"select level, {dimension}, {m}, {reach}{path} "

@@ -44,9 +44,9 @@ def coarsen_slices(
         table, period = f"{CUBES}.{identifier(cube.cube)}", cube.spine.period.column
         measures = {measure.name for measure in cube.measures}
         if finding.column in measures:
-            m, error = identifier(finding.column), identifier(f"{finding.column}_error")
+            m, squares = identifier(finding.column), identifier(f"{finding.column}_squares")
             connection.execute(
-                f"update {table} set {m} = null, {error} = null where {period} = ?", [finding.period]
+                f"update {table} set {m} = null, {squares} = null where {period} = ?", [finding.period]
             )
         else:
             connection.execute(f"delete from {table} where {period} = ?", [finding.period])

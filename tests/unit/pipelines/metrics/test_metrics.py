@@ -34,8 +34,8 @@ def ask(connection, metric, **question):
 
 def cell(attempted, delivered, *, day=DAY, level="workspace", workspace="w", **more):
     numbers = {"attempted_messages": attempted, "delivered_messages": delivered}
-    errors = {f"{name}_error": 3.0 for name in numbers}
-    return {"send_date": day, "level": level, "workspace_key": workspace, **numbers, **errors, **more}
+    squares = {f"{name}_squares": 49 for name in numbers}
+    return {"send_date": day, "level": level, "workspace_key": workspace, **numbers, **squares, **more}
 
 
 def test_there_are_at_least_forty_and_each_says_what_it_is():
@@ -87,8 +87,7 @@ def test_rounded_numbers_are_added_up(marts, case, cells, by, count, rate):
 def test_nineteen_of_twenty_answers_hold_the_truth_between_low_and_high(marts, counts, seed):
     """Days of unread and read messages, each rounded to sevens by hand: the truth is known."""
     random = Random(seed)
-    step = 7 / 6**0.5
-    errors = {"attempted_messages_error": step * 2**0.5, "delivered_messages_error": step}
+    squares = {"attempted_messages_squares": 98}
     truth = sum(read for _, read in counts)
     whole = truth + sum(unread for unread, _ in counts)
     truths = {"delivered_messages": truth, "delivery_rate": truth / whole if whole else None}
@@ -99,7 +98,7 @@ def test_nineteen_of_twenty_answers_hold_the_truth_between_low_and_high(marts, c
             [n - n % 7 + (7 if random.random() < n % 7 / 7 else 0) for n in numbers] for numbers in counts
         ]
         rows = [
-            cell(a + b, b, day=DAY + timedelta(days=n)) | errors for n, (a, b) in enumerate(shown)
+            cell(a + b, b, day=DAY + timedelta(days=n)) | squares for n, (a, b) in enumerate(shown)
         ]
         insert(marts, "cubes.cube_campaign_daily", rows)
         for metric, true in truths.items():
@@ -130,7 +129,7 @@ def test_a_dimension_nobody_asked_for_is_added_up(marts):
 
 
 def test_a_latency_is_interpolated_within_its_bin(marts):
-    base = {"send_date": DAY, "level": "workspace", "workspace_key": "w", "delivered_messages_error": 3.0}
+    base = {"send_date": DAY, "level": "workspace", "workspace_key": "w", "delivered_messages_squares": 49}
     bins = [("5s", 40), ("15s", 40), ("1h", 20), ("unknown", 70)]
     rows = [base | {"latency_bin": b, "delivered_messages": n} for b, n in bins]
     insert(marts, "cubes.cube_delivery_latency_daily", rows)
@@ -145,7 +144,7 @@ def test_a_latency_is_interpolated_within_its_bin(marts):
 
 
 def test_costs_are_of_one_currency_and_know_nothing_of_what_has_no_price(marts):
-    base = {"month": MONTH, "level": "workspace", "workspace_key": "w", "cost_micros_error": 0}
+    base = {"month": MONTH, "level": "workspace", "workspace_key": "w", "cost_micros_squares": 0}
     costs = [("EUR", 5_600_000), ("USD", 70_000_000), ("unknown", 0), ("other", 7_000_000)]
     insert(
         marts,
@@ -219,7 +218,7 @@ def test_restricted_facts_answer_exactly_and_count_people_once():
             [
                 message | {"send_date": DAY, "contact_token": "a", "delivered_at": "2026-05-04 00:00:30"},
                 message | {"send_date": NEXT, "contact_token": "a", "delivered_at": "2026-05-04 00:01:30"},
-                message | {"send_date": NEXT, "contact_token": "b", "is_delivered": False},
+                message | {"send_date": NEXT, "contact_token": "b", "is_delivered": False, "is_readable": False},
             ],
         )
         insert(facts, "dim_contacts", [{"workspace_id": "w", "contact_token": "a", "language": "de"}] * 2)
