@@ -272,7 +272,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/privacy-officer.md", f"is deleted {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
         ("docs/privacy-officer.md", f"No row counts fewer than {K} people"),
-        ("docs/privacy-officer.md", f"With {WORDS[FEWEST]} workspaces or more"),
+        ("docs/privacy-officer.md", f"published where at least {WORDS[FEWEST]} share them"),
     ],
 )
 def test_prose_says_the_declared_number(page, sentence):
