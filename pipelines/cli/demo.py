@@ -119,10 +119,10 @@ def _print_funnel(store: Store) -> None:
 
 def _print_next(home: Home, disclosure: Disclosure, *, seconds: float) -> None:
     OUT.print(
-        f"\nDone in {seconds:.0f} s. Every group above has at least {disclosure.minimum_contacts} contacts; smaller "
-        "ones are in `other`.\n"
-        f"Every count of a day is a multiple of {disclosure.rounding_base}, rounded at random and right on average "
-        "(docs/analysts.md).\n"
+        f"\nDone in {seconds:.0f} s. Every group above has at least {disclosure.minimum_contacts} contacts; "
+        "smaller ones are in `other`.\n"
+        f"Every count of a day is a multiple of {disclosure.rounding_base}, rounded at random and right on "
+        "average (docs/analysts.md).\n"
         "Next:\n"
         "  .venv/bin/wasms sql                        ask the published marts\n"
         '  .venv/bin/wasms sql "from mart_platform_daily"\n'

@@ -76,8 +76,8 @@ def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metr
         grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
     OUT.print(grid)
     OUT.print(
-        "Without --restricted, counts are rounded at random and right on average; `low` and `high` hold the true "
-        "number in 95 of 100 answers: see docs/analysts.md."
+        "Without --restricted, counts are rounded at random and right on average; the true number lies "
+        "between `low` and `high` in 95 of 100 answers: see docs/analysts.md."
     )
 
 
@@ -175,7 +175,9 @@ def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
     largest = max([*numbers, 0.0])
     for row in rows.to_pylist():
         cells: list[RenderableType] = [
-            _number(value) if name in (metric.metric, "low", "high") else str(value if value is not None else "")
+            _number(value)
+            if name in (metric.metric, "low", "high")
+            else str(value if value is not None else "")
             for name, value in row.items()
         ]
         if with_bars:

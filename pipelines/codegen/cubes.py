@@ -147,7 +147,9 @@ def _dimension_column(dimension: Dimension) -> tuple[str, str, str]:
 def _measure_column(cube: Cube, measure: Measure) -> tuple[str, str, str]:
     base = load_disclosure().rounding_base
     several = " times what the third most active contact adds" if measure.units is None else ""
-    rounded = f" Rounded at random to a multiple of {base}{several if cube.spine.unit is Unit.CONTACT else ''}."
+    rounded = (
+        f" Rounded at random to a multiple of {base}{several if cube.spine.unit is Unit.CONTACT else ''}."
+    )
     return (measure.name, "bigint", measure.description + rounded)
 
 

@@ -364,7 +364,9 @@ class Cube(Strict):
                 before.append(piece.name)
             for measure in counted:
                 if not measure.parts:
-                    found[Piece(name=measure.name, sql=measure.contribution, is_units=is_units)] = (measure.name,)
+                    found[Piece(name=measure.name, sql=measure.contribution, is_units=is_units)] = (
+                        measure.name,
+                    )
         return MappingProxyType(found)
 
     @property

@@ -18,7 +18,8 @@ class Disclosure(Strict):
 
     Attributes:
         minimum_contacts: The threshold k: a published cell counts at least so many people.
-        rounding_base: Every published count is a multiple of it, or of a multiple where people count several times.
+        rounding_base: Every published count is a multiple of it, or of a multiple where people count several
+            times.
         bounding_rank: In a published sum nobody adds more than this most active person does.
         minimum_workspaces: A figure of fewer workspaces is one of few, not one of all.
     """

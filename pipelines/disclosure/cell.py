@@ -31,8 +31,8 @@ class Counted:
 
     Attributes:
         people: Distinct people who add to it.
-        exact: Its number, counted from the facts; what the most active people add beyond the others is left out.
-        rebuilt: What these facts would show if they were published now.
+        exact: Its number, counted from the facts; what the most active people add beyond the others is left
+            out. rebuilt: What these facts would show if they were published now.
         published: What the published row shows; None where it was taken out.
     """
 
@@ -135,7 +135,8 @@ def trace(
     adds = _added_up(cube, "{0}")
     numbers = (ask(_steps_sql(cube, node), values) or [(0, 0) * len(names)])[0]
     (people,) = ask(
-        "select " + ", ".join(f"count(case when {each} > 0 then unit_token end)" for each in adds.values())
+        "select "
+        + ", ".join(f"count(case when {each} > 0 then unit_token end)" for each in adds.values())
         + f" from units where {_are(node)}",
         values,
     )
@@ -146,8 +147,8 @@ def trace(
         keys={key: row[key] for key in cube.keys},
         levels=[(str(level), _name(cube, row, level), people_at(level)) for level in above],
         measures=[
-            Counted(name, counted, *numbers[2 * n : 2 * n + 2], row[name])
-            for n, (name, counted) in enumerate(zip(names, people, strict=True))
+            Counted(name, adding, exact, rebuilt, shown if isinstance(shown := row[name], int) else None)
+            for name, adding, exact, rebuilt in zip(names, people, numbers[::2], numbers[1::2], strict=True)
         ],
         people=ask(
             f"select unit_token, {listed} from units where {_are(node)} and unit_token is not null "
@@ -209,9 +210,11 @@ def _steps_sql(cube: Cube, node: Mapping[str, object]) -> str:
 def _added_up(cube: Cube, piece: str) -> Mapping[str, str]:
     """Return measure → SQL for the sum of its pieces, each written as ``piece`` says."""
     return {
-        measure.name: "(" + " + ".join(
+        measure.name: "("
+        + " + ".join(
             piece.format(each.name) for each, measures in cube.pieces.items() if measure.name in measures
-        ) + ")"
+        )
+        + ")"
         for measure in cube.measures
     }
 

@@ -1,7 +1,7 @@
 """Measure what anonymity costs: published numbers against true ones, by base of the rounding.
 
-Builds the funnel of some days anew from the restricted rows, once per base, and once exactly. Nothing of it is
-kept or published; what comes out are means, spreads and shares over many cells.
+Builds the funnel of some days anew from the restricted rows, once per base, and once exactly. Nothing of it
+is kept or published; what comes out are means, spreads and shares over many cells.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,7 +43,8 @@ class Variant:
     Attributes:
         bias, spread: Mean and standard deviation of published - true, over all cells.
         campaign_share: Share of messages that stand in a row of their own campaign or group.
-        campaign_errors, week_errors: By rate: its mean error in percentage points, in campaigns of a day and in
+        campaign_errors, week_errors: By rate: its mean error in percentage points, in campaigns of a day and
+            in
             weeks of workspaces, weighted by messages; None where none has `LEAST_MESSAGES`.
     """
 
@@ -125,9 +126,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) 
         connection.execute(f"create or replace table memory.main.{model} as {models.model(model)}")
 
 
-def _variants(
-    connection: duckdb.DuckDBPyConnection, cube: Cube, bases: Collection[int]
-) -> Iterator[Variant]:
+def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube, bases: Collection[int]) -> Iterator[Variant]:
     """Build the cube with each base, and compare it with the truth."""
     models = ModelSql()
 
@@ -154,7 +153,8 @@ def _compare(connection: duckdb.DuckDBPyConnection, cube: Cube, *, base: int) ->
         f"from {shown} as shown inner join {true} as truth using ({keys}, measure)"
     ).fetchall()[0]
     (share,) = connection.execute(
-        "select coalesce(sum(attempted_messages) / (select sum(is_attempted::integer) from slice_messages), 0) "
+        "select coalesce(sum(attempted_messages) / "
+        "(select sum(is_attempted::integer) from slice_messages), 0) "
         f"from truth where level = '{Level.CAMPAIGN}' and campaign_key <> '{REST}'"
     ).fetchall()[0]
     week = "workspace_key, date_trunc('week', send_date)"

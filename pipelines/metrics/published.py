@@ -39,8 +39,8 @@ class Query:
 def published_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
     """Return the query that answers from the published copy.
 
-    Rounded numbers are right on average, and so are their sums. `low` and `high` hold the true number in 95 of
-    100 answers. An answer is empty where one of its numbers was taken out before publication.
+    Rounded numbers are right on average, and so are their sums. `low` and `high` hold the true number in 95
+    of 100 answers. An answer is empty where one of its numbers was taken out before publication.
 
     Raises:
         MetricError: No table can answer, or people of several rows would be added up.
@@ -61,7 +61,7 @@ def _refuse_sums_of_people(metric: Metric, question: Question, table: Table) -> 
     if any(table.measures[name].units is not None for name in metric.measures):
         needed += ["day" if table.period is Period.DAY else "month"]
         # Each person is in one workspace, so people of several add up.
-        needed += [name for name in map(name_of, table.cube.spine.path(table.level(question.columns)))][1:]
+        needed += list(map(name_of, table.cube.spine.path(table.level(question.columns))))[1:]
         needed += [table.dimension] if table.dimension else []
     if missing := [name for name in needed if name not in fixed]:
         what = "amounts of several currencies" if metric.needed else "people of several rows"
@@ -78,7 +78,9 @@ def _shown(name: str) -> list[str]:
 def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple[object, ...]]:
     """Return SQL and parameters for the cells that count: one row each, with numbers and their errors."""
     period = f"cells.{table.period.column}"
-    columns = {name: f"cells.{column}" if column.isidentifier() else column for name, column in table.columns.items()}
+    columns = {
+        name: f"cells.{column}" if column.isidentifier() else column for name, column in table.columns.items()
+    }
     selected = [_selected(name, columns, period) for name in question.by]
     for part, measure in zip(("over", "under"), metric.measures, strict=False):
         m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
@@ -205,4 +207,5 @@ def _place(metric: Metric, off: float) -> str:
 
 def _inside(place: str) -> str:
     share = f"greatest(least(({place} - (so_far - messages)) / nullif(messages, 0), 1), 0)"
-    return f"case when from_seconds > 0 then from_seconds * (seconds / from_seconds) ^ ({share}) else seconds * {share} end"
+    by_ratio = f"from_seconds * (seconds / from_seconds) ^ ({share})"
+    return f"case when from_seconds > 0 then {by_ratio} else seconds * {share} end"

@@ -56,8 +56,8 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
                 THRESHOLD,
                 asset=published_key(),
                 blocking=True,
-                description=f"Every count of any cube or mart is a multiple of {ROUNDING_BASE}, and no row of a "
-                f"day counts fewer than {MINIMUM_CONTACTS} distinct contacts. Else nothing is published.",
+                description=f"Every count of any cube or mart is a multiple of {ROUNDING_BASE}, and no row "
+                f"of a day counts fewer than {MINIMUM_CONTACTS} contacts. Else nothing is published.",
             ),
             *(
                 dg.AssetCheckSpec(f"attack_{name}", asset=published_key(), description=attacked.format(name))
@@ -138,7 +138,12 @@ def threshold_result(warehouse: Warehouse) -> dg.AssetCheckResult:
         asset_key=published_key(),
         check_name=THRESHOLD,
         passed=not wrong,
-        metadata={"tables": len(tables), "rows_wrong": wrong, "threshold": MINIMUM_CONTACTS, "base": ROUNDING_BASE},
+        metadata={
+            "tables": len(tables),
+            "rows_wrong": wrong,
+            "threshold": MINIMUM_CONTACTS,
+            "base": ROUNDING_BASE,
+        },
     )
 
 

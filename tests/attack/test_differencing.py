@@ -87,7 +87,11 @@ PLATFORM, WORKSPACE = ("platform", "all"), ("workspace", "a")
     ],
 )
 def test_a_small_difference_of_exact_numbers_is_found_and_of_rounded_ones_there_is_none(attack, case, rows):
-    rounded = [(*head, contacts - contacts % 7, messages - messages % 7) for *head, contacts, messages in rows]
+    rounded = [
+        (*head, contacts - contacts % 7, messages - messages % 7) for *head, contacts, messages in rows
+    ]
 
     assert not attack(*rounded).findings
-    assert {found.problem for found in attack(*rows).findings} == {"a small difference of exact numbers"}, case
+    assert {found.problem for found in attack(*rows).findings} == {"a small difference of exact numbers"}, (
+        case
+    )

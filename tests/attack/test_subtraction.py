@@ -119,4 +119,6 @@ def test_what_gave_something_away_is_taken_back_until_nothing_does(cells):
     coarsen_slices(connection, CUBES, attack_rounding(connection, CUBES, periods=PERIODS).findings)
 
     assert problems(connection) == []
-    assert connection.execute(f"select distinct messages from warehouse.cubes.{CUBE.cube}").fetchall() == [(None,)]
+    assert connection.execute(f"select distinct messages from warehouse.cubes.{CUBE.cube}").fetchall() == [
+        (None,)
+    ]

@@ -160,7 +160,12 @@ def test_the_independent_check_says_threshold_and_base_once_more():
     ("before", "after", "macro", "said"),
     [
         ("bounding_rank: 3", "bounding_rank: 4", "{{ var('bounding_rank') }}", "4"),
-        ("minimum_contacts: 11", "minimum_contacts: 20", "{{ roll_up('r', parent=['p'], child='c') }}", "< 20"),
+        (
+            "minimum_contacts: 11",
+            "minimum_contacts: 20",
+            "{{ roll_up('r', parent=['p'], child='c') }}",
+            "< 20",
+        ),
     ],
 )
 def test_sql_takes_its_numbers_from_the_policy(before, after, macro, said):
@@ -248,7 +253,10 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("README.md", f"A day appears {WORDS[WAITING.days]} days later"),
         ("docs/analysts.md", f"holds groups of fewer than {K} contacts, together"),
         ("docs/analysts.md", f"Every count is a multiple of {BASE}"),
-        ("docs/analysts.md", f"with fewer than {K} people is in `other`. A value with {K + 2 * BASE - 2} or more"),
+        (
+            "docs/analysts.md",
+            f"with fewer than {K} people is in `other`. A value with {K + 2 * BASE - 2} or more",
+        ),
         ("docs/analysts.md", f"the {['first', 'second', 'third'][RANK - 1]} most active contact in the row"),
         ("docs/analysts.md", f"**`former`**: at least {WORDS[FEWEST]} workspaces whose accounts have ended"),
         ("docs/analysts.md", f"A day appears {WORDS[WAITING.days]} days later"),

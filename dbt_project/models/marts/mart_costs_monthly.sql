@@ -1,7 +1,5 @@
--- What each tariff cost, and beside them, per currency, all tariffs of few contacts together: the currency's
--- total without those that stand alone, so that rows add up to what the currency cost.
-{%- set keys = ['month', 'workspace_key', 'cost_currency'] %}
-{%- set measures = ['accepted_messages', 'delivered_messages', 'replied_72h_messages', 'segments', 'cost_micros'] %}
+-- What each tariff cost, and per currency all tariffs of few contacts together: the currency's total without those
+-- that stand alone, so that rows add up to what the currency cost.
 with tariffs as (
 
     select
@@ -30,33 +28,47 @@ workspaces as (
 named as (
 
     select
-        {{ keys | join(', ') }},
-        {% for measure in measures -%}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor %}
+        month,
+        workspace_key,
+        cost_currency,
+        sum(accepted_messages) as accepted_messages,
+        sum(delivered_messages) as delivered_messages,
+        sum(replied_72h_messages) as replied_72h_messages,
+        sum(segments) as segments,
+        sum(cost_micros) as cost_micros
     from tariffs
-    group by {{ keys | join(', ') }}
+    group by month, workspace_key, cost_currency
 
 ),
 
 costs as (
 
     select
-        {{ keys | join(', ') }},
+        month,
+        workspace_key,
+        cost_currency,
         channel,
         message_category,
         contact_country,
-        {{ measures | join(', ') }}
+        accepted_messages,
+        delivered_messages,
+        replied_72h_messages,
+        segments,
+        cost_micros
     from tariffs
     union all
     select
-        currencies.{{ keys | join(', currencies.') }},
+        currencies.month,
+        currencies.workspace_key,
+        currencies.cost_currency,
         'other' as channel,
         'other' as message_category,
         'other' as contact_country,
-        {% for measure in measures -%}
-        greatest(currencies.{{ measure }} - coalesce(named.{{ measure }}, 0), 0) as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor %}
+        greatest(currencies.accepted_messages - coalesce(named.accepted_messages, 0), 0) as accepted_messages,
+        greatest(currencies.delivered_messages - coalesce(named.delivered_messages, 0), 0) as delivered_messages,
+        greatest(currencies.replied_72h_messages - coalesce(named.replied_72h_messages, 0), 0) as replied_72h_messages,
+        greatest(currencies.segments - coalesce(named.segments, 0), 0) as segments,
+        greatest(currencies.cost_micros - coalesce(named.cost_micros, 0), 0) as cost_micros
     from currencies
     left join named
         on

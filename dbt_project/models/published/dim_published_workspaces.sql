@@ -1,5 +1,5 @@
--- Traits are generalized: together they are shared by enough workspaces, or empty. A country of one workspace would
--- name it.
+-- Traits are generalized: together they are shared by enough workspaces, or empty. A country of one workspace
+-- would name it.
 {%- set traits = ['plan', 'industry', 'workspace_country', 'time_zone'] %}
 with published as (
 
@@ -41,24 +41,28 @@ counted_{{ loop.index }} as (
 
     select
         *,
-        count(*) over (partition by {{ above }}, {{ trait }}) as workspaces
+        count(*) over (partition by {{ above }}, {{ trait }}) >= {{ var('minimum_workspaces') }} as is_shared
     from shown_{{ loop.index0 }}
 
 ),
 
 -- The rest, whose value is not shown, must not stand alone either.
+rest_{{ loop.index }} as (
+
+    select
+        *,
+        count(case when not is_shared then 1 end) over (partition by {{ above }}) as alone
+    from counted_{{ loop.index }}
+
+),
+
 shown_{{ loop.index }} as (
 
     select
-        * exclude ({{ trait }}, workspaces),
-        case
-            when
-                workspaces >= {{ var('minimum_workspaces') }}
-                and count(case when workspaces < {{ var('minimum_workspaces') }} then 1 end)
-                    over (partition by {{ above }}) not between 1 and {{ var('minimum_workspaces') - 1 }}
-                then {{ trait }}
-        end as {{ trait }}
-    from counted_{{ loop.index }}
+        * exclude ({{ trait }}, is_shared, alone),
+        case when is_shared and (alone = 0 or alone >= {{ var('minimum_workspaces') }}) then {{ trait }} end
+            as {{ trait }}
+    from rest_{{ loop.index }}
 
 ){{ ',' if not loop.last }}
 

@@ -1,8 +1,9 @@
 """Attack by differencing: subtract every two numbers that are about the same people.
 
-The attacker knows which numbers are: all measures of a node, in whichever table they stand; a node and the sum
-of its values, of the nodes below it, and of its days. A number that is not rounded is taken for exact. Where two
-are, and they differ by fewer than the threshold, so many people are known to have one and not the other.
+The attacker knows which numbers are: all measures of a node, in whichever table they stand; a node and the
+sum of its values, of the nodes below it, and of its days. A number that is not rounded is taken for exact.
+Where two are, and they differ by fewer than the threshold, so many people are known to have one and not the
+other.
 """
 
 from collections import defaultdict
@@ -48,8 +49,9 @@ def attack_by_differencing(
         ).fetchall()[0]
         tried += int(pairs)
         rows = connection.execute(
-            "select one.cube, one.slice, one.measure, count(*) from numbers as one inner join numbers as other "
-            "on one.node = other.node and (one.cube, one.measure, one.way) < (other.cube, other.measure, other.way) "
+            "select one.cube, one.slice, one.measure, count(*) from numbers as one "
+            "inner join numbers as other on one.node = other.node "
+            "and (one.cube, one.measure, one.way) < (other.cube, other.measure, other.way) "
             "where one.is_exact and other.is_exact and abs(one.number - other.number) between 1 and ? "
             "group by all",
             [k - 1],
@@ -70,7 +72,9 @@ def _numbers(cube: Cube, months: str) -> Iterator[str]:
         m = identifier(measure.name)
         adds_up = measure.units is None
         # People add up over the levels, for each is in one workspace; over values and days they do not.
-        own = f"select {period} as slice, {_node(cube, len(cube.path))} as node, {m}, {is_exact(m)} as is_exact"
+        own = (
+            f"select {period} as slice, {_node(cube, len(cube.path))} as node, {m}, {is_exact(m)} as is_exact"
+        )
         if cube.dimension is None:
             yield _way(cube, measure.name, "itself", f"{own} from {table}")
         elif adds_up:
@@ -95,7 +99,7 @@ def _node(cube: Cube, depth: int) -> str:
 
 
 def _way(cube: Cube, measure: str, way: str, rows: str, *, period: Period | None = None) -> str:
-    """Return a query for one number per node and period, summed up from rows (slice, node, number, is_exact)."""
+    """Return a query for one number per node and period, from rows (slice, node, number, is_exact)."""
     period = period or cube.spine.period
     m = identifier(measure)
     return (

@@ -140,7 +140,9 @@ def infer(
             yield found(STRANGER, kind, traced(chosen, features_of(shown, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
     drawn = donors[:, np.setdiff1d(ordinary, known)]
-    rank, multiple = (({**models.variables, **weakening.variables})[v] for v in ("bounding_rank", "rounding_base"))
+    rank, multiple = (
+        ({**models.variables, **weakening.variables})[v] for v in ("bounding_rank", "rounding_base")
+    )
     for name, truth, cells in _secrets(base, donors, drawn, published, bounding_rank=rank):
         yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
         insider = attribute_by_insider(cells, truth, base=multiple, seed=seed)

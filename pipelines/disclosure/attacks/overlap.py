@@ -1,9 +1,9 @@
 """Compute how much rounding lets through where audiences differ by one contact, again and again.
 
 The strongest attacker there is: knows, for each pair of audiences A and A + one contact, what everybody but
-that contact did, and how numbers are rounded; wants to know whether the contact always did it or never. What is
-published then is the known count, or one more, rounded up or down with a known probability. Campaigns of one day
-with such audiences are one group, so the pairs are of different days.
+that contact did, and how numbers are rounded; wants to know whether the contact always did it or never. What
+is published then is the known count, or one more, rounded up or down with a known probability. Campaigns of
+one day with such audiences are one group, so the pairs are of different days.
 """
 
 import numpy as np

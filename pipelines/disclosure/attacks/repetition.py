@@ -57,7 +57,9 @@ def repeat(
         one = Worlds(connection, base, donors[:1], keys=keys[:1], models=models)
         truth = pl.concat(one.publish(cube, weakening=EXACT) for cube in chosen)
     answers = published.group_by(cell).agg(
-        pl.len().alias("times"), pl.col("number").n_unique().alias("answers"), pl.col("number").mean().alias("mean")
+        pl.len().alias("times"),
+        pl.col("number").n_unique().alias("answers"),
+        pl.col("number").mean().alias("mean"),
     )
     compared = answers.join(truth.select(*cell, pl.col("number").alias("true")), on=cell)
     compared = compared.filter(pl.col("true") > 0)

@@ -1,8 +1,8 @@
 """Attack by revisions: compare a slice as published before and now, to learn what changed.
 
 The attacker subtracts the earlier number from the present one. Where both are exact, a small difference is
-known: so many messages of so few people came late. A rounded number is off by up to a step in each revision, and
-differently in each, because different people are counted; sums over cells only widen the range.
+known: so many messages of so few people came late. A rounded number is off by up to a step in each revision,
+and differently in each, because different people are counted; sums over cells only widen the range.
 """
 
 from collections.abc import Collection, Mapping
@@ -59,17 +59,20 @@ def attack_revisions(
 
 
 def may_change(cube: Cube) -> str:
-    """Return an SQL condition on `new` and `old`: some number differs by k, so the row may replace the old."""
-    return "(" + " or ".join(
-        f"coalesce(abs(new.{m} - old.{m}), 0) >= {cube.minimum_units}"
-        for m in (identifier(measure.name) for measure in cube.measures)
-    ) + ")"
+    """Return an SQL condition on `new` and `old`: some number differs by k, so `new` may replace `old`."""
+    return (
+        "("
+        + " or ".join(
+            f"coalesce(abs(new.{m} - old.{m}), 0) >= {cube.minimum_units}"
+            for m in (identifier(measure.name) for measure in cube.measures)
+        )
+        + ")"
+    )
 
 
 def row_that_stays(cube: Cube) -> str:
     """Return SQL for a row that stays: `old`, but `new` for measures that were declared since."""
     columns = [*(f"old.{identifier(key)}" for key in cube.keys)]
-    for measure in cube.measures:
-        for name in (measure.name, f"{measure.name}_squares"):
-            columns.append(f"coalesce(old.{identifier(name)}, new.{identifier(name)}) as {identifier(name)}")
+    numbers = [name for m in cube.measures for name in (m.name, f"{m.name}_squares")]
+    columns += [f"coalesce(old.{n}, new.{n}) as {n}" for n in map(identifier, numbers)]
     return ", ".join(columns)

@@ -1,4 +1,4 @@
-"""Attack by rounding: look for numbers that are exact, rows of too few people, and cells that are not there."""
+"""Attack by rounding: look for exact numbers, rows of too few people, and cells that are not there."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date

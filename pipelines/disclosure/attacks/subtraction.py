@@ -1,8 +1,9 @@
 """Attack by subtraction: recover small counts from rounded ones, over all cubes of a slice jointly.
 
-The attacker knows how the tables are made: a count is less than a step away from what is shown, for each of the
-pieces it is the sum of, and the parts of a node add up to it. Cells of several cubes that count the same people
-are one unknown. Where these facts leave one whole number for a count below the threshold, it is recovered.
+The attacker knows how the tables are made: a count is less than a step away from what is shown, for each of
+the pieces it is the sum of, and the parts of a node add up to it. Cells of several cubes that count the same
+people are one unknown. Where these facts leave one whole number for a count below the threshold, it is
+recovered.
 """
 
 from collections.abc import Collection, Mapping

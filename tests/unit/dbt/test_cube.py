@@ -40,7 +40,16 @@ measures:
 )
 OPEN = TRIALS.model_copy(update={"dimension": TRIALS.dimension.model_copy(update={"values": ()})})
 TOTALS = TRIALS.model_copy(update={"dimension": None})
-FLAGS = ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable", "is_read", "is_failed", "is_clicked")
+FLAGS = (
+    "is_attempted",
+    "is_accepted",
+    "is_sent",
+    "is_delivered",
+    "is_readable",
+    "is_read",
+    "is_failed",
+    "is_clicked",
+)
 OUTCOMES = {
     "skipped": (),
     "rejected": ("is_attempted", "is_failed"),
@@ -50,7 +59,15 @@ OUTCOMES = {
     "unread by SMS": ("is_attempted", "is_accepted", "is_sent", "is_delivered"),
     "unread": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable"),
     "read": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable", "is_read"),
-    "clicked": ("is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable", "is_read", "is_clicked"),
+    "clicked": (
+        "is_attempted",
+        "is_accepted",
+        "is_sent",
+        "is_delivered",
+        "is_readable",
+        "is_read",
+        "is_clicked",
+    ),
 }
 COUNTED = {
     "attempted_messages": "is_attempted",

@@ -63,7 +63,13 @@ def test_every_metric_is_answered_by_every_column_that_is_offered(marts, metric)
     [
         ("one cell as it is", [cell(100, 80)], ("workspace",), 80, 0.8),
         ("days add up", [cell(100, 80), cell(50, 25, day=NEXT)], ("workspace",), 105, 0.7),
-        ("what was taken out has no sum", [cell(100, 80), cell(50, None, day=NEXT)], ("workspace",), None, None),
+        (
+            "what was taken out has no sum",
+            [cell(100, 80), cell(50, None, day=NEXT)],
+            ("workspace",),
+            None,
+            None,
+        ),
         ("no rate of nothing", [cell(0, 0)], ("workspace",), 0, None),
         ("no rate above one", [cell(98, 105)], ("workspace",), 105, 1.0),
         (
@@ -83,7 +89,9 @@ def test_rounded_numbers_are_added_up(marts, case, cells, by, count, rate):
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(counts=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=20, max_size=40), seed=SEEDS)
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=20, max_size=40), seed=SEEDS
+)
 def test_nineteen_of_twenty_answers_hold_the_truth_between_low_and_high(marts, counts, seed):
     """Days of unread and read messages, each rounded to sevens by hand: the truth is known."""
     random = Random(seed)
@@ -97,9 +105,7 @@ def test_nineteen_of_twenty_answers_hold_the_truth_between_low_and_high(marts, c
         shown = [
             [n - n % 7 + (7 if random.random() < n % 7 / 7 else 0) for n in numbers] for numbers in counts
         ]
-        rows = [
-            cell(a + b, b, day=DAY + timedelta(days=n)) | squares for n, (a, b) in enumerate(shown)
-        ]
+        rows = [cell(a + b, b, day=DAY + timedelta(days=n)) | squares for n, (a, b) in enumerate(shown)]
         insert(marts, "cubes.cube_campaign_daily", rows)
         for metric, true in truths.items():
             ((_, _, _, low, high),) = ask(marts, metric, by=("workspace",))
@@ -156,7 +162,10 @@ def test_costs_are_of_one_currency_and_know_nothing_of_what_has_no_price(marts):
         "cubes.cube_tariffs_monthly",
         [base | {"tariff": "sms marketing DE EUR", "cost_micros": 4_200_000}],
     )
-    assert [row[:2] for row in ask(marts, "cost_amount", by=("cost_currency",))] == [("EUR", 5.6), ("USD", 70.0)]
+    assert [row[:2] for row in ask(marts, "cost_amount", by=("cost_currency",))] == [
+        ("EUR", 5.6),
+        ("USD", 70.0),
+    ]
     in_euros = {"where": {"cost_currency": "EUR"}}
     assert ask(marts, "cost_amount", **in_euros)[0][0] == 5.6
     assert ask(marts, "cost_amount", by=("contact_country",), **in_euros)[0][:2] == ("DE", 4.2)
@@ -211,14 +220,17 @@ def test_restricted_facts_answer_exactly_and_count_people_once():
     with duckdb.connect() as facts:
         restricted(facts)
         message = {"workspace_id": "w", "is_read": False, "is_failed": False, "queued_at": "2026-05-04"}
-        message |= dict.fromkeys(["is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable"], True)
+        message |= dict.fromkeys(
+            ["is_attempted", "is_accepted", "is_sent", "is_delivered", "is_readable"], True
+        )
         insert(
             facts,
             "fct_messages",
             [
                 message | {"send_date": DAY, "contact_token": "a", "delivered_at": "2026-05-04 00:00:30"},
                 message | {"send_date": NEXT, "contact_token": "a", "delivered_at": "2026-05-04 00:01:30"},
-                message | {"send_date": NEXT, "contact_token": "b", "is_delivered": False, "is_readable": False},
+                message
+                | {"send_date": NEXT, "contact_token": "b", "is_delivered": False, "is_readable": False},
             ],
         )
         insert(facts, "dim_contacts", [{"workspace_id": "w", "contact_token": "a", "language": "de"}] * 2)

@@ -24,7 +24,15 @@ ONE, TWO = date(2026, 5, 10), date(2026, 5, 11)
 ENDED = [f"{n:016x}" for n in range(6)]
 LIVING = "f" * 16
 
-COLUMNS = ("send_date", "level", "workspace_key", "campaign_key", "error_class", "contacts", "contacts_squares")
+COLUMNS = (
+    "send_date",
+    "level",
+    "workspace_key",
+    "campaign_key",
+    "error_class",
+    "contacts",
+    "contacts_squares",
+)
 
 # Six workspaces end one by one. Four of them sent on the second day.
 CELLS = [
@@ -269,7 +277,15 @@ def test_whatever_ends_in_whatever_order_sums_are_right_and_a_group_of_few_is_ne
             shown = connection.execute("from warehouse.cubes.cube_cells_daily order by all").fetchall()
             gone = {day: [row for row in cells if row[0] == day and row[2] in ended] for day in (ONE, TWO)}
             sums = [
-                (day, "workspace", "former", "all", "all", sum(row[5] for row in rows), sum(row[6] for row in rows))
+                (
+                    day,
+                    "workspace",
+                    "former",
+                    "all",
+                    "all",
+                    sum(row[5] for row in rows),
+                    sum(row[6] for row in rows),
+                )
                 for day, rows in gone.items()
                 if len(rows) >= 5
             ]
