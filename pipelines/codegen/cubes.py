@@ -160,7 +160,11 @@ def _squares_column(measure: Measure) -> tuple[str, str, str]:
 
 def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
     dimension = (cube.dimension.name,) if cube.dimension else ()
-    return (cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
+    return (mart.per or cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
+
+
+def _mart_measures(cube: Cube, mart: Mart) -> list[Measure]:
+    return [measure for measure in cube.measures if mart.per is None or measure.units is None]
 
 
 def _names(keys: Sequence[str]) -> list[str]:
@@ -168,34 +172,34 @@ def _names(keys: Sequence[str]) -> list[str]:
     return names + (["campaign_name", "template_name", "variant"] if "campaign_key" in keys else [])
 
 
-def _rates(cube: Cube) -> dict[str, tuple[str, str]]:
-    """Return ratio → the measures it divides, wherever both are in the cube."""
-    measures = {measure.name for measure in cube.measures}
+def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
+    """Return ratio → the measures it divides, wherever both are there."""
+    names = {measure.name for measure in measures}
     return {
         ratio.metric: (ratio.over, ratio.under)
         for ratio in load_composed()
-        if ratio.in_marts and ratio.under and measures.issuperset(ratio.measures)
+        if ratio.in_marts and ratio.under and names.issuperset(ratio.measures)
     }
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
-    keys = _mart_keys(cube, mart)
-    own = {column[0]: column for column in _columns(cube)}
-    measures = [own[measure.name] for measure in cube.measures]
+    keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
+    own = {column[0]: column for column in _columns(cube)} | {
+        "week": ("week", "date", "Week (UTC), its Monday."),
+        "month": ("month", "date", _PERIODS[Period.MONTH]),
+    }
     rates = [
         (name, "double", f"{over} / {under}; empty where nothing is under it.")
-        for name, (over, under) in _rates(cube).items()
+        for name, (over, under) in _rates(measures).items()
     ]
     names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
-    return [own[key] for key in keys] + names + measures + rates
+    return [own[key] for key in keys] + names + [own[measure.name] for measure in measures] + rates
 
 
 def _mart_sql(cube: Cube, mart: Mart) -> str:
-    keys = _mart_keys(cube, mart)
+    keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
     names = _names(keys)
-    imports = [f"with cells as (\n\n    select * from {{{{ ref('{cube.cube}') }}}}"]
-    if len(cube.levels) > 1:
-        imports[0] += f"\n    where level = '{mart.level}'"
+    imports = [_cells(cube, mart)]
     lines = [f"    cells.{key}" for key in keys]
     joins = ""
     if "workspace_name" in names:
@@ -210,16 +214,38 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
             "left join campaigns\n    on\n        cells.workspace_key = campaigns.workspace_key\n"
             "        and cells.campaign_key = campaigns.campaign_key\n"
         )
-    lines += [f"    cells.{measure.name}" for measure in cube.measures]
+    lines += [f"    cells.{measure.name}" for measure in measures]
     lines += [
         f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
-        for name, (over, under) in _rates(cube).items()
+        for name, (over, under) in _rates(measures).items()
     ]
     selected = ",\n".join(lines)
     return (
         f"-- {DO_NOT_EDIT}\n"
         + "\n\n),\n\n".join(imports)
         + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
+    )
+
+
+def _cells(cube: Cube, mart: Mart) -> str:
+    """Return the beginning of a mart's query: the rows of its level, added up where it is of weeks or months."""
+    source = f"{{{{ ref('{cube.cube}') }}}}"
+    level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
+    if mart.per is None:
+        return f"with cells as (\n\n    select * from {source}{level}"
+    day, *keys = (cube.spine.period.column, *_mart_keys(cube, mart)[1:])
+    columns = [
+        f"cast(date_trunc('{mart.per}', {day}) as date) as {mart.per}",
+        *keys,
+        *(f"cast(sum({m.name}) as bigint) as {m.name}" for m in _mart_measures(cube, mart)),
+    ]
+    listed = ",\n        ".join(columns)
+    groups = ", ".join([f"date_trunc('{mart.per}', {day})", *keys])
+    return (
+        f"with days as (\n\n    select\n        *,\n        max({day}) over () as last_built\n    from {source}\n\n),\n\n"
+        f"-- Of the {mart.per}s that are over.\ncells as (\n\n    select\n        {listed}\n    from days{level}\n"
+        f"    group by {groups}\n"
+        f"    having max(last_built) >= date_trunc('{mart.per}', max({day})) + interval 1 {mart.per} - interval 1 day"
     )
 
 

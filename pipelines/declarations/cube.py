@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -243,11 +243,15 @@ def shared_measures() -> Mapping[str, Measure]:
 
 
 class Mart(Strict):
-    """A table for readers: the rows of one level, with names beside the keys."""
+    """A table for readers: the rows of one level, with names beside the keys.
+
+    ``per`` adds up the days of each week or month that is over; numbers of people do not add up, and are left out.
+    """
 
     name: str = Field(pattern=r"^mart_[a-z0-9_]+$")
     description: str = Field(min_length=1)
     level: Level
+    per: Literal["week", "month"] | None = None
 
 
 class Cube(Strict):

@@ -1,5 +1,5 @@
--- What each tariff cost, and per currency all tariffs of few contacts together: the currency's total without those
--- that stand alone, so that rows add up to what the currency cost.
+-- What each tariff cost, and per currency all tariffs of few contacts together: the currency's total without
+-- those that stand alone, so that rows add up to what the currency cost.
 with tariffs as (
 
     select
@@ -65,8 +65,10 @@ costs as (
         'other' as message_category,
         'other' as contact_country,
         greatest(currencies.accepted_messages - coalesce(named.accepted_messages, 0), 0) as accepted_messages,
-        greatest(currencies.delivered_messages - coalesce(named.delivered_messages, 0), 0) as delivered_messages,
-        greatest(currencies.replied_72h_messages - coalesce(named.replied_72h_messages, 0), 0) as replied_72h_messages,
+        greatest(currencies.delivered_messages - coalesce(named.delivered_messages, 0), 0)
+            as delivered_messages,
+        greatest(currencies.replied_72h_messages - coalesce(named.replied_72h_messages, 0), 0)
+            as replied_72h_messages,
         greatest(currencies.segments - coalesce(named.segments, 0), 0) as segments,
         greatest(currencies.cost_micros - coalesce(named.cost_micros, 0), 0) as cost_micros
     from currencies
