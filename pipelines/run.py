@@ -173,15 +173,17 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     last = last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts))
     if first is None:
         return []
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     released = released_periods(store.ledger, suffix="_daily")
-    return without_gaps(days, released.union(records.gaps(store.ledger)))
+    return without_gaps(_days(first, last), released.union(records.gaps(store.ledger)))
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def note_built_days(store: Store, first: date, last: date) -> None:
     """Record that days are in the cubes; months that end among them wait to be built, if they have no gap."""
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    ended = {day.replace(day=1) for day in days if day == month_end(day)}
+    ended = {day.replace(day=1) for day in _days(first, last) if day == month_end(day)}
     ended -= {day.replace(day=1) for day in records.gaps(store.ledger)}
     store.ledger.set_waiting_months({*store.ledger.waiting_months(), *ended})
     store.ledger.set_built_until(last)

@@ -17,10 +17,10 @@ from anonymizers.treatments import ValueType
 from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema, says_zone
+from pipelines.sources.staging import unix_time
 from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
-_LATEST_SECOND = 7_258_118_400
 # Spreadsheets write booleans in the language of who uses them, pandas as floats where some are missing; all
 # else is read as DuckDB does.
 _TRUE = ("1.0", "WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR", "PRAWDA", "DOĞRU", "ИСТИНА")
@@ -168,30 +168,18 @@ def _is_number(text: str) -> str:
 def _timestamp(text: str, written: Format, zone: str) -> str:
     match written:
         case Format.UNIX_SECONDS:
-            seconds = f"try_cast({text} as double)"
-            cast = f"make_timestamp(cast({seconds} * 1000000 as bigint))"
-            return f"case when {seconds} between 0 and {_LATEST_SECOND} then {cast} end"
+            return unix_time(text)
         case Format.RFC2822:
             formats = "['%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z']"
             parsed = f"try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats})"
             return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
         case Format.LOG:
             parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
-            return f"coalesce({parsed}, {_iso8601(text, zone)}, {_since_1970(text)})"
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text, powers=(3, 6))})"
         case Format.SMPP:
             return _smpp(text, zone)
         case _:
             return _iso8601(text, zone)
-
-
-def _since_1970(text: str) -> str:
-    """SQL of a time that loggers write as a number: of seconds, milliseconds or microseconds."""
-    number = f"try_cast({text} as double)"
-    units = (
-        f"when {number} between {least} and {_LATEST_SECOND * parts} then ({number} / {parts})"
-        for least, parts in ((0, 1), (10**11, 10**3), (10**14, 10**6))
-    )
-    return f"make_timestamp(cast((case {' '.join(units)} end) * 1000000 as bigint))"
 
 
 def _iso8601(text: str, zone: str) -> str:
