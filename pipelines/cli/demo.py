@@ -12,7 +12,7 @@ from pipelines.cli.report import OUT, bare_table, print_summary, stages
 from pipelines.cli.run import print_run
 from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import run as run_pipeline
 from pipelines.synthetic import WorldSpec, generate
 from warehouse.home import Home

@@ -6,7 +6,7 @@ import typer
 
 from pipelines.cli.options import AsOfOption, HomeOption, clock_at, runtime_at
 from pipelines.cli.report import EXIT_QUARANTINED, OUT, bare_table, print_summary
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.ingestion.quarantine import list_quarantined, retry_quarantined
 
 app = typer.Typer(no_args_is_help=True, help="List records that could not be loaded, and load them again.")

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources import read, streams
+from pipelines.sources import streams
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
+from pipelines.sources.reading import read
 from tests.unit.pipelines.sources.conftest import RECEIVED_AT, Result
 
 NAMES = ["workspace_id", "contact_id", "first_name", "last_name", "updated_at"]

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from pipelines.declarations.contract import load_contracts
-from pipelines.sources import read_records
 from pipelines.sources.errors import UndeclaredColumnsError
+from pipelines.sources.reading import read_records
 
 EVENT = {
     "event_id": "e-1",
