@@ -33,6 +33,8 @@ _ODD_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d):?(\d\d)\s*$"
 _ABSOLUTE = r"^[0-9]{15}[+-]$"
 # Not `YYMMDDhhmm`: there are no more than 12 months.
 _UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
+# Of the years 2001 to 2033: other digits may be a day, or anything.
+_EPOCH = r"^1[0-9]{9}([0-9]{3}){0,3}(\.[0-9]+)?$"
 _DAY_FIRST = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{4}"
 # Twilio's addresses: https://www.twilio.com/docs/messaging/channels
 _ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
@@ -175,7 +177,7 @@ def _timestamp(text: str, written: Format, zone: str) -> str:
             return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
         case Format.LOG:
             parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
-            return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text, powers=(3, 6))})"
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
         case _:
@@ -186,11 +188,12 @@ def _iso8601(text: str, zone: str) -> str:
     # A cast to plain timestamp would ignore the offset; ` +0100` is none for DuckDB, `+01:00` is.
     regular = f"regexp_replace({text}, {quoted(_ODD_OFFSET)}, '\\1\\2:\\3')"
     cast = f"coalesce(try_cast({text} as timestamptz), try_cast({regular} as timestamptz))"
-    aware = f"make_timestamp(epoch_us({cast}))"
-    if zone == "UTC":
-        return aware
-    naive = _to_utc(f"try_cast({text} as timestamp)", zone)
-    return f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {aware} else {naive} end"
+    time = f"make_timestamp(epoch_us({cast}))"
+    if zone != "UTC":
+        naive = _to_utc(f"try_cast({text} as timestamp)", zone)
+        time = f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {time} else {naive} end"
+    # Some exports write times as numbers.
+    return f"coalesce({time}, case when regexp_matches({text}, {quoted(_EPOCH)}) then {unix_time(text)} end)"
 
 
 def _smpp(text: str, zone: str) -> str:

@@ -16,10 +16,7 @@ IS_ENVELOPE = "json_exists(text, '$.received_at') and json_exists(text, '$.body'
 def received(text: str) -> str:
     """The time of an envelope, null where it is none: ISO 8601, or Unix time in seconds or a part of them."""
     moment = f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
-    return (
-        f"case when year({moment}) between 1970 and 2199 then {moment} "
-        f"else {unix_time(text, powers=(3, 6, 9))} end"
-    )
+    return f"case when year({moment}) between 1970 and 2199 then {moment} else {unix_time(text)} end"
 
 
 def open_text_envelopes(

@@ -76,18 +76,16 @@ def count_unknown(
     return rows
 
 
-def unix_time(text: str, *, powers: Sequence[int] = ()) -> str:
-    """SQL of a time that is a number of seconds since 1970, null where it is none or after 2199.
+def unix_time(text: str) -> str:
+    """SQL of a number of seconds since 1970, or of milli-, micro- or nanoseconds; null where it is none.
 
-    Args:
-        powers: Of ten: what parts of a second the number may count, too. Parts of any time since 1973 are
-            more than the latest second.
+    Parts of any time since 1973 are more than the latest second, which is in 2199.
     """
     number = f"try_cast({text} as double)"
     parts = " ".join(
         f"when {number} between {f'1e{power + 8}' if power else 0} and {_LATEST_SECOND}e{power} "
         f"then make_timestamp(cast({number} * 1e{6 - power} as bigint))"
-        for power in (0, *powers)
+        for power in (0, 3, 6, 9)
     )
     return f"case {parts} end"
 

@@ -124,6 +124,7 @@ def test_a_table_of_the_console_has_the_rows_of_the_rest_export(parse, parse_fil
     [
         "Sid;Date Sent;Direction;Status;To;Price;Num Segments",
         "sid;dateSent;direction;status;to;price;numSegments",
+        "Message Sid;Date Sent;Direction;Status;To;Price;Num Segments",
         "SID;DateSent;DIRECTION;STATUS;TO;PRICE;NUM_SEGMENTS",
         "Sid;SentDate;Direction;Status;To;Price;NumSegments;sid",
     ],
