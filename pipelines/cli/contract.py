@@ -20,8 +20,18 @@ app = typer.Typer(
     help="List, show, check and draft contracts: what becomes of each column.", no_args_is_help=True
 )
 
+
+def _beginning_with(start: str) -> list[str]:
+    return [name for name in load_contracts() if name.startswith(start)]
+
+
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="Name of a contract, e.g. whatsapp__statuses.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Name of a contract, e.g. whatsapp__statuses.",
+        autocompletion=_beginning_with,
+    ),
 ]
 
 

@@ -37,6 +37,16 @@ app = typer.Typer(no_args_is_help=True, help="List, explain and query named numb
 _WIDTH = 40
 
 
+def _beginning_with(start: str) -> list[str]:
+    return [name for name in load_metrics() if name.startswith(start)]
+
+
+MetricArgument = Annotated[
+    str,
+    typer.Argument(help="Its name, as in `wasms metrics list`.", autocompletion=_beginning_with),
+]
+
+
 class NotPublishedYetError(MetricError):
     """A metric was declared after the last publication."""
 
@@ -84,7 +94,7 @@ def list_(as_json: JsonOption = False, output: OutputOption = None) -> None:
 
 @app.command()
 def show(
-    metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")],
+    metric: MetricArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a number means, and what it can be split by."""
@@ -115,7 +125,7 @@ def _periods(table: Table) -> list[str]:
 
 @app.command()
 def query(
-    metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")],
+    metric: MetricArgument,
     by: Annotated[
         list[str] | None,
         typer.Option(help="Split by day, week, month, workspace, campaign … May be given several times."),

@@ -1,6 +1,7 @@
 """Print summaries: what was read and what happened to it, on the screen and as exit codes."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ F = TypeVar("F", bound=StrEnum)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_QUARANTINED = 3
+
+_NUMBER = re.compile(r"[-+]?(\d|$)")
 
 # Where no terminal says how wide it is, lines stay whole.
 WIDTH_OF_FILES = 10_000
@@ -75,7 +78,7 @@ def show_rows(
     elif rows:
         table = bare_table()
         for name, value in rows[0].items():
-            table.add_column(name, justify="right" if isinstance(value, int) else "left")
+            table.add_column(name, justify="right" if _NUMBER.match(str(value)) else "left")
         for row in rows:
             table.add_row(*map(_cell, row.values()))
         write_table(table, output)

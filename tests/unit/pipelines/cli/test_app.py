@@ -39,6 +39,25 @@ def test_every_command_finds_its_home(tmp_path, line):
 
 
 @pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("wasms metr", ["metrics"]),
+        ("wasms metrics que", ["query"]),
+        ("wasms metrics show delivery_ra", ["delivery_rate"]),
+        ("wasms contract show app__contac", ["app__contacts"]),
+        ("wasms sql --form", ["--format"]),
+    ],
+)
+def test_a_shell_completes_commands_names_and_options(monkeypatch, line, offered):
+    monkeypatch.setenv("_WASMS_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    monkeypatch.setattr("sys.argv", ["wasms"])
+
+    assert run_wasms().stdout.split() == offered
+
+
+@pytest.mark.parametrize(
     ("command", "said"),
     [
         ("quarantne list", "Did you mean 'quarantine'?"),
