@@ -13,7 +13,7 @@ from pipelines.cli.run import print_run
 from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.disclosure import Disclosure
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import run as run_pipeline
 from pipelines.synthetic import WorldSpec, generate
 from warehouse.home import Home

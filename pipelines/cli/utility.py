@@ -1,16 +1,15 @@
 """Define `wasms utility`: measure what anonymity costs."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import OUT, bare_table
+from pipelines.cli.report import ERR, OUT, show_rows
 from pipelines.declarations.cube import load_cubes
-from pipelines.disclosure.utility import HEADINGS, Variant, described, utility_of
+from pipelines.disclosure.utility import HEADINGS, described, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
 
@@ -19,6 +18,8 @@ def utility(
     days: Annotated[
         int, typer.Option(help="How many days to measure, up to the last that is built.", min=1)
     ] = 40,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
     home: HomeOption = None,
 ) -> None:
     """Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.
@@ -34,13 +35,6 @@ def utility(
     with restricted_zone(runtime, what="utility", warning=_WARNING) as connection:
         found = utility_of(connection, load_cubes(), first=last - timedelta(days=days - 1), last=last)
     base = runtime.declarations.policy.disclosure.rounding_base
-    _print(found, title=f"{last - timedelta(days=days - 1)} to {last}; published: base {base}")
-
-
-def _print(found: Sequence[Variant], *, title: str) -> None:
-    table = bare_table(title=title)
-    for name in HEADINGS:
-        table.add_column(name, justify="right")
-    for each in found:
-        table.add_row(*described(each))
-    OUT.print(table)
+    ERR.print(f"{last - timedelta(days=days - 1)} to {last}; published: base {base}.", highlight=False)
+    rows = [dict(zip(HEADINGS, described(each), strict=True)) for each in found]
+    show_rows(rows, as_json=as_json, output=output)

@@ -1,7 +1,7 @@
 """Make the asset of the published copy; its checks are the threshold and the attacks on everything new."""
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
@@ -69,24 +69,42 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def _published(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with values_stay_inside():
-            threshold = threshold_result(warehouse)
-            metadata, attacks = publish_new(warehouse) if threshold.passed else ({}, [])
-        yield threshold
-        if not threshold.passed:
-            raise dg.Failure(
-                description="Rows are below the threshold. Nothing was published.", allow_retries=False
-            )
-        yield dg.MaterializeResult(asset_key=published_key(), metadata=metadata)
-        yield from attacks
+            found = publish_if_allowed(warehouse)
+        yield found.threshold
+        found.raise_refused()
+        yield dg.MaterializeResult(asset_key=published_key(), metadata=found.metadata)
+        yield from found.attacks
 
     return _published
 
 
-def publish_new(warehouse: Warehouse) -> tuple[dict[str, Any], list[dg.AssetCheckResult]]:
-    """Release and publish what is new; return what the UI shows of it, and what the attacks found."""
+class Publication(NamedTuple):
+    """Hold what the checks found; if the threshold passed, also what the UI shows of the published copy."""
+
+    threshold: dg.AssetCheckResult
+    attacks: Sequence[dg.AssetCheckResult] = ()
+    metadata: Mapping[str, Any] = {}
+
+    def raise_refused(self) -> None:
+        """Fail the step if nothing was published.
+
+        Raises:
+            dg.Failure: Rows are below the threshold.
+        """
+        if not self.threshold.passed:
+            raise dg.Failure(
+                description="Rows are below the threshold. Nothing was published.", allow_retries=False
+            )
+
+
+def publish_if_allowed(warehouse: Warehouse) -> Publication:
+    """Look at the threshold; if no row is below it, release and publish what is new."""
     from pipelines.disclosure.utility import utility_of_release
     from pipelines.marts.release import release_and_publish
 
+    threshold = threshold_result(warehouse)
+    if not threshold.passed:
+        return Publication(threshold)
     runtime = warehouse.runtime
     released = release_and_publish(runtime.store)
     published = released.published
@@ -111,7 +129,7 @@ def publish_new(warehouse: Warehouse) -> tuple[dict[str, Any], list[dg.AssetChec
         "bytes": runtime.store.home.published_path.stat().st_size,
         **({"utility": _utility_table(utility)} if utility else {}),
     }
-    return metadata, results
+    return Publication(threshold, results, metadata)
 
 
 def threshold_result(warehouse: Warehouse) -> dg.AssetCheckResult:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import build_app
 from pipelines.declarations.cube import load_cubes
 from pipelines.disclosure.cell import CellError, Traced, published_row, trace
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate

@@ -37,7 +37,7 @@ PUBLISHED_SCHEMAS = {CUBES: "cubes", _MARTS: "main"}
 _NAMES = (_MARTS,)
 _COPY = "published"
 # In the ledger: the warehouse file as it was when the copy was last brought up to date.
-_SOURCE = "published_source"
+SOURCE = "published_source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
             connection.execute(f"detach {_COPY}")
         left = (state_of(home.published_path), state_of(home.warehouse_path))
         with ledger.transaction() as meta:
-            meta.executemany("replace into meta values (?, ?)", zip((COPY, _SOURCE), left, strict=True))
+            meta.executemany("replace into meta values (?, ?)", zip((COPY, SOURCE), left, strict=True))
     return published
 
 
@@ -111,15 +111,15 @@ def published_before(home: Home) -> Published | None:
 
 def is_up_to_date(home: Home, ledger: Ledger) -> bool:
     """Return whether neither the copy nor the warehouse file was written since the last publication."""
-    return is_as_left(home, ledger) and _is_noted(ledger, _SOURCE, home.warehouse_path)
+    return is_as_left(home, ledger) and is_noted(ledger, SOURCE, home.warehouse_path)
 
 
 def is_as_left(home: Home, ledger: Ledger) -> bool:
     """Return whether the copy is as the last publication left it, and nothing in it is out of date."""
-    return _is_noted(ledger, COPY, home.published_path)
+    return is_noted(ledger, COPY, home.published_path)
 
 
-def _is_noted(ledger: Ledger, name: str, path: Path) -> bool:
+def is_noted(ledger: Ledger, name: str, path: Path) -> bool:
     """Return whether a database file is as it was when its state was noted, and has no write-ahead log."""
     is_settled = path.exists() and not path.with_name(f"{path.name}.wal").exists()
     return is_settled and ledger.value(name) == state_of(path)
@@ -253,8 +253,12 @@ def _tables(
     connection: duckdb.DuckDBPyConnection, database: str, *, schemas: Iterable[str] = PUBLISHED_SCHEMAS
 ) -> list[tuple[str, str]]:
     """Return schema and name of each table."""
-    among = set(schemas)
-    return [(schema, table) for schema, table in tables_in(connection, database) if schema in among]
+    # Not `tables_in`: to name the columns, DuckDB would look into every view.
+    return connection.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = ? and schema_name in (select unnest(?)) order by all",
+        [database, list(schemas)],
+    ).fetchall()
 
 
 def _in_warehouse(schema: str, table: str) -> str:

@@ -9,8 +9,8 @@ import yaml
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import load_contracts
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.retention.closing import close_days
 from pipelines.runtime import open_runtime
 from pipelines.sources.inbox import feeds
