@@ -94,7 +94,7 @@ def show(
     if as_json:
         facts = {"metric": found.metric, "unit": found.unit, "meaning": found.description}
         formula = {"formula": found.formula, "denominator": found.under}
-        write_json({**facts, **formula, "splits": splits, "flags": flags()})
+        write_json({**facts, **formula, "splits": splits})
         return
     OUT.print(f"[bold]{found.metric}[/bold] ({found.unit})\n{found.description}", highlight=False)
     OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
