@@ -20,7 +20,7 @@ from anonymizers.text.arrays import Bools, Ints, encoded_parts, encoded_rows, fo
 from anonymizers.text.dummies import NAME, Phrases, reshaped
 from anonymizers.text.dummy_names import NameFinder, Names
 from anonymizers.text.lexicon import Lexicon
-from anonymizers.text.release_rule import LOUD, PARTICLES, SURNAMES
+from anonymizers.text.release_rule import LOUD, PARTICLES, SURNAMES, TITLE_WORDS
 from anonymizers.text.settings import TextSettings
 from anonymizers.text.word_facts import BEFORE_ENDING, is_in
 from anonymizers.text.word_sequence import LONGEST_ENDING
@@ -58,6 +58,7 @@ class Canonicalizer:
         self._bare_word = word.str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
         self._facts = {
             "has_digits": word.str.contains(r"\p{N}"),
+            "has_letters": word.str.contains(r"\p{L}"),
             "begins_plain": word.str.contains(_BEGINS_PLAIN),
             "ends_plain": word.str.contains(_ENDS_PLAIN),
             "is_open": word.str.contains(r"\p{L}$"),
@@ -96,7 +97,9 @@ class Canonicalizer:
         )
         places = _Places(code, offsets, facts)
         names = self._names.names(distinct, facts["has_digits"])
-        is_name = _is_name(places, names)
+        # What may be a title is left alone: there, the rule keeps words that it masks elsewhere.
+        letters = np.add.reduceat(places.fact("has_letters"), offsets[:-1], dtype=np.int64)
+        is_name = _is_name(places, names) & np.repeat(letters > TITLE_WORDS, np.diff(offsets))
         # Whether words in capitals say something depends on how many there are.
         capitals = np.add.reduceat(places.fact("capitals"), offsets[:-1], dtype=np.int64)
         is_loud = np.repeat(capitals >= LOUD, np.diff(offsets))

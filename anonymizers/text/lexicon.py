@@ -38,6 +38,9 @@ _WORD = r"[\p{L}\p{M}]+"
 _ZIPF_PER_BILLION = 9
 # The share of all uses that the thousandth word of a language has.
 _COMMON = 1e-4
+# From this share on, words are known without their accents, too.
+_TYPED = 3e-6
+_UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFram
         known = wordfreq.get_frequency_dict(language, wordlist="small") if language in languages else {}
         names = _names_among(known, people) - words_of.get(language, set())
         known |= {name: min(rare, known[name]) for name in names}
+        known = _as_typed(known) | known
         tables[language] = known | {w: max(_COMMON, known.get(w, 0)) for w in harmless.get(language, ())}
     spoken = {language: pl.Series("word", list(table), dtype=pl.String) for language, table in tables.items()}
     words = pl.concat(list(spoken.values())).unique().sort()
@@ -158,6 +162,15 @@ def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFram
         frequencies = np.log10(np.fromiter(table.values(), np.float64)) + _ZIPF_PER_BILLION
         zipf[positions(words, spoken[language]), column] = frequencies
     return pl.DataFrame(zipf, schema=list(tables)).insert_column(0, words)
+
+
+def _as_typed(known: Mapping[str, float]) -> dict[str, float]:
+    """Return common words with accents as people type them without: `promocao`, `fruehling`."""
+    accented = {word: uses for word, uses in known.items() if uses >= _TYPED and not word.isascii()}
+    words = pl.DataFrame({"word": list(accented)}, schema={"word": pl.String})
+    word = pl.col("word")
+    spellings = words.select_seq(bare=bare(word), german=bare(word.str.replace_many(_UMLAUTS)))
+    return {typed: uses for column in spellings for typed, uses in zip(column, accented.values(), strict=True)}
 
 
 def _names_among(words: Iterable[str], people: Collection[str]) -> set[str]:
@@ -199,11 +212,13 @@ def _places() -> set[str]:
 
 def _countries_and_large_cities(languages: Sequence[str]) -> Iterator[str]:
     from babel import Locale
+    from babel.core import get_global
 
     for language in languages:
         locale = Locale(language)
         yield from (name for code, name in locale.territories.items() if code.isalpha())
         yield from (zone["city"] for zone in locale.time_zones.values() if zone.get("city"))
+    yield from (zone.rpartition("/")[2].replace("_", " ") for zone in get_global("zone_territories"))
 
 
 def _providers(package: ModuleType) -> Iterator[Mapping[str, Any]]:

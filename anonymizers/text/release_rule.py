@@ -28,6 +28,13 @@ _VOTE_OF_A_NAME = 0.1
 LOUD = 3
 # How many names may follow the first name of somebody who is greeted.
 SURNAMES = 2
+# A text of at most so many words, of which so large a share begins with a capital, is a title: `Summer Menu`.
+TITLE_WORDS = 9
+_TITLE_CAPITALS = 0.6
+# From so many lists of given names on, a word is one though it is common.
+_GIVEN = 2
+# A large city on more lists than this is masked: `Jordan`, `Victoria`.
+_GIVEN_TOWN = 4
 
 
 class Kind(IntEnum):
@@ -76,8 +83,12 @@ class _Decision:
         self._known, self._listed, self._spelling = facts.known, facts.listed, facts.spelling
         self._frequency = _frequency(words, facts.known, settings, languages)
         self._common = self._frequency.common
+        self._most = facts.known.zipf.max(axis=1)[code]
         self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
         self._is_country = self._known.is_country[code]
+        self._is_given = self._known.given_lists[code] >= _GIVEN
+        in_phrase = facts.phrases.hold(previous(code), code) & words.joined
+        self._harmless = self._listed.no_names[code] | words.is_currency | in_phrase | following(in_phrase)
         self._is_always_name = self._listed.names[code]
         self._is_name = (self._name_lists > 0) | self._is_always_name
         self._named = self._is_name | self._is_place
@@ -85,12 +96,13 @@ class _Decision:
         self._greets = self._with_endings(self._listed.greetings[code])
         self._titles = self._with_endings(self._listed.titles[code])
         self._is_number_word = self._listed.number_words[code]
+        self._in_title = self._titled()
+        self._is_town = self._towns()
 
     def kinds(self) -> tuple[Kinds, Bools]:
         """Return the `Kind` that masks each word or number, and the words that are only uncommon."""
         s, words = self._settings, self._words
-        harmless = self._listed.no_names[words.code] | words.is_currency
-        masked = self._unreleased() & ~harmless | self._addressed()
+        masked = self._unreleased() & ~(self._harmless | self._is_town) | self._addressed()
         masked &= words.is_word & ~(self._titles | self._greets)
         masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
@@ -116,6 +128,28 @@ class _Decision:
         shouted: Bools = upper & loud[self._words.text]
         return shouted
 
+    def _titled(self) -> Bools:
+        """Return what is in a title, in which capitals say nothing; an address is none."""
+        words, code = self._words, self._words.code
+        counts = words.is_word & ~self._listed.particles[code]
+        count = words.per_text(counts)
+        title = words.per_text(counts & self._spelling.has_capital[code]) >= _TITLE_CAPITALS * count
+        title &= words.per_text(words.is_word) <= TITLE_WORDS
+        title &= (words.per_text(self._listed.streets[code]) == 0) | (words.per_text(words.is_number) == 0)
+        in_title: Bools = title[words.text]
+        return in_title
+
+    def _towns(self) -> Bools:
+        """Return common names of places in titles that have other words, and that nobody is called by."""
+        words = self._words
+        given = self._known.given_lists[words.code]
+        is_town = words.is_word & self._is_place & ~self._is_always_name
+        is_town &= (given == 0) & ~self._is_name | self._is_country & (given <= _GIVEN_TOWN)
+        others = words.is_word & ~self._listed.particles[words.code] & ~self._is_given
+        others &= (self._common >= self._settings.common_though_a_name) | self._harmless
+        towns: Bools = self._in_title & is_town & (self._most >= self._settings.common)
+        return towns & (words.per_text(others & ~towns) > 0)[words.text]
+
     def _with_endings(self, word: Bools) -> Bools:
         """Return some words and the endings of another gender that follow them."""
         either: Bools = word | self._words.is_ending & previous(word)
@@ -125,6 +159,8 @@ class _Decision:
         """Return what is not common enough to stay, for a word of its kind at its place."""
         s, words, common, named = self._settings, self._words, self._common, self._named
         capital, within = self._capital, self._capital & ~words.first
+        # In a title a capital says nothing: of the words that are names, too, only given names are doubtful.
+        spoken = self._in_title & ~self._is_given
         listed = self._name_lists >= s.name_lists_per_step * (common - s.common_though_a_name) + s.name_lists
         rare_country = (capital | (common < s.common_though_a_country)) & (
             common < s.common_though_a_name_within
@@ -134,9 +170,10 @@ class _Decision:
             | self._is_always_name
             | (self._is_name & listed)
             | (named & (common < s.common_though_a_name))
-            | (within & ~self._frequency.is_german & (common < s.common_with_capital))
-            | (capital & named & (common < s.common_though_a_name_first))
-            | ((within | capital & words.called) & named & (common < s.common_though_a_name_within))
+            | (within & ~self._frequency.is_german & ~self._in_title & (common < s.common_with_capital))
+            | (capital & named & ~spoken & (common < s.common_though_a_name_first))
+            | (within & named & ~spoken & (common < s.common_though_a_name_within))
+            | (capital & words.called & named & (common < s.common_though_a_name_within))
             | (words.called & self._is_name & (common < s.common_though_a_name_first))
             | (self._is_country & rare_country)
             | (words.length > s.longest_word)
@@ -165,17 +202,21 @@ class _Decision:
         begins_sentence = (
             words.first & (words.length > 1) & (self._common >= least) & ~listed.beginnings[code]
         )
-        exempt = begins_sentence | self._greets | self._titles
+        spoken = self._in_title & ~self._named & (self._common >= s.common_beside_in_title)
+        exempt = begins_sentence | self._greets | self._titles | self._in_title & self._harmless | spoken
         street = listed.streets[code]
-        member = (words.is_word & self._capital & ~exempt) | words.is_number | masked | street
+        # In a title, years, places and codes draw nothing into a mask.
+        draws = masked & ~(self._in_title & (~words.is_word | self._is_place & ~self._is_name))
+        member = (words.is_word & self._capital & ~exempt) | words.is_number & ~self._in_title | masked | street
+        surname = member & self._named & words.is_word
         after = before = np.zeros_like(particle)
         for _ in range(PARTICLES):
-            after = particle & words.joined & previous(masked | after)
-            before = particle & following(words.joined & (masked | before))
+            after = particle & words.joined & previous(draws | after)
+            before = particle & following(words.joined & (draws | before | surname))
         member |= after & before
         run = words.runs(member)
         is_address = (np.bincount(run, words.is_number) > 0) & (np.bincount(run, street) > 0)
-        part: Bools = ((np.bincount(run, masked) > 0) | is_address)[run] & member
+        part: Bools = ((np.bincount(run, draws) > 0) | is_address)[run] & member
         return part
 
     def _only_uncommon(self) -> Bools:

@@ -46,6 +46,7 @@ class ReleaseRuleSettings(_Strict):
     common_though_a_name_within: float
     common_though_a_country: float
     common_beside_a_name: float
+    common_beside_in_title: float
     name_lists: int
     name_lists_per_step: int
     common_english: float
@@ -119,6 +120,10 @@ class TextSettings(_Strict):
     harmless: dict[str, Words]
     names: Words
     no_names: Words
+    phrases: tuple[str, ...]
+    noun_endings: dict[str, Words]
+    compound_stems: Words
+    compound_ends_of_names: Words
     greetings: Words
     greetings_begin: Words
     greetings_end: Words

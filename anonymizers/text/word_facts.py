@@ -9,11 +9,13 @@ from anonymizers.text.arrays import Bools, Floats, Ints, evaluated
 from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import TextSettings, Words
 from anonymizers.text.spans import BLANKS, made_of
+from anonymizers.text.word_parts import WordParts
 
 # What may stand between two parts of one name, address or number.
 _JOIN = rf",.-/\#&()'’>+_{BLANKS}"
 _LONGEST_JOIN = 6
 _ENDS_SENTENCE = list('.!?:;\n"“”„»«|•*>')
+_YEAR = r"^20(?:1[5-9]|[23]\d)$"
 _AFTER_TITLES = frozenset([" ", "  ", ". ", ".  "])
 # Signs before the ending of another gender in a greeting or a title: `Liebe/r`, `Estimado(a)`, `geehrte:r`.
 BEFORE_ENDING = frozenset(f"{sign}{hyphen}" for sign in "/(*:_·" for hyphen in ("", "-"))
@@ -27,12 +29,14 @@ class Spelling:
         length: How many characters it has.
         has_capital: Whether it begins with a capital letter.
         is_upper: Whether it is made of two or more capital letters alone.
+        is_year: Whether it is a year in which campaigns run, not one in which adults were born.
         may_count: Whether it is a word in lower case of a length that `counting` in `text.yml` allows.
     """
 
     length: Ints
     has_capital: Bools
     is_upper: Bools
+    is_year: Bools
     may_count: Bools
 
 
@@ -75,6 +79,19 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrases:
+    """Tell which of the first and of the second words of `phrases` in `text.yml` each of m spans is; 0 = none."""
+
+    first: Ints
+    second: Ints
+    pairs: Ints
+
+    def hold(self, before: Ints, code: Ints) -> Bools:
+        """Return whether each span of ``before`` and the one of ``code`` after it are a phrase."""
+        return np.isin(_pair(self.first[before], self.second[code]), self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """Tell what the lexicon knows of each of m distinct spans, as `Lexicon` describes; 0 or False = nothing.
 
@@ -83,6 +100,7 @@ class Known:
 
     zipf: Floats
     name_lists: Ints
+    given_lists: Ints
     is_place: Bools
     is_country: Bools
 
@@ -95,6 +113,7 @@ class WordFacts:
     separators: Separators
     listed: Listed
     known: Known
+    phrases: Phrases
 
 
 _SPAN, _LOWER, _STEM = pl.col("span"), pl.col("lower"), pl.col("stem")
@@ -109,6 +128,13 @@ class WordFactFinder:
         self._lexicon = lexicon
         self._spelling = _spelling(settings)
         self._separators = _separators()
+        self._word_parts = WordParts(lexicon, settings)
+        pairs = [phrase.split() for phrase in settings.phrases]
+        self._firsts, self._seconds = (pl.Series(sorted(set(words))) for words in zip(*pairs, strict=True))
+        first, second = zip(*pairs, strict=True)
+        self._pairs = _pair(
+            positions(self._firsts, pl.Series(first)) + 1, positions(self._seconds, pl.Series(second)) + 1
+        )
         self._listed = {
             listed.name: is_in(_STEM if listed.name == "names" else _LOWER, getattr(settings, listed.name))
             for listed in fields(Listed)
@@ -122,6 +148,11 @@ class WordFactFinder:
             Separators(**evaluated(spelt, self._separators)),
             Listed(**evaluated(spelt, self._listed)),
             self._known(spelt),
+            Phrases(
+                positions(self._firsts, spelt["bare"]) + 1,
+                positions(self._seconds, spelt["bare"]) + 1,
+                self._pairs,
+            ),
         )
 
     def _known(self, spelt: pl.DataFrame) -> Known:
@@ -129,12 +160,22 @@ class WordFactFinder:
         word, stem = np.split(positions(lexicon.words, pl.concat([spelt["lower"], spelt["stem"]])), 2)
         word = np.where(word < 0, stem, word)
         name = positions(lexicon.bare, spelt["bare"])
+        zipf = np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0))
+        unknown = np.flatnonzero((word < 0) & (name < 0))
+        self._word_parts.put(spelt["lower"], unknown, zipf)
         return Known(
-            zipf=np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0)),
+            zipf=zipf,
             name_lists=np.where(name >= 0, lexicon.name_lists[name], 0).astype(np.int64),
+            given_lists=np.where(name >= 0, lexicon.given_lists[name], 0).astype(np.int64),
             is_place=(name >= 0) & lexicon.is_place[name],
             is_country=(name >= 0) & lexicon.is_country[name],
         )
+
+
+def _pair(first: Ints, second: Ints) -> Ints:
+    """Return one number for each pair of words of phrases; 0 if either is none."""
+    pairs: Ints = np.where((first > 0) & (second > 0), (first << 32) + second, 0)
+    return pairs
 
 
 def is_in(spelling: pl.Expr, words: Words) -> pl.Expr:
@@ -150,6 +191,7 @@ def _spelling(settings: TextSettings) -> dict[str, pl.Expr]:
         "length": length,
         "has_capital": first != first.str.to_lowercase(),
         "is_upper": _SPAN.str.contains(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
+        "is_year": _SPAN.str.contains(_YEAR),
         "may_count": _SPAN.str.contains(r"^\p{Ll}+$") & has_length,
     }
 

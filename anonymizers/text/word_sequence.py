@@ -25,6 +25,7 @@ class WordSequence:
         code: Index of each among the distinct spans.
         is_word: Whether it is a word.
         is_number: Whether it is a number.
+        is_year: Whether it is a year in which campaigns run.
         length: How many characters it has.
         follows: Whether another word or number precedes it in its text.
         adjacent: Whether no separator is between it and the one before.
@@ -41,6 +42,7 @@ class WordSequence:
     code: Ints
     is_word: Bools
     is_number: Bools
+    is_year: Bools
     length: Ints
     follows: Bools
     adjacent: Bools
@@ -65,6 +67,7 @@ class WordSequence:
             code=code,
             is_word=spans.is_word[code],
             is_number=spans.is_number[code],
+            is_year=facts.spelling.is_year[code],
             length=length,
             follows=follows,
             adjacent=adjacent,
@@ -91,11 +94,19 @@ class WordSequence:
         return long
 
     def long_numbers(self, *, digits: int, digits_in_groups: int) -> Bools:
-        """Return the numbers of many digits, alone or together with numbers joined to them."""
+        """Return the numbers of many digits, alone or together with numbers joined to them.
+
+        A year stays, alone or with a short number (`5/2026`), and so does a day of sales (`11.11`).
+        """
         group = self.runs(self.is_number)
-        together = np.bincount(group, np.where(self.is_number, self.length, 0))
-        many: Bools = (self.length >= digits) | (together[group] >= digits_in_groups)
-        return self.is_number & many
+        count, together = (np.bincount(group, self.is_number * size) for size in (1, self.length))
+        years = np.bincount(group, self.is_year)
+        of_year = (count <= 2) & (years == 1) & (together < 4 + digits)
+        twice = self.joined & previous(self.is_number) & (self.code == previous(self.code))
+        of_sales = (count == 2) & (np.bincount(group, twice) == 1) & (together <= digits_in_groups)
+        many = ((self.length >= digits) & ~self.is_year) | (together[group] >= digits_in_groups)
+        long: Bools = self.is_number & many & ~(of_year | of_sales)[group]
+        return long
 
     def chunks(self) -> Ints:
         """Return the number of each entry's chunk, in which no separator is between: `b2b` is one chunk."""

@@ -1,0 +1,100 @@
+"""Recognize words that no list has by their parts: German compounds, and nouns by their ending."""
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from anonymizers.text.arrays import Floats, Ints
+from anonymizers.text.lexicon import Lexicon
+from anonymizers.text.settings import TextSettings
+from anonymizers.unicode import without_accents
+
+_SHORTEST_PART, _SHORTEST_LAST_PART = 3, 4
+_MOST_PARTS = 4
+# What may stand between the parts of a German compound: `Zahlung-s-erinnerung`.
+_LINKS = ("", "s", "es", "n", "en")
+_SHORTEST = 8
+_LETTERS = re.compile(r"[^\W\d_]+\Z")
+# How much more common than `common` a word counts that is known by its parts.
+_SURER = 0.5
+
+
+class WordParts:
+    """Find words that are made of known words and contain no name."""
+
+    def __init__(self, lexicon: Lexicon, settings: TextSettings) -> None:
+        self._lexicon = lexicon
+        self._rule = settings.release_rule
+        self._stems = settings.compound_stems | settings.no_names
+        self._name_ends = tuple(sorted(settings.compound_ends_of_names))
+        self._languages = lexicon.languages
+        self._endings = {
+            code: tuple(sorted(endings)) for code, endings in settings.noun_endings.items() if code in lexicon.languages
+        }
+
+    def put(self, words: pl.Series, unknown: Ints, zipf: Floats) -> None:
+        """Write into ``zipf`` (m x l) how common those of m words are that are known by their parts.
+
+        Args:
+            words: The m words, in lower case.
+            unknown: Indices of those that no list has.
+            zipf: As in `Lexicon`; changed in place.
+        """
+        if not len(unknown):
+            return
+        long = unknown[(words.gather(unknown).str.len_chars() >= _SHORTEST).to_numpy()]
+        for at, word in zip(long, words.gather(long), strict=True):
+            for language in self._languages_of(word):
+                zipf[at, self._languages.index(language)] = self._rule.common + _SURER
+
+    def _languages_of(self, word: str) -> Iterable[str]:
+        if len(word) > self._rule.longest_word or not _LETTERS.match(word) or self._begins_with_name(word):
+            return
+        for language, endings in self._endings.items():
+            if word.endswith(endings):
+                yield language
+        if "de" in self._languages and not word.endswith(self._name_ends) and self._is_compound(word, _MOST_PARTS):
+            yield "de"
+
+    def _begins_with_name(self, word: str) -> bool:
+        """Return whether a name and a word are written together: `Annageburtstag`."""
+        plain = without_accents(word)
+        return any(
+            plain[:end] in self._names and any(rest in self._words for rest in _rests(word, end))
+            for end in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
+        )
+
+    def _is_compound(self, word: str, most: int) -> bool:
+        if most < _MOST_PARTS and len(word) >= _SHORTEST_LAST_PART and word in self._german:
+            return True
+        return most > 1 and any(
+            word[:end] in self._german and any(self._is_compound(rest, most - 1) for rest in _rests(word, end))
+            for end in range(_SHORTEST_PART, len(word) - _SHORTEST_LAST_PART + 1)
+        )
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self._lexicon.words) - self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Return names that are no words."""
+        is_name = self._lexicon.name_lists > 0
+        words = self._lexicon.words.filter(self._lexicon.zipf.max(axis=1) >= self._rule.common_though_a_name)
+        return frozenset(self._lexicon.bare.filter(is_name)) - frozenset(words)
+
+    @cached_property
+    def _german(self) -> frozenset[str]:
+        zipf = self._lexicon.zipf[:, self._languages.index("de")]
+        words = self._lexicon.words.filter(zipf >= self._rule.common)
+        named = self._lexicon.bare.filter((self._lexicon.name_lists > 0) | self._lexicon.is_place)
+        common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
+        return frozenset(words) - (frozenset(named) - frozenset(common)) | self._stems
+
+
+def _rests(word: str, end: int) -> Iterable[str]:
+    """Yield what may be left of a compound after its first part."""
+    return (word[end + len(link) :] for link in _LINKS if word.startswith(link, end))
