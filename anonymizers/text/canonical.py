@@ -18,7 +18,7 @@ from anonymizers.columns import encoded
 from anonymizers.text import dummies
 from anonymizers.text.arrays import Bools, Ints, encoded_parts, encoded_rows, following, joined, previous
 from anonymizers.text.dummies import NAME, Phrases, reshaped
-from anonymizers.text.dummy_names import NameFinder, Names
+from anonymizers.text.dummy_names import OPENING, NameFinder, Names
 from anonymizers.text.lexicon import Lexicon
 from anonymizers.text.release_rule import LOUD, PARTICLES, SURNAMES, TITLE_WORDS
 from anonymizers.text.settings import TextSettings
@@ -59,6 +59,7 @@ class Canonicalizer:
         self._facts = {
             "has_digits": word.str.contains(r"\p{N}"),
             "has_letters": word.str.contains(r"\p{L}"),
+            "has_capital": word.str.contains(rf"^{OPENING}\p{{Lu}}"),
             "begins_plain": word.str.contains(_BEGINS_PLAIN),
             "ends_plain": word.str.contains(_ENDS_PLAIN),
             "is_open": word.str.contains(r"\p{L}$"),
@@ -98,8 +99,12 @@ class Canonicalizer:
         places = _Places(code, offsets, facts)
         names = self._names.names(distinct, facts["has_digits"])
         # What may be a title is left alone: there, the rule keeps words that it masks elsewhere.
-        letters = np.add.reduceat(places.fact("has_letters"), offsets[:-1], dtype=np.int64)
-        is_name = _is_name(places, names) & np.repeat(letters > TITLE_WORDS, np.diff(offsets))
+        count, capital = (
+            np.add.reduceat(places.fact(fact), offsets[:-1], dtype=np.int64)
+            for fact in ("has_letters", "has_capital")
+        )
+        is_title = (count <= TITLE_WORDS) & (2 * capital >= count)
+        is_name = _is_name(places, names) & ~np.repeat(is_title, np.diff(offsets))
         # Whether words in capitals say something depends on how many there are.
         capitals = np.add.reduceat(places.fact("capitals"), offsets[:-1], dtype=np.int64)
         is_loud = np.repeat(capitals >= LOUD, np.diff(offsets))

@@ -96,6 +96,7 @@ class _Decision:
         self._greets = self._with_endings(self._listed.greetings[code])
         self._titles = self._with_endings(self._listed.titles[code])
         self._is_number_word = self._listed.number_words[code]
+        self._mixed = words.is_mixed()
         self._in_title = self._titled()
         self._is_town = self._towns()
 
@@ -108,7 +109,7 @@ class _Decision:
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
         spelt = words.in_row(self._is_number_word | words.is_number, least=s.spelt_digits)
         masked |= spelt
-        chunk, mixed = words.chunks(), words.is_mixed()
+        chunk, mixed = words.chunks(), self._mixed
         for _ in range(2):  # what the first adds may add more: `Rua Vinte e Cinco de Setembro`
             masked |= self._part_of_name_or_address(masked)
             some = (np.bincount(chunk, masked) > 0) | (np.bincount(chunk) > _MOST_PARTS)
@@ -217,7 +218,9 @@ class _Decision:
         run = words.runs(member)
         is_address = (np.bincount(run, words.is_number) > 0) & (np.bincount(run, street) > 0)
         part: Bools = ((np.bincount(run, draws) > 0) | is_address)[run] & member
-        return part
+        numeric = words.is_number | self._mixed
+        run = words.runs(numeric)
+        return part | (np.bincount(run, masked & numeric) > 0)[run] & numeric & self._in_title
 
     def _only_uncommon(self) -> Bools:
         """Return words that are no name, place or number and have no neighbour that may make them one."""
