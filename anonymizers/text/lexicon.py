@@ -181,7 +181,10 @@ def _names_among(words: Iterable[str], people: Collection[str]) -> set[str]:
 
 
 def _people(*, given: bool = False) -> dict[str, set[str]]:
-    """Return the names of people, or only given names, on each list: of a locale of Faker, and ours."""
+    """Return the names of people on each list: of a locale of Faker, and ours; or only given names.
+
+    Our lists of given names were chosen by hand, so each counts as two there.
+    """
     import faker.providers.person
 
     kinds = tuple(kind for kind in _OF_PEOPLE if not (given and kind == "last_"))
@@ -189,7 +192,9 @@ def _people(*, given: bool = False) -> dict[str, set[str]]:
         str(number): set(_strings([v for k, v in attributes.items() if k.startswith(kinds) and "name" in k]))
         for number, attributes in enumerate(_providers(faker.providers.person))
     }
-    ours = {code: names for code, names in _sections("names").items() if not (given and code.endswith(_SURNAMES))}
+    ours = _sections("names")
+    if given:
+        ours = {f"{code} {n}": names for code, names in ours.items() for n in "12" if not code.endswith(_SURNAMES)}
     return of_faker | ours
 
 

@@ -38,7 +38,7 @@ _ESCAPES = {
 _OPENS_CLASS = re.compile(r"(?<!\\)([\[&~])")
 _CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})")
 # Filters in one scan multiply the states that RE2 has to build; in several, each text is read several times.
-_SCANS = 2
+_SCANS = 1
 
 
 class Prefilter:

@@ -15,7 +15,7 @@ from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
 from anonymizers.text.gc_pause import gc_paused
 from anonymizers.text.prefilter import Prefilter, compile_fast
-from anonymizers.text.settings import PATTERN_FLAGS, RecognizerSettings, TextSettings
+from anonymizers.text.settings import PATTERN_FLAGS, RecognitionSettings, RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer
@@ -74,6 +74,7 @@ class RecognizerPattern:
             would be slower or does not support the pattern.
         fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
         shortens: Whether a match that scores 0 is tried again without its last groups.
+        label_characters: A text of at most so many characters is found as a whole.
     """
 
     recognizer: str
@@ -84,6 +85,7 @@ class RecognizerPattern:
     compiled_fast: Any = None
     fast_in: Any = None
     shortens: bool = False
+    label_characters: int = 0
 
     @cached_property
     def compiled(self) -> Any:
@@ -111,6 +113,8 @@ class RecognizerPattern:
         return iter(self.compiled.finditer(value, timeout=seconds))
 
     def _candidates(self, match: Any) -> Iterable[tuple[int, int]]:
+        if len(match.string) <= self.label_characters:
+            return ((0, len(match.string)),)
         if not self.shortens:
             return (match.span(),)
         ends = (match.end(group) for group in range(match.re.groups, 0, -1))
@@ -133,12 +137,13 @@ class Recognizers:
 
     @gc_paused()
     def __init__(self, settings: TextSettings) -> None:
-        self._seconds = settings.recognition.pattern_milliseconds / 1000
-        self._most = settings.recognition.most_finds
-        self._of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one))
+        limits = settings.recognition
+        self._seconds = limits.pattern_milliseconds / 1000
+        self._most = limits.most_finds
+        self._of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one, limits))
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
-            *(pattern for one in settings.recognizers for pattern in _declared(one)),
+            *(pattern for one in settings.recognizers for pattern in _declared(one, limits)),
             _phone_numbers(),
             *self._of_site,
         )
@@ -196,16 +201,17 @@ def _of_presidio(name: str) -> Iterator[RecognizerPattern]:
     yield from _patterns(known(supported_language=_LANGUAGE), shortens=shortens)
 
 
-def _declared(one: RecognizerSettings) -> Iterator[RecognizerPattern]:
+def _declared(one: RecognizerSettings, limits: RecognitionSettings) -> Iterator[RecognizerPattern]:
     from presidio_analyzer import PatternRecognizer
 
-    declared = one.model_dump(exclude={"checksum"}, exclude_none=True, mode="json")
+    declared = one.model_dump(exclude={"checksum", "labels_text"}, exclude_none=True, mode="json")
     recognizer = PatternRecognizer.from_dict({"supported_language": _LANGUAGE, **declared})
-    yield from _patterns(recognizer, checksum=one.checksum)
+    label_characters = limits.label_characters if one.labels_text else 0
+    yield from _patterns(recognizer, checksum=one.checksum, label_characters=label_characters)
 
 
 def _patterns(
-    recognizer: Any, *, shortens: bool = False, checksum: str | None = None
+    recognizer: Any, *, shortens: bool = False, checksum: str | None = None, label_characters: int = 0
 ) -> Iterator[RecognizerPattern]:
     for pattern in recognizer.patterns:
         yield RecognizerPattern(
@@ -217,6 +223,7 @@ def _patterns(
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),
             shortens=shortens,
+            label_characters=label_characters,
         )
 
 

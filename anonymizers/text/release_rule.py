@@ -86,7 +86,8 @@ class _Decision:
         self._most = facts.known.zipf.max(axis=1)[code]
         self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
         self._is_country = self._known.is_country[code]
-        self._is_given = self._known.given_lists[code] >= _GIVEN
+        self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
+        self._cue_phrases = facts.cue_phrases
         in_phrase = facts.phrases.hold(previous(code), code) & words.joined
         self._harmless = self._listed.no_names[code] | words.is_currency | in_phrase | following(in_phrase)
         self._is_always_name = self._listed.names[code]
@@ -107,8 +108,10 @@ class _Decision:
         masked &= words.is_word & ~(self._titles | self._greets)
         masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
-        spelt = words.in_row(self._is_number_word | words.is_number, least=s.spelt_digits)
-        masked |= spelt
+        links = self._listed.particles[words.code] & previous(self._is_number_word) & following(self._is_number_word)
+        spelt = words.in_row(self._is_number_word | words.is_number | links, least=s.spelt_digits)
+        spelt &= words.is_number | self._is_number_word
+        masked |= spelt | self._spread()
         chunk, mixed = words.chunks(), self._mixed
         for _ in range(2):  # what the first adds may add more: `Rua Vinte e Cinco de Setembro`
             masked |= self._part_of_name_or_address(masked)
@@ -128,6 +131,17 @@ class _Decision:
         loud = (count >= LOUD) & (count >= 0.5 * self._words.per_text(self._words.is_word))
         shouted: Bools = upper & loud[self._words.text]
         return shouted
+
+    def _spread(self) -> Bools:
+        """Return short numbers side by side, with or without letters as keys, and words with odd signs within."""
+        words, s = self._words, self._settings
+        run = words.runs(words.is_number | (words.length == 1), joined=words.near)
+        count, digits = (np.bincount(run, words.is_number * size) for size in (1, words.length))
+        many = ((count >= s.spelt_digits) & (digits >= s.spread_digits))[run] & words.is_number
+        odd = words.oddly_joined & ((words.length <= 2) | (previous(words.length) <= 2)) & words.is_word
+        odd &= previous(words.is_word)
+        spread: Bools = many | odd | following(odd)
+        return spread
 
     def _titled(self) -> Bools:
         """Return what is in a title, in which capitals say nothing; an address is none."""
@@ -191,9 +205,30 @@ class _Decision:
         titled = previous(self._titles) & words.titled
         may_be_name = words.is_word & ~listed.after_greetings[code]
         addressed: Bools = (greeted | titled) & (self._capital | rare) & may_be_name
+        addressed |= titled & words.is_word & (words.length == 1) | self._cued(greeted)
         for _ in range(SURNAMES):
             addressed |= previous(addressed) & words.titled & ~words.first & rare & may_be_name
         return addressed
+
+    def _cued(self, greeted: Bools) -> Bools:
+        """Return given names, however common, that what is around them shows to be names."""
+        words, listed, code = self._words, self._listed, self._words.code
+        given = self._is_given & (words.length > 1)
+        rare = given & (self._common < self._settings.common_though_a_name_within) & ~self._harmless
+        phrase = self._cue_phrases.hold(previous(code), code) & words.joined & words.follows
+        asked = previous(listed.cues[code] | phrase) & words.joined
+        labelled = previous(listed.labels[code]) & words.labelled & (given | self._is_name & self._capital)
+        closed = words.is_last & (words.per_text(listed.closings[code]) > 0)[words.text] & ~words.first
+        before = following(listed.cues_after[code] & words.joined)
+        owner = self._spelling.is_possessive[code]
+        comma = greeted & words.before_comma
+        cued: Bools = (
+            given & (asked | comma)
+            | labelled
+            | rare & (closed | before | owner | words.between_commas)
+            | given & ~self._harmless & words.walled
+        )
+        return cued
 
     def _part_of_name_or_address(self, masked: Bools) -> Bools:
         """Return words with capitals, numbers and particles joined to a masked word or to a street."""

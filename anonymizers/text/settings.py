@@ -57,6 +57,7 @@ class ReleaseRuleSettings(_Strict):
     digits_in_groups: int
     spelt_letters: int
     spelt_digits: int
+    spread_digits: int
     longest_word: int
 
 
@@ -82,6 +83,7 @@ class RecognitionSettings(_Strict):
     pattern_milliseconds: int
     most_finds: int
     longest_bytes: int
+    label_characters: int
 
 
 class PatternSettings(_Strict):
@@ -102,6 +104,7 @@ class RecognizerSettings(_Strict):
     deny_list_score: Sureness | None = None
     context: tuple[str, ...] | None = None
     checksum: Literal["luhn", "cpf", "cnpj"] | None = None
+    labels_text: bool = False
 
     @model_validator(mode="after")
     def _finds_something(self) -> Self:
@@ -127,6 +130,12 @@ class TextSettings(_Strict):
     greetings: Words
     greetings_begin: Words
     greetings_end: Words
+    cues: Words
+    cue_phrases: tuple[str, ...]
+    cues_after: Words
+    labels: Words
+    closings: Words
+    seldom_names: Words
     titles: Words
     after_greetings: Words
     streets: Words

@@ -1,5 +1,6 @@
 """Look up what is known of each distinct span, wherever it stands: spelling, lists of `text.yml`, lexicon."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,6 +17,8 @@ _JOIN = rf",.-/\#&()'’>+_{BLANKS}"
 _LONGEST_JOIN = 6
 _ENDS_SENTENCE = list('.!?:;\n"“”„»«|•*>')
 _YEAR = r"^20(?:1[5-9]|[23]\d)$"
+_AFTER_LABELS = [":", "=", "\t", ">"]
+_WALLS = list("|%_()[]{}<>=\\/*\n\t;«»\"“”")
 _AFTER_TITLES = frozenset([" ", "  ", ". ", ".  "])
 # Signs before the ending of another gender in a greeting or a title: `Liebe/r`, `Estimado(a)`, `geehrte:r`.
 BEFORE_ENDING = frozenset(f"{sign}{hyphen}" for sign in "/(*:_·" for hyphen in ("", "-"))
@@ -30,6 +33,7 @@ class Spelling:
         has_capital: Whether it begins with a capital letter.
         is_upper: Whether it is made of two or more capital letters alone.
         is_year: Whether it is a year in which campaigns run, not one in which adults were born.
+        is_possessive: Whether it ends like the name of an owner: `hope's`.
         may_count: Whether it is a word in lower case of a length that `counting` in `text.yml` allows.
     """
 
@@ -37,6 +41,7 @@ class Spelling:
     has_capital: Bools
     is_upper: Bools
     is_year: Bools
+    is_possessive: Bools
     may_count: Bools
 
 
@@ -51,6 +56,10 @@ class Separators:
         is_comma: It begins with a comma and a blank.
         precedes_ending: The second may be the ending of another gender: `Liebe/r`.
         is_dollar: It begins with a dollar sign.
+        follows_label: The first may be the name of a field and the second its value.
+        is_wall: It parts the first from the second as values of fields, segments of a path and the like.
+        is_odd: It stands in no usual word, and no blank is beside it: `w!ll`.
+        is_short: It has few characters, whatever they are.
     """
 
     joins: Bools
@@ -59,6 +68,10 @@ class Separators:
     is_comma: Bools
     precedes_ending: Bools
     is_dollar: Bools
+    follows_label: Bools
+    is_wall: Bools
+    is_odd: Bools
+    is_short: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,11 @@ class Listed:
     greetings: Bools
     greetings_begin: Bools
     greetings_end: Bools
+    cues: Bools
+    cues_after: Bools
+    labels: Bools
+    closings: Bools
+    seldom_names: Bools
     titles: Bools
     after_greetings: Bools
     streets: Bools
@@ -80,7 +98,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Tell which of the first and of the second words of `phrases` in `text.yml` each of m spans is; 0 = none."""
+    """Tell which first and which second word of phrases in `text.yml` each of m spans is; 0 = none."""
 
     first: Ints
     second: Ints
@@ -114,6 +132,7 @@ class WordFacts:
     listed: Listed
     known: Known
     phrases: Phrases
+    cue_phrases: Phrases
 
 
 _SPAN, _LOWER, _STEM = pl.col("span"), pl.col("lower"), pl.col("stem")
@@ -129,12 +148,7 @@ class WordFactFinder:
         self._spelling = _spelling(settings)
         self._separators = _separators()
         self._word_parts = WordParts(lexicon, settings)
-        pairs = [phrase.split() for phrase in settings.phrases]
-        self._firsts, self._seconds = (pl.Series(sorted(set(words))) for words in zip(*pairs, strict=True))
-        first, second = zip(*pairs, strict=True)
-        self._pairs = _pair(
-            positions(self._firsts, pl.Series(first)) + 1, positions(self._seconds, pl.Series(second)) + 1
-        )
+        self._phrases, self._cue_phrases = _Pairs(settings.phrases), _Pairs(settings.cue_phrases)
         self._listed = {
             listed.name: is_in(_STEM if listed.name == "names" else _LOWER, getattr(settings, listed.name))
             for listed in fields(Listed)
@@ -148,11 +162,8 @@ class WordFactFinder:
             Separators(**evaluated(spelt, self._separators)),
             Listed(**evaluated(spelt, self._listed)),
             self._known(spelt),
-            Phrases(
-                positions(self._firsts, spelt["bare"]) + 1,
-                positions(self._seconds, spelt["bare"]) + 1,
-                self._pairs,
-            ),
+            self._phrases.of(spelt["bare"]),
+            self._cue_phrases.of(spelt["bare"]),
         )
 
     def _known(self, spelt: pl.DataFrame) -> Known:
@@ -170,6 +181,22 @@ class WordFactFinder:
             is_place=(name >= 0) & lexicon.is_place[name],
             is_country=(name >= 0) & lexicon.is_country[name],
         )
+
+
+class _Pairs:
+    """Hold phrases of two words."""
+
+    def __init__(self, phrases: Sequence[str]) -> None:
+        first, second = (pl.Series(words) for words in zip(*(phrase.split() for phrase in phrases), strict=True))
+        self._first, self._second = first.unique().sort(), second.unique().sort()
+        self._known: Ints = np.zeros(0, dtype=np.int64)
+        pairs = self.of(first), self.of(second)
+        self._known = _pair(pairs[0].first, pairs[1].second)
+
+    def of(self, words: pl.Series) -> Phrases:
+        """Tell which words of phrases each of m words in lower case without accents is."""
+        first, second = (positions(known, words) + 1 for known in (self._first, self._second))
+        return Phrases(first, second, self._known)
 
 
 def _pair(first: Ints, second: Ints) -> Ints:
@@ -192,6 +219,7 @@ def _spelling(settings: TextSettings) -> dict[str, pl.Expr]:
         "has_capital": first != first.str.to_lowercase(),
         "is_upper": _SPAN.str.contains(r"^\p{Lu}[\p{Lu}\p{M}'’]+$"),
         "is_year": _SPAN.str.contains(_YEAR),
+        "is_possessive": pl.col("lower").str.ends_with("'s"),
         "may_count": _SPAN.str.contains(r"^\p{Ll}+$") & has_length,
     }
 
@@ -199,6 +227,7 @@ def _spelling(settings: TextSettings) -> dict[str, pl.Expr]:
 def _separators() -> dict[str, pl.Expr]:
     # Not a constant: Polars makes a series of a list of words, and starts its threads for it. No import may
     # do so: if the process forks afterwards, the child waits for threads that it does not have.
+    length = _SPAN.str.len_chars()
     return {
         "joins": made_of(_SPAN, _JOIN, most=_LONGEST_JOIN),
         "ends_sentence": _SPAN.str.contains_any(_ENDS_SENTENCE),
@@ -206,4 +235,8 @@ def _separators() -> dict[str, pl.Expr]:
         "is_comma": is_in(_SPAN.str.head(2), frozenset(f",{blank}" for blank in BLANKS)),
         "precedes_ending": is_in(_SPAN, BEFORE_ENDING),
         "is_dollar": _SPAN.str.starts_with("$"),
+        "follows_label": _SPAN.str.contains_any(_AFTER_LABELS) & (length <= _LONGEST_JOIN),
+        "is_wall": _SPAN.str.contains_any(_WALLS) | ~_SPAN.str.contains_any(list(BLANKS)),
+        "is_odd": made_of(_SPAN, "!@|$~^*¡", most=2),
+        "is_short": length <= _LONGEST_JOIN,
     }

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymizers.text.arrays import Bools, Ints, previous, same_as_previous
+from anonymizers.text.arrays import Bools, Ints, following, previous, same_as_previous
 from anonymizers.text.spans import Spans
 from anonymizers.text.word_facts import WordFacts
 
@@ -34,6 +34,13 @@ class WordSequence:
         first: Whether it is the first of its text or of a sentence.
         called: Whether it is the first of its text and before a comma.
         is_ending: Whether it may be the ending of another gender of the word before: `Liebe/r`.
+        labelled: Whether it may be the value of a field whose name is before it.
+        walled: Whether nothing but the end of the text or a wall is on either side.
+        between_commas: Whether it is between commas, walls or an end of the text.
+        near: Whether a short separator, of whatever characters, is between it and the one before.
+        oddly_joined: Whether it and the one before are parted by signs that are in no usual word.
+        before_comma: Whether a comma follows it.
+        is_last: Whether no other word or number follows in its text.
         is_currency: Whether it is part of the name of a currency: `R$`.
     """
 
@@ -51,6 +58,13 @@ class WordSequence:
     first: Bools
     called: Bools
     is_ending: Bools
+    labelled: Bools
+    walled: Bools
+    between_commas: Bools
+    near: Bools
+    oddly_joined: Bools
+    before_comma: Bools
+    is_last: Bools
     is_currency: Bools
 
     @classmethod
@@ -61,6 +75,9 @@ class WordSequence:
         follows, distance = same_as_previous(text), np.diff(at, prepend=at[:1])
         adjacent, is_separated = follows & (distance == 1), follows & (distance == 2)
         length = facts.spelling.length[code]
+        is_last = ~following(follows)
+        wall = is_separated & separators.is_wall[before]
+        comma = is_separated & separators.is_comma[before]
         return cls(
             texts=len(spans.text_start) - 1,
             text=text,
@@ -76,6 +93,13 @@ class WordSequence:
             first=~follows | is_separated & separators.ends_sentence[before],
             called=~follows & separators.is_comma[after],
             is_ending=is_separated & separators.precedes_ending[before] & (length <= LONGEST_ENDING),
+            labelled=is_separated & separators.follows_label[before],
+            walled=(wall | ~follows) & (following(wall) | is_last),
+            between_commas=(wall | comma | ~follows) & (following(wall | comma) | is_last),
+            near=is_separated & separators.is_short[before] | adjacent,
+            oddly_joined=is_separated & separators.is_odd[before],
+            before_comma=separators.is_comma[after],
+            is_last=is_last,
             is_currency=separators.is_dollar[after] & (length <= _LONGEST_CURRENCY),
         )
 
@@ -83,13 +107,13 @@ class WordSequence:
         """Return the sum of w weights in each of the t texts."""
         return np.bincount(self.text, weights, minlength=self.texts)
 
-    def runs(self, member: Bools) -> Ints:
+    def runs(self, member: Bools, *, joined: Bools | None = None) -> Ints:
         """Return the number of each entry's run of joined members; what is no member is a run by itself."""
-        return np.cumsum(~(self.joined & member & previous(member)))
+        return np.cumsum(~((self.joined if joined is None else joined) & member & previous(member)))
 
     def in_row(self, member: Bools, *, least: int) -> Bools:
-        """Return the members that are in a run of at least so many."""
-        run = self.runs(member)
+        """Return the members that are in a run of at least so many, whatever few signs stand between."""
+        run = self.runs(member, joined=self.near)
         long: Bools = (np.bincount(run) >= least)[run] & member
         return long
 
