@@ -113,6 +113,7 @@ class _Decision:
         spelt &= words.is_number | self._is_number_word
         masked |= spelt | self._spread()
         chunk, mixed = words.chunks(), self._mixed
+        masked |= self._beside_in_lower_case(masked)
         for _ in range(2):  # what the first adds may add more: `Rua Vinte e Cinco de Setembro`
             masked |= self._part_of_name_or_address(masked)
             some = (np.bincount(chunk, masked) > 0) | (np.bincount(chunk) > _MOST_PARTS)
@@ -137,7 +138,7 @@ class _Decision:
         words, s = self._words, self._settings
         run = words.runs(words.is_number | (words.length == 1), joined=words.near)
         count, digits = (np.bincount(run, words.is_number * size) for size in (1, words.length))
-        many = ((count >= s.spelt_digits) & (digits >= s.spread_digits))[run] & words.is_number
+        many = ((count >= s.spelt_digits) & (digits >= s.spread_digits))[run]
         odd = words.oddly_joined & ((words.length <= 2) | (previous(words.length) <= 2)) & words.is_word
         odd &= previous(words.is_word)
         spread: Bools = many | odd | following(odd)
@@ -222,13 +223,34 @@ class _Decision:
         before = following(listed.cues_after[code] & words.joined)
         owner = self._spelling.is_possessive[code]
         comma = greeted & words.before_comma
+        # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
+        surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
+        first = rare & words.wall_before & following(surname & words.wall_after)
+        numbered = words.follows & previous(words.is_number) & (following(words.is_number & words.follows) | words.is_last)
         cued: Bools = (
             given & (asked | comma)
             | labelled
-            | rare & (closed | before | owner | words.between_commas)
-            | given & ~self._harmless & words.walled
+            | rare & (closed | before | numbered | words.between_commas)
+            | given & ~self._harmless & (owner | words.wall_before & words.wall_after)
+            | first
+            | previous(first) & surname
         )
         return cued
+
+    def _beside_in_lower_case(self, masked: Bools) -> Bools:
+        """Return words in lower case that are names, too, beside masked names: `rui gonçalves`, `vijay khan`."""
+        words = self._words
+        name = masked & self._is_name
+        beside = previous(name) & words.titled | following(name & words.titled)
+        surname: Bools = (
+            beside
+            & self._is_name
+            & words.is_word
+            & ~self._spelling.has_capital[words.code]
+            & (self._common < self._settings.common_though_a_name_first)
+            & ~(self._harmless | self._listed.seldom_names[words.code] | self._greets | self._titles)
+        )
+        return surname
 
     def _part_of_name_or_address(self, masked: Bools) -> Bools:
         """Return words with capitals, numbers and particles joined to a masked word or to a street."""

@@ -18,7 +18,7 @@ _LONGEST_JOIN = 6
 _ENDS_SENTENCE = list('.!?:;\n"“”„»«|•*>')
 _YEAR = r"^20(?:1[5-9]|[23]\d)$"
 _AFTER_LABELS = [":", "=", "\t", ">"]
-_WALLS = list("|%_()[]{}<>=\\/*\n\t;«»\"“”")
+_WALLS = list("'|%_()[]{}<>=\\/*\n\t;«»\"“”")
 _AFTER_TITLES = frozenset([" ", "  ", ". ", ".  "])
 # Signs before the ending of another gender in a greeting or a title: `Liebe/r`, `Estimado(a)`, `geehrte:r`.
 BEFORE_ENDING = frozenset(f"{sign}{hyphen}" for sign in "/(*:_·" for hyphen in ("", "-"))
@@ -147,6 +147,9 @@ class WordFactFinder:
         self._lexicon = lexicon
         self._spelling = _spelling(settings)
         self._separators = _separators()
+        self._rare_plural = settings.release_rule.common_though_a_name
+        at = positions(lexicon.words, lexicon.bare)
+        self._no_words = (at >= 0) & (lexicon.zipf[at].max(axis=1) < self._rare_plural)
         self._word_parts = WordParts(lexicon, settings)
         self._phrases, self._cue_phrases = _Pairs(settings.phrases), _Pairs(settings.cue_phrases)
         self._listed = {
@@ -172,6 +175,11 @@ class WordFactFinder:
         word = np.where(word < 0, stem, word)
         name = positions(lexicon.bare, spelt["bare"])
         zipf = np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0))
+        # People in the plural or the genitive: `Fischers`.
+        plural = np.flatnonzero((name < 0) & spelt["bare"].str.ends_with("s").to_numpy() & (zipf.max(axis=1) < self._rare_plural))
+        singular = positions(lexicon.bare, spelt["bare"].gather(plural).str.head(-1))
+        people = (singular >= 0) & (lexicon.name_lists[singular] > 0) & self._no_words[singular]
+        name[plural[people]] = singular[people]
         unknown = np.flatnonzero((word < 0) & (name < 0))
         self._word_parts.put(spelt["lower"], unknown, zipf)
         return Known(

@@ -35,7 +35,8 @@ class WordSequence:
         called: Whether it is the first of its text and before a comma.
         is_ending: Whether it may be the ending of another gender of the word before: `Liebe/r`.
         labelled: Whether it may be the value of a field whose name is before it.
-        walled: Whether nothing but the end of the text or a wall is on either side.
+        wall_before: Whether it begins its text or a wall is before it.
+        wall_after: Whether it ends its text or a wall is after it.
         between_commas: Whether it is between commas, walls or an end of the text.
         near: Whether a short separator, of whatever characters, is between it and the one before.
         oddly_joined: Whether it and the one before are parted by signs that are in no usual word.
@@ -59,7 +60,8 @@ class WordSequence:
     called: Bools
     is_ending: Bools
     labelled: Bools
-    walled: Bools
+    wall_before: Bools
+    wall_after: Bools
     between_commas: Bools
     near: Bools
     oddly_joined: Bools
@@ -94,7 +96,8 @@ class WordSequence:
             called=~follows & separators.is_comma[after],
             is_ending=is_separated & separators.precedes_ending[before] & (length <= LONGEST_ENDING),
             labelled=is_separated & separators.follows_label[before],
-            walled=(wall | ~follows) & (following(wall) | is_last),
+            wall_before=wall | ~follows,
+            wall_after=following(wall) | is_last,
             between_commas=(wall | comma | ~follows) & (following(wall | comma) | is_last),
             near=is_separated & separators.is_short[before] | adjacent,
             oddly_joined=is_separated & separators.is_odd[before],
