@@ -149,7 +149,7 @@ class WordFactFinder:
         self._separators = _separators()
         self._rare_plural = settings.release_rule.common_though_a_name
         at = positions(lexicon.words, lexicon.bare)
-        self._no_words = (at >= 0) & (lexicon.zipf[at].max(axis=1) < self._rare_plural)
+        self._no_words = (at < 0) | (lexicon.zipf[at].max(axis=1) < self._rare_plural)
         self._word_parts = WordParts(lexicon, settings)
         self._phrases, self._cue_phrases = _Pairs(settings.phrases), _Pairs(settings.cue_phrases)
         self._listed = {
