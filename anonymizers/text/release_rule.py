@@ -316,7 +316,8 @@ def _frequency(
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
     is_name = (known.name_lists[words.code] > 0) | known.is_place[words.code]
-    votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
+    in_hindi = zipf[:, languages.index("hi")] > 0 if "hi" in languages else np.zeros(len(zipf), dtype=np.bool_)
+    votes = np.where(is_name & ~in_hindi, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words, votes_for = (
         np.stack([words.per_text(weight) for weight in weights.T], axis=1)
         for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
@@ -328,6 +329,8 @@ def _frequency(
     common = zipf[np.arange(len(zipf)), best]
     if "en" in languages:
         english = zipf[:, languages.index("en")]
-        common = np.maximum(common, np.where(english >= s.common_english, english, 0))
+        is_hindi = np.array([language == "hi" for language in languages])[best]
+        least = np.where(is_hindi, s.common_english_in_hindi, s.common_english)
+        common = np.maximum(common, np.where(english >= least, english, 0))
     is_german = np.array([language == "de" for language in languages])[best]
     return _Frequency(common, in_language[words.text], is_foreign[words.text], is_german)

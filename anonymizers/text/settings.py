@@ -50,6 +50,7 @@ class ReleaseRuleSettings(_Strict):
     name_lists: int
     name_lists_per_step: int
     common_english: float
+    common_english_in_hindi: float
     share_in_language: float = Field(ge=0, le=1)
     common_in_language: float
     fewest_words: int
