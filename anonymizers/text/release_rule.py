@@ -24,6 +24,8 @@ _MOST_PARTS = 3
 PARTICLES = 2
 # Names are common in the languages of those who bear them and say little of the text's.
 _VOTE_OF_A_NAME = 0.1
+# Half of the words of a text in Hindi are English, and many of the others are words of some language, too.
+_VOTE_FOR_HINDI = 1.2
 # So many words in capitals, if they are half of a text, are shouted.
 LOUD = 3
 # How many names may follow the first name of somebody who is greeted.
@@ -187,7 +189,7 @@ class _Decision:
             | (self._is_name & listed)
             | (named & (common < s.common_though_a_name))
             | (within & ~self._frequency.is_german & ~self._in_title & (common < s.common_with_capital))
-            | (capital & named & ~spoken & (common < s.common_though_a_name_first))
+            | (capital & (self._is_name | self._is_country) & ~spoken & (common < s.common_though_a_name_first))
             | (within & named & ~spoken & (common < s.common_though_a_name_within))
             | (capital & words.called & named & (common < s.common_though_a_name_within))
             | (words.called & self._is_name & (common < s.common_though_a_name_first))
@@ -316,12 +318,14 @@ def _frequency(
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
     is_name = (known.name_lists[words.code] > 0) | known.is_place[words.code]
-    in_hindi = zipf[:, languages.index("hi")] > 0 if "hi" in languages else np.zeros(len(zipf), dtype=np.bool_)
-    votes = np.where(is_name & ~in_hindi, _VOTE_OF_A_NAME, 1) * words.is_word
+    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code]
+    votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words, votes_for = (
         np.stack([words.per_text(weight) for weight in weights.T], axis=1)
         for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
     )
+    if "hi" in languages:
+        votes_for[:, languages.index("hi")] *= _VOTE_FOR_HINDI
     no_votes = words.per_text(words.is_word & ~is_name) == 0
     best = np.where(no_votes, 0, votes_for.argmax(axis=1))[words.text]
     in_language = common_words.max(axis=1) / np.maximum(count, 1) >= s.share_in_language

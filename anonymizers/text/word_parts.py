@@ -1,7 +1,7 @@
 """Recognize words that no list has by their parts: German compounds, and nouns by their ending."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -63,7 +63,7 @@ class WordParts:
         """Return whether a name and a word are written together: `Annageburtstag`."""
         plain = without_accents(word)
         return any(
-            plain[:end] in self._names and any(rest in self._words for rest in _rests(word, end))
+            plain[:end] in self._names and any(rest in self._words for rest in _rests(word, end, links=("", "s")))
             for end in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
         )
 
@@ -95,6 +95,6 @@ class WordParts:
         return frozenset(words) - (frozenset(named) - frozenset(common)) | self._stems
 
 
-def _rests(word: str, end: int) -> Iterable[str]:
+def _rests(word: str, end: int, *, links: Sequence[str] = _LINKS) -> Iterable[str]:
     """Yield what may be left of a compound after its first part."""
-    return (word[end + len(link) :] for link in _LINKS if word.startswith(link, end))
+    return (word[end + len(link) :] for link in links if word.startswith(link, end))
