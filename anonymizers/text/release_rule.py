@@ -317,8 +317,9 @@ def _frequency(
 ) -> _Frequency:
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
-    is_name = (known.name_lists[words.code] > 0) | known.is_place[words.code]
-    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code]
+    is_name = ((known.name_lists > 0) | known.is_country)[words.code]
+    # A short text takes the strictest language: words that are names, too, do not show which it is in.
+    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[words.text]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words, votes_for = (
         np.stack([words.per_text(weight) for weight in weights.T], axis=1)

@@ -75,7 +75,7 @@ def scrubber():
         ("user 6f1c2d3e-0a1b-4c5d-8e9f-001122334455", "user <ID>"),
         ("hash deadbeef12", "hash <ID>"),
         ("hello QWRhIENhbmFyeQ==", "hello <NAME>"),
-        ("password=hunter22x", "<ID>"),
+        ("password=hunter22x", "password=<ID>"),
         ("open data/users/acanary/notes", "open data/users/<USER_NAME>/notes"),
         # Numbers of people and things, by their check digits and by what stands before them.
         ("IMEI 490154203237518", "IMEI <DEVICE_ID>"),
