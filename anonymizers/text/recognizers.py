@@ -70,8 +70,7 @@ class RecognizerPattern:
         pattern: For the library `regex`; compiled when the prefilter first lets a text through.
         scored: Returns how sure a match is to be the entity, from 0 (it is not) to 1.
         context: Words before a match that make it surer.
-        compiled_fast: The same pattern for RE2, whose time is in proportion to a text's length; None if RE2
-            would be slower or does not support the pattern.
+        is_long: Whether RE2, whose time is in proportion to a text's length, is faster if it supports the pattern.
         fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
         shortens: Whether a match that scores 0 is tried again without its last groups.
         label_characters: A text of at most so many characters is found as a whole.
@@ -82,7 +81,7 @@ class RecognizerPattern:
     pattern: str
     scored: Callable[[str], float]
     context: tuple[str, ...]
-    compiled_fast: Any = None
+    is_long: bool = False
     fast_in: Any = None
     shortens: bool = False
     label_characters: int = 0
@@ -91,6 +90,11 @@ class RecognizerPattern:
     def compiled(self) -> Any:
         """Compile the pattern with `regex`."""
         return regex.compile(self.pattern, flags=PATTERN_FLAGS)
+
+    @cached_property
+    def compiled_fast(self) -> Any:
+        """Compile the pattern with RE2; None if that is slower or not supported."""
+        return compile_fast(self.pattern) if self.is_long else None
 
     def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Finding]:
         """Find everything in the text ``value``, whose index is ``text``.
@@ -218,7 +222,7 @@ def _patterns(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
             pattern=pattern.regex,
-            compiled_fast=compile_fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
+            is_long=len(pattern.regex) > _SLOW,
             fast_in=_ASCII if _OF_LETTERS.search(pattern.regex) else _NO_OTHER_BLANKS,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),

@@ -148,8 +148,6 @@ class WordFactFinder:
         self._spelling = _spelling(settings)
         self._separators = _separators()
         self._rare_plural = settings.release_rule.common_though_a_name
-        at = positions(lexicon.words, lexicon.bare)
-        self._no_words = (at < 0) | (lexicon.zipf[at].max(axis=1) < self._rare_plural)
         self._word_parts = WordParts(lexicon, settings)
         self._phrases, self._cue_phrases = _Pairs(settings.phrases), _Pairs(settings.cue_phrases)
         self._listed = {
@@ -178,7 +176,9 @@ class WordFactFinder:
         # People in the plural or the genitive: `Fischers`.
         plural = np.flatnonzero((name < 0) & spelt["bare"].str.ends_with("s").to_numpy() & (zipf.max(axis=1) < self._rare_plural))
         singular = positions(lexicon.bare, spelt["bare"].gather(plural).str.head(-1))
-        people = (singular >= 0) & (lexicon.name_lists[singular] > 0) & self._no_words[singular]
+        singular_word = positions(lexicon.words, spelt["bare"].gather(plural).str.head(-1))
+        is_word = (singular_word >= 0) & (lexicon.zipf[singular_word].max(axis=1) >= self._rare_plural)
+        people = (singular >= 0) & (lexicon.name_lists[singular] > 0) & ~is_word
         name[plural[people]] = singular[people]
         unknown = np.flatnonzero((word < 0) & (name < 0))
         self._word_parts.put(spelt["lower"], unknown, zipf)

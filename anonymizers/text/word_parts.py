@@ -50,14 +50,13 @@ class WordParts:
             for language in self._languages_of(word):
                 zipf[at, self._languages.index(language)] = self._rule.common + _SURER
 
-    def _languages_of(self, word: str) -> Iterable[str]:
-        if len(word) > self._rule.longest_word or not _LETTERS.match(word) or self._begins_with_name(word):
-            return
-        for language, endings in self._endings.items():
-            if word.endswith(endings):
-                yield language
+    def _languages_of(self, word: str) -> list[str]:
+        if len(word) > self._rule.longest_word:
+            return []
+        found = [language for language, endings in self._endings.items() if word.endswith(endings)]
         if "de" in self._languages and not word.endswith(self._name_ends) and self._is_compound(word, _MOST_PARTS):
-            yield "de"
+            found.append("de")
+        return found if found and _LETTERS.match(word) and not self._begins_with_name(word) else []
 
     def _begins_with_name(self, word: str) -> bool:
         """Return whether a name and a word are written together: `Annageburtstag`."""
@@ -68,12 +67,12 @@ class WordParts:
         )
 
     def _is_compound(self, word: str, most: int) -> bool:
-        if most < _MOST_PARTS and len(word) >= _SHORTEST_LAST_PART and word in self._german:
+        german = self._german
+        if most < _MOST_PARTS and len(word) >= _SHORTEST_LAST_PART and word in german:
             return True
-        return most > 1 and any(
-            word[:end] in self._german and any(self._is_compound(rest, most - 1) for rest in _rests(word, end))
-            for end in range(_SHORTEST_PART, len(word) - _SHORTEST_LAST_PART + 1)
-        )
+        ends = range(_SHORTEST_PART, len(word) - _SHORTEST_LAST_PART + 1) if most > 1 else ()
+        firsts = [end for end in ends if word[:end] in german]
+        return any(self._is_compound(rest, most - 1) for end in firsts for rest in _rests(word, end))
 
     @cached_property
     def _words(self) -> frozenset[str]:
