@@ -321,10 +321,8 @@ def _frequency(
     # A short text takes the strictest language: words that are names, too, do not show which it is in.
     is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[words.text]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
-    common_words, votes_for = (
-        np.stack([words.per_text(weight) for weight in weights.T], axis=1)
-        for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
-    )
+    common_words = words.per_text(zipf >= s.common_in_language)
+    votes_for = words.per_text(zipf * votes[:, None].astype(np.float32))
     if "hi" in languages:
         votes_for[:, languages.index("hi")] *= _VOTE_FOR_HINDI
     no_votes = words.per_text(words.is_word & ~is_name) == 0

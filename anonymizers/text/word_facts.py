@@ -1,6 +1,5 @@
 """Look up what is known of each distinct span, wherever it stands: spelling, lists of `text.yml`, lexicon."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -98,15 +97,18 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Tell which first and which second word of phrases in `text.yml` each of m spans is; 0 = none."""
+    """Tell which word of phrases in `text.yml` each of m spans is (0 = none), and which two are a phrase."""
 
-    first: Ints
-    second: Ints
+    word: Ints
     pairs: Ints
 
     def hold(self, before: Ints, code: Ints) -> Bools:
         """Return whether each span of ``before`` and the one of ``code`` after it are a phrase."""
-        return np.isin(_pair(self.first[before], self.second[code]), self.pairs)
+        first, second = self.word[before], self.word[code]
+        may_be = np.flatnonzero((first > 0) & (second > 0))
+        held = np.zeros(len(code), dtype=np.bool_)
+        held[may_be] = np.isin(_pair(first[may_be], second[may_be]), self.pairs)
+        return held
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,12 @@ class WordFactFinder:
         self._separators = _separators()
         self._rare_plural = settings.release_rule.common_though_a_name
         self._word_parts = WordParts(lexicon, settings)
-        self._phrases, self._cue_phrases = _Pairs(settings.phrases), _Pairs(settings.cue_phrases)
+        phrases = [[phrase.split() for phrase in some] for some in (settings.phrases, settings.cue_phrases)]
+        self._of_phrases = pl.Series(sorted({word for some in phrases for phrase in some for word in phrase}))
+        self._pairs = [
+            _pair(*(positions(self._of_phrases, pl.Series(words)) + 1 for words in zip(*some, strict=True)))
+            for some in phrases
+        ]
         self._listed = {
             listed.name: is_in(_STEM if listed.name == "names" else _LOWER, getattr(settings, listed.name))
             for listed in fields(Listed)
@@ -158,13 +165,13 @@ class WordFactFinder:
     def facts(self, distinct: pl.Series) -> WordFacts:
         """Return what is known of each of m distinct spans, in order."""
         spelt = distinct.to_frame("span").select_seq("span", **_SPELLINGS).with_columns_seq(bare=bare(_STEM))
+        of_phrases = positions(self._of_phrases, spelt["bare"]) + 1
         return WordFacts(
             Spelling(**evaluated(spelt, self._spelling)),
             Separators(**evaluated(spelt, self._separators)),
             Listed(**evaluated(spelt, self._listed)),
             self._known(spelt),
-            self._phrases.of(spelt["bare"]),
-            self._cue_phrases.of(spelt["bare"]),
+            *(Phrases(of_phrases, pairs) for pairs in self._pairs),
         )
 
     def _known(self, spelt: pl.DataFrame) -> Known:
@@ -174,12 +181,13 @@ class WordFactFinder:
         name = positions(lexicon.bare, spelt["bare"])
         zipf = np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0))
         # People in the plural or the genitive: `Fischers`.
-        plural = np.flatnonzero((name < 0) & spelt["bare"].str.ends_with("s").to_numpy() & (zipf.max(axis=1) < self._rare_plural))
-        singular = positions(lexicon.bare, spelt["bare"].gather(plural).str.head(-1))
-        singular_word = positions(lexicon.words, spelt["bare"].gather(plural).str.head(-1))
-        is_word = (singular_word >= 0) & (lexicon.zipf[singular_word].max(axis=1) >= self._rare_plural)
-        people = (singular >= 0) & (lexicon.name_lists[singular] > 0) & ~is_word
-        name[plural[people]] = singular[people]
+        is_plural = spelt["bare"].str.ends_with("s").to_numpy() & (name < 0) & (zipf.max(axis=1) < self._rare_plural)
+        plural = np.flatnonzero(is_plural)
+        singular = spelt["bare"].gather(plural).str.head(-1)
+        person, word_of = positions(lexicon.bare, singular), positions(lexicon.words, singular)
+        is_word = (word_of >= 0) & (lexicon.zipf[word_of].max(axis=1) >= self._rare_plural)
+        people = (person >= 0) & (lexicon.name_lists[person] > 0) & ~is_word
+        name[plural[people]] = person[people]
         unknown = np.flatnonzero((word < 0) & (name < 0))
         self._word_parts.put(spelt["lower"], unknown, zipf)
         return Known(
@@ -191,26 +199,9 @@ class WordFactFinder:
         )
 
 
-class _Pairs:
-    """Hold phrases of two words."""
-
-    def __init__(self, phrases: Sequence[str]) -> None:
-        first, second = (pl.Series(words) for words in zip(*(phrase.split() for phrase in phrases), strict=True))
-        self._first, self._second = first.unique().sort(), second.unique().sort()
-        self._known: Ints = np.zeros(0, dtype=np.int64)
-        pairs = self.of(first), self.of(second)
-        self._known = _pair(pairs[0].first, pairs[1].second)
-
-    def of(self, words: pl.Series) -> Phrases:
-        """Tell which words of phrases each of m words in lower case without accents is."""
-        first, second = (positions(known, words) + 1 for known in (self._first, self._second))
-        return Phrases(first, second, self._known)
-
-
 def _pair(first: Ints, second: Ints) -> Ints:
-    """Return one number for each pair of words of phrases; 0 if either is none."""
-    pairs: Ints = np.where((first > 0) & (second > 0), (first << 32) + second, 0)
-    return pairs
+    """Return one number for each pair of words of phrases."""
+    return (first << 32) + second
 
 
 def is_in(spelling: pl.Expr, words: Words) -> pl.Expr:

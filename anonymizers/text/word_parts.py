@@ -46,7 +46,7 @@ class WordParts:
         if not len(unknown):
             return
         long = unknown[(words.gather(unknown).str.len_chars() >= _SHORTEST).to_numpy()]
-        for at, word in zip(long, words.gather(long), strict=True):
+        for at, word in zip(long, words.gather(long).to_list(), strict=True):
             for language in self._languages_of(word):
                 zipf[at, self._languages.index(language)] = self._rule.common + _SURER
 
@@ -54,7 +54,7 @@ class WordParts:
         if len(word) > self._rule.longest_word:
             return []
         found = [language for language, endings in self._endings.items() if word.endswith(endings)]
-        if "de" in self._languages and not word.endswith(self._name_ends) and self._is_compound(word, _MOST_PARTS):
+        if self._may_be_compound(word) and self._is_compound(word, _MOST_PARTS):
             found.append("de")
         return found if found and _LETTERS.match(word) and not self._begins_with_name(word) else []
 
@@ -66,6 +66,11 @@ class WordParts:
             for end in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
         )
 
+    def _may_be_compound(self, word: str) -> bool:
+        """Return whether a word ends in a German word that is no end of names; most do not, which is quick to see."""
+        german, starts = self._german, range(_SHORTEST_PART, len(word) - _SHORTEST_LAST_PART + 1)
+        return any([word[start:] in german for start in starts]) and not word.endswith(self._name_ends)
+
     def _is_compound(self, word: str, most: int) -> bool:
         german = self._german
         if most < _MOST_PARTS and len(word) >= _SHORTEST_LAST_PART and word in german:
@@ -76,22 +81,24 @@ class WordParts:
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        return frozenset(self._lexicon.words) - self._names
+        return frozenset(self._lexicon.words.to_list()) - self._names
 
     @cached_property
     def _names(self) -> frozenset[str]:
         """Return names that are no words."""
         is_name = self._lexicon.name_lists > 0
         words = self._lexicon.words.filter(self._lexicon.zipf.max(axis=1) >= self._rule.common_though_a_name)
-        return frozenset(self._lexicon.bare.filter(is_name)) - frozenset(words)
+        return frozenset(self._lexicon.bare.filter(is_name).to_list()) - frozenset(words.to_list())
 
     @cached_property
     def _german(self) -> frozenset[str]:
+        if "de" not in self._languages:
+            return frozenset()
         zipf = self._lexicon.zipf[:, self._languages.index("de")]
         words = self._lexicon.words.filter(zipf >= self._rule.common)
         named = self._lexicon.bare.filter((self._lexicon.name_lists > 0) | self._lexicon.is_place)
         common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
-        return frozenset(words) - (frozenset(named) - frozenset(common)) | self._stems
+        return frozenset(words.to_list()) - (frozenset(named.to_list()) - frozenset(common.to_list())) | self._stems
 
 
 def _rests(word: str, end: int, *, links: Sequence[str] = _LINKS) -> Iterable[str]:

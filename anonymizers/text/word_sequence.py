@@ -107,8 +107,12 @@ class WordSequence:
         )
 
     def per_text(self, weights: NDArray[Any]) -> NDArray[Any]:
-        """Return the sum of w weights in each of the t texts."""
-        return np.bincount(self.text, weights, minlength=self.texts)
+        """Return the sum of w weights (or rows of weights) in each of the t texts."""
+        firsts = np.flatnonzero(~self.follows)
+        number = np.int64 if weights.dtype == np.bool_ else weights.dtype
+        sums = np.zeros((self.texts, *weights.shape[1:]), dtype=number)
+        sums[self.text[firsts]] = np.add.reduceat(weights, firsts, axis=0, dtype=number)
+        return sums
 
     def runs(self, member: Bools, *, joined: Bools | None = None) -> Ints:
         """Return the number of each entry's run of joined members; what is no member is a run by itself."""
