@@ -176,8 +176,9 @@ class WordFactFinder:
 
     def _known(self, spelt: pl.DataFrame) -> Known:
         lexicon = self._lexicon
-        word, stem = np.split(positions(lexicon.words, pl.concat([spelt["lower"], spelt["stem"]])), 2)
-        word = np.where(word < 0, stem, word)
+        word = positions(lexicon.words, spelt["lower"])
+        owned = np.flatnonzero((word < 0) & (spelt["lower"] != spelt["stem"]).to_numpy())
+        word[owned] = positions(lexicon.words, spelt["stem"].gather(owned))
         name = positions(lexicon.bare, spelt["bare"])
         zipf = np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0))
         # People in the plural or the genitive: `Fischers`.

@@ -95,7 +95,9 @@ class WordParts:
         if "de" not in self._languages:
             return frozenset()
         zipf = self._lexicon.zipf[:, self._languages.index("de")]
-        words = self._lexicon.words.filter(zipf >= self._rule.common)
+        short = (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
+        least = np.where(short, self._rule.common_though_a_name, self._rule.common)
+        words = self._lexicon.words.filter(zipf >= least)
         named = self._lexicon.bare.filter((self._lexicon.name_lists > 0) | self._lexicon.is_place)
         common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
         return frozenset(words.to_list()) - (frozenset(named.to_list()) - frozenset(common.to_list())) | self._stems
