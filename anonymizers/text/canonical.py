@@ -98,18 +98,18 @@ class Canonicalizer:
         )
         places = _Places(code, offsets, facts)
         names = self._names.names(distinct, facts["has_digits"])
-        # What may be a title is left alone: there, the rule keeps words that it masks elsewhere.
+        # What may be a title is left alone: there, the rule keeps words and numbers that it masks elsewhere.
         count, capital = (
             np.add.reduceat(places.fact(fact), offsets[:-1], dtype=np.int64)
             for fact in ("has_letters", "has_capital")
         )
-        is_title = (count <= TITLE_WORDS) & (2 * capital >= count)
-        is_name = _is_name(places, names) & ~np.repeat(is_title, np.diff(offsets))
+        is_title = np.repeat((count <= TITLE_WORDS) & (2 * capital >= count), np.diff(offsets))
+        is_name = _is_name(places, names) & ~is_title
         # Whether words in capitals say something depends on how many there are.
         capitals = np.add.reduceat(places.fact("capitals"), offsets[:-1], dtype=np.int64)
         is_loud = np.repeat(capitals >= LOUD, np.diff(offsets))
         is_number = places.fact("has_digits")
-        is_alone = ~(places.before(is_number) | places.after(is_number))
+        is_alone = ~(places.before(is_number) | places.after(is_number) | is_title)
         words, replaced = distinct, code.copy()
         for replacements, at in (
             (names.spelt, is_name),

@@ -81,6 +81,7 @@ class RecognitionSettings(_Strict):
     """Hold the limits under which recognizers run; `text.yml` says what each number means."""
 
     named_from_score: float
+    calendar: Annotated[str, AfterValidator(_compiles)]
     pattern_milliseconds: int
     most_finds: int
     longest_bytes: int

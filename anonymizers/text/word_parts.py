@@ -85,9 +85,11 @@ class WordParts:
 
     @cached_property
     def _names(self) -> frozenset[str]:
-        """Return names that are no words."""
+        """Return names that are words neither in German, which has compounds, nor in English."""
         is_name = self._lexicon.name_lists > 0
-        words = self._lexicon.words.filter(self._lexicon.zipf.max(axis=1) >= self._rule.common_though_a_name)
+        columns = [at for at, language in enumerate(self._languages) if language in ("de", "en")]
+        common = self._lexicon.zipf[:, columns].max(axis=1, initial=0)
+        words = self._lexicon.words.filter(common >= self._rule.common_though_a_name)
         return frozenset(self._lexicon.bare.filter(is_name).to_list()) - frozenset(words.to_list())
 
     @cached_property

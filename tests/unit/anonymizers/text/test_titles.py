@@ -90,7 +90,7 @@ def test_the_words_of_a_title_stay(scrubber, name):
     [
         ("Birthday Anna", "Birthday <NAME>"),
         ("Anna Schmidt GmbH", "<NAME> GmbH"),
-        ("Geburtstag Katharina von Stetten 2026", "Geburtstag <NAME> 2026"),
+        ("Geburtstag Katharina von Stetten 2026", "Geburtstag <NAME> <PLACE> 2026"),
         ("Müllertermin", "<NAME>"),
         ("Annageburtstag", "<NAME>"),
         ("Rückruf Hoffmannsberger", "Rückruf <NAME>"),
