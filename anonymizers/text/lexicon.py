@@ -153,7 +153,7 @@ def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFram
         known = wordfreq.get_frequency_dict(language, wordlist="small") if language in languages else {}
         names = _names_among(known, people) - words_of.get(language, set())
         known |= {name: min(rare, known[name]) for name in names}
-        known = _as_typed(known) | known
+        known |= {word: max(uses, known.get(word, 0)) for word, uses in _as_typed(known).items()}
         tables[language] = known | {w: max(_COMMON, known.get(w, 0)) for w in harmless.get(language, ())}
     spoken = {language: pl.Series("word", list(table), dtype=pl.String) for language, table in tables.items()}
     words = pl.concat(list(spoken.values())).unique().sort()
