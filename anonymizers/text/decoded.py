@@ -26,7 +26,8 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]
 _ESCAPE = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"/nrt]")
 # Markup within a word, as of `A<b>nn</b>a`; other elements stand between words.
 _MARKUP = re.compile(
-    r"<!--[^<>]{0,200}-->|</?(?:b|i|u|s|em|strong|span|font|small|sub|sup|mark|wbr)(?:\s[^<>]{0,200})?/?>", re.IGNORECASE
+    r"<!--[^<>]{0,200}-->|</?(?:b|i|u|s|em|strong|span|font|small|sub|sup|mark|wbr)(?:\s[^<>]{0,200})?/?>",
+    re.IGNORECASE,
 )
 # Base64 has digits, capitals within or padding; words of letters alone are left to the release rule.
 _B = r"A-Za-z0-9+/_\-"
@@ -38,9 +39,9 @@ _BASE64 = re.compile(
 _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
 # Digits in circles and the like, and numerals of other scripts, which are no decimal digits.
 _NUMERAL = regex.compile(r"[\p{No}\p{Nl}]")
-# Signs that stand for letters and digits: raised, in boxes and circles, in braille, of three flags or more, on
-# dominoes and playing cards; and letters with two characters of no width or more between. Nobody writes so for
-# another reason, so each is read as a letter of no word.
+# Signs that stand for letters and digits: raised, in boxes and circles, in braille, on dominoes and cards, as
+# three or more halves of flags; and letters with characters of no width between, twice or more. Nobody writes
+# so for another reason, so each is read as a letter of no word.
 _SIGNS = "\U0001f030-\U0001f0ff\U0001f130-\U0001f189\u2801-\u28ff\u1d2c-\u1d6a\u02b0-\u02b8"
 _FLAGS = "\U0001f1e6-\U0001f1ff"
 _BETWEEN = "\u200b-\u200f\u2060-\u2064\u034f\u115f\u1160"

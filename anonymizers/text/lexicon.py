@@ -3,8 +3,8 @@
 Frequencies: wordfreq 3.1 (Apache-2.0; data CC BY-SA 4.0, Speer 2022), words used at least once per million.
 Names of people, cities and regions: the locales of Faker (MIT). Places: descriptions of area codes in
 phonenumbers (Apache-2.0). Countries and large cities: CLDR by way of Babel (Unicode-3.0, BSD-3-Clause).
-All of these are read from their packages. `lists/names.txt` has names that they lack, `lists/words.txt` the names
-that are words, too.
+All of these are read from their packages. `lists/names.txt` has names that they lack, `lists/words.txt` the
+names that are words, too.
 """
 
 import importlib
@@ -106,9 +106,7 @@ def known_words(settings: TextSettings) -> pl.DataFrame:
     names = (
         people.join(places, on="word", how="full", coalesce=True)
         .join(countries, on="word", how="full", coalesce=True)
-        .with_columns(
-            pl.col("name_lists", "given_lists").fill_null(0), pl.col("is_country").fill_null(False)
-        )
+        .with_columns(pl.col("name_lists", "given_lists").fill_null(0), pl.col("is_country").fill_null(False))
         .with_columns(pl.col("is_place").fill_null(False) | pl.col("is_country"))
     )
     spoken = _frequencies(settings, set(people["word"]))
@@ -170,12 +168,16 @@ def _as_typed(known: Mapping[str, float]) -> dict[str, float]:
     words = pl.DataFrame({"word": list(accented)}, schema={"word": pl.String})
     word = pl.col("word")
     spellings = words.select_seq(bare=bare(word), german=bare(word.str.replace_many(_UMLAUTS)))
-    return {typed: uses for column in spellings for typed, uses in zip(column, accented.values(), strict=True)}
+    return {
+        typed: uses for column in spellings for typed, uses in zip(column, accented.values(), strict=True)
+    }
 
 
 def _names_among(words: Iterable[str], people: Collection[str]) -> set[str]:
     """Return the words that are names of people; single letters are none."""
-    table = pl.DataFrame({"word": list(words)}, schema={"word": pl.String}).with_columns(bare=bare(pl.col("word")))
+    table = pl.DataFrame({"word": list(words)}, schema={"word": pl.String}).with_columns(
+        bare=bare(pl.col("word"))
+    )
     is_name = pl.col("bare").is_in(pl.Series(list(people)).implode()) & (pl.col("word").str.len_chars() > 1)
     return set(table.filter(is_name)["word"])
 
@@ -194,7 +196,9 @@ def _people(*, given: bool = False) -> dict[str, set[str]]:
     }
     ours = _sections("names")
     if given:
-        ours = {f"{code} {n}": names for code, names in ours.items() for n in "12" if not code.endswith(_SURNAMES)}
+        ours = {
+            f"{code} {n}": names for code, names in ours.items() for n in "12" if not code.endswith(_SURNAMES)
+        }
     return of_faker | ours
 
 

@@ -70,7 +70,7 @@ class RecognizerPattern:
         pattern: For the library `regex`; compiled when the prefilter first lets a text through.
         scored: Returns how sure a match is to be the entity, from 0 (it is not) to 1.
         context: Words before a match that make it surer.
-        is_long: Whether RE2, whose time is in proportion to a text's length, is faster if it supports the pattern.
+        is_long: Whether RE2 is faster if it supports it: its time is in proportion to a text's length.
         fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
         shortens: Whether a match that scores 0 is tried again without its last groups.
         label_characters: A text of at most so many characters is found as a whole.
@@ -144,7 +144,9 @@ class Recognizers:
         limits = settings.recognition
         self._seconds = limits.pattern_milliseconds / 1000
         self._most = limits.most_finds
-        self._of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one, limits))
+        self._of_site = tuple(
+            pattern for one in settings.site_recognizers for pattern in _declared(one, limits)
+        )
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
             *(pattern for one in settings.recognizers for pattern in _declared(one, limits)),

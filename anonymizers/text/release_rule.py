@@ -110,7 +110,11 @@ class _Decision:
         masked &= words.is_word & ~(self._titles | self._greets)
         masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
-        links = self._listed.particles[words.code] & previous(self._is_number_word) & following(self._is_number_word)
+        links = (
+            self._listed.particles[words.code]
+            & previous(self._is_number_word)
+            & following(self._is_number_word)
+        )
         spelt = words.in_row(self._is_number_word | words.is_number | links, least=s.spelt_digits)
         spelt &= words.is_number | self._is_number_word
         masked |= spelt | self._spread()
@@ -136,7 +140,7 @@ class _Decision:
         return shouted
 
     def _spread(self) -> Bools:
-        """Return short numbers side by side, with or without letters as keys, and words with odd signs within."""
+        """Return numbers near one another, also with letters as keys, and words with odd signs within."""
         words, s = self._words, self._settings
         run = words.runs(words.is_number | (words.length == 1), joined=words.near)
         count, digits = (np.bincount(run, words.is_number * size) for size in (1, words.length))
@@ -189,7 +193,12 @@ class _Decision:
             | (self._is_name & listed)
             | (named & (common < s.common_though_a_name))
             | (within & ~self._frequency.is_german & ~self._in_title & (common < s.common_with_capital))
-            | (capital & (self._is_name | self._is_country) & ~spoken & (common < s.common_though_a_name_first))
+            | (
+                capital
+                & (self._is_name | self._is_country)
+                & ~spoken
+                & (common < s.common_though_a_name_first)
+            )
             | (within & named & ~spoken & (common < s.common_though_a_name_within))
             | (capital & words.called & named & (common < s.common_though_a_name_within))
             | (words.called & self._is_name & (common < s.common_though_a_name_first))
@@ -228,7 +237,11 @@ class _Decision:
         # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
         surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
         first = rare & words.wall_before & following(surname & words.wall_after)
-        numbered = words.follows & previous(words.is_number) & (following(words.is_number & words.follows) | words.is_last)
+        numbered = (
+            words.follows
+            & previous(words.is_number)
+            & (following(words.is_number & words.follows) | words.is_last)
+        )
         cued: Bools = (
             given & (asked | comma)
             | labelled
@@ -240,7 +253,7 @@ class _Decision:
         return cued
 
     def _beside_in_lower_case(self, masked: Bools) -> Bools:
-        """Return words in lower case that are names, too, beside masked names: `rui gonçalves`, `vijay khan`."""
+        """Return words in lower case that are names, too, beside masked names: `rui gonçalves`."""
         words = self._words
         name = masked & self._is_name
         beside = previous(name) & words.titled | following(name & words.titled)
@@ -267,7 +280,9 @@ class _Decision:
         street = listed.streets[code]
         # In a title, years, places and codes draw nothing into a mask.
         draws = masked & ~(self._in_title & (~words.is_word | self._is_place & ~self._is_name))
-        member = (words.is_word & self._capital & ~exempt) | words.is_number & ~self._in_title | masked | street
+        member = (
+            (words.is_word & self._capital & ~exempt) | words.is_number & ~self._in_title | masked | street
+        )
         surname = member & self._named & words.is_word
         after = before = np.zeros_like(particle)
         for _ in range(PARTICLES):
@@ -319,7 +334,9 @@ def _frequency(
     count = words.per_text(words.is_word)
     is_name = ((known.name_lists > 0) | known.is_country)[words.code]
     # A short text takes the strictest language: words that are names, too, do not show which it is in.
-    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[words.text]
+    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
+        words.text
+    ]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words = words.per_text(zipf >= s.common_in_language)
     votes_for = words.per_text(zipf * votes[:, None].astype(np.float32))

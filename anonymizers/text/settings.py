@@ -163,4 +163,4 @@ def load_settings() -> TextSettings:
     """
     source = resources.files("anonymizers.text").joinpath("text.yml").read_text("utf-8")
     # libyaml takes a twentieth of the time that a parser in Python takes, and every command waits for it.
-    return TextSettings.model_validate(yaml.load(source, Loader=yaml.CSafeLoader))  # noqa: S506  a safe loader
+    return TextSettings.model_validate(yaml.load(source, Loader=yaml.CSafeLoader))

@@ -182,7 +182,9 @@ class WordFactFinder:
         name = positions(lexicon.bare, spelt["bare"])
         zipf = np.where((word >= 0)[:, None], lexicon.zipf[word], np.float32(0))
         # People in the plural or the genitive: `Fischers`.
-        is_plural = spelt["bare"].str.ends_with("s").to_numpy() & (name < 0) & (zipf.max(axis=1) < self._rare_plural)
+        is_plural = (
+            spelt["bare"].str.ends_with("s").to_numpy() & (name < 0) & (zipf.max(axis=1) < self._rare_plural)
+        )
         plural = np.flatnonzero(is_plural)
         singular = spelt["bare"].gather(plural).str.head(-1)
         person, word_of = positions(lexicon.bare, singular), positions(lexicon.words, singular)

@@ -32,7 +32,9 @@ class WordParts:
         self._name_ends = tuple(sorted(settings.compound_ends_of_names))
         self._languages = lexicon.languages
         self._endings = {
-            code: tuple(sorted(endings)) for code, endings in settings.noun_endings.items() if code in lexicon.languages
+            code: tuple(sorted(endings))
+            for code, endings in settings.noun_endings.items()
+            if code in lexicon.languages
         }
 
     def put(self, words: pl.Series, unknown: Ints, zipf: Floats) -> None:
@@ -62,14 +64,15 @@ class WordParts:
         """Return whether a name and a word are written together: `Annageburtstag`."""
         plain = without_accents(word)
         return any(
-            plain[:end] in self._names and any(rest in self._words for rest in _rests(word, end, links=("", "s")))
+            plain[:end] in self._names
+            and any(rest in self._words for rest in _rests(word, end, links=("", "s")))
             for end in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
         )
 
     def _may_be_compound(self, word: str) -> bool:
-        """Return whether a word ends in a German word that is no end of names; most do not, which is quick to see."""
+        """Return whether a word ends in a German word that is no end of names: a quick check, most do not."""
         german, starts = self._german, range(_SHORTEST_PART, len(word) - _SHORTEST_LAST_PART + 1)
-        return any([word[start:] in german for start in starts]) and not word.endswith(self._name_ends)
+        return any(word[start:] in german for start in starts) and not word.endswith(self._name_ends)
 
     def _is_compound(self, word: str, most: int) -> bool:
         german = self._german
@@ -102,7 +105,10 @@ class WordParts:
         words = self._lexicon.words.filter(zipf >= least)
         named = self._lexicon.bare.filter((self._lexicon.name_lists > 0) | self._lexicon.is_place)
         common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
-        return frozenset(words.to_list()) - (frozenset(named.to_list()) - frozenset(common.to_list())) | self._stems
+        return (
+            frozenset(words.to_list()) - (frozenset(named.to_list()) - frozenset(common.to_list()))
+            | self._stems
+        )
 
 
 def _rests(word: str, end: int, *, links: Sequence[str] = _LINKS) -> Iterable[str]:

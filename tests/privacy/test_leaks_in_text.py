@@ -1,7 +1,7 @@
 """What must not stay readable in free text, by kind: names, numbers, secrets, whatever labels people.
 
-The texts are made up, and the rule was not tuned on them. Some are meant to be hard: the bar is a share. The twins
-take away what finds a kind and see it stay.
+The texts are made up, and the rule was not tuned on them. Some are meant to be hard: the bar is a share. The
+twins take away what finds a kind and see it stay.
 """
 
 from collections import Counter
@@ -312,7 +312,10 @@ KINDS = {
     ],
     "unicode disguises": [
         ("\U0001f17c\U0001f170\U0001f181\U0001f17a paid", "\U0001f17c\U0001f170\U0001f181\U0001f17a"),
-        ("\U0001f156\U0001f161\U0001f150\U0001f152\U0001f154 paid", "\U0001f156\U0001f161\U0001f150\U0001f152\U0001f154"),
+        (
+            "\U0001f156\U0001f161\U0001f150\U0001f152\U0001f154 paid",
+            "\U0001f156\U0001f161\U0001f150\U0001f152\U0001f154",
+        ),
         ("\u280d\u2801\u2817\u2805 paid", "\u280d\u2801\u2817\u2805"),
         ("\U0001f1f2\U0001f1e6\U0001f1f7\U0001f1f0 paid", "\U0001f1f2\U0001f1e6\U0001f1f7\U0001f1f0"),
         ("ᵐᵃʳᵏ paid", "ᵐᵃʳᵏ"),
@@ -328,7 +331,7 @@ KINDS = {
     ],
     "encodings": [
         ("gr<!-- x -->ace paid", "gr<!-- x -->ace"),
-        ("{\"first\":\"mark\",\"last\":\"young\"}", "mark"),
+        ('{"first":"mark","last":"young"}', "mark"),
         ("<name>grace</name>", "grace"),
         ("hex 6d 61 72 6b", "6d 61 72 6b"),
     ],

@@ -13,28 +13,28 @@ LEAST_RECALL = 0.985
 # Names of made-up people, spelt as people spell them, in templates of their language.
 PEOPLE = {
     "Birthday {}|Follow up {}|{} Loyalty Offer|Invoice {} June|Winback {} 2026|Welcome {} Q3": (
-        "Anna|Tom Baker|Gillian Harcourt|Marcus Oyelaran|Priya Raman|Declan Murphy|Sue Ellison|Jamal Carter|Nkechi Obi"
-        "|Heather Lindqvist"
+        "Anna|Tom Baker|Gillian Harcourt|Marcus Oyelaran|Priya Raman|Declan Murphy|Sue Ellison|Jamal Carter"
+        "|Nkechi Obi|Heather Lindqvist"
     ),
     "Geburtstag {}|Rückruf {}|{} Treuepunkte|Rechnung {} Mai|Terminbestätigung {}|Gutschein {} 2026": (
-        "Anna|Jürgen Kowalski|Bärbel Stöckl|Mehmet Yıldız|Sieglinde Brandner|Thorben Voß|Leonie|Heinz-Peter Grabowski"
-        "|Svenja Pfaffinger|Wiebke Harms"
+        "Anna|Jürgen Kowalski|Bärbel Stöckl|Mehmet Yıldız|Sieglinde Brandner|Thorben Voß|Leonie"
+        "|Heinz-Peter Grabowski|Svenja Pfaffinger|Wiebke Harms"
     ),
     "Cumpleaños {}|Llamar a {}|Oferta {}|Factura {} junio|{} Puntos dobles|Bienvenida {} 2026": (
-        "Ana|Joaquín Beltrán|Pilar Echeverría|Nacho|Rocío Zamorano|Iker Aguirre|Lourdes|Begoña Arrieta|Hernán Quispe"
-        "|Ximena Huamán"
+        "Ana|Joaquín Beltrán|Pilar Echeverría|Nacho|Rocío Zamorano|Iker Aguirre|Lourdes|Begoña Arrieta"
+        "|Hernán Quispe|Ximena Huamán"
     ),
     "Aniversário {}|Retorno {}|Promoção {}|Boleto {} maio|{} Pontos em dobro|Lembrete {} 2026": (
-        "Ana|Thiago Nogueira|Conceição Tavares|Rosângela Dutra|Wellington Sampaio|Iracema Falcão|Vinícius Peçanha"
-        "|Ubirajara Lins|Luzia Brandão|Neusa"
+        "Ana|Thiago Nogueira|Conceição Tavares|Rosângela Dutra|Wellington Sampaio|Iracema Falcão"
+        "|Vinícius Peçanha|Ubirajara Lins|Luzia Brandão|Neusa"
     ),
     "Anniversaire {}|Relance {}|Offre {}|Facture {} juin|{} Points doubles|Bienvenue {} 2026": (
-        "Anne|Jean-Luc Morvan|Élodie Chastaing|Fatoumata Diallo|Benoît|Aurélie Desmoulins|Thierry Lagarde|Nadège"
-        "|Solène Vasseur|Océane"
+        "Anne|Jean-Luc Morvan|Élodie Chastaing|Fatoumata Diallo|Benoît|Aurélie Desmoulins|Thierry Lagarde"
+        "|Nadège|Solène Vasseur|Océane"
     ),
     "Ulang tahun {}|Promo {}|Tagihan {} Mei|Hubungi {}|{} Poin ganda|Selamat datang {} 2026": (
-        "Budi|Siti Nurhaliza|Agus Setiawan|Dewi Lestari|Rizky Ramadhan|Eko Prasetyo|Hendra|Nyoman Suartini|Fitriani"
-        "|Asep Sunandar"
+        "Budi|Siti Nurhaliza|Agus Setiawan|Dewi Lestari|Rizky Ramadhan|Eko Prasetyo|Hendra|Nyoman Suartini"
+        "|Fitriani|Asep Sunandar"
     ),
 }
 CASES = [
@@ -126,7 +126,12 @@ def test_names_of_people_in_names_of_campaigns_are_masked():
 
 def test_twin_if_all_names_were_common_words_people_would_stay():
     lenient = SETTINGS.release_rule.model_copy(
-        update={"common": 0, "common_though_a_name": 0, "common_though_a_name_first": 0, "common_though_a_name_within": 0}
+        update={
+            "common": 0,
+            "common_though_a_name": 0,
+            "common_though_a_name_first": 0,
+            "common_though_a_name_within": 0,
+        }
     )
 
     assert recall(SETTINGS.model_copy(update={"release_rule": lenient})) < LEAST_RECALL

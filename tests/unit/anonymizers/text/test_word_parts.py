@@ -37,7 +37,8 @@ def test_a_word_of_known_parts_is_a_word_of_its_language(word, language):
 
 
 @pytest.mark.parametrize(
-    "word", ["annageburtstag", "müllertermin", "lisabestellung", "lindenberger", "neudorfer", "xqvartlung7", "kurz"]
+    "word",
+    ["annageburtstag", "müllertermin", "lisabestellung", "lindenberger", "neudorfer", "xqvartlung7", "kurz"],
 )
 def test_a_word_with_a_name_in_it_and_the_name_of_a_place_are_not(word):
     assert languages_of(word) == set()
