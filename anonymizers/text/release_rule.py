@@ -278,8 +278,8 @@ class _Decision:
         spoken = self._in_title & ~self._named & (self._common >= s.common_beside_in_title)
         exempt = begins_sentence | self._greets | self._titles | self._in_title & self._harmless | spoken
         street = listed.streets[code]
-        # In a title, years, places and codes draw nothing into a mask; nor do rare words in lower case in a short
-        # text.
+        # In a title, years, places and codes draw nothing into a mask. Nor do rare words in lower case in a
+        # short text.
         draws = masked & ~(self._in_title & (~words.is_word | self._is_place & ~self._is_name))
         is_short = (words.per_text(words.is_word) < s.fewest_words)[words.text]
         draws &= ~(is_short & words.is_word & ~self._spelling.has_capital[code] & ~self._named)

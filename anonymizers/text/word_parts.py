@@ -70,9 +70,8 @@ class WordParts:
         )
 
     def _may_be_compound(self, word: str) -> bool:
-        """Return whether a word ends in a German word that is no end of names: a quick check, most do not."""
-        german, starts = self._german, range(_SHORTEST_PART, len(word) - _SHORTEST_LAST_PART + 1)
-        return any(word[start:] in german for start in starts) and not word.endswith(self._name_ends)
+        """Return whether a word ends like a German word that is no end of names; a quick check."""
+        return word[-_SHORTEST_LAST_PART:] in self._tails and not word.endswith(self._name_ends)
 
     def _is_compound(self, word: str, most: int) -> bool:
         german = self._german
@@ -94,6 +93,10 @@ class WordParts:
         common = self._lexicon.zipf[:, columns].max(axis=1, initial=0)
         words = self._lexicon.words.filter(common >= self._rule.common_though_a_name)
         return frozenset(self._lexicon.bare.filter(is_name).to_list()) - frozenset(words.to_list())
+
+    @cached_property
+    def _tails(self) -> frozenset[str]:
+        return frozenset(word[-_SHORTEST_LAST_PART:] for word in self._german)
 
     @cached_property
     def _german(self) -> frozenset[str]:
