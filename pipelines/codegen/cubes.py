@@ -228,7 +228,7 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
 
 
 def _cells(cube: Cube, mart: Mart) -> str:
-    """Return the beginning of a mart's query: the rows of its level, added up where it is of weeks or months."""
+    """Return the beginning of a mart's query: the rows of its level, of weeks and months added up."""
     source = f"{{{{ ref('{cube.cube}') }}}}"
     level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
     if mart.per is None:
@@ -241,11 +241,12 @@ def _cells(cube: Cube, mart: Mart) -> str:
     ]
     listed = ",\n        ".join(columns)
     groups = ", ".join([f"date_trunc('{mart.per}', {day})", *keys])
+    end = f"date_trunc('{mart.per}', max({day})) + interval 1 {mart.per} - interval 1 day"
     return (
-        f"with days as (\n\n    select\n        *,\n        max({day}) over () as last_built\n    from {source}\n\n),\n\n"
-        f"-- Of the {mart.per}s that are over.\ncells as (\n\n    select\n        {listed}\n    from days{level}\n"
-        f"    group by {groups}\n"
-        f"    having max(last_built) >= date_trunc('{mart.per}', max({day})) + interval 1 {mart.per} - interval 1 day"
+        f"with days as (\n\n    select\n        *,\n        max({day}) over () as last_built\n"
+        f"    from {source}\n\n),\n\n-- Of the {mart.per}s that are over.\n"
+        f"cells as (\n\n    select\n        {listed}\n    from days{level}\n"
+        f"    group by {groups}\n    having max(last_built) >= {end}"
     )
 
 

@@ -163,13 +163,13 @@ def _cube_of(cubes: Mapping[str, Cube], table: str) -> tuple[Cube, Mart | None]:
         return cubes[table], None
     for cube in cubes.values():
         for mart in cube.marts:
-            if mart.name == table:
+            if mart.name == table and mart.per is None:
                 return cube, mart
     raise CellError(f"{table} is neither a cube nor a mart of one cube. Known: {_known(cubes)}.")
 
 
 def _known(cubes: Mapping[str, Cube]) -> str:
-    return ", ".join(sorted(mart.name for cube in cubes.values() for mart in cube.marts))
+    return ", ".join(sorted(m.name for cube in cubes.values() for m in cube.marts if m.per is None))
 
 
 def _make_slices(
