@@ -245,8 +245,7 @@ def shared_measures() -> Mapping[str, Measure]:
 class Mart(Strict):
     """A table for readers: the rows of one level, with names beside the keys.
 
-    ``per`` adds up the days of each week or month that is over; numbers of people, which have no sum, are left
-    out.
+    ``per`` adds up the days of each week or month that is over, without numbers of people, which have no sum.
     """
 
     name: str = Field(pattern=r"^mart_[a-z0-9_]+$")
