@@ -91,6 +91,8 @@ def run(
                 _ingest(declarations, store, landed, replace(options, as_of=clock), summary)
             done += 1
         with summary.timed("close"):
+            # Another run may have gone on to a later day meanwhile.
+            clock = max(clock, store.ledger.clock() or clock)
             summary.closed.append(close_days(declarations, store, as_of=clock))
     progress("ingest", done, len(waiting))
     store.ledger.advance_clock(options.as_of)

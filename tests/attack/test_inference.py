@@ -51,7 +51,9 @@ def base():
         pl.lit(0.05).alias("cost_amount"),
     )
     clicks = pl.DataFrame({"contact": [], "campaign_ref": [], "link_key": []}).with_columns(
-        pl.col("contact").cast(pl.Int64), pl.col("campaign_ref", "link_key").cast(pl.String)
+        pl.col("contact").cast(pl.Int64),
+        pl.col("campaign_ref", "link_key").cast(pl.String),
+        pl.lit(value=False).alias("is_automatic"),
     )
     inbound = pl.DataFrame({"contact": [2], "message_type": ["text"], "is_first_in_24h": [True]})
     opt_outs = pl.DataFrame({"contact": [3], "channel": ["sms"], "opt_out_source": ["keyword"]})

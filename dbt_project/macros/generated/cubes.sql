@@ -60,12 +60,14 @@
         'levels': {'workspace': 1, 'campaign': 5},
         'dimension': {'name': 'link_key', 'sql': 'link_key', 'listed': []},
         'pieces': [
-            {'name': 'clicking_contacts', 'sql': 'case when true then 1 else 0 end', 'is_units': True, 'unless': []},
-            {'name': 'clicks', 'sql': 'case when true then 1 else 0 end', 'is_units': False, 'unless': []},
+            {'name': 'clicking_contacts', 'sql': 'case when not is_automatic then 1 else 0 end', 'is_units': True, 'unless': []},
+            {'name': 'clicks', 'sql': 'case when not is_automatic then 1 else 0 end', 'is_units': False, 'unless': []},
+            {'name': 'automatic_clicks', 'sql': 'case when is_automatic then 1 else 0 end', 'is_units': False, 'unless': []},
         ],
         'measures': [
             {'name': 'clicking_contacts', 'pieces': ['clicking_contacts'], 'at_most': None},
             {'name': 'clicks', 'pieces': ['clicks'], 'at_most': None},
+            {'name': 'automatic_clicks', 'pieces': ['automatic_clicks'], 'at_most': None},
         ],
         'minimum_units': 11,
         'unit': 'contact',

@@ -31,7 +31,8 @@ select
     campaigns.template_name,
     campaigns.variant,
     cells.clicking_contacts,
-    cells.clicks
+    cells.clicks,
+    cells.automatic_clicks
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

@@ -29,6 +29,7 @@ select
     coalesce(campaigns.message_category, messages.message_category, 'unknown') as message_category,
     coalesce(campaigns.template_id, '') as template_ref,
     messages.queued_at,
+    messages.delivered_at,
     messages.is_attempted,
     messages.is_accepted,
     messages.is_sent,
