@@ -1,12 +1,13 @@
 """Publish anonymous cubes, and marts over them, in a file of their own that is replaced as a whole."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from shutil import copyfile
+from types import MappingProxyType
 
 import duckdb
 
@@ -57,7 +58,9 @@ class Published:
         return f"Published {tables} tables, {self.rows:,} rows, and {marts} marts over them."
 
 
-def publish(home: Home, *, keyring: KeyStore) -> Published:
+def publish(
+    home: Home, *, keyring: KeyStore, comments: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> Published:
     """Bring the published copy up to date: write a new file and put it in the place of the last one at once.
 
     A released slice never changes, so new slices are added to the copy there is, which takes no longer
@@ -65,6 +68,9 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
     so that it holds no free blocks of what is gone. Every slice is compared with its release, by hash.
 
     Readers of the old copy keep it until they close it; they never wait for a lock.
+
+    Args:
+        comments: Table → column → what the database says of it; of the table itself under the empty name.
 
     Raises:
         UnsoundMartsError: The last build did not pass its tests.
@@ -89,6 +95,7 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
             if changed := changed_after_release(ledger, connection, new):
                 raise ChangedAfterReleaseError(changed)
             _add(connection, new)
+            _comment(connection, comments)
             published = _contents(connection)
             connection.execute(f"detach {_COPY}")
         left = (state_of(home.published_path), state_of(home.warehouse_path))
@@ -190,6 +197,24 @@ def _add(connection: duckdb.DuckDBPyConnection, slices: Collection[Key]) -> None
     for schema in _NAMES:
         views = views_in(connection, database="warehouse", schema=schema)
         create_views(connection, views, database=_COPY, schemas=PUBLISHED_SCHEMAS)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, comments: Mapping[str, Mapping[str, str]]) -> None:
+    """Write comments on tables, views and their columns, where the copy has another or none."""
+    rows = connection.execute(
+        "select schema_name, table_name, column_name, comment, 'column' from duckdb_columns() "
+        "where database_name = $copy "
+        "union all select schema_name, table_name, '', comment, 'table' from duckdb_tables() "
+        "where database_name = $copy "
+        "union all select schema_name, view_name, '', comment, 'view' from duckdb_views() "
+        "where database_name = $copy",
+        {"copy": _COPY},
+    ).fetchall()
+    for schema, table, column, present, kind in rows:
+        text = comments.get(table, {}).get(column)
+        if text and text != present:
+            names = (_COPY, schema, table, *([column] if column else []))
+            connection.execute(f"comment on {kind} {'.'.join(map(identifier, names))} is {quoted(text)}")
 
 
 def _contents(connection: duckdb.DuckDBPyConnection) -> Published:
