@@ -45,7 +45,7 @@ COMMANDS = {
     ),
     "attack": (
         "pipelines.cli.attack:attack_command",
-        "Try to find small groups, hidden counts and contacts in the published copy; exit 1 if one is found.",
+        "Try to find exact numbers, small groups and contacts in the published copy; exit 1 if one is found.",
     ),
     "debug": ("pipelines.cli.debug:app", "Find out where a published number comes from."),
     "sync": (

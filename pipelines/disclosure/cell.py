@@ -199,7 +199,7 @@ def _make_slices(
 
 def _steps_sql(cube: Cube, node: Mapping[str, object]) -> str:
     """Return SQL for one row: exact and rounded number of each measure."""
-    exact = _added_up(cube, "coalesce({0} - {0}_excess, 0)")
+    exact = _added_up(cube, "coalesce(rounded.{0} - rounded.{0}_excess, 0)")
     columns = [f"{number}, published.{name}" for name, number in exact.items()]
     names = {"cell": cube.dimension.name} if cube.dimension else {}
     shown = " and ".join(f"rounded.{column} = published.{names.get(column, column)}" for column in node)
