@@ -1,6 +1,7 @@
 """Remove from texts what a reader does not see: characters of no width, other forms of letters."""
 
 import re
+import unicodedata
 
 import polars as pl
 
@@ -24,3 +25,8 @@ def plain(texts: pl.Series) -> pl.Series:
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return texts.str.strip_chars()
     return texts.str.normalize("NFKC").str.replace_all(FORMAT_CHARACTERS, "").str.strip_chars()
+
+
+def without_accents(text: str) -> str:
+    """Return a text without accents; of letters of Latin alphabets each stays one character."""
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))

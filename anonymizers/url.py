@@ -25,6 +25,8 @@ _MOST_FIELDS = 100
 # Browsers and proxies encode what was encoded already; deeper than twice is an attempt to hide.
 _DECODING_ROUNDS = 2
 _MOST_DIGITS = 2
+# In the numbers of a path together: a date or a phone number may be spread over its segments.
+_MOST_DIGITS_OF_PATH = 4
 
 _LETTERS_OF_PATHS = re.compile(r"[\w\-.~+, ()':!*&=]*\Z")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
@@ -102,7 +104,7 @@ def _parse(url: str, segment: Callable[[str], str]) -> _Parts | None:
         scheme=f"{split.scheme}:" if split.scheme else "",
         host=host,
         port="" if host in (None, "") else port,
-        segments=tuple(map(segment, segments)),
+        segments=_without_spread_digits(tuple(map(segment, segments))),
         query=tuple(_fields(fields)),
     )
 
@@ -140,6 +142,14 @@ def _segment(raw: str) -> str:
     # Matrix parameters (`;jsessionid=…`) are dropped with what follows.
     text = text.partition(";")[0]
     return text if _LETTERS_OF_PATHS.match(text) and not _is_identifier(text) else ID
+
+
+def _without_spread_digits(segments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the segments, with `<ID>` for numbers if there are many digits in them together."""
+    digits = sum(len(segment) for segment in segments if segment.isdecimal())
+    # A number that is `<ID>` already is the year of a date, or part of what is spread.
+    spread = digits > _MOST_DIGITS_OF_PATH or (digits > _MOST_DIGITS and ID in segments)
+    return tuple(ID if spread and segment.isdecimal() else segment for segment in segments)
 
 
 def _is_identifier(text: str) -> bool:

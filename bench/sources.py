@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources import engine, read
+from pipelines.sources import engine
+from pipelines.sources.reading import read
 
 RECEIVED_AT = datetime(2026, 3, 2)  # noqa: DTZ001 - naive is UTC here
 _CONTRACTS = contracts_of("whatsapp", load_contracts())

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from anonymizers.errors import AnonymizerError
 from pipelines.declarations.calendar import last_closed_day, month_end
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.disclosure.utility import Variant, utility_of_release
-from pipelines.ingestion.batch import Options
-from pipelines.ingestion.ingest import Ingested, ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.marts.build import build, build_month
 from pipelines.marts.frozen import FrozenSliceError, without_gaps
 from pipelines.marts.release import release_and_publish
@@ -31,17 +30,21 @@ from warehouse.retention import records
 from warehouse.retention.plan import GONE
 from warehouse.store.store import Store
 
+if TYPE_CHECKING:
+    from pipelines.disclosure.utility import Variant
+    from pipelines.ingestion.ingest import Ingested
+
 
 @dataclass(slots=True)
 class RunSummary:
     """The result of a run; ``failed`` says of each file that was not loaded why."""
 
-    ingested: list[Ingested] = field(default_factory=list)
+    ingested: list["Ingested"] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     slices: list[tuple[date, date]] = field(default_factory=list)
     published: Published | None = None
-    utility: Variant | None = None
+    utility: "Variant | None" = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -88,6 +91,8 @@ def run(
                 _ingest(declarations, store, landed, replace(options, as_of=clock), summary)
             done += 1
         with summary.timed("close"):
+            # Another run may have gone on to a later day meanwhile.
+            clock = max(clock, store.ledger.clock() or clock)
             summary.closed.append(close_days(declarations, store, as_of=clock))
     progress("ingest", done, len(waiting))
     store.ledger.advance_clock(options.as_of)
@@ -97,10 +102,11 @@ def run(
         with summary.timed("publish"):
             released = release_and_publish(store)
         summary.published = released.published
-        with summary.timed("utility"):
-            summary.utility = (
-                utility_of_release(declarations, store, released.days) if released.days else None
-            )
+        if released.days:
+            from pipelines.disclosure.utility import utility_of_release
+
+            with summary.timed("utility"):
+                summary.utility = utility_of_release(declarations, store, released.days)
     summary.closed.append(close_days(declarations, store, as_of=options.as_of))
     return summary
 
@@ -108,6 +114,8 @@ def run(
 def _ingest(
     declarations: Declarations, store: Store, landed: Landed, options: Options, summary: RunSummary
 ) -> None:
+    from pipelines.ingestion.ingest import ingest_file
+
     contracts = feeds(declarations.contracts)[landed.feed]
     try:
         result = ingest_file(declarations, store, landed.path, contracts=contracts, options=options)
@@ -173,15 +181,17 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     last = last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts))
     if first is None:
         return []
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     released = released_periods(store.ledger, suffix="_daily")
-    return without_gaps(days, released.union(records.gaps(store.ledger)))
+    return without_gaps(_days(first, last), released.union(records.gaps(store.ledger)))
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def note_built_days(store: Store, first: date, last: date) -> None:
     """Record that days are in the cubes; months that end among them wait to be built, if they have no gap."""
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    ended = {day.replace(day=1) for day in days if day == month_end(day)}
+    ended = {day.replace(day=1) for day in _days(first, last) if day == month_end(day)}
     ended -= {day.replace(day=1) for day in records.gaps(store.ledger)}
     store.ledger.set_waiting_months({*store.ledger.waiting_months(), *ended})
     store.ledger.set_built_until(last)

@@ -169,7 +169,7 @@ class CoarseningError(WarehouseError):
         super().__init__(
             f"cubes.{table}: no rule says what happens to {', '.join(columns)} when an account ends. "
             "Nothing was changed. Give the cube only these columns: its period, its level, keys, one free "
-            "dimension, and counts (bigint), each with its flag."
+            "dimension, and counts (bigint), each with its squares."
         )
 
 

@@ -18,9 +18,9 @@ from anonymizers.columns import encoded
 from anonymizers.text import dummies
 from anonymizers.text.arrays import Bools, Ints, encoded_parts, encoded_rows, following, joined, previous
 from anonymizers.text.dummies import NAME, Phrases, reshaped
-from anonymizers.text.dummy_names import NameFinder, Names
+from anonymizers.text.dummy_names import OPENING, NameFinder, Names
 from anonymizers.text.lexicon import Lexicon
-from anonymizers.text.release_rule import LOUD, PARTICLES, SURNAMES
+from anonymizers.text.release_rule import LOUD, PARTICLES, SURNAMES, TITLE_WORDS
 from anonymizers.text.settings import TextSettings
 from anonymizers.text.word_facts import BEFORE_ENDING, is_in
 from anonymizers.text.word_sequence import LONGEST_ENDING
@@ -58,6 +58,8 @@ class Canonicalizer:
         self._bare_word = word.str.strip_chars(r"¡¿(\"'").str.to_lowercase().str.replace(_ENDING, "")
         self._facts = {
             "has_digits": word.str.contains(r"\p{N}"),
+            "has_letters": word.str.contains(r"\p{L}"),
+            "has_capital": word.str.contains(rf"^{OPENING}\p{{Lu}}"),
             "begins_plain": word.str.contains(_BEGINS_PLAIN),
             "ends_plain": word.str.contains(_ENDS_PLAIN),
             "is_open": word.str.contains(r"\p{L}$"),
@@ -96,12 +98,18 @@ class Canonicalizer:
         )
         places = _Places(code, offsets, facts)
         names = self._names.names(distinct, facts["has_digits"])
-        is_name = _is_name(places, names)
+        # What may be a title is left alone: there, the rule keeps words and numbers that it masks elsewhere.
+        count, capital = (
+            np.add.reduceat(places.fact(fact), offsets[:-1], dtype=np.int64)
+            for fact in ("has_letters", "has_capital")
+        )
+        is_title = np.repeat((count <= TITLE_WORDS) & (2 * capital >= count), np.diff(offsets))
+        is_name = _is_name(places, names) & ~is_title
         # Whether words in capitals say something depends on how many there are.
         capitals = np.add.reduceat(places.fact("capitals"), offsets[:-1], dtype=np.int64)
         is_loud = np.repeat(capitals >= LOUD, np.diff(offsets))
         is_number = places.fact("has_digits")
-        is_alone = ~(places.before(is_number) | places.after(is_number))
+        is_alone = ~(places.before(is_number) | places.after(is_number) | is_title)
         words, replaced = distinct, code.copy()
         for replacements, at in (
             (names.spelt, is_name),

@@ -26,7 +26,8 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]
 _ESCAPE = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"/nrt]")
 # Markup within a word, as of `A<b>nn</b>a`; other elements stand between words.
 _MARKUP = re.compile(
-    r"</?(?:b|i|u|s|em|strong|span|font|small|sub|sup|mark|wbr)(?:\s[^<>]{0,200})?/?>", re.IGNORECASE
+    r"<!--[^<>]{0,200}-->|</?(?:b|i|u|s|em|strong|span|font|small|sub|sup|mark|wbr)(?:\s[^<>]{0,200})?/?>",
+    re.IGNORECASE,
 )
 # Base64 has digits, capitals within or padding; words of letters alone are left to the release rule.
 _B = r"A-Za-z0-9+/_\-"
@@ -36,8 +37,17 @@ _BASE64 = re.compile(
 )
 # A character that is not ASCII, or one with the marks that belong to it.
 _CLUSTER = regex.compile(r"[^\x00-\x7f]\p{M}*|.\p{M}+", regex.DOTALL)
-# Digits in circles and the like, which are no decimal digits.
-_NUMERAL = regex.compile(r"\p{No}")
+# Digits in circles and the like, and numerals of other scripts, which are no decimal digits.
+_NUMERAL = regex.compile(r"[\p{No}\p{Nl}]")
+# Signs that stand for letters and digits: raised, in boxes and circles, in braille, on dominoes and cards, as
+# three or more halves of flags; and letters with characters of no width between, twice or more. Nobody writes
+# so for another reason, so each is read as a letter of no word.
+_SIGNS = "\U0001f030-\U0001f0ff\U0001f130-\U0001f189\u2801-\u28ff\u1d2c-\u1d6a\u02b0-\u02b8"
+_FLAGS = "\U0001f1e6-\U0001f1ff"
+_BETWEEN = "\u200b-\u200f\u2060-\u2064\u034f\u115f\u1160"
+_DISGUISED = rf"[{_SIGNS}]|[{_FLAGS}]{{3,}}|(?:\p{{L}}[{_BETWEEN}]+){{2,}}\p{{L}}"
+_DISGUISE = regex.compile(_DISGUISED)
+_LETTER_OF_NO_WORD = "\u01c2"
 # What decoders put where a number is that of no character: it is a number, then, and is masked as one.
 _NO_CHARACTER = "\ufffd"
 _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
@@ -45,7 +55,7 @@ _CONTROLS = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 _MAYBE_ENCODED = (
     r"%[0-9A-Fa-f]{2}|&(?:#[0-9]|#[xX][0-9A-Fa-f]|[A-Za-z][A-Za-z0-9]{1,31};)"
     r"|\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[\"/nrt])"
-    rf"|</?[A-Za-z]|[{_B}]{{3,}}=|[a-z][A-Z]|[A-Za-z+/_\-][0-9]|[0-9][A-Za-z+/_\-]"
+    rf"|</?[A-Za-z]|<!--|[{_B}]{{3,}}=|[a-z][A-Z]|[A-Za-z+/_\-][0-9]|[0-9][A-Za-z+/_\-]"
 )
 
 
@@ -88,7 +98,7 @@ def may_be_encoded(texts: pl.Series) -> pl.Series:
     if not (texts.str.len_bytes() != texts.str.len_chars()).any():
         return encoded
     normal = texts.str.normalize("NFKC").str.replace_all(FORMAT_CHARACTERS, "")
-    return encoded | (normal != texts) | texts.str.contains(r"\p{No}")
+    return encoded | (normal != texts) | texts.str.contains(rf"[\p{{No}}\p{{Nl}}]|{_DISGUISED}")
 
 
 def decode(text: str) -> DecodedText:
@@ -101,7 +111,9 @@ def decode(text: str) -> DecodedText:
                 decoded = _replaced(decoded, pattern, decoder)
         if decoded.text == before:
             break
-    return decoded if decoded.text.isascii() else _replaced(decoded, _CLUSTER, _normal)
+    if decoded.text.isascii():
+        return decoded
+    return _replaced(_replaced(decoded, _DISGUISE, _no_word), _CLUSTER, _normal)
 
 
 def _replaced(source: DecodedText, pattern: Any, decoder: Callable[[Any], str]) -> DecodedText:
@@ -177,6 +189,10 @@ _DECODERS: tuple[tuple[str, Any, Callable[[Any], str]], ...] = (
 )
 
 
+def _no_word(match: regex.Match[str]) -> str:
+    return _LETTER_OF_NO_WORD * len(match[0])
+
+
 def _normal(match: regex.Match[str]) -> str:
     """Return the NFKC without characters of no width, and digits for those in circles that NFKC leaves."""
     cluster = without_format_characters(unicodedata.normalize("NFKC", match[0]))
@@ -185,5 +201,5 @@ def _normal(match: regex.Match[str]) -> str:
 
 
 def _digit(match: regex.Match[str]) -> str:
-    value = unicodedata.digit(match[0], None)
-    return match[0] if value is None else str(value)
+    value = unicodedata.digit(match[0], unicodedata.numeric(match[0], None))
+    return match[0] if value is None else f"{value:g}"

@@ -9,6 +9,7 @@ from itertools import chain, groupby
 
 from anonymizers.errors import AnonymizerError
 from anonymizers.text.scrubber import Mask
+from anonymizers.unicode import without_format_characters
 
 # Labels of presidio-research whose characters count: who somebody is and how to reach them.
 CORE = frozenset([
@@ -26,6 +27,7 @@ CLAIMS: Mapping[str, frozenset[str]] = {
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SHORTEST_WORD = 2
+_ANY_MASK = re.compile(r"<[A-Z][A-Z0-9_]*>")
 
 
 class LabelledError(AnonymizerError):
@@ -151,6 +153,23 @@ def _labelled(row: object, number: int) -> Labelled:
 def _is_within(label: Label, text: str) -> bool:
     is_typed = type(label.start) is type(label.end) is int and isinstance(label.entity, str)
     return is_typed and 0 <= label.start <= label.end <= len(text)
+
+
+def masks_in(text: str, stored: str) -> list[Mask] | None:
+    """Return what is masked of a text, by what is stored of it; None = all of it.
+
+    Where the same words may have been kept or masked, what is kept is taken to stand as early as it can.
+    """
+    plain = without_format_characters(text)
+    place = [at for at, character in enumerate(text) if without_format_characters(character)]
+    *kept, rest = (re.escape(part) for part in _ANY_MASK.split(stored))
+    found = re.fullmatch("".join(f"{part}(.+?)" for part in kept) + rest, plain, re.DOTALL)
+    if found is None:
+        return None
+    return [
+        Mask(place[found.start(number)], place[found.end(number) - 1] + 1, name)
+        for number, name in enumerate(_ANY_MASK.findall(stored), start=1)
+    ]
 
 
 def evaluate(texts: Sequence[Labelled], masks: Sequence[Sequence[Mask] | None]) -> Evaluation:

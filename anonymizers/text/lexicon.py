@@ -3,13 +3,15 @@
 Frequencies: wordfreq 3.1 (Apache-2.0; data CC BY-SA 4.0, Speer 2022), words used at least once per million.
 Names of people, cities and regions: the locales of Faker (MIT). Places: descriptions of area codes in
 phonenumbers (Apache-2.0). Countries and large cities: CLDR by way of Babel (Unicode-3.0, BSD-3-Clause).
-All are read from these packages; none is copied into the project.
+All of these are read from their packages. `lists/names.txt` has names that they lack, `lists/words.txt` the
+names that are words, too.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from types import ModuleType
 from typing import Any, Self
 
@@ -27,10 +29,18 @@ _OF_PLACES = frozenset([
     "freguesias", "localities", "municipalities", "province_lgus", "provinces", "regions", "states", "towns",
     "villages",
 ])  # fmt: skip
+LISTS = ("names", "words")
+# Sections of `lists/names.txt` that have no given names end so.
+_SURNAMES = "-surnames"
+# How much rarer than `common_though_a_name` a name counts that is no word.
+_RARER = 0.1
 _WORD = r"[\p{L}\p{M}]+"
 _ZIPF_PER_BILLION = 9
 # The share of all uses that the thousandth word of a language has.
 _COMMON = 1e-4
+# From this share on, words are known without their accents, too.
+_TYPED = 3e-6
+_UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,8 @@ class Lexicon:
         words: The n words in lower case, as they are written.
         zipf: How common each word is, n x l: log10 of its uses per billion words; 0 = not known.
         bare: The m words of names in lower case, without accents.
-        name_lists: On how many lists of people's names (one per locale of Faker) each of the m is.
+        name_lists: On how many lists of people's names (one per locale of Faker, and ours) each of the m is.
+        given_lists: On how many of them it is a given name.
         is_place: Whether each of the m is part of the name of a place.
         is_country: Whether each of the m is part of the name of a country or large city (in CLDR).
     """
@@ -52,6 +63,7 @@ class Lexicon:
     zipf: NDArray[np.float32]
     bare: pl.Series
     name_lists: NDArray[np.int32]
+    given_lists: NDArray[np.int32]
     is_place: NDArray[np.bool_]
     is_country: NDArray[np.bool_]
 
@@ -67,6 +79,7 @@ class Lexicon:
             zipf=spoken.select(languages).to_numpy(order="c"),
             bare=names["word"],
             name_lists=names["name_lists"].to_numpy(),
+            given_lists=names["given_lists"].to_numpy(),
             is_place=names["is_place"].to_numpy(),
             is_country=names["is_country"].to_numpy(),
         )
@@ -80,26 +93,39 @@ def known_words(settings: TextSettings) -> pl.DataFrame:
     language that wordfreq does not have consists of them.
 
     Returns:
-        One row per word, sorted: `word`; `name_lists`, `is_place` and `is_country` as in `Lexicon`, null for
-        what is no name; then the Zipf frequency in one column per language, null for what is only a name.
+        One row per word, sorted: `word`; `name_lists`, `given_lists`, `is_place` and `is_country` as in
+        `Lexicon`, null for what is no name; then the Zipf frequency in one column per language, null for what
+        is only a name. A name that is no word in a language counts as rare there, however often it is used.
     """
-    people = (
-        _bare_words(_people())
-        .group_by("word")
-        .agg(pl.col("of").n_unique().cast(pl.Int32).alias("name_lists"))
+    people = _counted(_people(), "name_lists").join(
+        _counted(_people(given=True), "given_lists"), on="word", how="left"
     )
-    places = _bare_words({0: _places()}).select("word", is_place=True).unique()
+    places = _bare_words({"": _places()}).select("word", is_place=True).unique()
     of_atlases = set(_countries_and_large_cities(settings.languages))
-    countries = _bare_words({0: of_atlases}).select("word", is_country=True).unique()
+    countries = _bare_words({"": of_atlases}).select("word", is_country=True).unique()
     names = (
         people.join(places, on="word", how="full", coalesce=True)
         .join(countries, on="word", how="full", coalesce=True)
-        .with_columns(pl.col("name_lists").fill_null(0), pl.col("is_country").fill_null(False))
+        .with_columns(pl.col("name_lists", "given_lists").fill_null(0), pl.col("is_country").fill_null(False))
         .with_columns(pl.col("is_place").fill_null(False) | pl.col("is_country"))
     )
-    return names.join(
-        _frequencies(settings.languages, settings.harmless), on="word", how="full", coalesce=True
-    ).sort("word")
+    spoken = _frequencies(settings, set(people["word"]))
+    return names.join(spoken, on="word", how="full", coalesce=True).sort("word")
+
+
+def list_of(name: str) -> str:
+    """Return the text of one of the lists in `lists/`."""
+    return resources.files("anonymizers.text").joinpath("lists", f"{name}.txt").read_text("utf-8")
+
+
+def _sections(name: str) -> dict[str, set[str]]:
+    """Return the words of each section of a list: lines read `section: words`."""
+    sections: dict[str, set[str]] = {}
+    for line in list_of(name).splitlines():
+        if not line.startswith("#"):
+            section, _, words = line.partition(": ")
+            sections.setdefault(section, set()).update(words.split())
+    return sections
 
 
 def positions(sorted_words: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
@@ -114,13 +140,18 @@ def bare(words: pl.Expr) -> pl.Expr:
     return words.str.to_lowercase().str.normalize("NFD").str.replace_all(r"\p{M}", "")
 
 
-def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]) -> pl.DataFrame:
+def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFrame:
     """Return one row per word, sorted: `word`, and its Zipf frequency in one column per language."""
     import wordfreq
 
+    languages, harmless, words_of = settings.languages, settings.harmless, _sections("words")
+    rare = 10 ** (settings.release_rule.common_though_a_name - _RARER - _ZIPF_PER_BILLION)
     tables = {}
     for language in dict.fromkeys((*languages, *harmless)):
         known = wordfreq.get_frequency_dict(language, wordlist="small") if language in languages else {}
+        names = _names_among(known, people) - words_of.get(language, set())
+        known |= {name: min(rare, known[name]) for name in names}
+        known |= {word: max(uses, known.get(word, 0)) for word, uses in _as_typed(known).items()}
         tables[language] = known | {w: max(_COMMON, known.get(w, 0)) for w in harmless.get(language, ())}
     spoken = {language: pl.Series("word", list(table), dtype=pl.String) for language, table in tables.items()}
     words = pl.concat(list(spoken.values())).unique().sort()
@@ -131,14 +162,50 @@ def _frequencies(languages: Sequence[str], harmless: Mapping[str, Iterable[str]]
     return pl.DataFrame(zipf, schema=list(tables)).insert_column(0, words)
 
 
-def _people() -> dict[int, set[str]]:
-    """Return the names of people in each locale of Faker, by its number."""
+def _as_typed(known: Mapping[str, float]) -> dict[str, float]:
+    """Return common words with accents as people type them without: `promocao`, `fruehling`."""
+    accented = {word: uses for word, uses in known.items() if uses >= _TYPED and not word.isascii()}
+    words = pl.DataFrame({"word": list(accented)}, schema={"word": pl.String})
+    word = pl.col("word")
+    spellings = words.select_seq(bare=bare(word), german=bare(word.str.replace_many(_UMLAUTS)))
+    return {
+        typed: uses for column in spellings for typed, uses in zip(column, accented.values(), strict=True)
+    }
+
+
+def _names_among(words: Iterable[str], people: Collection[str]) -> set[str]:
+    """Return the words that are names of people; single letters are none."""
+    table = pl.DataFrame({"word": list(words)}, schema={"word": pl.String}).with_columns(
+        bare=bare(pl.col("word"))
+    )
+    is_name = pl.col("bare").is_in(pl.Series(list(people)).implode()) & (pl.col("word").str.len_chars() > 1)
+    return set(table.filter(is_name)["word"])
+
+
+def _people(*, given: bool = False) -> dict[str, set[str]]:
+    """Return the names of people on each list: of a locale of Faker, and ours; or only given names.
+
+    Our lists of given names were chosen by hand, so each counts as two there.
+    """
     import faker.providers.person
 
-    return {
-        number: set(_strings([v for k, v in attributes.items() if k.startswith(_OF_PEOPLE) and "name" in k]))
+    kinds = tuple(kind for kind in _OF_PEOPLE if not (given and kind == "last_"))
+    of_faker = {
+        str(number): set(_strings([v for k, v in attributes.items() if k.startswith(kinds) and "name" in k]))
         for number, attributes in enumerate(_providers(faker.providers.person))
     }
+    ours = _sections("names")
+    if given:
+        ours = {
+            f"{code} {n}": names for code, names in ours.items() for n in "12" if not code.endswith(_SURNAMES)
+        }
+    return of_faker | ours
+
+
+def _counted(lists: Mapping[str, Collection[str]], name: str) -> pl.DataFrame:
+    """Return each word of some lists and on how many of them it is."""
+    lists_with = pl.col("of").n_unique().cast(pl.Int32).alias(name)
+    return _bare_words(lists).group_by("word").agg(lists_with)
 
 
 def _places() -> set[str]:
@@ -154,11 +221,13 @@ def _places() -> set[str]:
 
 def _countries_and_large_cities(languages: Sequence[str]) -> Iterator[str]:
     from babel import Locale
+    from babel.core import get_global
 
     for language in languages:
         locale = Locale(language)
         yield from (name for code, name in locale.territories.items() if code.isalpha())
         yield from (zone["city"] for zone in locale.time_zones.values() if zone.get("city"))
+    yield from (zone.rpartition("/")[2].replace("_", " ") for zone in get_global("zone_territories"))
 
 
 def _providers(package: ModuleType) -> Iterator[Mapping[str, Any]]:
@@ -175,11 +244,11 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(part)
 
 
-def _bare_words(lists: Mapping[int, Collection[str]]) -> pl.DataFrame:
-    """Return the words in lists of names, one row each: `of` (the number of the list) and `word`."""
+def _bare_words(lists: Mapping[str, Collection[str]]) -> pl.DataFrame:
+    """Return the words in lists of names, one row each: `of` (the list) and `word`."""
     texts = pl.DataFrame(
         {"of": list(lists), "word": [list(texts) for texts in lists.values()]},
-        schema={"of": pl.Int32, "word": pl.List(pl.String)},
+        schema={"of": pl.String, "word": pl.List(pl.String)},
     ).explode("word")
     words = bare(pl.col("word")).str.extract_all(_WORD)
     return texts.with_columns(words).explode("word").drop_nulls()

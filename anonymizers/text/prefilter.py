@@ -7,7 +7,7 @@ text once for all filters, in time in proportion to its length.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
@@ -37,8 +37,6 @@ _ESCAPES = {
 }  # fmt: skip
 _OPENS_CLASS = re.compile(r"(?<!\\)([\[&~])")
 _CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})")
-# Filters in one scan multiply the states that RE2 has to build; in several, each text is read several times.
-_SCANS = 2
 
 
 class Prefilter:
@@ -49,33 +47,26 @@ class Prefilter:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        filters = dict(enumerate(map(filter_of, patterns)))
-        known = {number: each for number, each in filters.items() if each is not None}
-        self._unfiltered = [number for number in filters if number not in known]
-        self._scans = [_Scan({n: known[n] for n in list(known)[first::_SCANS]}) for first in range(_SCANS)]
-
-    def candidates(self, text: str) -> Sequence[int]:
-        """Return the indices of the patterns that may match a text, in order; all if RE2 gives up on it."""
-        return sorted(sum((scan.candidates(text) for scan in self._scans), self._unfiltered))
-
-
-class _Scan:
-    """Hold some of the filters, by number, to match them together."""
-
-    def __init__(self, filters: Mapping[int, str]) -> None:
         options = _quiet()
         options.max_mem = _MEMORY
         self._set = re2.Set.SearchSet(options)
         self._always = self._set.Add("")
-        self._numbers = {self._set.Add(each): number for number, each in filters.items()}
+        self._numbers: dict[int, int] = {}
+        self._unfiltered = []
+        for number, each in enumerate(map(filter_of, patterns)):
+            if each is None:
+                self._unfiltered.append(number)
+            else:
+                self._numbers[self._set.Add(each)] = number
         self._set.Compile()
 
-    def candidates(self, text: str) -> list[int]:
+    def candidates(self, text: str) -> Sequence[int]:
+        """Return the indices of the patterns that may match a text, in order; all if RE2 gives up on it."""
         found = self._set.Match(text)
         # Out of memory, RE2 says that nothing matches, not even the empty pattern.
         if not found or self._always not in found:
-            return list(self._numbers.values())
-        return [self._numbers[each] for each in found if each != self._always]
+            found = self._numbers
+        return sorted([*self._unfiltered, *(self._numbers[each] for each in found if each != self._always)])
 
 
 def compile_fast(pattern: str) -> Any | None:

@@ -15,7 +15,7 @@ from anonymizers.text import phone_numbers
 from anonymizers.text.checksums import CHECKSUMS
 from anonymizers.text.gc_pause import gc_paused
 from anonymizers.text.prefilter import Prefilter, compile_fast
-from anonymizers.text.settings import PATTERN_FLAGS, RecognizerSettings, TextSettings
+from anonymizers.text.settings import PATTERN_FLAGS, RecognitionSettings, RecognizerSettings, TextSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer
@@ -70,10 +70,10 @@ class RecognizerPattern:
         pattern: For the library `regex`; compiled when the prefilter first lets a text through.
         scored: Returns how sure a match is to be the entity, from 0 (it is not) to 1.
         context: Words before a match that make it surer.
-        compiled_fast: The same pattern for RE2, whose time is in proportion to a text's length; None if RE2
-            would be slower or does not support the pattern.
+        is_long: Whether RE2 is faster if it supports it: its time is in proportion to a text's length.
         fast_in: What a text must match as a whole for RE2 to find the same in it as `regex`.
         shortens: Whether a match that scores 0 is tried again without its last groups.
+        label_characters: A text of at most so many characters is found as a whole.
     """
 
     recognizer: str
@@ -81,14 +81,20 @@ class RecognizerPattern:
     pattern: str
     scored: Callable[[str], float]
     context: tuple[str, ...]
-    compiled_fast: Any = None
+    is_long: bool = False
     fast_in: Any = None
     shortens: bool = False
+    label_characters: int = 0
 
     @cached_property
     def compiled(self) -> Any:
         """Compile the pattern with `regex`."""
         return regex.compile(self.pattern, flags=PATTERN_FLAGS)
+
+    @cached_property
+    def compiled_fast(self) -> Any:
+        """Compile the pattern with RE2; None if that is slower or not supported."""
+        return compile_fast(self.pattern) if self.is_long else None
 
     def find(self, value: str, *, text: int, seconds: float, most: int) -> Iterator[Finding]:
         """Find everything in the text ``value``, whose index is ``text``.
@@ -111,6 +117,8 @@ class RecognizerPattern:
         return iter(self.compiled.finditer(value, timeout=seconds))
 
     def _candidates(self, match: Any) -> Iterable[tuple[int, int]]:
+        if len(match.string) <= self.label_characters:
+            return ((0, len(match.string)),)
         if not self.shortens:
             return (match.span(),)
         ends = (match.end(group) for group in range(match.re.groups, 0, -1))
@@ -133,12 +141,15 @@ class Recognizers:
 
     @gc_paused()
     def __init__(self, settings: TextSettings) -> None:
-        self._seconds = settings.recognition.pattern_milliseconds / 1000
-        self._most = settings.recognition.most_finds
-        self._of_site = tuple(pattern for one in settings.site_recognizers for pattern in _declared(one))
+        limits = settings.recognition
+        self._seconds = limits.pattern_milliseconds / 1000
+        self._most = limits.most_finds
+        self._of_site = tuple(
+            pattern for one in settings.site_recognizers for pattern in _declared(one, limits)
+        )
         self.patterns = (
             *(pattern for name in settings.presidio for pattern in _of_presidio(name)),
-            *(pattern for one in settings.recognizers for pattern in _declared(one)),
+            *(pattern for one in settings.recognizers for pattern in _declared(one, limits)),
             _phone_numbers(),
             *self._of_site,
         )
@@ -196,27 +207,29 @@ def _of_presidio(name: str) -> Iterator[RecognizerPattern]:
     yield from _patterns(known(supported_language=_LANGUAGE), shortens=shortens)
 
 
-def _declared(one: RecognizerSettings) -> Iterator[RecognizerPattern]:
+def _declared(one: RecognizerSettings, limits: RecognitionSettings) -> Iterator[RecognizerPattern]:
     from presidio_analyzer import PatternRecognizer
 
-    declared = one.model_dump(exclude={"checksum"}, exclude_none=True, mode="json")
+    declared = one.model_dump(exclude={"checksum", "labels_text"}, exclude_none=True, mode="json")
     recognizer = PatternRecognizer.from_dict({"supported_language": _LANGUAGE, **declared})
-    yield from _patterns(recognizer, checksum=one.checksum)
+    label_characters = limits.label_characters if one.labels_text else 0
+    yield from _patterns(recognizer, checksum=one.checksum, label_characters=label_characters)
 
 
 def _patterns(
-    recognizer: Any, *, shortens: bool = False, checksum: str | None = None
+    recognizer: Any, *, shortens: bool = False, checksum: str | None = None, label_characters: int = 0
 ) -> Iterator[RecognizerPattern]:
     for pattern in recognizer.patterns:
         yield RecognizerPattern(
             recognizer=recognizer.name,
             entity=recognizer.supported_entities[0],
             pattern=pattern.regex,
-            compiled_fast=compile_fast(pattern.regex) if len(pattern.regex) > _SLOW else None,
+            is_long=len(pattern.regex) > _SLOW,
             fast_in=_ASCII if _OF_LETTERS.search(pattern.regex) else _NO_OTHER_BLANKS,
             scored=partial(_scored, recognizer, pattern.score, CHECKSUMS[checksum] if checksum else None),
             context=tuple(word.lower() for word in recognizer.context or ()),
             shortens=shortens,
+            label_characters=label_characters,
         )
 
 

@@ -24,10 +24,19 @@ _MOST_PARTS = 3
 PARTICLES = 2
 # Names are common in the languages of those who bear them and say little of the text's.
 _VOTE_OF_A_NAME = 0.1
+# Half of the words of a text in Hindi are English, and many of the others are words of some language, too.
+_VOTE_FOR_HINDI = 1.2
 # So many words in capitals, if they are half of a text, are shouted.
 LOUD = 3
 # How many names may follow the first name of somebody who is greeted.
 SURNAMES = 2
+# A text of at most so many words, of which so large a share begins with a capital, is a title: `Summer Menu`.
+TITLE_WORDS = 9
+_TITLE_CAPITALS = 0.6
+# From so many lists of given names on, a word is one though it is common.
+_GIVEN = 2
+# A large city on more lists than this is masked: `Jordan`, `Victoria`.
+_GIVEN_TOWN = 4
 
 
 class Kind(IntEnum):
@@ -76,8 +85,13 @@ class _Decision:
         self._known, self._listed, self._spelling = facts.known, facts.listed, facts.spelling
         self._frequency = _frequency(words, facts.known, settings, languages)
         self._common = self._frequency.common
+        self._most = facts.known.zipf.max(axis=1)[code]
         self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
         self._is_country = self._known.is_country[code]
+        self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
+        self._cue_phrases = facts.cue_phrases
+        in_phrase = facts.phrases.hold(previous(code), code) & words.joined
+        self._harmless = self._listed.no_names[code] | words.is_currency | in_phrase | following(in_phrase)
         self._is_always_name = self._listed.names[code]
         self._is_name = (self._name_lists > 0) | self._is_always_name
         self._named = self._is_name | self._is_place
@@ -85,18 +99,27 @@ class _Decision:
         self._greets = self._with_endings(self._listed.greetings[code])
         self._titles = self._with_endings(self._listed.titles[code])
         self._is_number_word = self._listed.number_words[code]
+        self._mixed = words.is_mixed()
+        self._in_title = self._titled()
+        self._is_town = self._towns()
 
     def kinds(self) -> tuple[Kinds, Bools]:
         """Return the `Kind` that masks each word or number, and the words that are only uncommon."""
         s, words = self._settings, self._words
-        harmless = self._listed.no_names[words.code] | words.is_currency
-        masked = self._unreleased() & ~harmless | self._addressed()
+        masked = self._unreleased() & ~(self._harmless | self._is_town) | self._addressed()
         masked &= words.is_word & ~(self._titles | self._greets)
         masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
-        spelt = words.in_row(self._is_number_word | words.is_number, least=s.spelt_digits)
-        masked |= spelt
-        chunk, mixed = words.chunks(), words.is_mixed()
+        links = (
+            self._listed.particles[words.code]
+            & previous(self._is_number_word)
+            & following(self._is_number_word)
+        )
+        spelt = words.in_row(self._is_number_word | words.is_number | links, least=s.spelt_digits)
+        spelt &= words.is_number | self._is_number_word
+        masked |= spelt | self._spread()
+        chunk, mixed = words.chunks(), self._mixed
+        masked |= self._beside_in_lower_case(masked)
         for _ in range(2):  # what the first adds may add more: `Rua Vinte e Cinco de Setembro`
             masked |= self._part_of_name_or_address(masked)
             some = (np.bincount(chunk, masked) > 0) | (np.bincount(chunk) > _MOST_PARTS)
@@ -116,6 +139,39 @@ class _Decision:
         shouted: Bools = upper & loud[self._words.text]
         return shouted
 
+    def _spread(self) -> Bools:
+        """Return numbers near one another, also with letters as keys, and words with odd signs within."""
+        words, s = self._words, self._settings
+        run = words.runs(words.is_number | (words.length == 1), joined=words.near)
+        count, digits = (np.bincount(run, words.is_number * size) for size in (1, words.length))
+        many = ((count >= s.spelt_digits) & (digits >= s.spread_digits))[run]
+        odd = words.oddly_joined & ((words.length <= 2) | (previous(words.length) <= 2)) & words.is_word
+        odd &= previous(words.is_word)
+        spread: Bools = many | odd | following(odd)
+        return spread
+
+    def _titled(self) -> Bools:
+        """Return what is in a title, in which capitals say nothing; an address is none."""
+        words, code = self._words, self._words.code
+        counts = words.is_word & ~self._listed.particles[code]
+        count = words.per_text(counts)
+        title = words.per_text(counts & self._spelling.has_capital[code]) >= _TITLE_CAPITALS * count
+        title &= words.per_text(words.is_word) <= TITLE_WORDS
+        title &= (words.per_text(self._listed.streets[code]) == 0) | (words.per_text(words.is_number) == 0)
+        in_title: Bools = title[words.text]
+        return in_title
+
+    def _towns(self) -> Bools:
+        """Return common names of places in titles that have other words, and that nobody is called by."""
+        words = self._words
+        given = self._known.given_lists[words.code]
+        is_town = words.is_word & self._is_place & ~self._is_always_name
+        is_town &= (given == 0) & ~self._is_name | self._is_country & (given <= _GIVEN_TOWN)
+        others = words.is_word & ~self._listed.particles[words.code] & ~self._is_given
+        others &= (self._common >= self._settings.common_though_a_name) | self._harmless
+        towns: Bools = self._in_title & is_town & (self._most >= self._settings.common)
+        return towns & (words.per_text(others & ~towns) > 0)[words.text]
+
     def _with_endings(self, word: Bools) -> Bools:
         """Return some words and the endings of another gender that follow them."""
         either: Bools = word | self._words.is_ending & previous(word)
@@ -125,6 +181,8 @@ class _Decision:
         """Return what is not common enough to stay, for a word of its kind at its place."""
         s, words, common, named = self._settings, self._words, self._common, self._named
         capital, within = self._capital, self._capital & ~words.first
+        # In a title a capital says nothing: of the words that are names, too, only given names are doubtful.
+        spoken = self._in_title & ~self._is_given
         listed = self._name_lists >= s.name_lists_per_step * (common - s.common_though_a_name) + s.name_lists
         rare_country = (capital | (common < s.common_though_a_country)) & (
             common < s.common_though_a_name_within
@@ -134,9 +192,15 @@ class _Decision:
             | self._is_always_name
             | (self._is_name & listed)
             | (named & (common < s.common_though_a_name))
-            | (within & ~self._frequency.is_german & (common < s.common_with_capital))
-            | (capital & named & (common < s.common_though_a_name_first))
-            | ((within | capital & words.called) & named & (common < s.common_though_a_name_within))
+            | (within & ~self._frequency.is_german & ~self._in_title & (common < s.common_with_capital))
+            | (
+                capital
+                & (self._is_name | self._is_country)
+                & ~spoken
+                & (common < s.common_though_a_name_first)
+            )
+            | (within & named & ~spoken & (common < s.common_though_a_name_within))
+            | (capital & words.called & named & (common < s.common_though_a_name_within))
             | (words.called & self._is_name & (common < s.common_though_a_name_first))
             | (self._is_country & rare_country)
             | (words.length > s.longest_word)
@@ -153,9 +217,55 @@ class _Decision:
         titled = previous(self._titles) & words.titled
         may_be_name = words.is_word & ~listed.after_greetings[code]
         addressed: Bools = (greeted | titled) & (self._capital | rare) & may_be_name
+        addressed |= titled & words.is_word & (words.length == 1) | self._cued(greeted)
         for _ in range(SURNAMES):
             addressed |= previous(addressed) & words.titled & ~words.first & rare & may_be_name
         return addressed
+
+    def _cued(self, greeted: Bools) -> Bools:
+        """Return given names, however common, that what is around them shows to be names."""
+        words, listed, code = self._words, self._listed, self._words.code
+        given = self._is_given & (words.length > 1)
+        rare = given & (self._common < self._settings.common_though_a_name_within) & ~self._harmless
+        phrase = self._cue_phrases.hold(previous(code), code) & words.joined & words.follows
+        asked = previous(listed.cues[code] | phrase) & words.joined
+        labelled = previous(listed.labels[code]) & words.labelled & (given | self._is_name & self._capital)
+        closed = words.is_last & (words.per_text(listed.closings[code]) > 0)[words.text] & ~words.first
+        before = following(listed.cues_after[code] & words.joined)
+        owner = self._spelling.is_possessive[code]
+        comma = greeted & words.before_comma
+        # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
+        surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
+        first = rare & words.wall_before & following(surname & words.wall_after)
+        numbered = (
+            words.follows
+            & previous(words.is_number)
+            & (following(words.is_number & words.follows) | words.is_last)
+        )
+        cued: Bools = (
+            given & (asked | comma)
+            | labelled
+            | rare & (closed | before | numbered | words.between_commas)
+            | given & ~self._harmless & (owner | words.wall_before & words.wall_after)
+            | first
+            | previous(first) & surname
+        )
+        return cued
+
+    def _beside_in_lower_case(self, masked: Bools) -> Bools:
+        """Return words in lower case that are names, too, beside masked names: `rui gonçalves`."""
+        words = self._words
+        name = masked & self._is_name
+        beside = previous(name) & words.titled | following(name & words.titled)
+        surname: Bools = (
+            beside
+            & self._is_name
+            & words.is_word
+            & ~self._spelling.has_capital[words.code]
+            & (self._common < self._settings.common_though_a_name_first)
+            & ~(self._harmless | self._listed.seldom_names[words.code] | self._greets | self._titles)
+        )
+        return surname
 
     def _part_of_name_or_address(self, masked: Bools) -> Bools:
         """Return words with capitals, numbers and particles joined to a masked word or to a street."""
@@ -165,18 +275,29 @@ class _Decision:
         begins_sentence = (
             words.first & (words.length > 1) & (self._common >= least) & ~listed.beginnings[code]
         )
-        exempt = begins_sentence | self._greets | self._titles
+        spoken = self._in_title & ~self._named & (self._common >= s.common_beside_in_title)
+        exempt = begins_sentence | self._greets | self._titles | self._in_title & self._harmless | spoken
         street = listed.streets[code]
-        member = (words.is_word & self._capital & ~exempt) | words.is_number | masked | street
+        # In a title, years, places and codes draw nothing into a mask. Nor do rare words in lower case in a
+        # short text.
+        draws = masked & ~(self._in_title & (~words.is_word | self._is_place & ~self._is_name))
+        is_short = (words.per_text(words.is_word) < s.fewest_words)[words.text]
+        draws &= ~(is_short & words.is_word & ~self._spelling.has_capital[code] & ~self._named)
+        member = (
+            (words.is_word & self._capital & ~exempt) | words.is_number & ~self._in_title | masked | street
+        )
+        surname = member & self._named & words.is_word
         after = before = np.zeros_like(particle)
         for _ in range(PARTICLES):
-            after = particle & words.joined & previous(masked | after)
-            before = particle & following(words.joined & (masked | before))
+            after = particle & words.joined & previous(draws | after)
+            before = particle & following(words.joined & (draws | before | surname))
         member |= after & before
         run = words.runs(member)
         is_address = (np.bincount(run, words.is_number) > 0) & (np.bincount(run, street) > 0)
-        part: Bools = ((np.bincount(run, masked) > 0) | is_address)[run] & member
-        return part
+        part: Bools = ((np.bincount(run, draws) > 0) | is_address)[run] & member
+        numeric = words.is_number | self._mixed
+        run = words.runs(numeric)
+        return part | (np.bincount(run, masked & numeric) > 0)[run] & numeric & self._in_title
 
     def _only_uncommon(self) -> Bools:
         """Return words that are no name, place or number and have no neighbour that may make them one."""
@@ -214,12 +335,16 @@ def _frequency(
 ) -> _Frequency:
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
-    is_name = (known.name_lists[words.code] > 0) | known.is_place[words.code]
+    is_name = ((known.name_lists > 0) | known.is_country)[words.code]
+    # A short text takes the strictest language: words that are names, too, do not show which it is in.
+    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
+        words.text
+    ]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
-    common_words, votes_for = (
-        np.stack([words.per_text(weight) for weight in weights.T], axis=1)
-        for weights in (zipf >= s.common_in_language, zipf * votes[:, None])
-    )
+    common_words = words.per_text(zipf >= s.common_in_language)
+    votes_for = words.per_text(zipf * votes[:, None].astype(np.float32))
+    if "hi" in languages:
+        votes_for[:, languages.index("hi")] *= _VOTE_FOR_HINDI
     no_votes = words.per_text(words.is_word & ~is_name) == 0
     best = np.where(no_votes, 0, votes_for.argmax(axis=1))[words.text]
     in_language = common_words.max(axis=1) / np.maximum(count, 1) >= s.share_in_language
@@ -227,6 +352,8 @@ def _frequency(
     common = zipf[np.arange(len(zipf)), best]
     if "en" in languages:
         english = zipf[:, languages.index("en")]
-        common = np.maximum(common, np.where(english >= s.common_english, english, 0))
+        is_hindi = np.array([language == "hi" for language in languages])[best]
+        least = np.where(is_hindi, s.common_english_in_hindi, s.common_english)
+        common = np.maximum(common, np.where(english >= least, english, 0))
     is_german = np.array([language == "de" for language in languages])[best]
     return _Frequency(common, in_language[words.text], is_foreign[words.text], is_german)

@@ -142,6 +142,7 @@ class ReleasingScrubber:
         failed |= failed_in_originals | too_long
         names = ["", *(f"<{kind.name}>" for kind in Kind if kind)]
         named_from = self._settings.recognition.named_from_score
+        findings = [one for one in findings if one.score >= named_from or not self._is_calendar(column, one)]
         found = mask_findings(findings, spans, kinds, names, named_from=named_from)
         # A decoded text may be put together of anything.
         uncommon &= ~np.isin(spans.text, [*decoded, *failed])
@@ -149,6 +150,11 @@ class ReleasingScrubber:
         if counted is not None:
             kinds[counts & _is_released(spans, counts, counted)] = Kind.KEPT
         return MaskedColumn(texts, decoded, spans, *tie_masks(spans, kinds), names, failed, counts)
+
+    def _is_calendar(self, column: pl.Series, finding: Finding) -> bool:
+        """Return whether a doubtful finding is a quarter, a year or the day of a sale."""
+        text = column[finding.text][finding.start : finding.end]
+        return re.fullmatch(self._settings.recognition.calendar, text) is not None
 
     def _decoded(self, texts: pl.Series) -> tuple[dict[int, DecodedText], set[int]]:
         """Return by index the decoded texts that differ from the original, and those that get too long."""

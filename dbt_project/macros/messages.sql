@@ -455,9 +455,16 @@ clicked as (
         on
             sent_messages.workspace_id = acts.workspace_id
             and sent_messages.message_token = acts.message_token
-    {%- if from_date %}
-    where {{ within_horizon('acts.clicked_at') }}
-    {%- endif %}
+    left join progress
+        on
+            sent_messages.workspace_id = progress.workspace_id
+            and sent_messages.message_token = progress.message_token
+            and sent_messages.send_date = progress.send_date
+    where
+        not {{ is_automatic_click('acts', 'sent_messages.queued_at', 'progress.delivered_at') }}
+        {%- if from_date %}
+        and {{ within_horizon('acts.clicked_at') }}
+        {%- endif %}
     group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.send_date
 
 ),
@@ -560,6 +567,8 @@ select
     judged.is_sent,
     judged.is_delivered,
     judged.is_read,
+    -- SMS and the like never report reading.
+    judged.is_read or (judged.is_delivered and coalesce(judged.channel = 'whatsapp', false)) as is_readable,
     judged.is_failed,
     case
         when judged.is_read then 'read'

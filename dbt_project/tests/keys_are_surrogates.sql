@@ -1,6 +1,6 @@
 -- Published keys are surrogates of 16 digits or words of the model; a token has 32 digits.
 select 1 as not_a_surrogate
-from {{ ref('mart_levels_daily') }}
+from {{ ref('cube_campaign_daily') }}
 where
     {{ days('send_date', slice_from('day'), slice_to('day')) }}
     and (

@@ -24,7 +24,6 @@ STEPS = {
 }
 COMPARED = 7
 UNNAMED = ("none", "other", "former")
-SMALL = "fewer than 11"
 
 
 def report(rows: Sequence[Row]) -> str:
@@ -53,10 +52,10 @@ def _funnel(row: Row) -> Iterator[str]:
     whole = row["attempted_messages"] or 1
     for place, (column, label) in enumerate(STEPS.items()):
         y = 112 + place * 40
-        count = None if row.get(f"{column}_flag") else row[column]
+        count = row[column]
         yield _text(190, y, label, anchor="end")
-        yield from _bar(204, y, width=220, share=(count or 0) / whole)
-        yield _text(436, y, _shown(count, whole), weight=600)
+        yield from _bar(204, y, width=220, share=count / whole)
+        yield _text(436, y, f"{count:,} ({count / whole:.0%})", weight=600)
 
 
 def _comparison(rows: Sequence[Row]) -> Iterator[str]:
@@ -68,22 +67,17 @@ def _comparison(rows: Sequence[Row]) -> Iterator[str]:
         rate = row["click_rate"]
         yield _text(796, y, row["campaign_name"], anchor="end")
         yield from _bar(810, y, width=100, share=(rate or 0) / most)
-        yield _text(922, y, "too few" if rate is None else f"{rate:.1%}", weight=600)
+        yield _text(922, y, "none" if rate is None else f"{rate:.1%}", weight=600)
 
 
 def _footer() -> Iterator[str]:
-    yield _text(
-        32, 376, f"Counts of {SMALL} people are not shown. What may be a person’s name is masked.", fill=SOFT
-    )
+    text = "Counts are rounded at random and right on average. What may be a person’s name is masked."
+    yield _text(32, 376, text, fill=SOFT)
 
 
 def _bar(x: int, y: int, *, width: int, share: float) -> Iterator[str]:
     yield f'<rect x="{x}" y="{y - 14}" width="{width}" height="18" rx="3" fill="{TRACK}"/>'
     yield f'<rect x="{x}" y="{y - 14}" width="{width * share:.1f}" height="18" rx="3" fill="{BAR}"/>'
-
-
-def _shown(count: int | None, whole: int) -> str:
-    return SMALL if count is None else f"{count:,} ({count / whole:.0%})"
 
 
 def _days(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from anonymizers.errors import AnonymizerError
 from pipelines.cli.lazy import lazy
-from pipelines.declarations.errors import PipelineError
+from pipelines.declarations.errors import PipelineError, UsageError
 from warehouse.errors import WarehouseError
 
 # Command → where it is, and the first sentence of its help: to list them all, none is imported.
@@ -36,7 +37,7 @@ COMMANDS = {
     ),
     "utility": (
         "pipelines.cli.utility:utility",
-        "Measure what anonymity costs: compare published with true numbers, for several thresholds.",
+        "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",
     ),
     "dev": (
         "pipelines.cli.dev:dev",
@@ -44,7 +45,7 @@ COMMANDS = {
     ),
     "attack": (
         "pipelines.cli.attack:attack_command",
-        "Try to find small groups, hidden counts and contacts in the published copy; exit 1 if one is found.",
+        "Try to find exact numbers, small groups and contacts in the published copy; exit 1 if one is found.",
     ),
     "debug": ("pipelines.cli.debug:app", "Find out where a published number comes from."),
     "sync": (
@@ -82,7 +83,6 @@ def build_app() -> typer.Typer:
     """Put the commands together; imports none of them."""
     app = typer.Typer(
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         help="Turn raw campaign data into anonymous statistics: the WaSMS analytics warehouse.",
@@ -112,14 +112,31 @@ def _nothing() -> None:
     """Stand for a command that is not loaded."""
 
 
-def main() -> None:
-    """Run the command line; known errors are one message on stderr and exit code 1."""
+def home_apart(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the last `--home` and what else stands on the line: it may stand before any command."""
+    home: str | None = None
+    rest: list[str] = []
+    given = iter(arguments)
+    for argument in given:
+        name, equals, value = argument.partition("=")
+        if argument == "--":
+            return home, [*rest, argument, *given]
+        if name == "--home" and (value := value if equals else next(given, "")):
+            home = value
+        else:
+            rest.append(argument)
+    return home, rest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a known error is one message on stderr and exit code 1, wrong usage is 2."""
     # Nearly all that a command makes lives as long as it does: looking for garbage finds none.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
-        build_app()()
+        home, rest = home_apart(sys.argv[1:] if arguments is None else arguments)
+        build_app()(rest, obj=home)
     except (PipelineError, AnonymizerError, WarehouseError) as error:
-        from pipelines.cli.report import ERR, EXIT_FAILED
+        from pipelines.cli.report import ERR, EXIT_FAILED, EXIT_USAGE
 
         ERR.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(EXIT_FAILED)
+        sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)

@@ -14,8 +14,8 @@ from rich.table import Table
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
 from pipelines.cli.report import EXIT_FAILED, OUT, bare_table, stages
-from pipelines.codegen.perturbation import last_count, noises
 from pipelines.declarations.cube import load_cubes
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.disclosure.attacks.dictionary import NUMBERS, attack_with_dictionary, numbers_of
 from pipelines.disclosure.attacks.finding import Attacked
 from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
@@ -58,7 +58,7 @@ def attack_command(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Try to find small groups, hidden counts and contacts in the published copy; exit 1 if one is found.
+    """Try to find exact numbers, small groups and contacts in the published copy; exit 1 if one is found.
 
     Reads nothing but the published copy, unless --restricted is given.
     """
@@ -108,13 +108,13 @@ def _trial(runtime: "Runtime", workspaces: int) -> Trial | None:
 
 
 def _overlaps() -> list[Overlap]:
-    """Compute what no build can prevent: how well overlapping audiences can be compared through the noise."""
-    drawn = noises(last_count())
+    """Compute what no build can prevent: how well overlapping audiences can be compared."""
+    base = load_disclosure().rounding_base
     return [
         Overlap(
             pairs,
-            overlap_accuracy(drawn, pairs, is_steady=False),
-            overlap_accuracy(drawn, pairs, is_steady=True),
+            overlap_accuracy(base, pairs, is_steady=False),
+            overlap_accuracy(base, pairs, is_steady=True),
         )
         for pairs in PAIRS
     ]

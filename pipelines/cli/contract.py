@@ -1,61 +1,79 @@
 """Define `wasms contract`: show contracts, check that they load, and draft new ones."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import HomeOption, home_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, home_at
+from pipelines.cli.report import EXIT_FAILED, OUT, show_rows, write_json
 from pipelines.codegen.documents import window
 from pipelines.codegen.stored_columns import stored_columns
-from pipelines.declarations.contract import Contract, contract_named, contract_problems, load_contracts
-from pipelines.declarations.errors import PipelineError, PolicyError, UnknownContractError
-from pipelines.declarations.policy import Policy, load_policy, policy_problems
+from pipelines.declarations.contract import contract_named, contract_problems, load_contracts
+from pipelines.declarations.errors import UnknownNameError
+from pipelines.declarations.policy import load_policy, policy_problems
 from pipelines.declarations.recognizers import text_scrubber
 from pipelines.drafting.draft import UNDECIDED, draft
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 app = typer.Typer(
     help="List, show, check and draft contracts: what becomes of each column.", no_args_is_help=True
 )
 
+
+def _beginning_with(start: str) -> list[str]:
+    return [name for name in load_contracts() if name.startswith(start)]
+
+
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="Name of a contract, e.g. whatsapp__statuses.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Name of a contract, e.g. whatsapp__statuses.",
+        autocompletion=_beginning_with,
+    ),
 ]
 
 
 @app.command("list")
-def list_command() -> None:
+def list_command(as_json: JsonOption = False, output: OutputOption = None) -> None:
     """List all contracts: name, kind, policy category, inbox folder."""
-    contracts = _loaded().values()
-    _print_table((c.source, c.kind, c.policy, c.landing) for c in contracts)
+    rows = [
+        {"contract": c.source, "kind": c.kind, "policy": c.policy, "lands in": c.landing}
+        for c in load_contracts().values()
+    ]
+    show_rows(rows, as_json=as_json, output=output)
 
 
 @app.command("show")
-def show_command(name: NameArgument) -> None:
+def show_command(name: NameArgument, as_json: JsonOption = False) -> None:
     """Show one contract: its inbox folder, how long rows stay, and what is stored of each column."""
-    contract = _named(name)
-    rule = _policy().versions[-1].categories[contract.policy]
-    typer.echo(contract.description)
-    _print_table(
-        (
-            ("lands in", contract.landing),
-            ("key", ", ".join(contract.primary_key)),
-            ("subject", contract.subject),
-            ("kept", f"{contract.policy}: {window(rule)}"),
-            ("undeclared columns", contract.unknown),
-        )
-    )
-    typer.echo()
+    contract = contract_named(name, load_contracts())
+    rule = load_policy().versions[-1].categories[contract.policy]
+    facts = {
+        "lands in": contract.landing,
+        "key": ", ".join(contract.primary_key),
+        "subject": contract.subject,
+        "kept": f"{contract.policy}: {window(rule)}",
+        "undeclared columns": contract.unknown,
+    }
     stored = stored_columns(contract)
-    _print_table(
-        (raw, column.handling, ", ".join(s.name for s in stored if s.raw == raw) or "-")
+    columns = [
+        {
+            "column": raw,
+            "treatment": column.handling,
+            "stored as": ", ".join(s.name for s in stored if s.raw == raw) or "-",
+        }
         for raw, column in contract.columns.items()
-    )
+    ]
+    if as_json:
+        write_json({"contract": name, "description": contract.description, **facts, "columns": columns})
+        return
+    OUT.print(contract.description, markup=False, highlight=False)
+    for fact, value in facts.items():
+        OUT.print(f"{fact:18}  {value}", markup=False, highlight=False)
+    OUT.print()
+    show_rows(columns)
 
 
 @app.command("check")
@@ -67,11 +85,13 @@ def check_command(
     """Check that contracts load and fit the policy; exit 1 if they do not."""
     problems = contract_problems()
     if name is not None and name not in problems:
-        _fail(UnknownContractError(name, list(problems)), code=EXIT_USAGE)
+        raise UnknownNameError("contract", name, problems)
     chosen = problems if name is None else {name: problems[name]}
     found = [problem for problem in chosen.values() if problem]
     if not any(problems.values()):
-        found += [p for p in policy_problems(load_contracts(), _policy()) if p.partition(":")[0] in chosen]
+        found += [
+            p for p in policy_problems(load_contracts(), load_policy()) if p.partition(":")[0] in chosen
+        ]
     for problem in found:
         typer.echo(problem, err=True)
     if found:
@@ -110,45 +130,9 @@ def new_command(
     name = (
         output.stem if output and re.fullmatch("[a-z][a-z0-9]*__[a-z][a-z0-9_]*", output.stem) else UNDECIDED
     )
-    try:
-        text = draft(sample_file, name=name, scrubber=text_scrubber(home_at(home).recognizers_path))
-    except PipelineError as error:
-        _fail(error, code=EXIT_FAILED)
+    text = draft(sample_file, name=name, scrubber=text_scrubber(home_at(home).recognizers_path))
     if output is None:
         typer.echo(text, nl=False)
         return
     output.write_text(text, "utf-8")
     typer.echo(f"wrote {output}. Decide every {UNDECIDED}, then run `wasms contract check`.")
-
-
-def _loaded() -> Mapping[str, Contract]:
-    try:
-        return load_contracts()
-    except PipelineError as error:
-        _fail(error, code=EXIT_FAILED)
-
-
-def _policy() -> Policy:
-    try:
-        return load_policy()
-    except PolicyError as error:
-        _fail(error, code=EXIT_FAILED)
-
-
-def _named(name: str) -> Contract:
-    try:
-        return contract_named(name, _loaded())
-    except UnknownContractError as error:
-        _fail(error, code=EXIT_USAGE)
-
-
-def _fail(error: PipelineError, *, code: int) -> NoReturn:
-    typer.echo(str(error), err=True)
-    raise typer.Exit(code)
-
-
-def _print_table(rows: Iterable[Sequence[str]]) -> None:
-    lines = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

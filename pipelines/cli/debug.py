@@ -49,7 +49,6 @@ def _print(found: Traced) -> None:
         "measure",
         f"{found.cube.spine.unit}s",
         "exact",
-        "with noise",
         "rebuilt",
         "published",
         title="What was counted",
@@ -59,9 +58,8 @@ def _print(found: Traced) -> None:
             each.measure,
             f"{each.people:,}",
             f"{each.exact:,}",
-            f"{each.perturbed:,}",
-            each.rebuilt,
-            each.published,
+            f"{each.rebuilt:,}",
+            "" if each.published is None else f"{each.published:,}",
         )
     OUT.print(measures)
     for token, *adds in found.people:

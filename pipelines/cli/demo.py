@@ -11,8 +11,9 @@ from pipelines.cli.reading import published_copy
 from pipelines.cli.report import OUT, bare_table, print_summary, stages
 from pipelines.cli.run import print_run
 from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
+from pipelines.declarations.disclosure import Disclosure
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import run as run_pipeline
 from pipelines.synthetic import WorldSpec, generate
 from warehouse.home import Home
@@ -29,7 +30,7 @@ _MEASURES = (
 )
 _FUNNEL = f"""
     select
-        campaign_name, channel, {", ".join(f"{name}, {name}_flag" for name in _MEASURES)},
+        campaign_name, channel, {", ".join(_MEASURES)},
         delivery_rate, read_rate
     from mart_campaign_funnel
     where campaign_key not in ('none', 'other', 'former')
@@ -46,9 +47,6 @@ class NotADemoError(PipelineError):
             "This warehouse holds other data, which must not be mixed with invented data. "
             "Name another directory: wasms demo --home .wasms-demo"
         )
-
-
-_MARKS = {None: "", ">=": "≥", "~": "≈"}
 
 
 def demo(
@@ -89,12 +87,12 @@ def demo(
     )
     print_summary(summary.ingested)
     print_run(summary)
-    k = runtime.declarations.policy.disclosure.minimum_contacts
-    _print_funnel(runtime.store, k)
-    _print_next(runtime.store.home, k, seconds=time.monotonic() - started)
+    disclosure = runtime.declarations.policy.disclosure
+    _print_funnel(runtime.store)
+    _print_next(runtime.store.home, disclosure, seconds=time.monotonic() - started)
 
 
-def _print_funnel(store: Store, k: int) -> None:
+def _print_funnel(store: Store) -> None:
     with published_copy(store.home) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
     title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
@@ -112,27 +110,19 @@ def _print_funnel(store: Store, k: int) -> None:
         "read rate",
     ):
         table.add_column(name, justify="right")
-    for name, channel, *cells, delivery_rate, read_rate in rows:
-        measures = list(zip(cells[::2], cells[1::2], strict=True))
+    for name, channel, *measures, delivery_rate, read_rate in rows:
         rates = ["–" if rate is None else f"{rate:.1%}" for rate in (delivery_rate, read_rate)]
-        table.add_row(name, channel, *(_coded(number, flag, k) for number, flag in measures), *rates)
+        table.add_row(name, channel, *(f"{number:,}" for number in measures), *rates)
     OUT.print()
     OUT.print(table)
 
 
-def _coded(number: int | None, flag: str | None, k: int) -> str:
-    """Return a published number, or the code in its place."""
-    if number is None or (number == 0 and flag):
-        return f"<{k}"
-    return f"{_MARKS[flag]}{number:,}"
-
-
-def _print_next(home: Home, k: int, *, seconds: float) -> None:
+def _print_next(home: Home, disclosure: Disclosure, *, seconds: float) -> None:
     OUT.print(
-        f"\nDone in {seconds:.0f} s. Every group above has at least {k} contacts; "
+        f"\nDone in {seconds:.0f} s. Every group above has at least {disclosure.minimum_contacts} contacts; "
         "smaller ones are in `other`.\n"
-        f"Counts carry noise of a few contacts, the same each time; `<{k}`, `≥` and `≈` say that small\n"
-        "or nearly full ones are hidden (docs/analysts.md).\n"
+        f"Every count of a day is a multiple of {disclosure.rounding_base}, rounded at random and right on "
+        "average (docs/analysts.md).\n"
         "Next:\n"
         "  .venv/bin/wasms sql                        ask the published marts\n"
         '  .venv/bin/wasms sql "from mart_platform_daily"\n'

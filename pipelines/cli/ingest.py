@@ -19,8 +19,8 @@ from pipelines.cli.options import (
 from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
 from pipelines.declarations.contract import WORKSPACE_PATTERN, Contract, contracts_of
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.retention.closing import close_days
 from pipelines.sources.inbox import feeds
 from warehouse.errors import WarehouseError

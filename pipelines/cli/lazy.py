@@ -28,9 +28,13 @@ class LazyCommand(TyperCommand):
             parent.command(self.name)(found)
         return cast("Any", typer.main.get_command(parent)).commands[self.name]
 
-    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
-        """Parse arguments as the command itself does, which then runs."""
-        return self.load().make_context(info_name, args, *more, **extra)
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Parse arguments as the command itself does, which then runs; `--home` may stand before it."""
+        found = self.load()
+        if parent is not None and parent.obj is not None:
+            home = {"home": parent.obj}
+            extra["default_map"] = {**home, **dict.fromkeys(getattr(found, "commands", ()), home)}
+        return found.make_context(info_name, args, parent, **extra)
 
 
 def lazy(target: str) -> type[LazyCommand]:

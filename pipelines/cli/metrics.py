@@ -1,10 +1,11 @@
 """Define `wasms metrics`: every number by name, from published tables, or exact from restricted facts."""
 
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import duckdb
@@ -13,16 +14,15 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table as Grid
 
-from pipelines.cli.options import HomeOption, home_at, runtime_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, home_at, runtime_at
 from pipelines.cli.reading import published_copy, restricted_zone
-from pipelines.cli.report import ERR, OUT, bare_table, write_csv
+from pipelines.cli.report import ERR, OUT, bare_table, chosen, show_rows, write_csv, write_json, write_table
 from pipelines.declarations.cube import Period
-from pipelines.declarations.disclosure import load_disclosure
-from pipelines.declarations.errors import MetricError
-from pipelines.declarations.metric import Metric, load_metrics, load_tables
+from pipelines.declarations.errors import MetricError, UnknownNameError, UsageError, did_you_mean
+from pipelines.declarations.metric import Metric, Table, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
 from pipelines.metrics.published import Query, published_query
-from pipelines.metrics.question import Question, answering, askable, parse_where
+from pipelines.metrics.question import PERIODS, Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query
 from warehouse.home import Home
 
@@ -34,6 +34,16 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, explain and query named numbers, e.g. delivery_rate.")
 
 _WIDTH = 40
+
+
+def _beginning_with(start: str) -> list[str]:
+    return [name for name in load_metrics() if name.startswith(start)]
+
+
+MetricArgument = Annotated[
+    str,
+    typer.Argument(help="Its name, as in `wasms metrics list`.", autocompletion=_beginning_with),
+]
 
 
 class NotPublishedYetError(MetricError):
@@ -55,48 +65,55 @@ class AnswerFormat(StrEnum):
     CHART = "chart"
 
 
-def flags() -> Mapping[str, str]:
-    """Return what each code beside a number means."""
-    k = load_disclosure().minimum_contacts
-    return {
-        "<k": f"fewer than {k} people, or none",
-        ">n-k": f"all, or all but those of fewer than {k} people",
-        ">=": "a lower bound: some parts are `<k` and count as 0",
-        "~": "an estimate: some parts are `>n-k`",
-    }
-
-
 @app.command("list")
-def list_() -> None:
+def list_(as_json: JsonOption = False, output: OutputOption = None) -> None:
     """List all numbers with unit, formula and meaning."""
-    grid = bare_table("metric", "unit", "formula", "meaning")
-    for name, metric in load_metrics().items():
-        grid.add_row(name, metric.unit, "" if metric.formula == name else metric.formula, metric.description)
-    OUT.print(grid)
+    rows = [
+        {
+            "metric": name,
+            "unit": metric.unit,
+            "formula": "" if metric.formula == name else metric.formula,
+            "meaning": metric.description,
+        }
+        for name, metric in load_metrics().items()
+    ]
+    show_rows(rows, as_json=as_json, output=output)
 
 
 @app.command()
-def show(metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")]) -> None:
+def show(
+    metric: MetricArgument,
+    as_json: JsonOption = False,
+) -> None:
     """Show what a number means, and what it can be split by."""
     found = _metric(metric)
+    splits = [
+        {"can be split by": ", ".join([*_periods(table), *askable(found, table)]), "read from": table.name}
+        for table in answering(found, load_tables())
+    ]
+    if as_json:
+        facts = {"metric": found.metric, "unit": found.unit, "meaning": found.description}
+        formula = {"formula": found.formula, "denominator": found.under}
+        write_json({**facts, **formula, "splits": splits})
+        return
     OUT.print(f"[bold]{found.metric}[/bold] ({found.unit})\n{found.description}", highlight=False)
     OUT.print(f"Formula: {found.formula}", markup=False, highlight=False)
     if found.under is not None:
         OUT.print(f"Denominator: {found.under}", highlight=False)
-    grid = bare_table("can be split by", "read from")
-    for table in answering(found, load_tables()):
-        periods = "day, week, month" if table.period is Period.DAY else "month"
-        grid.add_row(", ".join([periods, *askable(found, table)]), table.name)
-    OUT.print(grid)
-    OUT.print("Flags beside its numbers:", highlight=False)
-    for flag, meaning in flags().items():
-        OUT.print(f"  {flag:5} {meaning}", markup=False, highlight=False)
-    OUT.print("Without --restricted, counts carry noise of at most 6 people: see docs/analysts.md.")
+    show_rows(splits)
+    OUT.print(
+        "Without --restricted, counts are rounded at random and right on average; the true number lies "
+        "between `low` and `high` in 95 of 100 answers: see docs/analysts.md."
+    )
+
+
+def _periods(table: Table) -> list[str]:
+    return ["day", "week", "month"] if table.period is Period.DAY else ["month"]
 
 
 @app.command()
 def query(
-    metric: Annotated[str, typer.Argument(help="Its name, as in `wasms metrics list`.")],
+    metric: MetricArgument,
     by: Annotated[
         list[str] | None,
         typer.Option(help="Split by day, week, month, workspace, campaign … May be given several times."),
@@ -114,8 +131,14 @@ def query(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.", show_default=False)
     ] = None,
     format_: Annotated[
-        AnswerFormat, typer.Option("--format", help="How to write the answer.")
-    ] = AnswerFormat.TABLE,
+        AnswerFormat | None,
+        typer.Option(
+            "--format",
+            help="How to write the answer. Default: by the ending of the file, else a table.",
+            show_default=False,
+        ),
+    ] = None,
+    output: OutputOption = None,
     restricted: Annotated[
         bool,
         typer.Option(
@@ -127,34 +150,45 @@ def query(
 ) -> None:
     """Compute one number from the published tables, by time, workspace, campaign and more."""
     found = _metric(metric)
-    asked = Question(
-        by=tuple(by or ()),
-        where=parse_where(where or ()),
-        first=from_.date() if from_ else None,
-        last=to.date() if to else None,
-    )
-    answer = restricted_query if restricted else published_query
-    wanted = answer(found, asked, load_tables())
+    try:
+        asked = Question(
+            by=tuple(by or ()),
+            where=parse_where(where or ()),
+            first=from_.date() if from_ else None,
+            last=to.date() if to else None,
+        )
+        _refuse_unknown(found, asked)
+        wanted = (restricted_query if restricted else published_query)(found, asked, load_tables())
+    except MetricError as error:
+        raise UsageError(str(error)) from None
     if restricted:
         rows = _restricted(runtime_at(home), found, asked, wanted)
     else:
-        rows = _published(home_at(home), found, wanted)
+        rows = _published(home_at(home), found, asked, wanted)
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
-    _write(found, rows, format_)
+    _write(found, rows, chosen(AnswerFormat, format_, output), output)
 
 
 def _metric(name: str) -> Metric:
     metrics = load_metrics()
     if name not in metrics:
-        raise MetricError("No metric has that name. `wasms metrics list` shows them all.")
+        raise UnknownNameError("metric", name, metrics, listed_by="wasms metrics list")
     return metrics[name]
 
 
-def _published(home: Home, metric: Metric, wanted: Query) -> "pa.Table":
+def _refuse_unknown(metric: Metric, asked: Question) -> None:
+    tables = answering(metric, load_tables())
+    known = sorted({*PERIODS, *(column for table in tables for column in askable(metric, table))})
+    for name in (*asked.by, *asked.where):
+        if name not in known:
+            raise UnknownNameError("column", name, known)
+
+
+def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "pa.Table":
     with published_copy(home) as connection:
         connection.execute("set enable_external_access = false")
         try:
-            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+            return _answer(connection, metric, asked, wanted, query_of=published_query)
         except (duckdb.BinderException, duckdb.CatalogException):
             raise NotPublishedYetError(metric) from None
 
@@ -165,22 +199,45 @@ def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Que
     with restricted_zone(runtime, what=what, warning=warning) as connection:
         ask_for(connection, asked.first, asked.last)
         try:
-            return connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+            return _answer(connection, metric, asked, wanted, query_of=restricted_query)
         except duckdb.BinderException as error:
             # Its declaration names a column that the facts have not; the text names columns alone.
             raise MetricError(f"{metric.metric}: {error}") from None
 
 
-def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat) -> None:
+def _answer(
+    connection: duckdb.DuckDBPyConnection,
+    metric: Metric,
+    asked: Question,
+    wanted: Query,
+    *,
+    query_of: Callable[[Metric, Question, Sequence[Table]], Query],
+) -> "pa.Table":
+    """Return the rows of an answer; if a filter left none, say which one matches nothing."""
+    rows = connection.execute(wanted.sql, wanted.parameters).to_arrow_table()
+    if rows.num_rows:
+        return rows
+    for name, value in asked.where.items():
+        with suppress(MetricError):  # people of several rows are not added up
+            by_name = query_of(metric, Question(by=(name,)), load_tables())
+            found = connection.execute(by_name.sql, by_name.parameters).to_arrow_table()
+            # The column, and a name beside a key.
+            names = [column for column in found.column_names if column not in (metric.metric, "low", "high")]
+            known = {str(cell) for column in names for cell in found[column].to_pylist()}
+            if value not in known:
+                said = f"No row has {name}={value}. {did_you_mean(value, known)}"
+                ERR.print(said.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    return rows
+
+
+def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat, output: Path | None) -> None:
     match format_:
         case AnswerFormat.CSV:
-            write_csv(rows, sys.stdout.buffer)
+            write_csv(rows, str(output) if output else sys.stdout.buffer)
         case AnswerFormat.JSON:
-            sys.stdout.write(json.dumps(rows.to_pylist(), default=str, indent=1) + "\n")
+            write_json(rows.to_pylist(), output)
         case AnswerFormat.TABLE | AnswerFormat.CHART:
-            OUT.print(_drawn(metric, rows, with_bars=format_ is AnswerFormat.CHART))
-            for flag in sorted({row.get("flag") for row in rows.to_pylist()} - {None}):
-                OUT.print(f"{flag}: {flags()[flag]}", markup=False, highlight=False)
+            write_table(_drawn(metric, rows, with_bars=format_ is AnswerFormat.CHART), output)
 
 
 def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
@@ -190,7 +247,9 @@ def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
     largest = max([*numbers, 0.0])
     for row in rows.to_pylist():
         cells: list[RenderableType] = [
-            _number(value) if name == metric.metric else str(value if value is not None else "")
+            _number(value)
+            if name in (metric.metric, "low", "high")
+            else str(value if value is not None else "")
             for name, value in row.items()
         ]
         if with_bars:

@@ -26,6 +26,26 @@ HomeOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _in_a_folder(output: Path | None) -> Path | None:
+    if output is not None and not output.parent.is_dir():
+        raise typer.BadParameter("its folder does not exist; make it first")
+    return output
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File to write to; its ending chooses the format: .csv, .json … Default: the screen.",
+        dir_okay=False,
+        callback=_in_a_folder,
+        show_default=False,
+    ),
+]
 AsOfOption = Annotated[
     str | None,
     typer.Option(

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import AsOfOption, HomeOption, clock_at, runtime_at
-from pipelines.cli.report import EXIT_QUARANTINED, OUT, bare_table, print_summary
-from pipelines.ingestion.batch import Options
+from pipelines.cli.options import AsOfOption, HomeOption, JsonOption, OutputOption, clock_at, runtime_at
+from pipelines.cli.report import EXIT_QUARANTINED, OUT, print_summary, show_rows
+from pipelines.ingestion.options import Options
 from pipelines.ingestion.quarantine import list_quarantined, retry_quarantined
 
 app = typer.Typer(no_args_is_help=True, help="List records that could not be loaded, and load them again.")
+
+_NOTHING = "Nothing is in quarantine."
 
 ReasonOption = Annotated[
     str | None,
@@ -19,16 +21,19 @@ FeedOption = Annotated[str | None, typer.Option(help="Only this feed, e.g. whats
 
 
 @app.command("list")
-def list_(home: HomeOption = None) -> None:
+def list_(as_json: JsonOption = False, output: OutputOption = None, home: HomeOption = None) -> None:
     """List how many records wait, by day, data set and reason. Their content is not shown."""
-    waiting = list_quarantined(runtime_at(home).store)
-    if not waiting:
-        OUT.print("Nothing is in quarantine.")
-        return
-    table = bare_table("since", "feed", "data set", "reason", "records")
-    for line in waiting:
-        table.add_row(str(line.since), line.feed, line.source, line.reason, f"{line.records:,}")
-    OUT.print(table)
+    rows = [
+        {
+            "since": line.since,
+            "feed": line.feed,
+            "data set": line.source,
+            "reason": line.reason,
+            "records": line.records,
+        }
+        for line in list_quarantined(runtime_at(home).store)
+    ]
+    show_rows(rows, as_json=as_json, output=output, nothing=_NOTHING)
 
 
 @app.command()
@@ -52,7 +57,7 @@ def retry(
     options = Options(as_of=clock_at(runtime, as_of), workspace=workspace)
     results = list(retry_quarantined(*runtime, options=options, feed=feed, reason=reason))
     if not results:
-        OUT.print("Nothing is in quarantine.")
+        OUT.print(_NOTHING)
         return
     if print_summary(results):
         raise typer.Exit(EXIT_QUARANTINED)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import HomeOption, moment, runtime_at
-from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, moment, runtime_at
+from pipelines.cli.report import OUT, show_rows, stages
 from pipelines.marts.reissue import reissuable
 from pipelines.marts.reissue import reissue as reissue_days
 from warehouse.publishing.releases import revisions_made
@@ -14,17 +14,23 @@ app = typer.Typer(no_args_is_help=True, help="List and make revisions: published
 
 
 @app.command("list")
-def list_(home: HomeOption = None) -> None:
+def list_(as_json: JsonOption = False, output: OutputOption = None, home: HomeOption = None) -> None:
     """List revisions: which published slices were built again, when and why."""
-    found = revisions_made(runtime_at(home).store.ledger)
-    if not found:
-        OUT.print("Every released slice is as it was published first.")
-        return
-    table = bare_table("cube", "from", "to", "revision", "slices", "since", "why")
-    for each in found:
-        number, slices = str(each.revision), f"{each.slices:,}"
-        table.add_row(each.cube, str(each.first), str(each.last), number, slices, each.released_at, each.why)
-    OUT.print(table)
+    rows = [
+        {
+            "cube": each.cube,
+            "from": each.first,
+            "to": each.last,
+            "revision": each.revision,
+            "slices": each.slices,
+            "since": each.released_at,
+            "why": each.why,
+        }
+        for each in revisions_made(runtime_at(home).store.ledger)
+    ]
+    show_rows(
+        rows, as_json=as_json, output=output, nothing="Every released slice is as it was published first."
+    )
 
 
 @app.command()

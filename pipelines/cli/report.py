@@ -1,16 +1,22 @@
 """Print summaries: what was read and what happened to it, on the screen and as exit codes."""
 
+import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -21,15 +27,20 @@ if TYPE_CHECKING:
     from warehouse.ledger.batches import Count
     from warehouse.progress import Progress
 
+F = TypeVar("F", bound=StrEnum)
+
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_QUARANTINED = 3
 
-# Tables stay whole where no terminal says how wide it is.
-WIDTH_OF_FILES = 120
+_NUMBER = re.compile(r"[-+]?(\d|$)")
+
+# Where no terminal says how wide it is, lines stay whole.
+WIDTH_OF_FILES = 10_000
 
 # Results go to stdout, everything else to stderr, so that a result can be piped.
 OUT = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
-ERR = Console(stderr=True)
+ERR = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH_OF_FILES)
 
 
 def bare_table(*columns: str, title: str | None = None, style: str = "") -> Table:
@@ -43,6 +54,72 @@ def bare_table(*columns: str, title: str | None = None, style: str = "") -> Tabl
         pad_edge=False,
         header_style="bold",
     )
+
+
+def show_rows(
+    rows: Sequence[Mapping[str, object]],
+    *,
+    as_json: bool = False,
+    output: Path | None = None,
+    nothing: str = "",
+) -> None:
+    """Print rows of one kind as a table or JSON, or write them to a file as its ending says.
+
+    Args:
+        nothing: What to say instead of a table without rows.
+    """
+    ending = output.suffix if output else ""
+    if as_json or ending == ".json":
+        write_json([*rows], output)
+    elif ending == ".csv":
+        import pyarrow as pa
+
+        write_csv(pa.Table.from_pylist([*rows]), str(output))
+    elif rows:
+        table = bare_table()
+        for name, value in rows[0].items():
+            table.add_column(name, justify="right" if _NUMBER.match(str(value)) else "left")
+        for row in rows:
+            table.add_row(*map(_cell, row.values()))
+        write_table(table, output)
+    else:
+        OUT.print(nothing)
+
+
+def _cell(value: object) -> Text:
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def chosen(formats: type[F], given: F | None, output: Path | None) -> F:
+    """Return the format that was asked for: by name, by the file's ending, else the first one."""
+    endings = {f".{each}": each for each in formats}
+    return given or endings.get(output.suffix if output else "") or next(iter(formats))
+
+
+def write_json(value: object, output: Path | None = None) -> None:
+    """Write a value as JSON to a file or the screen."""
+    write_text(json.dumps(value, default=_plain, indent=1) + "\n", output)
+
+
+def _plain(value: object) -> object:
+    """Return a number for a sum, which DuckDB gives as a decimal, and a text for all else."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
+
+
+def write_text(text: str, output: Path | None = None) -> None:
+    """Write a text to a file or the screen, as it is."""
+    output.write_text(text, "utf-8") if output else sys.stdout.write(text)
+
+
+def write_table(table: Table, output: Path | None = None) -> None:
+    """Write a table to a file or the screen, as wide as that is."""
+    if output is None:
+        OUT.print(table)
+        return
+    with output.open("w", encoding="utf-8") as file:
+        Console(file=file, width=WIDTH_OF_FILES).print(table)
 
 
 def write_csv(rows: "pa.Table", sink: "BinaryIO | str") -> None:

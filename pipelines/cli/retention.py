@@ -5,9 +5,17 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.explain import explain
-from pipelines.cli.options import AsOfOption, ClockIsRightOption, HomeOption, clock_at, moment, runtime_at
+from pipelines.cli.options import (
+    AsOfOption,
+    ClockIsRightOption,
+    HomeOption,
+    JsonOption,
+    clock_at,
+    moment,
+    runtime_at,
+)
 from pipelines.cli.proof import report, verify
-from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.cli.report import OUT, bare_table, stages, write_text
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash
 from pipelines.retention.clock import set_back
@@ -24,18 +32,21 @@ _SHORT = 12
 
 
 @app.command()
-def plan(as_of: AsOfOption = None, home: HomeOption = None) -> None:
+def plan(as_of: AsOfOption = None, as_json: JsonOption = False, home: HomeOption = None) -> None:
     """List everything that is due and why, and write it down as a plan. Deletes nothing."""
     runtime = runtime_at(home)
     found = plan_retention(*runtime, as_of=moment(as_of, option="--as-of")).plan
+    path = None if found.is_empty else write_manifest(found, runtime.store.home.manifests)
+    if as_json:
+        write_text(found.manifest + "\n")
+        return
     _print_rows(found)
     _print_other(found)
     _print_account_ends(found, _names(*runtime, found))
     _print_warnings(found)
-    if found.is_empty:
+    if path is None:
         OUT.print("Nothing is due.")
         return
-    path = write_manifest(found, runtime.store.home.manifests)
     OUT.print(f"\nPlan {found.hash}\nwritten to {path}", soft_wrap=True, highlight=False)
     OUT.print(f"Carry it out today: [bold]wasms retention apply --plan {found.hash[:_SHORT]}[/bold]")
 

@@ -15,7 +15,7 @@ from pipelines.cli.options import (
     runtime_at,
 )
 from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
 

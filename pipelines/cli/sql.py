@@ -1,20 +1,24 @@
 """Define `wasms sql`: ask the published marts or the restricted zone."""
 
 import sys
+from contextlib import redirect_stdout
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, cast
 
 import duckdb
 import typer
 
-from pipelines.cli.options import HomeOption, home_at, runtime_at
+from pipelines.cli.options import HomeOption, OutputOption, home_at, runtime_at
 from pipelines.cli.reading import published_copy, restricted_zone
-from pipelines.cli.report import ERR, OUT, write_csv
+from pipelines.cli.report import ERR, OUT, chosen, write_csv, write_text
 from pipelines.metrics.asked_days import ask_for_days_of
 
 PROMPT = "wasms> "
-ROWS_SHOWN = 200
+_LEAVE = frozenset({"", "\\q", "quit", "exit"})
+# On a terminal. A pipe or a file gets all, which DuckDB draws up to a limit of its own.
+ROWS_SHOWN, MOST_DRAWN, _ALL = 200, 10_000, 2**31 - 1
 _OF_DAYS = "fct_messages of {first} to {last}, as their published slices count."
 
 
@@ -30,14 +34,14 @@ class OutputFormat(StrEnum):
 def sql(
     query: Annotated[str | None, typer.Argument(help="The query. Without it, a prompt opens.")] = None,
     format_: Annotated[
-        OutputFormat, typer.Option("--format", help="How to write the rows.")
-    ] = OutputFormat.TABLE,
-    output: Annotated[
-        Path | None,
+        OutputFormat | None,
         typer.Option(
-            "--output", "-o", help="File to write the rows to. Parquet needs one.", show_default=False
+            "--format",
+            help="How to write the rows. Default: by the ending of the file, else a table.",
+            show_default=False,
         ),
     ] = None,
+    output: OutputOption = None,
     restricted: Annotated[
         bool,
         typer.Option("--restricted", help="Query pseudonymous rows instead. Needs the keys, and is logged."),
@@ -49,6 +53,7 @@ def sql(
 
     Writes nothing to the warehouse. Without --restricted it waits for no lock and shows no personal data.
     """
+    format_ = chosen(OutputFormat, format_, output)
     if format_ is OutputFormat.PARQUET and output is None:
         raise typer.BadParameter("parquet needs a file: --output marts.parquet", param_hint="--format")
     if restricted:
@@ -76,8 +81,8 @@ def _answer(
             raise typer.Exit(1)
         return
     OUT.print("Tables:", ", ".join(_tables(connection)))
-    OUT.print("Type a query and press Enter; an empty line or Ctrl-D leaves.")
-    while line := _read_line():
+    OUT.print("Type a query and press Enter; \\q, an empty line or Ctrl-D leaves.")
+    while (line := _read_line()) not in _LEAVE:
         _write(connection, line, format_, output)
 
 
@@ -94,13 +99,13 @@ def _write(
             return True
         match format_:
             case OutputFormat.TABLE:
-                OUT.print(relation.limit(ROWS_SHOWN).__str__(), markup=False, highlight=False, soft_wrap=True)
+                write_text(_drawn(relation, is_whole=output is not None or not OUT.is_terminal), output)
             case OutputFormat.CSV:
                 write_csv(relation.to_arrow_table(), str(output) if output else sys.stdout.buffer)
             case OutputFormat.JSON:
                 rows = connection.sql(f"select to_json(r)::varchar from ({query.rstrip('; ')}) r").fetchall()
                 text = "[" + ",\n".join(row for (row,) in rows) + "]\n"
-                output.write_text(text, "utf-8") if output else sys.stdout.write(text)
+                write_text(text, output)
             case OutputFormat.PARQUET:
                 relation.to_parquet(str(output))
     except duckdb.Error as error:
@@ -108,6 +113,16 @@ def _write(
         ERR.print(str(error), style="red", markup=False, highlight=False)
         return False
     return True
+
+
+def _drawn(relation: duckdb.DuckDBPyRelation, *, is_whole: bool) -> str:
+    rows, width = (_ALL, _ALL) if is_whole else (ROWS_SHOWN, OUT.width)
+    with redirect_stdout(StringIO()) as drawn:
+        relation.show(max_rows=rows, max_width=width, max_col_width=width)
+    text = drawn.getvalue().rstrip() + "\n"
+    if is_whole and text.count("\n") > MOST_DRAWN:
+        ERR.print(f"A table shows {MOST_DRAWN:,} rows at most. --format csv or json gives all.")
+    return text
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import HomeOption, runtime_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
-from pipelines.cli.report import OUT, bare_table
+from pipelines.cli.report import ERR, OUT, show_rows
 from pipelines.declarations.cube import load_cubes
-from pipelines.disclosure.utility import HEADINGS, Utility, described, utility_of
+from pipelines.disclosure.utility import HEADINGS, described, utility_of
 
 _WARNING = "[yellow]Days are built anew from pseudonymous rows; only means and shares leave memory.[/yellow]"
 
@@ -18,11 +18,13 @@ def utility(
     days: Annotated[
         int, typer.Option(help="How many days to measure, up to the last that is built.", min=1)
     ] = 40,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Measure what anonymity costs: compare published with true numbers, for several thresholds.
+    """Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.
 
-    Each threshold is measured with noise and without. Needs the keys, and is logged.
+    Errors of rates are in percentage points. Needs the keys, and is logged.
     """
     runtime = runtime_at(home)
     published_path(runtime.store.home)
@@ -32,16 +34,7 @@ def utility(
         return
     with restricted_zone(runtime, what="utility", warning=_WARNING) as connection:
         found = utility_of(connection, load_cubes(), first=last - timedelta(days=days - 1), last=last)
-    k = runtime.declarations.policy.disclosure.minimum_contacts
-    _print(found, title=f"{last - timedelta(days=days - 1)} to {last}; published: k = {k} with noise")
-
-
-def _print(found: Utility, *, title: str) -> None:
-    table = bare_table(title=title)
-    for name in HEADINGS:
-        table.add_column(name, justify="right")
-    for each in found.variants:
-        table.add_row(*described(each))
-    OUT.print(table)
-    words = {True: "equal the rows exactly", False: "DIFFER from the rows", None: "are not among these days"}
-    OUT.print(f"Months of the platform {words[found.is_platform_exact]}.")
+    base = runtime.declarations.policy.disclosure.rounding_base
+    ERR.print(f"{last - timedelta(days=days - 1)} to {last}; published: base {base}.", highlight=False)
+    rows = [dict(zip(HEADINGS, described(each), strict=True)) for each in found]
+    show_rows(rows, as_json=as_json, output=output)

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period
+from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period, Unit
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.metric import load_composed
 
 DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
@@ -30,10 +31,6 @@ _PATH = {
     "campaign_key": "Surrogate of the campaign (16 hex digits), or of the first of a group of campaigns with "
     f"nearly the same audience; `none` = messages of no campaign. {_GROUPS}.",
 }
-_FLAG = (
-    "Why the number is empty: `<k` = below the threshold, zero looks the same; `>n-k` = nearly all of the "
-    "whole; with `>=` the number is a lower bound."
-)
 _NAMES = {
     "workspace_name": "Scrubbed name of the workspace; of a group `All workspaces`, `Other workspaces` or "
     "`Former workspaces`.",
@@ -94,7 +91,8 @@ def _declaration(cube: Cube) -> str:
         "path": list(cube.path),
         "levels": {str(level): len(spine.path(level)) for level in cube.levels},
         "dimension": _dimension(cube.dimension),
-        "measures": [_measure(measure) for measure in cube.measures],
+        "pieces": [piece.model_dump() | {"unless": list(piece.unless)} for piece in cube.pieces],
+        "measures": [_measure(cube, measure) for measure in cube.measures],
         "minimum_units": cube.minimum_units,
         "unit": str(spine.unit),
     }
@@ -113,13 +111,9 @@ def _dimension(dimension: Dimension | None) -> dict[str, Any] | None:
     return {"name": dimension.name, "sql": dimension.sql, "listed": list(dimension.values)}
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
-    return {
-        "name": measure.name,
-        "sql": measure.contribution,
-        "is_units": measure.units is not None,
-        "parent": measure.parent,
-    }
+def _measure(cube: Cube, measure: Measure) -> dict[str, Any]:
+    pieces = [piece.name for piece, measures in cube.pieces.items() if measure.name in measures]
+    return {"name": measure.name, "pieces": pieces, "at_most": measure.at_most}
 
 
 def _literal(value: object) -> str:
@@ -137,28 +131,40 @@ def _columns(cube: Cube) -> list[tuple[str, str, str]]:
         ("level", "varchar", f"What the row counts: {', '.join(cube.levels)}."),
         *((column, "varchar", _PATH[column]) for column in cube.path),
         *([_dimension_column(dimension)] if dimension else []),
-        *(column for measure in cube.measures for column in _measure_columns(measure)),
+        *(
+            column
+            for measure in cube.measures
+            for column in (_measure_column(cube, measure), _squares_column(measure))
+        ),
     ]
 
 
 def _dimension_column(dimension: Dimension) -> tuple[str, str, str]:
-    rest = "" if dimension.values else "; `other` = the values of few, together, always listed"
-    return (dimension.name, "varchar", f"{dimension.description} `all` = the node's total{rest}.")
+    rest = "" if dimension.values else " `other` = the values of few, together, always listed."
+    return (dimension.name, "varchar", dimension.description + rest)
 
 
-def _measure_columns(measure: Measure) -> list[tuple[str, str, str]]:
-    of = f" Part of {measure.parent}." if measure.parent else ""
-    return [
-        (measure.name, "bigint", measure.description + of),
-        (f"{measure.name}_flag", "varchar", _FLAG),
-    ]
+def _measure_column(cube: Cube, measure: Measure) -> tuple[str, str, str]:
+    base = load_disclosure().rounding_base
+    several = " times what the third most active contact adds" if measure.units is None else ""
+    rounded = (
+        f" Rounded at random to a multiple of {base}{several if cube.spine.unit is Unit.CONTACT else ''}."
+    )
+    return (measure.name, "bigint", measure.description + rounded)
+
+
+def _squares_column(measure: Measure) -> tuple[str, str, str]:
+    text = f"Squares of what {measure.name} was rounded to, summed up: a sixth of it is the variance."
+    return (f"{measure.name}_squares", "bigint", text)
 
 
 def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
-    if mart.level is None:
-        return cube.keys
     dimension = (cube.dimension.name,) if cube.dimension else ()
-    return (cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
+    return (mart.per or cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
+
+
+def _mart_measures(cube: Cube, mart: Mart) -> list[Measure]:
+    return [measure for measure in cube.measures if mart.per is None or measure.units is None]
 
 
 def _names(keys: Sequence[str]) -> list[str]:
@@ -166,34 +172,34 @@ def _names(keys: Sequence[str]) -> list[str]:
     return names + (["campaign_name", "template_name", "variant"] if "campaign_key" in keys else [])
 
 
-def _rates(cube: Cube) -> dict[str, tuple[str, str]]:
-    """Return ratio → the measures it divides, wherever both are in the cube."""
-    measures = {measure.name for measure in cube.measures}
+def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
+    """Return ratio → the measures it divides, wherever both are there."""
+    names = {measure.name for measure in measures}
     return {
         ratio.metric: (ratio.over, ratio.under)
         for ratio in load_composed()
-        if ratio.in_marts and ratio.under and measures.issuperset(ratio.measures)
+        if ratio.in_marts and ratio.under and names.issuperset(ratio.measures)
     }
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
-    keys = _mart_keys(cube, mart)
-    own = {column[0]: column for column in _columns(cube)}
-    measures = [column for measure in cube.measures for column in _measure_columns(measure)]
+    keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
+    own = {column[0]: column for column in _columns(cube)} | {
+        "week": ("week", "date", "Week (UTC), its Monday."),
+        "month": ("month", "date", _PERIODS[Period.MONTH]),
+    }
     rates = [
-        (name, "double", f"{over} / {under}; empty where one is.")
-        for name, (over, under) in _rates(cube).items()
+        (name, "double", f"{over} / {under}; empty where nothing is under it.")
+        for name, (over, under) in _rates(measures).items()
     ]
     names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
-    return [own[key] for key in keys] + names + measures + rates
+    return [own[key] for key in keys] + names + [own[measure.name] for measure in measures] + rates
 
 
 def _mart_sql(cube: Cube, mart: Mart) -> str:
-    keys = _mart_keys(cube, mart)
+    keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
     names = _names(keys)
-    imports = [f"with cells as (\n\n    select * from {{{{ ref('{cube.cube}') }}}}"]
-    if mart.level is not None and len(cube.levels) > 1:
-        imports[0] += f"\n    where level = '{mart.level}'"
+    imports = [_cells(cube, mart)]
     lines = [f"    cells.{key}" for key in keys]
     joins = ""
     if "workspace_name" in names:
@@ -208,17 +214,39 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
             "left join campaigns\n    on\n        cells.workspace_key = campaigns.workspace_key\n"
             "        and cells.campaign_key = campaigns.campaign_key\n"
         )
-    for measure in cube.measures:
-        lines += [f"    cells.{measure.name}", f"    cells.{measure.name}_flag"]
+    lines += [f"    cells.{measure.name}" for measure in measures]
     lines += [
-        f"    cast(cells.{over} as double) / nullif(cells.{under}, 0) as {name}"
-        for name, (over, under) in _rates(cube).items()
+        f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
+        for name, (over, under) in _rates(measures).items()
     ]
     selected = ",\n".join(lines)
     return (
         f"-- {DO_NOT_EDIT}\n"
         + "\n\n),\n\n".join(imports)
         + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
+    )
+
+
+def _cells(cube: Cube, mart: Mart) -> str:
+    """Return the beginning of a mart's query: the rows of its level, of weeks and months added up."""
+    source = f"{{{{ ref('{cube.cube}') }}}}"
+    level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
+    if mart.per is None:
+        return f"with cells as (\n\n    select * from {source}{level}"
+    day, *keys = (cube.spine.period.column, *_mart_keys(cube, mart)[1:])
+    columns = [
+        f"cast(date_trunc('{mart.per}', {day}) as date) as {mart.per}",
+        *keys,
+        *(f"cast(sum({m.name}) as bigint) as {m.name}" for m in _mart_measures(cube, mart)),
+    ]
+    listed = ",\n        ".join(columns)
+    groups = ", ".join([f"date_trunc('{mart.per}', {day})", *keys])
+    end = f"date_trunc('{mart.per}', max({day})) + interval 1 {mart.per} - interval 1 day"
+    return (
+        f"with days as (\n\n    select\n        *,\n        max({day}) over () as last_built\n"
+        f"    from {source}\n\n),\n\n-- Of the {mart.per}s that are over.\n"
+        f"cells as (\n\n    select\n        {listed}\n    from days{level}\n"
+        f"    group by {groups}\n    having max(last_built) >= {end}"
     )
 
 

@@ -15,8 +15,9 @@ import yaml
 
 # Variables by which sums are exact: the most active contact bounds nobody.
 UNBOUNDED = {"bounding_rank": 1}
+# No policy may have this base: nothing is rounded.
+UNROUNDED = {"rounding_base": 1}
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
-_PERTURBATION = DBT_PROJECT / "seeds" / "perturbation.csv"
 _SOURCES = {
     "outbox": "int_outbox_messages",
     "events": "int_message_events_unioned",
@@ -69,12 +70,6 @@ def project_variables() -> Mapping[str, int]:
     """Return the variables of the dbt project."""
     project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
     return dict(project["vars"])
-
-
-def perturbation(*, has_noise: bool = True) -> str:
-    """Return a query for the rows of the seed `perturbation`; without noise, all of them 0."""
-    noise = "noise" if has_noise else "0"
-    return f"select contacts, cell_key, {noise} as noise from read_csv('{_PERTURBATION}', header = true)"
 
 
 @cache

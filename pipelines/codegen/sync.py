@@ -6,7 +6,6 @@ from pathlib import Path
 from pipelines.codegen.cubes import cube_files
 from pipelines.codegen.documents import data_dictionary, kinds_of_record, record_of_processing
 from pipelines.codegen.model_sql import DBT_PROJECT
-from pipelines.codegen.perturbation import perturbation_seed
 from pipelines.codegen.staging import dbt_sources, staging_files
 from pipelines.codegen.variables import dbt_project, dbt_variables
 from pipelines.declarations.contract import Contract
@@ -24,7 +23,6 @@ def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[s
         "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
         **staging_files(contracts.values()),
         **cube_files(cubes.values()),
-        "dbt_project/seeds/perturbation.csv": perturbation_seed(),
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
         "docs/kinds-of-record.md": kinds_of_record(contracts),
         "docs/record-of-processing.md": record_of_processing(contracts, policy),

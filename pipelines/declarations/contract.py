@@ -16,7 +16,7 @@ from anonymizers.plan import Plan
 from anonymizers.treatments import IdentityKind, KeyScope, ValueType
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.column import CHANNEL_ZONE, Column
-from pipelines.declarations.errors import ContractError, UnknownContractError
+from pipelines.declarations.errors import ContractError, UnknownNameError
 from pipelines.declarations.strict_yaml import Strict
 
 WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
@@ -317,10 +317,10 @@ def contract_named(name: str, contracts: Mapping[str, Contract]) -> Contract:
     """Return the one contract of that name.
 
     Raises:
-        UnknownContractError: There is none; lists the known ones.
+        UnknownNameError: There is none; lists the known ones.
     """
     if name not in contracts:
-        raise UnknownContractError(name, list(contracts))
+        raise UnknownNameError("contract", name, contracts)
     return contracts[name]
 
 
@@ -328,13 +328,13 @@ def contracts_of(source: str, contracts: Mapping[str, Contract]) -> tuple[Contra
     """Return the contracts that a command's SOURCE means: of a contract, feed, provider, or entity of a feed.
 
     Raises:
-        UnknownContractError: No contract has that name; lists the known ones.
+        UnknownNameError: No contract has that name; lists the known ones.
     """
     for attribute in ("source", "feed", "provider", "entity"):
         if found := tuple(c for c in contracts.values() if getattr(c, attribute) == source):
             return found
     feeds = sorted({c.feed for c in contracts.values()})
-    raise UnknownContractError(source, feeds)
+    raise UnknownNameError("source", source, feeds)
 
 
 def lateness_days(contracts: Mapping[str, Contract]) -> int:

@@ -5,12 +5,12 @@ unit share, and splits each node by at most one free dimension (a *star*). What 
 small groups back by subtraction, so it does not load.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -142,31 +142,91 @@ class Dimension(Strict):
 class Measure(Strict):
     """A number that is counted in each cell.
 
-    Exactly one of ``units`` (distinct contacts or members of the rows that fit), ``rows`` (rows that fit, a
-    condition) and ``sum`` (a number per row) says what. ``parent`` is the measure of the same row that
-    counts everybody this one could have counted: where nearly all of them are in, the rest would be a small
-    group, and the measure is coded.
+    Exactly one of ``units`` (distinct contacts or members of the rows that fit), ``rows`` (rows that fit) and
+    ``sum`` (a number per row) says what. ``units`` and ``rows`` are a condition, or a list of parts (`Part`)
+    that a row lies in one of: what is published is the sum of the parts' rounded numbers, so that measures
+    that share parts fit together. ``at_most`` is a measure of the same cell that this one never exceeds.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str = Field(min_length=1)
-    units: str | None = None
-    rows: str | None = None
+    units: str | tuple[str, ...] | None = None
+    rows: str | tuple[str, ...] | None = None
     sum: str | None = None
-    parent: str | None = None
+    at_most: str | None = None
 
     @model_validator(mode="after")
     def _counts_one_thing(self) -> Self:
         if sum(each is not None for each in (self.units, self.rows, self.sum)) != 1:
             raise ValueError("give one of `units`, `rows` and `sum`")
+        if strange := [name for name in self.parts if name not in parts_of_facts()]:
+            raise ValueError(f"{', '.join(strange)}: no such part in pipelines/measures.yml")
         return self
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the parts it is the sum of; none where it is counted by itself."""
+        counted = self.rows if self.units is None else self.units
+        return counted if isinstance(counted, tuple) else ()
+
+    @property
+    def condition(self) -> str:
+        """Return SQL for whether a row counts; true for sums."""
+        return _any_of(self.parts) if self.parts else str(self.rows or self.units or "true")
 
     @property
     def contribution(self) -> str:
         """Return SQL for what one row adds."""
-        if self.sum is not None:
-            return f"coalesce({self.sum}, 0)"
-        return f"case when {self.rows or self.units} then 1 else 0 end"
+        return f"coalesce({self.sum}, 0)" if self.sum is not None else _one_where(self.condition)
+
+
+class Piece(BaseModel):
+    """A number that is rounded by itself: a measure, or a part of several.
+
+    Attributes:
+        name: Of the measure, or of the part; parts that no measure of a cube tells apart are one piece.
+        sql: What one row adds.
+        is_units: Whether people are counted, not rows.
+        unless: Pieces that a person counts in instead, wherever they are in both: their best outcome.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    sql: str
+    is_units: bool
+    unless: tuple[str, ...] = ()
+
+
+def _any_of(parts: Sequence[str]) -> str:
+    conditions = [parts_of_facts()[name] for name in parts]
+    return conditions[0] if len(conditions) == 1 else " or ".join(f"({each})" for each in conditions)
+
+
+def _one_where(condition: str) -> str:
+    return f"case when {condition} then 1 else 0 end"
+
+
+class _Shared(Strict):
+    """The content of `measures.yml`."""
+
+    parts: Mapping[str, str]
+    measures: tuple[object, ...]
+
+
+@cache
+def _shared() -> _Shared:
+    text = (files("pipelines") / "measures.yml").read_bytes()
+    return strict_yaml.parse(text, _Shared, failure=partial(CubeError, "measures"))
+
+
+def parts_of_facts() -> Mapping[str, str]:
+    """Return part → condition; of those that one measure sums up, a row meets one at most.
+
+    Raises:
+        CubeError: `measures.yml` is not valid; says where.
+    """
+    return _shared().parts
 
 
 @cache
@@ -174,19 +234,24 @@ def shared_measures() -> Mapping[str, Measure]:
     """Read the measures that several cubes count, by name; a cube names them in place of a declaration.
 
     Raises:
-        CubeError: The file is not valid; says where.
+        CubeError: `measures.yml` is not valid; says where.
     """
-    text = (files("pipelines") / "measures.yml").read_bytes()
-    listed = strict_yaml.parse(text, list[Measure], failure=partial(CubeError, "measures"))
+    listed = strict_yaml.validate(
+        list(_shared().measures), list[Measure], failure=partial(CubeError, "measures")
+    )
     return MappingProxyType({measure.name: measure for measure in listed})
 
 
 class Mart(Strict):
-    """A table for readers: the rows of one level, or of all, with names beside the keys."""
+    """A table for readers: the rows of one level, with names beside the keys.
+
+    ``per`` adds up the days of each week or month that is over, without numbers of people, which have no sum.
+    """
 
     name: str = Field(pattern=r"^mart_[a-z0-9_]+$")
     description: str = Field(min_length=1)
-    level: Level | None = None
+    level: Level
+    per: Literal["week", "month"] | None = None
 
 
 class Cube(Strict):
@@ -262,14 +327,13 @@ class Cube(Strict):
         return self
 
     @model_validator(mode="after")
-    def _measures_build_on_each_other(self) -> Self:
-        seen: set[str] = set()
-        for measure in self.measures:
-            if measure.name in seen:
-                raise ValueError(f"{measure.name} is counted twice")
-            if measure.parent is not None and measure.parent not in seen:
-                raise ValueError(f"the parent of {measure.name} must be a measure declared before it")
-            seen.add(measure.name)
+    def _measures_fit_together(self) -> Self:
+        names = [measure.name for measure in self.measures]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"{', '.join(sorted(repeated))} is counted twice")
+        for place, measure in enumerate(self.measures):
+            if measure.at_most is not None and measure.at_most not in names[:place]:
+                raise ValueError(f"`at_most` of {measure.name} must be a measure declared before it")
         return self
 
     @property
@@ -281,6 +345,33 @@ class Cube(Strict):
     def path(self) -> tuple[str, ...]:
         """Return the columns that name a node of its finest level."""
         return max((self.spine.path(level) for level in self.levels), key=len)
+
+    @property
+    def pieces(self) -> Mapping[Piece, tuple[str, ...]]:
+        """Return what is rounded by itself, in order, each with the measures that it is summed up in."""
+        found: dict[Piece, tuple[str, ...]] = {}
+        for is_units in (True, False):
+            counted = [m for m in self.measures if (m.units is not None) is is_units]
+            parts = dict.fromkeys(part for measure in counted for part in measure.parts)
+            together: dict[tuple[str, ...], list[str]] = {}
+            for part in parts:
+                together.setdefault(tuple(m.name for m in counted if part in m.parts), []).append(part)
+            before: list[str] = []
+            for measures, names in together.items():
+                piece = Piece(
+                    name="_or_".join(names),
+                    sql=_one_where(_any_of(names)),
+                    is_units=is_units,
+                    unless=tuple(before) if is_units else (),
+                )
+                found[piece] = measures
+                before.append(piece.name)
+            for measure in counted:
+                if not measure.parts:
+                    found[Piece(name=measure.name, sql=measure.contribution, is_units=is_units)] = (
+                        measure.name,
+                    )
+        return MappingProxyType(found)
 
     @property
     def keys(self) -> tuple[str, ...]:

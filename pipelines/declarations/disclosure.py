@@ -18,11 +18,14 @@ class Disclosure(Strict):
 
     Attributes:
         minimum_contacts: The threshold k: a published cell counts at least so many people.
+        rounding_base: Every published count is a multiple of it, or of a multiple where people count several
+            times.
         bounding_rank: In a published sum nobody adds more than this most active person does.
         minimum_workspaces: A figure of fewer workspaces is one of few, not one of all.
     """
 
     minimum_contacts: int = Field(gt=1)
+    rounding_base: int = Field(ge=5)
     bounding_rank: int = Field(ge=1)
     minimum_workspaces: int = Field(gt=1)
 

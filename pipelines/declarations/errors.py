@@ -1,12 +1,31 @@
 """Define the errors of the pipeline: each names place, reason and next step, never a value."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 
 class PipelineError(Exception):
     """Base of every error a user of the pipeline can cause or mend."""
+
+
+class UsageError(PipelineError):
+    """A command asks for what cannot be asked for."""
+
+
+class UnknownNameError(UsageError):
+    """A command names something that there is not."""
+
+    def __init__(self, kind: str, name: str, known: Collection[str], *, listed_by: str = "") -> None:
+        listed = f"`{listed_by}` lists them." if listed_by else f"Known: {', '.join(known)}."
+        super().__init__(f"No {kind} named '{name}'. {did_you_mean(name, known) or listed}")
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return a sentence that names what is spelt like ``name``; empty if nothing is."""
+    close = get_close_matches(name, known)
+    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 class _DeclarationError(PipelineError):
@@ -41,13 +60,6 @@ class CubeError(_DeclarationError):
 
 class MetricError(PipelineError):
     """A metric cannot be read, or a question cannot be answered; says what can be asked."""
-
-
-class UnknownContractError(PipelineError):
-    """A command names a contract that does not exist."""
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"No contract named '{name}'. Known: {', '.join(known)}.")
 
 
 class PolicyError(_DeclarationError):

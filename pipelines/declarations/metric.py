@@ -17,7 +17,10 @@ from pipelines.declarations.cube import Cube, Level, Measure, Period, load_cubes
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.strict_yaml import Strict
 
-LATENCY_BIN = "latency_bin"
+LATENCY_BIN, COST = "latency_bin", "cost_micros"
+# Its values are four columns in one.
+TARIFFS = "cubes.cube_tariffs_monthly"
+_OF_TARIFF = ("channel", "message_category", "contact_country", "cost_currency")
 
 
 class Metric(Strict):
@@ -25,6 +28,7 @@ class Metric(Strict):
 
     Attributes:
         over, under: Measures; ``under`` is the denominator of a ratio.
+        per: What ``over`` is divided by: it is counted in parts of the unit.
         quantile, until: Which quantile of the time from queueing to ``until``, in seconds.
         in_marts: Whether marts have it as a column of its own.
     """
@@ -34,6 +38,7 @@ class Metric(Strict):
     unit: str = Field(min_length=1)
     over: str
     under: str | None = None
+    per: int = 1
     quantile: float | None = Field(default=None, gt=0, lt=1)
     until: str | None = None
     in_marts: bool = False
@@ -50,6 +55,11 @@ class Metric(Strict):
         return (self.over,) if self.under is None else (self.over, self.under)
 
     @property
+    def needed(self) -> tuple[str, ...]:
+        """Return columns that it must never be added over: amounts of several currencies have no sum."""
+        return ("cost_currency",) if COST in self.measures else ()
+
+    @property
     def formula(self) -> str:
         """Return its formula for people."""
         if self.quantile is not None:
@@ -63,19 +73,21 @@ class Table:
 
     Attributes:
         name: Schema and table in the published copy.
-        cube: Whose facts, spine and threshold it has.
-        measures: What it counts, by name.
-        dimension: The free dimension, with a total `all` of its own; asked for or left at its total.
-        extra: Columns that split every row and have no totals.
-        needed: Of them, those that rows must never be added over.
+        cube: Its declaration.
     """
 
     name: str
     cube: Cube
-    measures: Mapping[str, Measure]
-    dimension: str | None = None
-    extra: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """Return what it counts, by name."""
+        return {measure.name: measure for measure in self.cube.measures}
+
+    @property
+    def dimension(self) -> str | None:
+        """Return the free dimension."""
+        return self.cube.dimension.name if self.cube.dimension else None
 
     @property
     def period(self) -> Period:
@@ -84,9 +96,18 @@ class Table:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """Return what it can be asked by, without periods → the column that holds it."""
-        own = (*self.extra, *([self.dimension] if self.dimension else []))
-        return {name_of(column): column for column in self.cube.path} | {name: name for name in own}
+        """Return what it can be asked by, without periods → the column that holds it, or SQL for it."""
+        named = {name_of(column): column for column in self.cube.path}
+        if self.name == TARIFFS:
+            return named | {
+                name: f"split_part({self.dimension}, ' ', {n + 1})" for n, name in enumerate(_OF_TARIFF)
+            }
+        return named | ({self.dimension: self.dimension} if self.dimension else {})
+
+    def is_part(self, over: str, under: str) -> bool:
+        """Return whether one measure is made of pieces of another."""
+        pieces = self.cube.pieces.values()
+        return all(under in measures for measures in pieces if over in measures)
 
     def level(self, asked: Iterable[str]) -> Level:
         """Return the coarsest level that has all asked columns."""
@@ -143,34 +164,9 @@ def load_metrics(cubes: Mapping[str, Cube] | None = None) -> Mapping[str, Metric
 
 
 def load_tables(cubes: Mapping[str, Cube] | None = None) -> tuple[Table, ...]:
-    """Return all tables that metrics are read from, sorted by name: the cubes, and costs."""
+    """Return all tables that metrics are read from, sorted by name."""
     cubes = load_cubes() if cubes is None else cubes
-    tables = [
-        Table(
-            name=f"cubes.{name}",
-            cube=cube,
-            measures={measure.name: measure for measure in cube.measures},
-            dimension=cube.dimension.name if cube.dimension else None,
-        )
-        for name, cube in cubes.items()
-        if name != _TARIFFS
-    ]
-    return (*tables, *([_costs(cubes[_TARIFFS])] if _TARIFFS in cubes else []))
-
-
-# Read through the mart that knows the prices.
-_TARIFFS = "cube_tariffs_monthly"
-
-
-def _costs(tariffs: Cube) -> Table:
-    cost = Measure(name="cost_amount", description="Cost of accepted messages.", sum="cost_amount")
-    return Table(
-        name="main.mart_costs_monthly",
-        cube=tariffs,
-        measures={each.name: each for each in (*tariffs.measures, cost)},
-        extra=("channel", "message_category", "contact_country", "cost_currency"),
-        needed=("cost_currency",),
-    )
+    return tuple(Table(f"cubes.{name}", cube) for name, cube in cubes.items())
 
 
 def _of_measure(measure: Measure) -> Metric:

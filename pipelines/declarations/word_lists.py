@@ -63,5 +63,7 @@ def _write(known: pl.DataFrame, path: Path, made_of: bytes) -> None:
 def _digest(settings: TextSettings) -> bytes:
     """Return a digest of all that the lists are made of."""
     packages = {package: metadata.version(package) for package in _PACKAGES}
-    parts = [packages, settings.languages, settings.harmless, inspect.getsource(lexicon)]
+    lists = [lexicon.list_of(name) for name in lexicon.LISTS]
+    rare = settings.release_rule.common_though_a_name
+    parts = [packages, settings.languages, settings.harmless, rare, lists, inspect.getsource(lexicon)]
     return hashlib.sha256(json.dumps(parts, default=sorted).encode()).hexdigest().encode()

@@ -31,18 +31,16 @@ class Counted:
 
     Attributes:
         people: Distinct people who add to it.
-        exact: Its number, counted from the facts.
-        perturbed: The number with noise.
-        rebuilt: What these facts would show if they were published now: a number, or a flag such as `<k`.
-        published: What the published row shows.
+        exact: Its number, counted from the facts; what the most active people add beyond the others is left
+            out. rebuilt: What these facts would show if they were published now.
+        published: What the published row shows; None where it was taken out.
     """
 
     measure: str
     people: int
     exact: int
-    perturbed: int
-    rebuilt: str
-    published: str
+    rebuilt: int
+    published: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +131,29 @@ def trace(
         return int(people)
 
     above = cube.levels[: cube.levels.index(Level(str(row["level"]))) + 1]
-    steps = ask(_steps_sql(cube, node), list(node.values()))
-    numbers = steps[0] if steps else (0, 0, 0, None, "no row") * len(names)
-    listed = ", ".join(names)
+    values = list(node.values())
+    adds = _added_up(cube, "{0}")
+    numbers = (ask(_steps_sql(cube, node), values) or [(0, 0) * len(names)])[0]
+    (people,) = ask(
+        "select "
+        + ", ".join(f"count(case when {each} > 0 then unit_token end)" for each in adds.values())
+        + f" from units where {_are(node)}",
+        values,
+    )
+    listed = ", ".join(f"{added} as {name}" for name, added in adds.items())
     order = ", ".join(f"{name} desc" for name in names)
     return Traced(
         cube=cube,
         keys={key: row[key] for key in cube.keys},
         levels=[(str(level), _name(cube, row, level), people_at(level)) for level in above],
         measures=[
-            Counted(
-                name, people, exact, perturbed, _shown(number, flag), _shown(row[name], row[f"{name}_flag"])
-            )
-            for name, (people, exact, perturbed, number, flag) in zip(
-                names, zip(*[iter(numbers)] * 5, strict=True), strict=True
-            )
+            Counted(name, adding, exact, rebuilt, shown if isinstance(shown := row[name], int) else None)
+            for name, adding, exact, rebuilt in zip(names, people, numbers[::2], numbers[1::2], strict=True)
         ],
         people=ask(
             f"select unit_token, {listed} from units where {_are(node)} and unit_token is not null "
             f"order by {order} limit {most_people}",
-            list(node.values()),
+            values,
         ),
     )
 
@@ -162,13 +163,13 @@ def _cube_of(cubes: Mapping[str, Cube], table: str) -> tuple[Cube, Mart | None]:
         return cubes[table], None
     for cube in cubes.values():
         for mart in cube.marts:
-            if mart.name == table:
+            if mart.name == table and mart.per is None:
                 return cube, mart
     raise CellError(f"{table} is neither a cube nor a mart of one cube. Known: {_known(cubes)}.")
 
 
 def _known(cubes: Mapping[str, Cube]) -> str:
-    return ", ".join(sorted(mart.name for cube in cubes.values() for mart in cube.marts))
+    return ", ".join(sorted(m.name for cube in cubes.values() for m in cube.marts if m.per is None))
 
 
 def _make_slices(
@@ -197,20 +198,25 @@ def _make_slices(
 
 
 def _steps_sql(cube: Cube, node: Mapping[str, object]) -> str:
-    """Return SQL for one row: people, exact, perturbed and published number, and flag of each measure."""
-    columns = ", ".join(
-        f"coalesce(counts.{m}_units, 0), coalesce(counts.{m}, 0), perturbed.{m}_drawn, published.{m}, "
-        f"published.{m}_flag"
-        for m in (measure.name for measure in cube.measures)
-    )
+    """Return SQL for one row: exact and rounded number of each measure."""
+    exact = _added_up(cube, "coalesce(rounded.{0} - rounded.{0}_excess, 0)")
+    columns = [f"{number}, published.{name}" for name, number in exact.items()]
     names = {"cell": cube.dimension.name} if cube.dimension else {}
-    exact = " and ".join(f"perturbed.{column} = counts.{column}" for column in node)
-    shown = " and ".join(f"perturbed.{column} = published.{names.get(column, column)}" for column in node)
-    wanted = " and ".join(f"perturbed.{column} = ?" for column in node)
-    return (
-        f"select {columns} from perturbed left join counts on {exact} inner join published on {shown} "
-        f"where {wanted}"
-    )
+    shown = " and ".join(f"rounded.{column} = published.{names.get(column, column)}" for column in node)
+    wanted = " and ".join(f"rounded.{column} = ?" for column in node)
+    return f"select {', '.join(columns)} from rounded inner join published on {shown} where {wanted}"
+
+
+def _added_up(cube: Cube, piece: str) -> Mapping[str, str]:
+    """Return measure → SQL for the sum of its pieces, each written as ``piece`` says."""
+    return {
+        measure.name: "("
+        + " + ".join(
+            piece.format(each.name) for each, measures in cube.pieces.items() if measure.name in measures
+        )
+        + ")"
+        for measure in cube.measures
+    }
 
 
 def _are(node: Mapping[str, object]) -> str:
@@ -224,7 +230,3 @@ def _is_dimension(cube: Cube, key: str) -> bool:
 def _name(cube: Cube, row: Mapping[str, object], level: Level) -> str:
     path = cube.spine.path(level)
     return str(row[path[-1]]) if path else TOTAL
-
-
-def _shown(number: object, flag: object) -> str:
-    return str(flag) if flag is not None else str(number)

@@ -11,14 +11,12 @@ from duckdb.func import PythonUDFType
 from duckdb.sqltypes import INTEGER, VARCHAR
 
 from anonymizers.tokens import Keyed
-from pipelines.codegen.perturbation import NOISE_KEYS
 from warehouse.keys.keyring import KeyStore, Purpose
 
 WORKSPACE = "workspace"
 SURROGATE_HEX_DIGITS = 16
-# As in the censuses of the UK and Australia a cell's key is the sum of its records'. Its lowest byte looks
-# the noise up; the 16 bits above spread the noise of sums to which people add more than one.
-RECORD_KEYS = NOISE_KEYS << 16
+# A cell's key is the sum of its records', of so many values: fine enough for steps of any size.
+RECORD_KEYS = 1 << 24
 _KEY_DIGITS = 6
 
 
@@ -46,10 +44,10 @@ def workspace_keys_of(keyring: KeyStore, workspace_ids: Iterable[str]) -> list[s
 
 
 def record_keys(workspaces: pl.Series, units: pl.Series, *, keys: Mapping[str, bytes]) -> pl.Series:
-    """Compute record keys of contacts or members for cell-key perturbation (Fraser & Wooton 2005).
+    """Compute record keys of contacts or members, which decide how counts are rounded (Fraser & Wooton 2005).
 
-    HMAC-SHA-256 under the workspace's key for surrogates, so that nobody without it can compute which noise
-    a cell would have with or without a person. Never stored.
+    HMAC-SHA-256 under the workspace's key for surrogates, so that nobody without it can compute how a cell
+    would be rounded with or without a person. Never stored.
 
     Args:
         workspaces, units: Each row's workspace and pseudonym; none is null.

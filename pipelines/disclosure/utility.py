@@ -1,84 +1,80 @@
-"""Measure what anonymity costs: published counts against true ones, by threshold, with noise and without.
+"""Measure what anonymity costs: published numbers against true ones, by base of the rounding.
 
-Builds the funnel of some days anew from the restricted rows, once per variant, and once exactly. Nothing of
-it is kept or published; what comes out are means, spreads and shares over many cells.
+Builds the funnel of some days anew from the restricted rows, once per base, and once exactly. Nothing of it
+is kept or published; what comes out are means, spreads and shares over many cells.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby, product
-from operator import itemgetter
 
 import duckdb
 
 from pipelines.codegen.cubes import cube_sql
-from pipelines.codegen.model_sql import SLICE_SOURCES, UNBOUNDED, ModelSql, perturbation
+from pipelines.codegen.model_sql import SLICE_SOURCES, ModelSql
 from pipelines.declarations.cube import REST, Cube, Level, load_cubes
 from pipelines.declarations.declarations import Declarations
 from pipelines.disclosure.attacks.base import SCHEMAS
-from pipelines.disclosure.attacks.worlds import NO_THRESHOLD
+from pipelines.disclosure.attacks.worlds import EXACT
 from pipelines.disclosure.surrogates import RECORD_KEYS
 from pipelines.windows.completeness import store_tables
 from warehouse.store.session import open_session
 from warehouse.store.store import Store
 
-# Thresholds that the published one is compared with.
-COMPARED = (5, 20)
-# Contacts a campaign group has: lower bounds of the classes.
-SIZES = (0, 25, 100, 1_000)
+# Bases that the published one is compared with.
+COMPARED = (5, 7, 10, 11)
+# Messages of a campaign or a week from which on its rates are looked at.
+LEAST_MESSAGES = 100
 # Of a release of many days, the last are measured: it takes as long as they have messages.
 DAYS_OF_RELEASE = 7
 _MEMORY_OF_RELEASE = "1GB"
-_FUNNEL, _MONTHS = "cube_campaign_daily", "cube_workspace_monthly"
+_FUNNEL = "cube_campaign_daily"
+# Rates that are compared: what is divided by what.
+_RATES = {
+    "delivery": ("delivered_messages", "attempted_messages"),
+    "opt-out": ("opted_out_messages", "delivered_messages"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The difference between the truth and one way of publishing it.
+    """The difference between the truth and numbers rounded to multiples of one base.
 
     Attributes:
-        bias, spread: Mean and standard deviation of published - true, over all cells that show a number.
-        campaign_share: Share of messages that stand in a row of their own campaign or group, with a number.
-        coded_share: Lower bound of a campaign's contacts → share of its measures that are coded.
+        bias, spread: Mean and standard deviation of published - true, over all cells.
+        campaign_share: Share of messages that stand in a row of their own campaign or group.
+        campaign_errors, week_errors: By rate: its mean error in percentage points, in campaigns of a day and
+            in
+            weeks of workspaces, weighted by messages; None where none has `LEAST_MESSAGES`.
     """
 
-    threshold: int
-    has_noise: bool
+    base: int
     bias: float
     spread: float
     campaign_share: float
-    coded_share: Mapping[int, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Utility:
-    """The variants, and whether every month of the platform equals the truth (None: no month to compare)."""
-
-    variants: tuple[Variant, ...]
-    is_platform_exact: bool | None
+    campaign_errors: Mapping[str, float | None]
+    week_errors: Mapping[str, float | None]
 
 
 HEADINGS = (
-    "k",
-    "noise",
+    "base",
     "bias",
     "spread",
     "messages at campaign level",
-    *(f"coded, {least}+ contacts" for least in SIZES),
+    *(f"{rate} rate, campaign" for rate in _RATES),
+    *(f"{rate} rate, week" for rate in _RATES),
 )
 
 
 def described(variant: Variant) -> tuple[str, ...]:
     """Return the cells of one variant as text, one per heading of `HEADINGS`."""
-    shares = (variant.coded_share.get(least) for least in SIZES)
+    errors = (*variant.campaign_errors.values(), *variant.week_errors.values())
     return (
-        str(variant.threshold),
-        "yes" if variant.has_noise else "no",
+        str(variant.base),
         f"{variant.bias:+.2f}",
         f"{variant.spread:.1f}",
         f"{variant.campaign_share:.1%}",
-        *("-" if share is None else f"{share:.0%}" for share in shares),
+        *("-" if error is None else f"{error:.2f}" for error in errors),
     )
 
 
@@ -98,26 +94,24 @@ def utility_of_release(declarations: Declarations, store: Store, days: tuple[dat
         memory_limit=_MEMORY_OF_RELEASE,
     ) as connection:
         _prepare(connection, first=first, last=last)
-        (published,) = _variants(connection, funnel, [(funnel.minimum_units, True)])
+        (published,) = _variants(connection, funnel, [declarations.policy.disclosure.rounding_base])
         return published
 
 
 def utility_of(
     connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], *, first: date, last: date
-) -> Utility:
-    """Measure what each way of publishing the days from ``first`` to ``last`` leaves of them.
+) -> Sequence[Variant]:
+    """Measure what each base leaves of the days from ``first`` to ``last``.
 
     Args:
         connection: A session on store and warehouse. Tables are made in its memory.
     """
-    models = _prepare(connection, first=first, last=last)
-    thresholds = sorted({*COMPARED, cubes[_FUNNEL].minimum_units})
-    variants = tuple(_variants(connection, cubes[_FUNNEL], list(product(thresholds, (True, False)))))
-    return Utility(variants, _is_platform_exact(connection, models=models, first=first, last=last))
+    _prepare(connection, first=first, last=last)
+    return list(_variants(connection, cubes[_FUNNEL], COMPARED))
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> ModelSql:
-    """Make tables of the messages of some days; return what renders models over them."""
+def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> None:
+    """Make tables of the messages of some days, and of where they lie."""
     connection.execute(f"set search_path = '{SCHEMAS}'")
     # As random as the real ones, which need keys; the same people have the same in every variant.
     connection.execute(
@@ -127,52 +121,28 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) 
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as w || ' ' || value")
     models = ModelSql()
     models.bounds = {"day": (first, last), "all": (first, last)}
-    for model in (*SLICE_SOURCES.values(), "slice_facts", "slice_messages"):
-        _make(connection, models, model)
-    return models
+    needed = ("slice_facts", "slice_messages", "slice_campaign_groups", "slice_leaves")
+    for model in (*SLICE_SOURCES.values(), *needed):
+        connection.execute(f"create or replace table memory.main.{model} as {models.model(model)}")
 
 
-def _variants(
-    connection: duckdb.DuckDBPyConnection, cube: Cube, wanted: Collection[tuple[int, bool]]
-) -> Iterator[Variant]:
-    """Build and compare each (threshold, whether there is noise)."""
-    for threshold, variants in groupby(wanted, key=itemgetter(0)):
-        models = ModelSql(minimum_contacts=threshold)
-        for model in ("slice_campaign_groups", "slice_leaves"):
-            _make(connection, models, model)
-        _build(connection, models, cube, "truth", threshold=NO_THRESHOLD, has_noise=False)
-        for _, has_noise in variants:
-            _build(connection, models, cube, "shown", threshold=threshold, has_noise=has_noise)
-            yield _compare(connection, cube, threshold=threshold, has_noise=has_noise)
+def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube, bases: Collection[int]) -> Iterator[Variant]:
+    """Build the cube with each base, and compare it with the truth."""
+    models = ModelSql()
+
+    def build(table: str, variables: Mapping[str, int]) -> None:
+        sql = models.render(cube_sql(cube), **variables)
+        connection.execute(f"create or replace table memory.main.{table} as {sql}")
+
+    build("truth", EXACT.variables)
+    for base in bases:
+        build("shown", {"rounding_base": base})
+        yield _compare(connection, cube, base=base)
 
 
-def _make(connection: duckdb.DuckDBPyConnection, models: ModelSql, model: str) -> None:
-    connection.execute(f"create or replace table memory.main.{model} as {models.model(model)}")
-
-
-def _build(
-    connection: duckdb.DuckDBPyConnection,
-    models: ModelSql,
-    cube: Cube,
-    table: str,
-    *,
-    threshold: int,
-    has_noise: bool,
-) -> None:
-    noise = perturbation(has_noise=has_noise)
-    connection.execute(f"create or replace table memory.main.perturbation as {noise}")
-    weakened = cube.model_copy(update={"minimum_units": threshold})
-    sql = models.render(cube_sql(weakened), **({} if has_noise else UNBOUNDED))
-    connection.execute(f"create or replace table memory.main.{table} as {sql}")
-
-
-def _compare(
-    connection: duckdb.DuckDBPyConnection, cube: Cube, *, threshold: int, has_noise: bool
-) -> Variant:
+def _compare(connection: duckdb.DuckDBPyConnection, cube: Cube, *, base: int) -> Variant:
     keys = ", ".join(cube.keys)
-    measures = [measure.name for measure in cube.measures]
-    listed = ", ".join(measures)
-    flags = " + ".join(f"({m}_flag is not null)::integer" for m in measures)
+    listed = ", ".join(measure.name for measure in cube.measures)
     shown, true = (
         f"(unpivot (select {keys}, {listed} from {table}) on {listed} into name measure value number)"
         for table in ("shown", "truth")
@@ -182,38 +152,34 @@ def _compare(
         "coalesce(stddev_pop(shown.number - truth.number), 0) "
         f"from {shown} as shown inner join {true} as truth using ({keys}, measure)"
     ).fetchall()[0]
-    named = f"level = '{Level.CAMPAIGN}' and campaign_key <> '{REST}'"
     (share,) = connection.execute(
-        f"select coalesce(sum(truth.attempted_messages) filter (shown.attempted_messages_flag is null and "
-        f"shown.{named}) / (select sum(is_attempted::integer) from slice_messages), 0) "
-        f"from shown inner join truth using ({keys})"
+        "select coalesce(sum(attempted_messages) / "
+        "(select sum(is_attempted::integer) from slice_messages), 0) "
+        f"from truth where level = '{Level.CAMPAIGN}' and campaign_key <> '{REST}'"
     ).fetchall()[0]
-    bounds = ", ".join(map(str, SIZES))
-    coded = connection.execute(
-        f"select list_max(list_filter([{bounds}], least -> least <= truth.audience_contacts)) as size, "
-        f"avg(({flags.replace('(', '(shown.')}) / {len(measures)}) "
-        f"from shown inner join truth using ({keys}) where shown.{named} group by size order by size"
-    ).fetchall()
-    return Variant(threshold, has_noise, float(bias), float(spread), float(share), dict(coded))
+    week = "workspace_key, date_trunc('week', send_date)"
+    return Variant(
+        base,
+        float(bias),
+        float(spread),
+        float(share),
+        campaign_errors=_errors(connection, Level.CAMPAIGN, group=keys, keys=keys),
+        week_errors=_errors(connection, Level.WORKSPACE, group=week, keys=keys),
+    )
 
 
-def _is_platform_exact(
-    connection: duckdb.DuckDBPyConnection, *, models: ModelSql, first: date, last: date
-) -> bool | None:
-    """Return whether published months of the platform within the days equal the rows; None without months.
-
-    Months that one of the workspaces dominates have noise; workspaces have only their complete months in it.
-    """
-    complete = models.render("{{ of_complete_months('slice_messages', 'send_date') }}")
-    rows = connection.execute(
-        "with sent as (select date_trunc('month', send_date) as month, workspace_id, "
-        "count(distinct unit_token) as people, sum(is_attempted::integer) as messages "
-        f"from ({complete}) group by 1, 2), "
-        "counted as (select month, sum(messages) as messages from sent group by month "
-        f"having count(*) >= {models.variables['minimum_workspaces']} and max(people) * 2 <= sum(people)) "
-        f"select cube.attempted_messages = counted.messages from warehouse.cubes.{_MONTHS} as cube "
-        "inner join counted on cube.month = counted.month "
-        f"where level = '{Level.PLATFORM}' and cube.month >= ? and last_day(cube.month) <= ?",
-        [first, last],
-    ).fetchall()
-    return all(same for (same,) in rows) if rows else None
+def _errors(
+    connection: duckdb.DuckDBPyConnection, level: Level, *, group: str, keys: str
+) -> Mapping[str, float | None]:
+    """Return rate → its mean error in percentage points, over sums of rows of one level."""
+    found = {}
+    for rate, (over, under) in _RATES.items():
+        sums = ", ".join(f"sum({t}.{m}) as {t}_{m}" for t in ("shown", "truth") for m in (over, under))
+        found[rate] = connection.execute(
+            f"with summed as (select {sums} from shown inner join truth using ({keys}) "
+            f"where level = '{level}' group by {group}) "
+            f"select 100 * sum(truth_{under} * abs(least(shown_{over} / nullif(shown_{under}, 0), 1) "
+            f"- truth_{over} / truth_{under})) / nullif(sum(truth_{under}), 0) from summed "
+            f"where truth_{under} >= {LEAST_MESSAGES}"
+        ).fetchall()[0][0]
+    return found

@@ -5,7 +5,7 @@ Raw rows are in memory only between the parser and the anonymizer.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import cast
 
 import polars as pl
@@ -19,11 +19,12 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import MixedFeedsError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from pipelines.ingestion.lookups import Reference
+from pipelines.ingestion.options import Options
 from pipelines.ingestion.quarantine_rows import quarantine_rows
 from pipelines.ingestion.sorting import sort_out
 from pipelines.ingestion.tally import Tally, check_fit, check_windows
 from pipelines.ingestion.word_counting import WordCounting
-from pipelines.sources import ParsedBatch
+from pipelines.sources.batch import ParsedBatch
 from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
@@ -39,32 +40,6 @@ from warehouse.store.store import Store
 
 # A merge that meets as many conflicts is to replace a file that is gone, or meets a defect.
 MOST_MERGES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to ingest.
-
-    Attributes:
-        as_of: The clock, naive UTC.
-        received_at: When records without an envelope were received; None = ``as_of``.
-        workspace: Workspace of records whose channel would name it.
-        keep: Leave the file where it is.
-        allow_shrink: Let a full export delete more than half of a table.
-        allow_expired: Load a file although most of its rows are past their window.
-        quarantined_on: Day since when records retried from quarantine are there; their stay does not
-            begin anew. None = the day of ``as_of``.
-        dry_run: Do all but commit: count what would become of the rows, change nothing.
-    """
-
-    as_of: datetime
-    received_at: datetime | None = None
-    workspace: str | None = None
-    keep: bool = False
-    allow_shrink: bool = False
-    allow_expired: bool = False
-    quarantined_on: date | None = None
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

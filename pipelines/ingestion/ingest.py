@@ -19,10 +19,11 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from pipelines.declarations.contract import Contract
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
-from pipelines.ingestion.batch import Arrival, Batch, Options, feed_of
+from pipelines.ingestion.batch import Arrival, Batch, feed_of
+from pipelines.ingestion.options import Options
 from pipelines.ingestion.quarantine_rows import raw_records
-from pipelines.sources import read, read_records
 from pipelines.sources.looks import looks_like
+from pipelines.sources.reading import read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
 from warehouse.keys.keyring import Purpose

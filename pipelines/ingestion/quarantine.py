@@ -8,8 +8,8 @@ from datetime import date
 import polars as pl
 
 from pipelines.declarations.declarations import Declarations
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_quarantined
+from pipelines.ingestion.options import Options
 from pipelines.sources.inbox import feeds
 from pipelines.windows.inputs import QUARANTINE
 from warehouse.ledger.parts import Part

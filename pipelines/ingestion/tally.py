@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from pipelines.declarations.errors import MostlyExpiredError
 from pipelines.ingestion.sorting import MAY_BE_RIGHT_LATER, Sorted
-from pipelines.sources import ParsedBatch
+from pipelines.sources.batch import ParsedBatch
 from pipelines.sources.errors import UnfitFileError
 from warehouse.ledger.batches import Count
 

@@ -10,6 +10,7 @@ from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.finding import Attacked, Finding
 from pipelines.disclosure.attacks.suite import attack, coarsen_slices
 from pipelines.marts.build import OVER_CUBES, build_marts
+from pipelines.marts.descriptions import descriptions
 from warehouse.errors import UnsoundMartsError
 from warehouse.publishing.publish import Published, publish, published_before
 from warehouse.publishing.releases import Key, Slice, release, rows_in, slices_in, unreleased
@@ -80,7 +81,7 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
     revisions = [each for each in waiting if (each.cube, each.period) in reissued]
     release(store.ledger, revisions, why=why)
     release(store.ledger, [each for each in waiting if each not in revisions], why="closed")
-    published = publish(store.home, keyring=store.keyring)
+    published = publish(store.home, keyring=store.keyring, comments=descriptions())
     months = [each.period for each in waiting if each.cube.endswith("_monthly")]
     days = [each.period for each in waiting if each.cube.endswith("_daily")]
     # A month may be built after its days were published.

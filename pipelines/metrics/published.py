@@ -1,9 +1,9 @@
-"""Answer metrics from published tables, whose numbers carry noise and codes; flags say what is open."""
+"""Answer metrics from published tables, whose numbers are rounded; low and high say how sure an answer is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.declarations.cube import REST, TOTAL, Measure, Period
+from pipelines.declarations.cube import REST, Period
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import LATENCY_BIN, Metric, Table, name_of
 from pipelines.metrics.question import PERIODS, Question, choose
@@ -15,13 +15,18 @@ _NAMED = {
     "campaign": ("dim_published_campaigns", "campaign_name", ("workspace_key", "campaign_key")),
 }
 
+# Normal quantile of a 95 % interval: many roundings add up.
+_SURE = 1.96
+# No cost and no latency is known of these.
+_UNKNOWN = f"('{REST}', 'unknown')"
+
 
 @dataclass(frozen=True)
 class Query:
     """SQL of one answer.
 
     Attributes:
-        sql: Gives the columns of the question (a name beside each key), then the metric and `flag`.
+        sql: Gives the columns of the question (a name beside each key), then the metric, `low` and `high`.
         parameters: Its values, in order.
         reads: What it reads, for people.
     """
@@ -34,11 +39,8 @@ class Query:
 def published_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
     """Return the query that answers from the published copy.
 
-    A part that reads `<k` counts as none, in a ratio's denominator as k - 1: the answer is a lower bound
-    then, and its flag says `>=`. One that reads `>n-k` counts as all but k - 1, in a denominator as all; of
-    messages that is an estimate, `~`, for few people may have many. A single coded number stays empty, under
-    its own flag. A quantile is the upper edge of its bin; its flag is `~` where a bin is coded, which counts
-    as none.
+    Rounded numbers are right on average, and so are their sums. `low` and `high` hold the true number in 95
+    of 100 answers. An answer is empty where one of its numbers was taken out before publication.
 
     Raises:
         MetricError: No table can answer, or people of several rows would be added up.
@@ -47,21 +49,22 @@ def published_query(metric: Metric, question: Question, tables: Sequence[Table])
     _refuse_sums_of_people(metric, question, table)
     cells, parameters = _cells(metric, question, table)
     keys = [column for name in question.by for column in _shown(name)]
-    k = table.cube.minimum_units
-    answer = _quantile(metric, keys) if metric.quantile is not None else _number(metric, keys, k=k)
+    answer = _quantile(metric, keys) if metric.quantile is not None else _number(metric, table, keys)
     level = table.level(question.columns)
     order = f"\norder by {', '.join(map(identifier, keys))}" if keys else ""
-    return Query(f"with cells as (\n{cells}\n)\n{answer}{order}", parameters, f"{table.name}, level {level}")
+    return Query(f"with cells as (\n{cells}\n){answer}{order}", parameters, f"{table.name}, level {level}")
 
 
 def _refuse_sums_of_people(metric: Metric, question: Question, table: Table) -> None:
     fixed = {*question.columns, *question.by}
-    needed = [*table.needed]
+    needed = [*metric.needed]
     if any(table.measures[name].units is not None for name in metric.measures):
         needed += ["day" if table.period is Period.DAY else "month"]
-        needed += map(name_of, table.cube.spine.path(table.level(question.columns)))
+        # Each person is in one workspace, so people of several add up.
+        needed += list(map(name_of, table.cube.spine.path(table.level(question.columns))))[1:]
+        needed += [table.dimension] if table.dimension else []
     if missing := [name for name in needed if name not in fixed]:
-        what = "amounts of several currencies" if table.needed else "people of several rows"
+        what = "amounts of several currencies" if metric.needed else "people of several rows"
         raise MetricError(
             f"{metric.metric}: {what} do not add up. Split it by {' and '.join(missing)} too (--by), or "
             "choose one (--where)."
@@ -73,16 +76,19 @@ def _shown(name: str) -> list[str]:
 
 
 def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple[object, ...]]:
-    """Return SQL and parameters for the cells that count: one row each, with numbers, flags and wholes."""
+    """Return SQL and parameters for the cells that count: one row each, with numbers and their errors."""
     period = f"cells.{table.period.column}"
-    columns = {name: f"cells.{identifier(column)}" for name, column in table.columns.items()}
+    columns = {
+        name: f"cells.{column}" if column.isidentifier() else column for name, column in table.columns.items()
+    }
     selected = [_selected(name, columns, period) for name in question.by]
     for part, measure in zip(("over", "under"), metric.measures, strict=False):
-        selected += _parts(part, table.measures[measure])
+        m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
+        selected += [f"cells.{m} as {part}", f"cells.{squares} as {part}_squares"]
     conditions = [f"cells.level = '{table.level(question.columns)}'"]
     parameters: list[object] = []
-    if table.dimension is not None:
-        conditions.append(_of_dimension(metric, question, table.dimension))
+    if metric.quantile is not None or metric.needed:
+        conditions.append(f"cells.{identifier(str(table.dimension))} not in {_UNKNOWN}")
     for name, value in question.where.items():
         conditions.append(_is(name, columns))
         parameters += [value] * (2 if name in _NAMED else 1)
@@ -125,58 +131,37 @@ def _join(name: str) -> str:
     return f"\n    left join {table} as {name}s on {on}"
 
 
-def _of_dimension(metric: Metric, question: Question, dimension: str) -> str:
-    column = f"cells.{identifier(dimension)}"
-    if metric.quantile is not None:
-        return f"{column} not in ('{TOTAL}', '{REST}', 'unknown')"
-    return (
-        f"{column} <> '{TOTAL}'"
-        if dimension in question.by
-        else ("true" if dimension in question.where else f"{column} = '{TOTAL}'")
-    )
-
-
-def _parts(part: str, measure: Measure) -> list[str]:
-    m, flag = f"cells.{identifier(measure.name)}", f"cells.{identifier(measure.name + '_flag')}"
-    whole = f"cells.{identifier(measure.parent)}" if measure.parent else "null"
-    return [f"{m} as {part}", f"{flag} as {part}_flag", f"{whole} as {part}_whole"]
-
-
-def _low(part: str, k: int) -> str:
-    coded = f"case when {part}_flag = '>n-k' then greatest(coalesce({part}_whole, 0) - {k - 1}, 0) else 0 end"
-    return f"sum(coalesce({part}, {coded}))"
-
-
-def _high(part: str, k: int) -> str:
-    """Return SQL for the most that a sum can be; empty where a part is unbounded."""
-    return (
-        f"case when bool_and({part}_flag is null and {part} is not null or {part}_flag = '<k' "
-        f"or {part}_flag = '>n-k' and {part}_whole is not null) "
-        f"then sum(coalesce({part}, case when {part}_flag = '<k' then {k - 1} else {part}_whole end)) end"
-    )
-
-
-def _number(metric: Metric, keys: Sequence[str], *, k: int) -> str:
+def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
+    """Return SQL for a sum or a ratio of sums, with its standard error by propagation."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
     parts = ("over",) if metric.under is None else ("over", "under")
-    open_ = " + ".join(f"count(*) filter (where {p}_flag is not null or {p} is null)" for p in parts)
-    flag = ", ".join(f"min({p}_flag)" for p in parts)
-    nearly = " or ".join(f"bool_or(coalesce({p}_flag = '>n-k', false))" for p in parts)
-    empty = " or ".join(f"bool_or({p} is null)" for p in parts)
-    value = _low("over", k)
+    sums = ", ".join(
+        f"case when count(*) = count({p}) then sum({p}) / {metric.per}.0 end as {p}, "
+        f"sum({p}_squares) / 6.0 / {metric.per}.0 ^ 2 as {p}_variance"
+        for p in parts
+    )
+    value, variance, most = "over", "over_variance", ""
     if metric.under is not None:
-        value = f"cast({value} as double) / nullif({_high('under', k)}, 0)"
-    return f"""
+        value = "(over / nullif(under, 0))"
+        own, of_rest = "1", "under_variance"
+        if table.is_part(metric.over, metric.under):
+            # What is over is in what is under: only the rest of that is independent of it.
+            own, of_rest = f"(1 - {value}) ^ 2", "(under_variance - over_variance)"
+        variance = f"({own} * over_variance + {value} ^ 2 * {of_rest}) / nullif(under, 0) ^ 2"
+        most = ", 1" if metric.unit == "ratio" else ""
+    reach = f"{_SURE} * sqrt(greatest({variance}, 0))"
+    answer = f"least({value}{most})" if metric.under or metric.per != 1 else f"cast({value} as bigint)"
+    return f""",
+summed as (
+    select {listed}{sums}
+    from cells{_grouped(keys)}
+)
 select
     {listed}
-    case when count(*) > 1 or not ({empty}) then {value} end as {identifier(metric.metric)},
-    case
-        when {open_} = 0 then null
-        when count(*) = 1 then coalesce({flag})
-        when {nearly} then '~'
-        else '>='
-    end as flag
-from cells{_grouped(keys)}"""
+    case when {value} is not null then {answer} end as {identifier(metric.metric)},
+    case when {value} is not null then greatest({value} - {reach}, 0) end as low,
+    case when {value} is not null then least({value} + {reach}{most}) end as high
+from summed"""
 
 
 def _grouped(keys: Sequence[str]) -> str:
@@ -185,23 +170,42 @@ def _grouped(keys: Sequence[str]) -> str:
 
 
 def _quantile(metric: Metric, keys: Sequence[str]) -> str:
+    """Return SQL for a quantile from bins, between whose edges messages lie evenly on a scale of ratios."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
     partition = f"partition by {', '.join(map(identifier, keys))}" if keys else ""
-    reached = f"so_far >= {metric.quantile} * messages_in_all and so_far > 0"
-    return f""", bins as (
-    select {listed}seconds, sum(coalesce(over, 0)) as messages, count(over_flag) as coded
+    places = {metric.metric: 0.0, "low": -_SURE, "high": _SURE}
+    columns = ",\n    ".join(
+        f"min(case when messages > 0 and so_far >= greatest({_place(metric, off)}, 0) then "
+        f"{_inside(_place(metric, off))} end) as {identifier(name)}"
+        for name, off in places.items()
+    )
+    return f""",
+bins as (
+    select {listed}seconds, sum(over) as messages, sum(over_squares) / 6.0 as variance
     from cells
     group by {listed}seconds
 ),
 ranked as (
     select
         *,
+        coalesce(lag(seconds) over ({partition} order by seconds), 0) as from_seconds,
         sum(messages) over ({partition} order by seconds) as so_far,
-        sum(messages) over ({partition}) as messages_in_all
+        sum(messages) over ({partition}) as messages_in_all,
+        sqrt(sum(variance) over ({partition})) as error
     from bins
 )
 select
     {listed}
-    min(seconds) filter (where {reached}) as {identifier(metric.metric)},
-    case when sum(coded) > 0 then '~' end as flag
+    {columns}
 from ranked{_grouped(keys)}"""
+
+
+def _place(metric: Metric, off: float) -> str:
+    """Return SQL for how many messages are at most as late, so many standard errors off."""
+    return f"least({metric.quantile} * messages_in_all + {off * 0.5} * error, messages_in_all)"
+
+
+def _inside(place: str) -> str:
+    share = f"greatest(least(({place} - (so_far - messages)) / nullif(messages, 0), 1), 0)"
+    by_ratio = f"from_seconds * (seconds / from_seconds) ^ ({share})"
+    return f"case when from_seconds > 0 then {by_ratio} else seconds * {share} end"

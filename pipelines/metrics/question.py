@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from pipelines.declarations.cube import Period
 from pipelines.declarations.errors import MetricError
-from pipelines.declarations.metric import LATENCY_BIN, Metric, Table
+from pipelines.declarations.metric import COST, LATENCY_BIN, TARIFFS, Metric, Table
 
 PERIODS = {"day": Period.DAY, "week": Period.DAY, "month": Period.MONTH}
 
@@ -70,7 +70,7 @@ def answering(metric: Metric, tables: Sequence[Table]) -> list[Table]:
         for table in tables
         if set(metric.measures) <= set(table.measures)
         and (metric.quantile is None or table.dimension == LATENCY_BIN)
-        and (not table.needed or "cost_amount" in metric.measures)
+        and (table.name != TARIFFS or COST in metric.measures)
     ]
 
 

@@ -103,6 +103,8 @@ def _answer(metric: Metric, table: Table) -> str:
             f"filter (where {table.measures[metric.over].contribution} = 1 and {metric.until} is not null)"
         )
     over = _exact(table.measures[metric.over])
+    if metric.per != 1:
+        over = f"({over} / {metric.per}.0)"
     if metric.under is None:
         return over
     return f"cast({over} as double) / nullif({_exact(table.measures[metric.under])}, 0)"
@@ -112,5 +114,5 @@ def _exact(measure: Measure) -> str:
     if measure.sum is not None:
         return f"coalesce(sum({measure.sum}), 0)"
     if measure.units is not None:
-        return f"count(distinct case when {measure.units} then unit_token end)"
-    return f"count(*) filter (where {measure.rows})"
+        return f"count(distinct case when {measure.condition} then unit_token end)"
+    return f"count(*) filter (where {measure.condition})"

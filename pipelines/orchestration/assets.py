@@ -222,8 +222,8 @@ def take_in(warehouse: Warehouse, chosen: Collection[str]) -> TakenIn:
     """Load the files of some feeds that wait; one bad file does not hold up the others."""
     from anonymizers.errors import AnonymizerError
     from pipelines.declarations.errors import PipelineError
-    from pipelines.ingestion.batch import Options
     from pipelines.ingestion.ingest import ingest_file
+    from pipelines.ingestion.options import Options
 
     declarations, store = warehouse.runtime
     contracts = feeds(declarations.contracts)

@@ -6,7 +6,7 @@ from pipelines.orchestration.assets import take_in
 from pipelines.orchestration.checks import report_checks
 from pipelines.orchestration.dbt_assets import refuse_unsound
 from pipelines.orchestration.keys import RETRIES, WRITER_POOL, values_stay_inside
-from pipelines.orchestration.published_asset import publish_new, threshold_result
+from pipelines.orchestration.published_asset import publish_if_allowed
 from pipelines.orchestration.reported import report_unseen
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import delete_due
@@ -45,13 +45,9 @@ def _publish(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """Publish, and report the checks of it; before the first day is built there is nothing to publish."""
     if not warehouse.runtime.store.ledger.built_until():
         return
-    threshold = threshold_result(warehouse)
-    attacks = publish_new(warehouse)[1] if threshold.passed else []
-    report_checks(context.instance, [threshold, *attacks])
-    if not threshold.passed:
-        raise dg.Failure(
-            description="Rows are below the threshold. Nothing was published.", allow_retries=False
-        )
+    found = publish_if_allowed(warehouse)
+    report_checks(context.instance, [found.threshold, *found.attacks])
+    found.raise_refused()
 
 
 @dg.job(

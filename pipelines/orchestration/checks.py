@@ -66,10 +66,9 @@ def store_checks(contracts: Mapping[str, Contract]) -> dg.AssetChecksDefinition:
     )
     def _look(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
         chosen = context.selected_asset_check_keys
+        assets = {key.asset_key for key in chosen}
         with values_stay_inside():
-            found = looks(
-                warehouse, [c for key, c in by_source.items() if key in {k.asset_key for k in chosen}]
-            )
+            found = looks(warehouse, [c for key, c in by_source.items() if key in assets])
             results = [*found, strays_result(warehouse)]
         yield from (result for result in results if key_of(result) in chosen)
 

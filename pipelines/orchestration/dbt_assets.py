@@ -90,6 +90,7 @@ def dbt_assets(
             daily,
             days,
             build=_build_days,
+            last_day=lambda day: day,
             freshness=NIGHTLY,
         ),
         _cubes(
@@ -99,6 +100,7 @@ def dbt_assets(
             monthly,
             months,
             build=_build_months,
+            last_day=month_end,
         ),
     ]
 
@@ -111,6 +113,7 @@ def _cubes(
     partitions: dg.PartitionsDefinition[str],
     *,
     build: Callable[[Warehouse, Sequence[date]], Mapping[str, str]],
+    last_day: Callable[[date], date],
     freshness: dg.FreshnessPolicy | None = None,
 ) -> dg.AssetsDefinition:
     """Make the assets of cubes that are built together, with dbt's tests of them as checks."""
@@ -134,7 +137,7 @@ def _cubes(
 
         periods, problem = selected_periods(context), None
         with values_stay_inside():
-            _refuse_open(warehouse, month_end(periods[-1]) if build is _build_months else periods[-1])
+            _refuse_open(warehouse, last_day(periods[-1]))
             refuse_unsound(context.instance, warehouse)
             try:
                 outcomes = build(warehouse, periods)

@@ -1,7 +1,7 @@
 """Make the asset of the published copy; its checks are the threshold and the attacks on everything new."""
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
@@ -21,11 +21,14 @@ from warehouse.store.session import open_session
 if TYPE_CHECKING:
     from pipelines.disclosure.utility import Variant
 
-# Said again on purpose, beside dbt's `minimum_contacts`: a slip there must be caught here.
+# Said again on purpose, beside dbt's variables: a slip there must be caught here.
 MINIMUM_CONTACTS = 11
+ROUNDING_BASE = 7
 # The column of cubes and marts that holds distinct contacts.
 CONTACTS_COLUMN = "audience_contacts"
 THRESHOLD = "threshold"
+# Whole numbers that count no people: of workspaces, of days.
+_NO_COUNTS = ["workspaces", "campaign_days"]
 
 
 def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -53,8 +56,8 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
                 THRESHOLD,
                 asset=published_key(),
                 blocking=True,
-                description=f"No row of any cube or mart counts fewer than {MINIMUM_CONTACTS} distinct "
-                "contacts. Where one does, nothing is published.",
+                description=f"Every count of any cube or mart is a multiple of {ROUNDING_BASE}, and no row "
+                f"of a day counts fewer than {MINIMUM_CONTACTS} contacts. Else nothing is published.",
             ),
             *(
                 dg.AssetCheckSpec(f"attack_{name}", asset=published_key(), description=attacked.format(name))
@@ -66,24 +69,42 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def _published(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with values_stay_inside():
-            threshold = threshold_result(warehouse)
-            metadata, attacks = publish_new(warehouse) if threshold.passed else ({}, [])
-        yield threshold
-        if not threshold.passed:
-            raise dg.Failure(
-                description="Rows are below the threshold. Nothing was published.", allow_retries=False
-            )
-        yield dg.MaterializeResult(asset_key=published_key(), metadata=metadata)
-        yield from attacks
+            found = publish_if_allowed(warehouse)
+        yield found.threshold
+        found.raise_refused()
+        yield dg.MaterializeResult(asset_key=published_key(), metadata=found.metadata)
+        yield from found.attacks
 
     return _published
 
 
-def publish_new(warehouse: Warehouse) -> tuple[dict[str, Any], list[dg.AssetCheckResult]]:
-    """Release and publish what is new; return what the UI shows of it, and what the attacks found."""
+class Publication(NamedTuple):
+    """Hold what the checks found; if the threshold passed, also what the UI shows of the published copy."""
+
+    threshold: dg.AssetCheckResult
+    attacks: Sequence[dg.AssetCheckResult] = ()
+    metadata: Mapping[str, Any] = {}
+
+    def raise_refused(self) -> None:
+        """Fail the step if nothing was published.
+
+        Raises:
+            dg.Failure: Rows are below the threshold.
+        """
+        if not self.threshold.passed:
+            raise dg.Failure(
+                description="Rows are below the threshold. Nothing was published.", allow_retries=False
+            )
+
+
+def publish_if_allowed(warehouse: Warehouse) -> Publication:
+    """Look at the threshold; if no row is below it, release and publish what is new."""
     from pipelines.disclosure.utility import utility_of_release
     from pipelines.marts.release import release_and_publish
 
+    threshold = threshold_result(warehouse)
+    if not threshold.passed:
+        return Publication(threshold)
     runtime = warehouse.runtime
     released = release_and_publish(runtime.store)
     published = released.published
@@ -108,36 +129,39 @@ def publish_new(warehouse: Warehouse) -> tuple[dict[str, Any], list[dg.AssetChec
         "bytes": runtime.store.home.published_path.stat().st_size,
         **({"utility": _utility_table(utility)} if utility else {}),
     }
-    return metadata, results
+    return Publication(threshold, results, metadata)
 
 
 def threshold_result(warehouse: Warehouse) -> dg.AssetCheckResult:
-    """Count the rows of cubes and marts whose contacts are too few, or that have neither number nor code.
-
-    Sums of former workspaces are lower bounds, and may be any number.
-    """
-    flag, below = f"{CONTACTS_COLUMN}_flag", {}
+    """Count the rows of cubes and marts that count too few contacts, or of which a count is not rounded."""
+    wrong = {}
     with open_session(warehouse.runtime.store.home, schemas={}, read_only=True) as connection:
-        counting = connection.execute(
-            "select schema_name, table_name from duckdb_columns() where database_name = 'warehouse' "
-            "and schema_name in ('cubes', 'marts') and column_name = ? order by all",
-            [CONTACTS_COLUMN],
+        tables = connection.execute(
+            "select schema_name, table_name, list(column_name) from duckdb_columns() "
+            "where database_name = 'warehouse' and schema_name in ('cubes', 'marts') "
+            "and data_type = 'BIGINT' and column_name not in (select unnest(?)) group by all order by all",
+            [_NO_COUNTS],
         ).fetchall()
-        for schema, name in counting:
+        for schema, name, counts in tables:
+            rules = [f"{identifier(column)} % {ROUNDING_BASE} <> 0" for column in counts]
+            if CONTACTS_COLUMN in counts and name.endswith("_daily"):
+                # However far it was rounded down, so many people have more than the step below.
+                rules.append(f"{CONTACTS_COLUMN} <= {MINIMUM_CONTACTS - ROUNDING_BASE}")
             row = connection.execute(
-                f"select count(*) filter (case when {CONTACTS_COLUMN} is null "
-                f"then {flag} is distinct from '<k' "
-                f"else {CONTACTS_COLUMN} < ? and {flag} is distinct from '>=' end) "
-                f"from warehouse.{schema}.{identifier(name)}",
-                [MINIMUM_CONTACTS],
+                f"select count(*) filter ({' or '.join(rules)}) from warehouse.{schema}.{identifier(name)}"
             ).fetchone()
             if row and row[0]:
-                below[f"{schema}.{name}"] = int(row[0])
+                wrong[f"{schema}.{name}"] = int(row[0])
     return dg.AssetCheckResult(
         asset_key=published_key(),
         check_name=THRESHOLD,
-        passed=not below,
-        metadata={"tables": len(counting), "rows_below": below, "threshold": MINIMUM_CONTACTS},
+        passed=not wrong,
+        metadata={
+            "tables": len(tables),
+            "rows_wrong": wrong,
+            "threshold": MINIMUM_CONTACTS,
+            "base": ROUNDING_BASE,
+        },
     )
 
 

@@ -35,7 +35,7 @@ ENTRY = "last_entry"
 # The build's own note in the warehouse file (`pipelines/marts/build.py`).
 _NOTE_OF_PROJECT = ("reference", "project")
 # Names of Dagster's cursors: up to which generation the ledger was told, and which state of the databases.
-_STORE, _BATCHES, _FILES = "wasms/store", "wasms/batches", "wasms/files"
+_STORE, _FILES = "wasms/store", "wasms/files"
 
 
 def report_to(folder: Path, declarations: Declarations, store: Store) -> None:
@@ -58,7 +58,7 @@ def unseen(
     """Yield what batches, store, slices, views, publication and evidence are and Dagster does not show."""
     yield from batch_changes(instance, store)
     yield from store_changes(instance, declarations, store)
-    state = f"{_state(store)} {len(evidence.entries(store.ledger))}"
+    state = f"{_state(store)} {evidence.last_number(store.ledger)}"
     if _noted(instance, _FILES) == state:
         return
     yield from _slices(instance, store)
@@ -87,7 +87,6 @@ def store_changes(
         else:
             yield from _days(store, contract, days[source], entries)
     _note(instance, _STORE, str(generation))
-    _note(instance, _BATCHES, str(generation))
 
 
 def _days(
@@ -115,7 +114,7 @@ def outcomes_of(counts: Iterable[Count]) -> Counter[str]:
 
 def batch_changes(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMaterialization]:
     """Yield what batches came since the store was last told; `store_changes` moves that mark."""
-    for feed, counts in store.ledger.counts_since(int(_noted(instance, _BATCHES) or 0)).items():
+    for feed, counts in store.ledger.counts_since(int(_noted(instance, _STORE) or 0)).items():
         outcomes = dict(sorted(outcomes_of(counts).items()))
         yield dg.AssetMaterialization(
             batches_key(feed), metadata={"outcomes": dg.MetadataValue.json(outcomes)}
@@ -173,10 +172,10 @@ def _tables(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMate
 
 
 def _evidence(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMaterialization]:
-    entries = evidence.entries(store.ledger)
+    number = evidence.last_number(store.ledger)
     told = _last(instance, [retention_key()]).get(retention_key())
-    if entries and (told is None or told[1].get(ENTRY) != dg.MetadataValue.int(entries[-1].seq)):
-        yield dg.AssetMaterialization(retention_key(), metadata={ENTRY: entries[-1].seq})
+    if number and (told is None or told[1].get(ENTRY) != dg.MetadataValue.int(number)):
+        yield dg.AssetMaterialization(retention_key(), metadata={ENTRY: number})
 
 
 def _last(

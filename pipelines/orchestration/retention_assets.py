@@ -83,7 +83,7 @@ def delete_due(warehouse: Warehouse) -> dict[str, Any]:
     runtime, as_of = warehouse.runtime, warehouse.now()
     applied, finished = apply_retention(*runtime, as_of=as_of, guarded=True)
     compacted, swept = compact_closed_days(*runtime, as_of=as_of)
-    entries, plan = evidence.entries(runtime.store.ledger), applied.plan
+    plan = applied.plan
     return {
         "evidence": applied.evidence or "nothing was due",
         "plan": plan.hash,
@@ -98,7 +98,7 @@ def delete_due(warehouse: Warehouse) -> dict[str, Any]:
         "accounts_ended": len(plan.account_ends),
         "slices_lost": [str(day) for day in plan.gaps],
         "files_compacted": compacted,
-        ENTRY: entries[-1].seq if entries else 0,
+        ENTRY: evidence.last_number(runtime.store.ledger),
     }
 
 

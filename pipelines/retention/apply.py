@@ -20,6 +20,7 @@ from pipelines.retention.plan import (
 )
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
+from warehouse.keys.locks import reader_lease
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention.apply import Applied, commit_plan
@@ -82,11 +83,13 @@ def apply_retention(
 def _plan_and_apply(
     declarations: Declarations, store: Store, *, as_of: datetime, guarded: bool, progress: Progress
 ) -> Applied:
-    planned = plan_retention(declarations, store, as_of=as_of)
-    if guarded:
-        _guard(store, planned.plan)
-    store.ledger.advance_clock(as_of)
-    return apply_planned(store, planned, progress=progress)
+    # Another process may delete or compact meanwhile: what this one is about to read must stay on disk.
+    with reader_lease(store.home.locks, store.ledger.generation()):
+        planned = plan_retention(declarations, store, as_of=as_of)
+        if guarded:
+            _guard(store, planned.plan)
+        store.ledger.advance_clock(as_of)
+        return apply_planned(store, planned, progress=progress)
 
 
 def apply_by_hash(
@@ -102,14 +105,15 @@ def apply_by_hash(
         raise PlanError(f"The plan is of {as_of:%Y-%m-%d}, and today is {now:%Y-%m-%d}")
     store.ledger.check_clock(now)
     before = finish_pending(declarations, store)
-    planned = plan_retention(declarations, store, as_of=as_of)
-    if planned.plan.hash != plan_hash:
-        raise PlanError("What is due has changed since the plan was made")
-    store.ledger.advance_clock(now)
-    try:
-        applied = apply_planned(store, planned, progress=progress)
-    except ConflictError:
-        raise PlanError("What is due changed while the plan was carried out") from None
+    with reader_lease(store.home.locks, store.ledger.generation()):
+        planned = plan_retention(declarations, store, as_of=as_of)
+        if planned.plan.hash != plan_hash:
+            raise PlanError("What is due has changed since the plan was made")
+        store.ledger.advance_clock(now)
+        try:
+            applied = apply_planned(store, planned, progress=progress)
+        except ConflictError:
+            raise PlanError("What is due changed while the plan was carried out") from None
     return applied, before + finish_pending(declarations, store, progress=progress)
 
 

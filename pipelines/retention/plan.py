@@ -10,6 +10,7 @@ from pipelines.marts.frozen import slice_sources
 from pipelines.retention.dagster_records import due_runs
 from pipelines.sources.inbox import feeds
 from pipelines.windows.inputs import data_sets, retention_inputs
+from warehouse.keys.locks import reader_lease
 from warehouse.retention import records
 from warehouse.retention.databases import needs_rewrite
 from warehouse.retention.files import due_files
@@ -40,7 +41,8 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
             *_due_words(declarations, store, as_of),
         ],
     )
-    return make_plan(store.home, ledger=store.ledger, engine=store.engine, request=request)
+    with reader_lease(store.home.locks, store.ledger.generation()):
+        return make_plan(store.home, ledger=store.ledger, engine=store.engine, request=request)
 
 
 def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Slices:

@@ -17,10 +17,10 @@ from anonymizers.treatments import ValueType
 from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema, says_zone
+from pipelines.sources.staging import unix_time
 from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
-_LATEST_SECOND = 7_258_118_400
 # Spreadsheets write booleans in the language of who uses them, pandas as floats where some are missing; all
 # else is read as DuckDB does.
 _TRUE = ("1.0", "WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR", "PRAWDA", "DOĞRU", "ИСТИНА")
@@ -33,6 +33,8 @@ _ODD_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d):?(\d\d)\s*$"
 _ABSOLUTE = r"^[0-9]{15}[+-]$"
 # Not `YYMMDDhhmm`: there are no more than 12 months.
 _UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
+# Of the years 2001 to 2033: other digits may be a day, or anything.
+_EPOCH = r"^1[0-9]{9}([0-9]{3}){0,3}(\.[0-9]+)?$"
 _DAY_FIRST = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{4}"
 # Twilio's addresses: https://www.twilio.com/docs/messaging/channels
 _ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
@@ -168,41 +170,30 @@ def _is_number(text: str) -> str:
 def _timestamp(text: str, written: Format, zone: str) -> str:
     match written:
         case Format.UNIX_SECONDS:
-            seconds = f"try_cast({text} as double)"
-            cast = f"make_timestamp(cast({seconds} * 1000000 as bigint))"
-            return f"case when {seconds} between 0 and {_LATEST_SECOND} then {cast} end"
+            return unix_time(text)
         case Format.RFC2822:
             formats = "['%a, %d %b %Y %H:%M:%S %z', '%d %b %Y %H:%M:%S %z']"
             parsed = f"try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats})"
             return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
         case Format.LOG:
             parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
-            return f"coalesce({parsed}, {_iso8601(text, zone)}, {_since_1970(text)})"
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
         case _:
             return _iso8601(text, zone)
 
 
-def _since_1970(text: str) -> str:
-    """SQL of a time that loggers write as a number: of seconds, milliseconds or microseconds."""
-    number = f"try_cast({text} as double)"
-    units = (
-        f"when {number} between {least} and {_LATEST_SECOND * parts} then ({number} / {parts})"
-        for least, parts in ((0, 1), (10**11, 10**3), (10**14, 10**6))
-    )
-    return f"make_timestamp(cast((case {' '.join(units)} end) * 1000000 as bigint))"
-
-
 def _iso8601(text: str, zone: str) -> str:
     # A cast to plain timestamp would ignore the offset; ` +0100` is none for DuckDB, `+01:00` is.
     regular = f"regexp_replace({text}, {quoted(_ODD_OFFSET)}, '\\1\\2:\\3')"
     cast = f"coalesce(try_cast({text} as timestamptz), try_cast({regular} as timestamptz))"
-    aware = f"make_timestamp(epoch_us({cast}))"
-    if zone == "UTC":
-        return aware
-    naive = _to_utc(f"try_cast({text} as timestamp)", zone)
-    return f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {aware} else {naive} end"
+    time = f"make_timestamp(epoch_us({cast}))"
+    if zone != "UTC":
+        naive = _to_utc(f"try_cast({text} as timestamp)", zone)
+        time = f"case when regexp_matches({text}, {quoted(_OFFSET)}) then {time} else {naive} end"
+    # Some exports write times as numbers.
+    return f"coalesce({time}, case when regexp_matches({text}, {quoted(_EPOCH)}) then {unix_time(text)} end)"
 
 
 def _smpp(text: str, zone: str) -> str:

@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import REJECTED, rejections, stacked
+from pipelines.sources.cells import regular
 from pipelines.sources.errors import UNNAMED, UnreadableFileError
-from pipelines.sources.looks import looks_like
-from pipelines.sources.paths import bare_name
+from pipelines.sources.looks import is_utf_8, looks_like
 from pipelines.sources.records import BLANKS, MAX_RECORD_BYTES, Records, records_of
 from pipelines.sources.streams import BrokenStreamError, blocks
 from pipelines.sources.tables import MAX_COLUMNS, TableBatch
@@ -28,18 +27,14 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical ba
 _MAX_HEADER_BYTES = 1 << 20
 # Excel writes and reads a first line that names the separator; saved again, it may be filled up with them.
 _SEP_LINE = re.compile(r'\s*"?sep=((?!")[!-/:-@[-`{-~\t])\1*"?[ \t]*\n', re.IGNORECASE)
-_DECIMAL_COMMA = r"^\s*[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]+(?:[eE][+-]?[0-9]{1,3})?\s*$"
-# One comma and three digits after it: thousandths in one country, thousands in another.
-_UNCLEAR_COMMA = r"^\s*[+-]?[1-9][0-9]{0,2},[0-9]{3}\s*$"
-_COMMAS_OF_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+\s*$"
-_DOTS_OF_THOUSANDS = r"^\s*[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+\s*$"
-# France and Switzerland write thousands with narrow blanks or apostrophes.
-_BLANKS_OF_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(?:[ \x{a0}\x{2009}\x{202f}'’][0-9]{3})+(?:[.,][0-9]+)?\s*$"
 # Spreadsheets keep digits from becoming a number by a formula that gives a text, `="0151"`; and who writes
 # for them keeps a text from becoming a formula by an apostrophe, `'+49151`.
 _TEXT_FORMULA = r'^="([^"]*)"$'
 _APOSTROPHE = r"^'([=+\-@](?s:.*))$"
 _MARKS = ['="', "'=", "'+", "'-", "'@"]
+# A letter beyond ASCII beside one of ASCII, as Windows-1252 writes it, and any character as UTF-8 does.
+_WINDOWS = re.compile(rb"[A-Za-z][\xc0-\xfe]|[\xc0-\xfe][A-Za-z]")
+_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # How databases and programs write that there is no value: a token for it would make one person of many.
 _NO_VALUE = dict.fromkeys(("\\N", "NULL", "null", "None", "NaN", "NaT", "<NA>"), "")
 
@@ -218,7 +213,7 @@ class CsvTable:
         return self._as_meant(rows, lines, dialect), is_broken
 
     def _as_meant(self, rows: pa.Table, lines: pl.Series, dialect: Dialect) -> pa.Table:
-        """Return the cells without what was added for spreadsheets; decimals with a point."""
+        """Return the cells without what was added for spreadsheets; numbers and days in one form."""
         if lines.str.contains_any([*_MARKS, *_NO_VALUE]).any():
             cells = pl.all().str.replace(_TEXT_FORMULA, "$1").str.replace(_APOSTROPHE, "$1")
             rows = (
@@ -226,7 +221,7 @@ class CsvTable:
                 .select(cells.replace(_NO_VALUE))
                 .to_arrow(compat_level=pl.CompatLevel.oldest())
             )
-        return with_decimal_points(without_unnamed(rows), self.contract, comma=dialect.separator == ";")
+        return regular(without_unnamed(rows), self.contract, comma=dialect.separator == ";")
 
     def _unreadable(self, reason: str, record: int) -> UnreadableFileError:
         return UnreadableFileError(self.contract.source, reason, record=record)
@@ -241,46 +236,6 @@ def without_unnamed(rows: pa.Table) -> pa.Table:
     """Leave out columns that have neither a name nor a value, as spreadsheets add them on the right."""
     unnamed = [name for name in rows.column_names if name.startswith(UNNAMED)]
     return rows.drop([name for name in unnamed if not pc.any(pc.greater(rows[name], "")).as_py()])
-
-
-def with_decimal_points(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
-    """Write the numbers of a table of texts with a decimal point and without thousands separators.
-
-    Args:
-        comma: Whether the file's separator says that its numbers have decimal commas. If not, a number that
-            could be read in two ways stays as it is, and its row is rejected for it.
-    """
-    numbers = {
-        bare_name(column.heading or column.path or name)
-        for name, column in contract.columns.items()
-        if column.type in (ValueType.DECIMAL, ValueType.DOUBLE)
-    }
-    for i, name in enumerate(rows.column_names):
-        if bare_name(name) in numbers:
-            rows = rows.set_column(i, name, _with_point(pl.Series(rows.column(i)), comma=comma).to_arrow())
-    return rows
-
-
-def _with_point(texts: pl.Series, *, comma: bool) -> pl.Series:
-    has_blanks = texts.str.contains(_BLANKS_OF_THOUSANDS)
-    if has_blanks.any():
-        compact = texts.str.replace_all(r"[^0-9.,+-]", "")
-        texts = pl.select(pl.when(has_blanks).then(compact).otherwise(texts)).to_series()
-    has_comma = texts.str.contains(_DECIMAL_COMMA)
-    if not comma:
-        has_comma &= ~texts.str.contains(_UNCLEAR_COMMA)
-    without_dots = texts.str.replace_all(".", "", literal=True)
-    # Where one number has a decimal comma, the dots of the others are of thousands.
-    thousands = texts.str.contains(_DOTS_OF_THOUSANDS) & bool(comma and has_comma.any())
-    return pl.select(
-        pl.when(has_comma)
-        .then(without_dots.str.replace(",", ".", literal=True))
-        .when(thousands)
-        .then(without_dots)
-        .when(texts.str.contains(_COMMAS_OF_THOUSANDS))
-        .then(texts.str.replace_all(",", "", literal=True))
-        .otherwise(texts)
-    ).to_series()
 
 
 def _with_regular_quotes(lines: pl.DataFrame, quoting: Quoting) -> tuple[pl.DataFrame, pl.Series]:
@@ -337,7 +292,9 @@ def _encoding(head: bytes) -> tuple[str, str]:
             return "utf-16-le", "surrogatepass"
         case [True, False]:
             return "utf-16-be", "surrogatepass"
-    return "utf-8", "surrogateescape"
+    # As Excel writes in the west of Europe; of a file in UTF-8, a broken character costs its row alone.
+    is_windows = not is_utf_8(head) and len(_WINDOWS.findall(head)) > len(_UTF_8.findall(head))
+    return "cp1252" if is_windows else "utf-8", "surrogateescape"
 
 
 def _head(stream: Iterator[bytes]) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from pipelines.sources.staging import CHUNK, rejected_by, timestamp_literal
+from pipelines.sources.staging import CHUNK, rejected_by, timestamp_literal, unix_time
 from warehouse.store.connection import quoted
 
 BODIES = "bodies"
@@ -13,23 +13,10 @@ BODIES = "bodies"
 IS_ENVELOPE = "json_exists(text, '$.received_at') and json_exists(text, '$.body')"
 
 
-_LATEST_SECOND = 7_258_118_400
-
-
 def received(text: str) -> str:
     """The time of an envelope, null where it is none: ISO 8601, or Unix time in seconds or a part of them."""
     moment = f"make_timestamp(epoch_us(try_cast({text} as timestamptz)))"
-    number = f"try_cast({text} as double)"
-    # Milli-, micro- and nanoseconds of any time since 1973 are more than the latest second.
-    parts = " ".join(
-        f"when {number} between 1e{power + 8} and {_LATEST_SECOND}e{power} "
-        f"then make_timestamp(({number} * 1e{6 - power})::bigint)"
-        for power in (3, 6, 9)
-    )
-    return (
-        f"case when year({moment}) between 1970 and 2199 then {moment} when {number} between 0 "
-        f"and {_LATEST_SECOND} then make_timestamp(({number} * 1e6)::bigint) {parts} end"
-    )
+    return f"case when year({moment}) between 1970 and 2199 then {moment} else {unix_time(text)} end"
 
 
 def open_text_envelopes(

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pipelines.declarations.contract import Contract, Kind
+from warehouse.retention.places import is_stray
 
 # Channels resolve workspaces, settings choose windows, consents decide on usage events, workspaces tell where
 # the numbers of contacts are dialled: before all else.
@@ -54,12 +55,9 @@ def landed_files(inbox: Path, contracts: Mapping[str, Contract]) -> list[Landed]
 
 def stray_files(inbox: Path, contracts: Mapping[str, Contract]) -> list[Path]:
     """Files in the inbox that lie in no feed's folder, so that nobody reads them; hidden ones apart."""
-    folders = {inbox / feed for feed in feeds(contracts)}
-    return sorted(
-        path
-        for path in inbox.rglob("*")
-        if path.is_file() and path.parent not in folders and not path.name.startswith(".")
-    )
+    names = feeds(contracts)
+    found = inbox.rglob("*")
+    return sorted(path for path in found if path.is_file() and is_stray(path, inbox=inbox, feeds=names))
 
 
 def _rank(feed: str, contracts: Sequence[Contract]) -> tuple[int, str]:

@@ -40,10 +40,11 @@ def looks_like(path: Path) -> str:
         return "a broken archive"
     found = next((name for sign, name in _SIGNS if re.match(sign, head, re.DOTALL)), None)
     looks = found or _table(head.partition(b"\n")[0].decode("latin-1")) or "text"
-    return looks if found in _NO_UTF_8 or _is_utf_8(head) else f"{looks} in another encoding than UTF-8"
+    return looks if found in _NO_UTF_8 or is_utf_8(head) else f"{looks} in another encoding than UTF-8"
 
 
-def _is_utf_8(head: bytes) -> bool:
+def is_utf_8(head: bytes) -> bool:
+    """Return whether the beginning of a file is in UTF-8."""
     try:
         # The head may end within a character.
         codecs.getincrementaldecoder("utf-8")().decode(head)

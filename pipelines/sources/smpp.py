@@ -2,7 +2,7 @@
 
 Operators agree on the fields and little else: dates come as `YYMMDDhhmm`, with seconds, with years of four
 digits, with dashes and a space, as zeros, as `NULL`, or not at all; states in small letters or in full;
-values behind a space.
+values behind a space; commas or semicolons between the fields.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _STATES = {
     "REJECTED": "REJECTD",
 }
 # `text` is last and carries the message itself, in which anything may stand: also `id:` or `stat:`.
-_PARTS = r"(?is)^(.*?)(?:(?:^|\s)text:(.*))?$"
+_PARTS = r"(?is)^(.*?)(?:(?:^|[\s,;]+)text:(.*))?$"
 
 
 class SmppParser:
@@ -54,11 +54,13 @@ class SmppParser:
         rejected = open_text_envelopes(engine, source=contract.feed, received_at=self._received_at)
         keys = sorted({key for key in self._keys.values() if key not in (_TEXT, _OPERATOR)})
         known = rf"(?i)(^|\s)({'|'.join(map(self._field, keys))})"
-        spaced = rf"(?i)\b({'|'.join(map(_name, keys))}){_SPACED}"
+        names = "|".join(map(_name, keys))
+        spaced, between = rf"(?i)\b({names}){_SPACED}", rf"(?i)[,;]\s*({names}):"
         engine.execute(
             "create or replace temp table receipts as select *, "
-            f"regexp_replace(regexp_extract(text, {quoted(_PARTS)}, 1), {quoted(spaced)}, '\\1:\\2\\3', 'g') "
-            "as head, "
+            f"regexp_extract(text, {quoted(_PARTS)}, 1) as before, "
+            f"regexp_replace(before, {quoted(between)}, ' \\1:', 'g') as fields, "
+            f"regexp_replace(fields, {quoted(spaced)}, '\\1:\\2\\3', 'g') as head, "
             f"regexp_extract(text, {quoted(_PARTS)}, 2) as tail, "
             f"regexp_matches(head, {quoted(known)}) as is_receipt, "
             f"trim(regexp_replace(head, {quoted(known)}, '', 'g')) <> '' as has_more from {BODIES}"

@@ -18,6 +18,8 @@ CHUNK = "chunk"
 HEAD = "record as _record, received_at as _received_at, channel as _channel"
 """First columns of a query of raw rows, from a relation (record, received_at, channel, …)."""
 
+_LATEST_SECOND = 7_258_118_400
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:
@@ -72,6 +74,20 @@ def count_unknown(
     if rows and contract.unknown is UnknownColumns.STOP:
         raise UndeclaredColumnsError(contract.source, set().union(*(n for n, _ in unknown)), rows=rows)
     return rows
+
+
+def unix_time(text: str) -> str:
+    """SQL of a number of seconds since 1970, or of milli-, micro- or nanoseconds; null where it is none.
+
+    Parts of any time since 1973 are more than the latest second, which is in 2199.
+    """
+    number = f"try_cast({text} as double)"
+    parts = " ".join(
+        f"when {number} between {f'1e{power + 8}' if power else 0} and {_LATEST_SECOND}e{power} "
+        f"then make_timestamp(cast({number} * 1e{6 - power} as bigint))"
+        for power in (0, 3, 6, 9)
+    )
+    return f"case {parts} end"
 
 
 def timestamp_literal(moment: datetime) -> str:

@@ -12,7 +12,8 @@ import fastexcel
 import polars as pl
 
 from pipelines.declarations.contract import Contract
-from pipelines.sources.csv_table import column_names, with_decimal_points, without_unnamed
+from pipelines.sources.cells import regular
+from pipelines.sources.csv_table import column_names, without_unnamed
 from pipelines.sources.errors import UnreadableFileError
 from pipelines.sources.tables import MAX_COLUMNS, TableBatch
 
@@ -47,7 +48,7 @@ class XlsxTable:
         for start in range(0, max(rows.height, 1), _BATCH_ROWS):
             part = rows.slice(start, _BATCH_ROWS).to_arrow(compat_level=pl.CompatLevel.oldest())
             yield TableBatch(
-                with_decimal_points(without_unnamed(part), self.contract, comma=False),
+                regular(without_unnamed(part), self.contract, comma=False),
                 form=f"It was read as a sheet of {len(names)} column(s), named by its first row.",
             )
 

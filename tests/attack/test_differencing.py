@@ -1,4 +1,4 @@
-"""A day out of sums over many: with noise it stays hidden, exact or sliding sums give it back."""
+"""Two numbers about the same people: rounded they tell nothing of the few between them, exact they do."""
 
 from contextlib import closing
 from datetime import date, timedelta
@@ -8,87 +8,90 @@ import pytest
 
 from pipelines.declarations.cube import parse_cube
 from pipelines.disclosure.attacks.differencing import attack_by_differencing
-from pipelines.disclosure.attacks.subtraction import System, recovered
 
 MONTH = date(2026, 5, 1)
-MEASURE = "  - {name: messages, rows: 'true', description: Messages.}\n"
-DAILY = parse_cube(
-    "cube: cube_trials_daily\ndescription: D.\nfacts: slice_messages\nlevels: [platform, workspace]\n"
-    f"measures:\n{MEASURE}",
-    name="cube_trials_daily",
-)
-MONTHLY = parse_cube(
-    "cube: cube_trials_monthly\ndescription: M.\nfacts: slice_month_messages\nlevels: [platform, workspace]\n"
-    f"measures:\n{MEASURE}",
-    name="cube_trials_monthly",
-)
-CUBES = {DAILY.cube: DAILY, MONTHLY.cube: MONTHLY}
+MEASURES = """measures:
+  - {name: contacts, units: "true", description: Contacts.}
+  - {name: messages, rows: "true", description: Messages.}
+"""
+
+
+def declared(name, facts, levels, more=""):
+    text = f"cube: {name}\ndescription: T.\nfacts: {facts}\nlevels: {levels}\n{more}{MEASURES}"
+    return parse_cube(text, name=name)
+
+
+COUNTRY = "dimension: {name: country, sql: country, description: Where.}\n"
+DAILY = declared("cube_days_daily", "slice_messages", "[platform, workspace]")
+MONTHLY = declared("cube_months_monthly", "slice_month_messages", "[platform, workspace]")
+OTHER = declared("cube_others_monthly", "slice_month_inbound", "[platform, workspace]")
+BY_COUNTRY = declared("cube_countries_monthly", "slice_month_messages", "[workspace]", COUNTRY)
+CUBES = {cube.cube: cube for cube in (DAILY, MONTHLY, OTHER, BY_COUNTRY)}
 
 
 @pytest.fixture
-def attacked():
+def attack():
+    """Attack rows (cube, period, level, workspace, country or nothing, contacts, messages)."""
     with closing(duckdb.connect()) as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.execute("create schema warehouse.cubes")
-        for cube, period in ((DAILY.cube, "send_date"), (MONTHLY.cube, "month")):
+        for cube in CUBES.values():
+            keys = ", ".join(f"{key} {'date' if n == 0 else 'varchar'}" for n, key in enumerate(cube.keys))
             connection.execute(
-                f"create table warehouse.cubes.{cube} ({period} date, level varchar, workspace_key varchar, "
-                "messages bigint, messages_flag varchar)"
+                f"create table warehouse.cubes.{cube.cube} ({keys}, contacts bigint, messages bigint)"
             )
 
-        def attack(month, days, *, largest_noise):
-            connection.execute(
-                f"insert into warehouse.cubes.{MONTHLY.cube} values (?, 'workspace', 'a', ?, null)",
-                [MONTH, month],
-            )
-            for n, messages in enumerate(days):
-                connection.execute(
-                    f"insert into warehouse.cubes.{DAILY.cube} values (?, 'workspace', 'a', ?, ?)",
-                    [MONTH + timedelta(days=n), messages, None if messages else "<k"],
-                )
-            return attack_by_differencing(
-                connection,
-                CUBES,
-                periods={MONTHLY.cube: [MONTH]},
-                largest_noise=largest_noise,
-            )
+        def attacked(*rows):
+            for cube in CUBES:
+                connection.execute(f"delete from warehouse.cubes.{cube}")
+            for cube, *values in rows:
+                marks = ", ".join("?" for _ in values)
+                connection.execute(f"insert into warehouse.cubes.{cube.cube} values ({marks})", values)
+            periods = {cube.cube: [values[0]] for cube, *values in rows if cube is not DAILY}
+            return attack_by_differencing(connection, CUBES, periods=periods)
 
-        yield attack
+        yield attacked
 
 
-DAYS = [40, 30, None, 50]
+PLATFORM, WORKSPACE = ("platform", "all"), ("workspace", "a")
 
 
-def test_with_noise_a_hidden_day_is_not_the_month_minus_the_others(attacked):
-    result = attacked(127, DAYS, largest_noise=6)
-    assert (result.tried, result.findings) == (1, ())
+@pytest.mark.parametrize(
+    ("case", "rows"),
+    [
+        ("two measures: 8 contacts were never reached", [(MONTHLY, MONTH, *PLATFORM, 3204, 3212)]),
+        (
+            "two tables: the same replies but for 3 of 3 people",
+            [(MONTHLY, MONTH, *PLATFORM, 70, 1203), (OTHER, MONTH, *PLATFORM, 70, 1206)],
+        ),
+        (
+            "a node and its values",
+            [
+                (MONTHLY, MONTH, *WORKSPACE, 70, 104),
+                (BY_COUNTRY, MONTH, *WORKSPACE, "DE", 70, 60),
+                (BY_COUNTRY, MONTH, *WORKSPACE, "FR", 70, 41),
+            ],
+        ),
+        (
+            "a level and the one below",
+            [(MONTHLY, MONTH, *PLATFORM, 700, 104), (MONTHLY, MONTH, *WORKSPACE, 70, 101)],
+        ),
+        (
+            "a month and its days",
+            [
+                (MONTHLY, MONTH, *WORKSPACE, 70, 104),
+                (DAILY, MONTH, *WORKSPACE, 70, 60),
+                (DAILY, MONTH + timedelta(days=4), *WORKSPACE, 70, 41),
+            ],
+        ),
+    ],
+)
+def test_a_small_difference_of_exact_numbers_is_found_and_of_rounded_ones_there_is_none(attack, case, rows):
+    rounded = [
+        (*head, contacts - contacts % 7, messages - messages % 7) for *head, contacts, messages in rows
+    ]
 
-
-def test_without_noise_it_is_and_the_attack_finds_it(attacked):
-    (finding,) = attacked(127, DAYS, largest_noise=0).findings
-    assert (finding.cube, finding.period) == (DAILY.cube, MONTH + timedelta(days=2))
-
-
-def test_a_day_that_is_not_there_protects_the_others(attacked):
-    """Of a month the workspace is named on fewer days than others: what is left may be any of them."""
-    assert attacked(127, [40, None], largest_noise=0).findings == ()
-
-
-@pytest.mark.parametrize(("noise", "hidden"), [(0, 7), (6, None)])
-def test_sliding_sums_give_a_hidden_day_back_unless_they_have_noise(noise, hidden):
-    """Why no mart has sliding windows: two that overlap differ by two days."""
-    days = [20, 31, 25, 7, 40, 22, 28, 33, 26, 24, 21]
-    system = System()
-    for n, messages in enumerate(days):
-        cell = ("day", str(n))
-        known = (0, 10 + noise) if messages < 11 else (messages - noise, messages + noise)
-        system.know(cell, *known)
-        if messages < 11:
-            system.hidden[cell] = "day"
-    for first in range(len(days) - 6):
-        window = ("window", str(first))
-        total = sum(days[first : first + 7])
-        system.know(window, total - noise, total + noise)
-        system.sums.append((window, tuple(("day", str(n)) for n in range(first, first + 7))))
-
-    assert recovered(system) == ([("day", 1)] if hidden else [])
+    assert not attack(*rounded).findings
+    assert {found.problem for found in attack(*rows).findings} == {"a small difference of exact numbers"}, (
+        case
+    )

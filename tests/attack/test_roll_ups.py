@@ -54,13 +54,13 @@ def small_groups_given_back(groups, sizes):
     for campaign in sizes:
         system.know((campaign,), 0, K - 1 if sizes[campaign] < K else np.inf)
         if sizes[campaign] < K:
-            system.hidden[(campaign,)] = campaign
+            system.cubes[(campaign,)] = campaign
     for n, (count, members) in enumerate(groups):
         group = (f"group {n}",) if len(members) > 1 else (members[0],)
         system.know(group, count, count)
         if len(members) > 1:
             system.sums.append((group, tuple((member,) for member in members)))
-    return sum(found for _, found in recovered(system))
+    return sum(found for _, found in recovered(system, k=K))
 
 
 def sizes_of(connection):

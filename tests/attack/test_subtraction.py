@@ -7,9 +7,9 @@ import duckdb
 import pytest
 
 from pipelines.declarations.cube import parse_cube
+from pipelines.disclosure.attacks.rounding import attack_rounding
 from pipelines.disclosure.attacks.subtraction import attack_by_subtraction
 from pipelines.disclosure.attacks.suite import coarsen_slices
-from pipelines.disclosure.attacks.threshold import attack_thresholds
 
 MONTH = date(2026, 5, 1)
 CUBE = parse_cube(
@@ -24,87 +24,101 @@ measures:
 """,
     name="cube_trials_monthly",
 )
-CUBES = {CUBE.cube: CUBE}
-PERIODS = {CUBE.cube: [MONTH]}
+WHOLE = CUBE.model_copy(update={"cube": "cube_wholes_monthly", "dimension": None})
+CUBES = {cube.cube: cube for cube in (CUBE, WHOLE)}
+PERIODS = {cube: [MONTH] for cube in CUBES}
+SQUARES = 49
 
 
 @pytest.fixture
 def cells():
-    """A cube of one workspace: reason, number, flag."""
+    """A workspace's number of messages, and the same by reason: reason, number."""
     with closing(duckdb.connect()) as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.execute("create schema warehouse.cubes")
-        connection.execute(
-            "create table warehouse.cubes.cube_trials_monthly (month date, level varchar, "
-            "workspace_key varchar, reason varchar, messages bigint, messages_flag varchar)"
-        )
+        own = "month date, level varchar, workspace_key varchar"
+        number = "messages bigint, messages_squares bigint"
+        connection.execute(f"create table warehouse.cubes.{CUBE.cube} ({own}, reason varchar, {number})")
+        connection.execute(f"create table warehouse.cubes.{WHOLE.cube} ({own}, {number})")
 
-        def fill(*rows):
-            connection.execute("delete from warehouse.cubes.cube_trials_monthly")
-            connection.executemany(
-                "insert into warehouse.cubes.cube_trials_monthly values (?, 'workspace', 'a', ?, ?, ?)",
-                [(MONTH, *row) for row in rows],
-            )
+        def fill(whole, **parts):
+            for name, values in ((CUBE.cube, parts.items()), (WHOLE.cube, [(whole,)])):
+                connection.execute(f"delete from warehouse.cubes.{name}")
+                marks = "?, " * len(next(iter(values)))
+                connection.executemany(
+                    f"insert into warehouse.cubes.{name} values (?, 'workspace', 'a', {marks} ?)",
+                    [(MONTH, *row, SQUARES) for row in values],
+                )
             return connection
 
         yield fill
 
 
-def subtracted(connection, *, largest_noise=6):
-    return attack_by_subtraction(connection, CUBES, periods=PERIODS, largest_noise=largest_noise)
+def subtracted(connection):
+    return attack_by_subtraction(connection, CUBES, periods=PERIODS)
 
 
-def thresholds(connection):
-    result = attack_thresholds(connection, CUBES, periods=PERIODS)
-    return sorted({finding.problem for finding in result.findings})
+def problems(connection):
+    return sorted({found.problem for found in attack_rounding(connection, CUBES, periods=PERIODS).findings})
 
 
-HIDDEN = [("all", 100, None), ("busy", 60, None), ("gone", 33, None), ("lost", None, "<k")]
+def test_a_small_count_is_not_the_rounded_whole_minus_the_rounded_rest(cells):
+    result = subtracted(cells(98, busy=63, gone=35, lost=7))
+
+    assert (result.tried, result.findings) == (4, ())
 
 
-def test_with_noise_a_hidden_count_is_not_the_total_minus_the_rest(cells):
-    result = subtracted(cells(*HIDDEN))
-
-    assert (result.tried, result.findings) == (1, ())
-
-
-def test_without_noise_it_is_and_the_attack_finds_it(cells):
-    (finding,) = subtracted(cells(*HIDDEN), largest_noise=0).findings
+def test_where_numbers_are_exact_it_is_and_the_attack_finds_it(cells):
+    """The twin: only the smallest part is rounded, as if somebody had left the others as they were."""
+    (finding,) = subtracted(cells(97, busy=61, gone=33, lost=7)).findings
 
     assert (finding.cube, finding.column, finding.problem) == (CUBE.cube, "messages", "recovered exactly")
 
 
-def test_two_hidden_counts_protect_each_other_even_without_noise(cells):
-    both = [("all", 100, None), ("busy", 93, None), ("gone", None, "<k"), ("lost", None, "<k")]
+@pytest.mark.parametrize(("whole", "parts", "finds"), [(7, [14, 7], False), (7, [14, 7, 7, 7, 7, 7], True)])
+def test_parts_that_leave_each_other_no_room_give_themselves_away(whole, parts, finds):
+    """14 is 8 at least and each 7 is 1 at least: six parts make 13, all that a 7 can be."""
+    with closing(duckdb.connect()) as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute("create schema warehouse.cubes")
+        connection.execute(
+            f"create table warehouse.cubes.{WHOLE.cube} (month date, level varchar, workspace_key varchar, "
+            "messages bigint, messages_squares bigint)"
+        )
+        rows = [("platform", "all", whole), *(("workspace", f"w{n}", part) for n, part in enumerate(parts))]
+        connection.executemany(
+            f"insert into warehouse.cubes.{WHOLE.cube} values (?, ?, ?, ?, ?)",
+            [(MONTH, *row, SQUARES) for row in rows],
+        )
+        spine = WHOLE.model_copy(update={"levels": ("platform", "workspace")})
 
-    assert subtracted(cells(*both), largest_noise=0).findings == ()
+        result = attack_by_subtraction(connection, {WHOLE.cube: spine}, periods={WHOLE.cube: [MONTH]})
+
+        assert bool(result.findings) == finds
 
 
-def test_a_sound_cube_has_nothing_that_shows_below_the_threshold(cells):
-    assert thresholds(cells(*HIDDEN)) == []
+def test_a_sound_cube_has_no_exact_number(cells):
+    assert problems(cells(98, busy=63, gone=35, lost=0)) == []
 
 
 @pytest.mark.parametrize(
-    ("weakening", "rows", "problem"),
+    ("weakening", "parts", "problem"),
     [
-        ("no coding", [*HIDDEN[:3], ("lost", 7, None)], "a count below the threshold is shown"),
-        ("zeros shown", [*HIDDEN[:3], ("lost", 0, None)], "a count below the threshold is shown"),
-        ("zeros left out", HIDDEN[:3], "a node does not list every value"),
-        ("number beside its code", [*HIDDEN[:3], ("lost", 12, "<k")], "a number and its code are both there"),
-        ("a code of its own", [*HIDDEN[:3], ("lost", None, "<3")], "an unknown code"),
+        ("no rounding", {"busy": 63, "gone": 35, "lost": 3}, "a number is exact"),
+        ("noise in its place", {"busy": 63, "gone": 35, "lost": -7}, "a number is negative"),
+        ("zeros left out", {"busy": 63, "gone": 35}, "a node does not list every value"),
     ],
 )
-def test_each_weakening_of_a_cube_is_found(weakening, rows, problem, cells):
-    assert [found for found in thresholds(cells(*rows)) if found.startswith(problem)]
+def test_each_weakening_of_a_cube_is_found(weakening, parts, problem, cells):
+    assert problems(cells(98, **parts)) == [problem]
 
 
 def test_what_gave_something_away_is_taken_back_until_nothing_does(cells):
-    connection = cells(*HIDDEN[:3], ("lost", 7, None))
-    findings = attack_thresholds(connection, CUBES, periods=PERIODS).findings
+    connection = cells(98, busy=63, gone=35, lost=3)
 
-    coarsen_slices(connection, CUBES, findings)
+    coarsen_slices(connection, CUBES, attack_rounding(connection, CUBES, periods=PERIODS).findings)
 
-    assert thresholds(connection) == []
-    assert connection.execute(
-        "select distinct messages_flag from warehouse.cubes.cube_trials_monthly"
-    ).fetchall() == [("<k",)]
+    assert problems(connection) == []
+    assert connection.execute(f"select distinct messages from warehouse.cubes.{CUBE.cube}").fetchall() == [
+        (None,)
+    ]

@@ -12,7 +12,7 @@ import pytest
 from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.contract import Kind, lateness_days
 from pipelines.disclosure.surrogates import workspace_keys_of
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.marts import account_end, dbt_runs
 from pipelines.marts import build as marts
 from pipelines.marts.account_end import end_in_marts

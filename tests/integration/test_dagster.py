@@ -7,7 +7,7 @@ from datetime import datetime
 import dagster as dg
 import pytest
 
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.orchestration.keys import batches_key, day_range, inbox_key, published_key, store_key
 from pipelines.orchestration.reported import report_unseen
 from pipelines.orchestration.schedules import next_slices, next_work

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.declarations.contract import contracts_of
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.marts.build import build
 from pipelines.runtime import Runtime, open_runtime
 from pipelines.windows import completeness

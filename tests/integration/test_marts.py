@@ -256,7 +256,7 @@ def bare(sql):
     return re.sub(r'(?:"\w+"\.)*"(\w+)"', r"\1", sql).split()
 
 
-def test_building_again_gives_the_same_noise_and_one_day_leaves_the_others(built_runtime):
+def test_building_again_gives_the_same_numbers_and_one_day_leaves_the_others(built_runtime):
     before = everything(built_runtime)
 
     build(*built_runtime, from_day=FIRST, to_day=LAST)
@@ -278,7 +278,7 @@ def test_only_what_a_day_changes_is_built_until_a_text_changes(built_runtime, pr
     assert {"cube_campaign_daily", "dim_published_campaigns"} <= set(of_a_day.models)
     assert not [name for name in of_a_day.models if name.startswith(("mart_", "fct_", "stg_", "int_"))]
     # What keeps people from being known is looked at with every day.
-    guards = {"no_cell_below_the_threshold", "keys_are_surrogates", "names_hold_no_token"}
+    guards = {"every_count_is_rounded", "keys_are_surrogates", "names_hold_no_token"}
     assert guards <= set(of_a_day.outcomes)
     assert {"mart_platform_daily", "stg_app__messages", *of_a_day.models} <= set(of_all.models)
     assert again.models == of_a_day.models
@@ -294,7 +294,7 @@ def test_what_failed_is_built_and_tested_again_though_its_text_is_the_same(built
 
 
 def test_a_guard_that_failed_is_not_passed_by_a_build_of_no_day(built_runtime):
-    failed = {"no_cell_below_the_threshold"}
+    failed = {"every_count_is_rounded"}
     built_runtime.store.ledger.set_unsound_marts(failed)
 
     build_marts(built_runtime.store, select="fqn:wasms.published")
@@ -462,21 +462,17 @@ def test_a_failure_names_the_model_and_no_value(built_runtime, project):
     assert rows(built_runtime, FUNNEL) == before
 
 
-def test_weakened_coding_is_found_before_any_mart_is_built(runtime, project):
-    # Without noise, so that it does not depend on the keys of this home what is small.
-    for step, text, weak in (
-        ("publish", "< {{ k }}", "< 1"),
-        ("perturb", "perturbation.noises[", "0 * perturbation.noises["),
-    ):
-        path = project / "macros" / "disclosure" / f"{step}.sql"
-        assert text in path.read_text("utf-8")
-        path.write_text(path.read_text("utf-8").replace(text, weak), "utf-8")
+def test_numbers_that_are_not_rounded_are_found_before_any_mart_is_built(runtime, project):
+    path = project / "macros" / "disclosure" / "round.sql"
+    declared = "base, wholes = var('rounding_base') | int"
+    assert declared in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace(declared, "base, wholes = 1"), "utf-8")
 
-    with pytest.raises(MartsError, match="Failed in dbt: no_cell_below_the_threshold") as caught:
+    with pytest.raises(MartsError, match="Failed in dbt: every_count_is_rounded") as caught:
         build(*runtime, from_day=FIRST, to_day=LAST)
 
     assert caught.value.outcomes["mart_campaign_daily"] == "skipped"
-    with pytest.raises(UnsoundMartsError, match="no_cell_below_the_threshold"):
+    with pytest.raises(UnsoundMartsError, match="every_count_is_rounded"):
         release_and_publish(runtime.store)
 
 

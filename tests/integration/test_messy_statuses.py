@@ -22,8 +22,8 @@ from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.contract import Contract, contracts_of, load_contracts
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.runtime import Runtime, open_runtime
 from pipelines.windows.completeness import store_tables
 from tests.support.homes import copied, prepared

@@ -11,6 +11,7 @@ from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.ledger import Ledger
 from warehouse.publishing.publish import publish, published_before, withdraw
 from warehouse.publishing.releases import release, rows_in, slices_in, unreleased
+from warehouse.retention.databases import rewrite
 from warehouse.store.session import open_session
 
 DAY, NEXT = date(2026, 5, 10), date(2026, 5, 11)
@@ -109,17 +110,37 @@ def test_a_copy_to_which_nothing_was_added_need_not_be_looked_at_again(warehouse
     assert published_before(warehouse.home) == warehouse.publish() == published_before(warehouse.home)
 
 
+def test_a_warehouse_file_that_retention_rewrote_holds_nothing_new(warehouse):
+    rewrite(warehouse.home, keyring=warehouse.keyring)
+
+    assert published_before(warehouse.home) is not None
+
+
+def add_and_rewrite(warehouse):
+    warehouse.add(NEXT, 30)
+    rewrite(warehouse.home, keyring=warehouse.keyring)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda warehouse: warehouse.add(NEXT, 30),
+        add_and_rewrite,
         lambda warehouse: warehouse.run("create or replace view marts.mart_cells as select 1 as n"),
         lambda warehouse: warehouse.release(why="corrected"),
         lambda warehouse: warehouse.home.published_path.unlink(),
         lambda warehouse: withdraw(warehouse.home, workspace_keys=["w"]),
         lambda warehouse: warehouse.home.warehouse_path.with_name("warehouse.duckdb.wal").touch(),
     ],
-    ids=["a slice", "a mart", "a release", "the copy is gone", "a workspace is withdrawn", "a crash"],
+    ids=[
+        "a slice",
+        "a slice, rewritten",
+        "a mart",
+        "a release",
+        "the copy is gone",
+        "a workspace is withdrawn",
+        "a crash",
+    ],
 )
 def test_whatever_was_written_since_is_looked_at(warehouse, change):
     change(warehouse)

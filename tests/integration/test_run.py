@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import plan_run, run
 from pipelines.runtime import open_runtime
 

@@ -74,12 +74,38 @@ def test_a_variable_of_the_program_is_no_table(sql, name):
     assert f"Table with name {name} does not exist" in problem
 
 
-def test_the_prompt_answers_until_an_empty_line(sql):
-    exit_code, output, _ = sql(stdin="select 40 + 2 as answer\n\n")
+@pytest.mark.parametrize("end", ["", "\\q", "quit", "exit"])
+def test_the_prompt_answers_until_an_empty_line(sql, end):
+    exit_code, output, _ = sql(stdin=f"select 40 + 2 as answer\n{end}\nselect 99 as never\n")
 
     assert exit_code == 0
     assert "mart_orders" in output
     assert "42" in output
+    assert "99" not in output
+
+
+def test_a_pipe_gets_all_rows_and_columns_of_a_table(sql):
+    columns = ", ".join(f"range as column_{i}" for i in range(40))
+
+    lines = sql(f"select {columns} from range(1000)")[1].splitlines()
+
+    assert len([line for line in lines if line.startswith("│ ")]) == 2 + 1000
+    assert all(f"column_{i} " in lines[1] for i in range(40))
+
+
+@pytest.mark.parametrize(("rows", "said"), [(9_000, ""), (10_001, "--format csv or json gives all.")])
+def test_a_table_that_is_too_long_to_be_drawn_says_so(sql, rows, said):
+    problem = sql(f"from range({rows})")[2]
+
+    assert said in problem if said else not problem
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_the_ending_of_a_file_chooses_its_format(sql, tmp_path: Path, ending):
+    path = tmp_path / f"orders.{ending}"
+
+    assert sql("from mart_orders order by orders", "--output", str(path))[:2] == (0, "")
+    assert duckdb.sql(f"select shop from '{path}'").fetchall() == [("a",), ("b",)]
 
 
 def test_a_metric_that_is_not_in_the_published_copy_yet_says_how_it_gets_there(sql):

@@ -17,6 +17,8 @@ from bench.text_truth import coverage, shown
 from bench.text_workloads import campaign, error_logs, sms_texts
 
 MANY = 5_000
+# The first half of a year is a driver's license to Presidio; campaigns are named by it.
+_PERIOD = re.compile(r"H[12]|Q[1-4]")
 # How people and machines put a value into a text.
 CARRIERS = (
     "{}",
@@ -64,6 +66,8 @@ def lost(
     for text, covered in zip(texts, coverage(texts, scrubber.masks(texts)), strict=True):
         for recognizer in recognizers:
             for found in recognizer.analyze(text, recognizer.supported_entities, None):
+                if _PERIOD.fullmatch(text[found.start : found.end]):
+                    continue
                 if left := shown(text, covered, found.start, found.end):
                     losses[recognizer.name, shape(text[found.start : found.end]), shape(left)] += 1
     return losses

@@ -30,19 +30,16 @@ def session(built):
         yield connection, built.home
 
 
-def test_without_noise_what_is_shown_is_the_truth_and_noise_is_no_bias(session):
+def test_a_larger_base_is_further_off_and_none_is_off_on_average(session):
     connection, _ = session
     found = utility_of(connection, load_cubes(), first=DAY, last=DAY)
 
-    for variant in found.variants:
-        assert 0 <= variant.campaign_share <= 1
-        assert all(0 <= share <= 1 for share in variant.coded_share.values())
-        if not variant.has_noise:
-            assert (variant.bias, variant.spread) == (0, 0)
-    assert [variant.threshold for variant in found.variants] == [5, 5, 11, 11, 20, 20]
-    # Twelve contacts: all of their messages stand in a row of their campaign, unless the threshold is higher.
-    assert found.variants[1].campaign_share == found.variants[3].campaign_share == 1
-    assert found.variants[5].campaign_share == 0
+    assert [variant.base for variant in found] == [5, 7, 10, 11]
+    # Twelve contacts: all of their messages stand in a row of their campaign.
+    assert {variant.campaign_share for variant in found} == {1}
+    for variant in found:
+        assert 0 < variant.spread < variant.base
+        assert abs(variant.bias) < variant.base / 2
 
 
 def test_worlds_are_drawn_from_rows_without_pseudonyms(session):

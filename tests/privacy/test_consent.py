@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.declarations.contract import Contract
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.runtime import Runtime, open_runtime
 from pipelines.sources.inbox import feeds
 

@@ -95,7 +95,7 @@ def test_twin_counting_whatever_is_masked_releases_it(home, monkeypatch):
 
     # What stays masked is decoded text, which is written anew as a whole, and what a dummy name replaces.
     replaced = {"a capital letter", "a capital letter at the beginning", "capitals throughout"}
-    replaced |= {"part of an address"}
+    replaced |= {"part of an address", "a name in lower case", "a name of the list"}
     assert set(leaks(home)) >= set(NEVER) - {"spelt in another way"} - replaced
 
 
@@ -105,7 +105,8 @@ def test_twin_counting_beside_masks_releases_what_stands_there(home, monkeypatch
 
     monkeypatch.setattr(anonymizers.text.releasing_scrubber, "countable", heedless)
 
-    assert set(leaks(home)) >= {"beside a name", "beside a number", "after a slot", "part of a path"}
+    # Names of the lists give way to dummies, beside which no word counts as uncommon either.
+    assert set(leaks(home)) >= {"beside a number", "after a slot", "part of a path"}
 
 
 # Who counts ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.declarations.contract import Contract, load_contracts
 from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.declarations.policy import Policy, load_policy
-from pipelines.ingestion.batch import Options
+from pipelines.ingestion.options import Options
 from pipelines.run import run
 from pipelines.runtime import Runtime, open_runtime
 from pipelines.sources.inbox import landed_files

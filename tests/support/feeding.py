@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.declarations.contract import contracts_of
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import Ingested, ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.runtime import Runtime
 from warehouse.progress import Progress, silent
 

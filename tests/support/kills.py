@@ -17,7 +17,14 @@ from warehouse.retention import records
 
 # What a process needs most of its first seconds for; loaded once, then every process is a fork.
 # DuckDB looks for pandas when it is given a table.
-_PRELOADED = ("pipelines.cli.retention", "pipelines.cli.run", "dbt.cli.main", "presidio_analyzer", "pandas")
+_PRELOADED = (
+    "pipelines.cli.retention",
+    "pipelines.cli.run",
+    "pipelines.ingestion.ingest",
+    "dbt.cli.main",
+    "presidio_analyzer",
+    "pandas",
+)
 
 
 def command(arguments: Sequence[str]) -> None:

@@ -122,6 +122,7 @@ class Oracle:
             "is_accepted": is_accepted,
             "is_sent": is_sent,
             "is_delivered": is_delivered,
+            "is_readable": is_read or (is_delivered and CHANNEL[provider] == "whatsapp"),
             "is_read": is_read,
             "is_failed": is_failed,
             "final_status": next((name for holds, name in steps if holds), "skipped"),

@@ -16,7 +16,6 @@ def published(connection: duckdb.DuckDBPyConnection) -> None:
     """Schemas `cubes` and `main` of the published copy, without rows."""
     connection.execute("create schema cubes")
     _create(connection, "cubes", "cubes/cube_*.yml")
-    _create(connection, "main", "marts/mart_costs_monthly.yml")
     _create(connection, "main", "published/dim_published_*.yml")
 
 

@@ -21,11 +21,11 @@ from anonymizers.tokens import PLATFORM
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import view_schema
 from pipelines.declarations.policy import Policy
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.runtime import Runtime, open_runtime
-from pipelines.sources import read
 from pipelines.sources.inbox import Landed, feeds, landed_files
+from pipelines.sources.reading import read
 from pipelines.synthetic import WorldSpec, generate
 from pipelines.windows.inputs import retention_inputs
 from tests.support.oracle import Hold, Known, Oracle, Row, Rule

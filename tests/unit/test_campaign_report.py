@@ -35,13 +35,11 @@ def test_the_largest_campaign_is_shown_in_steps_and_compared_with_the_next():
     assert "small" in shown
 
 
-def test_a_coded_count_is_not_shown():
-    coded = campaign("a", 100, opted_out_messages=0, opted_out_messages_flag=">=", click_rate=None)
+def test_a_rate_of_nothing_is_not_shown():
+    shown = texts(report([campaign("a", 100, opted_out_messages=0, click_rate=None)]))
 
-    shown = texts(report([coded]))
-
-    assert shown[shown.index("opted out") + 1] == "fewer than 11"
-    assert "too few" in shown
+    assert shown[shown.index("opted out") + 1] == "0 (0%)"
+    assert "none" in shown
 
 
 def test_small_campaigns_together_are_no_campaign():

@@ -12,7 +12,6 @@ import duckdb
 import pytest
 
 from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql
-from pipelines.codegen.perturbation import LARGEST_NOISE
 from pipelines.codegen.sync import generated_files
 from pipelines.codegen.variables import dbt_project, dbt_variables
 from pipelines.declarations.calendar import (
@@ -25,9 +24,9 @@ from pipelines.declarations.calendar import (
 from pipelines.declarations.contract import Contract, PolicyCategory, lateness_days, load_contracts
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.policy import Operational, Policy, load_policy, parse_policy, policy_problems
-from pipelines.disclosure.surrogates import NOISE_KEYS, RECORD_KEYS
+from pipelines.disclosure.surrogates import RECORD_KEYS
 from pipelines.marts.reissue import MOST_REVISIONS
-from pipelines.orchestration.published_asset import MINIMUM_CONTACTS
+from pipelines.orchestration.published_asset import MINIMUM_CONTACTS, ROUNDING_BASE
 from pipelines.orchestration.schedules import MOST_DAYS_PER_RUN
 from pipelines.windows.completeness import is_complete
 from warehouse.retention import guard
@@ -88,6 +87,7 @@ def may_is_complete(policy: Policy, contracts: Mapping[str, Contract]) -> bool:
             "minimum_contacts: 20",
             {PROJECT: "minimum_contacts: 20", CUBES: "'minimum_units': 20", RECORD: "fewer than 20 people"},
         ),
+        ("rounding_base: 7", "rounding_base: 9", {PROJECT: "rounding_base: 9"}),
         ("bounding_rank: 3", "bounding_rank: 4", {PROJECT: "bounding_rank: 4"}),
         ("minimum_workspaces: 5", "minimum_workspaces: 6", {PROJECT: "minimum_workspaces: 6"}),
     ],
@@ -150,15 +150,22 @@ def test_the_threshold_decides_which_groups_stand_alone(k, placement):
     assert {cube.minimum_units for cube in load_cubes(k).values()} == {k}
 
 
-def test_the_independent_check_says_the_same_threshold_once_more():
-    assert load_policy().disclosure.minimum_contacts == MINIMUM_CONTACTS
+def test_the_independent_check_says_threshold_and_base_once_more():
+    declared_numbers = load_policy().disclosure
+    assert declared_numbers.minimum_contacts == MINIMUM_CONTACTS
+    assert declared_numbers.rounding_base == ROUNDING_BASE
 
 
 @pytest.mark.parametrize(
     ("before", "after", "macro", "said"),
     [
         ("bounding_rank: 3", "bounding_rank: 4", "{{ var('bounding_rank') }}", "4"),
-        ("minimum_contacts: 11", "minimum_contacts: 20", "{{ summed('m', parent='p') }}", "cells.p - 19"),
+        (
+            "minimum_contacts: 11",
+            "minimum_contacts: 20",
+            "{{ roll_up('r', parent=['p'], child='c') }}",
+            "< 20",
+        ),
     ],
 )
 def test_sql_takes_its_numbers_from_the_policy(before, after, macro, said):
@@ -204,12 +211,10 @@ def test_latency_cubes_end_with_the_horizon():
         assert load_cubes()[name].dimension.values[-2:] == (last, "unknown")
 
 
-def test_noise_is_looked_up_by_as_many_keys_as_the_table_has():
-    cube = "".join(path.read_text("utf-8") for path in DBT_PROJECT.glob("macros/disclosure/*.sql"))
+def test_rounding_takes_a_key_of_as_many_values_as_record_keys_have():
+    text = (DBT_PROJECT / "macros" / "disclosure" / "round.sql").read_text("utf-8")
 
-    assert f", {NOISE_KEYS})" in cube
-    assert f", {RECORD_KEYS})" in cube
-    assert f"/ {RECORD_KEYS // NOISE_KEYS}.0" in cube
+    assert f"% {RECORD_KEYS}, {RECORD_KEYS // 2}) / {RECORD_KEYS}.0" in text
 
 
 def test_months_are_complete_by_the_category_of_the_rows_they_are_made_from():
@@ -229,7 +234,7 @@ def test_months_are_complete_by_the_category_of_the_rows_they_are_made_from():
 WORDS = {2: "two", 3: "three", 5: "five", 7: "seven", 9: "nine", 10: "ten"}
 POLICY = load_policy()
 LATENESS = lateness_days(load_contracts())
-K, RANK, FEWEST = POLICY.disclosure.model_dump().values()
+K, BASE, RANK, FEWEST = POLICY.disclosure.model_dump().values()
 (ACCOUNT_DAYS,) = POLICY.versions[-1].account_windows
 WAITING = closing_day(MAY, lateness_days=LATENESS) - MAY
 # Until the longest month has closed, and what it reads.
@@ -247,13 +252,13 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("README.md", f"numbers about groups<br/>of {K} and more"),
         ("README.md", f"A day appears {WORDS[WAITING.days]} days later"),
         ("docs/analysts.md", f"holds groups of fewer than {K} contacts, together"),
-        ("docs/analysts.md", f"fewer than {K} people, or none"),
-        ("docs/analysts.md", f"more than {2 * K} never is"),
-        ("docs/analysts.md", f"counts as all but {K - 1}, so the sum is an estimate"),
+        ("docs/analysts.md", f"Every count is a multiple of {BASE}"),
+        (
+            "docs/analysts.md",
+            f"with fewer than {K} people is in `other`. A value with {K + 2 * BASE - 2} or more",
+        ),
         ("docs/analysts.md", f"the {['first', 'second', 'third'][RANK - 1]} most active contact in the row"),
-        ("docs/analysts.md", f"if at least {WORDS[FEWEST]} workspaces take part"),
         ("docs/analysts.md", f"**`former`**: at least {WORDS[FEWEST]} workspaces whose accounts have ended"),
-        ("docs/analysts.md", f"never more than {LARGEST_NOISE}"),
         ("docs/analysts.md", f"A day appears {WORDS[WAITING.days]} days later"),
         ("docs/analysts.md", f"message logs for less than {SHORTEST} days have no row in it"),
         ("docs/operators.md", f"days that closed ({WAITING.days} days after the day)"),
@@ -275,9 +280,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/privacy-officer.md", f"is deleted {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
         ("docs/privacy-officer.md", f"No row counts fewer than {K} people"),
-        ("docs/privacy-officer.md", f"With {WORDS[FEWEST]} workspaces or more"),
-        ("pipelines/cubes/cube_workspace_monthly.yml", f"at least {WORDS[FEWEST]} workspaces take part"),
-        ("pipelines/cli/metrics.py", f"noise of at most {LARGEST_NOISE} people"),
+        ("docs/privacy-officer.md", f"published where at least {WORDS[FEWEST]} share them"),
     ],
 )
 def test_prose_says_the_declared_number(page, sentence):

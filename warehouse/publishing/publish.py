@@ -1,12 +1,13 @@
 """Publish anonymous cubes, and marts over them, in a file of their own that is replaced as a whole."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from shutil import copyfile
+from types import MappingProxyType
 
 import duckdb
 
@@ -37,7 +38,7 @@ PUBLISHED_SCHEMAS = {CUBES: "cubes", _MARTS: "main"}
 _NAMES = (_MARTS,)
 _COPY = "published"
 # In the ledger: the warehouse file as it was when the copy was last brought up to date.
-_SOURCE = "published_source"
+SOURCE = "published_source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Published:
         return f"Published {tables} tables, {self.rows:,} rows, and {marts} marts over them."
 
 
-def publish(home: Home, *, keyring: KeyStore) -> Published:
+def publish(
+    home: Home, *, keyring: KeyStore, comments: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> Published:
     """Bring the published copy up to date: write a new file and put it in the place of the last one at once.
 
     A released slice never changes, so new slices are added to the copy there is, which takes no longer
@@ -65,6 +68,9 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
     so that it holds no free blocks of what is gone. Every slice is compared with its release, by hash.
 
     Readers of the old copy keep it until they close it; they never wait for a lock.
+
+    Args:
+        comments: Table → column → what the database says of it; of the table itself under the empty name.
 
     Raises:
         UnsoundMartsError: The last build did not pass its tests.
@@ -89,11 +95,12 @@ def publish(home: Home, *, keyring: KeyStore) -> Published:
             if changed := changed_after_release(ledger, connection, new):
                 raise ChangedAfterReleaseError(changed)
             _add(connection, new)
+            _comment(connection, comments)
             published = _contents(connection)
             connection.execute(f"detach {_COPY}")
         left = (state_of(home.published_path), state_of(home.warehouse_path))
         with ledger.transaction() as meta:
-            meta.executemany("replace into meta values (?, ?)", zip((COPY, _SOURCE), left, strict=True))
+            meta.executemany("replace into meta values (?, ?)", zip((COPY, SOURCE), left, strict=True))
     return published
 
 
@@ -111,15 +118,15 @@ def published_before(home: Home) -> Published | None:
 
 def is_up_to_date(home: Home, ledger: Ledger) -> bool:
     """Return whether neither the copy nor the warehouse file was written since the last publication."""
-    return is_as_left(home, ledger) and _is_noted(ledger, _SOURCE, home.warehouse_path)
+    return is_as_left(home, ledger) and is_noted(ledger, SOURCE, home.warehouse_path)
 
 
 def is_as_left(home: Home, ledger: Ledger) -> bool:
     """Return whether the copy is as the last publication left it, and nothing in it is out of date."""
-    return _is_noted(ledger, COPY, home.published_path)
+    return is_noted(ledger, COPY, home.published_path)
 
 
-def _is_noted(ledger: Ledger, name: str, path: Path) -> bool:
+def is_noted(ledger: Ledger, name: str, path: Path) -> bool:
     """Return whether a database file is as it was when its state was noted, and has no write-ahead log."""
     is_settled = path.exists() and not path.with_name(f"{path.name}.wal").exists()
     return is_settled and ledger.value(name) == state_of(path)
@@ -192,6 +199,24 @@ def _add(connection: duckdb.DuckDBPyConnection, slices: Collection[Key]) -> None
         create_views(connection, views, database=_COPY, schemas=PUBLISHED_SCHEMAS)
 
 
+def _comment(connection: duckdb.DuckDBPyConnection, comments: Mapping[str, Mapping[str, str]]) -> None:
+    """Write comments on tables, views and their columns, where the copy has another or none."""
+    rows = connection.execute(
+        "select schema_name, table_name, column_name, comment, 'column' from duckdb_columns() "
+        "where database_name = $copy "
+        "union all select schema_name, table_name, '', comment, 'table' from duckdb_tables() "
+        "where database_name = $copy "
+        "union all select schema_name, view_name, '', comment, 'view' from duckdb_views() "
+        "where database_name = $copy",
+        {"copy": _COPY},
+    ).fetchall()
+    for schema, table, column, present, kind in rows:
+        text = comments.get(table, {}).get(column)
+        if text and text != present:
+            names = (_COPY, schema, table, *([column] if column else []))
+            connection.execute(f"comment on {kind} {'.'.join(map(identifier, names))} is {quoted(text)}")
+
+
 def _contents(connection: duckdb.DuckDBPyConnection) -> Published:
     tables = []
     for schema, table in _tables(connection, _COPY, schemas=PUBLISHED_SCHEMAS.values()):
@@ -232,7 +257,7 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, left_out: list[str]) ->
     there = set()
     for (schema, table), columns in tables_in(connection, "old").items():
         is_keyed = "workspace_key" in columns
-        holds_text = any(t == "VARCHAR" and not c.endswith("_flag") for c, t in columns.items())
+        holds_text = "VARCHAR" in columns.values()
         if holds_text and not is_keyed:
             continue
         there.add((schema, table))
@@ -253,8 +278,12 @@ def _tables(
     connection: duckdb.DuckDBPyConnection, database: str, *, schemas: Iterable[str] = PUBLISHED_SCHEMAS
 ) -> list[tuple[str, str]]:
     """Return schema and name of each table."""
-    among = set(schemas)
-    return [(schema, table) for schema, table in tables_in(connection, database) if schema in among]
+    # Not `tables_in`: to name the columns, DuckDB would look into every view.
+    return connection.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = ? and schema_name in (select unnest(?)) order by all",
+        [database, list(schemas)],
+    ).fetchall()
 
 
 def _in_warehouse(schema: str, table: str) -> str:

@@ -18,8 +18,6 @@ from warehouse.store.connection import identifier, number, tables_in, without_va
 from warehouse.store.session import LOCK_TIMEOUT_S, open_warehouse_file
 
 FORMER = "former"
-# The flag of a sum of which a part is coded.
-LOWER_BOUND = ">="
 # Holds the sums that the group `former` is made from; never published.
 INTERNAL_SCHEMA = "internal"
 
@@ -46,7 +44,7 @@ class _Cube:
         period: The slice.
         path: Columns that name a node below the workspace; they read `all` in the sums.
         splits: The free dimension, if there is one.
-        measures: Counts, each with its flag beside it.
+        measures: Counts, each with the squares of its rounding beside it.
     """
 
     name: str
@@ -70,11 +68,11 @@ class _Cube:
 
     @property
     def sums(self) -> str:
-        """Return the SQL that sums each measure; a coded part counts as 0, and the sum is a lower bound."""
+        """Return the SQL that sums each measure, and its squares."""
         return ", ".join(
-            f"cast(sum(coalesce({m}, 0)) as bigint) as {m}, "
-            f"max(case when {m} is null or {f} is not null then '{LOWER_BOUND}' end) as {f}"
-            for m, f in ((identifier(m), identifier(f"{m}_flag")) for m in self.measures)
+            f"cast(sum({column}) as bigint) as {column}"
+            for m in self.measures
+            for column in (identifier(m), identifier(f"{m}_squares"))
         )
 
 
@@ -199,12 +197,13 @@ def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
         CoarseningError: No rule says it for some of them.
     """
     periods = [column for column, type_ in columns.items() if type_ == "DATE"]
-    measures = tuple(column for column, type_ in columns.items() if type_ == "BIGINT")
-    flags = {f"{measure}_flag" for measure in measures}
-    texts = [column for column, type_ in columns.items() if type_ == "VARCHAR" and column not in flags]
+    numbers = [column for column, type_ in columns.items() if type_ == "BIGINT"]
+    measures = tuple(column for column in numbers if not column.endswith("_squares"))
+    squares = {f"{measure}_squares" for measure in measures}
+    texts = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
     path = tuple(column for column in texts if column in _PATH)
     splits = tuple(column for column in texts if column not in (*_PATH, _WORKSPACE_KEY, "level"))
-    known = {*periods, *measures, *flags, *path, *splits[:1], _WORKSPACE_KEY, "level"}
+    known = {*periods, *measures, *squares, *path, *splits[:1], _WORKSPACE_KEY, "level"}
     # A second free text may name somebody, and a number that is no count has no sum.
     doubtful = sorted((set(columns) ^ known) or (set() if len(periods) == 1 else {"the period"}))
     if doubtful:

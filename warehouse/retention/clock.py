@@ -9,7 +9,7 @@ from datetime import date, datetime
 from warehouse.keys.keyring import KeyStore, Purpose
 from warehouse.ledger.batches import UNDONE
 from warehouse.ledger.ledger import Ledger
-from warehouse.retention import evidence, records
+from warehouse.retention import evidence, journal, records
 from warehouse.retention.errors import NotAheadError
 from warehouse.retention.records import DEFAULT_SUBJECT, subject, subject_key
 from warehouse.retention.rules import RetentionInputs, expired_through
@@ -52,9 +52,17 @@ def plan_set_back(
     Raises:
         NotAheadError: The warehouse's clock has not reached a later time than ``to``.
     """
+    return _plan(ledger, keyring, inputs, to, closed_until)[0]
+
+
+def _plan(
+    ledger: Ledger, keyring: KeyStore, inputs: RetentionInputs, to: datetime, closed_until: date
+) -> tuple[SetBack, dict[tuple[str, str], date]]:
+    """Return what is to be done, and the horizons that move back, with where to."""
     reached = ledger.clock()
     if reached is None or reached <= to:
         raise NotAheadError(reached, to)
+    lowered = _horizons_at(ledger, keyring, inputs, to)
     later, built = to.isoformat(timespec="microseconds"), ledger.built_until()
     deleted = sum(
         rows
@@ -62,15 +70,16 @@ def plan_set_back(
         if entry.as_of > to and isinstance(rows := entry.body.get("rows_gone"), int)
     )
     again = ledger.read(f"select 1 from batches where {_TO_LOAD_AGAIN}", later, deleted > 0)
-    return SetBack(
+    planned = SetBack(
         reached=reached,
         to=to,
-        horizons=len(_horizons_at(ledger, keyring, inputs, to)),
+        horizons=len(lowered),
         batches=len(again),
-        account_ends=len(ledger.read("select 1 from terminated where since > ?", to.date().isoformat())),
+        account_ends=sum(since > to.date() for since in records.refused(ledger).values()),
         built_until=min(built, closed_until) if built else None,
         rows_deleted=deleted,
     )
+    return planned, lowered
 
 
 def set_clock_back(
@@ -88,23 +97,17 @@ def set_clock_back(
     Raises:
         NotAheadError: The warehouse's clock has not reached a later time than ``to``.
     """
-    done = plan_set_back(ledger, keyring, inputs, to=to, closed_until=closed_until)
-    lowered = _horizons_at(ledger, keyring, inputs, to)
+    done, lowered = _plan(ledger, keyring, inputs, to, closed_until)
     later, key = to.isoformat(timespec="microseconds"), keyring.get(Purpose.LEDGER, evidence.KEY)
     with ledger.transaction() as connection:
         evidence.append(connection, key=key, kind=CLOCK_SET_BACK, as_of=to, body=asdict(done))
-        for (category, who), through in lowered.items():
-            connection.execute(
-                "update horizons set through = ? where category = ? and subject = ?",
-                (through.isoformat(), category, who),
-            )
+        records.lower_horizons(connection, lowered)
+        records.forget_terminated(connection, after=to.date())
+        journal.forget(connection, after=to)
         connection.execute(
             f"update batches set content_hash = '{UNDONE}' || content_hash where {_TO_LOAD_AGAIN}",
             (later, done.rows_deleted > 0),
         )
-        connection.execute("delete from terminated where since > ?", (to.date().isoformat(),))
-        connection.execute("delete from known_inputs where known_from > ?", (later,))
-        connection.execute("update known_inputs set known_to = null where known_to > ?", (later,))
         values = {"as_of": later, "retention_as_of": later, "retention_inputs": ""}
         if done.built_until:
             values["built_until"] = done.built_until.isoformat()

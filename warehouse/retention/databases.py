@@ -15,6 +15,7 @@ from warehouse.home import Home
 from warehouse.keys.keyring import KeyStore
 from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
+from warehouse.publishing.publish import SOURCE, is_noted
 from warehouse.store.connection import identifier, number, tables_in, without_values
 from warehouse.store.session import LOCK_TIMEOUT_S, attach_database, open_warehouse_file
 
@@ -47,7 +48,9 @@ def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
         path = home.warehouse_path
         if not path.exists():
             return Rewritten()
-        before = path.stat().st_size
+        before, ledger = path.stat().st_size, Ledger(home.ledger_path)
+        # A published copy that holds all of the old file holds all of the fresh one.
+        states = [_STATE, *([SOURCE] if is_noted(ledger, SOURCE, path) else [])]
         try:
             with (
                 without_values(path.name, "it could not be copied"),
@@ -64,7 +67,8 @@ def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
                     raise StoreError(path.name, "its write-ahead log is not empty")
         finally:
             _unlink_leftovers(home)
-        Ledger(home.ledger_path).set_value(_STATE, state_of(home.warehouse_path))
+        for name in states:
+            ledger.set_value(name, state_of(path))
         return Rewritten(len(rows), sum(rows.values()), before, path.stat().st_size)
 
 

@@ -95,6 +95,11 @@ def entries(ledger: LedgerFile) -> list[Entry]:
     ]
 
 
+def last_number(ledger: LedgerFile) -> int:
+    """Return the number of the last entry; 0 before the first."""
+    return int(ledger.read("select coalesce(max(seq), 0) from evidence")[0][0])
+
+
 def check_chain(ledger: LedgerFile, *, key: bytes, anchor: Path) -> list[str]:
     """Return what is wrong with the chain, in plain words; empty if it is sound."""
     rows = ledger.read(_CHAIN)

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from warehouse.files import fsync_directory
 from warehouse.home import Home
-from warehouse.retention.places import NO_DAYS, Place, Windows, check_deletable, entries, places
+from warehouse.retention.places import NO_DAYS, Place, Windows, check_deletable, entries, is_stray, places
 from warehouse.retention.plan import FileItem, Reason
 
 # Rule and category of a `Reason`; a window stands behind it in `policy.yml`.
@@ -51,8 +51,9 @@ def due_files(
                 status = path.lstat()
             except FileNotFoundError:
                 continue  # taken by its owner meanwhile
-            if _is_unread(place, path, status, windows.feeds):
-                continue
+            is_inbox_file = place.kind == "inbox" and stat.S_ISREG(status.st_mode)
+            if is_inbox_file and windows.feeds and is_stray(path, inbox=place.root, feeds=windows.feeds):
+                continue  # nobody has read it: a person decides
             if (since := _due(place, status, as_of)) is not None:
                 size = status.st_size if stat.S_ISREG(status.st_mode) else 0
                 shown = _shown(home, place, path, windows.feeds, name_key)
@@ -109,13 +110,6 @@ def _due(place: Place, status: os.stat_result, as_of: datetime) -> date | None:
         return None
     day = since.date() + timedelta(days=place.days)
     return day if day <= as_of.date() else None
-
-
-def _is_unread(place: Place, path: Path, status: os.stat_result, feeds: frozenset[str]) -> bool:
-    """Return whether a file of the inbox lies where no feed is: nobody has read it, a person decides."""
-    is_file = stat.S_ISREG(status.st_mode) and not path.name.startswith(".")
-    folder = path.parent.relative_to(place.root).as_posix() if place.kind == "inbox" else ""
-    return place.kind == "inbox" and bool(feeds) and is_file and folder not in feeds
 
 
 def _shown(home: Home, place: Place, path: Path, feeds: frozenset[str], name_key: bytes) -> str:

@@ -64,6 +64,13 @@ def remember(connection: sqlite3.Connection, inputs: RetentionInputs, *, key: by
     )
 
 
+def forget(connection: sqlite3.Connection, *, after: datetime) -> None:
+    """Forget what was noted after a time: what was known then is known again."""
+    at = after.isoformat()
+    connection.execute("delete from known_inputs where known_from > ?", (at,))
+    connection.execute("update known_inputs set known_to = null where known_to > ?", (at,))
+
+
 def inputs_known_on(ledger: Ledger, on: datetime) -> RetentionInputs:
     """Return the retention inputs as they were known at a time, by subject instead of workspace.
 

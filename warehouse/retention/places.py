@@ -5,7 +5,7 @@ Only files in these places can be removed. Links are never followed.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -122,6 +122,11 @@ def check_deletable(home: Home, path: Path) -> None:
         raise UndeletableError("a path that goes through a link")
     if not any(place.covers(path) for place in places(home, NO_DAYS)):
         raise UndeletableError("a file that no window covers")
+
+
+def is_stray(path: Path, *, inbox: Path, feeds: Collection[str]) -> bool:
+    """Return whether a path of the inbox lies in no feed's folder, and is not hidden: nobody reads it."""
+    return not path.name.startswith(".") and path.parent.relative_to(inbox).as_posix() not in feeds
 
 
 # For looking at places whatever their windows.

@@ -136,6 +136,14 @@ def raise_horizons(connection: sqlite3.Connection, reached: Mapping[tuple[str, s
     )
 
 
+def lower_horizons(connection: sqlite3.Connection, to: Mapping[tuple[str, str], date]) -> None:
+    """Move horizons back, for a clock that is set back."""
+    connection.executemany(
+        "update horizons set through = ? where category = ? and subject = ?",
+        [(through.isoformat(), category, who) for (category, who), through in to.items()],
+    )
+
+
 def refused(ledger: Ledger) -> dict[str, date]:
     """Return the subject of each ended workspace → since when. Its rows are not taken in again."""
     rows = ledger.read("select subject, since from terminated")
@@ -147,6 +155,11 @@ def note_terminated(connection: sqlite3.Connection, subjects: Iterable[str], *, 
     connection.executemany(
         "insert or ignore into terminated values (?, ?)", [(s, since.isoformat()) for s in subjects]
     )
+
+
+def forget_terminated(connection: sqlite3.Connection, *, after: date) -> None:
+    """Take rows of workspaces that ended after a day in again."""
+    connection.execute("delete from terminated where since > ?", (after.isoformat(),))
 
 
 def tombstones(ledger: Ledger, source: str | None = None) -> list[Tombstone]:

@@ -108,8 +108,7 @@ def verify(
 
 def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator[Finding]:
     if waiting := records.pending(ledger):
-        remedy = APPLY
-        yield Finding("ledger", "deletion(s) that were begun and not finished", len(waiting), remedy)
+        yield Finding("ledger", "deletion(s) that were begun and not finished", len(waiting), APPLY)
     hashed = len(records.horizons(ledger)) + len(records.refused(ledger))
     if hashed and not keyring.has(Purpose.LEDGER, records.SUBJECT_KEY):
         yield Finding(

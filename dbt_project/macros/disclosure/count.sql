@@ -1,24 +1,21 @@
 {#-
-    Count each cell exactly: its people, what they add together, and what the noise depends on.
+    Count each cell exactly: its people, what they add together, and what the rounding depends on.
 
     Reads `units` (see `split_nodes`). Makes:
-        dominance: One row per cell of the platform, with whether few workspaces make up all of it. Not
-            where every cell has noise and none is hidden.
-        counts: One row per cell in which anything was counted. For each measure: its number; `_units`, the
-            people who add to it, and `_cell_key`, the sum of their keys; the same of those who add something
-            else to its parent (`_left`); `_bound`, the most that anybody may add, and `_excess`, what is added
-            beyond it.
+        dominance: Of members: one row per cell, with whether few workspaces make up all of it.
+        counts: One row per cell in which anything was counted. For each piece: its number; `_people`, those
+            who add to it, and `_cell_key`, the sum of their keys; `_bound`, the most that anybody may add, and
+            `_excess`, what is added beyond it.
 -#}
 {% macro count_cells(cube) -%}
 {%- set cells = cube.cells | join(', ') -%}
-{% if cube.asks_dominance -%}
+{% if cube.unit == 'member' -%}
 by_workspace as (
 
     select
         {{ cells }},
         count(unit_token) as units
     from units
-    where level = 'platform'
     group by {{ cells }}, workspace_id
 
 ),
@@ -39,18 +36,19 @@ counts as (
 
     select
         {{ cells }},
-        {% for measure in cube.measures -%}
-        {{ people_with(measure.name ~ ' > 0', measure.name) }},
-        {% if measure.parent and not measure.is_units -%}
-        {{ people_with(measure.parent ~ ' > ' ~ measure.name, measure.name ~ '_left') }},
-        {% endif -%}
-        {% if measure.is_units -%}
-        1 as {{ measure.name }}_bound,
-        0 as {{ measure.name }}_excess,
-        count(case when {{ measure.name }} > 0 then unit_token end) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% for piece in cube.pieces -%}
+        {%- set counts_in = [piece.name ~ ' > 0'] -%}
+        {%- for other in piece.unless %}{% set _ = counts_in.append(other ~ ' = 0') %}{% endfor -%}
+        {%- set condition = counts_in | join(' and ') -%}
+        count(case when {{ condition }} then unit_token end) as {{ piece.name }}_people,
+        sum(case when {{ condition }} then record_key end) as {{ piece.name }}_cell_key,
+        {% if piece.is_units -%}
+        count(case when {{ condition }} then unit_token end) as {{ piece.name }},
+        1 as {{ piece.name }}_bound,
+        0 as {{ piece.name }}_excess{{ ',' if not loop.last }}
         {% else -%}
-        {{ bound_of(measure.name, var('bounding_rank')) }},
-        sum({{ measure.name }}) as {{ measure.name }}{{ ',' if not loop.last }}
+        {{ bound_of(piece.name, var('bounding_rank')) }},
+        sum({{ piece.name }}) as {{ piece.name }}{{ ',' if not loop.last }}
         {% endif -%}
         {% endfor %}
     from units
@@ -60,20 +58,14 @@ counts as (
 {%- endmacro %}
 
 
-{#- The people of a cell who fit a condition, and the key that their noise is drawn by. -#}
-{% macro people_with(condition, name) -%}
-        count(case when {{ condition }} then unit_token end) as {{ name }}_units,
-        cast(mod(sum(case when {{ condition }} then record_key else 0 end), 16777216) as integer)
-            as {{ name }}_cell_key
-{%- endmacro %}
-
-
-{#- What the n-th most active person of a cell adds, and how much more the ones before add together. -#}
-{% macro bound_of(measure, n) -%}
-        {%- set largest = 'max(case when unit_token is not null then ' ~ measure ~ ' else 0 end, ' ~ n ~ ')' -%}
-        list_min({{ largest }}) as {{ measure }}_bound,
-        list_sum({{ largest }})
-            - len({{ largest }}) * list_min({{ largest }}) as {{ measure }}_excess
+{#-
+    What the n-th most active person of a cell adds, and how much more the ones before add together. Of fewer
+    people, the least active one bounds the others.
+-#}
+{% macro bound_of(piece, n) -%}
+        {%- set largest = 'max(case when unit_token is not null and ' ~ piece ~ ' > 0 then ' ~ piece ~ ' end, ' ~ n ~ ')' -%}
+        coalesce(list_min({{ largest }}), 1) as {{ piece }}_bound,
+        coalesce(list_sum({{ largest }}) - len({{ largest }}) * list_min({{ largest }}), 0) as {{ piece }}_excess
 {%- endmacro %}
 
 
@@ -82,7 +74,7 @@ counts as (
 
     Reads `per_unit`, `counts` and `dominance`. Makes:
         matched: One row per node that has leaves and value that is listed, with its counts; null where there
-            are none.
+            are none. Cells of members that few workspaces make up are not there.
 -#}
 {% macro list_cells(cube) -%}
 {%- set dimension, cells = cube.dimension, cube.cells -%}
@@ -102,21 +94,21 @@ nodes as (
 grid as (
 
     {% if dimension -%}
-    -- One list, no union: 169 hours of the week as branches took 3 GB for 75 small workspaces.
+    -- One list, no union: 168 hours of the week as branches took 3 GB for 75 small workspaces.
     select
         nodes.*,
         listed.cell
     from nodes
     cross join (
         values
-        {% for value in ['all'] + (dimension.listed or ['other']) -%}
+        {% for value in dimension.listed or ['other'] -%}
         ('{{ value }}'){{ ', ' if not loop.last }}
         {%- endfor %}
     ) as listed (cell)
     {% if not dimension.listed -%}
     union all
     select {{ cells | join(', ') }} from counts
-    where cell not in ('all', 'other')
+    where cell <> 'other'
     {%- endif %}
     {%- else -%}
     select * from nodes
@@ -127,25 +119,16 @@ grid as (
 matched as (
 
     select
-        grid.{{ cells | join(', grid.') }},
-        {% for measure in cube.measures -%}
-        counts.{{ measure.name }},
-        counts.{{ measure.name }}_units,
-        counts.{{ measure.name }}_cell_key,
-        {% if measure.parent and not measure.is_units -%}
-        counts.{{ measure.name }}_left_units,
-        counts.{{ measure.name }}_left_cell_key,
-        {% endif -%}
-        counts.{{ measure.name }}_bound,
-        counts.{{ measure.name }}_excess,
-        {% endfor -%}
-        {{ 'dominance.is_dominated' if cube.asks_dominance else 'true as is_dominated' }}
+        grid.*,
+        counts.* exclude ({{ cells | join(', ') }})
     from grid
     left join counts
         on {{ agree('grid', 'counts', cells) }}
-    {% if cube.asks_dominance -%}
-    left join dominance
-        on {{ agree('grid', 'dominance', cells) }}
+    {% if cube.unit == 'member' -%}
+    inner join dominance
+        on
+            {{ agree('grid', 'dominance', cells) }}
+            and not dominance.is_dominated
     {%- endif %}
 
 ),

@@ -1,8 +1,8 @@
 {#-
     One anonymous table: counts of people and of their messages in the nodes of a spine.
 
-    Its steps stand one to a file: place, split, count, perturb, publish. Each makes common table expressions
-    that the next one reads.
+    Its steps stand one to a file: place, split, count, round. Each makes common table expressions that the next
+    one reads.
 
     Args:
         name: A cube of `macros/generated/cubes.sql`.
@@ -18,9 +18,9 @@
 {#-
     The query of any declaration.
 
-    Every count is perturbed by its cell's key and then coded where it, or what it leaves of its parent, is
-    small; nothing else of a row of the store gets out. See `pipelines/declarations/cube.py` for the declarations in YAML
-    that these are made of, and docs/analysts.md for how to read the result.
+    Every number is rounded at random by its cell's key; nothing else of a row of the store gets out. See
+    `pipelines/declarations/cube.py` for the declarations in YAML that these are made of, and docs/analysts.md for
+    how to read the result.
 
     Args:
         declared: A mapping:
@@ -32,34 +32,21 @@
             levels: Level -> its depth: these get rows; a node of depth d is named by the first d of ``path``.
             dimension: {name, sql, listed} or none. Closed (``listed`` holds its values): every value is listed
                 in every node. Open: values of few join `other`, which every node lists.
-            measures: [{name, sql, is_units, parent}], parents first.
+            pieces: [{name, sql, is_units, unless}]: what is rounded by itself. A person is counted in a piece
+                only if in none of ``unless``.
+            measures: [{name, pieces, at_most}]: sums of pieces; ``at_most`` is a measure before it, or none.
             minimum_units: The threshold k.
             unit: contact, member or event.
         last: A query over the steps; what is published if not given.
 
     Returns:
-        A query: one row per slice, node and value of the dimension (`all` = the node's total), with each
-        measure and its flag: null, `<k` (below k; zero looks the same) or `>n-k` (its complement is).
+        A query: one row per slice, node and value of the dimension, with each measure and its squares (see `round_counts`).
 -#}
 {% macro cube_query(declared, last='select * from published') -%}
-{#-
-    The steps know more: columns that name a node, and a cell of it; and whether a cell is exact or hidden by
-    how workspaces share it. Days of contacts have noise however they do.
--#}
+{#- The steps know more: columns that name a node, and a cell of it. -#}
 {%- set nodes = [declared.period, 'level'] + declared.path -%}
-{%- set cube = dict(
-    declared,
-    nodes=nodes,
-    cells=nodes + (['cell'] if declared.dimension else []),
-    asks_dominance=declared.period == 'month' or declared.unit == 'member',
-) -%}
-with perturbation as (
-
-    {{ noises() }}
-
-),
-
-{{ place_rows(cube) }}
+{%- set cube = dict(declared, nodes=nodes, cells=nodes + (['cell'] if declared.dimension else [])) -%}
+with {{ place_rows(cube) }}
 
 {{ split_nodes(cube) }}
 
@@ -67,9 +54,7 @@ with perturbation as (
 
 {{ list_cells(cube) }}
 
-{{ perturb_counts(cube) }}
-
-{{ publish_counts(cube) }}
+{{ round_counts(cube) }}
 
 {{ last }}
 {%- endmacro %}

@@ -5,7 +5,7 @@
     summed up too: its messages count, nobody does.
 
     Makes:
-        placed: One row per fact, with the columns that name its leaf and what it adds to each measure.
+        placed: One row per fact, with the columns that name its leaf and what it adds to each piece.
         per_unit: One row per node, value of the dimension and person.
 -#}
 {% macro place_rows(cube) -%}
@@ -23,8 +23,8 @@ placed as (
         {% if dimension -%}
         coalesce({{ dimension.sql }}, 'unknown') as cell,
         {% endif -%}
-        {% for measure in cube.measures -%}
-        {{ measure.sql }} as {{ measure.name }}{{ ',' if not loop.last }}
+        {% for piece in cube.pieces -%}
+        {{ piece.sql }} as {{ piece.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref(cube.facts) }} as facts
     {% if cube.leaves -%}
@@ -46,8 +46,8 @@ per_unit as (
         workspace_id,
         unit_token,
         min(record_key) as record_key,
-        {% for measure in cube.measures -%}
-        cast(sum({{ measure.name }}) as integer) as {{ measure.name }}{{ ',' if not loop.last }}
+        {% for piece in cube.pieces -%}
+        cast(sum({{ piece.name }}) as integer) as {{ piece.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from placed
     group by {{ (named + ['workspace_id', 'unit_token']) | join(', ') }}

@@ -2,7 +2,7 @@
 -- of them (`minimum_workspaces` in `pipelines/policy.yml`), and none with more than half of the messages.
 {%- set rates = [
     ('delivery_rate', 'delivered_messages', 'attempted_messages'),
-    ('read_rate', 'read_messages', 'delivered_messages'),
+    ('read_rate', 'read_messages', 'readable_messages'),
     ('click_rate', 'clicked_messages', 'delivered_messages'),
     ('reply_72h_rate', 'replied_72h_messages', 'delivered_messages'),
     ('opt_out_rate', 'opted_out_messages', 'delivered_messages'),

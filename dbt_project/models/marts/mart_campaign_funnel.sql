@@ -1,16 +1,3 @@
-{%- set measures = [
-    ('attempted_messages', none),
-    ('accepted_messages', 'attempted_messages'),
-    ('sent_messages', 'attempted_messages'),
-    ('delivered_messages', 'attempted_messages'),
-    ('read_messages', 'delivered_messages'),
-    ('clicked_messages', 'attempted_messages'),
-    ('replied_72h_messages', 'attempted_messages'),
-    ('replied_24h_messages', 'replied_72h_messages'),
-    ('opted_out_messages', 'attempted_messages'),
-    ('failed_messages', 'attempted_messages'),
-    ('segments', none),
-] %}
 with cells as (
 
     select * from {{ ref('cube_campaign_daily') }}
@@ -29,9 +16,18 @@ summed as (
             as message_category,
         min(cells.send_date) as first_send_date,
         max(cells.send_date) as last_send_date,
-    {% for measure, parent in measures -%}
-    {{ summed(measure, parent) }}{{ ',' if not loop.last }}
-    {% endfor %}
+        cast(sum(cells.attempted_messages) as bigint) as attempted_messages,
+        cast(sum(cells.accepted_messages) as bigint) as accepted_messages,
+        cast(sum(cells.sent_messages) as bigint) as sent_messages,
+        cast(sum(cells.delivered_messages) as bigint) as delivered_messages,
+        cast(sum(cells.readable_messages) as bigint) as readable_messages,
+        cast(sum(cells.read_messages) as bigint) as read_messages,
+        cast(sum(cells.clicked_messages) as bigint) as clicked_messages,
+        cast(sum(cells.replied_72h_messages) as bigint) as replied_72h_messages,
+        cast(sum(cells.replied_24h_messages) as bigint) as replied_24h_messages,
+        cast(sum(cells.opted_out_messages) as bigint) as opted_out_messages,
+        cast(sum(cells.failed_messages) as bigint) as failed_messages,
+        cast(sum(cells.segments) as bigint) as segments
     from cells
     group by cells.workspace_key, cells.campaign_key
 
@@ -60,16 +56,24 @@ select
     campaigns.variant,
     summed.first_send_date,
     summed.last_send_date,
-    {% for measure, _ in measures -%}
-    summed.{{ measure }},
-    summed.{{ measure }}_flag,
-    {% endfor -%}
-    {{ rate('delivered_messages', 'attempted_messages') }} as delivery_rate,
-    {{ rate('read_messages', 'delivered_messages') }} as read_rate,
-    {{ rate('clicked_messages', 'delivered_messages') }} as click_rate,
-    {{ rate('replied_72h_messages', 'delivered_messages') }} as reply_72h_rate,
-    {{ rate('opted_out_messages', 'delivered_messages') }} as opt_out_rate,
-    {{ rate('failed_messages', 'attempted_messages') }} as failure_rate
+    summed.attempted_messages,
+    summed.accepted_messages,
+    summed.sent_messages,
+    summed.delivered_messages,
+    summed.readable_messages,
+    summed.read_messages,
+    summed.clicked_messages,
+    summed.replied_72h_messages,
+    summed.replied_24h_messages,
+    summed.opted_out_messages,
+    summed.failed_messages,
+    summed.segments,
+    {{ rate('summed.delivered_messages', 'summed.attempted_messages') }} as delivery_rate,
+    {{ rate('summed.read_messages', 'summed.readable_messages') }} as read_rate,
+    {{ rate('summed.clicked_messages', 'summed.delivered_messages') }} as click_rate,
+    {{ rate('summed.replied_72h_messages', 'summed.delivered_messages') }} as reply_72h_rate,
+    {{ rate('summed.opted_out_messages', 'summed.delivered_messages') }} as opt_out_rate,
+    {{ rate('summed.failed_messages', 'summed.attempted_messages') }} as failure_rate
 from summed
 left join workspaces
     on summed.workspace_key = workspaces.workspace_key

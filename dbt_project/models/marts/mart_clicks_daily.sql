@@ -2,6 +2,7 @@
 with cells as (
 
     select * from {{ ref('cube_clicks_daily') }}
+    where level = 'campaign'
 
 ),
 
@@ -19,7 +20,6 @@ campaigns as (
 
 select
     cells.send_date,
-    cells.level,
     cells.workspace_key,
     cells.channel,
     cells.message_category,
@@ -31,9 +31,8 @@ select
     campaigns.template_name,
     campaigns.variant,
     cells.clicking_contacts,
-    cells.clicking_contacts_flag,
     cells.clicks,
-    cells.clicks_flag
+    cells.automatic_clicks
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

@@ -2,6 +2,7 @@
 with cells as (
 
     select * from {{ ref('cube_delivery_latency_daily') }}
+    where level = 'workspace'
 
 ),
 
@@ -9,33 +10,14 @@ workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
 
-),
-
-campaigns as (
-
-    select * from {{ ref('dim_published_campaigns') }}
-
 )
 
 select
     cells.send_date,
-    cells.level,
     cells.workspace_key,
-    cells.channel,
-    cells.message_category,
-    cells.template_key,
-    cells.campaign_key,
     cells.latency_bin,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    campaigns.campaign_name,
-    campaigns.template_name,
-    campaigns.variant,
-    cells.delivered_messages,
-    cells.delivered_messages_flag
+    cells.delivered_messages
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
-left join campaigns
-    on
-        cells.workspace_key = campaigns.workspace_key
-        and cells.campaign_key = campaigns.campaign_key

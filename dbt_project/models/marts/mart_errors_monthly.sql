@@ -7,8 +7,6 @@ with cells as (
 
 select
     cells.month,
-    cells.level,
     cells.error_kind,
-    cells.errors,
-    cells.errors_flag
+    cells.errors
 from cells

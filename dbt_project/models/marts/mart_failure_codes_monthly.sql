@@ -13,12 +13,10 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     cells.failure_code,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    cells.failed_messages,
-    cells.failed_messages_flag
+    cells.failed_messages
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

@@ -2,6 +2,7 @@
 with cells as (
 
     select * from {{ ref('cube_failures_daily') }}
+    where level = 'campaign'
 
 ),
 
@@ -19,7 +20,6 @@ campaigns as (
 
 select
     cells.send_date,
-    cells.level,
     cells.workspace_key,
     cells.channel,
     cells.message_category,
@@ -30,8 +30,7 @@ select
     campaigns.campaign_name,
     campaigns.template_name,
     campaigns.variant,
-    cells.failed_messages,
-    cells.failed_messages_flag
+    cells.failed_messages
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

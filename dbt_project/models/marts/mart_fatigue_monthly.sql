@@ -13,18 +13,13 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     cells.messages_bin,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.reached_contacts,
-    cells.reached_contacts_flag,
     cells.reading_contacts,
-    cells.reading_contacts_flag,
     cells.replying_contacts,
-    cells.replying_contacts_flag,
-    cells.opted_out_contacts,
-    cells.opted_out_contacts_flag
+    cells.opted_out_contacts
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

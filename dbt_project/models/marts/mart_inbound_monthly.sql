@@ -13,16 +13,12 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     cells.message_type,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.writing_contacts,
-    cells.writing_contacts_flag,
     cells.inbound_messages,
-    cells.inbound_messages_flag,
-    cells.conversations,
-    cells.conversations_flag
+    cells.conversations
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

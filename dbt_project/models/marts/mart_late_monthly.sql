@@ -13,13 +13,10 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.late_contacts,
-    cells.late_contacts_flag,
-    cells.late_statuses,
-    cells.late_statuses_flag
+    cells.late_statuses
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

@@ -13,12 +13,10 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     cells.opt_out_source,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    cells.opted_out_contacts,
-    cells.opted_out_contacts_flag
+    cells.opted_out_contacts
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

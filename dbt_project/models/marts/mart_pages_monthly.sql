@@ -7,10 +7,7 @@ with cells as (
 
 select
     cells.month,
-    cells.level,
     cells.page,
     cells.active_members,
-    cells.active_members_flag,
-    cells.usage_events,
-    cells.usage_events_flag
+    cells.usage_events
 from cells

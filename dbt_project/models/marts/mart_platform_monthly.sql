@@ -1,37 +1,63 @@
 -- Generated from pipelines/cubes by `make sync`; do not edit.
-with cells as (
+with days as (
 
-    select * from {{ ref('cube_workspace_monthly') }}
+    select
+        *,
+        max(send_date) over () as last_built
+    from {{ ref('cube_campaign_daily') }}
+
+),
+
+-- Of the months that are over.
+cells as (
+
+    select
+        cast(date_trunc('month', send_date) as date) as month,
+        cast(sum(attempted_messages) as bigint) as attempted_messages,
+        cast(sum(accepted_messages) as bigint) as accepted_messages,
+        cast(sum(sent_messages) as bigint) as sent_messages,
+        cast(sum(delivered_messages) as bigint) as delivered_messages,
+        cast(sum(readable_messages) as bigint) as readable_messages,
+        cast(sum(read_messages) as bigint) as read_messages,
+        cast(sum(clicked_messages) as bigint) as clicked_messages,
+        cast(sum(replied_72h_messages) as bigint) as replied_72h_messages,
+        cast(sum(replied_24h_messages) as bigint) as replied_24h_messages,
+        cast(sum(opted_out_messages) as bigint) as opted_out_messages,
+        cast(sum(failed_messages) as bigint) as failed_messages,
+        cast(sum(skipped_cap_messages) as bigint) as skipped_cap_messages,
+        cast(sum(skipped_opt_out_messages) as bigint) as skipped_opt_out_messages,
+        cast(sum(skipped_invalid_messages) as bigint) as skipped_invalid_messages,
+        cast(sum(skipped_other_messages) as bigint) as skipped_other_messages,
+        cast(sum(segments) as bigint) as segments
+    from days
     where level = 'platform'
+    group by date_trunc('month', send_date)
+    having max(last_built) >= date_trunc('month', max(send_date)) + interval 1 month - interval 1 day
 
 )
 
 select
     cells.month,
-    cells.audience_contacts,
-    cells.audience_contacts_flag,
-    cells.reached_contacts,
-    cells.reached_contacts_flag,
     cells.attempted_messages,
-    cells.attempted_messages_flag,
+    cells.accepted_messages,
+    cells.sent_messages,
     cells.delivered_messages,
-    cells.delivered_messages_flag,
+    cells.readable_messages,
     cells.read_messages,
-    cells.read_messages_flag,
     cells.clicked_messages,
-    cells.clicked_messages_flag,
     cells.replied_72h_messages,
-    cells.replied_72h_messages_flag,
+    cells.replied_24h_messages,
     cells.opted_out_messages,
-    cells.opted_out_messages_flag,
     cells.failed_messages,
-    cells.failed_messages_flag,
+    cells.skipped_cap_messages,
+    cells.skipped_opt_out_messages,
+    cells.skipped_invalid_messages,
+    cells.skipped_other_messages,
     cells.segments,
-    cells.segments_flag,
-    cast(cells.delivered_messages as double) / nullif(cells.attempted_messages, 0) as delivery_rate,
-    cast(cells.read_messages as double) / nullif(cells.delivered_messages, 0) as read_rate,
-    cast(cells.clicked_messages as double) / nullif(cells.delivered_messages, 0) as click_rate,
-    cast(cells.replied_72h_messages as double) / nullif(cells.delivered_messages, 0) as reply_72h_rate,
-    cast(cells.opted_out_messages as double) / nullif(cells.delivered_messages, 0) as opt_out_rate,
-    cast(cells.failed_messages as double) / nullif(cells.attempted_messages, 0) as failure_rate
+    {{ rate('cells.delivered_messages', 'cells.attempted_messages') }} as delivery_rate,
+    {{ rate('cells.read_messages', 'cells.readable_messages') }} as read_rate,
+    {{ rate('cells.clicked_messages', 'cells.delivered_messages') }} as click_rate,
+    {{ rate('cells.replied_72h_messages', 'cells.delivered_messages') }} as reply_72h_rate,
+    {{ rate('cells.opted_out_messages', 'cells.delivered_messages') }} as opt_out_rate,
+    {{ rate('cells.failed_messages', 'cells.attempted_messages') }} as failure_rate
 from cells

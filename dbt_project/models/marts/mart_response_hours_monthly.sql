@@ -13,16 +13,12 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     cells.response_hour,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.read_responses,
-    cells.read_responses_flag,
     cells.click_responses,
-    cells.click_responses_flag,
-    cells.reply_responses,
-    cells.reply_responses_flag
+    cells.reply_responses
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

@@ -13,21 +13,17 @@ workspaces as (
 
 select
     cells.month,
-    cells.level,
     cells.workspace_key,
     cells.send_hour,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.attempted_messages,
-    cells.attempted_messages_flag,
     cells.delivered_messages,
-    cells.delivered_messages_flag,
+    cells.readable_messages,
     cells.read_messages,
-    cells.read_messages_flag,
     cells.replied_72h_messages,
-    cells.replied_72h_messages_flag,
-    cast(cells.delivered_messages as double) / nullif(cells.attempted_messages, 0) as delivery_rate,
-    cast(cells.read_messages as double) / nullif(cells.delivered_messages, 0) as read_rate,
-    cast(cells.replied_72h_messages as double) / nullif(cells.delivered_messages, 0) as reply_72h_rate
+    {{ rate('cells.delivered_messages', 'cells.attempted_messages') }} as delivery_rate,
+    {{ rate('cells.read_messages', 'cells.readable_messages') }} as read_rate,
+    {{ rate('cells.replied_72h_messages', 'cells.delivered_messages') }} as reply_72h_rate
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key

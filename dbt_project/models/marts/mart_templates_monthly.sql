@@ -1,12 +1,3 @@
-{%- set measures = [
-    ('attempted_messages', none),
-    ('delivered_messages', 'attempted_messages'),
-    ('read_messages', 'delivered_messages'),
-    ('clicked_messages', 'attempted_messages'),
-    ('replied_72h_messages', 'attempted_messages'),
-    ('opted_out_messages', 'attempted_messages'),
-    ('failed_messages', 'attempted_messages'),
-] %}
 with cells as (
 
     select
@@ -40,9 +31,14 @@ summed as (
         coalesce(campaigns.variant, 'none') as variant,
         min(campaigns.template_name) as template_name,
         count(*) as campaign_days,
-    {% for measure, parent in measures -%}
-    {{ summed(measure, parent) }}{{ ',' if not loop.last }}
-    {% endfor %}
+        cast(sum(cells.attempted_messages) as bigint) as attempted_messages,
+        cast(sum(cells.delivered_messages) as bigint) as delivered_messages,
+        cast(sum(cells.readable_messages) as bigint) as readable_messages,
+        cast(sum(cells.read_messages) as bigint) as read_messages,
+        cast(sum(cells.clicked_messages) as bigint) as clicked_messages,
+        cast(sum(cells.replied_72h_messages) as bigint) as replied_72h_messages,
+        cast(sum(cells.opted_out_messages) as bigint) as opted_out_messages,
+        cast(sum(cells.failed_messages) as bigint) as failed_messages
     from cells
     left join campaigns
         on
@@ -68,15 +64,19 @@ select
     summed.template_name,
     summed.variant,
     summed.campaign_days,
-    {% for measure, _ in measures -%}
-    summed.{{ measure }},
-    summed.{{ measure }}_flag,
-    {% endfor -%}
-    {{ rate('delivered_messages', 'attempted_messages') }} as delivery_rate,
-    {{ rate('read_messages', 'delivered_messages') }} as read_rate,
-    {{ rate('clicked_messages', 'delivered_messages') }} as click_rate,
-    {{ rate('replied_72h_messages', 'delivered_messages') }} as reply_72h_rate,
-    {{ rate('opted_out_messages', 'delivered_messages') }} as opt_out_rate
+    summed.attempted_messages,
+    summed.delivered_messages,
+    summed.readable_messages,
+    summed.read_messages,
+    summed.clicked_messages,
+    summed.replied_72h_messages,
+    summed.opted_out_messages,
+    summed.failed_messages,
+    {{ rate('summed.delivered_messages', 'summed.attempted_messages') }} as delivery_rate,
+    {{ rate('summed.read_messages', 'summed.readable_messages') }} as read_rate,
+    {{ rate('summed.clicked_messages', 'summed.delivered_messages') }} as click_rate,
+    {{ rate('summed.replied_72h_messages', 'summed.delivered_messages') }} as reply_72h_rate,
+    {{ rate('summed.opted_out_messages', 'summed.delivered_messages') }} as opt_out_rate
 from summed
 left join workspaces
     on summed.workspace_key = workspaces.workspace_key

@@ -27,9 +27,7 @@ select
     {{ workspace_label('compared.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     workspaces.plan,
     compared.reached_contacts,
-    compared.reached_contacts_flag,
     compared.attempted_messages,
-    compared.attempted_messages_flag,
     case
         when compared.month_before = compared.month - interval '1' month
             then
@@ -37,9 +35,9 @@ select
                 / nullif(compared.attempted_messages_before, 0) - 1
     end as attempted_change,
     cast(compared.attempted_messages as double) / nullif(compared.reached_contacts, 0) as contact_frequency,
-    {{ rate('delivered_messages', 'attempted_messages') }} as delivery_rate,
-    {{ rate('failed_messages', 'attempted_messages') }} as failure_rate,
-    {{ rate('opted_out_messages', 'delivered_messages') }} as opt_out_rate
+    {{ rate('compared.delivered_messages', 'compared.attempted_messages') }} as delivery_rate,
+    {{ rate('compared.failed_messages', 'compared.attempted_messages') }} as failure_rate,
+    {{ rate('compared.opted_out_messages', 'compared.delivered_messages') }} as opt_out_rate
 from compared
 left join workspaces
     on compared.workspace_key = workspaces.workspace_key

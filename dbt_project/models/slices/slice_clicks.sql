@@ -1,7 +1,7 @@
 with messages as (
 
     select * from {{ ref('slice_messages') }}
-    where is_clicked
+    where is_attempted
 
 ),
 
@@ -30,7 +30,8 @@ select
     messages.campaign_ref,
     messages.unit_token,
     messages.record_key,
-    links.link_key
+    links.link_key,
+    {{ is_automatic_click('clicks', 'messages.queued_at', 'messages.delivered_at') }} as is_automatic
 from messages
 inner join clicks
     on

@@ -16,7 +16,16 @@ _MONTHLY = ("slice_month_messages", "slice_month_inbound", "slice_month_opt_outs
 _DIMENSIONS = ("dim_campaigns", "dim_contacts", "dim_workspaces")
 _EVENTS = ("slice_inbound", "slice_opt_outs", "slice_link_clicks")
 _UNUSED = frozenset(
-    {"send_date", "month", "workspace_id", "unit_token", "record_key", "message_token", "queued_at"}
+    {
+        "send_date",
+        "month",
+        "workspace_id",
+        "unit_token",
+        "record_key",
+        "message_token",
+        "queued_at",
+        "delivered_at",
+    }
 )
 SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermediate,warehouse.reference"
 

@@ -1,24 +1,24 @@
-"""Attack by differencing: recover a slice from sums over many, a day from its month or the reverse.
+"""Attack by differencing: subtract every two numbers that are about the same people.
 
-The attacker knows that messages of the days add up to those of their month, for the platform and for each
-workspace that is named in both. Shown counts are at most `LARGEST_NOISE` off; where one whole number is left
-for a hidden one below the threshold, it is recovered. Any windows of days can be attacked like this, also
-sliding ones, which is why there are none.
+The attacker knows which numbers are: all measures of a node, in whichever table they stand; a node and the
+sum of its values, of the nodes below it, and of its days. A number that is not rounded is taken for exact.
+Where two are, and they differ by fewer than the threshold, so many people are known to have one and not the
+other.
 """
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
 import duckdb
 
-from pipelines.codegen.perturbation import LARGEST_NOISE
-from pipelines.declarations.cube import Cube, Level, Period
+from pipelines.declarations.cube import Cube, Period
 from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
-from pipelines.disclosure.attacks.subtraction import Key, System, cell_range, may_be_exact, recovered
-from warehouse.store.connection import identifier
+from pipelines.disclosure.attacks.rounding import is_exact
+from warehouse.store.connection import identifier, quoted
 
 ATTACK = "differencing"
-TRIES = "Months minus days"
+TRIES = "Every number minus every other about the same people: measures, tables, levels, days of months"
 
 
 def attack_by_differencing(
@@ -26,76 +26,84 @@ def attack_by_differencing(
     cubes: Mapping[str, Cube],
     *,
     periods: Mapping[str, Collection[date]],
-    largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
-    """Try to recover hidden counts of days from those of their months, and the other way round.
+    """Try to learn a small difference of two exact numbers.
 
     Args:
         periods: Cube → slices to look at; a month is attacked with all of its days that are there.
-        largest_noise: How far a shown count may be off, as the attacker knows it.
     """
-    days = [c for c in cubes.values() if c.spine.period is Period.DAY and c.dimension is None]
-    months = [c for c in cubes.values() if c.spine.period is Period.MONTH and c.dimension is None]
-    tried = 0
-    findings: list[Finding] = []
-    for monthly in months:
-        for daily in days:
-            shared = {m.name for m in monthly.measures if m.units is None} & {m.name for m in daily.measures}
-            for measure in sorted(shared):
-                for month in sorted(periods.get(monthly.cube, ())):
-                    system = _system(connection, (daily, monthly), measure, month, largest_noise)
-                    tried += len(system.hidden)
-                    for place, cells in recovered(system):
-                        cube, _, period = place.partition(" ")
-                        findings.append(
-                            Finding(
-                                ATTACK, cube, date.fromisoformat(period), measure, "recovered exactly", cells
-                            )
-                        )
+    tried, findings = 0, []
+    by_unit = defaultdict(list)
+    for cube in cubes.values():
+        by_unit[cube.spine.unit].append(cube)
+    for unit_cubes in by_unit.values():
+        months = {each.replace(day=1) for c in unit_cubes for each in periods.get(c.cube, ())}
+        listed = ", ".join(f"date '{month}'" for month in sorted(months))
+        if not months:
+            continue
+        numbers = " union all ".join(part for cube in unit_cubes for part in _numbers(cube, listed))
+        k = min(cube.minimum_units for cube in unit_cubes)
+        connection.execute(f"create or replace temp table numbers as {numbers}")
+        (pairs,) = connection.execute(
+            "select coalesce(sum(n * (n - 1) // 2), 0) from (select count(*) as n from numbers group by node)"
+        ).fetchall()[0]
+        tried += int(pairs)
+        rows = connection.execute(
+            "select one.cube, one.slice, one.measure, count(*) from numbers as one "
+            "inner join numbers as other on one.node = other.node "
+            "and (one.cube, one.measure, one.way) < (other.cube, other.measure, other.way) "
+            "where one.is_exact and other.is_exact and abs(one.number - other.number) between 1 and ? "
+            "group by all",
+            [k - 1],
+        ).fetchall()
+        findings += [
+            Finding(ATTACK, cube, day, measure, "a small difference of exact numbers", n)
+            for cube, day, measure, n in rows
+        ]
+        connection.execute("drop table numbers")
     return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
 
 
-def _system(
-    connection: duckdb.DuckDBPyConnection,
-    pair: tuple[Cube, Cube],
-    measure: str,
-    month: date,
-    noise: int,
-) -> System:
-    system = System()
-    parts: dict[str, list[Key]] = {}
-    wholes: dict[str, Key] = {}
-    for cube in pair:
-        period = cube.spine.period.column
-        parent = next(m.parent for m in cube.measures if m.name == measure) or "null"
-        rows = connection.execute(
-            f"select {period}, workspace_key, level, {measure}, {measure}_flag, {parent} "
-            f"from {CUBES}.{identifier(cube.cube)} "
-            f"where date_trunc('month', {period}) = ? and level in ('{Level.PLATFORM}', '{Level.WORKSPACE}') "
-            "order by all",
-            [month],
-        ).fetchall()
-        for day, workspace, level, number, flag, whole in rows:
-            cell = (cube.cube, str(day), str(workspace))
-            reach = 0 if may_be_exact(cube, level) else noise
-            system.know(cell, *cell_range(number, flag, whole, k=cube.minimum_units, noise=reach))
-            if flag is not None:
-                system.hidden[cell] = f"{cube.cube} {day}"
-            if cube.spine.period is Period.MONTH:
-                wholes[workspace] = cell
-            else:
-                parts.setdefault(workspace, []).append(cell)
-    _add_up(system, wholes, parts)
-    return system
+def _numbers(cube: Cube, months: str) -> Iterator[str]:
+    """Yield queries for what is known of each node: its number, and sums of what it is made of."""
+    period = cube.spine.period.column
+    table = f"{CUBES}.{identifier(cube.cube)} where date_trunc('month', {period}) in ({months})"
+    for measure in cube.measures:
+        m = identifier(measure.name)
+        adds_up = measure.units is None
+        # People add up over the levels, for each is in one workspace; over values and days they do not.
+        own = (
+            f"select {period} as slice, {_node(cube, len(cube.path))} as node, {m}, {is_exact(m)} as is_exact"
+        )
+        if cube.dimension is None:
+            yield _way(cube, measure.name, "itself", f"{own} from {table}")
+        elif adds_up:
+            yield _way(cube, measure.name, "values", f"{own} from {table}")
+        if cube.spine.period is Period.DAY and adds_up:
+            yield _way(cube, measure.name, "days", f"{own} from {table}", period=Period.MONTH)
+        if adds_up:
+            for level in cube.levels[1:]:
+                above = cube.levels[cube.levels.index(level) - 1]
+                node = _node(cube, len(cube.spine.path(above)))
+                below = (
+                    f"select {period} as slice, {node} as node, {m}, {is_exact(m)} as is_exact from {table} "
+                    f"and level = '{level}'"
+                )
+                yield _way(cube, measure.name, f"{level} below", below)
 
 
-def _add_up(system: System, wholes: Mapping[str, Key], parts: Mapping[str, list[Key]]) -> None:
-    """Add that a month is the sum of its days, and of something more where a workspace lacks days."""
-    days = max((len(cells) for cells in parts.values()), default=0)
-    for workspace, whole in wholes.items():
-        cells = parts.get(workspace, [])
-        if len(cells) < days:
-            unnamed = ("unnamed", str(whole[1]), workspace)
-            system.know(unnamed, 0, float("inf"))
-            cells = [*cells, unnamed]
-        system.sums.append((whole, tuple(cells)))
+def _node(cube: Cube, depth: int) -> str:
+    """Return SQL for the name of a node: the columns of its path that are not `all`."""
+    named = [f"nullif({column}, 'all')" for column in cube.path[:depth]]
+    return f"concat_ws('|', '', {', '.join(named)})" if named else "''"
+
+
+def _way(cube: Cube, measure: str, way: str, rows: str, *, period: Period | None = None) -> str:
+    """Return a query for one number per node and period, from rows (slice, node, number, is_exact)."""
+    period = period or cube.spine.period
+    m = identifier(measure)
+    return (
+        f"select {quoted(cube.cube)} as cube, max(slice) as slice, {quoted(measure)} as measure, "
+        f"{quoted(way)} as way, '{period} ' || date_trunc('{period}', slice) || node as node, "
+        f"sum({m}) as number, bool_and(is_exact) as is_exact from ({rows}) group by all"
+    )

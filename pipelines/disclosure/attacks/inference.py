@@ -11,25 +11,21 @@ which the target's rows are its own or drawn anew from the workspace's contacts,
 
 0 = a coin, 1 = certainty. Two attackers: a *stranger* knows the distribution that contacts are drawn from,
 and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that differ most).
-An *insider* knows every row of the workspace but the one in question, and the noise table: what is left of a
-number after the known rows is noise, or noise and one more, and the likelihoods of both are compared.
+An *insider* knows every row of the workspace but the one in question, and how numbers are rounded: a number
+is
+  that of the known rows, or of one more, and the likelihoods of both are compared.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import polars as pl
-
-from pipelines.codegen.perturbation import LARGEST_NOISE, last_count, noises
 
 ADVANTAGE_ALLOWED = 0.05
 # The attacker looks at so many cells: those that differed most in the worlds it tried on its own.
 CELLS_USED = 24
 _RESAMPLES = 500
-# What a code stands for in the stranger's sums; a number beside it says that it is one.
-_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,11 @@ class KnownCell:
     """A published cell of every world, and what the insider knows of it.
 
     Attributes:
-        shown, flag: As published, one per world; number or code.
+        shown: As published, one per world.
         people, total, bound: Contacts counted, what they count for together, and the most one counts for.
     """
 
     shown: np.ndarray
-    flag: np.ndarray
     people: np.ndarray
     total: np.ndarray
     bound: np.ndarray
@@ -77,20 +72,9 @@ def features_of(cells: pl.DataFrame, *, worlds: int) -> np.ndarray:
     names = named["column"].unique()
     named = named.with_columns(pl.col("column").replace_strict(names, range(len(names))).alias("place"))
     shape = (worlds, len(names))
-    rows, columns = named["world"].to_numpy(), named["place"].to_numpy()
-    nearly_all = pl.col("flag").eq_missing(">n-k")
-    highest = pl.col("number").max().over("place").fill_null(0) + _FEW
-    values = named.select(
-        pl.coalesce("number", pl.when(nearly_all).then(highest).otherwise(_FEW)).alias("shown"),
-        pl.col("flag").eq_missing("<k").alias("is_few"),
-        nearly_all.alias("is_nearly_all"),
-    )
-    matrices = []
-    for column in values.get_columns():
-        matrix = np.zeros(shape, dtype=np.float32)
-        matrix[rows, columns] = column.cast(pl.Float32).to_numpy()
-        matrices.append(matrix[:, matrix.std(axis=0) > 0])
-    return np.concatenate(matrices, axis=1)
+    matrix = np.zeros(shape, dtype=np.float32)
+    matrix[named["world"].to_numpy(), named["place"].to_numpy()] = named["number"].cast(pl.Float32).to_numpy()
+    return matrix[:, matrix.std(axis=0) > 0]
 
 
 def attribute_by_stranger(features: np.ndarray, truth: np.ndarray, *, seed: int = 1) -> Advantage:
@@ -155,7 +139,7 @@ def _discriminant(features: np.ndarray, accusation: np.ndarray) -> np.ndarray:
     deviation[deviation == 0] = np.inf
     chosen = np.argsort(-np.abs(shift / deviation), kind="stable")[:CELLS_USED]
     spread = np.atleast_2d(np.cov(centred[:, chosen], rowvar=False))
-    # Cells of the same people have the same noise: a little more on the diagonal keeps it solvable.
+    # Cells of the same people are rounded alike: a little more on the diagonal keeps it solvable.
     spread += np.diag(0.01 * np.diag(spread) + 1e-6)
     weights = np.zeros(features.shape[1])
     weights[chosen] = np.linalg.solve(spread, shift[chosen])
@@ -163,14 +147,14 @@ def _discriminant(features: np.ndarray, accusation: np.ndarray) -> np.ndarray:
 
 
 def attribute_by_insider(
-    cells: Sequence[KnownCell], truth: np.ndarray, *, k: int, seed: int = 1
+    cells: Sequence[KnownCell], truth: np.ndarray, *, base: int, seed: int = 1
 ) -> Advantage:
     """Return how well somebody who knows all rows but the one in question guesses it.
 
     Args:
         cells: Cells that the row is counted in where it is there. Those of the same people count once.
         truth: Worlds x targets: whether the row is there.
-        k: The threshold of the cube.
+        base: What counts are rounded to; 1 = not at all.
     """
     worlds = len(truth)
     fresh = np.ones((len(cells), worlds), dtype=bool)
@@ -179,8 +163,8 @@ def attribute_by_insider(
             fresh[n] &= (cell.people != other.people) | (cell.total != other.total)
     guilty, innocent = np.zeros(worlds), np.zeros(worlds)
     for cell, is_fresh in zip(cells, fresh, strict=True):
-        guilty += is_fresh * _evidence(cell, known=1, k=k)
-        innocent += is_fresh * _evidence(cell, known=0, k=k)
+        guilty += is_fresh * _evidence(cell, known=1, base=base)
+        innocent += is_fresh * _evidence(cell, known=0, base=base)
     did, did_not = truth.sum(axis=1), (~truth).sum(axis=1)
     right, wrong = (
         did * _guess(guilty) / max(did.sum(), 1),
@@ -192,40 +176,25 @@ def attribute_by_insider(
     )
 
 
-def _evidence(cell: KnownCell, *, known: int, k: int) -> np.ndarray:
+def _evidence(cell: KnownCell, *, known: int, base: int) -> np.ndarray:
     """Return the log likelihood ratio of a published cell: with the row against without it.
 
     Args:
         known: 1 = the row is there, so without it there would be one fewer; 0 = it is not there.
     """
-    people, total = cell.people - known, cell.total - known
-    with_, without = (_likelihood(cell, people=people + more, total=total + more, k=k) for more in (1, 0))
+    with_, without = (_likelihood(cell, cell.total - known + more, base=base) for more in (1, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(with_) - np.log(without)
     # Impossible either way: the number was cut to fit its whole, and says nothing here.
     return np.asarray(np.nan_to_num(ratio, nan=0.0, posinf=50.0, neginf=-50.0))
 
 
-def _likelihood(cell: KnownCell, *, people: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
-    """Return the probability of what is published, if so many people added so much."""
-    chances = _chances()[np.clip(people, 0, last_count())]
-    steps = np.arange(-LARGEST_NOISE, LARGEST_NOISE + 1)
-    # Noise of a sum lies within half a step of the most that one counts for: see the macro `scaled_noise_at`.
-    bound = np.maximum(cell.bound, 1)[:, np.newaxis]
-    off = (np.nan_to_num(cell.shown) - total)[:, np.newaxis]
-    within = np.clip((off + 0.5) / bound - steps + 0.5, 0, 1) - np.clip(
-        (off - 0.5) / bound - steps + 0.5, 0, 1
-    )
-    exact = (chances * within).sum(axis=1)
-    few = (chances * (people[:, np.newaxis] + steps < k)).sum(axis=1)
-    return np.select([cell.flag == "<k", cell.flag == ">n-k"], [few, 1.0], exact)
-
-
-@cache
-def _chances() -> np.ndarray:
-    """Return the probability of each noise from -6 to 6, by count: the table as everybody may know it."""
-    drawn = [np.array(noises(count)) + LARGEST_NOISE for count in range(last_count() + 1)]
-    return np.array([np.bincount(each, minlength=2 * LARGEST_NOISE + 1) / len(each) for each in drawn])
+def _likelihood(cell: KnownCell, total: np.ndarray, *, base: int) -> np.ndarray:
+    """Return the probability of what is published, if people added so much."""
+    step = base * np.maximum(cell.bound, 1) if base > 1 else np.ones_like(cell.bound)
+    over = total % step
+    up, down = cell.shown == total - over + step, cell.shown == total - over
+    return np.select([down, up], [1 - over / step, over / step], 0.0)
 
 
 def _guess(evidence: np.ndarray) -> np.ndarray:

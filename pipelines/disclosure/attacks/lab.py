@@ -140,10 +140,12 @@ def infer(
             yield found(STRANGER, kind, traced(chosen, features_of(shown, worlds=worlds)))
     features = features_of(pl.concat(published.values()), worlds=worlds)
     drawn = donors[:, np.setdiff1d(ordinary, known)]
-    rank = models.variables["bounding_rank"] if weakening.is_bounded else 1
+    rank, multiple = (
+        ({**models.variables, **weakening.variables})[v] for v in ("bounding_rank", "rounding_base")
+    )
     for name, truth, cells in _secrets(base, donors, drawn, published, bounding_rank=rank):
         yield found(STRANGER, name, attribute_by_stranger(features, truth, seed=seed))
-        insider = attribute_by_insider(cells, truth, k=cubes[FUNNEL].minimum_units, seed=seed)
+        insider = attribute_by_insider(cells, truth, base=multiple, seed=seed)
         yield found(INSIDER, name, insider)
     if len(known):
         yield found(STRANGER, TRACED, traced(known, features))
@@ -226,13 +228,9 @@ def _known_cell(published: pl.DataFrame, measure: str, adds: np.ndarray, *, rank
         adds: Worlds x contacts.
         rank: Nobody counts for more than this most active contact.
     """
-    place = max(adds.shape[1] - rank, 0)
-    bound = np.partition(adds, place, axis=1)[:, place]
+    most_active = np.sort(adds, axis=1)[:, -rank:]
+    bound = np.where(most_active > 0, most_active, adds.max(initial=1)).min(axis=1)
     cell = published.filter((pl.col("measure") == measure) & (pl.col("level") == Level.WORKSPACE))
-    shown, flag = np.full(len(adds), np.nan), np.full(len(adds), "<k", dtype=object)
-    places = cell["world"].to_numpy()
-    shown[places] = cell["number"].cast(pl.Float64).to_numpy()
-    flag[places] = cell["flag"].fill_null("").to_numpy()
-    return KnownCell(
-        shown, flag, (adds > 0).sum(axis=1), np.minimum(adds, bound[:, np.newaxis]).sum(axis=1), bound
-    )
+    shown = np.zeros(len(adds))
+    shown[cell["world"].to_numpy()] = cell["number"].cast(pl.Float64).to_numpy()
+    return KnownCell(shown, (adds > 0).sum(axis=1), np.minimum(adds, bound[:, np.newaxis]).sum(axis=1), bound)

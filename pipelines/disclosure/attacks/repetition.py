@@ -1,4 +1,4 @@
-"""Attack by repetition: ask again and take the mean. The same people must always get the same noise."""
+"""Attack by repetition: ask again and take the mean. The same people must always get the same numbers."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -23,8 +23,8 @@ class Repeated:
     Attributes:
         cells: Cells attacked.
         changing: Cells that are not the same every time.
-        error: Mean distance of the mean over all repetitions from the truth, where it is shown each time;
-            noise that averages out leaves hardly any.
+        error: Median distance of the mean over all repetitions from the truth, where it is not zero; rounding
+            that averages out leaves hardly any.
     """
 
     cells: int
@@ -58,11 +58,11 @@ def repeat(
         truth = pl.concat(one.publish(cube, weakening=EXACT) for cube in chosen)
     answers = published.group_by(cell).agg(
         pl.len().alias("times"),
-        pl.struct("number", "flag").n_unique().alias("answers"),
+        pl.col("number").n_unique().alias("answers"),
         pl.col("number").mean().alias("mean"),
-        pl.col("number").null_count().alias("hidden"),
     )
-    shown = answers.filter(hidden=0).join(truth.select(*cell, pl.col("number").alias("true")), on=cell)
-    error = shown.select((pl.col("mean") - pl.col("true")).abs().mean()).item()
+    compared = answers.join(truth.select(*cell, pl.col("number").alias("true")), on=cell)
+    compared = compared.filter(pl.col("true") > 0)
+    error = compared.select((pl.col("mean") - pl.col("true")).abs().median()).item()
     changing = answers.filter((pl.col("answers") > 1) | (pl.col("times") < REPETITIONS))
     return Repeated(len(answers), len(changing), float(error or 0))

@@ -1,9 +1,9 @@
-"""Attack by subtraction: recover hidden numbers from shown ones, over all cubes of a slice jointly.
+"""Attack by subtraction: recover small counts from rounded ones, over all cubes of a slice jointly.
 
-The attacker knows how the tables are made: every shown count is at most `LARGEST_NOISE` off, a coded one
-lies below the threshold or nearly fills its whole, and the parts of a node add up to it. Cells of several
-cubes that count the same people (the total of a node stands in each of them) are one unknown. Where these
-facts leave one whole number for a hidden count below the threshold, it is recovered.
+The attacker knows how the tables are made: a count is less than a step away from what is shown, for each of
+the pieces it is the sum of, and the parts of a node add up to it. Cells of several cubes that count the same
+people are one unknown. Where these facts leave one whole number for a count below the threshold, it is
+recovered.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,9 +13,9 @@ from datetime import date
 import duckdb
 import numpy as np
 
-from pipelines.codegen.perturbation import LARGEST_NOISE
-from pipelines.declarations.cube import TOTAL, Cube, Level, Period, Unit
+from pipelines.declarations.cube import TOTAL, Cube, Unit
 from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
+from pipelines.disclosure.attacks.rounding import is_exact
 from warehouse.store.connection import identifier
 
 ATTACK = "subtraction"
@@ -32,13 +32,13 @@ class System:
 
     Attributes:
         low, high: Bounds by cell.
-        hidden: Cells that are coded, with the cube they stand in.
+        cubes: Cells that are published, with the cube they stand in.
         sums: (whole, parts).
     """
 
     low: dict[Key, float] = field(default_factory=dict)
     high: dict[Key, float] = field(default_factory=dict)
-    hidden: dict[Key, str] = field(default_factory=dict)
+    cubes: dict[Key, str] = field(default_factory=dict)
     sums: list[tuple[Key, tuple[Key, ...]]] = field(default_factory=list)
 
     def know(self, cell: Key, low: float, high: float) -> None:
@@ -52,13 +52,11 @@ def attack_by_subtraction(
     cubes: Mapping[str, Cube],
     *,
     periods: Mapping[str, Collection[date]],
-    largest_noise: int = LARGEST_NOISE,
 ) -> Attacked:
-    """Try to recover every hidden count of some slices.
+    """Try to recover every small count of some slices.
 
     Args:
         periods: Cube → slices to look at.
-        largest_noise: How far a shown count may be off, as the attacker knows it.
     """
     slices = sorted(
         {(cubes[c].spine.period, day) for c, days in periods.items() if c in cubes for day in days}
@@ -69,107 +67,98 @@ def attack_by_subtraction(
             c for name, c in cubes.items() if c.spine.period is period and day in periods.get(name, ())
         ]
         for unit in Unit:
-            for measure in sorted({m.name for c in members if c.spine.unit is unit for m in c.measures}):
-                chosen = [c for c in members if c.spine.unit is unit]
-                system = _system(connection, chosen, measure, day, largest_noise)
-                tried += len(system.hidden)
-                small = recovered(system)
+            chosen = [c for c in members if c.spine.unit is unit]
+            for measure in sorted({m.name for c in chosen for m in c.measures}):
+                system = _system(connection, chosen, measure, day)
+                tried += len(system.cubes)
+                k = min(cube.minimum_units for cube in chosen)
+                small = recovered(system, k=k)
                 findings += [Finding(ATTACK, cube, day, measure, "recovered exactly", n) for cube, n in small]
     return Attacked(ATTACK, TRIES, tried, tuple(sorted(findings)))
 
 
 def _system(
-    connection: duckdb.DuckDBPyConnection,
-    cubes: Collection[Cube],
-    measure: str,
-    day: date,
-    noise: int,
+    connection: duckdb.DuckDBPyConnection, cubes: Collection[Cube], measure: str, day: date
 ) -> System:
     system = System()
     for cube in cubes:
         declared = next((m for m in cube.measures if m.name == measure), None)
         if declared is None:
             continue
+        pieces = sum(measure in measures for measures in cube.pieces.values())
         dimension = cube.dimension.name if cube.dimension else f"'{TOTAL}'"
+        m, squares = identifier(measure), identifier(f"{measure}_squares")
+        # Of steps with one sum of squares, equal ones have the largest sum.
+        reach = f"case when {is_exact(m)} then 0 else ceil(sqrt({squares} * {pieces})) - {pieces} end"
         path = "".join(f", {column}" for column in cube.path)
-        parent = declared.parent or "null"
         rows = connection.execute(
-            f"select level, {dimension}, {measure}, {measure}_flag, {parent}{path} "
-            f"from {CUBES}.{identifier(cube.cube)} where {cube.spine.period.column} = ? order by all",
+            f"select level, {dimension}, {m}, {reach}{path} "
+            f"from {CUBES}.{identifier(cube.cube)} where {cube.spine.period.column} = ? and {m} is not null",
             [day],
         ).fetchall()
-        _add(system, cube, rows, noise=noise, adds_up=declared.units is None)
+        _add(system, cube, rows, adds_up=declared.units is None)
     return system
 
 
-def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, noise: int, adds_up: bool) -> None:
+def _add(system: System, cube: Cube, rows: list[tuple[object, ...]], *, adds_up: bool) -> None:
     split = cube.dimension.name if cube.dimension else ""
     parts: dict[Key, list[Key]] = {}
     nodes: set[Key] = set()
-    for level, value, number, flag, whole, *path in rows:
+    for level, value, number, reach, *path in rows:
         node = (str(level), *map(str, path), *[TOTAL] * (5 - len(path)))
-        cell = (*node, split if value != TOTAL else "", str(value))
+        cell = (*node, split, str(value))
         nodes.add(node)
-        if value != TOTAL:
+        if cube.dimension is not None:
             parts.setdefault(node, []).append(cell)
-        reach = 0 if may_be_exact(cube, level) and value == TOTAL else noise
-        system.know(cell, *cell_range(number, flag, whole, k=cube.minimum_units, noise=reach))
-        if flag is not None:
-            system.hidden[cell] = cube.cube
+        system.know(cell, float(str(number)) - float(str(reach)), float(str(number)) + float(str(reach)))
+        system.cubes[cell] = cube.cube
     if not adds_up:
         return
-    if cube.dimension is not None:
-        system.sums += [((*node, "", TOTAL), tuple(cells)) for node, cells in parts.items()]
-    for node in nodes:
-        if children := _children(node, nodes):
+    system.sums += [((*node, "", TOTAL), tuple(cells)) for node, cells in parts.items()]
+    if cube.dimension is None:
+        for node, children in _children(nodes).items():
             system.sums.append(((*node, "", TOTAL), tuple((*child, "", TOTAL) for child in children)))
 
 
-def may_be_exact(cube: Cube, level: object) -> bool:
-    """Return whether totals may be without noise, as the attacker knows: a month's of the platform."""
-    return cube.spine.period is Period.MONTH and level == Level.PLATFORM
+def _children(nodes: Collection[Key]) -> Mapping[Key, list[Key]]:
+    """Return each node with the nodes of the next finer level there is below it."""
+    depths = {node[1:]: sum(part != TOTAL for part in node[1:]) for node in nodes}
+    named = {node[1:]: node for node in nodes}
+    levels = sorted(set(depths.values()))
+    children: dict[Key, list[Key]] = {}
+    for path, depth in depths.items():
+        if depth > levels[0]:
+            above = levels[levels.index(depth) - 1]
+            parent = named.get((*path[:above], *[TOTAL] * (len(path) - above)))
+            if parent is not None:
+                children.setdefault(parent, []).append(named[path])
+    return children
 
 
-def cell_range(number: object, flag: object, whole: object, *, k: int, noise: int) -> tuple[float, float]:
-    """Return the least and the most that the true count of a published cell can be."""
-    if isinstance(number, int):
-        return number - noise, number + noise
-    if flag == "<k":
-        return 0, k - 1 + noise
-    if flag == ">n-k" and isinstance(whole, int):
-        return whole - k + 1 - 2 * noise, whole + noise
-    return 0, np.inf
-
-
-def _children(node: Key, nodes: Collection[Key]) -> list[Key]:
-    """Return the nodes of the next finer level there is, below a node."""
-    depth = sum(part != TOTAL for part in node[1:])
-    below = [n for n in nodes if n[1 : 1 + depth] == node[1 : 1 + depth] and n != node]
-    depths = {n: sum(part != TOTAL for part in n[1:]) for n in below}
-    finer = min((d for d in depths.values() if d > depth), default=0)
-    return sorted(n for n, d in depths.items() if d == finer) if finer else []
-
-
-def recovered(system: System) -> list[tuple[str, int]]:
-    """Return cube → small hidden counts of which only one value is possible."""
-    suspects = [cell for cell in system.hidden if _nearly_known(system, cell)]
+def recovered(system: System, *, k: int) -> list[tuple[str, int]]:
+    """Return cube → counts from 1 to below the threshold of which only one value is possible."""
     found: dict[str, int] = {}
-    for cell in suspects:
+    for cell in sorted(_nearly_known(system)):
         low, high = _bounds(system, cell)
-        if high - low < 1 and 1 <= round((low + high) / 2) <= 10:
-            found[system.hidden[cell]] = found.get(system.hidden[cell], 0) + 1
+        if high - low < 1 and 1 <= round((low + high) / 2) < k:
+            found[system.cubes[cell]] = found.get(system.cubes[cell], 0) + 1
     return sorted(found.items())
 
 
-def _nearly_known(system: System, cell: Key) -> bool:
-    """Return whether one sum alone leaves little room: the whole minus the other parts."""
-    widths = [
-        sum(system.high[c] - system.low[c] for c in (whole, *parts) if c != cell and c in system.low)
-        for whole, parts in system.sums
-        if cell == whole or cell in parts
-    ]
-    own = system.high[cell] - system.low[cell]
-    return min([own, *widths]) < NEARLY_KNOWN
+def _nearly_known(system: System) -> set[Key]:
+    """Return published cells to which their own bounds, or those of one sum, leave little room."""
+    room = {cell: system.high[cell] - system.low[cell] for cell in system.cubes}
+    for whole, parts in system.sums:
+        if whole not in system.low:
+            continue
+        least, most = (sum(bound[part] for part in parts) for bound in (system.low, system.high))
+        room_of_whole = min(system.high[whole], most) - max(system.low[whole], least)
+        # The most that one part may lie above its least, or below its most.
+        room_of_parts = min(system.high[whole] - least, most - system.low[whole])
+        for cell, own in ((whole, room_of_whole), *((part, room_of_parts) for part in parts)):
+            if cell in room:
+                room[cell] = min(room[cell], own)
+    return {cell for cell, left in room.items() if left < NEARLY_KNOWN and system.high[cell] >= 1}
 
 
 def _bounds(system: System, cell: Key) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Run all attacks on slices that are about to be published, and hide what they find."""
+"""Run all attacks on slices that are about to be published, and take out what they find."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 import duckdb
 
 from pipelines.declarations.cube import Cube
-from pipelines.disclosure.attacks import differencing, revisions, subtraction, threshold
+from pipelines.disclosure.attacks import differencing, revisions, rounding, subtraction
 from pipelines.disclosure.attacks.finding import CUBES, Attacked, Finding
 from warehouse.publishing.releases import Key
 from warehouse.store.connection import identifier
 
 ATTACKS: Mapping[str, Callable[..., Attacked]] = {
-    threshold.ATTACK: threshold.attack_thresholds,
+    rounding.ATTACK: rounding.attack_rounding,
     subtraction.ATTACK: subtraction.attack_by_subtraction,
     differencing.ATTACK: differencing.attack_by_differencing,
     revisions.ATTACK: revisions.attack_revisions,
@@ -34,7 +34,7 @@ def attack(
 def coarsen_slices(
     connection: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], findings: Iterable[Finding]
 ) -> None:
-    """Hide what attacks found: code a measure of a slice, or delete the slice where its form gives it away.
+    """Take out what attacks found: empty a measure of a slice, or delete the slice where its form is wrong.
 
     Args:
         connection: With the database `warehouse` attached for writing.
@@ -44,10 +44,9 @@ def coarsen_slices(
         table, period = f"{CUBES}.{identifier(cube.cube)}", cube.spine.period.column
         measures = {measure.name for measure in cube.measures}
         if finding.column in measures:
-            m = identifier(finding.column)
-            flag = identifier(f"{finding.column}_flag")
+            m, squares = identifier(finding.column), identifier(f"{finding.column}_squares")
             connection.execute(
-                f"update {table} set {m} = null, {flag} = '<k' where {period} = ?", [finding.period]
+                f"update {table} set {m} = null, {squares} = null where {period} = ?", [finding.period]
             )
         else:
             connection.execute(f"delete from {table} where {period} = ?", [finding.period])

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.codegen.cubes import cube_sql
-from pipelines.codegen.model_sql import UNBOUNDED, ModelSql, perturbation
+from pipelines.codegen.model_sql import UNBOUNDED, UNROUNDED, ModelSql
 from pipelines.declarations.cube import Cube
 from pipelines.disclosure.surrogates import RECORD_KEYS
 from warehouse.store.connection import identifier
@@ -22,7 +22,7 @@ from warehouse.store.connection import identifier
 # One month per world from here on.
 _FIRST_MONTH = date(1900, 1, 1)
 WORKSPACE = "attacked"
-# Below every count, also with noise: nothing is coded, and every value stands alone.
+# Below every count: every value stands alone.
 NO_THRESHOLD = -1_000
 # Models that are made of the rows below, in the order in which they need each other.
 _DERIVED = (
@@ -52,13 +52,18 @@ class Base:
 class Weakening:
     """The protections that a build leaves out, to see that an attack can succeed."""
 
-    has_noise: bool = True
+    is_rounded: bool = True
     is_bounded: bool = True
-    has_coding: bool = True
+    has_threshold: bool = True
+
+    @property
+    def variables(self) -> Mapping[str, int]:
+        """Return the variables of the dbt project that differ."""
+        return {**({} if self.is_rounded else UNROUNDED), **({} if self.is_bounded else UNBOUNDED)}
 
 
 NONE = Weakening()
-EXACT = Weakening(has_noise=False, is_bounded=False, has_coding=False)
+EXACT = Weakening(is_rounded=False, is_bounded=False, has_threshold=False)
 
 
 def draw_keys(shape: tuple[int, ...], *, seed: int) -> np.ndarray:
@@ -120,12 +125,12 @@ class Worlds:
 
         Returns:
             One row per cell and measure: `world`, `level`, `cell` (the cube, the node and the value of the
-            dimension), `measure`, `number`, `flag`.
+            dimension), `measure`, `number`.
         """
-        noise = perturbation(has_noise=weakening.has_noise)
-        self._connection.execute(f"create or replace table perturbation as {noise}")
-        weakened = cube if weakening.has_coding else cube.model_copy(update={"minimum_units": NO_THRESHOLD})
-        sql = self._models.render(cube_sql(weakened), **({} if weakening.is_bounded else UNBOUNDED))
+        weakened = (
+            cube if weakening.has_threshold else cube.model_copy(update={"minimum_units": NO_THRESHOLD})
+        )
+        sql = self._models.render(cube_sql(weakened), **weakening.variables)
         period = cube.spine.period.column
         names = ", ".join(("level", *cube.path, *([cube.dimension.name] if cube.dimension else [])))
         cells = self._connection.execute(
@@ -141,7 +146,6 @@ class Worlds:
                 "cell",
                 pl.lit(measure).alias("measure"),
                 pl.col(measure).alias("number"),
-                pl.col(f"{measure}_flag").alias("flag"),
             )
             for measure in measures
         )

@@ -108,3 +108,15 @@ def test_no_number_survives_in_a_path_however_often_it_is_encoded(number, rounds
         segment = "".join(f"%{ord(character):02x}" for character in segment)
 
     assert _scrubbed(f"/u/{segment}/edit") == "/u/<ID>/edit"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/15/12/34/56/78", "/<ID>/<ID>/<ID>/<ID>/<ID>"),
+        ("/born/1990/05/03", "/born/<ID>/<ID>/<ID>"),
+        ("/shop/2/page/3", "/shop/2/page/3"),
+    ],
+)
+def test_digits_spread_over_segments_are_masked(url, expected):
+    assert scrubbed_urls(pl.Series([url]), scrubber=Untouched()).to_list() == [expected]

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql, perturbation
+from pipelines.codegen.model_sql import DBT_PROJECT, ModelSql
 from pipelines.declarations.contract import load_contracts
 from pipelines.declarations.declarations import view_schema
 
@@ -42,7 +42,6 @@ class Sql:
         self.connection.execute(
             f"create table provider_error_codes as from read_csv('{seed}', all_varchar = true, header = true)"
         )
-        self.connection.execute(f"create table perturbation as {perturbation()}")
         for name in VIEWS:
             self.connection.execute(f'create view "{name}" as {self.models.model(name)}')
 

@@ -259,6 +259,25 @@ def test_opt_outs_and_clicks_belong_to_the_message_before_them(sql):
     assert facts(sql, columns=("is_opted_out", "is_clicked")) == {"m1": (True, False), "m2": (False, True)}
 
 
+@pytest.mark.parametrize(
+    ("case", "seconds", "device", "is_clicked"),
+    [
+        ("a person, hours later", 7_200, "mobile", True),
+        ("a preview that says so", 7_200, "bot", False),
+        ("a scanner within seconds of sending", 3, "desktop", False),
+        ("a scanner within seconds of delivery", 603, "desktop", False),
+        ("somebody who reads fast", 620, "mobile", True),
+    ],
+)
+def test_clicks_of_previews_and_scanners_are_nobodys(sql, case, seconds, device, is_clicked):
+    sql.load("stg_app__messages", [queued("m1")])
+    sql.load("stg_whatsapp__statuses", [status("m1", "delivered", minutes=10)])
+    click = {"workspace_id": "w1", "event_date": DAY, "message_token": "m1", "user_agent_device": device}
+    sql.load("stg_app__link_clicks", [{**click, "clicked_at": NOON + timedelta(seconds=seconds)}])
+
+    assert facts(sql, columns=("is_clicked",)) == {"m1": is_clicked}, case
+
+
 def test_statuses_without_an_outbox_row_give_a_message_on_the_day_of_the_earliest(sql):
     sql.load(
         "stg_whatsapp__statuses",

@@ -25,6 +25,13 @@ from anonymizers.text.decoded import decode, may_be_encoded
         ("e\u0301te\u0301", "été"),
         ("A<b>nn</b>a <br> 10 < 20 > 5", "Anna <br> 10 < 20 > 5"),
         ("\u2776\u2464\u00b2", "152"),
+        ("\u3021\u3025\u3007", "150"),
+        ("ro<!-- x -->se", "rose"),
+        # Signs in place of letters are no word; one flag is a flag.
+        ("\U0001f17c\U0001f170\U0001f181\U0001f17a paid", "\u01c2\u01c2\u01c2\u01c2 paid"),
+        ("\u280d\u2801\u2817\u2805 paid", "\u01c2\u01c2\u01c2\u01c2 paid"),
+        ("m\u2060a\u2060r\u2060k paid", "\u01c2" * 7 + " paid"),
+        ("\U0001f1e9\U0001f1ea Sale", "\U0001f1e9\U0001f1ea Sale"),
         ("Text With Words iPhone 1500", "Text With Words iPhone 1500"),
     ],
 )

@@ -10,6 +10,7 @@ from anonymizers.text.evaluate import (
     Score,
     evaluate,
     labelled_texts,
+    masks_in,
 )
 from anonymizers.text.scrubber import Mask
 
@@ -123,3 +124,18 @@ def test_a_document_that_is_none_names_the_place_and_no_text():
         labelled_texts('[{"full_text": "canary", "spans": []}, {"full_text": "canary", "spans": [{}]}]')
 
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored", "masks"),
+    [
+        ("call Ada on 12 34", "call <NAME> on <NUMBER>", [Mask(5, 8, "<NAME>"), Mask(12, 17, "<NUMBER>")]),
+        ("Ada", "<NAME>", [Mask(0, 3, "<NAME>")]),
+        ("a\u200bb Ada", "ab <NAME>", [Mask(4, 7, "<NAME>")]),
+        ("sale today", "sale today", []),
+        # What cannot have become of the text tells nothing of it.
+        ("call Ada", "something else", None),
+    ],
+)
+def test_masks_are_read_from_what_is_stored(text, stored, masks):
+    assert masks_in(text, stored) == masks

@@ -46,6 +46,26 @@ def test_a_name_of_fakers_is_a_name_by_its_spelling_without_accents(name):
     assert known(name)[0] > 0
 
 
+@pytest.mark.parametrize(("name", "language"), [("wolfgang", "de"), ("fernando", "es"), ("smith", "en")])
+def test_a_name_that_is_no_word_is_rare_however_often_it_is_used(name, language):
+    assert 0 < zipf(name, language) < load_settings().release_rule.common_though_a_name
+
+
+@pytest.mark.parametrize(("name", "language"), [("hope", "en"), ("luz", "es"), ("lang", "de")])
+def test_a_name_that_is_a_word_is_as_common_as_the_word(name, language):
+    assert zipf(name, language) > load_settings().release_rule.common_though_a_name
+
+
+@pytest.mark.parametrize("name", ["syafiq", "nurhayati", "chukwuemeka", "haruto", "guddu", "edilson"])
+def test_names_that_faker_lacks_are_known(name):
+    assert known(name)[0] > 0
+
+
+def test_common_words_are_known_as_people_type_them():
+    assert zipf("fruehling", "de") == zipf("frühling", "de") > 3
+    assert zipf("manana", "es") == zipf("mañana", "es") > 3
+
+
 def test_a_name_that_many_peoples_have_is_in_many_lists():
     assert known("maria")[0] > known("hildburg")[0] > 0
     assert known("zorblig")[0] == 0

@@ -107,3 +107,15 @@ def test_a_site_adds_recognizers_to_those_of_the_package():
     assert recognizers.site_may_find("see shelf A 7")
     assert not recognizers.site_may_find("see shelf B 7")
     assert not Recognizers(SETTINGS).site_may_find("see shelf A 7")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("see shelf A 7", (0, 13)), (f"see shelf A 7 {'and more ' * 9}", (10, 13))]
+)
+def test_what_labels_a_short_text_is_found_as_all_of_it(text, found):
+    shelf = RecognizerSettings(name="shelf", supported_entity="SHELF", deny_list=("A 7",), labels_text=True)
+    recognizers = Recognizers(SETTINGS.model_copy(update={"recognizers": (shelf,)}))
+
+    findings, _ = recognizers.find(pl.Series([text]))
+
+    assert [(one.start, one.end) for one in findings if one.entity == "SHELF"] == [found]

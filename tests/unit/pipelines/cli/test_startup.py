@@ -53,7 +53,7 @@ def published(home: Home) -> list[str]:
     """Options that name a home with a published table."""
     row = (
         "'platform' as level, date '2026-05-01' as send_date, "
-        "20 as attempted_messages, null::varchar as attempted_messages_flag"
+        "21 as attempted_messages, 49 as attempted_messages_squares"
     )
     with duckdb.connect(home.published_path) as connection:
         connection.execute("create schema cubes")

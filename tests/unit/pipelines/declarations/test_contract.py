@@ -16,7 +16,7 @@ from pipelines.declarations.contract import (
     load_contracts,
     parse_contract,
 )
-from pipelines.declarations.errors import ContractError, UnknownContractError
+from pipelines.declarations.errors import ContractError, UnknownNameError
 
 CANARY = "Quillon Featherby"
 
@@ -285,7 +285,5 @@ def test_a_command_may_name_a_contract_a_feed_a_provider_or_an_entity(source: st
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(
-        UnknownContractError, match=r"No contract named 'shop_order'. Known: app__campaigns, "
-    ):
+    with pytest.raises(UnknownNameError, match=r"No contract named 'shop_order'. Known: app__campaigns, "):
         contract_named("shop_order", load_contracts())

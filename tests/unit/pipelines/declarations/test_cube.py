@@ -17,7 +17,7 @@ levels: [workspace, campaign]
 dimension: {name: reason, sql: reason, description: Why., values: [busy, gone]}
 measures:
   - {name: attempted_messages, rows: is_attempted, description: Attempted.}
-  - {name: failed_messages, rows: is_failed, parent: attempted_messages, description: Failed.}
+  - {name: failed_messages, rows: is_failed, at_most: attempted_messages, description: Failed.}
 """
 COUNTRY = {"name": "country", "sql": "contact_country", "description": "Where.", "is_static": True}
 
@@ -54,9 +54,14 @@ def changed(**fields):
         ),
         ("a misspelt field", changed(mesures=[]), "Extra inputs are not permitted"),
         (
-            "a parent that comes later",
-            changed(measures=[{"name": "a", "rows": "true", "parent": "b", "description": "A."}]),
+            "a whole that comes later",
+            changed(measures=[{"name": "a", "rows": "true", "at_most": "b", "description": "A."}]),
             "must be a measure declared before it",
+        ),
+        (
+            "a part that nobody declared",
+            changed(measures=[{"name": "a", "rows": ["strange"], "description": "A."}]),
+            "strange: no such part",
         ),
         (
             "two things at once",
@@ -96,9 +101,12 @@ def test_what_several_cubes_count_is_declared_once_and_named():
     cube = parse_cube(
         changed(measures=["attempted_messages", "delivered_messages"]), name="cube_trials_daily"
     )
-    assert [(m.rows, m.parent) for m in cube.measures] == [
-        ("is_attempted", None),
-        ("is_delivered", "attempted_messages"),
+    assert [(piece.name, measures) for piece, measures in cube.pieces.items()] == [
+        (
+            "rejected_or_failed_before_sending_or_failed_after_sending_or_waiting_or_on_its_way",
+            ("attempted_messages",),
+        ),
+        ("reading_not_reported_or_unread_or_read", ("attempted_messages", "delivered_messages")),
     ]
 
 

@@ -28,7 +28,7 @@ OPERATIONAL = {
 }
 
 
-DISCLOSURE = {"minimum_contacts": 11, "bounding_rank": 3, "minimum_workspaces": 5}
+DISCLOSURE = {"minimum_contacts": 11, "rounding_base": 7, "bounding_rank": 3, "minimum_workspaces": 5}
 
 
 def rule(**changes: Any) -> dict[str, Any]:
@@ -95,6 +95,10 @@ def test_a_rule_is_refused(changes: dict[str, Any], reason: str):
         ({"operational_days": OPERATIONAL | {"attic": 1}}, "Input should be"),
         ({"disclosure": {**DISCLOSURE, "minimum_contacts": 1}}, "greater than 1"),
         ({"disclosure": {"minimum_contacts": 11}}, "disclosure.bounding_rank: Field required"),
+        (
+            {"disclosure": DISCLOSURE | {"rounding_base": 4}},
+            "disclosure.rounding_base: Input should be greater than or equal to 5",
+        ),
         ({"versions": [version(date(2026, 5, 1)), version(date(2026, 4, 1))]}, "not in ascending order"),
     ],
 )

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from pipelines.ingestion import sorting
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_quarantined
 from pipelines.ingestion.lookups import Reference
+from pipelines.ingestion.options import Options
 from pipelines.runtime import Runtime, open_runtime
 from pipelines.windows.inputs import QUARANTINE
 from tests.support.feeding import Row, give, outcomes

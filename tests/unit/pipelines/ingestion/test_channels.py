@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.declarations.contract import contracts_of
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.feeding import give, outcomes
 from warehouse.store.reading import read_columns

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from pipelines.declarations.contract import contracts_of
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
 from pipelines.ingestion.word_counting import payers
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.plan import plan_retention

@@ -9,12 +9,15 @@ import yaml
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import load_contracts
-from pipelines.ingestion.batch import Options
 from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
+from pipelines.retention import apply as retention
 from pipelines.retention.closing import close_days
 from pipelines.runtime import open_runtime
 from pipelines.sources.inbox import feeds
 from pipelines.windows.inputs import QUARANTINE
+from tests.support.due import DUE_AT, warehouse_with_much_due
+from warehouse.home import Home
 
 ARRIVED = datetime.fromisoformat("2026-05-01T06:00:00")
 
@@ -60,3 +63,17 @@ def test_dbt_looks_as_far_as_the_latest_contract():
 )
 def test_a_day_closes_after_its_horizon_and_two_more_days(as_of, closed):
     assert last_closed_day(as_of, lateness_days=7) == closed
+
+
+def test_a_night_that_another_process_was_faster_with_has_nothing_left_to_do(tmp_path, monkeypatch):
+    runtime, faster = warehouse_with_much_due(tmp_path / "home"), open_runtime(Home(tmp_path / "home"))
+    apply_planned = retention.apply_planned
+
+    def overtaken(store, planned, **options):
+        monkeypatch.setattr(retention, "apply_planned", apply_planned)
+        assert close_days(*faster, as_of=DUE_AT).rows_deleted == planned.plan.rows_gone > 0
+        return apply_planned(store, planned, **options)
+
+    monkeypatch.setattr(retention, "apply_planned", overtaken)
+
+    assert close_days(*runtime, as_of=DUE_AT).rows_deleted == 0

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources import ParsedBatch, read, read_records
-from pipelines.sources.batch import REJECTED, stacked
+from pipelines.sources.batch import REJECTED, ParsedBatch, stacked
+from pipelines.sources.reading import read, read_records
 
 RECEIVED_AT = datetime(2026, 3, 2)
 Parsed = Callable[..., "Result"]

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources import ParsedBatch, read_records
-from pipelines.sources.batch import PAYLOADS, REJECTED
+from pipelines.sources.batch import PAYLOADS, REJECTED, ParsedBatch
 from pipelines.sources.errors import AccountingError
+from pipelines.sources.reading import read_records
 
 STATUS = {"id": "m-1", "status": "sent", "timestamp": "1772359200"}
 statuses = st.lists(

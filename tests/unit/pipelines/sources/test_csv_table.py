@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources import read, streams
+from pipelines.sources import streams
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
+from pipelines.sources.reading import read
 from tests.unit.pipelines.sources.conftest import RECEIVED_AT, Result
 
 NAMES = ["workspace_id", "contact_id", "first_name", "last_name", "updated_at"]
@@ -66,6 +67,41 @@ def test_the_encoding_and_the_line_ends_of_a_file_do_not_change_its_rows(parse_f
     rows = parse_file("app/contacts", "c.csv", text.encode(encoding)).rows("app__contacts")
 
     assert [(r["contact_id"], r["last_name"]) for r in rows] == [("c-1", "Müller\né 😀"), ("c-2", None)]
+
+
+def test_a_table_of_windows_is_read_and_a_broken_character_among_utf_8_costs_its_row(parse_file):
+    text = lines(f"w-1,c-1,,Müller – „Spaß“ 5 €,{AT}", f"w-1,c-2,,Doe,{AT}")
+
+    windows = parse_file("app/contacts", "c.csv", text.encode("cp1252"))
+    broken = parse_file("app/contacts", "c.csv", text.encode().replace(b"Doe", b"D\xf6e"))
+
+    assert windows.column("app__contacts", "last_name") == ["Müller – „Spaß“ 5 €", "Doe"]
+    assert broken.column("app__contacts", "contact_id") == ["c-1"]
+    assert broken.rejected == [(3, "invalid_utf8")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "days"),
+    [
+        (["18.11.2026", "5.6.2026 9:05"], ["2026-11-18T00:00", "2026-06-05T09:05"]),
+        (["18/11/2026", "05/06/2026 09:05"], ["2026-11-18T00:00", "2026-06-05T09:05"]),
+        (["11/18/2026", "05/06/2026"], ["2026-11-18T00:00", "2026-05-06T00:00"]),
+        (["18-11-2026", "05.06.2026, 10:00:30"], ["2026-11-18T00:00", "2026-06-05T10:00:30"]),
+        # Nothing shows which comes first, or two days contradict each other.
+        (["05/06/2026", "2026-11-18"], [None, "2026-11-18T00:00"]),
+        (["18/11/2026", "11/18/2026", "05/06/2026"], [None, None, None]),
+        (["32.11.2026", "18.11.26"], [None, None]),
+    ],
+)
+def test_a_day_is_read_where_its_column_shows_what_comes_first(parse_file, cells, days):
+    rows = [f'w-1,c-{i},,,"{cell}"' for i, cell in enumerate(cells)]
+
+    result = parse_file("app/contacts", "c.csv", lines(*rows).encode())
+
+    read = result.column("app__contacts", "updated_at")
+    assert read == [datetime.fromisoformat(day) for day in days if day]
+    bad = [(number, "invalid_value:updated_at") for number, day in enumerate(days, start=2) if not day]
+    assert result.rejected == bad
 
 
 def test_utf_16_that_breaks_off_is_refused_and_half_a_character_rejected_with_its_row(parse_file):

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources import read
 from pipelines.sources.errors import AccountingError, EngineError, SourceError
+from pipelines.sources.reading import read
 from tests.support.workbooks import sheet, workbook
 
 CANARY = "canary4915550001234"

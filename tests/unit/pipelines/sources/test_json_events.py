@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from pipelines.declarations.contract import load_contracts
-from pipelines.sources import read_records
 from pipelines.sources.errors import UndeclaredColumnsError
+from pipelines.sources.reading import read_records
 
 EVENT = {
     "event_id": "e-1",
@@ -124,6 +124,7 @@ def test_a_table_of_the_console_has_the_rows_of_the_rest_export(parse, parse_fil
     [
         "Sid;Date Sent;Direction;Status;To;Price;Num Segments",
         "sid;dateSent;direction;status;to;price;numSegments",
+        "Message Sid;Date Sent;Direction;Status;To;Price;Num Segments",
         "SID;DateSent;DIRECTION;STATUS;TO;PRICE;NUM_SEGMENTS",
         "Sid;SentDate;Direction;Status;To;Price;NumSegments;sid",
     ],

@@ -135,6 +135,25 @@ def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
     assert result.unknown == {}
 
 
+@pytest.mark.parametrize("between", [",", ", ", ";"])
+def test_between_the_fields_of_a_receipt_may_be_commas(parse, between):
+    fields = [
+        "id:a-1",
+        "sub:001",
+        "submit date:2603010900",
+        "done date:2603010905",
+        "stat:DELIVRD",
+        "err:000",
+    ]
+
+    result = parse("smpp", between.join([*fields, "text:a, id:x"]).encode())
+
+    (row,) = result.rows("smpp__receipts")
+    assert (row["message_id"], row["status"], row["error_code"]) == ("a-1", "DELIVRD", "000")
+    assert row["occurred_at"] == datetime(2026, 3, 1, 9, 5)
+    assert (row["text"], result.unknown) == ("a, id:x", {})
+
+
 @pytest.mark.parametrize(
     ("written", "statuses", "rejected"),
     [

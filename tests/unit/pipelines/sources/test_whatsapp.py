@@ -289,6 +289,18 @@ def test_a_changed_category_and_a_changed_user_id_are_rows(parse):
     assert (result.rejected, result.unknown) == ([], {})
 
 
+@pytest.mark.parametrize("name", ["wa_id", "new_wa_id"])
+def test_a_new_number_is_read_as_each_version_of_the_api_names_it(parse, name):
+    notice = {"type": "user_changed_number", name: "4915550002"}
+    message = {"id": "m-1", "type": "system", "from": "4915550001", "timestamp": 1772359200000}
+
+    result = parse("whatsapp", raw(body({"messages": [{**message, "system": notice}]})))
+
+    (row,) = result.rows("whatsapp__messages")
+    assert (row["from"], row["new_wa_id"]) == ("4915550001", "4915550002")
+    assert row["occurred_at"] == datetime(2026, 3, 1, 10)
+
+
 def _as_named(way: str, item: object) -> dict[str, Any]:
     """A body with one item where a contract's `records` leads."""
     value: object = item

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.declarations.contract import Reader, load_contracts
-from pipelines.sources import read
+from pipelines.sources.reading import read
 from pipelines.synthetic import WorldSpec, generate
 from pipelines.synthetic.errors import InboxNotEmptyError, WorldSpecError
 

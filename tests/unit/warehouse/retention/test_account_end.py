@@ -24,20 +24,28 @@ ONE, TWO = date(2026, 5, 10), date(2026, 5, 11)
 ENDED = [f"{n:016x}" for n in range(6)]
 LIVING = "f" * 16
 
-COLUMNS = ("send_date", "level", "workspace_key", "campaign_key", "error_class", "contacts", "contacts_flag")
+COLUMNS = (
+    "send_date",
+    "level",
+    "workspace_key",
+    "campaign_key",
+    "error_class",
+    "contacts",
+    "contacts_squares",
+)
 
 # Six workspaces end one by one. Four of them sent on the second day.
 CELLS = [
-    *((ONE, "workspace", key, "all", "all", 20 + n, None) for n, key in enumerate(ENDED)),
-    *((TWO, "workspace", key, "all", "all", 30 + n, None) for n, key in enumerate(ENDED[:4])),
-    *((ONE, "workspace", key, "all", "request", None, "<k") for key in ENDED[:5]),
-    (ONE, "campaign", ENDED[0], "a" * 16, "all", 12, None),
-    (ONE, "workspace", LIVING, "all", "all", 50, None),
-    (ONE, "campaign", LIVING, "b" * 16, "all", None, ">n-k"),
-    (TWO, "workspace", LIVING, "all", "all", 51, None),
-    (ONE, "workspace", "other", "all", "all", 13, None),
-    (ONE, "platform", "all", "all", "all", 200, None),
-    (TWO, "platform", "all", "all", "all", 180, None),
+    *((ONE, "workspace", key, "all", "all", 20 + n, 49) for n, key in enumerate(ENDED)),
+    *((TWO, "workspace", key, "all", "all", 30 + n, 49) for n, key in enumerate(ENDED[:4])),
+    *((ONE, "workspace", key, "all", "request", 0, 49) for key in ENDED[:5]),
+    (ONE, "campaign", ENDED[0], "a" * 16, "all", 14, 49),
+    (ONE, "workspace", LIVING, "all", "all", 50, 49),
+    (ONE, "campaign", LIVING, "b" * 16, "all", 7, 49),
+    (TWO, "workspace", LIVING, "all", "all", 51, 49),
+    (ONE, "workspace", "other", "all", "all", 13, 49),
+    (ONE, "platform", "all", "all", "all", 200, 49),
+    (TWO, "platform", "all", "all", "all", 180, 49),
 ]
 
 
@@ -45,7 +53,7 @@ def fill_cubes(connection, cells):
     for schema in ("cubes", "internal"):
         connection.execute(f"drop schema if exists warehouse.{schema} cascade")
     connection.execute("create schema warehouse.cubes")
-    types = ("date", "varchar", "varchar", "varchar", "varchar", "bigint", "varchar")
+    types = ("date", "varchar", "varchar", "varchar", "varchar", "bigint", "bigint")
     columns = ", ".join(f"{name} {type_}" for name, type_ in zip(COLUMNS, types, strict=True))
     connection.execute(f"create table warehouse.cubes.cube_cells_daily ({columns})")
     connection.executemany("insert into warehouse.cubes.cube_cells_daily values (?, ?, ?, ?, ?, ?, ?)", cells)
@@ -105,19 +113,19 @@ def test_fewer_than_five_former_workspaces_are_not_shown(cubes):
     assert result.slices == (("cube_cells_daily", ONE), ("cube_cells_daily", TWO))
 
 
-def test_from_five_on_their_totals_are_summed_and_a_coded_part_makes_a_lower_bound(cubes):
+def test_from_five_on_their_totals_are_summed_and_so_are_the_squares_of_their_rounding(cubes):
     cubes.end(*ENDED[:5])
 
     assert cubes.cells("workspace_key = 'former'") == [
-        (ONE, "workspace", "former", "all", "all", 20 + 21 + 22 + 23 + 24, None),
-        (ONE, "workspace", "former", "all", "request", 0, ">="),
+        (ONE, "workspace", "former", "all", "all", 20 + 21 + 22 + 23 + 24, 5 * 49),
+        (ONE, "workspace", "former", "all", "request", 0, 5 * 49),
     ]
 
 
 def test_a_lower_threshold_would_show_the_group_of_two(cubes):
     cubes.end(*ENDED[:2], fewest_shown=2)
 
-    assert (ONE, "workspace", "former", "all", "all", 41, None) in cubes.cells()
+    assert (ONE, "workspace", "former", "all", "all", 41, 2 * 49) in cubes.cells()
 
 
 def test_rows_of_the_platform_of_others_and_of_the_living_are_what_they_were(cubes):
@@ -186,7 +194,7 @@ def test_marts_lose_the_names_and_may_not_be_published_until_they_are_built(cube
     [
         ("campaign_name varchar", "campaign_name"),
         ("delivery_rate double", "delivery_rate"),
-        ("messages bigint", "messages_flag"),
+        ("messages bigint", "messages_squares"),
     ],
 )
 def test_a_column_that_nothing_is_said_of_stops_it_before_anything_is_changed(column, named, cubes):
@@ -245,7 +253,7 @@ def histories(draw):
     """Cells of a few days, and the order in which workspaces end, some together."""
     keys = [f"{n:016x}" for n in range(draw(st.integers(1, 8)))]
     cells = [
-        (day, "workspace", key, "all", "all", *draw(st.sampled_from([(11, None), (40, None), (None, "<k")])))
+        (day, "workspace", key, "all", "all", *draw(st.sampled_from([(11, 49), (40, 98), (0, 49)])))
         for day in (ONE, TWO)
         for key in sorted({"other", *draw(st.sets(st.sampled_from(keys)))})
     ]
@@ -269,10 +277,17 @@ def test_whatever_ends_in_whatever_order_sums_are_right_and_a_group_of_few_is_ne
             shown = connection.execute("from warehouse.cubes.cube_cells_daily order by all").fetchall()
             gone = {day: [row for row in cells if row[0] == day and row[2] in ended] for day in (ONE, TWO)}
             sums = [
-                (day, "workspace", "former", "all", "all", sum(row[5] or 0 for row in rows), flag)
+                (
+                    day,
+                    "workspace",
+                    "former",
+                    "all",
+                    "all",
+                    sum(row[5] for row in rows),
+                    sum(row[6] for row in rows),
+                )
                 for day, rows in gone.items()
                 if len(rows) >= 5
-                for flag in [">=" if any(row[6] for row in rows) else None]
             ]
             assert sorted(row for row in shown if row[2] == "former") == sums
             assert {row for row in shown if row[2] != "former"} == {r for r in cells if r[2] not in ended}
