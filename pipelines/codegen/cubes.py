@@ -155,7 +155,7 @@ def _measure_column(cube: Cube, measure: Measure) -> tuple[str, str, str]:
 
 def _squares_column(measure: Measure) -> tuple[str, str, str]:
     text = f"Squares of what {measure.name} was rounded to, summed up: a sixth of it is the variance."
-    return (f"{measure.name}_squares", "bigint", text)
+    return (f"{measure.name}_squares", "double", text)
 
 
 def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:

@@ -187,6 +187,7 @@ class Piece(BaseModel):
         name: Of the measure, or of the part; parts that no measure of a cube tells apart are one piece.
         sql: What one row adds.
         is_units: Whether people are counted, not rows.
+        is_sum: Whether rows add numbers of any size, such as amounts.
         unless: Pieces that a person counts in instead, wherever they are in both: their best outcome.
     """
 
@@ -195,6 +196,7 @@ class Piece(BaseModel):
     name: str
     sql: str
     is_units: bool
+    is_sum: bool = False
     unless: tuple[str, ...] = ()
 
 
@@ -368,9 +370,11 @@ class Cube(Strict):
                 before.append(piece.name)
             for measure in counted:
                 if not measure.parts:
-                    found[Piece(name=measure.name, sql=measure.contribution, is_units=is_units)] = (
-                        measure.name,
+                    is_sum = measure.sum is not None
+                    piece = Piece(
+                        name=measure.name, sql=measure.contribution, is_units=is_units, is_sum=is_sum
                     )
+                    found[piece] = (measure.name,)
         return MappingProxyType(found)
 
     @property

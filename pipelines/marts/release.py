@@ -51,8 +51,8 @@ class Released:
 def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: str = "") -> Released:
     """Attack every slice that is not released yet, record it, and replace the published copy.
 
-    What an attack finds is hidden before anything is released: that measure of the slice is coded, or the
-    whole slice is withheld, and the marts are built again.
+    What an attack finds is taken out before anything is released: that measure of the slice is emptied, or
+    the whole slice is withheld, and the marts are built again.
 
     Args:
         reissued: Released slices that were built again (`pipelines/marts/reissue.py`): new revisions.

@@ -70,9 +70,8 @@ class _Cube:
     def sums(self) -> str:
         """Return the SQL that sums each measure, and its squares."""
         return ", ".join(
-            f"cast(sum({column}) as bigint) as {column}"
-            for m in self.measures
-            for column in (identifier(m), identifier(f"{m}_squares"))
+            f"cast(sum({m}) as bigint) as {m}, sum({squares}) as {squares}"
+            for m, squares in ((identifier(m), identifier(f"{m}_squares")) for m in self.measures)
         )
 
 
@@ -197,8 +196,7 @@ def _cube(name: str, columns: Mapping[str, str]) -> _Cube:
         CoarseningError: No rule says it for some of them.
     """
     periods = [column for column, type_ in columns.items() if type_ == "DATE"]
-    numbers = [column for column, type_ in columns.items() if type_ == "BIGINT"]
-    measures = tuple(column for column in numbers if not column.endswith("_squares"))
+    measures = tuple(column for column, type_ in columns.items() if type_ == "BIGINT")
     squares = {f"{measure}_squares" for measure in measures}
     texts = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
     path = tuple(column for column in texts if column in _PATH)

@@ -32,7 +32,7 @@
             levels: Level -> its depth: these get rows; a node of depth d is named by the first d of ``path``.
             dimension: {name, sql, listed} or none. Closed (``listed`` holds its values): every value is listed
                 in every node. Open: values of few join `other`, which every node lists.
-            pieces: [{name, sql, is_units, unless}]: what is rounded by itself. A person is counted in a piece
+            pieces: [{name, sql, is_units, is_sum, unless}]: what is rounded by itself. A person is counted in a piece
                 only if in none of ``unless``.
             measures: [{name, pieces, at_most}]: sums of pieces; ``at_most`` is a measure before it, or none.
             minimum_units: The threshold k.

@@ -47,7 +47,7 @@ per_unit as (
         unit_token,
         min(record_key) as record_key,
         {% for piece in cube.pieces -%}
-        cast(sum({{ piece.name }}) as integer) as {{ piece.name }}{{ ',' if not loop.last }}
+        cast(sum({{ piece.name }}) as {{ 'bigint' if piece.is_sum else 'integer' }}) as {{ piece.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from placed
     group by {{ (named + ['workspace_id', 'unit_token']) | join(', ') }}

@@ -45,7 +45,7 @@ published as (
         {%- set _ = wholes.update({measure.name: shown}) -%}
         cast({{ shown }} as bigint) as {{ measure.name }},
         {#- A number is as likely anywhere between two steps: the variance is a sixth of their distance squared. #}
-        cast({{ measure.pieces | join('_step ^ 2 + ') }}_step ^ 2 as bigint) as {{ measure.name }}_squares
+        cast({{ measure.pieces | join('_step ^ 2 + ') }}_step ^ 2 as double) as {{ measure.name }}_squares
         {{- ',' if not loop.last }}
         {% endfor %}
     from rounded

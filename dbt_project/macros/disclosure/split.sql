@@ -21,7 +21,7 @@ units as (
         per_unit.unit_token,
         min(per_unit.record_key) as record_key,
         {% for piece in cube.pieces -%}
-        cast(sum(per_unit.{{ piece.name }}) as integer) as {{ piece.name }}{{ ',' if not loop.last }}
+        cast(sum(per_unit.{{ piece.name }}) as {{ 'bigint' if piece.is_sum else 'integer' }}) as {{ piece.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from per_unit
     inner join placements

@@ -33,7 +33,7 @@ class Attacked:
 
     Attributes:
         tries: What it tries, in words.
-        tried: Cells, hidden counts or numbers.
+        tried: Cells, pairs of numbers, or phone numbers.
     """
 
     attack: str

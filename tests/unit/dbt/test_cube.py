@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.codegen.cubes import cube_sql
-from pipelines.declarations.cube import parse_cube
+from pipelines.declarations.cube import Measure, parse_cube
 from pipelines.disclosure.surrogates import RECORD_KEYS
 
 BASE = 7
@@ -185,6 +185,16 @@ def test_the_step_of_a_zero_does_not_say_whether_somebody_is_behind_it(built):
     nobody = built(sent("w", 1, outcome="skipped"), salt=salt)["workspace", "w", "all"]
 
     assert somebody["delivered_messages_squares"] == nobody["delivered_messages_squares"]
+
+
+def test_amounts_of_one_person_may_be_larger_than_the_numbers_of_32_bits(built):
+    """Four messages of 600 rupiah are 2,400 million millionths."""
+    amounts = TOTALS.model_copy(
+        update={"measures": (Measure(name="cost", sum="600000000", description="What each message cost."),)}
+    )
+    row = built(sent("w", 28, times=4), cube=amounts)["workspace", "w", "all"]
+
+    assert row["cost"] == 28 * 4 * 600_000_000
 
 
 def test_a_closed_dimension_lists_every_value_and_an_open_one_the_rest(built):

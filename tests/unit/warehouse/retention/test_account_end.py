@@ -53,7 +53,7 @@ def fill_cubes(connection, cells):
     for schema in ("cubes", "internal"):
         connection.execute(f"drop schema if exists warehouse.{schema} cascade")
     connection.execute("create schema warehouse.cubes")
-    types = ("date", "varchar", "varchar", "varchar", "varchar", "bigint", "bigint")
+    types = ("date", "varchar", "varchar", "varchar", "varchar", "bigint", "double")
     columns = ", ".join(f"{name} {type_}" for name, type_ in zip(COLUMNS, types, strict=True))
     connection.execute(f"create table warehouse.cubes.cube_cells_daily ({columns})")
     connection.executemany("insert into warehouse.cubes.cube_cells_daily values (?, ?, ?, ?, ?, ?, ?)", cells)
