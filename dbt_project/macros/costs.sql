@@ -3,9 +3,10 @@
     that stand alone, so that rows add up to what the currency cost.
 
     Args:
+        of_tariffs, of_currencies: The cubes of both.
         by_workspace: Whether each workspace has rows of its own; else they are those of the platform.
 -#}
-{% macro costs(by_workspace) -%}
+{% macro costs(of_tariffs, of_currencies, by_workspace) -%}
 {%- set keys = ['month'] + (['workspace_key'] if by_workspace else []) + ['cost_currency'] -%}
 {%- set measures = ['accepted_messages', 'delivered_messages', 'replied_72h_messages', 'segments', 'cost_micros'] -%}
 with tariffs as (
@@ -20,7 +21,7 @@ with tariffs as (
         {% for measure in measures -%}
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ ref('cube_tariffs_monthly') }}
+    from {{ of_tariffs }}
     where tariff like '% % % %'
     group by {{ keys[:-1] | join(', ') }}, tariff
 
@@ -45,7 +46,7 @@ currencies as (
         {% for measure in measures -%}
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ ref('cube_currencies_monthly') }}
+    from {{ of_currencies }}
     group by {{ keys | join(', ') }}
 
 )

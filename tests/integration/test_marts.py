@@ -225,8 +225,8 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
     }
     found = {row[:3]: row[3] for row in rows(runtime, FUNNEL)}
     assert set(found) == set(truth)
-    assert all(found[key] is None or abs(found[key] - truth[key]) <= 6 for key in truth)
-    assert all(count is None or count >= 11 for count in found.values())
+    # Whatever the keys of this home are: one of the two multiples around each.
+    assert all(abs(found[key] - truth[key]) < 7 and found[key] % 7 == 0 for key in truth)
     assert reported == sorted(reported)
     assert {(stage, of) for stage, _, of in reported} == {("build", 3)}
     assert reported[-1] == ("build", 3, 3)

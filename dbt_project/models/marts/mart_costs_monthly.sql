@@ -1,6 +1,6 @@
 with costs as (
 
-    {{ costs(by_workspace=false) }}
+    {{ costs(ref('cube_tariffs_monthly'), ref('cube_currencies_monthly'), by_workspace=false) }}
 
 )
 

@@ -1,6 +1,6 @@
 with costs as (
 
-    {{ costs(by_workspace=true) }}
+    {{ costs(ref('cube_tariffs_monthly'), ref('cube_currencies_monthly'), by_workspace=true) }}
 
 ),
 
