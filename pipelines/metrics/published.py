@@ -134,11 +134,11 @@ def _join(name: str) -> str:
 def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     """Return SQL for a sum or a ratio of sums, with its standard error by propagation."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
-    parts = ("over",) if metric.under is None else ("over", "under")
+    parts = {"over": metric.per} if metric.under is None else {"over": metric.per, "under": 1}
     sums = ", ".join(
-        f"case when count(*) = count({p}) then sum({p}) / {metric.per}.0 end as {p}, "
-        f"sum({p}_squares) / 6.0 / {metric.per}.0 ^ 2 as {p}_variance"
-        for p in parts
+        f"case when count(*) = count({p}) then sum({p}) / {per}.0 end as {p}, "
+        f"sum({p}_squares) / 6.0 / {per}.0 ^ 2 as {p}_variance"
+        for p, per in parts.items()
     )
     value, variance, most = "over", "over_variance", ""
     if metric.under is not None:
@@ -159,7 +159,7 @@ summed as (
 select
     {listed}
     case when {value} is not null then {answer} end as {identifier(metric.metric)},
-    case when {value} is not null then greatest({value} - {reach}, 0) end as low,
+    case when {value} is not null then least(greatest({value} - {reach}, 0){most}) end as low,
     case when {value} is not null then least({value} + {reach}{most}) end as high
 from summed"""
 
