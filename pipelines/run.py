@@ -82,7 +82,7 @@ def run(
     for arrival, group in groupby(waiting, key=lambda landed: landed.arrival):
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
-        clock = max(clock, store.ledger.clock() or clock)
+        clock = store.ledger.no_earlier(clock)
         if _loses_unbuilt_rows(declarations, store, clock):
             build_closed(declarations, store, clock, summary, progress)
         for landed in group:
@@ -92,7 +92,7 @@ def run(
             done += 1
         with summary.timed("close"):
             # Another run may have gone on to a later day meanwhile.
-            clock = max(clock, store.ledger.clock() or clock)
+            clock = store.ledger.no_earlier(clock)
             summary.closed.append(close_days(declarations, store, as_of=clock))
     progress("ingest", done, len(waiting))
     store.ledger.advance_clock(options.as_of)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import HomeOption, JsonOption, OutputOption, home_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completing, home_at
 from pipelines.cli.report import EXIT_FAILED, OUT, show_rows, write_json
 from pipelines.codegen.documents import window
 from pipelines.codegen.stored_columns import stored_columns
@@ -21,16 +21,12 @@ app = typer.Typer(
 )
 
 
-def _beginning_with(start: str) -> list[str]:
-    return [name for name in load_contracts() if name.startswith(start)]
-
-
 NameArgument = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
         help="Name of a contract, e.g. whatsapp__statuses.",
-        autocompletion=_beginning_with,
+        autocompletion=completing(load_contracts),
     ),
 ]
 

@@ -78,7 +78,7 @@ def demo(
         )
         summary = run_pipeline(
             *runtime,
-            options=Options(as_of=max(as_of, runtime.store.ledger.clock() or as_of)),
+            options=Options(as_of=runtime.store.ledger.no_earlier(as_of)),
             progress=stage,
         )
     OUT.print(

@@ -14,7 +14,7 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table as Grid
 
-from pipelines.cli.options import HomeOption, JsonOption, OutputOption, home_at, runtime_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completing, home_at, runtime_at
 from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, chosen, show_rows, write_csv, write_json, write_table
 from pipelines.declarations.cube import Period
@@ -36,13 +36,9 @@ app = typer.Typer(no_args_is_help=True, help="List, explain and query named numb
 _WIDTH = 40
 
 
-def _beginning_with(start: str) -> list[str]:
-    return [name for name in load_metrics() if name.startswith(start)]
-
-
 MetricArgument = Annotated[
     str,
-    typer.Argument(help="Its name, as in `wasms metrics list`.", autocompletion=_beginning_with),
+    typer.Argument(help="Its name, as in `wasms metrics list`.", autocompletion=completing(load_metrics)),
 ]
 
 

@@ -1,5 +1,6 @@
 """Define the options that several commands share."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,16 @@ def _in_a_folder(output: Path | None) -> Path | None:
     if output is not None and not output.parent.is_dir():
         raise typer.BadParameter("its folder does not exist; make it first")
     return output
+
+
+def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return what a shell asks for the names that begin with what is typed."""
+
+    # Not a lambda: Typer looks at the type of its argument.
+    def beginning_with(start: str) -> list[str]:
+        return [name for name in names() if name.startswith(start)]
+
+    return beginning_with
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]

@@ -92,7 +92,10 @@ def _declaration(cube: Cube) -> str:
         "levels": {str(level): len(spine.path(level)) for level in cube.levels},
         "dimension": _dimension(cube.dimension),
         "pieces": [piece.model_dump() | {"unless": list(piece.unless)} for piece in cube.pieces],
-        "measures": [_measure(cube, measure) for measure in cube.measures],
+        "measures": [
+            {"name": measure.name, "pieces": list(pieces), "at_most": measure.at_most}
+            for measure, pieces in zip(cube.measures, cube.sums.values(), strict=True)
+        ],
         "minimum_units": cube.minimum_units,
         "unit": str(spine.unit),
     }
@@ -109,11 +112,6 @@ def _dimension(dimension: Dimension | None) -> dict[str, Any] | None:
     if dimension is None:
         return None
     return {"name": dimension.name, "sql": dimension.sql, "listed": list(dimension.values)}
-
-
-def _measure(cube: Cube, measure: Measure) -> dict[str, Any]:
-    pieces = [piece.name for piece, measures in cube.pieces.items() if measure.name in measures]
-    return {"name": measure.name, "pieces": pieces, "at_most": measure.at_most}
 
 
 def _literal(value: object) -> str:

@@ -378,6 +378,15 @@ class Cube(Strict):
         return MappingProxyType(found)
 
     @property
+    def sums(self) -> Mapping[str, tuple[str, ...]]:
+        """Return measure → names of the pieces that it sums up, both in order."""
+        pieces = self.pieces
+        return {
+            measure.name: tuple(piece.name for piece, sums in pieces.items() if measure.name in sums)
+            for measure in self.measures
+        }
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Return the columns that name a cell, in order."""
         dimension = (self.dimension.name,) if self.dimension else ()

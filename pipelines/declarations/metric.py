@@ -96,18 +96,18 @@ class Table:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """Return what it can be asked by, without periods → the column that holds it, or SQL for it."""
-        named = {name_of(column): column for column in self.cube.path}
+        """Return what it can be asked by, without periods → SQL for it over rows called `cells`."""
+        named = {name_of(column): f"cells.{column}" for column in self.cube.path}
         if self.name == TARIFFS:
             return named | {
-                name: f"split_part({self.dimension}, ' ', {n + 1})" for n, name in enumerate(_OF_TARIFF)
+                name: f"split_part(cells.{self.dimension}, ' ', {n + 1})" for n, name in enumerate(_OF_TARIFF)
             }
-        return named | ({self.dimension: self.dimension} if self.dimension else {})
+        return named | ({self.dimension: f"cells.{self.dimension}"} if self.dimension else {})
 
     def is_part(self, over: str, under: str) -> bool:
         """Return whether one measure is made of pieces of another."""
-        pieces = self.cube.pieces.values()
-        return all(under in measures for measures in pieces if over in measures)
+        sums = self.cube.sums
+        return {*sums[over]} <= {*sums[under]}
 
     def level(self, asked: Iterable[str]) -> Level:
         """Return the coarsest level that has all asked columns."""

@@ -209,14 +209,7 @@ def _steps_sql(cube: Cube, node: Mapping[str, object]) -> str:
 
 def _added_up(cube: Cube, piece: str) -> Mapping[str, str]:
     """Return measure → SQL for the sum of its pieces, each written as ``piece`` says."""
-    return {
-        measure.name: "("
-        + " + ".join(
-            piece.format(each.name) for each, measures in cube.pieces.items() if measure.name in measures
-        )
-        + ")"
-        for measure in cube.measures
-    }
+    return {measure: f"({' + '.join(map(piece.format, pieces))})" for measure, pieces in cube.sums.items()}
 
 
 def _are(node: Mapping[str, object]) -> str:

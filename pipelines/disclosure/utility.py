@@ -93,8 +93,8 @@ def utility_of_release(declarations: Declarations, store: Store, days: tuple[dat
         read_only=True,
         memory_limit=_MEMORY_OF_RELEASE,
     ) as connection:
-        _prepare(connection, first=first, last=last)
-        (published,) = _variants(connection, funnel, [declarations.policy.disclosure.rounding_base])
+        models = _prepare(connection, first=first, last=last)
+        (published,) = _variants(connection, models, funnel, [declarations.policy.disclosure.rounding_base])
         return published
 
 
@@ -106,12 +106,12 @@ def utility_of(
     Args:
         connection: A session on store and warehouse. Tables are made in its memory.
     """
-    _prepare(connection, first=first, last=last)
-    return list(_variants(connection, cubes[_FUNNEL], COMPARED))
+    models = _prepare(connection, first=first, last=last)
+    return list(_variants(connection, models, cubes[_FUNNEL], COMPARED))
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> None:
-    """Make tables of the messages of some days, and of where they lie."""
+def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) -> ModelSql:
+    """Make tables of the messages of some days, and of where they lie; return what renders SQL over them."""
     connection.execute(f"set search_path = '{SCHEMAS}'")
     # As random as the real ones, which need keys; the same people have the same in every variant.
     connection.execute(
@@ -124,11 +124,13 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) 
     needed = ("slice_facts", "slice_messages", "slice_campaign_groups", "slice_leaves")
     for model in (*SLICE_SOURCES.values(), *needed):
         connection.execute(f"create or replace table memory.main.{model} as {models.model(model)}")
+    return models
 
 
-def _variants(connection: duckdb.DuckDBPyConnection, cube: Cube, bases: Collection[int]) -> Iterator[Variant]:
+def _variants(
+    connection: duckdb.DuckDBPyConnection, models: ModelSql, cube: Cube, bases: Collection[int]
+) -> Iterator[Variant]:
     """Build the cube with each base, and compare it with the truth."""
-    models = ModelSql()
 
     def build(table: str, variables: Mapping[str, int]) -> None:
         sql = models.render(cube_sql(cube), **variables)

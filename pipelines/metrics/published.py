@@ -1,6 +1,6 @@
 """Answer metrics from published tables, whose numbers are rounded; low and high say how sure an answer is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.declarations.cube import REST, Period
@@ -78,9 +78,7 @@ def _shown(name: str) -> list[str]:
 def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple[object, ...]]:
     """Return SQL and parameters for the cells that count: one row each, with numbers and their errors."""
     period = f"cells.{table.period.column}"
-    columns = {
-        name: f"cells.{column}" if column.isidentifier() else column for name, column in table.columns.items()
-    }
+    columns = table.columns
     selected = [_selected(name, columns, period) for name in question.by]
     for part, measure in zip(("over", "under"), metric.measures, strict=False):
         m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
@@ -109,7 +107,7 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     )
 
 
-def _selected(name: str, columns: dict[str, str], period: str) -> str:
+def _selected(name: str, columns: Mapping[str, str], period: str) -> str:
     if name in PERIODS:
         return f"cast(date_trunc('{name}', {period}) as date) as {name}"
     key = columns[name]
@@ -119,7 +117,7 @@ def _selected(name: str, columns: dict[str, str], period: str) -> str:
     return f"{key} as {name}, coalesce({name}s.{label}, {key}) as {label}"
 
 
-def _is(name: str, columns: dict[str, str]) -> str:
+def _is(name: str, columns: Mapping[str, str]) -> str:
     if name in _NAMED:
         return f"(? in ({columns[name]}, {name}s.{_NAMED[name][1]}) or {columns[name]} = ?)"
     return f"{columns[name]} = ?"

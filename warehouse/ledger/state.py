@@ -38,6 +38,10 @@ class State(LedgerFile):
         value = self.value("as_of")
         return datetime.fromisoformat(value) if value else None
 
+    def no_earlier(self, at: datetime) -> datetime:
+        """Return a moment, or the clock where that has gone on to a later one."""
+        return max(at, self.clock() or at)
+
     def generation(self) -> int:
         """Return the number of the last commit; 0 in a new warehouse."""
         return int(self.value("generation") or 0)

@@ -67,7 +67,7 @@ def forget_words(ledger: Ledger, keyring: KeyRing, *, enough: Enough, as_of: dat
 
 def _kept(ledger: Ledger, enough: Enough, as_of: datetime) -> Iterator[str]:
     """Yield the months within their window up to now, whether words of them are counted or not."""
-    day = max(as_of, ledger.clock() or as_of).date()
+    day = ledger.no_earlier(as_of).date()
     while not is_past(month := month_of(day), enough, as_of.date()):
         yield month
         day = day.replace(day=1) - timedelta(days=1)

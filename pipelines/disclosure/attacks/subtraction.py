@@ -85,7 +85,7 @@ def _system(
         declared = next((m for m in cube.measures if m.name == measure), None)
         if declared is None:
             continue
-        pieces = sum(measure in measures for measures in cube.pieces.values())
+        pieces = len(cube.sums[measure])
         dimension = cube.dimension.name if cube.dimension else f"'{TOTAL}'"
         m, squares = identifier(measure), identifier(f"{measure}_squares")
         # Of steps with one sum of squares, equal ones have the largest sum.
