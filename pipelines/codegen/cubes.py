@@ -17,8 +17,8 @@ _MARTS = "dbt_project/models/marts"
 _DECLARATIONS = "dbt_project/macros/generated/cubes.sql"
 
 _PERIODS = {
-    Period.DAY: "Day of the messages (UTC): the day they were queued, else of their earliest event.",
-    Period.MONTH: "Month (UTC), its first day.",
+    Period.DAY: "Day on which the messages were queued, in the workspace's time zone.",
+    Period.MONTH: "First day of the month, in the workspace's time zone; of usage, errors and late statuses in UTC.",
 }
 _GROUPS = "`all` = not split at this level; `other` = the ones too small to stand alone, together"
 _PATH = {
@@ -183,7 +183,7 @@ def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
     own = {column[0]: column for column in _columns(cube)} | {
-        "week": ("week", "date", "Week (UTC), its Monday."),
+        "week": ("week", "date", "Monday of the ISO week, in the workspace's time zone."),
         "month": ("month", "date", _PERIODS[Period.MONTH]),
     }
     rates = [

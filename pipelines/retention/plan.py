@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.calendar import TIME_ZONE_DAYS, last_closed_day
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
@@ -51,6 +51,7 @@ def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> S
         sources=slice_sources(declarations.contracts),
         built_until=store.ledger.built_until(),
         closed_until=last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts)),
+        spread_days=TIME_ZONE_DAYS,
     )
 
 
