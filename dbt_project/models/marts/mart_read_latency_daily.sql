@@ -16,7 +16,8 @@ select
     cells.send_date,
     cells.workspace_key,
     cells.latency_bin,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ place_in_order('cube_read_latency_daily') }} as latency_bin_order,
     cells.read_messages
 from cells
 left join workspaces
