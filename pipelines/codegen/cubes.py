@@ -225,10 +225,9 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     ]
     if "campaign_key" in named:
         columns.append(("variant", "varchar", "Variant of an A/B test; `none` where there is no test."))
-    if _order(cube):
-        columns.append(
-            (_order(cube), "smallint", f"Place of {cube.dimension.name} in its order, to sort by.")
-        )
+    if order := _order(cube):
+        place = f"Place of {order.removesuffix('_order')} in its order, to sort by."
+        columns.append((order, "smallint", place))
     columns += [own[measure.name] for measure in _mart_measures(cube, mart)]
     columns += [
         (name, "double", f"{over} / {under}; empty where nothing is under it.")
@@ -263,8 +262,8 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
         joins += f"left join {thing}s\n    on{on}\n"
     if "campaign_key" in named:
         lines.append("    coalesce(campaigns.variant, 'none') as variant")
-    if _order(cube):
-        lines.append(f"    {{{{ place_in_order('{cube.cube}') }}}} as {_order(cube)}")
+    if order := _order(cube):
+        lines.append(f"    {{{{ place_in_order('{cube.cube}') }}}} as {order}")
     measures = _mart_measures(cube, mart)
     lines += [f"    cells.{measure.name}" for measure in measures]
     lines += [

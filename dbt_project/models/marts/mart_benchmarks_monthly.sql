@@ -1,5 +1,5 @@
--- Workspaces that instructed us to take part, from their published days alone. A comparison needs
--- enough of them (`minimum_workspaces` in `pipelines/policy.yml`), and none with more than half of the messages.
+-- Workspaces that instructed us to take part, from their published days alone. A comparison needs enough
+-- (`minimum_workspaces` in `pipelines/policy.yml`), and none with more than half of the messages.
 {%- set rates = [
     ('delivery_rate', 'delivered_messages', 'attempted_messages'),
     ('read_rate', 'read_messages', 'readable_messages'),
