@@ -285,9 +285,7 @@ def _print_rows(plan: Plan) -> None:
         for (source, to, rule), count in sorted(counted.items())
         if rule.startswith(ERASURE)
     ]
-    show_rows(
-        rows, as_json=False, output=None, nothing="No row of a confirmed erasure is in the store."
-    )
+    show_rows(rows, as_json=False, output=None, nothing="No row of a confirmed erasure is in the store.")
     others = plan.rows_gone - sum(
         count for (_, to, rule), count in counted.items() if to == GONE and rule.startswith(ERASURE)
     )
