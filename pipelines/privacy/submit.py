@@ -1,22 +1,25 @@
 """Record requests of data subjects: who asks for what, by when it must be answered."""
 
 import hmac
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.erasures import person_of
 from pipelines.privacy.errors import SameRequestError
 from pipelines.privacy.people import Person, find_person
 from warehouse.keys.keyring import Purpose
-from warehouse.retention import records
-from warehouse.retention.requests import (
+from warehouse.ledger.requests import (
     OPEN,
+    RESTRICTING,
     Kind,
     Request,
     RequestError,
     Status,
+    about,
     add,
     advance,
     extend,
@@ -24,6 +27,7 @@ from warehouse.retention.requests import (
     request,
     requests,
 )
+from warehouse.retention import records
 from warehouse.store.store import Store
 
 # The privacy policy, section 8: a first answer within five business days, the whole within 30 days.
@@ -71,13 +75,39 @@ def submit(
     return recorded, person
 
 
-def confirm(store: Store, number: str, *, how: str, as_of: datetime) -> None:
+def confirm(declarations: Declarations, store: Store, number: str, *, how: str, as_of: datetime) -> None:
     """Record that the person's identity was verified, and how; from now on the request is carried out.
+
+    A restriction or objection takes effect at once, an erasure with the next deletion.
 
     Raises:
         RequestError: It is not open, or confirmed already.
     """
+    found = request(store.ledger, number)
     _move(store, number, Status.VERIFIED, of=(Status.RECEIVED, Status.PAUSED), as_of=as_of, note=how)
+    if found.kind in RESTRICTING:
+        _restrict(declarations, store, found, as_of=as_of)
+
+
+def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
+    """End a restriction: models and queries see the person's rows again, as they are.
+
+    Raises:
+        RequestError: It restricts nothing.
+    """
+    _move(store, number, Status.LIFTED, of=(Status.RESTRICTED,), as_of=as_of, note=why)
+    store.keyring.destroy(Purpose.REQUEST, number)
+
+
+def _restrict(declarations: Declarations, store: Store, found: Request, *, as_of: datetime) -> None:
+    """Hide the person's rows from now on; they stay as they are."""
+    person = person_of(declarations, store, found)
+    who = about(store.keyring, found.number)
+    store.keyring.destroy(Purpose.REQUEST, found.number)
+    people = set(who["tokens"])
+    who["messages"] = sorted(person.tokens - people)
+    store.keyring.seal(Purpose.REQUEST, found.number, json.dumps(who).encode())
+    _move(store, found.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
 
 
 def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:

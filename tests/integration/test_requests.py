@@ -9,23 +9,43 @@ import pyzipper
 
 from anonymizers.treatments import IdentityKind
 from pipelines.ingestion import batch
+from pipelines.marts.build import build
 from pipelines.privacy import erasures
 from pipelines.privacy.access import write_copy
 from pipelines.privacy.erasures import person_of, remains_of
 from pipelines.privacy.errors import ReceiptError, RemainsError, SameRequestError, UnknownIdentifierError
 from pipelines.privacy.receipts import check_receipt
-from pipelines.privacy.submit import after_business_days, close, confirm, give_more_time, pause, submit
+from pipelines.privacy.submit import (
+    after_business_days,
+    close,
+    confirm,
+    give_more_time,
+    lift,
+    pause,
+    submit,
+)
 from pipelines.retention.apply import apply_planned, apply_retention
 from pipelines.retention.plan import plan_retention
 from pipelines.runtime import open_runtime
 from pipelines.windows.inputs import tokens_of_people
-from tests.integration.test_identities import AS_OF, NINE, delivered, hear, know, number, send, user_id
+from tests.integration.test_identities import (
+    AS_OF,
+    DAY,
+    NINE,
+    delivered,
+    hear,
+    know,
+    number,
+    restricted,
+    send,
+    user_id,
+)
 from tests.support.commands import run_wasms
 from tests.support.feeding import give, outcomes
 from tests.support.homes import copied
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
-from warehouse.retention.requests import Kind, RequestError, Status, request, requests
+from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
 from warehouse.store.reading import read_columns
 
 ASKED = datetime(2026, 6, 1, 10)
@@ -85,7 +105,7 @@ def ask(
 ):
     recorded, person = submit(*runtime, kind=kind, workspace=workspace, identifiers={by: value}, as_of=at)
     if confirmed:
-        confirm(runtime.store, recorded.number, how="code by SMS", as_of=at)
+        confirm(*runtime, recorded.number, how="code by SMS", as_of=at)
     return recorded.number, person
 
 
@@ -318,6 +338,37 @@ def test_a_copy_holds_all_rows_of_the_person_and_of_nobody_else(runtime, tmp_pat
     assert {source for source, _ in given} == {source for source, _ in mine}
     assert "Purpose" in page
     assert request(runtime.store.ledger, recorded).status is Status.DONE
+
+
+@pytest.mark.parametrize("kind", [Kind.RESTRICT, Kind.OBJECT, Kind.CONSENT_WITHDRAWN])
+def test_a_restriction_hides_the_person_and_lifting_it_gives_back_the_exact_results(runtime, kind):
+    def seen():
+        return {
+            name: restricted_rows(runtime, name)
+            for name in ("fct_messages", "dim_contacts", "fct_inbound_messages")
+        }
+
+    before, kept = seen(), stored(runtime)
+    recorded, _ = ask(runtime, kind)
+
+    during = seen()
+    assert {name: len(before[name]) - len(during[name]) for name in before} == {
+        "fct_messages": 2,
+        "dim_contacts": 1,
+        "fct_inbound_messages": 1,
+    }
+    assert all(set(during[name]) < set(before[name]) for name in before)
+    assert stored(runtime) == kept
+
+    lift(runtime.store, recorded, why="settled", as_of=ASKED)
+    assert seen() == before
+
+
+def restricted_rows(runtime, model):
+    build(*runtime, from_day=DAY, to_day=DAY, select=f"+{model}")
+    with restricted(runtime) as connection:
+        rows = connection.execute(f"select * from {model}").fetchall()
+    return sorted(map(str, rows))
 
 
 def test_a_request_made_twice_is_one(runtime):
