@@ -10,7 +10,7 @@ from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.erasures import person_of
 from pipelines.privacy.errors import SameRequestError
-from pipelines.privacy.people import Person, find_person
+from pipelines.privacy.people import Person, find_person, person_by_tokens
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     OPEN,
@@ -36,6 +36,18 @@ DUE_DAYS = 30
 # GDPR article 12(3): two further months where necessary.
 LONGEST_EXTENSION_DAYS = 60
 
+# Requests that the application exports: what they ask, and how far they are there.
+_KINDS = {
+    "access": Kind.ACCESS,
+    "erasure": Kind.ERASE,
+    "restriction": Kind.RESTRICT,
+    "portability": Kind.PORTABILITY,
+    "objection": Kind.OBJECT,
+}
+_EXPORTED_OPEN = ("verified", "in_progress")
+_EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
+_EXPORTED = ("workspace_id", "request_id", "request_type", "status", "received_on", *_EXPORTED_TOKENS)
+
 
 def submit(
     declarations: Declarations,
@@ -55,24 +67,63 @@ def submit(
     """
     store.ledger.check_clock(as_of)
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
-    naming = records.subject_key(store.keyring)
     who = "\x1f".join((kind.value, workspace, *sorted(person.tokens)))
+    same_as = hmac.digest(records.subject_key(store.keyring), who.encode(), "sha256").hex()[:32]
+    for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
+        if before.same_as == same_as:
+            raise SameRequestError(before.number)
+    number = _record(store, kind, person, same_as=same_as, received_at=as_of)
+    return request(store.ledger, number), person
+
+
+def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_at: datetime) -> str:
     recorded = Request(
         number=new_number(),
-        subject=records.subject(naming, workspace),
+        subject=records.subject(records.subject_key(store.keyring), person.workspace_id),
         kind=kind,
         status=Status.RECEIVED,
-        same_as=hmac.digest(naming, who.encode(), "sha256").hex()[:32],
-        received_at=as_of,
-        answer_by=after_business_days(as_of.date(), ANSWER_BUSINESS_DAYS),
-        due_on=as_of.date() + timedelta(days=DUE_DAYS),
+        same_as=same_as,
+        received_at=received_at,
+        answer_by=after_business_days(received_at.date(), ANSWER_BUSINESS_DAYS),
+        due_on=received_at.date() + timedelta(days=DUE_DAYS),
     )
-    for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
-        if before.same_as == recorded.same_as:
-            raise SameRequestError(before.number)
-    about = {"workspace_id": workspace, "subject": subject.value, "tokens": sorted(person.tokens)}
-    add(store.ledger, store.keyring, recorded, about)
-    return recorded, person
+    who = {
+        "workspace_id": person.workspace_id,
+        "subject": person.subject.value,
+        "tokens": sorted(person.tokens),
+        "spelt": dict(person.spelt),
+    }
+    add(store.ledger, store.keyring, recorded, who)
+    return recorded.number
+
+
+def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
+    """Record the verified requests of the data set `privacy__requests` that are not recorded yet.
+
+    Returns:
+        Their numbers.
+    """
+    source = "privacy__requests"
+    if source not in declarations.contracts:
+        return []
+    schema = declarations.contracts[source].plan.stored_columns()
+    known = {each.same_as for each in requests(store.ledger)}
+    naming, numbers = records.subject_key(store.keyring), []
+    for row in store.reader.read(source, schema=schema, columns=_EXPORTED).to_pylist():
+        same_as = hmac.digest(
+            naming, f"{row['workspace_id']}\x1f{row['request_id']}".encode(), "sha256"
+        ).hex()[:32]
+        kind = _KINDS.get(row["request_type"])
+        tokens = [row[name] for name in _EXPORTED_TOKENS if row[name] is not None]
+        if kind is None or row["status"] not in _EXPORTED_OPEN or same_as in known or not tokens:
+            continue
+        person = person_by_tokens(
+            declarations, store, workspace=row["workspace_id"], given=dict.fromkeys(tokens, "identifier")
+        )
+        number = _record(store, kind, person, same_as=same_as, received_at=min(row["received_on"], as_of))
+        confirm(declarations, store, number, how="by the application", as_of=as_of)
+        numbers.append(number)
+    return numbers
 
 
 def confirm(declarations: Declarations, store: Store, number: str, *, how: str, as_of: datetime) -> None:

@@ -440,3 +440,26 @@ def test_the_command_reads_the_identifier_from_standard_input_alone(runtime):
 def paths(runtime, recorded):
     folder = runtime.store.home.receipts
     return folder / f"{recorded}.json", folder / "public-key.json"
+
+
+def test_verified_requests_of_the_application_are_carried_out_once(runtime):
+    row = {
+        "workspace_id": "ws_a",
+        "request_type": "erasure",
+        "phone": PHONE,
+        "received_on": NINE,
+        "updated_at": NINE,
+    }
+    exported = [
+        row | {"request_id": "r1", "status": "verified"},
+        row | {"request_id": "r2", "status": "received", "phone": OTHERS[0]},
+    ]
+    give(runtime, "privacy__requests", *exported, as_of=AS_OF)
+
+    apply_retention(*runtime, as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+
+    (done,) = requests(runtime.store.ledger)
+    assert (done.kind, done.status) == (Kind.ERASE, Status.DONE)
+    said = check_receipt(*paths(runtime, done.number))
+    assert sum(entry["rows"] for entry in said["deleted"]) == 7  # with the exported request itself
