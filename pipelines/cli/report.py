@@ -87,7 +87,7 @@ def show_rows(
 
 
 def _cell(value: object) -> Text:
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+    return Text(f"{value:,}" if isinstance(value, int) else "" if value is None else str(value))
 
 
 def chosen(formats: type[F], given: F | None, output: Path | None) -> F:
