@@ -127,6 +127,7 @@ def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again
 def test_twin_a_published_number_that_its_facts_do_not_give_is_told(finished, tmp_path):
     home = copied(finished[0], tmp_path)
     where, attempted = largest_campaign(home)
+    home.published_path.chmod(0o600)
     with duckdb.connect(home.published_path) as published:
         published.execute(
             f"update cubes.cube_campaign_daily set attempted_messages = {attempted + 1} where {where}"

@@ -521,7 +521,7 @@ def test_a_released_slice_that_was_changed_in_place(found, ledger, warehouse):
 
 def test_a_second_published_copy(found, home, published):
     published("select 1")
-    (home.published_path.parent / "marts-copy.duckdb").write_bytes(home.published_path.read_bytes())
+    (home.published / "marts-copy.duckdb").write_bytes(home.published_path.read_bytes())
 
     assert found() == ["published: 1 file(s) beside the one published copy"]
 
