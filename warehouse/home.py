@@ -55,7 +55,7 @@ class Home:
         return home if home and home.dbt_target == path.absolute() else None
 
     def create(self) -> "Home":
-        """Make the directories, readable by their owner only but for the published one; return the home itself.
+        """Make the directories, which only their owner can read but for the published one; return the home.
 
         Whoever is of the home's group can pass through its root, without listing it, to what is published.
         Directories that are there keep their modes.

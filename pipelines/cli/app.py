@@ -35,6 +35,10 @@ COMMANDS = {
         "pipelines.cli.sql:sql",
         "Query the published marts in SQL and print the rows.",
     ),
+    "export": (
+        "pipelines.cli.export:export",
+        "Write the published marts to files, one each, and a data dictionary beside them.",
+    ),
     "utility": (
         "pipelines.cli.utility:utility",
         "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",
@@ -60,6 +64,7 @@ COMMANDS = {
         "pipelines.cli.metrics:app",
         "List, explain and query named numbers, e.g. delivery_rate.",
     ),
+    "keys": ("pipelines.cli.keys:app", "Show which published keys stand for which ids."),
     "quarantine": (
         "pipelines.cli.quarantine:app",
         "List records that could not be loaded, and load them again.",

@@ -1,5 +1,6 @@
 """The main job on a generated world: repeatable to the byte, whatever the order and repetition of files."""
 
+import json
 import random
 import shutil
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate
 from pipelines.windows.completeness import store_tables
+from tests.support.commands import run_wasms
 from tests.support.homes import copied
 from tests.support.kills import command, processes
 from tests.support.leaks import find_leaks
@@ -104,6 +106,37 @@ def test_the_published_file_says_of_every_table_and_column_what_it_is(finished):
         ).fetchone()
 
     assert silent is None
+
+
+def test_ids_have_the_keys_and_names_under_which_they_are_published(finished, tmp_path):
+    home = copied(finished[0], tmp_path)
+    with duckdb.connect(home.published_path, read_only=True) as connection:
+        campaigns = connection.execute(
+            "select campaign_key, campaign_name from dim_published_campaigns"
+        ).fetchall()
+    where = ("--home", str(home.root))
+    ask = ("sql", "--restricted", "select distinct workspace_id as w from dim_campaigns", "--format", "json")
+    workspaces = [row["w"] for row in json.loads(run_wasms(*ask, *where).stdout)]
+    path = tmp_path / "names.json"
+    found = {}
+
+    for workspace in workspaces:
+        result = run_wasms("keys", "names", "--workspace", workspace, "--output", str(path), *where)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "This access is logged." in result.stderr
+        assert path.stat().st_mode & 0o077 == 0
+        rows = json.loads(path.read_text())
+        found |= {
+            row["key"]: row["name"] for row in rows if row["kind"] == "campaign" and row["is_published"]
+        }
+
+    assert found == dict(campaigns)
+    logged = "".join(row["what"] for row in Ledger(home.ledger_path).read("select what from access_log"))
+    assert logged.count("keys names") == len(workspaces)
+    assert not [workspace for workspace in workspaces if workspace in logged]
+    stranger = run_wasms("keys", "names", "--workspace", workspaces[0][:-1], *where)
+    assert (stranger.exit_code, stranger.stdout) == (2, "")
+    assert f"Did you mean '{workspaces[0]}'" in stranger.stderr
 
 
 def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again(finished):

@@ -127,8 +127,9 @@ def test_other_accounts_of_the_group_can_read_what_is_published_and_nothing_else
 
 def test_a_reader_that_opened_the_copy_for_writing_blocks_nobody(warehouse):
     """Only its owner can, after changing the mode; the superuser always can."""
-    warehouse.home.published_path.chmod(0o600)
-    hold = f"import duckdb; c = duckdb.connect({str(warehouse.home.published_path)!r}); print(flush=True); input()"
+    path = warehouse.home.published_path
+    path.chmod(0o600)
+    hold = f"import duckdb; held = duckdb.connect({str(path)!r}); print(flush=True); input()"
     command = [sys.executable, "-c", hold]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
