@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+import shlex
 import shutil
 from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
@@ -12,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
+from pipelines.codegen.sync import project_root
 from pipelines.declarations.cube import load_cubes
 from pipelines.disclosure.cell import CellError, Traced, published_row, trace
 from pipelines.ingestion.options import Options
@@ -137,6 +140,53 @@ def test_ids_have_the_keys_and_names_under_which_they_are_published(finished, tm
     stranger = run_wasms("keys", "names", "--workspace", workspaces[0][:-1], *where)
     assert (stranger.exit_code, stranger.stdout) == (2, "")
     assert f"Did you mean '{workspaces[0]}'" in stranger.stderr
+
+
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """Language and text of each block of a page that can be copied, and the columns shown below it."""
+    block = r"^```(sql|console)\n(.*?)^```$(?:\n\n```text\n(.*?)\n.*?^```$)?"
+    return re.findall(block, page, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def month_is_over(finished, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The finished run when its month had closed, so that tables by month have rows."""
+    home = copied(finished[0], tmp_path_factory.mktemp("month"))
+    run(*open_runtime(home), options=Options(as_of=datetime(2026, 6, 12)))
+    return home
+
+
+def test_every_question_on_the_page_for_analysts_has_an_answer(month_is_over):
+    text = (project_root() / "docs/analysts.md").read_text("utf-8").partition("## Questions and answers")[2]
+    home = month_is_over
+    asked = 0
+
+    with duckdb.connect(home.published_path, read_only=True) as connection:
+        names = connection.execute(
+            "select campaign_key from dim_published_campaigns order by workspace_key, campaign_key limit 2"
+        ).fetchall()
+        for kind, body, header in blocks(text):
+            if kind == "sql":
+                answer = connection.execute(body)
+                columns = [column[0] for column in answer.description]
+                assert columns == header.split(), body
+                assert answer.fetchall(), body
+                asked += 1
+                continue
+            for part in re.split(r"^\$ wasms ", body, flags=re.MULTILINE)[1:]:
+                line, shown, *_ = part.splitlines()
+                command, *arguments = shlex.split(line)
+                if arguments[0] == "compare":
+                    # The page compares campaigns of the demo.
+                    arguments[1:3] = [name for (name,) in names]
+                result = run_wasms(command, *arguments, "--home", str(home.root))
+                assert result.exit_code == 0, f"{line}\n{result.stderr}"
+                first, *rows = result.stdout.splitlines()
+                assert first.split() == shown.split(), line
+                assert rows, line
+                asked += 1
+
+    assert asked >= 17
 
 
 def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again(finished):
