@@ -39,6 +39,10 @@ COMMANDS = {
         "pipelines.cli.export:export",
         "Write the published marts to files, one each, and a data dictionary beside them.",
     ),
+    "notebook": (
+        "pipelines.cli.notebook:notebook",
+        "Write a marimo notebook with charts of the published marts, to look at and to change.",
+    ),
     "utility": (
         "pipelines.cli.utility:utility",
         "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",
