@@ -34,7 +34,7 @@ _IDS = """
 _PUBLISHED = """
     select workspace_key from warehouse.marts.dim_published_workspaces
     union select campaign_key from warehouse.marts.dim_published_campaigns
-    union select template_key from warehouse.cubes.cube_campaign_daily"""
+    union select template_key from warehouse.marts.dim_published_templates"""
 
 
 @app.callback()

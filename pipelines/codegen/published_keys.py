@@ -11,7 +11,11 @@ from pipelines.codegen.model_sql import DBT_PROJECT
 
 DO_NOT_EDIT = "Generated from the YAML files of dbt_project/models by `make sync`; do not edit."
 # Key of a table of names, by which others refer to it.
-_NAMES = {"workspace_key": "dim_published_workspaces", "campaign_key": "dim_published_campaigns"}
+_NAMES = {
+    "workspace_key": "dim_published_workspaces",
+    "template_key": "dim_published_templates",
+    "campaign_key": "dim_published_campaigns",
+}
 _FOLDERS = ("marts", "published", "cubes")
 _SUFFIX = ".yml"
 
@@ -45,8 +49,9 @@ def published_keys(generated: Mapping[str, str]) -> str:
     relations = [*_relations(generated)]
     marts = [each for each in relations if each.name.startswith("mart_")]
     names = [each for each in relations if each.name in _NAMES.values()]
-    of_campaigns = [each for each in marts if "campaign_key" in each.foreign]
+    of_campaigns = [each for each in marts if {"campaign_key", "template_key"} & {*each.foreign}]
     of_workspaces = [each for each in marts if each.foreign and each not in of_campaigns]
+    workspaces = [each for each in names if not each.foreign]
     return page(
         "Published tables and their keys",
         DO_NOT_EDIT,
@@ -54,10 +59,10 @@ def published_keys(generated: Mapping[str, str]) -> str:
         "the names beside the keys; join a table of names for what else it knows, such as the industry of a "
         "workspace. Groups (`other`, `former`, `none`) have no row there, so use a left join. What columns "
         "mean is written in the database itself. See [for analysts](analysts.md).",
-        "## Campaigns",
+        "## Campaigns and templates",
         _drawn([*names, *of_campaigns]),
         "## Workspaces",
-        _drawn([names[-1], *of_workspaces]),
+        _drawn([*workspaces, *of_workspaces]),
         "## All tables",
         "Tables `cube_…` lie in the schema `cubes` and have rows of several levels; marts read them.",
         table(

@@ -9,18 +9,10 @@ from pipelines.declarations.metric import LATENCY_BIN, VARIANT, VARIED, Metric, 
 from pipelines.metrics.question import PERIODS, Question, choose
 from warehouse.store.connection import identifier
 
-# Templates have names where one of their campaigns is published.
-_TEMPLATES = """(
-        select cells.workspace_key, cells.template_key, min(names.template_name) as template_name
-        from cubes.cube_campaign_daily as cells
-        inner join dim_published_campaigns as names using (workspace_key, campaign_key)
-        where cells.level = 'campaign' and cells.template_key not in ('mixed', 'none', 'other')
-        group by all
-    )"""
 # Column of a question → table with its name, and the columns to join by.
 _NAMED = {
     "workspace": ("dim_published_workspaces", "workspace_name", ("workspace_key",)),
-    "template": (_TEMPLATES, "template_name", ("workspace_key", "template_key")),
+    "template": ("dim_published_templates", "template_name", ("workspace_key", "template_key")),
     "campaign": ("dim_published_campaigns", "campaign_name", ("workspace_key", "campaign_key")),
 }
 

@@ -19,7 +19,7 @@ COUNTED = ["attempted", "delivered", "readable", "read", "clicked", "replied_72h
 def published(home):
     """One row in each mart that the notebook reads."""
     counts = {f"{what}_messages": 70 for what in COUNTED}
-    names = {"workspace_name": "Corner shop", "campaign_name": "Sale", "channel": "sms"}
+    names = {"workspace_name": "Corner shop", "campaign_key": "a", "campaign_name": "Sale", "channel": "sms"}
     day = {"send_date": date(2026, 5, 4)}
     rows: dict[str, dict[str, Any]] = {
         "mart_platform_daily": {**day, **counts},
