@@ -76,7 +76,7 @@ def compare(
             raise UsageError(str(error)) from None
     ERR.print(
         "low and high hold the true difference in 95 of 100 comparisons. Of 20 comparisons without a "
-        "difference, one has a p_value below 0.05.",
+        "difference, about one has a p_value below 0.05.",
         style="dim",
         highlight=False,
     )
