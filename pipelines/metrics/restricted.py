@@ -17,6 +17,7 @@ _MESSAGES = """
             coalesce(messages.contact_country, 'unknown') as contact_country,
             coalesce(campaigns.template_id, messages.template_id) as template_id
         ),
+        coalesce(campaigns.variant, 'none') as variant,
         messages.send_date as fact_date,
         messages.contact_token as unit_token,
         contacts.language as contact_language,
@@ -88,7 +89,7 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
         + ",\n    ".join(selected)
         + f"\nfrom facts{where}{group}"
     )
-    return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact")
+    return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact", is_rounded=False)
 
 
 def _expression(table: Table, name: str) -> str:
