@@ -67,13 +67,17 @@ def submit(
     """
     store.ledger.check_clock(as_of)
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
-    who = "\x1f".join((kind.value, workspace, *sorted(person.tokens)))
-    same_as = hmac.digest(records.subject_key(store.keyring), who.encode(), "sha256").hex()[:32]
+    naming = records.subject_key(store.keyring)
+    same_as = _digest(naming, kind.value, workspace, *sorted(person.tokens))
     for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
         if before.same_as == same_as:
             raise SameRequestError(before.number)
     number = _record(store, kind, person, same_as=same_as, received_at=as_of)
     return request(store.ledger, number), person
+
+
+def _digest(key: bytes, *parts: str) -> str:
+    return hmac.digest(key, "\x1f".join(parts).encode(), "sha256").hex()[:32]
 
 
 def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_at: datetime) -> str:
@@ -110,9 +114,7 @@ def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> l
     known = {each.same_as for each in requests(store.ledger)}
     naming, numbers = records.subject_key(store.keyring), []
     for row in store.reader.read(source, schema=schema, columns=_EXPORTED).to_pylist():
-        same_as = hmac.digest(
-            naming, f"{row['workspace_id']}\x1f{row['request_id']}".encode(), "sha256"
-        ).hex()[:32]
+        same_as = _digest(naming, row["workspace_id"], row["request_id"])
         kind = _KINDS.get(row["request_type"])
         tokens = [row[name] for name in _EXPORTED_TOKENS if row[name] is not None]
         if kind is None or row["status"] not in _EXPORTED_OPEN or same_as in known or not tokens:
