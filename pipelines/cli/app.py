@@ -35,6 +35,10 @@ COMMANDS = {
         "pipelines.cli.sql:sql",
         "Query the published marts in SQL and print the rows.",
     ),
+    "report": (
+        "pipelines.cli.reports:report",
+        "Write a page about a workspace's month, or all workspaces', from the published numbers.",
+    ),
     "utility": (
         "pipelines.cli.utility:utility",
         "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",
