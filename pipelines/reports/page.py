@@ -46,8 +46,8 @@ TITLES = {
     "opt_out_rate": "Opt-out rate",
     "failure_rate": "Failure rate",
     "cost_amount": "Cost",
-    "cost_per_delivered_message": "Cost per delivered message",
-    "cost_per_reply": "Cost per reply",
+    "cost_per_delivered_message": "Per delivered message",
+    "cost_per_reply": "Per reply",
 }
 TILES = ("attempted_messages", "reached_contacts", *RATES)
 RANKED = ("read_rate", "click_rate")
@@ -152,8 +152,8 @@ def _sections(frames: Frames, published: Published, *, is_platform: bool) -> lis
         *beside,
         compared(frames, published, is_workspaces=False, is_platform=is_platform),
         hours(frames, published),
+        failures(frames),
         countries(frames, published),
-        failures(frames, published),
         costs(frames, published),
     ]
 
@@ -235,14 +235,15 @@ def trend(frames: Frames, published: Published) -> Section:
     versus = (
         f"The line is {span.before.title}."
         if before
-        else f"Nothing is published for {span.before.title}, so there is nothing to compare with."
+        else f"For {span.before.title} nothing is published to compare with."
     )
     when = f"on day {best.label}" if span.is_month else f"on {best.label}"
     earlier = {mark.label: mark.text for mark in before}
     return Section(
         "trend",
         "Day by day",
-        f"Delivered messages by day of sending; most, {best.text}, {when}. {versus}",
+        f"Delivered messages by day of sending; most, {best.text}, {when}. Days without a column have no published "
+        f"number. {versus}",
         [Figure(drawn(charts.columns(now, before, labels), label=f"Delivered messages by day; most {when}: {best.text}"))],
         Grid(
             ("Day", "Delivered", "Range", span.before.title),
@@ -290,7 +291,8 @@ def compared(frames: Frames, published: Published, *, is_workspaces: bool, is_pl
     return Section(
         column,
         title,
-        f"Ranked by rate: {of}. Where two lines overlap, the order of the two may be chance.",
+        f"Ranked by rate: {of}. Where two lines overlap, the order of the two may be chance. SMS "
+        "does not report reading.",
         figures,
         Grid(
             (column.capitalize(), *(["Workspace"] if has_owners else []), *(TITLES[m] for m in asked.metrics)),
@@ -329,7 +331,7 @@ def hours(frames: Frames, published: Published) -> Section:
     sure = [mark for mark in known if not charts.is_wide(mark.number)]
     reach = charts.sure_range(known)
     if not sure or reach is None:
-        return Section("hours", title, _missing("hour of sending", frames, published, is_there=bool(known)))
+        return Section("hours", title, _missing("hour of sending", published, is_there=bool(known)))
     # By its lower end: an hour of few messages may look good by chance.
     best = sorted(sure, key=lambda mark: -(mark.number.low or 0.0))[:3]
     listed = ", ".join(f"{_hour(mark.label)} ({mark.text})" for mark in best)
@@ -366,7 +368,7 @@ def countries(frames: Frames, published: Published) -> Section:
     rows = sorted(frames.rows(BY_COUNTRY), key=lambda row: -(row["attempted_messages"].value or 0.0))
     rows = [row for row in rows if row["attempted_messages"].value]
     if not rows:
-        return Section("countries", "Countries", _missing("country", frames, published))
+        return Section("countries", "Countries", _missing("country", published))
     marks = [
         charts.counted(country(str(row.keys["contact_country"])), row["attempted_messages"]) for row in rows[:SHOWN]
     ]
@@ -387,7 +389,7 @@ def country(code: str) -> str:
     return special.get(code) or str(Locale("en").territories.get(code, code))
 
 
-def failures(frames: Frames, published: Published) -> Section:
+def failures(frames: Frames) -> Section:
     """Return why messages failed: by class, and by the provider's code."""
     title, column = "Why messages failed", "error_class"
     rows = sorted(frames.rows(BY_ERROR_CLASS), key=lambda row: -(row["failed_messages"].value or 0.0))
@@ -418,11 +420,11 @@ def costs(frames: Frames, published: Published) -> Section:
     """Return what messages cost, by currency; amounts of two currencies are never added up."""
     rows = [row for row in frames.rows(BY_CURRENCY) if row["cost_amount"].is_known]
     if not rows:
-        return Section("costs", "Cost", _missing("price", frames, published))
+        return Section("costs", "Cost", _missing("currency", published))
     return Section(
         "costs",
         "Cost",
-        "What the messages with a price cost, by currency; each range is below its number.",
+        "What messages with a price cost, by currency. Amounts of several currencies are not added up.",
         grid=_grid("Currency", lambda row: str(row.keys["cost_currency"]), rows, BY_CURRENCY.metrics, "Cost by currency"),
         is_open=True,
     )
@@ -452,7 +454,7 @@ def bands(frames: Frames, published: Published) -> list[Band]:
     return found
 
 
-def _missing(what: str, frames: Frames, published: Published, *, is_there: bool = False) -> str:
+def _missing(what: str, published: Published, *, is_there: bool = False) -> str:
     if not published.span.is_month:
         return f"Numbers by {what} are known by month only: see the report of the month."
     if is_there:

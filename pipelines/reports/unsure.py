@@ -38,7 +38,7 @@ def _of_numbers() -> Iterator[str]:
 def _of_groups(rows: Sequence[Row]) -> Iterator[str]:
     limits = load_disclosure()
     rest = sum(row["attempted_messages"].value or 0.0 for row in rows if row.keys["campaign"] == REST)
-    said = f"Campaigns of fewer than {limits.minimum_contacts} contacts a day are one row, `other`"
+    said = f"Campaigns of fewer than {limits.minimum_contacts} contacts a day are one row, “other”"
     yield f"{said}: {whole(rest)} messages here." if rest else f"{said}. None has messages here."
 
 
