@@ -33,6 +33,7 @@ class Home:
     ledger_path = _Below("data/ledger.sqlite")
     warehouse_path = _Below("data/warehouse.duckdb")
     published_path = _Below("data/published/marts.duckdb")
+    portal = _Below("data/portal")
     dagster = _Below("data/dagster")
     dbt_target = _Below("data/dbt/target")
     dbt_logs = _Below("data/dbt/logs")

@@ -1,4 +1,4 @@
-"""Define `wasms report`: the page that people look at."""
+"""Define `wasms report` and `wasms portal`: the pages that people look at."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import HomeOption, home_at, in_a_folder
-from pipelines.cli.reading import NothingThereError, published_copy
+from pipelines.cli.reading import NothingThereError, published_copy, published_path
 from pipelines.cli.report import OUT
 from warehouse.files import replacing
 
@@ -58,6 +58,37 @@ def report(
     path = output or Path(f"report-{key or 'platform'}-{span.name}{PDF if is_pdf else '.html'}")
     write(html, path.absolute(), is_pdf=is_pdf)
     OUT.print(f"Written to {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def portal(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder to write to; replaced as a whole. Default: data/portal in the warehouse.",
+            file_okay=False,
+            callback=in_a_folder,
+            show_default=False,
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write a folder of pages: reports of the last complete month, dictionary, metrics, lineage, windows.
+
+    Open index.html in it. It lists all workspaces: hand an owner the page of their workspace alone.
+    """
+    from pipelines.declarations.contract import load_contracts
+    from pipelines.declarations.policy import load_policy
+    from pipelines.reports.portal import INDEX, build_portal
+
+    place = home_at(home)
+    folder = (output or place.portal).absolute()
+    built = build_portal(published_path(place), folder, contracts=load_contracts(), policy=load_policy())
+    if built is None:
+        raise NothingThereError("published")
+    said = f"{built.pages} pages of {built.span.title}: {folder / INDEX}"
+    OUT.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def write(html: str, path: Path, *, is_pdf: bool = False) -> None:

@@ -47,7 +47,7 @@ class Number:
         return self.value is not None
 
     def differs_from(self, other: "Number") -> bool:
-        """Return whether rounding alone does not explain the difference: the two ranges have nothing in common."""
+        """Return whether two numbers differ by more than rounding explains: their ranges are apart."""
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return False
         return self.low > other.high or self.high < other.low
@@ -154,7 +154,7 @@ def _read(
 def frames_of(
     connection: duckdb.DuckDBPyConnection, span: Span, *, workspace: str | None = None
 ) -> dict[str, Frames]:
-    """Return the answers of every workspace by its key, or of one; each holds rows of that workspace alone."""
+    """Return the answers of every workspace, or of one, by its key; each holds its own rows alone."""
     now, before = (
         _by_workspace(connection, asked, span=of, workspace=workspace)
         for asked, of in ((OF_A_PERIOD, span), (OF_THE_PERIOD_BEFORE, span.before))

@@ -1,4 +1,4 @@
-"""Draw the charts of reports: rows in, a Vega-Lite chart out. Colours are names that the page gives a value."""
+"""Draw the charts of reports: rows in, a Vega-Lite chart out; the page gives its colours a value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,13 @@ from pipelines.reports.words import share, whole
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 
-# Stand-ins: `pipelines/reports/drawing.py` replaces each by a variable of the page, which has a dark and a light value.
+# Stand-ins: `pipelines/reports/drawing.py` replaces each by a variable of the page, which has a dark and a
+# light value.
 INK, SOFT, LINE, FILL, PALE, WARM = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 HEAT = tuple(f"#0700{step:02d}" for step in range(7))
-VARIABLES = dict(zip((INK, SOFT, LINE, FILL, PALE, WARM), ("ink", "soft", "line", "fill", "pale", "warm"), strict=True))
+VARIABLES = dict(
+    zip((INK, SOFT, LINE, FILL, PALE, WARM), ("ink", "soft", "line", "fill", "pale", "warm"), strict=True)
+)
 VARIABLES |= {colour: f"heat-{step}" for step, colour in enumerate(HEAT)}
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -47,7 +50,9 @@ def bars(marks: Sequence[Mark], *, colour: str = FILL) -> Spec:
     return _finished(
         base.mark_bar(color=colour, height=alt.RelativeBandSize(0.62), cornerRadiusEnd=3).encode(x=x),
         *_ranges(base, x),
-        base.mark_text(align="left", dx=7, color=INK, fontWeight=600).encode(x=alt.X("high:Q", scale=scale), text="text:N"),
+        base.mark_text(align="left", dx=7, color=INK, fontWeight=600).encode(
+            x=alt.X("high:Q", scale=scale), text="text:N"
+        ),
         rows=_rows(marks),
         height=_ROW * len(marks),
     )
@@ -62,7 +67,9 @@ def dots(marks: Sequence[Mark]) -> Spec:
     return _finished(
         *_ranges(base, x),
         base.mark_point(color=FILL, filled=True, size=80, opacity=1).encode(x=x),
-        base.mark_text(align="left", dx=9, color=INK, fontWeight=600).encode(x=alt.X("high:Q", scale=scale), text="text:N"),
+        base.mark_text(align="left", dx=9, color=INK, fontWeight=600).encode(
+            x=alt.X("high:Q", scale=scale), text="text:N"
+        ),
         rows=_rows(marks),
         height=_ROW * len(marks) + 24,
     )
@@ -107,12 +114,16 @@ def heat(cells: Sequence[Mark]) -> Spec:
     ]
     base = alt.Chart().mark_point(shape="square", filled=True, opacity=1)
     steps = [UNSURE, *range(len(HEAT))]
-    hours = alt.Axis(values=[*range(0, 24, 3)], labelExpr="datum.value + ':00'", labelAngle=0, tickSize=0, labelPadding=6)
+    hours = alt.Axis(
+        values=[*range(0, 24, 3)], labelExpr="datum.value + ':00'", labelAngle=0, tickSize=0, labelPadding=6
+    )
     days = [day.capitalize() for day in WEEKDAYS]
     return _finished(
         base.encode(
             x=alt.X("hour:O", title=None, scale=alt.Scale(domain=[*range(24)]), axis=hours),
-            y=alt.Y("day:N", title=None, scale=alt.Scale(domain=days), axis=alt.Axis(tickSize=0, labelPadding=8)),
+            y=alt.Y(
+                "day:N", title=None, scale=alt.Scale(domain=days), axis=alt.Axis(tickSize=0, labelPadding=8)
+            ),
             color=alt.Color("step:O", legend=None, scale=alt.Scale(domain=steps, range=[SOFT, *HEAT])),
             size=alt.Size(
                 "step:O", legend=None, scale=alt.Scale(domain=steps, range=[_SMALL, *[_LARGE] * len(HEAT)])
@@ -191,8 +202,11 @@ def _finished(*layers: alt.Chart, rows: Rows, behind: Rows | None = None, height
         .properties(width=_WIDTH, height=height, autosize=fit, padding=2)
         .configure(aria=False, background="transparent", font="Arial")
         .configure_view(stroke=None)
-        .configure_axis(labelColor=SOFT, labelFontSize=_SIZE, gridColor=LINE, domainColor=LINE, tickColor=LINE)
+        .configure_axis(
+            labelColor=SOFT, labelFontSize=_SIZE, gridColor=LINE, domainColor=LINE, tickColor=LINE
+        )
         .configure_text(fontSize=_SIZE)
     )
     # Rows are added at the end: Altair would copy and check each one several times.
-    return chart.to_dict(validate=False) | {"datasets": {_ROWS: rows, _BEHIND: behind or []}}
+    spec: Spec = chart.to_dict(validate=False)
+    return spec | {"datasets": {_ROWS: rows, _BEHIND: behind or []}}

@@ -19,9 +19,11 @@ def drawn(chart: dict[str, Any], *, label: str) -> Markup:
 
 
 def inline(svg: str, *, label: str, variables: dict[str, str]) -> Markup:
-    """Return an SVG as part of a page: named for screen readers, as wide as its place, in the page's colours."""
+    """Return an SVG as part of a page: named for screen readers, as wide as its place, in its colours."""
     svg = _NAMESPACE.sub("", _IDLE.sub("", _FONT.sub("", svg)))
-    svg = _ROOT.sub(rf'<svg class="chart" role="img" aria-label="{escape(label)}" viewBox="\1">', svg, count=1)
+    svg = _ROOT.sub(
+        rf'<svg class="chart" role="img" aria-label="{escape(label)}" viewBox="\1">', svg, count=1
+    )
     for colour, name in variables.items():
         svg = svg.replace(f'"{colour}"', f'"var(--{name})"')
     return Markup(svg)  # noqa: S704 - texts of a chart are escaped by what draws it, the label above

@@ -49,6 +49,15 @@ TITLES = {
     "cost_per_delivered_message": "Per delivered message",
     "cost_per_reply": "Per reply",
 }
+# Each as `wasms metrics show` explains it: clicks, replies and opt-outs are of delivered messages.
+RATE_OF = {
+    "accepted_messages": "acceptance_rate",
+    "delivered_messages": "delivery_rate",
+    "read_messages": "read_rate",
+    "clicked_messages": "click_rate",
+    "replied_72h_messages": "reply_72h_rate",
+    "opted_out_messages": "opt_out_rate",
+}
 TILES = ("attempted_messages", "reached_contacts", *RATES)
 RANKED = ("read_rate", "click_rate")
 SHOWN, LISTED = 10, 40
@@ -163,7 +172,8 @@ def summary(frames: Frames) -> str:
     row = frames.only(HEADLINE)
     if not row["attempted_messages"].is_known:
         return "No messages are published for this period."
-    said = f"{whole(row['delivered_messages'].value)} of {whole(row['attempted_messages'].value)} messages were delivered"
+    delivered, attempted = (whole(row[name].value) for name in ("delivered_messages", "attempted_messages"))
+    said = f"{delivered} of {attempted} messages were delivered"
     if row["read_rate"].is_known:
         said += f"; {share(row['read_rate'].value)} of those that report reading were read"
     return said + "."
@@ -203,34 +213,40 @@ def funnel(frames: Frames) -> Section:
     known = [name for name in FUNNEL if row[name].is_known]
     if not known:
         return Section("funnel", "From sent to opted out", "No messages are published for this period.")
-    whole_of = row["attempted_messages"].value or 0.0
     marks = [charts.counted(TITLES[name], row[name]) for name in known]
     rows = [
         (
             TITLES[name],
             whole(row[name].value),
             ranged(name, row[name]),
-            share(min((row[name].value or 0.0) / whole_of, 1.0)) if whole_of else NONE,
+            _cell(RATE_OF[name], row[RATE_OF[name]]) if name in RATE_OF else "",
         )
         for name in known
     ]
-    lead = "What became of the messages. Lines at the ends of bars: the true number lies between them 95 times in 100."
+    lead = "What became of the messages. The true number lies between the ends of a line, 95 times in 100."
     return Section(
         "funnel",
         "From sent to opted out",
         lead,
         [Figure(drawn(charts.bars(marks), label=_spoken("Messages by what became of them", marks)))],
-        Grid(("Messages", "Number", "Range", "Of those sent"), rows, "Messages by what became of them"),
+        Grid(("Messages", "Number", "Range", "Rate"), rows, "Messages by what became of them"),
     )
 
 
 def trend(frames: Frames, published: Published) -> Section:
     """Return delivered messages by day, over the period before."""
     span = published.span
-    now, before = _by_day(frames.rows(BY_DAY), span.is_month), _by_day(frames.before.get(BY_DAY, ()), span.is_month)
+    now, before = (
+        _by_day(frames.rows(BY_DAY), span.is_month),
+        _by_day(frames.before.get(BY_DAY, ()), span.is_month),
+    )
     if not now:
         return Section("trend", "Day by day", "No day of this period is published.")
-    labels = [str(day + 1) for day in range(span.days)] if span.is_month else [d.capitalize() for d in charts.WEEKDAYS]
+    labels = (
+        [str(day + 1) for day in range(span.days)]
+        if span.is_month
+        else [d.capitalize() for d in charts.WEEKDAYS]
+    )
     best = max(now, key=lambda mark: mark.number.value or 0.0)
     versus = (
         f"The line is {span.before.title}."
@@ -242,13 +258,26 @@ def trend(frames: Frames, published: Published) -> Section:
     return Section(
         "trend",
         "Day by day",
-        f"Delivered messages by day of sending; most, {best.text}, {when}. Days without a column have no published "
+        f"Delivered messages by day of sending; most, {best.text}, {when}. Days without a column have no "
+        "published "
         f"number. {versus}",
-        [Figure(drawn(charts.columns(now, before, labels), label=f"Delivered messages by day; most {when}: {best.text}"))],
+        [
+            Figure(
+                drawn(
+                    charts.columns(now, before, labels),
+                    label=f"Delivered messages by day; most {when}: {best.text}",
+                )
+            )
+        ],
         Grid(
             ("Day", "Delivered", "Range", span.before.title),
             [
-                (mark.label, mark.text, ranged("delivered_messages", mark.number), earlier.get(mark.label, NONE))
+                (
+                    mark.label,
+                    mark.text,
+                    ranged("delivered_messages", mark.number),
+                    earlier.get(mark.label, NONE),
+                )
                 for mark in now
             ],
             "Delivered messages by day of sending",
@@ -260,7 +289,8 @@ def trend(frames: Frames, published: Published) -> Section:
 def _by_day(rows: Sequence[Row], is_month: bool) -> list[charts.Mark]:
     return [
         charts.counted(
-            str(day.day) if is_month else charts.WEEKDAYS[day.weekday()].capitalize(), row["delivered_messages"]
+            str(day.day) if is_month else charts.WEEKDAYS[day.weekday()].capitalize(),
+            row["delivered_messages"],
         )
         for row in rows
         if (day := row.keys["day"]) and row["delivered_messages"].is_known
@@ -277,13 +307,18 @@ def compared(frames: Frames, published: Published, *, is_workspaces: bool, is_pl
     rows = sorted(frames.rows(asked), key=lambda row: -(row["attempted_messages"].value or 0.0))
     alone = [row for row in rows if row.keys[column] not in GROUPS]
     if not alone:
-        return Section(column, title, f"No {column} of this period has enough contacts to stand alone.", is_wide=True)
+        return Section(
+            column, title, f"No {column} of this period has enough contacts to stand alone.", is_wide=True
+        )
     names = named(rows, column)
     has_owners = not is_workspaces and is_platform
     figures = []
     for rate in RANKED:
         known = [(names[id(row)], row[rate]) for row in alone[:SHOWN] if row[rate].is_known]
-        marks = [charts.rated(name, number) for name, number in sorted(known, key=lambda pair: -(pair[1].value or 0.0))]
+        marks = [
+            charts.rated(name, number)
+            for name, number in sorted(known, key=lambda pair: -(pair[1].value or 0.0))
+        ]
         if marks:
             label = _spoken(f"{TITLES[rate]} by {column}", marks)
             figures.append(Figure(drawn(charts.dots(marks), label=label), TITLES[rate]))
@@ -295,7 +330,11 @@ def compared(frames: Frames, published: Published, *, is_workspaces: bool, is_pl
         "does not report reading.",
         figures,
         Grid(
-            (column.capitalize(), *(["Workspace"] if has_owners else []), *(TITLES[m] for m in asked.metrics)),
+            (
+                column.capitalize(),
+                *(["Workspace"] if has_owners else []),
+                *(TITLES[m] for m in asked.metrics),
+            ),
             [
                 (
                     names[id(row)],
@@ -311,7 +350,7 @@ def compared(frames: Frames, published: Published, *, is_workspaces: bool, is_pl
 
 
 def named(rows: Sequence[Row], column: str) -> dict[int, str]:
-    """Return the identity of each row → a name that no other row has: names are masked, and may be the same."""
+    """Return the identity of each row → a name that no other row has; masked names may be the same."""
     found = {
         id(row): GROUPS.get(str(row.keys[column])) or str(row.keys.get(f"{column}_name") or row.keys[column])
         for row in rows
@@ -340,7 +379,13 @@ def hours(frames: Frames, published: Published) -> Section:
         "hours",
         title,
         f"Messages sent at these hours were read most: {listed}. Small squares: too few messages to compare.",
-        [Figure(drawn(charts.heat(known), label=f"Read rate by weekday and hour of sending; highest: {listed}"))],
+        [
+            Figure(
+                drawn(
+                    charts.heat(known), label=f"Read rate by weekday and hour of sending; highest: {listed}"
+                )
+            )
+        ],
         Grid(
             ("Hour", "Sent", "Read rate", "Range", "Reply rate"),
             [
@@ -353,7 +398,8 @@ def hours(frames: Frames, published: Published) -> Section:
                 )
                 for mark in sorted(sure, key=lambda mark: -(mark.number.low or 0.0))
             ],
-            "Hours with enough messages to compare, by the lower end of their range; in the workspace's time zone",
+            "Hours with enough messages to compare, by the lower end of their range; in the workspace's "
+            "time zone",
         ),
         {"ramp": f"read rate, {share(reach[0])} to {share(reach[1])}"},
     )
@@ -370,14 +416,21 @@ def countries(frames: Frames, published: Published) -> Section:
     if not rows:
         return Section("countries", "Countries", _missing("country", published))
     marks = [
-        charts.counted(country(str(row.keys["contact_country"])), row["attempted_messages"]) for row in rows[:SHOWN]
+        charts.counted(country(str(row.keys["contact_country"])), row["attempted_messages"])
+        for row in rows[:SHOWN]
     ]
     return Section(
         "countries",
         "Countries",
         "Messages sent, by the country of the contact's number.",
         [Figure(drawn(charts.bars(marks), label=_spoken("Messages sent by country", marks)))],
-        _grid("Country", lambda row: country(str(row.keys["contact_country"])), rows, BY_COUNTRY.metrics, "Messages by country"),
+        _grid(
+            "Country",
+            lambda row: country(str(row.keys["contact_country"])),
+            rows,
+            BY_COUNTRY.metrics,
+            "Messages by country",
+        ),
     )
 
 
@@ -395,7 +448,9 @@ def failures(frames: Frames) -> Section:
     rows = sorted(frames.rows(BY_ERROR_CLASS), key=lambda row: -(row["failed_messages"].value or 0.0))
     rows = [row for row in rows if row["failed_messages"].value]
     if not rows:
-        return Section("failures", title, "No failed message is published for this period; a few may be rounded down.")
+        return Section(
+            "failures", title, "No failed message is published for this period; a few may be rounded down."
+        )
     marks = [charts.counted(_plain(str(row.keys[column])), row["failed_messages"]) for row in rows[:SHOWN]]
     codes = [row for row in frames.rows(BY_FAILURE_CODE) if row["failed_messages"].value]
     codes.sort(key=lambda row: -(row["failed_messages"].value or 0.0))
@@ -410,9 +465,20 @@ def failures(frames: Frames) -> Section:
     return Section(
         "failures",
         title,
-        f"Failed messages by class of the provider's error. Classes of which nothing is published are left out.{by_code}",
-        [Figure(drawn(charts.bars(marks, colour=charts.WARM), label=_spoken("Failed messages by class", marks)))],
-        Grid(("By", "Class or code", "Failed", "Range"), cells, "Failed messages by class, and by provider and code"),
+        "Failed messages by class of the provider's error. Classes of which nothing is published are "
+        f"left out.{by_code}",
+        [
+            Figure(
+                drawn(
+                    charts.bars(marks, colour=charts.WARM), label=_spoken("Failed messages by class", marks)
+                )
+            )
+        ],
+        Grid(
+            ("By", "Class or code", "Failed", "Range"),
+            cells,
+            "Failed messages by class, and by provider and code",
+        ),
     )
 
 
@@ -425,7 +491,13 @@ def costs(frames: Frames, published: Published) -> Section:
         "costs",
         "Cost",
         "What messages with a price cost, by currency. Amounts of several currencies are not added up.",
-        grid=_grid("Currency", lambda row: str(row.keys["cost_currency"]), rows, BY_CURRENCY.metrics, "Cost by currency"),
+        grid=_grid(
+            "Currency",
+            lambda row: str(row.keys["cost_currency"]),
+            rows,
+            BY_CURRENCY.metrics,
+            "Cost by currency",
+        ),
         is_open=True,
     )
 

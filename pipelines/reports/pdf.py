@@ -67,7 +67,10 @@ def write_pdf(html: str, path: Path) -> None:
         try:
             # The path is of this machine, the arguments are ours.
             subprocess.run(  # noqa: S603
-                [program, *FLAGS, *target, page.as_uri()], check=True, capture_output=True, timeout=_PATIENCE_S
+                [program, *FLAGS, *target, page.as_uri()],
+                check=True,
+                capture_output=True,
+                timeout=_PATIENCE_S,
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             raise PrintError(Path(program).name) from None

@@ -38,7 +38,7 @@ class Asked:
     is_monthly: bool = False
 
 
-HEADLINE = Asked((*FUNNEL, *RATES))
+HEADLINE = Asked((*FUNNEL, "acceptance_rate", *RATES))
 REACH = Asked(("reached_contacts",), ("month",), is_monthly=True)
 BY_DAY = Asked(("delivered_messages",), ("day",))
 BY_CAMPAIGN = Asked(

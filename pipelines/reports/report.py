@@ -15,7 +15,9 @@ class NothingInPeriodError(PipelineError):
     """A report would be empty."""
 
     def __init__(self, span: Span, reached: str) -> None:
-        super().__init__(f"No day of {span.name} is published; the last one is {reached}. Choose another --period.")
+        super().__init__(
+            f"No day of {span.name} is published; the last one is {reached}. Choose another --period."
+        )
 
 
 class NothingOfWorkspaceError(PipelineError):
@@ -24,13 +26,14 @@ class NothingOfWorkspaceError(PipelineError):
     def __init__(self, span: Span) -> None:
         fewest = load_disclosure().minimum_contacts
         super().__init__(
-            f"This workspace has no published row in {span.name}: it sent nothing, or to fewer than {fewest} contacts "
+            f"This workspace has no published row in {span.name}: it sent nothing, or to fewer than "
+            f"{fewest} contacts "
             "a day, who are in “other”. Choose another --period."
         )
 
 
 def span_of(connection: duckdb.DuckDBPyConnection, period: str | None) -> Span | None:
-    """Return the period that is asked for; else the last complete month, or the first one if none is complete.
+    """Return the period that is asked for; else the last complete month, or this one if none is complete.
 
     Returns:
         None where no day is published.

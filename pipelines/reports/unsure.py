@@ -8,6 +8,11 @@ from pipelines.reports.answers import Frames, Published, Row
 from pipelines.reports.questions import BY_CAMPAIGN, BY_COUNTRY, RATES
 from pipelines.reports.words import whole
 
+READING = (
+    "Read rates are of channels that report reading, such as WhatsApp. Who has switched receipts off counts "
+    "as unread."
+)
+
 
 def unsure(frames: Frames, published: Published, *, is_platform: bool) -> list[str]:
     """Return sentences, the most important first."""
@@ -17,7 +22,7 @@ def unsure(frames: Frames, published: Published, *, is_platform: bool) -> list[s
         *_of_days(published),
         *_of_months(frames, published, is_platform=is_platform),
         *_of_late(frames, published, is_platform=is_platform),
-        "Read rates are of channels that report reading, such as WhatsApp. Who has switched receipts off counts as unread.",
+        READING,
         *([] if published.benchmarks else [_no_benchmarks(published)]),
         *published.absent,
     ]
@@ -26,11 +31,13 @@ def unsure(frames: Frames, published: Published, *, is_platform: bool) -> list[s
 def _of_numbers() -> Iterator[str]:
     limits = load_disclosure()
     yield (
-        f"Counts are rounded at random to a multiple of {limits.rounding_base}, so that no person can be found in them. "
+        f"Counts are rounded at random to a multiple of {limits.rounding_base}, so that no person can be "
+        "found in them. "
         "They are right on average. The range beside a number holds the true one 95 times in 100."
     )
     yield (
-        "A range is about rounding only. It does not say how a campaign would do if it were sent again: of few "
+        "A range is about rounding only. It does not say how a campaign would do if it were sent again: "
+        "of few "
         "messages, rates differ by chance."
     )
 
@@ -52,7 +59,8 @@ def _of_days(published: Published) -> Iterator[str]:
         yield f"All {days} days of the period are published. What providers reported later is not counted."
         return
     yield (
-        f"{days} of {span.days} days are published, {first:%-d %B} to {last:%-d %B %Y}: totals are of these days. The "
+        f"{days} of {span.days} days are published, {first:%-d %B} to {last:%-d %B %Y}: totals are of "
+        "these days. The "
         "others have no published message; a day is published nine days after it."
     )
 
@@ -63,12 +71,14 @@ def _of_months(frames: Frames, published: Published, *, is_platform: bool) -> It
         yield f"{counted} of {total} workspaces are counted."
     if is_platform and published.span.is_month:
         yield (
-            "Countries, hours, codes and costs leave out workspaces that keep message logs for less than 60 days: a "
+            "Countries, hours, codes and costs leave out workspaces that keep message logs for less than "
+            "60 days: a "
             "part of their month is deleted before the month is counted."
         )
     elif published.span.is_month and not frames.rows(BY_COUNTRY):
         yield (
-            "Countries, hours, codes, costs and distinct contacts are missing: this workspace keeps its message logs "
+            "Countries, hours, codes, costs and distinct contacts are missing: this workspace keeps its "
+            "message logs "
             "for less than 60 days, or had too few contacts."
         )
 
@@ -84,4 +94,7 @@ def _no_benchmarks(published: Published) -> str:
     if not published.span.is_month:
         return f"{len(RATES)} rates are compared with other workspaces by month only."
     fewest = load_disclosure().minimum_workspaces
-    return f"A comparison with other workspaces needs at least {fewest} that take part, none with over half of the messages."
+    return (
+        f"A comparison with other workspaces needs at least {fewest} that take part, none with over half "
+        "of the messages."
+    )
