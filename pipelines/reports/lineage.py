@@ -18,8 +18,8 @@ _CUBE = re.compile(r"\bcube\('(\w+)'\)")
 LAYERS = {
     "stg_": "Staging",
     "int_": "Intermediate",
-    "fct_": "Facts and dimensions",
-    "dim_": "Facts and dimensions",
+    "fct_": "Facts",
+    "dim_": "Facts",
     "slice_": "Slices",
     "cube_": "Cubes",
     "mart_": "Marts",

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import duckdb
+from markupsafe import Markup
 
 from pipelines.codegen.documents import window
 from pipelines.codegen.stored_columns import stored_columns
@@ -165,7 +166,7 @@ def _references(
             "Every published table and column, as the database itself describes them.",
             tables(connection),
         ),
-        ("metrics.html", "Metrics", "Numbers by name, for `wasms metrics query`.", metrics()),
+        ("metrics.html", "Metrics", "Numbers by name, as wasms metrics query takes them.", metrics()),
         (
             "lineage.html",
             "Lineage",
@@ -175,7 +176,7 @@ def _references(
         (
             "retention.html",
             "Retention",
-            "How long rows about people stay. `wasms retention report` proves that no row stays longer.",
+            "How long rows about people stay. wasms retention report proves that none stays longer.",
             windows(contracts, policy),
         ),
     ):
@@ -285,4 +286,5 @@ def _steps(lineage: Lineage, contracts: Mapping[str, Contract]) -> Sequence[tupl
 
 
 def _write(path: Path, template: str, **values: object) -> None:
-    path.write_text(pages().get_template(template).render(anchor=anchor, **values), "utf-8")
+    html = pages().get_template(template).render(anchor=anchor, break_=Markup("_<wbr>"), **values)
+    path.write_text(html, "utf-8")
