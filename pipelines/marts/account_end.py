@@ -46,7 +46,7 @@ class AccountsEnded:
 
 
 def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
-    """Remove workspaces from pages, cubes, marts, the warehouse file and the published copy, in this order.
+    """Remove workspaces from cubes, marts, the warehouse file, the published copy and pages, in this order.
 
     Their rows are out of the store, but their surrogate keys are still there: the keys say which published
     rows are theirs, and are destroyed afterwards. The deletion does not wait for marts that pass their tests:
@@ -59,9 +59,15 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
         LockedError: Another process has the warehouse file; call again.
         StoreError: The file could not be changed; call again.
     """
+    try:
+        return _end_in_marts(store, workspace_ids)
+    finally:
+        # At last: pages that were made meanwhile may still be copies of what was published before.
+        _remove_portal(store.home)
+
+
+def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
     keys = workspace_keys_of(store.keyring, workspace_ids)
-    # Its pages are copies of what is published; the next build has none of the ended workspaces.
-    _remove_portal(store.home)
     try:
         coarsened = coarsen(
             store.home,

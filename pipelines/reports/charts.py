@@ -48,7 +48,7 @@ def bars(marks: Sequence[Mark], *, colour: str = FILL) -> Spec:
     scale = alt.Scale(domain=[0, _most(marks) * _BESIDE], nice=False)
     x = alt.X("value:Q", axis=None, scale=scale)
     return _finished(
-        base.mark_bar(color=colour, height=alt.RelativeBandSize(0.62), cornerRadiusEnd=3).encode(x=x),
+        base.mark_bar(color=colour, height=alt.RelativeBandSize(0.62)).encode(x=x),
         *_ranges(base, x),
         base.mark_text(align="left", dx=7, color=INK, fontWeight=600).encode(
             x=alt.X("high:Q", scale=scale), text="text:N"
@@ -87,7 +87,7 @@ def columns(now: Sequence[Mark], before: Sequence[Mark], labels: Sequence[str]) 
     y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4, format="~s", domain=False, grid=True))
     base = alt.Chart().encode(x=x)
     layers = [
-        base.mark_bar(color=FILL, cornerRadiusEnd=2).encode(y=y),
+        base.mark_bar(color=FILL).encode(y=y),
         base.mark_rule(color=INK, strokeWidth=1).encode(y=alt.Y("low:Q"), y2="high:Q"),
     ]
     if before:

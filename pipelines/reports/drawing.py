@@ -10,6 +10,8 @@ _ROOT = re.compile(r"<svg [^>]*?viewBox=\"([^\"]+)\"[^>]*>")
 _FONT = re.compile(r' font-family="[^"]*"')
 # What only scripts would use, and what is so without being said.
 _IDLE = re.compile(r' (?:class|pointer-events|aria-\w+|role|opacity|stroke-miterlimit)="[^"]*"')
+# Places to a hundredth of a unit.
+_PLACES, _DIGITS = re.compile(r' (?:d|transform)="[^"]*"'), re.compile(r"(\.\d\d)\d+")
 _NAMESPACE = re.compile(r' xmlns(:\w+)?="[^"]*"')
 
 
@@ -24,6 +26,7 @@ def inline(svg: str, *, label: str, variables: dict[str, str]) -> Markup:
     svg = _ROOT.sub(
         rf'<svg class="chart" role="img" aria-label="{escape(label)}" viewBox="\1">', svg, count=1
     )
+    svg = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), svg)
     for colour, name in variables.items():
         svg = svg.replace(f'"{colour}"', f'"var(--{name})"')
     return Markup(svg)  # noqa: S704 - texts of a chart are escaped by what draws it, the label above

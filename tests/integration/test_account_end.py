@@ -158,6 +158,30 @@ def test_what_is_left_out_is_found(runtime, monkeypatch):
     assert len({leak.split(": ")[1] for leak in find_leaks(runtime.store.home, keys)}) == len(keys)
 
 
+def test_pages_that_are_copies_of_the_published_numbers_go_too(runtime):
+    put_pages(runtime.store.home)
+
+    end_in_marts(runtime.store, ENDED)
+
+    assert find_leaks(runtime.store.home, [title(ENDED[0])]) == []
+
+
+def test_pages_that_stay_are_found(runtime, monkeypatch):
+    monkeypatch.setattr(account_end, "_remove_portal", lambda _: None)
+    put_pages(runtime.store.home)
+
+    end_in_marts(runtime.store, ENDED)
+
+    assert len(find_leaks(runtime.store.home, [title(ENDED[0])])) == 1
+
+
+def put_pages(home):
+    """A portal, and what a killed build of one left."""
+    for folder in (home.portal, home.portal.with_name(".portal.0123.new.tmp")):
+        folder.mkdir()
+        (folder / "index.html").write_text(title(ENDED[0]), "utf-8")
+
+
 def test_slices_go_on_after_an_end(runtime):
     end_in_marts(runtime.store, ENDED)
     before = published(runtime, WORKSPACES)
