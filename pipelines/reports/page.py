@@ -310,7 +310,11 @@ def compared(frames: Frames, published: Published, *, is_workspaces: bool, is_pl
         return Section(
             column, title, f"No {column} of this period has enough contacts to stand alone.", is_wide=True
         )
-    names = named(rows, column)
+    names = (
+        {id(row): published.label(str(row.keys[column])) for row in rows}
+        if is_workspaces
+        else named(rows, column)
+    )
     has_owners = not is_workspaces and is_platform
     figures = []
     for rate in RANKED:

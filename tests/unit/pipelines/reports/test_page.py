@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from html.parser import HTMLParser
 
 import pytest
 
@@ -11,6 +10,7 @@ from pipelines.reports.drawing import inline
 from pipelines.reports.page import bands, change, hours, named, page
 from pipelines.reports.period import Span
 from pipelines.reports.questions import BY_CAMPAIGN, BY_DAY, BY_HOUR, HEADLINE, RATES
+from tests.support.html_pages import Reading
 
 MAY = Span.parse("2026-05")
 NAME = "<NAME> & Söhne"
@@ -44,28 +44,6 @@ def frames():
             BY_DAY: days,
         }
     )
-
-
-class Reading(HTMLParser):
-    """The headings, addresses, drawings and texts of a page."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.headings, self.addresses, self.drawings, self.texts, self.tags = [], [], [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.tags.append((tag, given))
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        self.addresses += [given[name] for name in ("src", "href", "action") if name in given]
-        if tag == "svg":
-            self.drawings.append(given)
-
-    def handle_data(self, data):
-        if self.tags[-1][0] not in ("style", "script") and data.strip():
-            self.texts.append(data.strip())
 
 
 def test_a_page_is_read_in_order_and_every_chart_has_words():
