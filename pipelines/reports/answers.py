@@ -87,6 +87,7 @@ class Published:
 
     Attributes:
         days: First and last published day of the period, and how many there are; None where there is none.
+        is_whole, is_before_whole: Whether every day of the period is published, and of the one before.
         names: Key of a workspace → its published name.
         benchmarks: Name of a rate → its row.
         late: Key of a workspace → statuses that came too late to count.
@@ -96,6 +97,8 @@ class Published:
 
     span: Span
     days: tuple[date, date, int] | None
+    is_whole: bool
+    is_before_whole: bool
     names: Mapping[str, str]
     benchmarks: Mapping[str, Mapping[str, Any]]
     late: Mapping[str, int]
@@ -116,12 +119,7 @@ def last_day(connection: duckdb.DuckDBPyConnection) -> date | None:
 
 def published(connection: duckdb.DuckDBPyConnection, span: Span) -> Published:
     """Read what is the same for every page of a period."""
-    parameters = [span.first, span.last]
-    first, last, days = connection.execute(
-        f"select min(send_date), max(send_date), count(distinct send_date) from {DAYS} "
-        "where send_date between ? and ?",
-        parameters,
-    ).fetchall()[0]
+    first, last, days = _days(connection, span)
     names = {row["workspace_key"]: row["workspace_name"] for row in _read(connection, WORKSPACES)}
     late = {row["workspace_key"]: row["late_statuses"] for row in _read(connection, LATE, span)}
     platform = next(iter(_read(connection, PLATFORM, span)), {})
@@ -130,12 +128,23 @@ def published(connection: duckdb.DuckDBPyConnection, span: Span) -> Published:
     return Published(
         span=span,
         days=(first, last, days) if days else None,
+        is_whole=days == span.days,
+        is_before_whole=_days(connection, span.before)[2] == span.before.days,
         names={key: name for key, name in names.items() if name},
         benchmarks={row["rate_name"]: row for row in _read(connection, BENCHMARKS, span)},
         late={key: count for key, count in late.items() if count},
         coverage=(counted, total) if counted is not None and total is not None else None,
         absent=[said for start, said in PLACES.items() if not any(t.startswith(start) for (t,) in tables)],
     )
+
+
+def _days(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[Any, Any, int]:
+    ((first, last, days),) = connection.execute(
+        f"select min(send_date), max(send_date), count(distinct send_date) from {DAYS} "
+        "where send_date between ? and ?",
+        [span.first, span.last],
+    ).fetchall()
+    return first, last, days
 
 
 def _read(

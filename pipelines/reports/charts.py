@@ -76,7 +76,7 @@ def dots(marks: Sequence[Mark]) -> Spec:
 
 
 def columns(now: Sequence[Mark], before: Sequence[Mark], labels: Sequence[str]) -> Spec:
-    """Return one column per day of the period with its range; the period before is a line behind."""
+    """Return one column per day of the period with its range; the period before is a short line each day."""
     x = alt.X(
         "label:N",
         sort=list(labels),
@@ -91,8 +91,9 @@ def columns(now: Sequence[Mark], before: Sequence[Mark], labels: Sequence[str]) 
         base.mark_rule(color=INK, strokeWidth=1).encode(y=alt.Y("low:Q"), y2="high:Q"),
     ]
     if before:
-        line = alt.Chart(alt.NamedData(_BEHIND)).mark_line(color=WARM, strokeWidth=2, interpolate="step")
-        layers.append(line.encode(x=x, y=y))
+        # Not one line through all days: it would give days without a number one.
+        lines = alt.Chart(alt.NamedData(_BEHIND)).mark_tick(color=WARM, thickness=3, orient="horizontal")
+        layers.append(lines.encode(x=x, y=y))
     return _finished(*layers, rows=_rows(now), behind=_rows(before), height=_TALL)
 
 

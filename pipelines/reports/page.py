@@ -183,12 +183,16 @@ def tiles(frames: Frames, published: Published) -> list[Tile]:
     """Return the headline numbers that are published."""
     now = {**frames.only(REACH).numbers, **frames.only(HEADLINE).numbers}
     before = {**frames.only(REACH, before=True).numbers, **frames.only(HEADLINE, before=True).numbers}
+    # Of different days, counts say nothing about each other.
+    is_comparable = published.is_whole and published.is_before_whole
     return [
         Tile(
             title=TITLES[name],
             value=written(name, now[name].value),
             range=ranged(name, now[name]),
-            change=change(name, now[name], before.get(name, Number()), since=published.span.before.title),
+            change=change(name, now[name], before.get(name, Number()), since=published.span.before.title)
+            if is_comparable or name.endswith("_rate")
+            else "",
             meaning=load_metrics()[name].description,
         )
         for name in TILES
@@ -249,7 +253,7 @@ def trend(frames: Frames, published: Published) -> Section:
     )
     best = max(now, key=lambda mark: mark.number.value or 0.0)
     versus = (
-        f"The line is {span.before.title}."
+        f"Short lines are {span.before.title}."
         if before
         else f"For {span.before.title} nothing is published to compare with."
     )

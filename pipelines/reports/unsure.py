@@ -55,7 +55,7 @@ def _of_days(published: Published) -> Iterator[str]:
         yield f"No day of {span.title} is published."
         return
     first, last, days = published.days
-    if days == span.days:
+    if published.is_whole:
         yield f"All {days} days of the period are published. What providers reported later is not counted."
         return
     yield (
@@ -69,12 +69,19 @@ def _of_months(frames: Frames, published: Published, *, is_platform: bool) -> It
     if published.coverage is not None:
         counted, total = published.coverage
         yield f"{counted} of {total} workspaces are counted."
+    if not (published.is_whole and published.is_before_whole):
+        yield (
+            f"Counts are not compared with {published.span.before.title}, rates are: not every day of both is "
+            "published."
+        )
     if is_platform and published.span.is_month:
         yield (
             "Countries, hours, codes and costs leave out workspaces that keep message logs for less than "
             "60 days: a "
             "part of their month is deleted before the month is counted."
         )
+    elif published.span.is_month and not published.is_whole and not frames.rows(BY_COUNTRY):
+        yield "Countries, hours, codes, costs and distinct contacts are published when a whole month is."
     elif published.span.is_month and not frames.rows(BY_COUNTRY):
         yield (
             "Countries, hours, codes, costs and distinct contacts are missing: this workspace keeps its "

@@ -4,9 +4,12 @@ import json
 import re
 import subprocess
 
+import dagster as dg
 import duckdb
 import pytest
 
+from pipelines.orchestration.portal_asset import portal_asset
+from pipelines.orchestration.resources import Warehouse
 from pipelines.reports.pdf import FLAGS, NoBrowserError
 from tests.integration.test_account_end import LIVING, title
 from tests.integration.test_account_end import template as published_home  # noqa: F401 - a fixture
@@ -161,6 +164,18 @@ def test_pages_of_workspaces_name_no_other_one(portal, home):
     assert set(pages) == set(names)
     for key, html in pages.items():
         assert [other for other in names if other != key and (other in html or names[other] in html)] == []
+
+
+def test_dagster_makes_the_same_pages(portal, home):
+    warehouse = Warehouse(home=str(home.root), as_of="2026-06-01")
+
+    result = dg.materialize([portal_asset()], resources={"warehouse": warehouse}, raise_on_error=False)
+
+    assert result.success
+    (made,) = result.asset_materializations_for_node("published__portal")
+    assert made.metadata["pages"].value == len([*portal.rglob("*.html")])
+    for path in portal.rglob("*.html"):
+        assert path.read_bytes() == (home.portal / path.relative_to(portal)).read_bytes()
 
 
 def test_the_dictionary_and_the_metrics_are_complete(portal, home):

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.reports.answers import Frames, Number, Published, Row
 from pipelines.reports.drawing import inline
-from pipelines.reports.page import bands, change, hours, named, page
+from pipelines.reports.page import bands, change, hours, named, page, tiles
 from pipelines.reports.period import Span
 from pipelines.reports.questions import BY_CAMPAIGN, BY_DAY, BY_HOUR, HEADLINE, RATES
 from tests.support.html_pages import Reading
@@ -23,7 +23,8 @@ def number(value, reach=0.01):
 def published(span=MAY, **more):
     empty = {"names": {}, "benchmarks": {}, "late": {}, "coverage": None, "absent": []}
     days = (date(2026, 5, 11), date(2026, 5, 31), 21)
-    return Published(**({"span": span, "days": days} | empty | more))
+    whole = {"is_whole": False, "is_before_whole": True}
+    return Published(**({"span": span, "days": days} | whole | empty | more))
 
 
 def frames():
@@ -114,7 +115,8 @@ def test_what_is_unsure_is_said_in_words():
         "fewer than 11 contacts a day are one row, “other”: 21 messages here",
         "21 of 31 days are published, 11 May to 31 May 2026",
         "9 of 12 workspaces are counted",
-        "keeps its message logs for less than 60 days",
+        "published when a whole month is",
+        "Counts are not compared with April 2026, rates are",
         "Revenue: no table of conversions is published.",
         "needs at least 5 that take part",
     ):
@@ -143,6 +145,19 @@ def test_campaigns_of_one_name_are_told_apart():
 )
 def test_a_change_is_said_where_rounding_does_not_explain_it(name, now, before, said):
     assert change(name, now, before, since=MAY.before.title) == said
+
+
+def test_counts_of_parts_of_months_are_not_compared_and_rates_are():
+    before = {"attempted_messages": number(100, 5), "delivery_rate": number(0.8)}
+    both = Frames(frames().now, {HEADLINE: [Row({}, before)]})
+
+    def said(**whole):
+        return {tile.title: tile.change for tile in tiles(both, published(**whole))}
+
+    rate = "+14.1 points since April 2026"
+    assert said(is_whole=True) == {"Sent": "+600% since April 2026", "Delivery rate": rate}
+    assert said(is_whole=False) == {"Sent": "", "Delivery rate": rate}
+    assert said(is_whole=True, is_before_whole=False) == {"Sent": "", "Delivery rate": rate}
 
 
 def test_hours_of_few_messages_are_no_best_hours():
