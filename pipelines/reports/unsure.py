@@ -71,8 +71,8 @@ def _of_months(frames: Frames, published: Published, *, is_platform: bool) -> It
         yield f"{counted} of {total} workspaces are counted."
     if not (published.is_whole and published.is_before_whole):
         yield (
-            f"Counts are not compared with {published.span.before.title}, rates are: not every day of both is "
-            "published."
+            f"Counts are not compared with {published.span.before.title}, rates are: not every day of both "
+            "is published."
         )
     if is_platform and published.span.is_month:
         yield (
