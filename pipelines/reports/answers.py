@@ -124,7 +124,9 @@ def published(connection: duckdb.DuckDBPyConnection, span: Span) -> Published:
     late = {row["workspace_key"]: row["late_statuses"] for row in _read(connection, LATE, span)}
     platform = next(iter(_read(connection, PLATFORM, span)), {})
     counted, total = platform.get("workspaces_counted"), platform.get("workspaces_total")
-    tables = connection.execute("select table_name from information_schema.tables").fetchall()
+    tables = sorted(
+        t for (t,) in connection.execute("select table_name from information_schema.tables").fetchall()
+    )
     return Published(
         span=span,
         days=(first, last, days) if days else None,
@@ -134,8 +136,14 @@ def published(connection: duckdb.DuckDBPyConnection, span: Span) -> Published:
         benchmarks={row["rate_name"]: row for row in _read(connection, BENCHMARKS, span)},
         late={key: count for key, count in late.items() if count},
         coverage=(counted, total) if counted is not None and total is not None else None,
-        absent=[said for start, said in PLACES.items() if not any(t.startswith(start) for (t,) in tables)],
+        absent=[_absent(what, [t for t in tables if t.startswith(start)]) for start, what in PLACES.items()],
     )
+
+
+def _absent(what: str, marts: Sequence[str]) -> str:
+    if marts:
+        return f"{what} is not shown here yet; it is published in {', '.join(marts)}."
+    return f"{what}: no table of it is published."
 
 
 def _days(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[Any, Any, int]:

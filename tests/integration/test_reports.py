@@ -163,7 +163,19 @@ def test_pages_of_workspaces_name_no_other_one(portal, home):
 
     assert set(pages) == set(names)
     for key, html in pages.items():
-        assert [other for other in names if other != key and (other in html or names[other] in html)] == []
+        assert _named(html, names, besides=key) == []
+
+
+def test_a_page_that_names_others_is_found(portal, home):
+    names = {key: name for key, name, *_ in sql(home, "from dim_published_workspaces")}
+    key = next(iter(names))
+
+    assert len(_named((portal / "platform.html").read_text("utf-8"), names, besides=key)) == len(names) - 1
+
+
+def _named(html, names, *, besides):
+    """Keys of the workspaces that a page names, but for one."""
+    return [key for key, name in names.items() if key != besides and (key in html or name in html)]
 
 
 def test_dagster_makes_the_same_pages(portal, home):

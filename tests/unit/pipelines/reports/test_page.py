@@ -76,6 +76,20 @@ def test_names_are_text_and_no_markup():
     assert NAME in Reading(html).texts
 
 
+def test_names_that_owners_choose_cannot_leave_charts_or_tables():
+    weak = "\"><script>alert('#010101')</script>"
+    row = Row(
+        {"campaign": "aaaa1", "campaign_name": weak},
+        {"attempted_messages": number(70), "read_rate": number(0.5)},
+    )
+
+    html = page(Frames({BY_CAMPAIGN: [row]}), published(), title=weak)
+
+    assert "<svg" in html
+    assert "<script" not in html
+    assert all("alert" not in value for _, given in Reading(html).tags for value in given if value)
+
+
 def test_charts_have_the_colours_of_the_page_so_that_dark_is_dark():
     html = page(frames(), published(), title=NAME)
     drawings = "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL))
@@ -107,7 +121,7 @@ def test_nothing_is_said_as_zero_where_nothing_is_published():
 
 
 def test_what_is_unsure_is_said_in_words():
-    found = published(coverage=(9, 12), absent=["Revenue: no table of conversions is published."])
+    found = published(coverage=(9, 12), absent=["Revenue: no table of it is published."])
     texts = " ".join(Reading(page(frames(), found, title=NAME)).texts)
 
     for said in (
@@ -117,7 +131,7 @@ def test_what_is_unsure_is_said_in_words():
         "9 of 12 workspaces are counted",
         "published when a whole month is",
         "Counts are not compared with April 2026, rates are",
-        "Revenue: no table of conversions is published.",
+        "Revenue: no table of it is published.",
         "needs at least 5 that take part",
     ):
         assert said in texts
