@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pipelines.declarations.cube import REST
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.reports.answers import Frames, Published, Row
-from pipelines.reports.questions import BY_CAMPAIGN, BY_COUNTRY, RATES
+from pipelines.reports.questions import BY_CAMPAIGN, BY_COUNTRY, HEADLINE, RATES
 from pipelines.reports.words import whole
 
 READING = (
@@ -69,7 +69,8 @@ def _of_months(frames: Frames, published: Published, *, is_platform: bool) -> It
     if published.coverage is not None:
         counted, total = published.coverage
         yield f"{counted} of {total} workspaces are counted."
-    if not (published.is_whole and published.is_before_whole):
+    is_compared = frames.only(HEADLINE, before=True)["attempted_messages"].is_known
+    if is_compared and not (published.is_whole and published.is_before_whole):
         yield (
             f"Counts are not compared with {published.span.before.title}, rates are: not every day of both "
             "is published."

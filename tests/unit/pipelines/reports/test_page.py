@@ -122,7 +122,8 @@ def test_nothing_is_said_as_zero_where_nothing_is_published():
 
 def test_what_is_unsure_is_said_in_words():
     found = published(coverage=(9, 12), absent=["Revenue: no table of it is published."])
-    texts = " ".join(Reading(page(frames(), found, title=NAME)).texts)
+    both = Frames(frames().now, {HEADLINE: frames().rows(HEADLINE)})
+    texts = " ".join(Reading(page(both, found, title=NAME)).texts)
 
     for said in (
         "rounded at random to a multiple of 7",
