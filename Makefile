@@ -2,6 +2,8 @@
 # clone is enough. Packages come from the index your pip is configured for, checked against hashes.
 
 PYTHON ?= python3.11
+# E.g. --browser: needs Chromium and pdftotext.
+TEST_OPTIONS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
@@ -27,7 +29,7 @@ dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 	$(BIN)/wasms dev
 
 test: $(DEV) ## Run all tests.
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile $(TEST_OPTIONS)
 
 stress: $(DEV) ## Test hard: 2,500 state machines, 530 kills, a whole year, 2,000 examples of each property (hours).
 	$(BIN)/pytest --stress --timeout 0 -s tests/stress tests/integration/test_retention_machine.py \

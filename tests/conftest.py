@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pipelines.reports.pdf import browser
 from tests.support.homes import forget_older
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
@@ -24,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         default=None,
         help="Directory of real inputs (whatsapp/*.json, text/access_combined.log); without it tests skip.",
+    )
+    parser.addoption(
+        "--browser",
+        action="store_true",
+        help="Open pages in Chromium and print them; needs chromium and pdftotext. Without it tests skip.",
     )
     parser.addoption(
         "--stress", action="store_true", help="Thousands of examples and hundreds of kills: `make stress`."
@@ -48,6 +54,14 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def stress(request: pytest.FixtureRequest) -> bool:
     """Whether there is time for many more examples than usual."""
     return bool(request.config.getoption("--stress"))
+
+
+@pytest.fixture
+def chromium(request: pytest.FixtureRequest) -> str:
+    """The path of a browser; skips unless it is asked for, fails where it is asked for and not there."""
+    if not request.config.getoption("--browser"):
+        pytest.skip("needs --browser")
+    return browser()
 
 
 @pytest.fixture

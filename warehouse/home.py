@@ -39,6 +39,7 @@ class Home:
     warehouse_path = _Below("data/warehouse.duckdb")
     published = _Below("published")
     published_path = _Below("published/marts.duckdb")
+    portal = _Below("data/portal")
     dagster = _Below("data/dagster")
     dbt_target = _Below("data/dbt/target")
     dbt_logs = _Below("data/dbt/logs")

@@ -43,6 +43,14 @@ COMMANDS = {
         "pipelines.cli.notebook:notebook",
         "Write a marimo notebook with charts of the published marts, to look at and to change.",
     ),
+    "report": (
+        "pipelines.cli.reports:report",
+        "Write a page about a workspace's month, or all workspaces', from the published numbers.",
+    ),
+    "portal": (
+        "pipelines.cli.reports:portal",
+        "Write a folder of pages: reports of the last complete month, dictionary, metrics, lineage, windows.",
+    ),
     "utility": (
         "pipelines.cli.utility:utility",
         "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",

@@ -3,6 +3,7 @@
 import shutil
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import typer
 
@@ -89,7 +90,12 @@ def demo(
     print_run(summary)
     disclosure = runtime.declarations.policy.disclosure
     _print_funnel(runtime.store)
-    _print_next(runtime.store.home, disclosure, seconds=time.monotonic() - started)
+    _print_next(
+        runtime.store.home,
+        disclosure,
+        report=_write_report(runtime.store.home),
+        seconds=time.monotonic() - started,
+    )
 
 
 def _print_funnel(store: Store) -> None:
@@ -117,7 +123,21 @@ def _print_funnel(store: Store) -> None:
     OUT.print(table)
 
 
-def _print_next(home: Home, disclosure: Disclosure, *, seconds: float) -> None:
+def _write_report(home: Home) -> Path | None:
+    """Write the platform's report where `wasms portal` will; return its path, None where no day is closed."""
+    from pipelines.reports.portal import PLATFORM, replaced
+    from pipelines.reports.report import platform_report, span_of
+
+    with published_copy(home) as connection:
+        if (span := span_of(connection, None)) is None:
+            return None
+        html = platform_report(connection, span)
+    with replaced(home.portal) as folder:
+        (folder / PLATFORM).write_text(html, "utf-8")
+    return home.portal / PLATFORM
+
+
+def _print_next(home: Home, disclosure: Disclosure, *, report: Path | None, seconds: float) -> None:
     OUT.print(
         f"\nDone in {seconds:.0f} s. Every group above has at least {disclosure.minimum_contacts} contacts; "
         "smaller ones are in `other`.\n"
@@ -127,7 +147,9 @@ def _print_next(home: Home, disclosure: Disclosure, *, seconds: float) -> None:
         "  .venv/bin/wasms sql                        ask the published marts\n"
         '  .venv/bin/wasms sql "from mart_platform_daily"\n'
         "  make dev                                   open the pipeline in the Dagster UI\n"
-        f"  {home.published_path}   open read-only with any DuckDB client",
+        f"  {home.published_path}   open read-only with any DuckDB client\n"
+        "  .venv/bin/wasms portal                     pages of all workspaces, and what each number means"
+        + (f"\nThe report of all workspaces, for any browser:\n  {report}" if report else ""),
         markup=False,
         highlight=False,
         soft_wrap=True,

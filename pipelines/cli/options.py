@@ -29,7 +29,8 @@ HomeOption = Annotated[
 ]
 
 
-def _in_a_folder(output: Path | None) -> Path | None:
+def in_a_folder(output: Path | None) -> Path | None:
+    """Return a file to write to, if its folder is there."""
     if output is not None and not output.parent.is_dir():
         raise typer.BadParameter("its folder does not exist; make it first")
     return output
@@ -53,7 +54,7 @@ OutputOption = Annotated[
         "-o",
         help="File to write to; its ending chooses the format: .csv, .json … Default: the screen.",
         dir_okay=False,
-        callback=_in_a_folder,
+        callback=in_a_folder,
         show_default=False,
     ),
 ]

@@ -1,5 +1,6 @@
 """Remove ended workspaces from cubes, marts, the warehouse file and the published copy."""
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from warehouse.errors import (
     UnsoundMartsError,
     WarehouseError,
 )
+from warehouse.files import leftovers_of
+from warehouse.home import Home
 from warehouse.publishing.publish import Published, withdraw
 from warehouse.publishing.releases import release_changed
 from warehouse.retention.account_end import Coarsened, coarsen
@@ -43,7 +46,7 @@ class AccountsEnded:
 
 
 def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
-    """Remove workspaces from cubes, marts, the warehouse file and the published copy, in this order.
+    """Remove workspaces from cubes, marts, the warehouse file, the published copy and pages, in this order.
 
     Their rows are out of the store, but their surrogate keys are still there: the keys say which published
     rows are theirs, and are destroyed afterwards. The deletion does not wait for marts that pass their tests:
@@ -56,6 +59,14 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
         LockedError: Another process has the warehouse file; call again.
         StoreError: The file could not be changed; call again.
     """
+    try:
+        return _end_in_marts(store, workspace_ids)
+    finally:
+        # At last: pages that were made meanwhile may still be copies of what was published before.
+        _remove_portal(store.home)
+
+
+def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
     keys = workspace_keys_of(store.keyring, workspace_ids)
     try:
         coarsened = coarsen(
@@ -81,6 +92,13 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
             problem = problem or str(error)
             published = withdraw(store.home, workspace_keys=keys)
     return AccountsEnded(coarsened, rewritten, published, problem)
+
+
+def _remove_portal(home: Home) -> None:
+    """Remove the pages made of the published copy, and what an interrupted build of them left."""
+    for folder in (home.portal, *leftovers_of(home.portal)):
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def _record_revisions(store: Store) -> None:

@@ -14,6 +14,7 @@ from pipelines.orchestration.catch_up import catch_up_job
 from pipelines.orchestration.checks import store_checks
 from pipelines.orchestration.dbt_assets import Manifest, dbt_assets, load_manifest, tables
 from pipelines.orchestration.keys import days_from, months_from
+from pipelines.orchestration.portal_asset import portal_asset
 from pipelines.orchestration.published_asset import published_asset
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import months_asset, retention_asset
@@ -59,6 +60,7 @@ def build_definitions(
             *contract_assets(contracts, first_days=first_days, clock=clock),
             *dbt_assets(manifest, days=days_from(first, clock), months=months_from(first, clock)),
             published_asset([*cubes, *marts]),
+            portal_asset(),
             months_asset(),
             retention_asset(),
         ],

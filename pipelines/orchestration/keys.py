@@ -64,6 +64,11 @@ def published_key() -> dg.AssetKey:
     return dg.AssetKey(["published", "marts"])
 
 
+def portal_key() -> dg.AssetKey:
+    """Return the key of the static pages."""
+    return dg.AssetKey(["published", "portal"])
+
+
 def retention_key() -> dg.AssetKey:
     """Return the key of the evidence: what was deleted, when and under which rule."""
     return dg.AssetKey(["retention", "evidence"])

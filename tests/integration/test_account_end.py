@@ -22,7 +22,7 @@ from pipelines.marts.release import release_and_publish
 from pipelines.run import run, unbuilt_slices
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import Store, sent
-from tests.support.homes import copied, prepared
+from tests.support.homes import copied, kept, prepared
 from tests.support.leaks import find_leaks
 from warehouse.errors import ChangedAfterReleaseError
 from warehouse.keys.keyring import Purpose
@@ -46,23 +46,27 @@ LIVING = "living"
 @pytest.fixture(scope="module")
 def template(empty, tmp_path_factory):
     """Nine workspaces, seven of which stand alone on the first day, two on the second; published."""
-    with prepared(empty, tmp_path_factory.mktemp("template")) as runtime:
-        store = Store(runtime)
-        batches = [
-            *(sent(name, "spring", range(12 + n)) for n, name in enumerate(ENDED)),
-            sent(LIVING, "spring", range(20)),
-            sent("sma1", "spring", range(7)),
-            sent("sma2", "spring", range(8)),
-            sent(ENDED[0], "spring", range(15), day=LAST),
-            sent(LIVING, "spring", range(15), day=LAST),
-        ]
-        store.events("app__messages", [row for outbox, _ in batches for row in outbox])
-        store.events("whatsapp__statuses", [row for _, statuses in batches for row in statuses])
-        name_workspaces(store, [*ENDED, LIVING])
-        build(*runtime, from_day=FIRST, to_day=LAST)
-        runtime.store.ledger.set_built_until(LAST)
-        release_and_publish(runtime.store)
-    return runtime.store.home
+
+    def make(home):
+        with prepared(empty, tmp_path_factory.mktemp("template")) as runtime:
+            store = Store(runtime)
+            batches = [
+                *(sent(name, "spring", range(12 + n)) for n, name in enumerate(ENDED)),
+                sent(LIVING, "spring", range(20)),
+                sent("sma1", "spring", range(7)),
+                sent("sma2", "spring", range(8)),
+                sent(ENDED[0], "spring", range(15), day=LAST),
+                sent(LIVING, "spring", range(15), day=LAST),
+            ]
+            store.events("app__messages", [row for outbox, _ in batches for row in outbox])
+            store.events("whatsapp__statuses", [row for _, statuses in batches for row in statuses])
+            name_workspaces(store, [*ENDED, LIVING])
+            build(*runtime, from_day=FIRST, to_day=LAST)
+            runtime.store.ledger.set_built_until(LAST)
+            release_and_publish(runtime.store)
+        shutil.move(runtime.store.home.root, home.root)
+
+    return kept("accounts", make)
 
 
 def title(workspace):
@@ -156,6 +160,30 @@ def test_what_is_left_out_is_found(runtime, monkeypatch):
 
     keys = workspace_keys_of(runtime.store.keyring, ENDED)
     assert len({leak.split(": ")[1] for leak in find_leaks(runtime.store.home, keys)}) == len(keys)
+
+
+def test_pages_that_are_copies_of_the_published_numbers_go_too(runtime):
+    put_pages(runtime.store.home)
+
+    end_in_marts(runtime.store, ENDED)
+
+    assert find_leaks(runtime.store.home, [title(ENDED[0])]) == []
+
+
+def test_pages_that_stay_are_found(runtime, monkeypatch):
+    monkeypatch.setattr(account_end, "_remove_portal", lambda _: None)
+    put_pages(runtime.store.home)
+
+    end_in_marts(runtime.store, ENDED)
+
+    assert len(find_leaks(runtime.store.home, [title(ENDED[0])])) == 2
+
+
+def put_pages(home):
+    """A portal, and what a killed build of one left."""
+    for folder in (home.portal, home.portal.with_name(".portal.0123.new.tmp")):
+        folder.mkdir()
+        (folder / "index.html").write_text(title(ENDED[0]), "utf-8")
 
 
 def test_slices_go_on_after_an_end(runtime):

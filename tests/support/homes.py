@@ -23,6 +23,8 @@ _CODE = (
     "pipelines",
     "requirements",
     "tests/integration/conftest.py",
+    "tests/integration/test_account_end.py",
+    "tests/integration/test_marts.py",
     "tests/support",
     "warehouse",
 )

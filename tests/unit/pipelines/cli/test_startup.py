@@ -13,7 +13,7 @@ from pipelines.cli.lazy import LazyCommand
 from warehouse.home import Home
 
 # Each takes between a twentieth of a second and more than a second to import.
-_NAMES = "dagster dbt duckdb lingua numpy polars presidio_analyzer pyarrow scipy spacy"
+_NAMES = "altair dagster dbt duckdb lingua numpy polars presidio_analyzer pyarrow scipy spacy vl_convert"
 HEAVY = frozenset(_NAMES.split(" "))
 _LOADED = """
 import json, sys
@@ -74,6 +74,12 @@ def test_a_metric_of_the_published_marts_loads_no_pipeline(published):
     found = loaded("metrics", "query", "attempted_messages", "--by", "day", *published)
 
     assert found <= {"duckdb", "pyarrow", "numpy"}
+
+
+def test_a_report_loads_what_draws_and_no_pipeline(published, tmp_path):
+    found = loaded("report", "--output", str(tmp_path / "report.html"), *published)
+
+    assert {"altair", "vl_convert"} <= found <= {"altair", "duckdb", "numpy", "pyarrow", "vl_convert"}
 
 
 def test_a_run_with_nothing_to_do_loads_what_ingests_and_neither_models_nor_dbt(home):
