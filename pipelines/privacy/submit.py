@@ -95,7 +95,6 @@ def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_
         "workspace_id": person.workspace_id,
         "subject": person.subject.value,
         "tokens": sorted(person.tokens),
-        "spelt": dict(person.spelt),
     }
     add(store.ledger, store.keyring, recorded, who)
     return recorded.number

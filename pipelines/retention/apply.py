@@ -188,7 +188,8 @@ def _end(store: Store, work: records.Pending) -> int:
         rewrite(store.home, keyring=store.keyring)
     # Surrogates last: what is in the databases is found by them.
     doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
-    doomed += [(Purpose.PSEUDONYM, name) for name in work.released]
+    # Without a pseudonym key no token of an erased person can come again.
+    doomed += [(purpose, n) for n in work.released for purpose in (Purpose.PSEUDONYM, Purpose.SUPPRESSION)]
     there = [(purpose, name) for purpose, name in doomed if store.keyring.has(purpose, name)]
     for purpose, name in there:
         store.keyring.destroy(purpose, name)
