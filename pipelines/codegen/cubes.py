@@ -8,7 +8,7 @@ import yaml
 
 from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period, Unit
 from pipelines.declarations.disclosure import load_disclosure
-from pipelines.declarations.metric import load_composed
+from pipelines.declarations.metric import CURRENCIES, Metric, load_composed
 
 DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
 
@@ -180,6 +180,16 @@ def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
     }
 
 
+def _amounts(measures: Collection[Measure]) -> dict[str, Metric]:
+    """Return measure → the metric in units of a currency that stands in its place."""
+    names = {measure.name for measure in measures}
+    return {
+        amount.over: amount
+        for amount in load_composed()
+        if amount.in_marts and not amount.under and amount.over in names & CURRENCIES.keys()
+    }
+
+
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
     own = {column[0]: column for column in _columns(cube)} | {
@@ -191,7 +201,12 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
         for name, (over, under) in _rates(measures).items()
     ]
     names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
-    return [own[key] for key in keys] + names + [own[measure.name] for measure in measures] + rates
+    amounts = {
+        measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
+        for measure, amount in _amounts(measures).items()
+    }
+    numbers = [amounts.get(measure.name, own[measure.name]) for measure in measures]
+    return [own[key] for key in keys] + names + numbers + rates
 
 
 def _mart_sql(cube: Cube, mart: Mart) -> str:
@@ -212,7 +227,11 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
             "left join campaigns\n    on\n        cells.workspace_key = campaigns.workspace_key\n"
             "        and cells.campaign_key = campaigns.campaign_key\n"
         )
-    lines += [f"    cells.{measure.name}" for measure in measures]
+    amounts = _amounts(measures)
+    lines += [
+        _amount_sql(amounts[measure.name]) if measure.name in amounts else f"    cells.{measure.name}"
+        for measure in measures
+    ]
     lines += [
         f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
         for name, (over, under) in _rates(measures).items()
@@ -222,6 +241,15 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
         f"-- {DO_NOT_EDIT}\n"
         + "\n\n),\n\n".join(imports)
         + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
+    )
+
+
+def _amount_sql(amount: Metric) -> str:
+    """Return a column in units of a currency; amounts of several currencies have no sum."""
+    return (
+        f"    case\n        when cells.{CURRENCIES[amount.over]} not in ('other', 'unknown')\n"
+        f"            then cast(cells.{amount.over} / {amount.per} as decimal(18, 6))\n"
+        f"    end as {amount.metric}"
     )
 
 

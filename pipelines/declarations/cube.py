@@ -104,8 +104,10 @@ FACTS = MappingProxyType(
     {
         "slice_messages": CONTACT_DAY,
         "slice_clicks": CONTACT_DAY,
+        "slice_conversions": CONTACT_DAY,
         "slice_month_messages": CONTACT_MONTH,
         "slice_month_contacts": CONTACT_MONTH,
+        "slice_month_conversions": CONTACT_MONTH,
         "slice_month_responses": CONTACT_MONTH,
         "slice_month_inbound": CONTACT_MONTH,
         "slice_month_opt_outs": CONTACT_MONTH,

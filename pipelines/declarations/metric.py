@@ -18,6 +18,8 @@ from pipelines.declarations.errors import MetricError
 from pipelines.declarations.strict_yaml import Strict
 
 LATENCY_BIN, COST = "latency_bin", "cost_micros"
+# Amounts, and the column that says in which currency they are.
+CURRENCIES = MappingProxyType({COST: "cost_currency", "revenue_micros": "revenue_currency"})
 # Its values are four columns in one.
 TARIFFS = "cubes.cube_tariffs_monthly"
 _OF_TARIFF = ("channel", "message_category", "contact_country", "cost_currency")
@@ -57,7 +59,7 @@ class Metric(Strict):
     @property
     def needed(self) -> tuple[str, ...]:
         """Return columns that it must never be added over: amounts of several currencies have no sum."""
-        return ("cost_currency",) if COST in self.measures else ()
+        return tuple(CURRENCIES[name] for name in self.measures if name in CURRENCIES)
 
     @property
     def formula(self) -> str:

@@ -1,6 +1,5 @@
 """Trace a published row back to the restricted facts that made it, as long as they live."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,12 +12,10 @@ from pipelines.codegen.model_sql import ModelSql
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import TOTAL, Cube, Level, Mart, Period
 from pipelines.declarations.errors import PipelineError
-from pipelines.disclosure.attacks.base import SCHEMAS
+from pipelines.disclosure.slices import SCHEMAS, make_slices
 from pipelines.disclosure.surrogates import register_record_key, register_surrogate
 from warehouse.keys.keyring import KeyStore
 from warehouse.store.connection import identifier
-
-_SLICE = re.compile(r"\bslice_\w+")
 
 
 class CellError(PipelineError):
@@ -182,18 +179,7 @@ def _make_slices(
     register_record_key(connection, keyring)
     models = ModelSql()
     models.bounds = {"day": (first, last), "month": (first, last), "all": (first, last)}
-    made: set[str] = set()
-
-    def make(model: str) -> None:
-        sql = models.model(model)
-        for needed in sorted(set(_SLICE.findall(sql)) - made - {model}):
-            make(needed)
-        connection.execute(f"create or replace table memory.main.{model} as {sql}")
-        made.add(model)
-
-    for model in filter(None, (cube.facts, cube.spine.leaves)):
-        if model not in made:
-            make(model)
+    make_slices(connection, models, filter(None, (cube.facts, cube.spine.leaves)))
     return models
 
 

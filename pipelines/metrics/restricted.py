@@ -33,6 +33,24 @@ _MESSAGES = """
     ) as contacts on
         messages.workspace_id = contacts.workspace_id and messages.contact_token = contacts.contact_token"""
 
+# Whose click was the last before a conversion.
+_CONVERTED = """
+    select *, (workspace_id, message_token) in (select (workspace_id, message_token) from fct_conversions)
+        as is_converted
+    from ({0})"""
+
+_CONVERSIONS = """
+    select
+        conversions.* replace (
+            coalesce(campaigns.channel, conversions.channel, 'unknown') as channel,
+            coalesce(campaigns.message_category, conversions.message_category, 'unknown') as message_category,
+            coalesce(campaigns.template_id, conversions.template_id) as template_id
+        ),
+        conversions.send_date as fact_date,
+        conversions.contact_token as unit_token
+    from fct_conversions as conversions
+    left join dim_campaigns as campaigns using (workspace_id, campaign_id)"""
+
 _INBOUND = """
     select *, received_date as fact_date, contact_token as unit_token,
         coalesce(occurred_at - lag(occurred_at) over (
@@ -46,7 +64,9 @@ _USAGE = "select *, usage_date as fact_date, member_token as unit_token from fct
 # What a cube counts → the same in the restricted zone. What has no fact there cannot be asked.
 FACTS = {
     "slice_messages": _MESSAGES,
+    "slice_conversions": _CONVERSIONS,
     "slice_month_messages": _MESSAGES,
+    "slice_month_conversions": _CONVERSIONS,
     "slice_month_inbound": _INBOUND,
     "slice_month_opt_outs": _OPT_OUTS,
     "slice_month_usage": _USAGE,
@@ -83,10 +103,11 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
     selected.append(f"{_answer(metric, table)} as {identifier(metric.metric)}")
     where = "\nwhere\n    " + "\n    and ".join(conditions) if conditions else ""
     group = f"\ngroup by all\norder by {', '.join(map(identifier, question.by))}" if question.by else ""
+    facts = FACTS[table.cube.facts]
+    if any("is_converted" in each for each in selected):
+        facts = _CONVERTED.format(facts)
     sql = (
-        f"with facts as ({FACTS[table.cube.facts]}\n)\nselect\n    "
-        + ",\n    ".join(selected)
-        + f"\nfrom facts{where}{group}"
+        f"with facts as ({facts}\n)\nselect\n    " + ",\n    ".join(selected) + f"\nfrom facts{where}{group}"
     )
     return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact")
 

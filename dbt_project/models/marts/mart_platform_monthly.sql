@@ -20,6 +20,7 @@ cells as (
         cast(sum(readable_messages) as bigint) as readable_messages,
         cast(sum(read_messages) as bigint) as read_messages,
         cast(sum(clicked_messages) as bigint) as clicked_messages,
+        cast(sum(converted_messages) as bigint) as converted_messages,
         cast(sum(replied_72h_messages) as bigint) as replied_72h_messages,
         cast(sum(replied_24h_messages) as bigint) as replied_24h_messages,
         cast(sum(opted_out_messages) as bigint) as opted_out_messages,
@@ -45,6 +46,7 @@ select
     cells.readable_messages,
     cells.read_messages,
     cells.clicked_messages,
+    cells.converted_messages,
     cells.replied_72h_messages,
     cells.replied_24h_messages,
     cells.opted_out_messages,
@@ -57,6 +59,7 @@ select
     {{ rate('cells.delivered_messages', 'cells.attempted_messages') }} as delivery_rate,
     {{ rate('cells.read_messages', 'cells.readable_messages') }} as read_rate,
     {{ rate('cells.clicked_messages', 'cells.delivered_messages') }} as click_rate,
+    {{ rate('cells.converted_messages', 'cells.delivered_messages') }} as conversion_rate,
     {{ rate('cells.replied_72h_messages', 'cells.delivered_messages') }} as reply_72h_rate,
     {{ rate('cells.opted_out_messages', 'cells.delivered_messages') }} as opt_out_rate,
     {{ rate('cells.failed_messages', 'cells.attempted_messages') }} as failure_rate

@@ -1,0 +1,28 @@
+-- Generated from pipelines/cubes by `make sync`; do not edit.
+with cells as (
+
+    select * from {{ ref('cube_conversions_monthly') }}
+    where level = 'workspace'
+
+),
+
+workspaces as (
+
+    select * from {{ ref('dim_published_workspaces') }}
+
+)
+
+select
+    cells.month,
+    cells.workspace_key,
+    cells.revenue_currency,
+    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    cells.converting_contacts,
+    cells.conversions,
+    case
+        when cells.revenue_currency not in ('other', 'unknown')
+            then cast(cells.revenue_micros / 1000000 as decimal(18, 6))
+    end as revenue_amount
+from cells
+left join workspaces
+    on cells.workspace_key = workspaces.workspace_key
