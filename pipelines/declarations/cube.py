@@ -148,6 +148,8 @@ class Measure(Strict):
     ``sum`` (a number per row) says what. ``units`` and ``rows`` are a condition, or a list of parts (`Part`)
     that a row lies in one of: what is published is the sum of the parts' rounded numbers, so that measures
     that share parts fit together. ``at_most`` is a measure of the same cell that this one never exceeds.
+    ``is_personal`` says of a sum that what a row adds tells of its person, like the price of a purchase: the
+    step it is rounded to, which a published number gives away, is then not what somebody adds.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -156,6 +158,7 @@ class Measure(Strict):
     rows: str | tuple[str, ...] | None = None
     sum: str | None = None
     at_most: str | None = None
+    is_personal: bool = False
 
     @model_validator(mode="after")
     def _counts_one_thing(self) -> Self:
@@ -190,6 +193,7 @@ class Piece(BaseModel):
         sql: What one row adds.
         is_units: Whether people are counted, not rows.
         is_sum: Whether rows add numbers of any size, such as amounts.
+        is_personal: Whether the size of such a number tells of its person.
         unless: Pieces that a person counts in instead, wherever they are in both: their best outcome.
     """
 
@@ -199,6 +203,7 @@ class Piece(BaseModel):
     sql: str
     is_units: bool
     is_sum: bool = False
+    is_personal: bool = False
     unless: tuple[str, ...] = ()
 
 
@@ -372,9 +377,12 @@ class Cube(Strict):
                 before.append(piece.name)
             for measure in counted:
                 if not measure.parts:
-                    is_sum = measure.sum is not None
                     piece = Piece(
-                        name=measure.name, sql=measure.contribution, is_units=is_units, is_sum=is_sum
+                        name=measure.name,
+                        sql=measure.contribution,
+                        is_units=is_units,
+                        is_sum=measure.sum is not None,
+                        is_personal=measure.is_personal,
                     )
                     found[piece] = (measure.name,)
         return MappingProxyType(found)

@@ -214,3 +214,20 @@ def test_a_cube_without_protection_has_the_same_numbers(shop, name):
     ).fetchall()
 
     assert rows == [(5, 5, 17_500_000)]
+
+
+def test_a_currency_that_is_not_listed_loses_its_amount_and_no_conversion(shop):
+    people = [f"p{number}" for number in range(12)]
+    facts = shop(
+        messages=[sent(f"m-{p}", p) for p in people],
+        clicks=[click(f"m-{p}", p, hours=1) for p in people],
+        conversions=[conversion(n, p, hours=2, currency="XAU") for n, p in enumerate(people)],
+    )
+    cube = CUBES["cube_conversions_daily"]
+
+    rows = facts.connection.execute(
+        "select conversions, revenue_currency from "
+        f"({facts.render(cube_sql(cube), **UNROUNDED)}) where level = 'campaign' and conversions > 0"
+    ).fetchall()
+
+    assert rows == [(12, "unknown")]
