@@ -190,6 +190,16 @@ def _amounts(measures: Collection[Measure]) -> dict[str, Metric]:
     }
 
 
+def _differences(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
+    """Return difference → the measures it is of, wherever both are there."""
+    names = {measure.name for measure in measures}
+    return {
+        each.metric: (each.over, each.less)
+        for each in load_composed()
+        if each.in_marts and each.less and names.issuperset(each.measures)
+    }
+
+
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
     own = {column[0]: column for column in _columns(cube)} | {
@@ -200,6 +210,7 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
         (name, "double", f"{over} / {under}; empty where nothing is under it.")
         for name, (over, under) in _rates(measures).items()
     ]
+    rates += [(name, "bigint", f"{over} - {less}.") for name, (over, less) in _differences(measures).items()]
     names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
     amounts = {
         measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
@@ -235,6 +246,9 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     lines += [
         f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
         for name, (over, under) in _rates(measures).items()
+    ]
+    lines += [
+        f"    cells.{over} - cells.{less} as {name}" for name, (over, less) in _differences(measures).items()
     ]
     selected = ",\n".join(lines)
     return (

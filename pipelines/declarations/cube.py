@@ -111,6 +111,7 @@ FACTS = MappingProxyType(
         "slice_month_responses": CONTACT_MONTH,
         "slice_month_inbound": CONTACT_MONTH,
         "slice_month_opt_outs": CONTACT_MONTH,
+        "slice_month_list_changes": CONTACT_MONTH,
         "slice_month_late": CONTACT_MONTH,
         "slice_month_usage": MEMBER_MONTH,
         "slice_month_errors": EVENT_MONTH,

@@ -26,10 +26,11 @@ _OF_TARIFF = ("channel", "message_category", "contact_country", "cost_currency")
 
 
 class Metric(Strict):
-    """One number: a measure, a ratio of two, or a quantile of a latency.
+    """One number: a measure, a ratio or a difference of two, or a quantile of a latency.
 
     Attributes:
         over, under: Measures; ``under`` is the denominator of a ratio.
+        less: Measure that is taken off.
         per: What ``over`` is divided by: it is counted in parts of the unit.
         quantile, until: Which quantile of the time from queueing to ``until``, in seconds.
         in_marts: Whether marts have it as a column of its own.
@@ -40,6 +41,7 @@ class Metric(Strict):
     unit: str = Field(min_length=1)
     over: str
     under: str | None = None
+    less: str | None = None
     per: int = 1
     quantile: float | None = Field(default=None, gt=0, lt=1)
     until: str | None = None
@@ -49,12 +51,14 @@ class Metric(Strict):
     def _is_of_one_kind(self) -> Self:
         if (self.quantile is None) != (self.until is None) or (self.quantile and self.under):
             raise ValueError("give `under` for a ratio, or `quantile` and `until` for a latency")
+        if self.less is not None and (self.under or self.quantile or self.per != 1):
+            raise ValueError("give `less` for a difference, without `under`, `per` and `quantile`")
         return self
 
     @property
     def measures(self) -> tuple[str, ...]:
         """Return the measures it is made of."""
-        return (self.over,) if self.under is None else (self.over, self.under)
+        return tuple(name for name in (self.over, self.under, self.less) if name is not None)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -66,6 +70,8 @@ class Metric(Strict):
         """Return its formula for people."""
         if self.quantile is not None:
             return f"{self.quantile:.0%} quantile of {self.until} - queued_at over {self.over}"
+        if self.less is not None:
+            return f"{self.over} - {self.less}"
         return self.over if self.under is None else f"{self.over} / {self.under}"
 
 

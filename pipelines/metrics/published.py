@@ -80,7 +80,7 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     period = f"cells.{table.period.column}"
     columns = table.columns
     selected = [_selected(name, columns, period) for name in question.by]
-    for part, measure in zip(("over", "under"), metric.measures, strict=False):
+    for part, measure in zip(("over", "less" if metric.less else "under"), metric.measures, strict=False):
         m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
         selected += [f"cells.{m} as {part}", f"cells.{squares} as {part}_squares"]
     conditions = [f"cells.level = '{table.level(question.columns)}'"]
@@ -132,13 +132,16 @@ def _join(name: str) -> str:
 def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     """Return SQL for a sum or a ratio of sums, with its standard error by propagation."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
-    parts = {"over": metric.per} if metric.under is None else {"over": metric.per, "under": 1}
+    parts = {"over": metric.per}
+    parts |= {part: 1 for part, name in (("under", metric.under), ("less", metric.less)) if name}
     sums = ", ".join(
         f"case when count(*) = count({p}) then sum({p}) / {per}.0 end as {p}, "
         f"sum({p}_squares) / 6.0 / {per}.0 ^ 2 as {p}_variance"
         for p, per in parts.items()
     )
-    value, variance, most = "over", "over_variance", ""
+    value, variance, most, least = "over", "over_variance", "", "0"
+    if metric.less is not None:
+        value, variance, least = "(over - less)", "(over_variance + less_variance)", "null"
     if metric.under is not None:
         value = "(over / nullif(under, 0))"
         own, of_rest = "1", "under_variance"
@@ -157,7 +160,7 @@ summed as (
 select
     {listed}
     case when {value} is not null then {answer} end as {identifier(metric.metric)},
-    case when {value} is not null then least(greatest({value} - {reach}, 0){most}) end as low,
+    case when {value} is not null then least(greatest({value} - {reach}, {least}){most}) end as low,
     case when {value} is not null then least({value} + {reach}{most}) end as high
 from summed"""
 

@@ -126,6 +126,8 @@ def _answer(metric: Metric, table: Table) -> str:
     over = _exact(table.measures[metric.over])
     if metric.per != 1:
         over = f"({over} / {metric.per}.0)"
+    if metric.less is not None:
+        return f"{over} - {_exact(table.measures[metric.less])}"
     if metric.under is None:
         return over
     return f"cast({over} as double) / nullif({_exact(table.measures[metric.under])}, 0)"
