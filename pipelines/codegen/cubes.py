@@ -1,7 +1,7 @@
 """Generate the dbt models of cubes and of the marts over them, each with its YAML file."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from textwrap import indent
+from textwrap import fill, indent
 from typing import Any
 
 import yaml
@@ -212,6 +212,9 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     ]
     rates += [(name, "bigint", f"{over} - {less}.") for name, (over, less) in _differences(measures).items()]
     names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
+    if cube.dimension and _needs_order(cube.dimension):
+        text = f"Place of the {cube.dimension.name.replace('_', ' ')} among all, from 1: sort by it."
+        names = [(f"{cube.dimension.name}_order", "integer", text), *names]
     amounts = {
         measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
         for measure, amount in _amounts(measures).items()
@@ -226,6 +229,8 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     imports = [_cells(cube, mart)]
     lines = [f"    cells.{key}" for key in keys]
     joins = ""
+    if cube.dimension and _needs_order(cube.dimension):
+        lines.append(_order_sql(cube.dimension))
     if "workspace_name" in names:
         imports.append("workspaces as (\n\n    select * from {{ ref('dim_published_workspaces') }}")
         label = "{{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }}"
@@ -255,6 +260,20 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
         f"-- {DO_NOT_EDIT}\n"
         + "\n\n),\n\n".join(imports)
         + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
+    )
+
+
+def _needs_order(dimension: Dimension) -> bool:
+    """Return whether the names of declared values do not sort as they were declared."""
+    return list(dimension.values) != sorted(dimension.values)
+
+
+def _order_sql(dimension: Dimension) -> str:
+    values = fill(", ".join(f"'{value}'" for value in dimension.values), 90)
+    listed = indent(values, " " * 12)
+    return (
+        f"    list_position(\n        [\n{listed}\n        ],\n        cells.{dimension.name}\n"
+        f"    ) as {dimension.name}_order"
     )
 
 

@@ -110,6 +110,7 @@ FACTS = MappingProxyType(
         "slice_month_conversions": CONTACT_MONTH,
         "slice_month_responses": CONTACT_MONTH,
         "slice_month_inbound": CONTACT_MONTH,
+        "slice_month_first_responses": CONTACT_MONTH,
         "slice_month_opt_outs": CONTACT_MONTH,
         "slice_month_list_changes": CONTACT_MONTH,
         "slice_month_late": CONTACT_MONTH,

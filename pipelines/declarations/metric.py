@@ -32,7 +32,7 @@ class Metric(Strict):
         over, under: Measures; ``under`` is the denominator of a ratio.
         less: Measure that is taken off.
         per: What ``over`` is divided by: it is counted in parts of the unit.
-        quantile, until: Which quantile of the time from queueing to ``until``, in seconds.
+        quantile, since, until: Which quantile of the time from ``since`` to ``until``, in seconds.
         in_marts: Whether marts have it as a column of its own.
     """
 
@@ -44,6 +44,7 @@ class Metric(Strict):
     less: str | None = None
     per: int = 1
     quantile: float | None = Field(default=None, gt=0, lt=1)
+    since: str = "queued_at"
     until: str | None = None
     in_marts: bool = False
 
@@ -69,7 +70,7 @@ class Metric(Strict):
     def formula(self) -> str:
         """Return its formula for people."""
         if self.quantile is not None:
-            return f"{self.quantile:.0%} quantile of {self.until} - queued_at over {self.over}"
+            return f"{self.quantile:.0%} quantile of {self.until} - {self.since} over {self.over}"
         if self.less is not None:
             return f"{self.over} - {self.less}"
         return self.over if self.under is None else f"{self.over} / {self.under}"

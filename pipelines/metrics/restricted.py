@@ -58,6 +58,9 @@ _INBOUND = """
         ) >= interval '24' hour, true) as is_first_in_24h
     from fct_inbound_messages"""
 
+_CONVERSATIONS = """
+    select *, conversation_date as fact_date, contact_token as unit_token from fct_conversations"""
+
 _OPT_OUTS = "select *, opt_out_date as fact_date, contact_token as unit_token from fct_opt_outs"
 _USAGE = "select *, usage_date as fact_date, member_token as unit_token from fct_usage_events"
 
@@ -68,6 +71,7 @@ FACTS = {
     "slice_month_messages": _MESSAGES,
     "slice_month_conversions": _CONVERSIONS,
     "slice_month_inbound": _INBOUND,
+    "slice_month_first_responses": _CONVERSATIONS,
     "slice_month_opt_outs": _OPT_OUTS,
     "slice_month_usage": _USAGE,
 }
@@ -120,7 +124,7 @@ def _expression(table: Table, name: str) -> str:
 def _answer(metric: Metric, table: Table) -> str:
     if metric.quantile is not None:
         return (
-            f"quantile_cont(epoch({metric.until}) - epoch(queued_at), {metric.quantile}) "
+            f"quantile_cont(epoch({metric.until}) - epoch({metric.since}), {metric.quantile}) "
             f"filter (where {table.measures[metric.over].contribution} = 1 and {metric.until} is not null)"
         )
     over = _exact(table.measures[metric.over])

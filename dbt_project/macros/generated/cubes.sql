@@ -317,6 +317,25 @@
         'minimum_units': 11,
         'unit': 'member',
     },
+    'cube_first_responses_monthly': {
+        'facts': 'slice_month_first_responses',
+        'leaves': 'slice_month_leaves',
+        'leaf_keys': ['workspace_id'],
+        'period': 'month',
+        'path': ['workspace_key'],
+        'levels': {'platform': 0, 'workspace': 1},
+        'dimension': {'name': 'latency_bin', 'sql': 'response_bin', 'listed': ['5s', '15s', '1min', '5min', '15min', '1h', '4h', '12h', '1d', 'unknown']},
+        'pieces': [
+            {'name': 'conversations', 'sql': 'case when true then 1 else 0 end', 'is_units': False, 'is_sum': False, 'is_personal': False, 'unless': []},
+            {'name': 'answered_conversations', 'sql': 'case when is_answered then 1 else 0 end', 'is_units': False, 'is_sum': False, 'is_personal': False, 'unless': []},
+        ],
+        'measures': [
+            {'name': 'conversations', 'pieces': ['conversations'], 'at_most': None},
+            {'name': 'answered_conversations', 'pieces': ['answered_conversations'], 'at_most': 'conversations'},
+        ],
+        'minimum_units': 11,
+        'unit': 'contact',
+    },
     'cube_inbound_monthly': {
         'facts': 'slice_month_inbound',
         'leaves': 'slice_month_leaves',

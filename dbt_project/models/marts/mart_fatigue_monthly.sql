@@ -15,6 +15,12 @@ select
     cells.month,
     cells.workspace_key,
     cells.messages_bin,
+    list_position(
+        [
+            '1', '2', '3-4', '5-8', '9-16', '17+'
+        ],
+        cells.messages_bin
+    ) as messages_bin_order,
     {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.reached_contacts,
     cells.reading_contacts,

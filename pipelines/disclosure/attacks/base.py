@@ -21,6 +21,7 @@ _UNUSED = frozenset(
         "record_key",
         "message_token",
         "queued_at",
+        "occurred_at",
         "delivered_at",
     }
 )
