@@ -39,9 +39,9 @@
             {'name': 'readable_messages', 'pieces': ['unread', 'read'], 'at_most': None},
             {'name': 'read_messages', 'pieces': ['read'], 'at_most': None},
             {'name': 'clicked_messages', 'pieces': ['clicked_messages'], 'at_most': 'attempted_messages'},
-            {'name': 'converted_messages', 'pieces': ['converted_messages'], 'at_most': 'clicked_messages'},
             {'name': 'replied_72h_messages', 'pieces': ['replied_within_24h', 'replied_later'], 'at_most': 'attempted_messages'},
             {'name': 'replied_24h_messages', 'pieces': ['replied_within_24h'], 'at_most': 'replied_72h_messages'},
+            {'name': 'converted_messages', 'pieces': ['converted_messages'], 'at_most': 'clicked_messages'},
             {'name': 'opted_out_messages', 'pieces': ['opted_out_messages'], 'at_most': 'attempted_messages'},
             {'name': 'failed_messages', 'pieces': ['rejected', 'failed_before_sending', 'failed_after_sending'], 'at_most': None},
             {'name': 'skipped_cap_messages', 'pieces': ['skipped_cap_messages'], 'at_most': None},
@@ -241,6 +241,23 @@
         'minimum_units': 11,
         'unit': 'event',
     },
+    'cube_failure_channels_monthly': {
+        'facts': 'slice_month_messages',
+        'leaves': 'slice_month_leaves',
+        'leaf_keys': ['workspace_id'],
+        'period': 'month',
+        'path': ['workspace_key'],
+        'levels': {'workspace': 1},
+        'dimension': {'name': 'failure_channel', 'sql': "case when is_failed then provider_error_class || ' ' || channel end", 'listed': []},
+        'pieces': [
+            {'name': 'rejected_or_failed_before_sending_or_failed_after_sending', 'sql': 'case when (is_attempted and not is_accepted) or (is_failed and is_accepted and not is_sent) or (is_failed and is_sent) then 1 else 0 end', 'is_units': False, 'is_sum': False, 'is_personal': False, 'unless': []},
+        ],
+        'measures': [
+            {'name': 'failed_messages', 'pieces': ['rejected_or_failed_before_sending_or_failed_after_sending'], 'at_most': None},
+        ],
+        'minimum_units': 11,
+        'unit': 'contact',
+    },
     'cube_failure_codes_monthly': {
         'facts': 'slice_month_messages',
         'leaves': 'slice_month_leaves',
@@ -249,6 +266,23 @@
         'path': ['workspace_key'],
         'levels': {'workspace': 1},
         'dimension': {'name': 'failure_code', 'sql': "case when is_failed then provider || ' ' || coalesce(provider_error_code, 'none') end", 'listed': []},
+        'pieces': [
+            {'name': 'rejected_or_failed_before_sending_or_failed_after_sending', 'sql': 'case when (is_attempted and not is_accepted) or (is_failed and is_accepted and not is_sent) or (is_failed and is_sent) then 1 else 0 end', 'is_units': False, 'is_sum': False, 'is_personal': False, 'unless': []},
+        ],
+        'measures': [
+            {'name': 'failed_messages', 'pieces': ['rejected_or_failed_before_sending_or_failed_after_sending'], 'at_most': None},
+        ],
+        'minimum_units': 11,
+        'unit': 'contact',
+    },
+    'cube_failure_countries_monthly': {
+        'facts': 'slice_month_messages',
+        'leaves': 'slice_month_leaves',
+        'leaf_keys': ['workspace_id'],
+        'period': 'month',
+        'path': ['workspace_key'],
+        'levels': {'workspace': 1},
+        'dimension': {'name': 'failure_country', 'sql': "case when is_failed then provider_error_class || ' ' || contact_country end", 'listed': []},
         'pieces': [
             {'name': 'rejected_or_failed_before_sending_or_failed_after_sending', 'sql': 'case when (is_attempted and not is_accepted) or (is_failed and is_accepted and not is_sent) or (is_failed and is_sent) then 1 else 0 end', 'is_units': False, 'is_sum': False, 'is_personal': False, 'unless': []},
         ],
