@@ -85,6 +85,7 @@ class _World:
         self.statuses = Carry("received_ms", 1000)
         self.inbound = Carry("received_ms", 1000)
         self.preferences = Carry("received_ms", 1000)
+        self.answers = Carry("at", 1)
         self.clicks = Carry("at", 1)
         self.conversions = Carry("at", 1)
         self.bills = Carry("exported_at", 1)
@@ -125,6 +126,7 @@ class _World:
         self.statuses.put(events.statuses)
         self.inbound.put(events.inbound.filter(~from_twilio))
         self.preferences.put(events.preferences)
+        self.answers.put(notices.answers_of(self.population, day, events.inbound))
         self.clicks.put(events.clicks)
         self.bills.put(events.bills.with_columns(next_day))
         self.replies.put(events.inbound.filter(from_twilio).with_columns(next_day))
@@ -146,7 +148,7 @@ class _World:
             "errors": notices.account_errors(self.population, day),
             "template_updates": notices.template_updates(self.population, day),
             "user_ids": notices.user_id_changes(self.population, changes),
-            "echoes": notices.echoes(self.population, day),
+            "echoes": notices.echoes(self.population, day, self.answers.take(day)),
         }
         others = [
             *self.webhooks.inbound(events["messages"]),
