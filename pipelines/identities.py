@@ -47,6 +47,23 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
+    links, countries = _stored(declarations, store)
+    return resolved(links, countries).to_arrow()
+
+
+def connected(declarations: Declarations, store: Store) -> pl.DataFrame:
+    """Return which tokens are one contact's, of all kinds.
+
+    Returns:
+        One row per token that a row names beside another: `workspace_id`, `token`, `kind` (place in
+        `OF_CONTACTS`), `contact_token`, and `is_shared`: it stands beside too many others to be its own.
+    """
+    links, _ = _stored(declarations, store)
+    return _contacts(links)
+
+
+def _stored(declarations: Declarations, store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the links and the countries of numbers that the store's rows tell."""
     links, countries = [pl.DataFrame(schema=LINKS)], [pl.DataFrame(schema=COUNTRIES)]
     for contract in declarations.contracts.values():
         for columns in contract.same_person:
@@ -55,7 +72,7 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
             links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
             if _NUMBER in kinds:
                 countries.append(_countries(rows, str(kinds.index(_NUMBER))))
-    return resolved(pl.concat(links), pl.concat(countries)).to_arrow()
+    return pl.concat(links), pl.concat(countries)
 
 
 def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
@@ -73,6 +90,18 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
         One row per number and user id for which another token stands: `workspace_id`, `token`,
         `contact_token`, and `contact_country`, for a user id that of the number that stands for it.
     """
+    nodes = _contacts(links)
+    of_numbers = countries.group_by(_NODE).agg(pl.col("contact_country").min())
+    country = pl.when(pl.col("kind") == _USER_ID).then(pl.col("contact_country"))
+    return (
+        nodes.filter((pl.col("kind") <= _USER_ID) & (pl.col("contact_token") != pl.col("token")))
+        .join(of_numbers, left_on=[_WORKSPACE, "contact_token"], right_on=_NODE, how="left")
+        .select(*_NODE, "contact_token", country)
+    )
+
+
+def _contacts(links: pl.DataFrame) -> pl.DataFrame:
+    """Return every token of some links, with the least one that it is connected with; see `connected`."""
     nodes = (
         pl.concat([links.select(*_NODE, "kind"), links.select(_WORKSPACE, *_OTHER)])
         # A user id may stand where a number should.
@@ -88,7 +117,12 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
     edges = edges.group_by(pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b")).agg(
         pl.col("is_reported").any()
     )
-    edges = _own(edges.filter(pl.col("a") != pl.col("b")), nodes["kind"])
+    edges = edges.filter(pl.col("a") != pl.col("b"))
+    own = _own(edges, nodes["kind"])
+    is_shared = nodes["place"].is_in(pl.concat([edges["a"], edges["b"]]).implode()) & ~nodes["place"].is_in(
+        pl.concat([own["a"], own["b"]]).implode()
+    )
+    edges = own
     first = _first_connected(edges, nodes=nodes.height)
     numbers = (nodes["kind"] == _NUMBER).cast(pl.UInt32).to_frame().select(pl.first().sum().over(first))
     is_crowd = numbers.to_series() > MOST_NUMBERS
@@ -96,14 +130,7 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
         first = _first_connected(
             edges.filter(pl.col("is_reported") | ~is_crowd.gather(edges["a"])), nodes=nodes.height
         )
-    of_numbers = countries.group_by(_NODE).agg(pl.col("contact_country").min())
-    country = pl.when(pl.col("kind") == _USER_ID).then(pl.col("contact_country"))
-    return (
-        nodes.with_columns(contact_token=nodes["token"].gather(first))
-        .filter((pl.col("kind") <= _USER_ID) & (pl.col("contact_token") != pl.col("token")))
-        .join(of_numbers, left_on=[_WORKSPACE, "contact_token"], right_on=_NODE, how="left")
-        .select(*_NODE, "contact_token", country)
-    )
+    return nodes.select(*_NODE, "kind", contact_token=nodes["token"].gather(first), is_shared=is_shared)
 
 
 def _own(edges: pl.DataFrame, kinds: pl.Series) -> pl.DataFrame:

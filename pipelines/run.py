@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from anonymizers.errors import AnonymizerError
-from pipelines.declarations.calendar import last_closed_day, month_end
+from pipelines.declarations.calendar import days_of_partition, last_closed_day, month_end
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
@@ -248,8 +248,8 @@ def build_closed(
 def _loses_unbuilt_rows(declarations: Declarations, store: Store, as_of: datetime) -> bool:
     """Return whether rows of a day or of a month that is not built are due to be deleted."""
     first, windows = _first_unbuilt(declarations, store), declarations.policy.windows_days
-    # A plan takes longer to make: only where a day is old enough for the shortest window can it say more.
-    if first is None or first > as_of.date() - timedelta(days=min(windows)):
+    # A plan takes longer to make: only where a row is old enough for the shortest window can it say more.
+    if first is None or min(days_of_partition(first)) > as_of.date() - timedelta(days=min(windows)):
         return False
     lateness = lateness_days(declarations.contracts)
     if loses_rows(first.replace(day=1), as_of.date(), windows=windows, lateness_days=lateness):
@@ -259,6 +259,6 @@ def _loses_unbuilt_rows(declarations: Declarations, store: Store, as_of: datetim
 
 def _first_unbuilt(declarations: Declarations, store: Store) -> date | None:
     built = store.ledger.built_until()
-    days = [day for contract in declarations.contracts for day, _ in store.ledger.live_days(contract)]
-    days = [day for day in days if built is None or day > built]
-    return min(days, default=None)
+    stored = {day for contract in declarations.contracts for day, _ in store.ledger.live_days(contract)}
+    days = {day for partition in stored for day in days_of_partition(partition)}
+    return min((day for day in days if built is None or day > built), default=None)

@@ -37,6 +37,7 @@ class Home:
     dbt_target = _Below("data/dbt/target")
     dbt_logs = _Below("data/dbt/logs")
     manifests = _Below("data/manifests")
+    receipts = _Below("data/receipts")
     tmp = _Below("data/tmp")
     locks = _Below("data/locks")
 
@@ -49,7 +50,8 @@ class Home:
 
     def create(self) -> "Home":
         """Make the directories, readable by their owner only; return the home itself."""
-        inner = (self.dagster, self.dbt_target, self.dbt_logs, self.manifests, self.tmp, self.locks)
+        work = (self.dagster, self.dbt_target, self.dbt_logs, self.tmp, self.locks)
+        inner = (*work, self.manifests, self.receipts)
         outer = (self.root, self.data, self.keys, self.inbox, self.store, self.published_path.parent)
         for path in (*outer, *inner):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -91,6 +91,6 @@ where click_rank = 1
 {% macro is_conversion_of(messages, acts) -%}
             {{ messages }}.workspace_id = {{ acts }}.workspace_id
             and {{ messages }}.message_token = {{ acts }}.message_token
-            and cast({{ acts }}.clicked_at as date) >= {{ messages }}.send_date - 1
-            and cast({{ acts }}.converted_at as date) <= {{ messages }}.send_date + {{ var('lateness_days') }}
+            and cast({{ acts }}.clicked_at as date) >= cast({{ messages }}.queued_at as date) - 1
+            and cast({{ acts }}.converted_at as date) <= cast({{ messages }}.queued_at as date) + {{ var('lateness_days') }}
 {%- endmacro %}

@@ -23,16 +23,17 @@
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
-{#- First and last day of each part, of `rows_at_once` rows unless a day has more; none where nothing bounds the slice. -#}
+{#- First and last day of each part, of `rows_at_once` rows unless a day has more, without a day between them; none where nothing bounds the slice. -#}
 {% macro parts_of_slice() -%}
     {%- if not slice_from('all') -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set sources = slice_sources() -%}
     {%- set parts = run_query(
-        "with daily as (select day, count(*) as messages from (select send_date as day from " ~ sources.outbox
-        ~ " union all select cast(occurred_at as date) from " ~ sources.events ~ ") where "
-        ~ days('day', slice_from('all'), slice_to('all')) ~ " group by day), summed as (select day, "
+        "with found as (select utc_date as day from " ~ sources.outbox ~ " union all select cast(occurred_at as date) from "
+        ~ sources.events ~ "), daily as (select cast(asked.day as date) as day, count(found.day) as messages from "
+        ~ "generate_series(" ~ as_date(slice_from('all')) ~ ", " ~ as_date(slice_to('all')) ~ ", interval 1 day) as asked (day) "
+        ~ "left join found on asked.day = found.day group by asked.day), summed as (select day, "
         ~ "cast(sum(messages) over (order by day) as bigint) as messages from daily) select min(day), max(day) from summed "
         ~ "group by (messages - 1) // " ~ var('rows_at_once') ~ " order by 1"
     ) -%}

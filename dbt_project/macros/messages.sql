@@ -203,9 +203,10 @@ clicks as not materialized (
 
 
 {#-
-    One row per message whose day lies in the slice: what was to be sent to whom. Reads what `told_apart` gives.
+    One row per message whose `send_date` lies in the slice: what was to be sent to whom. Reads what `told_apart`
+    gives.
 
-    A message's day is the day it was queued, else the day of its earliest event. A slice takes up a
+    A message is told from others by `utc_date`, the day it was queued, else the day of its earliest event. A slice takes up a
     message without an outbox row only if an event of its beginning is there (`is_start`): a read
     alone may belong to a message older than the lateness horizon, which was counted then.
 
@@ -219,7 +220,7 @@ with numbered as (
 
     select
         *,
-        lag(send_date) over (
+        lag(utc_date) over (
             partition by workspace_id, message_token
             -- Of what is said again of one moment, the last counts.
             order by queued_at, received_at desc, event_id
@@ -232,9 +233,9 @@ outbox as (
 
     select * from numbered
     where
-        {{ days('send_date', from_date, to_date) }}
+        {{ days('utc_date', from_date, to_date, before=1, after=1) }}
         {% if from_date -%}
-        and coalesce(queued_before < send_date - {{ horizon + 1 }}, true)
+        and coalesce(queued_before < utc_date - {{ horizon + 1 }}, true)
         {%- else -%}
         and queued_before is null
         {%- endif %}
@@ -267,7 +268,7 @@ unqueued as (
     select
         first_event_days.workspace_id,
         first_event_days.message_token,
-        first_event_days.event_day as send_date,
+        first_event_days.event_day as utc_date,
         first_event_days.queued_at
     from first_event_days
     -- Counted with its outbox row, of this day or of one nearby.
@@ -276,10 +277,10 @@ unqueued as (
             first_event_days.workspace_id = queued.workspace_id
             and first_event_days.message_token = queued.message_token
             {%- if from_date %}
-            and queued.send_date between first_event_days.event_day - {{ horizon + 1 }} and first_event_days.event_day + 1
+            and queued.utc_date between first_event_days.event_day - {{ horizon + 1 }} and first_event_days.event_day + 1
             {%- endif %}
     where
-        {{ days('first_event_days.event_day', from_date, to_date) }}
+        {{ days('first_event_days.event_day', from_date, to_date, before=1, after=1) }}
         {% if from_date -%}
         and coalesce(first_event_days.event_day_before < first_event_days.event_day - {{ horizon + 1 }}, true)
         {%- else -%}
@@ -295,7 +296,7 @@ orphans as (
     select
         unqueued.workspace_id,
         unqueued.message_token,
-        unqueued.send_date,
+        unqueued.utc_date,
         unqueued.queued_at,
         -- A user id only where no event names the number.
         coalesce(
@@ -314,66 +315,85 @@ orphans as (
             unqueued.workspace_id = events.workspace_id
             and unqueued.message_token = events.message_token
     {%- if from_date %}
-    where cast(events.occurred_at as date) between unqueued.send_date and unqueued.send_date + {{ horizon }}
+    where cast(events.occurred_at as date) between unqueued.utc_date and unqueued.utc_date + {{ horizon }}
     {%- endif %}
-    group by unqueued.workspace_id, unqueued.message_token, unqueued.send_date, unqueued.queued_at
+    group by unqueued.workspace_id, unqueued.message_token, unqueued.utc_date, unqueued.queued_at
     having
         min(events.contact_token) is not null
         {%- if from_date %}
         and bool_or(events.is_start)
         {%- endif %}
 
+),
+
+every_message as (
+
+    select
+        workspace_id,
+        message_token,
+        utc_date,
+        queued_at,
+        campaign_id,
+        template_id,
+        contact_token,
+        contact_country,
+        channel,
+        provider,
+        message_category,
+        true as is_queued,
+        outcome = 'accepted' as is_taken,
+        outcome = 'rejected' as is_rejected,
+        skip_reason,
+        error_code,
+        segments,
+        price_amount,
+        price_currency
+    from outbox
+    union all
+    select
+        workspace_id,
+        message_token,
+        utc_date,
+        queued_at,
+        cast(null as varchar) as campaign_id,
+        cast(null as varchar) as template_id,
+        contact_token,
+        contact_country,
+        channel,
+        provider,
+        message_category,
+        false as is_queued,
+        true as is_taken,
+        false as is_rejected,
+        cast(null as varchar) as skip_reason,
+        cast(null as varchar) as error_code,
+        cast(null as bigint) as segments,
+        cast(null as decimal(18, 6)) as price_amount,
+        cast(null as varchar) as price_currency
+    from orphans
+
+),
+
+-- On the workspace's own clock: what leaves Sao Paulo at 23:30 is of that day. The store's days are UTC.
+dated as (
+
+    select
+        every_message.*,
+        cast({{ local_time('every_message.queued_at', 'workspaces.time_zone') }} as date) as send_date
+    from every_message
+    left join {{ ref('dim_workspaces') }} as workspaces
+        on every_message.workspace_id = workspaces.workspace_id
+
 )
 
-select
-    workspace_id,
-    message_token,
-    send_date,
-    queued_at,
-    campaign_id,
-    template_id,
-    contact_token,
-    contact_country,
-    channel,
-    provider,
-    message_category,
-    true as is_queued,
-    outcome = 'accepted' as is_taken,
-    outcome = 'rejected' as is_rejected,
-    skip_reason,
-    error_code,
-    segments,
-    price_amount,
-    price_currency
-from outbox
-union all
-select
-    workspace_id,
-    message_token,
-    send_date,
-    queued_at,
-    cast(null as varchar) as campaign_id,
-    cast(null as varchar) as template_id,
-    contact_token,
-    contact_country,
-    channel,
-    provider,
-    message_category,
-    false as is_queued,
-    true as is_taken,
-    false as is_rejected,
-    cast(null as varchar) as skip_reason,
-    cast(null as varchar) as error_code,
-    cast(null as bigint) as segments,
-    cast(null as decimal(18, 6)) as price_amount,
-    cast(null as varchar) as price_currency
-from orphans
+select * from dated
+where {{ days('send_date', from_date, to_date) }}
 {% endmacro %}
 
 
 {#- An act's own time ends a message's horizon, one day of clock skew before it begins; not its partition. -#}
 {% macro within_horizon(moment) -%}
-cast({{ moment }} as date) between sent_messages.send_date - 1 and sent_messages.send_date + {{ var('lateness_days') }}
+cast({{ moment }} as date) between sent_messages.utc_date - 1 and sent_messages.utc_date + {{ var('lateness_days') }}
 {%- endmacro %}
 
 
@@ -382,7 +402,7 @@ cast({{ moment }} as date) between sent_messages.send_date - 1 and sent_messages
     select
         sent_messages.workspace_id,
         sent_messages.message_token,
-        sent_messages.send_date,
+        sent_messages.utc_date,
         min(acts.{{ moment }}) as {{ name }}
     from sent_messages
     inner join {{ relation }} as acts
@@ -393,7 +413,7 @@ cast({{ moment }} as date) between sent_messages.send_date - 1 and sent_messages
         acts.{{ moment }} >= sent_messages.queued_at
         and acts.{{ moment }} < sent_messages.queued_at + interval '72' hour
         and {{ condition }}
-    group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.send_date
+    group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.utc_date
 {% endmacro %}
 
 
@@ -412,7 +432,7 @@ progress as (
     select
         events.workspace_id,
         events.message_token,
-        sent_messages.send_date,
+        sent_messages.utc_date,
         min(case when events.status = 'accepted' then events.status_at end) as accepted_at,
         min(case when events.status = 'sent' then events.status_at end) as sent_at,
         min(case when events.status = 'delivered' then events.status_at end) as delivered_at,
@@ -439,7 +459,7 @@ progress as (
     {%- if from_date %}
     where {{ within_horizon('events.occurred_at') }}
     {%- endif %}
-    group by events.workspace_id, events.message_token, sent_messages.send_date
+    group by events.workspace_id, events.message_token, sent_messages.utc_date
 
 ),
 
@@ -448,7 +468,7 @@ clicked as (
     select
         sent_messages.workspace_id,
         sent_messages.message_token,
-        sent_messages.send_date,
+        sent_messages.utc_date,
         min(acts.clicked_at) as first_clicked_at
     from sent_messages
     inner join clicks as acts
@@ -459,18 +479,24 @@ clicked as (
         on
             sent_messages.workspace_id = progress.workspace_id
             and sent_messages.message_token = progress.message_token
-            and sent_messages.send_date = progress.send_date
+            and sent_messages.utc_date = progress.utc_date
     where
         not {{ is_automatic_click('acts', 'sent_messages.queued_at', 'progress.delivered_at') }}
         {%- if from_date %}
         and {{ within_horizon('acts.clicked_at') }}
         {%- endif %}
-    group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.send_date
+    group by sent_messages.workspace_id, sent_messages.message_token, sent_messages.utc_date
 
 ),
 
 replies as (
-    {{ first_within_72_hours(sources.inbound, 'occurred_at', 'first_replied_at', "acts.message_type <> 'reaction'") }}
+    -- What quotes a message answers it, and no other.
+    {{ first_within_72_hours(
+        sources.inbound,
+        'occurred_at',
+        'first_replied_at',
+        "acts.message_type <> 'reaction' and coalesce(acts.referred_message_token = sent_messages.message_token, true)"
+    ) }}
 ),
 
 opt_outs as (
@@ -482,6 +508,7 @@ joined as (
     select
         sent_messages.workspace_id,
         sent_messages.message_token,
+        sent_messages.utc_date,
         sent_messages.send_date,
         sent_messages.queued_at,
         sent_messages.campaign_id,
@@ -528,7 +555,7 @@ joined as (
         on
             sent_messages.workspace_id = progress.workspace_id
             and sent_messages.message_token = progress.message_token
-            and sent_messages.send_date = progress.send_date
+            and sent_messages.utc_date = progress.utc_date
 
 ),
 
@@ -601,17 +628,17 @@ left join clicked
     on
         judged.workspace_id = clicked.workspace_id
         and judged.message_token = clicked.message_token
-        and judged.send_date = clicked.send_date
+        and judged.utc_date = clicked.utc_date
 left join replies
     on
         judged.workspace_id = replies.workspace_id
         and judged.message_token = replies.message_token
-        and judged.send_date = replies.send_date
+        and judged.utc_date = replies.utc_date
 left join opt_outs
     on
         judged.workspace_id = opt_outs.workspace_id
         and judged.message_token = opt_outs.message_token
-        and judged.send_date = opt_outs.send_date
+        and judged.utc_date = opt_outs.utc_date
 left join {{ ref('provider_error_codes') }} as codes
     on
         judged.provider = codes.provider

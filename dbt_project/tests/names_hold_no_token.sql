@@ -2,7 +2,7 @@
 {% set names = [
     ('dim_published_workspaces', 'workspace_name'),
     ('dim_published_campaigns', 'campaign_name'),
-    ('dim_published_campaigns', 'template_name'),
+    ('dim_published_templates', 'template_name'),
     ('dim_published_template_changes', 'template_name'),
 ] %}
 {% for model_name, column in names %}

@@ -72,6 +72,10 @@ COMMANDS = {
         "pipelines.cli.retention:app",
         "Show what is due, delete it, and prove that nothing is left.",
     ),
+    "privacy": (
+        "pipelines.cli.privacy:app",
+        "Record, carry out and prove requests of data subjects: erasure, access and more.",
+    ),
     "text": ("pipelines.cli.text:app", "Try and measure the anonymizer of free text."),
 }
 

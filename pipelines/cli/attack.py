@@ -19,7 +19,7 @@ from pipelines.declarations.disclosure import load_disclosure
 from pipelines.disclosure.attacks.dictionary import NUMBERS, attack_with_dictionary, numbers_of
 from pipelines.disclosure.attacks.finding import Attacked
 from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
-from pipelines.disclosure.attacks.overlap import PAIRS, overlap_accuracy
+from pipelines.disclosure.attacks.overlap import PAIRS, cells_per_fact, overlap_accuracy
 from pipelines.disclosure.attacks.suite import attack
 from pipelines.disclosure.attacks.trial import Trial, try_workspaces
 from pipelines.pages import write_page
@@ -29,6 +29,7 @@ from warehouse.store.connection import quoted
 if TYPE_CHECKING:
     from pipelines.runtime import Runtime
 
+_TEXTS = ("attack", "attacker", "of a contact:", "measure")
 _WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory.[/yellow]"
 
 
@@ -39,6 +40,15 @@ class Overlap:
     pairs: int
     changing: float
     steady: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Share of contacts guessed right from all cells that count the same fact about them."""
+
+    measure: str
+    cells: int
+    right: float
 
 
 def attack_command(
@@ -72,9 +82,9 @@ def attack_command(
             stage("attack", 1, 2)
             results.append(attack_with_dictionary(connection, _numbers(connection, numbers)))
         stage("attack", 2, 2)
-    overlaps = _overlaps()
+    overlaps, facts = _overlaps(), _facts()
     trial = _trial(runtime, workspaces) if restricted else None
-    _print(results, overlaps, trial)
+    _print(results, overlaps, facts, trial)
     if report is not None:
         write_page(
             report,
@@ -82,6 +92,7 @@ def attack_command(
             now=datetime.now(UTC),
             results=results,
             overlaps=overlaps,
+            facts=facts,
             trial=trial,
             allowed=ADVANTAGE_ALLOWED,
         )
@@ -120,7 +131,16 @@ def _overlaps() -> list[Overlap]:
     ]
 
 
-def _print(results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Trial | None) -> None:
+def _facts() -> list[Fact]:
+    """Compute the same of each measure, in a day and in its month together."""
+    base, cells = load_disclosure().rounding_base, cells_per_fact(load_cubes().values())
+    right = {number: overlap_accuracy(base, number, is_steady=False) for number in {*cells.values()}}
+    return [Fact(measure, number, right[number]) for measure, number in cells.items()]
+
+
+def _print(
+    results: Sequence[Attacked], overlaps: Sequence[Overlap], facts: Sequence[Fact], trial: Trial | None
+) -> None:
     table = _table("Everything published, attacked together", "attack", "tried", "recovered")
     for result in results:
         table.add_row(result.attack, f"{result.tried:,}", f"{sum(f.cells for f in result.findings):,}")
@@ -135,6 +155,12 @@ def _print(results: Sequence[Attacked], overlaps: Sequence[Overlap], trial: Tria
     table = _table(title, "pairs seen", "others change", "others steady")
     for each in overlaps:
         table.add_row(str(each.pairs), f"{each.changing:.0%} right", f"{each.steady:.0%} right")
+    OUT.print(table)
+    OUT.print()
+    title = "The same of one fact, from every cell that counts it"
+    table = _table(title, "measure", "cells", "")
+    for fact in facts:
+        table.add_row(fact.measure, str(fact.cells), f"{fact.right:.0%} right")
     OUT.print(table)
     if trial is not None:
         OUT.print()
@@ -177,7 +203,7 @@ def _print_trial(trial: Trial) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = bare_table(title=title)
     for name in columns:
-        table.add_column(name, justify="left" if name in ("attack", "attacker", "of a contact:") else "right")
+        table.add_column(name, justify="left" if name in _TEXTS else "right")
     return table
 
 

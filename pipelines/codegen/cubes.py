@@ -1,12 +1,21 @@
 """Generate the dbt models of cubes and of the marts over them, each with its YAML file."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from textwrap import fill, indent
+from textwrap import indent
 from typing import Any
 
 import yaml
 
-from pipelines.declarations.cube import Cube, Dimension, Mart, Measure, Period, Unit
+from pipelines.declarations.cube import (
+    CONTACT_MONTH,
+    Cube,
+    Dimension,
+    Level,
+    Mart,
+    Measure,
+    Period,
+    Unit,
+)
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.metric import CURRENCIES, Metric, load_composed
 
@@ -17,8 +26,9 @@ _MARTS = "dbt_project/models/marts"
 _DECLARATIONS = "dbt_project/macros/generated/cubes.sql"
 
 _PERIODS = {
-    Period.DAY: "Day of the messages (UTC): the day they were queued, else of their earliest event.",
-    Period.MONTH: "Month (UTC), its first day.",
+    Period.DAY: "Day on which the messages were queued, in the workspace's time zone.",
+    Period.MONTH: "First day of the month, in the workspace's time zone; of usage, errors and late statuses "
+    "in UTC.",
 }
 _GROUPS = "`all` = not split at this level; `other` = the ones too small to stand alone, together"
 _PATH = {
@@ -31,13 +41,17 @@ _PATH = {
     "campaign_key": "Surrogate of the campaign (16 hex digits), or of the first of a group of campaigns with "
     f"nearly the same audience; `none` = messages of no campaign. {_GROUPS}.",
 }
-_NAMES = {
-    "workspace_name": "Scrubbed name of the workspace; of a group `All workspaces`, `Other workspaces` or "
-    "`Former workspaces`.",
-    "campaign_name": "Scrubbed name of the campaign; empty for groups.",
-    "template_name": "Scrubbed name of the campaign's template.",
-    "variant": "Variant of an A/B test; empty where none.",
+# Key → the table of its names, and what a reader calls one.
+_NAMED = {
+    "workspace_key": ("dim_published_workspaces", "workspace"),
+    "template_key": ("dim_published_templates", "template"),
+    "campaign_key": ("dim_published_campaigns", "campaign"),
 }
+_COVERAGE = "cube_coverage_monthly"
+_WITH_COVERAGE = (
+    ("workspaces_counted", "bigint", "Workspaces that are counted in this month's rows."),
+    ("workspaces_total", "bigint", "Workspaces that sent messages; those not counted keep them too short."),
+)
 
 
 def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
@@ -157,17 +171,30 @@ def _squares_column(measure: Measure) -> tuple[str, str, str]:
 
 
 def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
+    if mart.per == "life":
+        return tuple(dict.fromkeys((Level.WORKSPACE.column, mart.level.column)))
     dimension = (cube.dimension.name,) if cube.dimension else ()
     return (mart.per or cube.spine.period.column, *cube.spine.path(mart.level), *dimension)
+
+
+def _life(cube: Cube, mart: Mart) -> tuple[str, ...]:
+    """Return the columns that say what a node's days have in common; of marts of one period none."""
+    if mart.per != "life":
+        return ()
+    return tuple(column for column in cube.spine.path(mart.level) if column not in _mart_keys(cube, mart))
 
 
 def _mart_measures(cube: Cube, mart: Mart) -> list[Measure]:
     return [measure for measure in cube.measures if mart.per is None or measure.units is None]
 
 
-def _names(keys: Sequence[str]) -> list[str]:
-    names = ["workspace_name"] if "workspace_key" in keys else []
-    return names + (["campaign_name", "template_name", "variant"] if "campaign_key" in keys else [])
+def _names(columns: Collection[str]) -> list[str]:
+    """Return the columns of names beside keys."""
+    return [f"{thing}_name" for key, (_, thing) in _NAMED.items() if key in columns]
+
+
+def _has_coverage(cube: Cube, mart: Mart) -> bool:
+    return mart.per is None and cube.spine is CONTACT_MONTH
 
 
 def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
@@ -201,48 +228,71 @@ def _differences(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
-    keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
+    named = (*_mart_keys(cube, mart), *_life(cube, mart))
     own = {column[0]: column for column in _columns(cube)} | {
-        "week": ("week", "date", "Week (UTC), its Monday."),
+        "week": ("week", "date", "Monday of the ISO week, in the workspace's time zone."),
         "month": ("month", "date", _PERIODS[Period.MONTH]),
     }
-    rates = [
-        (name, "double", f"{over} / {under}; empty where nothing is under it.")
-        for name, (over, under) in _rates(measures).items()
+    columns = [own[column] for column in named]
+    if mart.per == "life":
+        columns += [
+            ("first_send_date", "date", "First day with messages that is counted."),
+            ("last_send_date", "date", "Last day with messages that is counted."),
+        ]
+    columns += [
+        (name, "varchar", f"Scrubbed name of the {name.removesuffix('_name')}, or what the group is made of.")
+        for name in _names(named)
     ]
-    rates += [(name, "bigint", f"{over} - {less}.") for name, (over, less) in _differences(measures).items()]
-    names = [(name, "varchar", _NAMES[name]) for name in _names(keys)]
-    if cube.dimension and _needs_order(cube.dimension):
-        text = f"Place of the {cube.dimension.name.replace('_', ' ')} among all, from 1: sort by it."
-        names = [(f"{cube.dimension.name}_order", "integer", text), *names]
+    if "campaign_key" in named:
+        columns.append(("variant", "varchar", "Variant of an A/B test; `none` where there is no test."))
+    if order := _order(cube):
+        place = f"Place of {order.removesuffix('_order')} in its order, to sort by."
+        columns.append((order, "smallint", place))
+    measures = _mart_measures(cube, mart)
     amounts = {
         measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
         for measure, amount in _amounts(measures).items()
     }
-    numbers = [amounts.get(measure.name, own[measure.name]) for measure in measures]
-    return [own[key] for key in keys] + names + numbers + rates
+    columns += [amounts.get(measure.name, own[measure.name]) for measure in measures]
+    columns += [
+        (name, "double", f"{over} / {under}; empty where nothing is under it.")
+        for name, (over, under) in _rates(measures).items()
+    ]
+    columns += [
+        (name, "bigint", f"{over} - {less}.") for name, (over, less) in _differences(measures).items()
+    ]
+    return columns + (list(_WITH_COVERAGE) if _has_coverage(cube, mart) else [])
+
+
+def _order(cube: Cube) -> str:
+    """Return the column that sorts the values of a closed dimension; empty where they sort by themselves."""
+    dimension = cube.dimension
+    if dimension is None or list(dimension.values) == sorted(dimension.values):
+        return ""
+    return f"{dimension.name}_order"
 
 
 def _mart_sql(cube: Cube, mart: Mart) -> str:
-    keys, measures = _mart_keys(cube, mart), _mart_measures(cube, mart)
-    names = _names(keys)
-    imports = [_cells(cube, mart)]
-    lines = [f"    cells.{key}" for key in keys]
-    joins = ""
-    if cube.dimension and _needs_order(cube.dimension):
-        lines.append(_order_sql(cube.dimension))
-    if "workspace_name" in names:
-        imports.append("workspaces as (\n\n    select * from {{ ref('dim_published_workspaces') }}")
-        label = "{{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }}"
-        lines.append(f"    {label} as workspace_name")
-        joins += "left join workspaces\n    on cells.workspace_key = workspaces.workspace_key\n"
-    if "campaign_name" in names:
-        imports.append("campaigns as (\n\n    select * from {{ ref('dim_published_campaigns') }}")
-        lines += [f"    campaigns.{name}" for name in names[1:]]
-        joins += (
-            "left join campaigns\n    on\n        cells.workspace_key = campaigns.workspace_key\n"
-            "        and cells.campaign_key = campaigns.campaign_key\n"
-        )
+    named = (*_mart_keys(cube, mart), *_life(cube, mart))
+    imports, joins = [_cells(cube, mart)], ""
+    lines = [f"    cells.{column}" for column in named]
+    if mart.per == "life":
+        lines += ["    cells.first_send_date", "    cells.last_send_date"]
+    for key, (table, thing) in _NAMED.items():
+        if key not in named:
+            continue
+        imports.append(f"{thing}s as (\n\n    select * from {{{{ ref('{table}') }}}}")
+        label = f"{{{{ label('{thing}', 'cells.{key}', '{thing}s.{thing}_name') }}}}"
+        lines.append(f"    {label} as {thing}_name")
+        keys = dict.fromkeys((Level.WORKSPACE.column, key))
+        agree = [f"cells.{column} = {thing}s.{column}" for column in keys]
+        on = f" {agree[0]}" if len(agree) == 1 else "\n        " + "\n        and ".join(agree)
+        joins += f"left join {thing}s\n    on{on}\n"
+    if "campaign_key" in named:
+        lines.append("    coalesce(campaigns.variant, 'none') as variant")
+    if order := _order(cube):
+        lines.append(f"    {{{{ place_in_order('{cube.cube}') }}}} as {order}")
+    measures = _mart_measures(cube, mart)
     amounts = _amounts(measures)
     lines += [
         _amount_sql(amounts[measure.name]) if measure.name in amounts else f"    cells.{measure.name}"
@@ -255,25 +305,15 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     lines += [
         f"    cells.{over} - cells.{less} as {name}" for name, (over, less) in _differences(measures).items()
     ]
+    if _has_coverage(cube, mart):
+        imports.append(f"coverage as (\n\n    select * from {{{{ ref('{_COVERAGE}') }}}}")
+        lines += [f"    coverage.{name}" for name, _, _ in _WITH_COVERAGE]
+        joins += "left join coverage\n    on cells.month = coverage.month\n"
     selected = ",\n".join(lines)
     return (
         f"-- {DO_NOT_EDIT}\n"
         + "\n\n),\n\n".join(imports)
         + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
-    )
-
-
-def _needs_order(dimension: Dimension) -> bool:
-    """Return whether the names of declared values do not sort as they were declared."""
-    return list(dimension.values) != sorted(dimension.values)
-
-
-def _order_sql(dimension: Dimension) -> str:
-    values = fill(", ".join(f"'{value}'" for value in dimension.values), 90)
-    listed = indent(values, " " * 12)
-    return (
-        f"    list_position(\n        [\n{listed}\n        ],\n        cells.{dimension.name}\n"
-        f"    ) as {dimension.name}_order"
     )
 
 
@@ -287,26 +327,28 @@ def _amount_sql(amount: Metric) -> str:
 
 
 def _cells(cube: Cube, mart: Mart) -> str:
-    """Return the beginning of a mart's query: the rows of its level, of weeks and months added up."""
-    source = f"{{{{ ref('{cube.cube}') }}}}"
-    level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
+    """Return the beginning of a mart's query: the rows of its level, of longer periods added up."""
+    source = f"ref('{cube.cube}')"
     if mart.per is None:
-        return f"with cells as (\n\n    select * from {source}{level}"
-    day, *keys = (cube.spine.period.column, *_mart_keys(cube, mart)[1:])
-    columns = [
-        f"cast(date_trunc('{mart.per}', {day}) as date) as {mart.per}",
-        *keys,
-        *(f"cast(sum({m.name}) as bigint) as {m.name}" for m in _mart_measures(cube, mart)),
-    ]
-    listed = ",\n        ".join(columns)
-    groups = ", ".join([f"date_trunc('{mart.per}', {day})", *keys])
-    end = f"date_trunc('{mart.per}', max({day})) + interval 1 {mart.per} - interval 1 day"
-    return (
-        f"with days as (\n\n    select\n        *,\n        max({day}) over () as last_built\n"
-        f"    from {source}\n\n),\n\n-- Of the {mart.per}s that are over.\n"
-        f"cells as (\n\n    select\n        {listed}\n    from days{level}\n"
-        f"    group by {groups}\n    having max(last_built) >= {end}"
-    )
+        level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
+        return f"with cells as (\n\n    select * from {{{{ {source} }}}}{level}"
+    keys = [key for key in _mart_keys(cube, mart) if key != mart.per]
+    arguments = {
+        "level": str(mart.level),
+        "per": mart.per,
+        "keys": keys,
+        "shared": list(_life(cube, mart)),
+        "measures": [measure.name for measure in _mart_measures(cube, mart)],
+    }
+    listed = "".join(f"        {name}={_argument(value)},\n" for name, value in arguments.items() if value)
+    return f"with cells as (\n\n    {{{{ summed_days(\n        {source},\n{listed}    ) }}}}"
+
+
+def _argument(value: object) -> str:
+    """Return a Jinja literal; of a list, one line for each of several."""
+    if isinstance(value, list) and len(value) > 3:
+        return "[\n" + "".join(f"            {item!r},\n" for item in value) + "        ]"
+    return repr(value)
 
 
 def _properties(

@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 CLOSING_MARGIN_DAYS = 2
 # A provider's clock may be so far ahead: an event stands in the partition of its day, or of the day before.
 CLOCK_SKEW_DAYS = 1
+# A day of a workspace is one of its own time zone: it begins and ends up to a day from the same day in UTC.
+TIME_ZONE_DAYS = 1
 
 
 def month_end(day: date) -> date:
@@ -27,4 +29,9 @@ def first_day_read(day: date, *, lateness_days: int) -> date:
 
     A message may have begun up to a horizon and a day before, and was counted then.
     """
-    return day - timedelta(days=lateness_days + 1 + CLOCK_SKEW_DAYS)
+    return day - timedelta(days=lateness_days + 1 + CLOCK_SKEW_DAYS + TIME_ZONE_DAYS)
+
+
+def days_of_partition(day: date) -> tuple[date, ...]:
+    """Return the days, of workspaces anywhere, on which messages of a store partition may have been sent."""
+    return tuple(day + timedelta(days=n) for n in range(-TIME_ZONE_DAYS, TIME_ZONE_DAYS + 1))

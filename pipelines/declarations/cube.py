@@ -256,13 +256,15 @@ def shared_measures() -> Mapping[str, Measure]:
 class Mart(Strict):
     """A table for readers: the rows of one level, with names beside the keys.
 
-    ``per`` adds up the days of each week or month that is over, without numbers of people, which have no sum.
+    ``per`` adds up days, of each week or month that is over or of all (`life`), without numbers of people,
+    which have no sum. A row of `life` is one of the level's own key; the columns of levels between say what
+    its days have in common.
     """
 
     name: str = Field(pattern=r"^mart_[a-z0-9_]+$")
     description: str = Field(min_length=1)
     level: Level
-    per: Literal["week", "month"] | None = None
+    per: Literal["week", "month", "life"] | None = None
 
 
 class Cube(Strict):

@@ -24,8 +24,9 @@ from pipelines.ingestion.quarantine_rows import quarantine_rows
 from pipelines.ingestion.sorting import sort_out
 from pipelines.ingestion.tally import Tally, check_fit, check_windows
 from pipelines.ingestion.word_counting import WordCounting
+from pipelines.privacy.erasures import stored_time
 from pipelines.sources.batch import ParsedBatch
-from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
+from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs, tokens_of_people
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count, Merge
@@ -33,6 +34,7 @@ from warehouse.ledger.parts import Part
 from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds
+from warehouse.retention.suppression import refused
 from warehouse.store.entities import EntityWriter, HoldSql
 from warehouse.store.entity_sql import EntitySet
 from warehouse.store.parts import EventSet, StoreWriter, commit_batch, writing
@@ -174,7 +176,8 @@ class Batch:
                 self._ended |= found.ended
                 waiting.append(found.waiting)
                 if not found.rows.is_empty():
-                    yield contracts[source], self._anonymized(found.rows, contracts[source])
+                    rows = self._anonymized(found.rows, contracts[source])
+                    yield contracts[source], self._without_erased(rows, contracts[source])
             self._quarantine(pl.concat(waiting), parsed, writer)
             progress("rows", self.tally.read, None)
 
@@ -193,6 +196,20 @@ class Batch:
         for name in placement.columns:
             safe = safe.append_column(name.removeprefix("_"), placement[name].to_arrow())
         return safe
+
+    def _without_erased(self, rows: pa.Table, contract: Contract) -> pa.Table:
+        """Return the rows without those of erased persons, which are counted."""
+        tokens = tokens_of_people(contract)
+        if not tokens or contract.source == HOLDS:
+            return rows
+        erased = self._reference.suppressed(rows["workspace_id"])
+        is_refused = refused(
+            rows, erased, subject=contract.subject.value, tokens=tokens, time=stored_time(contract)
+        )
+        if not is_refused.any():
+            return rows
+        self.tally.outcomes[contract.source, "dropped", "erased"] += int(is_refused.sum())
+        return rows.filter((~is_refused).to_arrow())
 
     def _keys(self, raw: pa.Table, contract: Contract) -> dict[str, bytes]:
         names = {name for name in keyed_workspaces(raw, plan=contract.plan) if name is not None}

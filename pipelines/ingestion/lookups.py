@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import cast
 
 import polars as pl
+import pyarrow as pa
 
 from anonymizers.identity import normalise
 from anonymizers.tokens import PLATFORM, Keyed, identity_messages
@@ -22,6 +23,7 @@ from warehouse.retention.rules import (
     refused_from,
     window_at,
 )
+from warehouse.retention.suppression import Suppressed, has_suppressed, suppressed
 from warehouse.store.store import Store
 
 # What a channel says of its provider's ways, and when it says so.
@@ -44,6 +46,7 @@ class Reference:
         self._declarations = declarations
         self._store = store
         self._windows: dict[tuple[str, str], tuple[int | None, date | None]] = {}
+        self._suppressed: dict[str, Suppressed | None] = {}
 
     @cached_property
     def facts(self) -> RetentionInputs:
@@ -71,6 +74,20 @@ class Reference:
     @cached_property
     def _refused(self) -> dict[str, date]:
         return records.refused(self._store.ledger)
+
+    def suppressed(self, workspaces: pa.ChunkedArray) -> dict[str, Suppressed]:
+        """Return what is refused of erased persons of these workspaces."""
+        if not self._has_suppressed:
+            return {}
+        names = [name for name in workspaces.unique().to_pylist() if name is not None]
+        for name in names:
+            if name not in self._suppressed:
+                self._suppressed[name] = suppressed(self._store.ledger, self._store.keyring, [name]).get(name)
+        return {name: found for name in names if (found := self._suppressed[name]) is not None}
+
+    @cached_property
+    def _has_suppressed(self) -> bool:
+        return has_suppressed(self._store.ledger)
 
     def channels(
         self, rows: pl.DataFrame, contract: Contract, *, at: pl.Series, override: str | None

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from pipelines.declarations.calendar import CLOCK_SKEW_DAYS
+from pipelines.declarations.calendar import CLOCK_SKEW_DAYS, TIME_ZONE_DAYS
 from pipelines.declarations.contract import Contract, Kind, PolicyCategory, lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
@@ -147,7 +147,9 @@ def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date,
 def _evidence_by_day(declarations: Declarations, store: Store) -> dict[date, int]:
     """Return slice that a deletion touched → number of the last such deletion."""
     sources = slice_sources(declarations.contracts)
-    reach = range(-CLOCK_SKEW_DAYS, lateness_days(declarations.contracts) + 1)
+    reach = range(
+        -CLOCK_SKEW_DAYS - TIME_ZONE_DAYS, lateness_days(declarations.contracts) + TIME_ZONE_DAYS + 1
+    )
     evidence: dict[date, int] = {}
     for stone in records.tombstones(store.ledger):
         if stone.source in sources:

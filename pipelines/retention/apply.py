@@ -9,6 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.declarations import Declarations
 from pipelines.marts.account_end import end_in_marts
+from pipelines.privacy.erasures import finish_erasures
 from pipelines.retention.dagster_records import delete_runs
 from pipelines.retention.plan import (
     dagster_days,
@@ -153,6 +154,7 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
         _note(store, work, finished)
         records.clear_pending(store.ledger, [work])
         total += finished
+    finish_erasures(declarations, store, as_of=store.ledger.clock() or machine_clock())
     return total
 
 

@@ -1,12 +1,14 @@
 """Plan the deletions that are due in one warehouse; changes nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from pipelines.declarations.calendar import last_closed_day
+from pipelines.declarations.calendar import TIME_ZONE_DAYS, last_closed_day
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.marts.frozen import slice_sources
+from pipelines.privacy.erasures import due_erasures
 from pipelines.retention.dagster_records import due_runs
 from pipelines.sources.inbox import feeds
 from pipelines.windows.inputs import data_sets, retention_inputs
@@ -30,7 +32,9 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
     request = PlanRequest(
-        inputs=retention_inputs(declarations, store, as_of=as_of),
+        inputs=replace(
+            retention_inputs(declarations, store, as_of=as_of), erasures=due_erasures(declarations, store)
+        ),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         slices=slices_of(declarations, store, as_of=as_of),
@@ -51,6 +55,7 @@ def slices_of(declarations: Declarations, store: Store, *, as_of: datetime) -> S
         sources=slice_sources(declarations.contracts),
         built_until=store.ledger.built_until(),
         closed_until=last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts)),
+        spread_days=TIME_ZONE_DAYS,
     )
 
 

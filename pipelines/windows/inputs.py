@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import polars as pl
 
-from pipelines.declarations.contract import Contract, Kind
+from anonymizers.treatments import IdentityKind
+from pipelines.declarations.contract import OF_CONTACTS, Contract, Kind
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from warehouse.keys.keyring import Purpose
@@ -20,6 +21,8 @@ QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
 SETTINGS = "app__workspace_settings"
 SUBSCRIPTIONS = "app__subscriptions"
+# A row's own message; it may be all that tells whom the row is about.
+OWN_MESSAGE = "message_token"
 _SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
 HOLD_COLUMNS = (*_SCOPE, "expires_at")
 _HOLD_NAME_CHARACTERS = 32
@@ -87,7 +90,19 @@ def _data_set(contract: Contract) -> DataSet:
         event_time=contract.stored_name(contract.event_time) if contract.event_time else None,
         columns=frozenset(name for name, _ in contract.plan.stored_columns()),
         holds=contract.source == HOLDS,
+        subject=contract.subject.value,
+        tokens=tokens_of_people(contract),
     )
+
+
+def tokens_of_people(contract: Contract) -> tuple[str, ...]:
+    """Return the stored columns that name a person or the row's message; none where it is about neither."""
+    if contract.subject.value not in ("contact", "member"):
+        return ()
+    kinds = {*OF_CONTACTS, IdentityKind.MEMBER}
+    names = [contract.stored_name(name) for name, c in contract.columns.items() if c.identity in kinds]
+    stored = {name for name, _ in contract.plan.stored_columns()}
+    return tuple(name for name in (*names, OWN_MESSAGE) if name in stored)
 
 
 def _settings(declarations: Declarations, store: Store) -> dict[str, tuple[Setting, ...]]:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.disclosure import load_disclosure
-from pipelines.disclosure.attacks.overlap import PAIRS, overlap_accuracy
+from pipelines.disclosure.attacks.overlap import PAIRS, cells_per_fact, overlap_accuracy
 
 BASE = load_disclosure().rounding_base
 
@@ -27,3 +28,15 @@ def test_more_pairs_tell_more_and_that_is_said():
 def test_the_same_people_again_tell_no_more_than_once(pairs):
     again = overlap_accuracy(BASE, pairs, is_steady=True)
     assert again == overlap_accuracy(BASE, 1, is_steady=True)
+
+
+def test_each_level_of_each_table_that_counts_a_fact_is_one_more_number_about_it():
+    cubes = load_cubes()
+    counting = [cube for cube in cubes.values() if "skipped_cap_messages" in cube.sums]
+    assert [cube.cube for cube in counting] == ["cube_campaign_daily"]
+
+    cells = cells_per_fact(cubes.values())
+
+    assert cells["skipped_cap_messages"] == len(counting[0].levels)
+    assert cells["delivered_messages"] > cells["skipped_cap_messages"]
+    assert "active_members" not in cells  # of our own users, not of contacts

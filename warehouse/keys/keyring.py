@@ -32,6 +32,9 @@ class Purpose(StrEnum):
     DATABASE = "database"
     LEDGER = "ledger"
     WORDS = "words"
+    SUPPRESSION = "suppression"
+    REQUEST = "request"
+    RECEIPT = "receipt"
 
 
 class KeyStore(Protocol):
@@ -48,6 +51,12 @@ class KeyStore(Protocol):
 
     def destroy(self, purpose: Purpose, *names: str) -> None:
         """Remove keys for ever."""
+
+    def seal(self, purpose: Purpose, name: str, content: bytes) -> None:
+        """Keep something that is not a key as if it were one."""
+
+    def unseal(self, purpose: Purpose, name: str) -> bytes:
+        """Return what was sealed; raise KeyringError if it is not there."""
 
 
 class KeyRing:
@@ -68,6 +77,21 @@ class KeyRing:
         path = self._path(purpose, name)
         if not path.exists():
             self._create(path, self._wrapper().encrypt(secrets.token_bytes(KEY_BYTES), _bound(purpose, name)))
+        return self.find(purpose, name)
+
+    def seal(self, purpose: Purpose, name: str, content: bytes) -> None:
+        """Wrap something that is not a key and write it beside the keys; what is there already stays.
+
+        It is gone for ever when it is destroyed, as a key is.
+        """
+        self._create(self._path(purpose, name), self._wrapper().encrypt(content, _bound(purpose, name)))
+
+    def unseal(self, purpose: Purpose, name: str) -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            KeyringError: It does not exist or cannot be unwrapped.
+        """
         return self.find(purpose, name)
 
     def find(self, purpose: Purpose, name: str) -> bytes:

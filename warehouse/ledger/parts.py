@@ -75,6 +75,11 @@ class Parts(LedgerFile):
             *(before, removed_before.isoformat()),
         )
 
+    def has_hidden_files(self) -> bool:
+        """Return whether a file that was removed is still on disk."""
+        sql = "select 1 from parts where removed is not null and unlinked_at is null limit 1"
+        return bool(self.read(sql))
+
     def _parts(self, where: str, *parameters: object) -> list[Part]:
         rows = self.read(f"select {', '.join(COLUMNS)} from parts where {where} order by path", *parameters)
         return [_part(row) for row in rows]

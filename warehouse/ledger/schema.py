@@ -68,6 +68,19 @@ create table if not exists word_counts (
 create table if not exists pending (
     plan_hash text primary key, as_of text not null, body text not null
 ) strict;
+-- Requests of data subjects. Who they are about is sealed in the key directory until they are done.
+create table if not exists privacy_requests (
+    number text primary key, subject text not null, kind text not null, status text not null,
+    same_as text not null, received_at text not null, answer_by text not null, due_on text not null,
+    done_at text, receipt text
+) strict;
+create table if not exists privacy_request_log (
+    number text not null, at text not null, as_of text not null, what text not null, note text not null
+) strict;
+-- Keyed hashes of tokens whose rows are refused: those of up to a time, or all (no time).
+create table if not exists suppressed (
+    subject text not null, token blob not null, until text, number text not null, primary key (subject, token)
+) strict, without rowid;
 create table if not exists evidence (
     seq integer primary key, at text not null, as_of text not null, kind text not null,
     body text not null, previous text not null, hash text not null

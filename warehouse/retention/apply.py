@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from warehouse.errors import RowsError
+from warehouse.errors import ConflictError, RowsError
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
 from warehouse.keys.locks import reader_lease, writer_lease
@@ -20,7 +20,7 @@ from warehouse.ledger.batches import Commit
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.progress import Progress, silent
-from warehouse.retention import evidence, journal, records
+from warehouse.retention import evidence, journal, records, suppression
 from warehouse.retention.errors import PlanError
 from warehouse.retention.plan import CLASS, GONE, HOLD, Plan
 from warehouse.retention.plan_entry import entry_of
@@ -56,7 +56,8 @@ def commit_plan(
     """Carry out the store's part of a plan: all of it, or nothing.
 
     Raises:
-        ConflictError: A file of the plan was replaced meanwhile; plan again.
+        ConflictError: A file of the plan was replaced meanwhile, or one came that may have rows of an erased
+            person; plan again.
         PlanError: Rows do not come out as planned.
         KeyringError, StoreError: A file cannot be read or written.
     """
@@ -129,15 +130,20 @@ def _commit(
     naming = records.subject_key(engine.keyring)
     rules_changed = plan.inputs != records.inputs_digest(ledger)
 
-    def also(connection: sqlite3.Connection, _generation: int) -> None:
+    def also(connection: sqlite3.Connection, generation: int) -> None:
         nonlocal number
+        if plan.erasures and generation != planned.generation + 1:
+            raise ConflictError([])
         if not plan.is_empty:
             body = entry_of(plan)
             number = evidence.append(connection, key=sealing, kind=APPLIED, as_of=plan.as_of, body=body)
             _remember_deletion(connection, planned, number)
         _remember(connection, planned, naming=naming, rules_changed=rules_changed)
+        suppression.suppress(
+            connection, planned.inputs.erasures, keyring=engine.keyring, subject_key=naming, as_of=plan.as_of
+        )
 
-    if plan.parts:
+    if plan.parts or plan.erasures:
         removed = {planned.parts[i.path]: EXPIRED if i.is_whole else REWRITTEN for i in plan.parts}
         snapshot = ledger.generation()
         ledger.commit(Commit(batch_id, plan.as_of, snapshot, added=written, removed=removed, also=also))
@@ -157,7 +163,7 @@ def _remember(
         records.set_applied_windows(connection, decisions.applied)
         records.raise_horizons(connection, decisions.horizons)
     records.note_applied(connection, digest=plan.inputs, as_of=plan.as_of)
-    if rules_changed or plan.account_ends:
+    if rules_changed or plan.account_ends or plan.erasures:
         records.advance_epoch(connection)
     if rules_changed:
         journal.remember(connection, planned.inputs, key=naming, as_of=plan.as_of)

@@ -110,7 +110,8 @@ def digest_of(inputs: RetentionInputs, *, key: bytes) -> str:
     content = [asdict(version) for version in inputs.versions], list(inputs.classes), holds
     settings = sorted((subject(key, w), _history(inputs, w)) for w in inputs.settings)
     ended = sorted((subject(key, w), at) for w, at in inputs.ended.items())
-    return _digest([content, settings, ended])
+    erasures = sorted(erasure.number for erasure in inputs.erasures)
+    return _digest([content, settings, ended, *([erasures] if erasures else [])])
 
 
 def _by_window(inputs: RetentionInputs, category: str, *, as_of: datetime, known: Known) -> Decisions:

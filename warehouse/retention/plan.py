@@ -19,6 +19,9 @@ STAY = "stay"
 CLASS = "class"
 HOLD = "hold"
 
+# The rule by which rows of an erased person go; followed by the number of the request.
+ERASURE = "erasure request"
+
 # Unbuilt slices and accounts about to end are told this long before.
 ALARM_DAYS = 7
 
@@ -118,6 +121,7 @@ class Plan:
         account_ends: Accounts to be ended now; ``coming_account_ends``: within the days of an alarm.
         gaps: Days whose rows go although their slice was never built; ``alarms``: days for which that
             is near.
+        erasures: Numbers of the erasure requests that it carries out.
         held: Hold → rows that are past their window and kept by it, before and by this plan.
         missing_keys: Files due whose key is gone already: they can be removed, not looked into.
     """
@@ -132,6 +136,7 @@ class Plan:
     coming_account_ends: tuple[AccountEnd, ...] = ()
     gaps: tuple[date, ...] = ()
     alarms: tuple[date, ...] = ()
+    erasures: tuple[str, ...] = ()
     held: tuple[tuple[str, int], ...] = ()
     missing_keys: int = 0
     rewrites_database: bool = False
@@ -139,7 +144,8 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Return whether there is nothing to do."""
-        return not (self.parts or self.files or self.account_ends or self.gaps or self.rewrites_database)
+        due = self.parts or self.files or self.account_ends or self.gaps or self.erasures
+        return not (due or self.rewrites_database)
 
     @property
     def rows_gone(self) -> int:

@@ -30,6 +30,7 @@ class Planned:
         parts: Path → the file as the ledger lists it.
         workspaces: Ended workspaces; ``released``: those whose data no hold keeps.
         decisions: By category, to be recorded.
+        generation: Of the store that was planned for.
     """
 
     plan: Plan
@@ -39,6 +40,7 @@ class Planned:
     released: tuple[str, ...]
     decisions: Mapping[str, Decisions]
     inputs: RetentionInputs
+    generation: int
 
 
 def make_plan(home: Home, *, ledger: Ledger, engine: Engine, request: PlanRequest) -> Planned:
@@ -48,6 +50,7 @@ def make_plan(home: Home, *, ledger: Ledger, engine: Engine, request: PlanReques
         UnknownDataSetError: The store holds a data set that no rule covers.
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
+    generation = ledger.generation()
     context = context_of(home, ledger=ledger, engine=engine, request=request)
     if unknown := ledger.sources() - set(request.data_sets):
         raise UnknownDataSetError(sorted(unknown))
@@ -61,6 +64,7 @@ def make_plan(home: Home, *, ledger: Ledger, engine: Engine, request: PlanReques
         released=tuple(sorted(set(context.ended) - held)),
         decisions=context.decisions,
         inputs=request.inputs,
+        generation=generation,
     )
 
 
@@ -80,6 +84,7 @@ def _plan(context: Context, due: Sequence[DuePart]) -> Plan:
         coming_account_ends=account_ends(coming, context.subject),
         gaps=gaps,
         alarms=tuple(day for day in at_risk if day not in gaps),
+        erasures=tuple(sorted(erasure.number for erasure in request.inputs.erasures)),
         held=_held(context, due),
         missing_keys=sum(each.is_unreadable for each in due),
         rewrites_database=request.rewrites_database or bool(context.ended),

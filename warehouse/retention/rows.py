@@ -15,9 +15,9 @@ import pyarrow as pa
 from warehouse.ledger.parts import Part
 from warehouse.retention.decisions import Decision, Decisions
 from warehouse.retention.holds import first_hold_sql
-from warehouse.retention.plan import CLASS, GONE, HOLD, STAY, Outcome, Reason
-from warehouse.retention.rules import DataSet, Hold, Layout
-from warehouse.store.connection import Engine, quoted, without_values
+from warehouse.retention.plan import CLASS, ERASURE, GONE, HOLD, STAY, Outcome, Reason
+from warehouse.retention.rules import DataSet, Erasure, Hold, Layout
+from warehouse.store.connection import Engine, identifier, quoted, without_values
 from warehouse.store.views import group_by_layout, read_parquet
 
 _OWN_COLUMNS = "_path, _day, _days, _to, _reason, filename"
@@ -30,6 +30,7 @@ _DECISIONS = pa.schema(
         ("reason", pa.int32()),
     ]
 )
+_ERASED = pa.schema([("workspace_id", pa.string()), ("token", pa.string()), ("reason", pa.int32())])
 _FILES = pa.schema([("file", pa.string()), ("path", pa.string()), ("day", pa.date32()), ("days", pa.int32())])
 
 
@@ -42,6 +43,7 @@ class Case:
         by_day: Reason given to rows that go because of their partition's class.
         month_window: Days after their own date that rows of ``MONTHS`` stay.
         released: The files are held ones whose hold has ended: every row goes, or to another hold.
+        erasures: Those that may be about some of the rows.
     """
 
     data: DataSet
@@ -51,6 +53,7 @@ class Case:
     by_day: Reason
     month_window: int | None = None
     released: bool = False
+    erasures: Sequence[Erasure] = ()
 
 
 class RowDecisions:
@@ -110,7 +113,13 @@ class RowDecisions:
         self._register("decisions", _DECISIONS, cells)
         files = [(str(self._data / p.path), p.path, p.event_date, p.retention_days) for p in parts]
         self._register("listed", _FILES, files)
-        return [case.by_day, *(decision.reason for _, decision in decided)]
+        reasons = [case.by_day, *(decision.reason for _, decision in decided)]
+        erased: dict[tuple[str, str], int] = {}
+        for erasure in case.erasures:
+            erased |= dict.fromkeys(((erasure.workspace_id, t) for t in erasure.tokens), len(reasons))
+            reasons.append(erasure_reason(erasure, case.data.category))
+        self._register("erased", _ERASED, [(*who, n) for who, n in sorted(erased.items())])
+        return reasons
 
     def _register(self, name: str, schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> None:
         records = [dict(zip(schema.names, row, strict=True)) for row in rows]
@@ -119,19 +128,39 @@ class RowDecisions:
     def _decided(self, case: Case, parts: Sequence[Part]) -> str:
         scan = read_parquet(parts, data=self._data, key_name=parts[0].key_name, hive=False, filename=True)
         due = _due_sql(case)
+        erasing = _erasing(case, parts[0])
+        by_request, joined = "", ""
+        if erasing:
+            by_request = f"coalesce({', '.join(f'e{n}.reason' for n in range(len(erasing)))})"
+            due = f"({due} or {by_request} is not null)"
+            joined = "".join(
+                f" left join erased as e{n} on e{n}.workspace_id = r.workspace_id "
+                f"and e{n}.token = r.{identifier(column)}"
+                for n, column in enumerate(erasing)
+            )
         moves = "coalesce(v.days, d.days, l.days) <> l.days"
         if case.released or case.data.layout is not Layout.DAYS:
             moves = "false"
         return (
             "select r.*, l.path as _path, l.day as _day, l.days as _days, "
-            f"coalesce(v.reason, d.reason, 0) as _reason, "
+            f"coalesce({by_request or 'null'}, v.reason, d.reason, 0) as _reason, "
             f"case when {due} then coalesce({_hold_sql(case, parts)}, {quoted(GONE)}) "
             f"when {moves} then {quoted(CLASS)} || ' ' || coalesce(v.days, d.days) "
             f"else {quoted(STAY)} end as _to "
             f"from {scan} as r join listed as l on l.file = r.filename "
             "left join decisions as v on v.workspace_id = r.workspace_id "
-            "left join decisions as d on d.workspace_id is null"
+            f"left join decisions as d on d.workspace_id is null{joined}"
         )
+
+
+def erasure_reason(erasure: Erasure, category: str) -> Reason:
+    """Return why rows of an erased person go."""
+    return Reason(f"{ERASURE} {erasure.number}", category, None, None, None)
+
+
+def _erasing(case: Case, part: Part) -> list[str]:
+    """Return the columns of a file by which rows of erased persons are found; none without erasures."""
+    return [name for name in case.data.tokens if name in part.columns] if case.erasures else []
 
 
 def _due_sql(case: Case) -> str:

@@ -51,6 +51,8 @@ class DataSet:
             period covers a row. None where rows have no time of their own.
         columns: Names of the stored columns.
         holds: Whether its rows are the legal holds themselves, which outlive what they hold.
+        subject: Whom its rows are about, e.g. `contact`.
+        tokens: Columns that name such a person, or a message; rows of an erased person are found by them.
     """
 
     source: str
@@ -59,6 +61,8 @@ class DataSet:
     event_time: str | None = None
     columns: frozenset[str] = frozenset()
     holds: bool = False
+    subject: str = ""
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,28 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """Describe an erasure that a data subject asked for: rows with one of some tokens go at any age.
+
+    Attributes:
+        number: Of the request.
+        subject: What the person is to the workspace, e.g. `contact`.
+        tokens: What the person is known by in this workspace, and the messages to and from the person.
+        until: Rows of events up to then are refused for ever; None = all rows are.
+    """
+
+    number: str
+    workspace_id: str
+    subject: str
+    tokens: frozenset[str] = field(repr=False)
+    until: datetime | None = None
+
+    def covers(self, data: DataSet) -> bool:
+        """Return whether rows of a data set may be about the person. Legal holds themselves stay."""
+        return bool(data.tokens) and data.subject == self.subject and not data.holds
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionInputs:
     """Hold everything that decides about retention, as known at one time.
 
@@ -136,6 +162,7 @@ class RetentionInputs:
         classes: Retention classes in days, ascending, that settings are rounded down to.
         settings: Workspace → its choices, oldest first.
         ended: Workspace → end of its last subscription, where none runs.
+        erasures: Those that are due.
     """
 
     versions: Sequence[Version]
@@ -143,6 +170,7 @@ class RetentionInputs:
     settings: Mapping[str, Sequence[Setting]] = field(default_factory=dict)
     ended: Mapping[str, datetime] = field(default_factory=dict)
     holds: Sequence[Hold] = ()
+    erasures: Sequence[Erasure] = ()
 
 
 @dataclass(frozen=True, slots=True)

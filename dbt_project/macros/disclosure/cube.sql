@@ -66,3 +66,12 @@ with {{ place_rows(cube) }}
     {{ 'and ' if not loop.first }}{{ left }}.{{ column }} = {{ right }}.{{ column }}
     {% endfor %}
 {%- endmacro %}
+
+
+{#- Where a cube's value stands among those it lists, from 1; what is not listed comes last. -#}
+{% macro place_in_order(name) -%}
+{%- set dimension = cube_declarations()[name].dimension -%}
+cast(coalesce(list_position(
+        ['{{ dimension.listed | join("', '") }}'], cells.{{ dimension.name }}
+    ), {{ dimension.listed | length + 1 }}) as smallint)
+{%- endmacro %}

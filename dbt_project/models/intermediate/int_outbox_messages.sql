@@ -11,7 +11,7 @@ select
     -- A message that no provider took has no id there; it is known by its outbox row.
     coalesce(message_token, outbox_token, event_id) as message_token,
     message_token is not null as has_provider_id,
-    cast(queued_at as date) as send_date,
+    cast(queued_at as date) as utc_date,
     queued_at,
     campaign_id,
     template_id,

@@ -1,5 +1,5 @@
--- Workspaces that instructed us to take part, from their published rows alone. A comparison needs enough
--- of them (`minimum_workspaces` in `pipelines/policy.yml`), and none with more than half of the messages.
+-- Workspaces that instructed us to take part, from their published days alone. A comparison needs enough
+-- (`minimum_workspaces` in `pipelines/policy.yml`), and none with more than half of the messages.
 {%- set rates = [
     ('delivery_rate', 'delivered_messages', 'attempted_messages'),
     ('read_rate', 'read_messages', 'readable_messages'),
@@ -8,7 +8,28 @@
     ('opt_out_rate', 'opted_out_messages', 'delivered_messages'),
     ('failure_rate', 'failed_messages', 'attempted_messages'),
 ] %}
-with workspaces as (
+with months as (
+
+    {{ summed_days(
+        ref('cube_campaign_daily'),
+        level='workspace',
+        per='month',
+        keys=['workspace_key'],
+        measures=[
+            'attempted_messages',
+            'delivered_messages',
+            'readable_messages',
+            'read_messages',
+            'clicked_messages',
+            'replied_72h_messages',
+            'opted_out_messages',
+            'failed_messages',
+        ],
+    ) }}
+
+),
+
+workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
     where is_in_benchmarks
@@ -17,11 +38,10 @@ with workspaces as (
 
 cells as (
 
-    select cells.*
-    from {{ ref('cube_workspace_monthly') }} as cells
+    select months.*
+    from months
     inner join workspaces
-        on cells.workspace_key = workspaces.workspace_key
-    where cells.level = 'workspace'
+        on months.workspace_key = workspaces.workspace_key
 
 ),
 

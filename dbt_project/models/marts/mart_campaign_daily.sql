@@ -12,6 +12,12 @@ workspaces as (
 
 ),
 
+templates as (
+
+    select * from {{ ref('dim_published_templates') }}
+
+),
+
 campaigns as (
 
     select * from {{ ref('dim_published_campaigns') }}
@@ -25,10 +31,10 @@ select
     cells.message_category,
     cells.template_key,
     cells.campaign_key,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    campaigns.campaign_name,
-    campaigns.template_name,
-    campaigns.variant,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('template', 'cells.template_key', 'templates.template_name') }} as template_name,
+    {{ label('campaign', 'cells.campaign_key', 'campaigns.campaign_name') }} as campaign_name,
+    coalesce(campaigns.variant, 'none') as variant,
     cells.audience_contacts,
     cells.attempted_messages,
     cells.accepted_messages,
@@ -57,6 +63,10 @@ select
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join templates
+    on
+        cells.workspace_key = templates.workspace_key
+        and cells.template_key = templates.template_key
 left join campaigns
     on
         cells.workspace_key = campaigns.workspace_key

@@ -16,7 +16,7 @@ select
     cells.send_date,
     cells.workspace_key,
     cells.channel,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.audience_contacts,
     cells.attempted_messages,
     cells.accepted_messages,

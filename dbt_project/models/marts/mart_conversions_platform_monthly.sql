@@ -4,6 +4,12 @@ with cells as (
     select * from {{ ref('cube_conversions_monthly') }}
     where level = 'platform'
 
+),
+
+coverage as (
+
+    select * from {{ ref('cube_coverage_monthly') }}
+
 )
 
 select
@@ -14,5 +20,9 @@ select
     case
         when cells.revenue_currency not in ('other', 'unknown')
             then cast(cells.revenue_micros / 1000000 as decimal(18, 6))
-    end as revenue_amount
+    end as revenue_amount,
+    coverage.workspaces_counted,
+    coverage.workspaces_total
 from cells
+left join coverage
+    on cells.month = coverage.month

@@ -35,7 +35,7 @@ workspaces as (
 select
     cells.month,
     cells.workspace_key,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.error_class,
     cells.channel,
     cells.failed_messages,

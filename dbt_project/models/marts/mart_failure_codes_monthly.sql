@@ -9,14 +9,24 @@ workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
 
+),
+
+coverage as (
+
+    select * from {{ ref('cube_coverage_monthly') }}
+
 )
 
 select
     cells.month,
     cells.workspace_key,
     cells.failure_code,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    cells.failed_messages
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    cells.failed_messages,
+    coverage.workspaces_counted,
+    coverage.workspaces_total
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join coverage
+    on cells.month = coverage.month

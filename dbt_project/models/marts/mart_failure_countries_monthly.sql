@@ -33,7 +33,7 @@ workspaces as (
 select
     cells.month,
     cells.workspace_key,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.error_class,
     cells.contact_country,
     cells.failed_messages,

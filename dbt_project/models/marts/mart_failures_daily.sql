@@ -12,6 +12,12 @@ workspaces as (
 
 ),
 
+templates as (
+
+    select * from {{ ref('dim_published_templates') }}
+
+),
+
 campaigns as (
 
     select * from {{ ref('dim_published_campaigns') }}
@@ -26,14 +32,18 @@ select
     cells.template_key,
     cells.campaign_key,
     cells.error_class,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
-    campaigns.campaign_name,
-    campaigns.template_name,
-    campaigns.variant,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('template', 'cells.template_key', 'templates.template_name') }} as template_name,
+    {{ label('campaign', 'cells.campaign_key', 'campaigns.campaign_name') }} as campaign_name,
+    coalesce(campaigns.variant, 'none') as variant,
     cells.failed_messages
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join templates
+    on
+        cells.workspace_key = templates.workspace_key
+        and cells.template_key = templates.template_key
 left join campaigns
     on
         cells.workspace_key = campaigns.workspace_key

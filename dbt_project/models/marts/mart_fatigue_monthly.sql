@@ -9,23 +9,28 @@ workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
 
+),
+
+coverage as (
+
+    select * from {{ ref('cube_coverage_monthly') }}
+
 )
 
 select
     cells.month,
     cells.workspace_key,
     cells.messages_bin,
-    list_position(
-        [
-            '1', '2', '3-4', '5-8', '9-16', '17+'
-        ],
-        cells.messages_bin
-    ) as messages_bin_order,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ place_in_order('cube_fatigue_monthly') }} as messages_bin_order,
     cells.reached_contacts,
     cells.reading_contacts,
     cells.replying_contacts,
-    cells.opted_out_contacts
+    cells.opted_out_contacts,
+    coverage.workspaces_counted,
+    coverage.workspaces_total
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join coverage
+    on cells.month = coverage.month

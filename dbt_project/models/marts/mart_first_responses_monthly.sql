@@ -10,21 +10,26 @@ workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
 
+),
+
+coverage as (
+
+    select * from {{ ref('cube_coverage_monthly') }}
+
 )
 
 select
     cells.month,
     cells.workspace_key,
     cells.latency_bin,
-    list_position(
-        [
-            '5s', '15s', '1min', '5min', '15min', '1h', '4h', '12h', '1d', 'unknown'
-        ],
-        cells.latency_bin
-    ) as latency_bin_order,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ place_in_order('cube_first_responses_monthly') }} as latency_bin_order,
     cells.conversations,
-    cells.answered_conversations
+    cells.answered_conversations,
+    coverage.workspaces_counted,
+    coverage.workspaces_total
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join coverage
+    on cells.month = coverage.month

@@ -9,16 +9,26 @@ workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
 
+),
+
+coverage as (
+
+    select * from {{ ref('cube_coverage_monthly') }}
+
 )
 
 select
     cells.month,
     cells.workspace_key,
     cells.message_type,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.writing_contacts,
     cells.inbound_messages,
-    cells.conversations
+    cells.conversations,
+    coverage.workspaces_counted,
+    coverage.workspaces_total
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join coverage
+    on cells.month = coverage.month

@@ -10,19 +10,29 @@ workspaces as (
 
     select * from {{ ref('dim_published_workspaces') }}
 
+),
+
+coverage as (
+
+    select * from {{ ref('cube_coverage_monthly') }}
+
 )
 
 select
     cells.month,
     cells.workspace_key,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.new_contacts,
     cells.opted_out_contacts,
     cells.opted_in_contacts,
     cells.repeat_opt_in_contacts,
     cells.gained_contacts,
     cells.lost_contacts,
-    cells.gained_contacts - cells.lost_contacts as net_growth
+    cells.gained_contacts - cells.lost_contacts as net_growth,
+    coverage.workspaces_counted,
+    coverage.workspaces_total
 from cells
 left join workspaces
     on cells.workspace_key = workspaces.workspace_key
+left join coverage
+    on cells.month = coverage.month

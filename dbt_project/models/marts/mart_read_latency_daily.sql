@@ -16,13 +16,8 @@ select
     cells.send_date,
     cells.workspace_key,
     cells.latency_bin,
-    list_position(
-        [
-            '5s', '15s', '1min', '5min', '15min', '1h', '4h', '12h', '1d', '3d', '7d', 'unknown'
-        ],
-        cells.latency_bin
-    ) as latency_bin_order,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ place_in_order('cube_read_latency_daily') }} as latency_bin_order,
     cells.read_messages
 from cells
 left join workspaces

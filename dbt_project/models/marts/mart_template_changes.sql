@@ -13,7 +13,7 @@ workspaces as (
 select
     changes.change_date,
     changes.workspace_key,
-    {{ workspace_label('changes.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'changes.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     changes.template_key,
     changes.template_name,
     changes.template_language,

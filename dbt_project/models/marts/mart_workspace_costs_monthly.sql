@@ -13,7 +13,7 @@ workspaces as (
 select
     costs.month,
     costs.workspace_key,
-    {{ workspace_label('costs.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'costs.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     costs.cost_currency,
     costs.tariff,
     costs.channel,

@@ -1,40 +1,31 @@
 -- Generated from pipelines/cubes by `make sync`; do not edit.
-with days as (
+with cells as (
 
-    select
-        *,
-        max(send_date) over () as last_built
-    from {{ ref('cube_campaign_daily') }}
-
-),
-
--- Of the months that are over.
-cells as (
-
-    select
-        cast(date_trunc('month', send_date) as date) as month,
-        workspace_key,
-        cast(sum(attempted_messages) as bigint) as attempted_messages,
-        cast(sum(accepted_messages) as bigint) as accepted_messages,
-        cast(sum(sent_messages) as bigint) as sent_messages,
-        cast(sum(delivered_messages) as bigint) as delivered_messages,
-        cast(sum(readable_messages) as bigint) as readable_messages,
-        cast(sum(read_messages) as bigint) as read_messages,
-        cast(sum(clicked_messages) as bigint) as clicked_messages,
-        cast(sum(replied_72h_messages) as bigint) as replied_72h_messages,
-        cast(sum(replied_24h_messages) as bigint) as replied_24h_messages,
-        cast(sum(converted_messages) as bigint) as converted_messages,
-        cast(sum(opted_out_messages) as bigint) as opted_out_messages,
-        cast(sum(failed_messages) as bigint) as failed_messages,
-        cast(sum(skipped_cap_messages) as bigint) as skipped_cap_messages,
-        cast(sum(skipped_opt_out_messages) as bigint) as skipped_opt_out_messages,
-        cast(sum(skipped_invalid_messages) as bigint) as skipped_invalid_messages,
-        cast(sum(skipped_other_messages) as bigint) as skipped_other_messages,
-        cast(sum(segments) as bigint) as segments
-    from days
-    where level = 'workspace'
-    group by date_trunc('month', send_date), workspace_key
-    having max(last_built) >= date_trunc('month', max(send_date)) + interval 1 month - interval 1 day
+    {{ summed_days(
+        ref('cube_campaign_daily'),
+        level='workspace',
+        per='month',
+        keys=['workspace_key'],
+        measures=[
+            'attempted_messages',
+            'accepted_messages',
+            'sent_messages',
+            'delivered_messages',
+            'readable_messages',
+            'read_messages',
+            'clicked_messages',
+            'replied_72h_messages',
+            'replied_24h_messages',
+            'converted_messages',
+            'opted_out_messages',
+            'failed_messages',
+            'skipped_cap_messages',
+            'skipped_opt_out_messages',
+            'skipped_invalid_messages',
+            'skipped_other_messages',
+            'segments',
+        ],
+    ) }}
 
 ),
 
@@ -47,7 +38,7 @@ workspaces as (
 select
     cells.month,
     cells.workspace_key,
-    {{ workspace_label('cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
+    {{ label('workspace', 'cells.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     cells.attempted_messages,
     cells.accepted_messages,
     cells.sent_messages,

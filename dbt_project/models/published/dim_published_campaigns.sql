@@ -24,8 +24,6 @@ select
     cast(campaigns.campaign_name as varchar) as campaign_name,
     cast(campaigns.channel as varchar) as channel,
     cast(campaigns.message_category as varchar) as message_category,
-    cast(campaigns.template_name as varchar) as template_name,
-    cast(campaigns.template_language as varchar) as template_language,
     cast(campaigns.variant as varchar) as variant
 from campaigns
 inner join published

@@ -54,6 +54,7 @@ changes as (
         notices.template_language,
         notices.change_kind,
         notices.occurred_at,
+        cast({{ local_time('notices.occurred_at', 'workspaces.time_zone') }} as date) as change_date,
         coalesce(
             notices.old_value,
             lag(notices.new_value) over (
@@ -68,6 +69,8 @@ changes as (
             notices.workspace_id = named.workspace_id
             and notices.template_name = named.template_name
             and notices.template_language = named.template_language
+    left join {{ ref('dim_workspaces') }} as workspaces
+        on notices.workspace_id = workspaces.workspace_id
 
 ),
 
@@ -78,7 +81,7 @@ days as (
         surrogate(workspace_id, 'template', template_id) as template_key,
         template_name,
         template_language,
-        cast(occurred_at as date) as change_date,
+        change_date,
         change_kind,
         arg_min(coalesce(old_value, ''), occurred_at) as old_value,
         arg_max(new_value, occurred_at) as new_value

@@ -29,10 +29,12 @@ answered as (
 )
 
 select
-    workspace_id,
-    contact_token,
-    occurred_at,
-    cast(occurred_at as date) as conversation_date,
-    answered_at,
-    answered_at is not null as is_answered
+    answered.workspace_id,
+    answered.contact_token,
+    answered.occurred_at,
+    cast({{ local_time('answered.occurred_at', 'workspaces.time_zone') }} as date) as conversation_date,
+    answered.answered_at,
+    answered.answered_at is not null as is_answered
 from answered
+left join {{ ref('dim_workspaces') }} as workspaces
+    on answered.workspace_id = workspaces.workspace_id

@@ -1,8 +1,10 @@
 select
-    workspace_id,
-    contact_token,
-    list_change,
-    changed_at,
-    cast(changed_at as date) as change_date
-from {{ ref('int_list_changes') }}
-where contact_token is not null
+    changes.workspace_id,
+    changes.contact_token,
+    changes.list_change,
+    changes.changed_at,
+    cast({{ local_time('changes.changed_at', 'workspaces.time_zone') }} as date) as change_date
+from {{ ref('int_list_changes') }} as changes
+left join {{ ref('dim_workspaces') }} as workspaces
+    on changes.workspace_id = workspaces.workspace_id
+where changes.contact_token is not null

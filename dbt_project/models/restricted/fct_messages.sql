@@ -10,7 +10,7 @@ with of_all_days as (
 -- message what its published day counts.
 asked_outbox as (
 
-    {{ rows_needed(ref('int_outbox_messages'), first_day, last_day, after=1) | indent(4) }}
+    {{ rows_needed(ref('int_outbox_messages'), first_day, last_day, after=2) | indent(4) }}
 
 ),
 
@@ -23,19 +23,19 @@ asked_events as (
 -- Within 72 hours of a message.
 asked_inbound as (
 
-    {{ rows_needed(ref('int_inbound_messages_unioned'), first_day, last_day, before=1, after=3) | indent(4) }}
+    {{ rows_needed(ref('int_inbound_messages_unioned'), first_day, last_day, before=2, after=4) | indent(4) }}
 
 ),
 
 asked_opt_outs as (
 
-    {{ rows_needed(ref('int_opt_outs_unioned'), first_day, last_day, before=1, after=3) | indent(4) }}
+    {{ rows_needed(ref('int_opt_outs_unioned'), first_day, last_day, before=2, after=4) | indent(4) }}
 
 ),
 
 asked_clicks as (
 
-    {{ rows_needed(ref('int_link_clicks'), first_day, last_day, before=2) | indent(4) }}
+    {{ rows_needed(ref('int_link_clicks'), first_day, last_day, before=3) | indent(4) }}
 
 ),
 

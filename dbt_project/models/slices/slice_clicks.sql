@@ -38,7 +38,8 @@ inner join clicks
         messages.workspace_id = clicks.workspace_id
         and messages.message_token = clicks.message_token
         and cast(clicks.clicked_at as date)
-        between messages.send_date - 1 and messages.send_date + {{ var('lateness_days') }}
+        between cast(messages.queued_at as date) - 1
+        and cast(messages.queued_at as date) + {{ var('lateness_days') }}
 left join links
     on
         clicks.workspace_id = links.workspace_id

@@ -12,16 +12,27 @@ with inbound_with_those_before as (
 
 ),
 
+dated_inbound as (
+
+    select
+        inbound.*,
+        cast({{ local_time('inbound.occurred_at', 'workspaces.time_zone') }} as date) as local_date
+    from inbound_with_those_before as inbound
+    left join {{ ref('dim_workspaces') }} as workspaces
+        on inbound.workspace_id = workspaces.workspace_id
+
+),
+
 inbound_of_months as (
 
-    select * from inbound_with_those_before
-    where {{ days('cast(occurred_at as date)', slice_from('month'), slice_to('month')) }}
+    select * from dated_inbound
+    where {{ days('local_date', slice_from('month'), slice_to('month')) }}
 
 ),
 
 inbound as (
 
-    {{ of_complete_months('inbound_of_months', 'occurred_at') }}
+    {{ of_complete_months('inbound_of_months', 'local_date') }}
 
 ),
 
@@ -32,7 +43,7 @@ contacts as (
 )
 
 select
-    cast(date_trunc('month', inbound.occurred_at) as date) as month,
+    cast(date_trunc('month', inbound.local_date) as date) as month,
     inbound.workspace_id,
     inbound.contact_token as unit_token,
     contacts.record_key,

@@ -36,7 +36,7 @@ beginnings as (
     select
         workspace_id,
         message_token,
-        send_date as begun_on
+        utc_date as begun_on
     from {{ ref('slice_outbox') }}
     union all
     select

@@ -1,25 +1,36 @@
 {{ config(tags=['monthly']) }}
 
-with changes_of_months as (
+with dated_changes as (
 
-    select * from {{ ref('int_list_changes') }}
+    select
+        changes.*,
+        cast({{ local_time('changes.changed_at', 'workspaces.time_zone') }} as date) as local_date
+    from {{ ref('int_list_changes') }} as changes
+    left join {{ ref('dim_workspaces') }} as workspaces
+        on changes.workspace_id = workspaces.workspace_id
     where
-        {{ days('event_date', slice_from('month'), slice_to('month'), before=1) }}
-        and {{ days('cast(changed_at as date)', slice_from('month'), slice_to('month')) }}
-        and contact_token is not null
+        {{ days('changes.event_date', slice_from('month'), slice_to('month'), before=2, after=1) }}
+        and changes.contact_token is not null
+
+),
+
+changes_of_months as (
+
+    select * from dated_changes
+    where {{ days('local_date', slice_from('month'), slice_to('month')) }}
 
 ),
 
 changes as (
 
-    {{ of_complete_months('changes_of_months', 'changed_at') }}
+    {{ of_complete_months('changes_of_months', 'local_date') }}
 
 ),
 
 people as (
 
     select
-        cast(date_trunc('month', changed_at) as date) as month,
+        cast(date_trunc('month', local_date) as date) as month,
         workspace_id,
         contact_token,
         bool_or(list_change = 'added') as is_added,
@@ -34,7 +45,7 @@ people as (
         arg_min(list_change, (changed_at, list_change)) = 'opted_out' as was_on_list,
         arg_max(list_change, (changed_at, list_change)) <> 'opted_out' as is_on_list
     from changes
-    group by date_trunc('month', changed_at), workspace_id, contact_token
+    group by date_trunc('month', local_date), workspace_id, contact_token
 
 ),
 

@@ -1,15 +1,26 @@
 {{ config(tags=['monthly']) }}
 
-with opt_outs_of_months as (
+with dated_opt_outs as (
 
-    select * from {{ ref('slice_opt_outs') }}
-    where {{ days('cast(occurred_at as date)', slice_from('month'), slice_to('month')) }}
+    select
+        opt_outs.*,
+        cast({{ local_time('opt_outs.occurred_at', 'workspaces.time_zone') }} as date) as local_date
+    from {{ ref('slice_opt_outs') }} as opt_outs
+    left join {{ ref('dim_workspaces') }} as workspaces
+        on opt_outs.workspace_id = workspaces.workspace_id
+
+),
+
+opt_outs_of_months as (
+
+    select * from dated_opt_outs
+    where {{ days('local_date', slice_from('month'), slice_to('month')) }}
 
 ),
 
 opt_outs as (
 
-    {{ of_complete_months('opt_outs_of_months', 'occurred_at') }}
+    {{ of_complete_months('opt_outs_of_months', 'local_date') }}
 
 ),
 
@@ -20,7 +31,7 @@ contacts as (
 )
 
 select
-    cast(date_trunc('month', opt_outs.occurred_at) as date) as month,
+    cast(date_trunc('month', opt_outs.local_date) as date) as month,
     opt_outs.workspace_id,
     opt_outs.contact_token as unit_token,
     contacts.record_key,

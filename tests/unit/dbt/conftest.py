@@ -22,6 +22,7 @@ VIEWS = (
     "int_opt_outs_unioned",
     "int_link_clicks",
     "int_conversions",
+    "dim_workspaces",
 )
 
 

@@ -59,7 +59,7 @@ def shop(sql):
         sql.load("stg_app__link_clicks", clicks)
         sql.load("stg_app__conversions", conversions)
         sql.load("stg_app__contacts", contacts)
-        for model in ("dim_campaigns", "dim_contacts", "dim_workspaces", "fct_messages", "fct_conversions"):
+        for model in ("dim_campaigns", "dim_contacts", "fct_messages", "fct_conversions"):
             sql.connection.execute(f"create or replace table {model} as {sql.models.model(model)}")
         month = (date(2026, 5, 1), date(2026, 5, 31))
         # Apart, so that the day reads the partitions of a day, and no more.

@@ -246,6 +246,48 @@ def test_a_reply_counts_within_its_window(sql, hours, message_type, in_24h, in_7
     assert facts(sql, columns=("is_replied_24h", "is_replied_72h")) == {"m1": (in_24h, in_72h)}
 
 
+@pytest.mark.parametrize(
+    ("quoted", "replied"),
+    [(None, {"m1", "m2"}), ("m1", {"m1"}), ("m2", {"m2"}), ("one of another week", set())],
+)
+def test_a_reply_that_quotes_a_message_counts_for_that_one_alone(sql, quoted, replied):
+    sql.load("stg_app__messages", [queued(name, contact_token="c") for name in ("m1", "m2")])
+    reply = status("reply", None, contact_token="c", message_type="text", replied_to_message_token=quoted)
+    sql.load("stg_whatsapp__messages", [{k: v for k, v in reply.items() if k != "status"}])
+
+    found = facts(sql, columns=("is_replied_72h",))
+
+    assert {name for name, is_replied in found.items() if is_replied} == replied
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "at", "day"),
+    [
+        ("America/Sao_Paulo", datetime(2026, 5, 11, 2, 30), DAY),  # 23:30 there
+        ("America/Sao_Paulo", datetime(2026, 5, 11, 3), DAY + timedelta(days=1)),
+        ("Pacific/Kiritimati", datetime(2026, 5, 9, 10), DAY),  # UTC+14
+        ("Asia/Kathmandu", datetime(2026, 5, 10, 18, 14), DAY),  # UTC+5:45
+        ("Asia/Kathmandu", datetime(2026, 5, 10, 18, 15), DAY + timedelta(days=1)),
+        ("Mars/Olympus", datetime(2026, 5, 10, 23, 59), DAY),
+        (None, datetime(2026, 5, 10, 23, 59), DAY),
+    ],
+)
+@pytest.mark.parametrize("source", ["stg_app__messages", "stg_whatsapp__statuses"])
+def test_a_message_is_of_the_day_of_its_workspaces_clock(sql, source, time_zone, at, day):
+    sql.load("stg_app__workspaces", [{"workspace_id": "w1", "time_zone": time_zone}])
+    begun = status("m1", "sent", contact_token="c") | {"occurred_at": at, "event_date": at.date()}
+    sql.load(source, [queued("m1", at=at) if source == "stg_app__messages" else begun])
+
+    slices = [
+        (found, row["message_token"])
+        for found in (DAY + timedelta(days=n) for n in range(-3, 4))
+        for row in sql.rows(f"{{{{ messages(stored_sources(), '{found}', '{found}') }}}}")
+    ]
+
+    assert slices == [(day, "m1")]
+    assert [row["send_date"] for row in sql.rows("{{ messages(stored_sources()) }}")] == [day]
+
+
 def test_opt_outs_and_clicks_belong_to_the_message_before_them(sql):
     sql.load("stg_app__messages", [queued("m1"), queued("m2")])
     at = NOON + timedelta(hours=2)
@@ -573,6 +615,8 @@ def test_order_and_repetition_of_events_change_nothing(new_sql, random):
 @given(st.randoms(use_true_random=False))
 def test_slices_put_together_are_the_whole(new_sql, random):
     sql = new_sql()
+    zone = random.choice((None, "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/Sao_Paulo"))
+    sql.load("stg_app__workspaces", [{"workspace_id": "w1", "time_zone": zone}])
     days = [DAY + timedelta(days=n) for n in range(-1, 12)]
     sql.load(
         "stg_app__messages",

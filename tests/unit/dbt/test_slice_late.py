@@ -26,7 +26,7 @@ def late(sql):
         common = {"workspace_id": "w", "message_token": "m"}
         sql.connection.execute(
             "create or replace table slice_outbox "
-            "(workspace_id varchar, message_token varchar, send_date date)"
+            "(workspace_id varchar, message_token varchar, utc_date date)"
         )
         sql.connection.execute(
             "create or replace table int_message_events_unioned "
@@ -34,7 +34,7 @@ def late(sql):
             "occurred_at timestamp, received_at timestamp, is_start boolean)"
         )
         if has_outbox:
-            sql.load("slice_outbox", [common | {"send_date": SENT.date()}])
+            sql.load("slice_outbox", [common | {"utc_date": SENT.date()}])
         sql.load(
             "int_message_events_unioned",
             [

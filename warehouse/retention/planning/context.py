@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from warehouse.home import Home
 from warehouse.ledger.ledger import Ledger
@@ -21,11 +21,18 @@ class Slices:
     Attributes:
         sources: Data sets that cubes are built from.
         built_until: Newest day in the cubes; ``closed_until``: newest day that can be.
+        spread_days: So many days before and after a partition's day may have messages in it.
     """
 
     sources: frozenset[str] = frozenset()
     built_until: date | None = None
     closed_until: date | None = None
+    spread_days: int = 0
+
+    def unbuilt(self, partition: date) -> set[date]:
+        """Return the days that have messages in a partition and are not in the cubes."""
+        days = {partition + timedelta(days=n) for n in range(-self.spread_days, self.spread_days + 1)}
+        return {day for day in days if self.built_until is None or day > self.built_until}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,15 @@ def days_at_risk(ledger: Ledger, slices: Slices, *, as_of: datetime) -> list[dat
     if slices.closed_until is None:
         return []
     soon = as_of.date() + timedelta(days=ALARM_DAYS)
+    spread = timedelta(days=slices.spread_days)
+    after = slices.built_until - spread if slices.built_until else date.min
     days = set()
     for source, window in ledger.live_classes():
         if source in slices.sources:
-            last = min(soon - timedelta(days=window), slices.closed_until)
-            after = slices.built_until or date.min
+            last = min(soon - timedelta(days=window), slices.closed_until + spread)
             days |= {p.event_date for p in ledger.parts_through(source, window, last, after=after)}
-    return sorted(day for day in days if day is not None)
+    at_risk = {slice_ for day in days if day is not None for slice_ in slices.unbuilt(day)}
+    return sorted(day for day in at_risk if day <= slices.closed_until)
 
 
 def days_lost(slices: Slices, due: Iterable[DuePart]) -> tuple[date, ...]:
@@ -33,5 +35,4 @@ def days_lost(slices: Slices, due: Iterable[DuePart]) -> tuple[date, ...]:
         if each.part.source in slices.sources
         and any(outcome.to == GONE and outcome.reason.rule in windows for outcome in each.outcomes)
     }
-    built = slices.built_until
-    return tuple(sorted(day for day in lost if day is not None and (built is None or day > built)))
+    return tuple(sorted({slice_ for day in lost if day is not None for slice_ in slices.unbuilt(day)}))

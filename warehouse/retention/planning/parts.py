@@ -16,7 +16,15 @@ from warehouse.retention.decisions import Decisions, window_reason
 from warehouse.retention.plan import GONE, STAY, Outcome, Reason
 from warehouse.retention.planning.context import Context
 from warehouse.retention.rows import Case, RowDecisions
-from warehouse.retention.rules import DataSet, Layout, Precedence, Window, version_at, window_at
+from warehouse.retention.rules import (
+    DataSet,
+    Erasure,
+    Layout,
+    Precedence,
+    Window,
+    version_at,
+    window_at,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,8 @@ def due_parts(context: Context) -> list[DuePart]:
 
 
 def _of_data_set(context: Context, data: DataSet, rows: RowDecisions) -> Iterator[DuePart]:
-    by_rows = "workspace_id" in data.columns and not context.decisions[data.category].is_empty
+    has_decisions = bool(_erasures(context, data)) or not context.decisions[data.category].is_empty
+    by_rows = "workspace_id" in data.columns and has_decisions
     candidates = _live_by_class(context, data) if by_rows else _past_window_by_class(context, data)
     for days, parts in candidates.items():
         case = _case(context, data, days)
@@ -116,7 +125,12 @@ def _case(context: Context, data: DataSet, days: int | None) -> Case:
         as_of=request.as_of,
         by_day=window_reason(data.category, window),
         month_window=_month_window(context, data),
+        erasures=_erasures(context, data),
     )
+
+
+def _erasures(context: Context, data: DataSet) -> list[Erasure]:
+    return [erasure for erasure in context.request.inputs.erasures if erasure.covers(data)]
 
 
 def _month_window(context: Context, data: DataSet) -> int | None:

@@ -1,0 +1,303 @@
+"""Define `wasms privacy`: record, carry out and prove requests of data subjects."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anonymizers.treatments import IdentityKind
+from pipelines.cli.options import (
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    OutputOption,
+    clock_at,
+    moment,
+    runtime_at,
+)
+from pipelines.cli.report import EXIT_FAILED, OUT, show_rows, stages, write_text
+from pipelines.declarations.contract import Subject
+from pipelines.privacy.access import write_copy
+from pipelines.privacy.erasures import remains_of
+from pipelines.privacy.receipts import check_receipt
+from pipelines.privacy.submit import close, confirm, give_more_time, pause, submit
+from pipelines.retention.apply import apply_retention
+from pipelines.retention.plan import plan_retention
+from warehouse.retention.plan import ERASURE, GONE, Plan
+from warehouse.retention.requests import OPEN, Kind, Request, Status, history, request, requests
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Record, carry out and prove requests of data subjects: erasure, access and more.",
+)
+
+_NumberArgument = Annotated[
+    str, typer.Argument(metavar="REQUEST", help="Number of the request, e.g. rq_bkdmwqzt.")
+]
+_WhyOption = Annotated[
+    str,
+    typer.Option("--why", help="The reason. It stays on record, so it must name nobody.", show_default=False),
+]
+
+
+class Identifier(StrEnum):
+    """Name what is given of a person."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    WHATSAPP_USER = "whatsapp-user"
+    CONTACT = "contact"
+    MEMBER = "member"
+
+
+@app.command("submit")
+def submit_command(
+    kind: Annotated[Kind, typer.Option("--type", help="What is asked.", show_default=False)],
+    workspace: Annotated[
+        str, typer.Option(help="Workspace whose contact or member the person is.", show_default=False)
+    ],
+    identifier: Annotated[
+        Identifier, typer.Option("--by", help="What the person is named by.")
+    ] = Identifier.PHONE,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Record a request. The identifier is read from standard input, never from the command line.
+
+    Nothing is done until `wasms privacy confirm` says how the person's identity was verified.
+    """
+    runtime = runtime_at(home)
+    if sys.stdin.isatty():
+        typer.echo(f"The person's {identifier.value}, then Enter:", err=True)
+    value = sys.stdin.readline().strip()
+    if not value:
+        raise typer.BadParameter("give the identifier on standard input")
+    recorded, person = submit(
+        *runtime,
+        kind=kind,
+        workspace=workspace,
+        identifiers={IdentityKind(identifier.value.replace("-", "_")): value},
+        subject=Subject.MEMBER if identifier is Identifier.MEMBER else Subject.CONTACT,
+        as_of=clock_at(runtime, as_of),
+    )
+    known = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in person.kinds.items())
+    OUT.print(f"Recorded as [bold]{recorded.number}[/bold]. The person is known by: {known}.")
+    if person.is_shared:
+        OUT.print(
+            "[yellow]This identifier stands beside many others, so it may not be one person's. What it is "
+            "connected with is left alone. Look before you confirm.[/yellow]"
+        )
+    OUT.print(f"First answer by {recorded.answer_by}, the whole by {recorded.due_on}.")
+    OUT.print(f'Next: wasms privacy confirm {recorded.number} --how "…"', highlight=False)
+
+
+@app.command("confirm")
+def confirm_command(
+    number: _NumberArgument,
+    how: Annotated[
+        str,
+        typer.Option(
+            help="How the identity was verified, e.g. `code by SMS`. It must name nobody.", show_default=False
+        ),
+    ],
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Say that the person's identity was verified. The next run carries the request out."""
+    runtime = runtime_at(home)
+    confirm(runtime.store, number, how=how, as_of=clock_at(runtime, as_of))
+    OUT.print(f"{number} is confirmed. `wasms privacy run` or the next `wasms run` carries it out.")
+
+
+@app.command("list")
+def list_(
+    everything: Annotated[bool, typer.Option("--all", help="Those that are done or closed too.")] = False,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    home: HomeOption = None,
+) -> None:
+    """List requests, those due first. Nobody is named."""
+    today = moment(as_of, option="--as-of").date()
+    found = requests(runtime_at(home).store.ledger, statuses=tuple(Status) if everything else OPEN)
+    rows = [
+        {
+            "request": each.number,
+            "type": each.kind.value,
+            "status": each.status.value,
+            "received": each.received_at.date(),
+            "answer_by": each.answer_by,
+            "due": each.due_on,
+            "days_left": (each.due_on - today).days if each.status in OPEN else None,
+        }
+        for each in found
+    ]
+    show_rows(rows, as_json=as_json, output=output, nothing="No request is open.")
+
+
+@app.command()
+def show(number: _NumberArgument, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Show how far a request is, and its history."""
+    import json
+
+    ledger = runtime_at(home).store.ledger
+    found, steps = request(ledger, number), history(ledger, number)
+    if as_json:
+        steps_of = [asdict(step) for step in steps]
+        write_text(json.dumps({**asdict(found), "history": steps_of}, default=str, indent=1) + "\n")
+        return
+    OUT.print(
+        f"{found.number}: {found.kind}, {found.status}. Answer by {found.answer_by}, due {found.due_on}."
+    )
+    for step in steps:
+        OUT.print(f"  {step.as_of:%Y-%m-%d %H:%M}  {step.what}{': ' + step.note if step.note else ''}")
+    if found.receipt:
+        OUT.print(f"Receipt: data/receipts/{found.receipt}", highlight=False)
+
+
+@app.command()
+def run(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted; change nothing.")
+    ] = False,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Carry out the confirmed erasures and what else is due for deletion, in one pass over the store."""
+    runtime = runtime_at(home)
+    now = clock_at(runtime, as_of)
+    if dry_run:
+        _print_rows(plan_retention(*runtime, as_of=now).plan)
+        OUT.print("Nothing was changed. Without --dry-run these rows go.")
+        return
+    with stages() as stage:
+        applied, _ = apply_retention(*runtime, as_of=now, progress=stage)
+    _print_rows(applied.plan)
+    for number in applied.plan.erasures:
+        _print_end(request(runtime.store.ledger, number))
+
+
+@app.command("pause")
+def pause_command(
+    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+) -> None:
+    """Do nothing for a request until it is confirmed again. Its due date stays."""
+    runtime = runtime_at(home)
+    pause(runtime.store, number, why=why, as_of=clock_at(runtime, as_of))
+    OUT.print(f"{number} is paused.")
+
+
+@app.command()
+def extend(
+    number: _NumberArgument,
+    why: _WhyOption,
+    days: Annotated[int, typer.Option(help="How many days more, 60 at most in all.", min=1)] = 30,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Give a request more time. The person has to be told why (GDPR article 12(3))."""
+    runtime = runtime_at(home)
+    due_on = give_more_time(runtime.store, number, days=days, why=why, as_of=clock_at(runtime, as_of))
+    OUT.print(f"{number} is due on {due_on}.")
+
+
+@app.command()
+def withdraw(
+    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+) -> None:
+    """End a request that the person took back. Whom it was about is forgotten."""
+    _close(number, Status.WITHDRAWN, why, as_of, home)
+
+
+@app.command()
+def refuse(
+    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+) -> None:
+    """End a request that is refused. Whom it was about is forgotten."""
+    _close(number, Status.REFUSED, why, as_of, home)
+
+
+@app.command()
+def access(
+    number: _NumberArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Zip file to write.", dir_okay=False)],
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write a copy of all that is held about the person of a confirmed request of access or portability.
+
+    The zip file is encrypted. Its passphrase is printed once: tell it apart from the file.
+    """
+    runtime = runtime_at(home)
+    with stages() as stage:
+        copy = write_copy(*runtime, number, output, as_of=clock_at(runtime, as_of), progress=stage)
+    OUT.print(f"{copy.rows:,} row(s) of {copy.data_sets} data set(s) are in {output}.", highlight=False)
+    OUT.print(f"Passphrase, shown once: [bold]{copy.passphrase}[/bold]", highlight=False)
+
+
+@app.command()
+def verify(
+    receipt: Annotated[
+        Path | None,
+        typer.Argument(help="A receipt to check by its signature; none: search the store.", dir_okay=False),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", help="Default: public-key.json beside the receipt.", dir_okay=False),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Check a receipt by the public key alone, or search the whole store for rows of erased persons.
+
+    Exits with 1 if the receipt is not valid, or a row is found.
+    """
+    if receipt is not None:
+        body = check_receipt(receipt, public_key or receipt.with_name("public-key.json"))
+        rows = sum(row["rows"] for row in body["deleted"])
+        OUT.print(
+            f"The receipt of {body['request']} is valid: {rows:,} row(s) deleted, none found afterwards."
+        )
+        return
+    runtime = runtime_at(home)
+    found = remains_of(*runtime)
+    for source, count in found:
+        if count:
+            OUT.print(f"{source}: {count:,} row(s) of erased persons", style="red")
+    if any(count for _, count in found):
+        raise typer.Exit(EXIT_FAILED)
+    OUT.print(f"Searched {len(found)} data sets: no row of an erased person is there.")
+
+
+def _close(number: str, status: Status, why: str, as_of: str | None, home: Path | None) -> None:
+    runtime = runtime_at(home)
+    close(runtime.store, number, status, why=why, as_of=clock_at(runtime, as_of))
+    OUT.print(f"{number} is {status}.")
+
+
+def _print_rows(plan: Plan) -> None:
+    counted: Mapping[tuple[str, str, str], int] = plan.rows_by()
+    rows = [
+        {"request": rule.removeprefix(f"{ERASURE} "), "data_set": source, "to": to, "rows": count}
+        for (source, to, rule), count in sorted(counted.items())
+        if rule.startswith(ERASURE)
+    ]
+    show_rows(rows, as_json=False, output=None, nothing="No row of a confirmed erasure is in the store.")
+    others = plan.rows_gone - sum(
+        count for (_, to, rule), count in counted.items() if to == GONE and rule.startswith(ERASURE)
+    )
+    if others:
+        OUT.print(f"{others:,} other row(s) are past their window.")
+
+
+def _print_end(done: Request) -> None:
+    if done.status is Status.DONE:
+        OUT.print(f"{done.number} is done. Receipt: data/receipts/{done.receipt}", highlight=False)
+    else:
+        OUT.print(
+            f"{done.number}: the rows are gone. Somebody still reads a file that was replaced; "
+            "the next run removes it, searches once more and writes the receipt."
+        )

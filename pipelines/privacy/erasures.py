@@ -1,0 +1,155 @@
+"""Turn confirmed requests into erasures that retention carries out, and confirm them when nothing is left."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from pipelines.declarations.contract import Contract, Kind, Subject
+from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.errors import RemainsError
+from pipelines.privacy.people import WORKSPACES, messages_of
+from pipelines.privacy.receipts import write_receipt
+from pipelines.windows.inputs import HOLDS, tokens_of_people
+from warehouse.keys.keyring import Purpose
+from warehouse.retention import evidence
+from warehouse.retention.requests import (
+    ERASING,
+    Request,
+    Status,
+    about,
+    finish,
+    requests,
+)
+from warehouse.retention.requests import (
+    Kind as RequestKind,
+)
+from warehouse.retention.rules import Erasure
+from warehouse.retention.suppression import refused, suppressed
+from warehouse.store.connection import quoted
+from warehouse.store.reading import read_columns
+from warehouse.store.store import Store
+
+# Kind of the evidence entry of an erasure that was confirmed.
+ERASED = "erasure verified"
+
+
+def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
+    """Return the erasures whose request is confirmed and whose rows are still there, oldest due date first.
+
+    Raises:
+        KeyringError: Whom a request is about cannot be unsealed.
+    """
+    return [
+        person_of(declarations, store, request)
+        for request in requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
+    ]
+
+
+def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
+    """Confirm erasures whose files are gone: search for remains, write the receipt, forget the person.
+
+    Returns:
+        Numbers of the requests that are done now. While somebody still reads a file that was replaced, they
+        wait for the next call.
+
+    Raises:
+        RemainsError: Rows of an erased person are still there.
+    """
+    waiting = requests(store.ledger, statuses=[Status.REWRITTEN], kinds=ERASING)
+    if not waiting or store.ledger.has_hidden_files():
+        return []
+    for request in waiting:
+        workspace = about(store.keyring, request.number)["workspace_id"]
+        remains = remains_of(declarations, store, [workspace])
+        if found := sum(rows for _, rows in remains):
+            raise RemainsError(request.number, found)
+        path = write_receipt(store, request, as_of=as_of, searched=[source for source, _ in remains])
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with store.ledger.transaction() as connection:
+            evidence.append(
+                connection,
+                key=store.keyring.get(Purpose.LEDGER, evidence.KEY),
+                kind=ERASED,
+                as_of=as_of,
+                body={"request": request.number, "receipt": digest, "data_sets": len(remains)},
+            )
+            finish(connection, request.number, as_of=as_of, receipt=path.name)
+        evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)
+        # Last: until here all can be done again.
+        store.keyring.destroy(Purpose.REQUEST, request.number)
+    return [request.number for request in waiting]
+
+
+def remains_of(
+    declarations: Declarations, store: Store, workspaces: Sequence[str] | None = None
+) -> list[tuple[str, int]]:
+    """Count the rows of erased persons in the store, by what is refused of them: data set and rows.
+
+    It asks nobody who was erased: each row's tokens are hashed as those that come in are. Rows of events
+    after an erasure are welcome and not counted.
+
+    Args:
+        workspaces: Where to search; None = all.
+    """
+    named = _workspaces(declarations, store) if workspaces is None else workspaces
+    erased = suppressed(store.ledger, store.keyring, named)
+    found = []
+    for contract in declarations.contracts.values():
+        tokens = tokens_of_people(contract)
+        if tokens and contract.source != HOLDS:
+            is_refused = refused(
+                _rows(store, contract, list(erased)),
+                erased,
+                subject=contract.subject.value,
+                tokens=tokens,
+                time=stored_time(contract),
+            )
+            found.append((contract.source, int(is_refused.sum())))
+    return found
+
+
+def _workspaces(declarations: Declarations, store: Store) -> list[str]:
+    schema = declarations.contracts[WORKSPACES].plan.stored_columns()
+    rows = store.reader.read(WORKSPACES, schema=schema, columns=["workspace_id"], deleted=True)
+    return [name for name in rows["workspace_id"].unique().to_pylist() if name is not None]
+
+
+def stored_time(contract: Contract) -> str | None:
+    """Return the stored column that says when a row happened, or was last changed; None = no column does."""
+    name = contract.event_time if contract.kind is Kind.EVENT else contract.version
+    return contract.stored_name(name) if name else None
+
+
+def _rows(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
+    time = stored_time(contract)
+    listed = ", ".join(map(quoted, workspaces)) or "null"
+    return read_columns(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        source=contract.source,
+        schema=contract.plan.stored_columns(),
+        columns=["workspace_id", *tokens_of_people(contract), *([time] if time else [])],
+        deleted=True,
+        where=f"workspace_id in ({listed})",
+    )
+
+
+def person_of(declarations: Declarations, store: Store, request: Request) -> Erasure:
+    """Return all that a request is about: the person's tokens, and those of the person's messages.
+
+    Raises:
+        KeyringError: It is done, and the person forgotten.
+    """
+    who = about(store.keyring, request.number)
+    workspace, subject, people = who["workspace_id"], Subject(who["subject"]), frozenset(who["tokens"])
+    messages = messages_of(declarations, store, workspace=workspace, subject=subject, people=people)
+    return Erasure(
+        number=request.number,
+        workspace_id=workspace,
+        subject=subject.value,
+        tokens=people | messages,
+        until=None if request.kind is RequestKind.MINOR else request.received_at,
+    )

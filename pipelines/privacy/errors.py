@@ -1,0 +1,38 @@
+"""Define what can go wrong with requests of data subjects. No message quotes an identifier."""
+
+from warehouse.errors import WarehouseError
+
+
+class UnknownIdentifierError(WarehouseError):
+    """Report that an identifier cannot be one of a person in the workspace."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Nothing was recorded: {reason}. Check the identifier, its kind and the workspace.")
+
+
+class SameRequestError(WarehouseError):
+    """Report that the same was asked for the same person before, and is still open."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            f"Nothing was recorded: request {number} of the same person asks the same and is open. "
+            f"`wasms privacy show {number}` says how far it is."
+        )
+        self.number = number
+
+
+class RemainsError(WarehouseError):
+    """Report that rows of an erased person are still in the store."""
+
+    def __init__(self, number: str, rows: int) -> None:
+        super().__init__(
+            f"Request {number}: {rows} row(s) of the person are in the store after their deletion. "
+            "Nothing was confirmed. Run `wasms privacy run` again; if it stays, somebody has to look."
+        )
+
+
+class ReceiptError(WarehouseError):
+    """Report that a receipt is not what was signed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The receipt is not valid: {reason}.")

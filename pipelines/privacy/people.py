@@ -1,0 +1,129 @@
+"""Find out who a data subject is: from an identifier to all tokens of the person in one workspace."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import polars as pl
+
+from anonymizers.identity import normalise
+from anonymizers.tokens import token
+from anonymizers.treatments import IdentityKind
+from pipelines.declarations.contract import OF_CONTACTS, Contract, Subject
+from pipelines.declarations.declarations import Declarations, view_schema
+from pipelines.identities import connected
+from pipelines.privacy.errors import UnknownIdentifierError
+from pipelines.windows.inputs import OWN_MESSAGE, tokens_of_people
+from warehouse.keys.keyring import Purpose
+from warehouse.store.connection import identifier, quoted
+from warehouse.store.reading import read_columns
+from warehouse.store.store import Store
+
+WORKSPACES = "app__workspaces"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Hold what a person is known by in one workspace.
+
+    Attributes:
+        subject: What the person is to the workspace: a contact or a member.
+        tokens: Of all identifiers that rows of the store connect with the ones given.
+        kinds: How many tokens there are of each kind of identifier.
+        is_shared: An identifier stands beside so many others that it is nobody's own (a reception's number):
+            what it is connected with was not followed, and a person has to look.
+    """
+
+    workspace_id: str
+    subject: Subject
+    tokens: frozenset[str] = field(repr=False)
+    kinds: Mapping[str, int]
+    is_shared: bool
+
+
+def find_person(
+    declarations: Declarations,
+    store: Store,
+    *,
+    workspace: str,
+    identifiers: Mapping[IdentityKind, str],
+    subject: Subject = Subject.CONTACT,
+) -> Person:
+    """Resolve identifiers of one person; the same person in another workspace is another request.
+
+    Raises:
+        UnknownIdentifierError: One is no identifier of its kind, or nobody of the workspace was ever stored.
+    """
+    if not store.keyring.has(Purpose.PSEUDONYM, workspace):
+        raise UnknownIdentifierError("the workspace has no data here")
+    key = store.keyring.find(Purpose.PSEUDONYM, workspace)
+    region = _region(declarations, store, workspace)
+    given: dict[str, str] = {}
+    for kind, value in identifiers.items():
+        spelt = normalise(pl.Series([value], dtype=pl.String), kind=kind, regions=region)[0]
+        if spelt is None:
+            raise UnknownIdentifierError(f"what was given is no {kind.value.replace('_', ' ')}")
+        given[token(spelt, kind=kind, key=key)] = kind.value
+    if subject is not Subject.CONTACT:
+        return Person(workspace, subject, frozenset(given), _counted(given.values()), is_shared=False)
+    known = connected(declarations, store).filter(pl.col("workspace_id") == workspace)
+    named = known.filter(pl.col("token").is_in(list(given)))
+    same = known.filter(pl.col("contact_token").is_in(named["contact_token"].implode()))
+    kinds = {row["token"]: OF_CONTACTS[row["kind"]].value for row in same.iter_rows(named=True)} | given
+    return Person(
+        workspace,
+        subject,
+        frozenset(kinds),
+        _counted(kinds.values()),
+        is_shared=bool(named["is_shared"].any()),
+    )
+
+
+def messages_of(
+    declarations: Declarations, store: Store, *, workspace: str, subject: Subject, people: Collection[str]
+) -> frozenset[str]:
+    """Return the tokens of messages that only this person sent or got: rows may name a message and nobody."""
+    mine: set[str] = set()
+    others: set[str] = set()
+    for contract in declarations.contracts.values():
+        columns = [name for name in tokens_of_people(contract) if name != OWN_MESSAGE]
+        if contract.subject is not subject or not columns or not _names_messages(contract):
+            continue
+        found = _read(store, contract, [OWN_MESSAGE, *columns], workspace=workspace)
+        of_person = pl.any_horizontal(pl.col(columns).is_in(list(people)))
+        of_another = pl.any_horizontal(pl.col(columns).is_not_null() & ~pl.col(columns).is_in(list(people)))
+        mine.update(found.filter(of_person)[OWN_MESSAGE])
+        others.update(found.filter(of_another & ~of_person.fill_null(value=False))[OWN_MESSAGE])
+    return frozenset(mine - others)
+
+
+def _names_messages(contract: Contract) -> bool:
+    return OWN_MESSAGE in tokens_of_people(contract)
+
+
+def _read(store: Store, contract: Contract, columns: list[str], *, workspace: str) -> pl.DataFrame:
+    table = read_columns(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        source=contract.source,
+        schema=view_schema(contract),
+        columns=columns,
+        where=f"workspace_id = {quoted(workspace)} and {identifier(OWN_MESSAGE)} is not null",
+        distinct=True,
+    )
+    return cast("pl.DataFrame", pl.from_arrow(table))
+
+
+def _region(declarations: Declarations, store: Store, workspace: str) -> pl.Series:
+    """Return the country in which the workspace's numbers may be written as they are dialled there."""
+    contract = declarations.contracts[WORKSPACES]
+    rows = store.reader.read(
+        WORKSPACES, schema=contract.plan.stored_columns(), columns=("workspace_id", "country")
+    )
+    frame = cast("pl.DataFrame", pl.from_arrow(rows)).filter(pl.col("workspace_id") == workspace)
+    return pl.Series([frame["country"].first() if frame.height else None], dtype=pl.String)
+
+
+def _counted(kinds: Collection[str]) -> dict[str, int]:
+    return {kind: list(kinds).count(kind) for kind in sorted(set(kinds))}

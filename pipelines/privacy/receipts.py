@@ -1,0 +1,122 @@
+"""Write and check receipts of erasures: signed, free of personal data, checked with the public key alone.
+
+A receipt is JSON: `receipt`, what is said, and `signature`, Ed25519 (RFC 8032) over its canonical form: keys
+sorted, no spaces, UTF-8.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import tink
+from tink import json_proto_keyset_format, secret_key_access, signature
+
+from pipelines.privacy.errors import ReceiptError
+from warehouse.files import replacing
+from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.retention import evidence
+from warehouse.retention.apply import APPLIED
+from warehouse.retention.plan import ERASURE, GONE
+from warehouse.retention.requests import Request, Status, history
+from warehouse.store.store import Store
+
+PUBLIC_KEY = "public-key.json"
+_SIGNING = "signing"
+VERSION = 1
+
+
+def write_receipt(store: Store, request: Request, *, as_of: datetime, searched: Sequence[str]) -> Path:
+    """Write the receipt of an erasure of which nothing is left, and the public key beside it.
+
+    Args:
+        searched: Data sets in which no row of the person was found.
+    """
+    body = receipt_of(store, request, as_of=as_of, searched=searched)
+    handle = _private_keys(store.keyring)
+    signed = handle.primitive(signature.PublicKeySign).sign(_canonical(body))
+    text = json.dumps({"receipt": body, "signature": base64.b64encode(signed).decode()}, indent=1)
+    path = store.home.receipts / f"{request.number}.json"
+    _write(
+        store.home.receipts / PUBLIC_KEY,
+        json_proto_keyset_format.serialize_without_secret(handle.public_keyset_handle()),
+    )
+    _write(path, text)
+    return path
+
+
+def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
+    """Return what a receipt says, if the owner of the key has signed it.
+
+    Raises:
+        ReceiptError: It was changed, signed by somebody else, or is no receipt.
+    """
+    signature.register()
+    try:
+        handle = json_proto_keyset_format.parse_without_secret(public_key.read_text("utf-8"))
+        content = json.loads(receipt.read_text("utf-8"))
+        body: dict[str, Any] = content["receipt"]
+        handle.primitive(signature.PublicKeyVerify).verify(
+            base64.b64decode(content["signature"]), _canonical(body)
+        )
+    except (tink.TinkError, ValueError, KeyError, TypeError):
+        raise ReceiptError("its signature does not fit what it says, or it is no receipt") from None
+    return body
+
+
+def receipt_of(store: Store, request: Request, *, as_of: datetime, searched: Sequence[str]) -> dict[str, Any]:
+    """Return what a receipt says: counts, dates and names of data sets."""
+    rule = f"{ERASURE} {request.number}"
+    applied = [e for e in evidence.entries(store.ledger) if e.kind == APPLIED and _rows(e.body, rule)]
+    rows = [row for entry in applied for row in _rows(entry.body, rule)]
+    steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
+    return {
+        "version": VERSION,
+        "request": request.number,
+        "kind": request.kind.value,
+        "received_at": request.received_at.isoformat(),
+        "identity_verified_at": steps.get(Status.VERIFIED),
+        "rows_deleted_at": steps.get(Status.REWRITTEN),
+        "searched_at": as_of.isoformat(),
+        "deleted": [_counted(row) for row in rows if row["to"] == GONE],
+        "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
+        "kept_for_other_reasons": [
+            "Published tables: they count groups of at least 11 people and hold no one's rows.",
+            "Invoices and payments: statutory retention; they name no contact.",
+        ],
+        "refused_from_now_on": "all rows"
+        if request.kind.value == "minor"
+        else "rows of events before the request",
+        "searched": list(searched),
+        "rows_found": 0,
+        "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in applied],
+    }
+
+
+def _rows(body: Mapping[str, Any], rule: str) -> list[dict[str, Any]]:
+    return [row for row in body.get("rows", ()) if row["rule"] == rule]
+
+
+def _counted(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"data_set": row["data_set"], "category": row["category"], "rows": row["rows"]}
+
+
+def _private_keys(keyring: KeyStore) -> tink.KeysetHandle:
+    signature.register()
+    if not keyring.has(Purpose.RECEIPT, _SIGNING):
+        handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
+        text = json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
+        keyring.seal(Purpose.RECEIPT, _SIGNING, text.encode())
+    text = keyring.unseal(Purpose.RECEIPT, _SIGNING).decode()
+    return json_proto_keyset_format.parse(text, secret_key_access.TOKEN)
+
+
+def _canonical(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8")

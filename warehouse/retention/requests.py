@@ -1,0 +1,211 @@
+"""Keep requests of data subjects in the ledger: what is asked, by when, how far it is. Never about whom.
+
+Who asks is sealed beside the keys under the number of the request, and destroyed when the request is done.
+"""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from warehouse.errors import WarehouseError
+from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.ledger.ledger import Ledger
+
+# Letters that make no words.
+_LETTERS = "bcdfghjkmnpqrstvwxz"
+_NUMBER_LENGTH = 8
+
+
+class Kind(StrEnum):
+    """Name the right that is exercised (GDPR articles 15 to 21); `minor`: of a person under 16."""
+
+    ERASE = "erase"
+    MINOR = "minor"
+    ACCESS = "access"
+    PORTABILITY = "portability"
+
+
+class Status(StrEnum):
+    """Name how far a request is."""
+
+    RECEIVED = "received"
+    VERIFIED = "verified"
+    PAUSED = "paused"
+    REWRITTEN = "rewritten"
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+
+
+OPEN = (Status.RECEIVED, Status.VERIFIED, Status.PAUSED, Status.REWRITTEN)
+ERASING = (Kind.ERASE, Kind.MINOR)
+
+
+class RequestError(WarehouseError):
+    """Report that a request cannot be found, or not do what is asked."""
+
+    def __init__(self, number: str, reason: str) -> None:
+        super().__init__(f"Request {number}: {reason}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Hold one request; times are naive UTC.
+
+    Attributes:
+        number: Opaque; stands for the person everywhere.
+        subject: Keyed hash of the workspace.
+        same_as: Keyed hash of kind, workspace and person: equal for a request made twice.
+        answer_by: Last day for a first answer; ``due_on``: for the whole.
+        receipt: Name of the receipt, once done.
+    """
+
+    number: str
+    subject: str
+    kind: Kind
+    status: Status
+    same_as: str
+    received_at: datetime
+    answer_by: date
+    due_on: date
+    done_at: datetime | None = None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Hold one step of a request's history."""
+
+    at: datetime
+    as_of: datetime
+    what: str
+    note: str
+
+
+def new_number() -> str:
+    """Return a number that tells nothing."""
+    return "rq_" + "".join(secrets.choice(_LETTERS) for _ in range(_NUMBER_LENGTH))
+
+
+def add(ledger: Ledger, keyring: KeyStore, request: Request, about: Mapping[str, Any]) -> None:
+    """Record a request and seal whom it is about.
+
+    Args:
+        about: JSON: workspace and tokens.
+    """
+    # First: a request that is listed without its person could never be carried out.
+    keyring.seal(Purpose.REQUEST, request.number, json.dumps(about).encode())
+    with ledger.transaction() as connection:
+        connection.execute(
+            "insert into privacy_requests values (?, ?, ?, ?, ?, ?, ?, ?, null, null)",
+            (
+                request.number,
+                request.subject,
+                request.kind,
+                request.status,
+                request.same_as,
+                request.received_at.isoformat(),
+                request.answer_by.isoformat(),
+                request.due_on.isoformat(),
+            ),
+        )
+        log(connection, request.number, "received", as_of=request.received_at)
+
+
+def about(keyring: KeyStore, number: str) -> dict[str, Any]:
+    """Return whom a request is about, as `add` was given it.
+
+    Raises:
+        KeyringError: It is done, and forgotten.
+    """
+    found: dict[str, Any] = json.loads(keyring.unseal(Purpose.REQUEST, number))
+    return found
+
+
+def requests(
+    ledger: Ledger, *, statuses: Sequence[Status] = tuple(Status), kinds: Sequence[Kind] = tuple(Kind)
+) -> list[Request]:
+    """List requests, those due first."""
+    marks, of_kinds = ",".join("?" * len(statuses)), ",".join("?" * len(kinds))
+    rows = ledger.read(
+        f"select * from privacy_requests where status in ({marks}) and kind in ({of_kinds}) "
+        "order by due_on, number",
+        *statuses,
+        *kinds,
+    )
+    return [_request(row) for row in rows]
+
+
+def request(ledger: Ledger, number: str) -> Request:
+    """Return one request.
+
+    Raises:
+        RequestError: There is none of that number.
+    """
+    rows = ledger.read("select * from privacy_requests where number = ?", number)
+    if not rows:
+        raise RequestError(number, "there is none of this number; `wasms privacy list` shows all")
+    return _request(rows[0])
+
+
+def history(ledger: Ledger, number: str) -> list[Logged]:
+    """Return what happened to a request, oldest first."""
+    rows = ledger.read("select * from privacy_request_log where number = ? order by rowid", number)
+    return [
+        Logged(datetime.fromisoformat(r["at"]), datetime.fromisoformat(r["as_of"]), r["what"], r["note"])
+        for r in rows
+    ]
+
+
+def advance(
+    connection: sqlite3.Connection, number: str, status: Status, *, as_of: datetime, note: str = ""
+) -> None:
+    """Move a request to a status, and log it; inside the caller's transaction."""
+    connection.execute("update privacy_requests set status = ? where number = ?", (status, number))
+    log(connection, number, status, as_of=as_of, note=note)
+
+
+def extend(connection: sqlite3.Connection, number: str, due_on: date, *, as_of: datetime, note: str) -> None:
+    """Give a request more time, with the reason that the person is told (GDPR article 12(3))."""
+    connection.execute(
+        "update privacy_requests set due_on = ? where number = ?", (due_on.isoformat(), number)
+    )
+    log(connection, number, "extended", as_of=as_of, note=note)
+
+
+def finish(connection: sqlite3.Connection, number: str, *, as_of: datetime, receipt: str) -> None:
+    """Record that a request is done and where its receipt is."""
+    connection.execute(
+        "update privacy_requests set done_at = ?, receipt = ? where number = ?",
+        (as_of.isoformat(), receipt, number),
+    )
+    advance(connection, number, Status.DONE, as_of=as_of)
+
+
+def log(connection: sqlite3.Connection, number: str, what: str, *, as_of: datetime, note: str = "") -> None:
+    """Add a step to a request's history; ``note`` says how or why, and names nobody."""
+    connection.execute(
+        "insert into privacy_request_log values (?, datetime('now'), ?, ?, ?)",
+        (number, as_of.isoformat(), what, note),
+    )
+
+
+def _request(row: sqlite3.Row) -> Request:
+    done_at = row["done_at"]
+    return Request(
+        row["number"],
+        row["subject"],
+        Kind(row["kind"]),
+        Status(row["status"]),
+        row["same_as"],
+        datetime.fromisoformat(row["received_at"]),
+        date.fromisoformat(row["answer_by"]),
+        date.fromisoformat(row["due_on"]),
+        datetime.fromisoformat(done_at) if done_at else None,
+        row["receipt"],
+    )

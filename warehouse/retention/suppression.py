@@ -1,0 +1,130 @@
+"""Refuse rows of erased persons: replays, late events and restored backups bring nobody back.
+
+What is kept of a person is a keyed hash of each of the person's tokens, under a key of the workspace that is
+used for nothing else: it tells nothing without the key, and is gone with the account.
+"""
+
+import hmac
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import polars as pl
+import pyarrow as pa
+
+from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.ledger.ledger import Ledger
+from warehouse.retention import records
+from warehouse.retention.requests import Status, advance
+from warehouse.retention.rules import Erasure
+
+_BYTES = 16
+# Of rows that are refused whenever they happened.
+_ALWAYS = datetime(9999, 12, 31)  # noqa: DTZ001  naive UTC, like all times here
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Hold the erased tokens of one workspace: keyed hash → rows of up to which time are refused."""
+
+    key: bytes
+    until: Mapping[bytes, datetime]
+
+    def find(self, tokens: Iterable[str], *, subject: str) -> dict[str, datetime]:
+        """Return those of some tokens that are erased, each with when its rows are no longer refused."""
+        hashes = {token: hidden(self.key, token, subject=subject) for token in tokens}
+        return {token: self.until[h] for token, h in hashes.items() if h in self.until}
+
+
+def hidden(key: bytes, token: str, *, subject: str) -> bytes:
+    """Return what is kept of an erased token: HMAC-SHA-256, 16 bytes.
+
+    Args:
+        subject: What the person is to the workspace: erasing a contact does not erase a member.
+    """
+    return hmac.digest(key, f"{subject}\x1f{token}".encode(), "sha256")[:_BYTES]
+
+
+def suppress(
+    connection: sqlite3.Connection,
+    erasures: Sequence[Erasure],
+    *,
+    keyring: KeyStore,
+    subject_key: bytes,
+    as_of: datetime,
+) -> None:
+    """Remember erased tokens, and that their rows are gone; inside the caller's transaction."""
+    for erasure in erasures:
+        key = keyring.get(Purpose.SUPPRESSION, erasure.workspace_id)
+        workspace = records.subject(subject_key, erasure.workspace_id)
+        until = erasure.until.isoformat() if erasure.until else None
+        connection.executemany(
+            "insert into suppressed values (?, ?, ?, ?) on conflict (subject, token) do update set "
+            "until = case when until is null or excluded.until is null then null "
+            "else max(until, excluded.until) end, number = excluded.number",
+            [
+                (workspace, hidden(key, token, subject=erasure.subject), until, erasure.number)
+                for token in sorted(erasure.tokens)
+            ],
+        )
+        advance(connection, erasure.number, Status.REWRITTEN, as_of=as_of)
+
+
+def has_suppressed(ledger: Ledger) -> bool:
+    """Return whether anybody was ever erased."""
+    return bool(ledger.read("select 1 from suppressed limit 1"))
+
+
+def suppressed(ledger: Ledger, keyring: KeyStore, workspaces: Iterable[str]) -> dict[str, Suppressed]:
+    """Return what is refused of some workspaces; those of which nobody was erased are left out."""
+    known = {row["subject"] for row in ledger.read("select distinct subject from suppressed")}
+    if not known:
+        return {}
+    naming = records.subject_key(keyring)
+    found = {}
+    for workspace in workspaces:
+        subject = records.subject(naming, workspace)
+        if subject not in known:
+            continue
+        rows = ledger.read("select token, until from suppressed where subject = ?", subject)
+        until = {
+            bytes(r["token"]): datetime.fromisoformat(r["until"]) if r["until"] else _ALWAYS for r in rows
+        }
+        found[workspace] = Suppressed(keyring.find(Purpose.SUPPRESSION, workspace), until)
+    return found
+
+
+def refused(
+    rows: pa.Table,
+    erased: Mapping[str, Suppressed],
+    *,
+    subject: str,
+    tokens: Sequence[str],
+    time: str | None,
+) -> pl.Series:
+    """Return for each of n rows whether it is of an erased person and may not be stored.
+
+    Args:
+        rows: As they would be stored, with `workspace_id`.
+        subject: Whom the rows are about.
+        tokens: Columns that name a person or a message.
+        time: Column that says when a row happened; rows without a time are refused.
+    """
+    is_refused = pl.repeat(value=False, n=rows.num_rows, dtype=pl.Boolean, eager=True)
+    if not erased:
+        return is_refused
+    columns = ["workspace_id", *tokens, *([time] if time else [])]
+    frame = cast("pl.DataFrame", pl.from_arrow(rows.select(columns)))
+    at = frame[time] if time else pl.Series([None] * frame.height, dtype=pl.Datetime("us"))
+    for workspace, known in erased.items():
+        of_workspace = frame["workspace_id"] == workspace
+        if not of_workspace.any():
+            continue
+        for column in tokens:
+            there = frame.filter(of_workspace)[column].drop_nulls().unique().to_list()
+            if found := known.find(there, subject=subject):
+                until = frame[column].replace_strict(found, default=None, return_dtype=pl.Datetime("us"))
+                is_refused |= of_workspace & until.is_not_null() & (at <= until).fill_null(value=True)
+    return is_refused
