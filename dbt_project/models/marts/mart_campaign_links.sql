@@ -26,16 +26,37 @@ links as (
 
 campaigns as (
 
-    select * from {{ ref('mart_campaign_funnel') }}
+    select
+        workspace_key,
+        campaign_key,
+        min(send_date) as first_send_date,
+        max(send_date) as last_send_date,
+        cast(sum(delivered_messages) as bigint) as delivered_messages,
+        cast(sum(clicked_messages) as bigint) as clicked_messages
+    from {{ ref('cube_campaign_daily') }}
+    where level = 'campaign'
+    group by workspace_key, campaign_key
+
+),
+
+workspaces as (
+
+    select * from {{ ref('dim_published_workspaces') }}
+
+),
+
+names as (
+
+    select * from {{ ref('dim_published_campaigns') }}
 
 )
 
 select
     summed.workspace_key,
-    campaigns.workspace_name,
+    {{ label('workspace', 'summed.workspace_key', 'workspaces.workspace_name') }} as workspace_name,
     summed.campaign_key,
-    campaigns.campaign_name,
-    campaigns.variant,
+    {{ label('campaign', 'summed.campaign_key', 'names.campaign_name') }} as campaign_name,
+    coalesce(names.variant, 'none') as variant,
     campaigns.first_send_date,
     campaigns.last_send_date,
     summed.link_key,
@@ -51,6 +72,12 @@ inner join campaigns
     on
         summed.workspace_key = campaigns.workspace_key
         and summed.campaign_key = campaigns.campaign_key
+left join workspaces
+    on summed.workspace_key = workspaces.workspace_key
+left join names
+    on
+        summed.workspace_key = names.workspace_key
+        and summed.campaign_key = names.campaign_key
 left join links
     on
         summed.workspace_key = links.workspace_key

@@ -20,8 +20,8 @@ def mart(sql):
             (path,) = DBT_PROJECT.glob(f"models/*/{model}.yml")
             (declared,) = yaml.safe_load(path.read_text("utf-8"))["models"]
             listed = ", ".join(f"{each['name']} {each['data_type']}" for each in declared["columns"])
-            sql.connection.execute(f"drop view if exists {model}")
-            sql.connection.execute(f"create or replace table {model} ({listed})")
+            # Beside a view of the same name, and found before it.
+            sql.connection.execute(f"create or replace temp table {model} ({listed})")
             sql.load(model, rows)
         query = f"select {columns} from ({sql.models.model(name)}) order by all"
         return sql.connection.execute(query).fetchall()
@@ -94,19 +94,24 @@ def test_a_link_has_the_path_that_enough_contacts_were_led_to(mart, contacts, la
 
 def test_links_and_revenue_stand_beside_the_messages_of_the_campaign(mart):
     campaign = {"workspace_key": "w", "campaign_key": "c"}
-    funnel = [campaign | {"campaign_name": "Spring", "delivered_messages": 200, "clicked_messages": 35}]
     cells = [campaign | {"level": "campaign", "send_date": MAY.replace(day=day)} for day in (1, 2)]
+    named = {
+        "cube_campaign_daily": [cell | {"delivered_messages": 100, "clicked_messages": 14} for cell in cells],
+        "dim_published_workspaces": [],
+        "dim_published_campaigns": [campaign | {"campaign_name": "Spring"}],
+    }
 
     links = mart(
         "mart_campaign_links",
         "campaign_name, link_path, delivered_messages, clicks, clicks_per_delivered_message",
-        mart_campaign_funnel=funnel,
         dim_published_links=[{"workspace_key": "w", "link_key": "l", "link_path": "/spring"}],
+        **named,
         cube_clicks_daily=[cell | {"link_key": "l", "clicks": 7, "automatic_clicks": 0} for cell in cells],
     )
     revenue = mart(
         "mart_campaign_revenue",
         "campaign_name, revenue_currency, conversions, revenue_amount::double, revenue_per_delivered_message",
+        **named,
         cube_conversions_daily=[
             cell | {"revenue_currency": currency, "conversions": conversions, "revenue_micros": micros}
             for cell in cells
