@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev
 PIP := $(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps
 INSTALL := $(PIP) --require-hashes
 EDITABLE := $(PIP) --no-build-isolation --editable .
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --extra ui --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+_PRIVATE, _PASSABLE = 0o700, 0o710
+# The group can read. Nobody can write to the file, so nobody can take DuckDB's lock for writers.
+PUBLISHED_FOLDER, PUBLISHED_FILE = 0o750, 0o440
+
 
 class _Below:
     """Stand for a path below the root of a home."""
@@ -20,7 +24,8 @@ class Home:
     """Hold the root of one warehouse, and give the paths below it.
 
     ``data`` may be deleted and rebuilt; ``keys`` lies beside it, never below it, so that neither a
-    copy of the data holds the keys nor deleting the data loses them.
+    copy of the data holds the keys nor deleting the data loses them. ``published`` lies beside both: it is
+    all that other accounts of the machine can open.
     """
 
     root: Path
@@ -32,7 +37,8 @@ class Home:
     store = _Below("data/store")
     ledger_path = _Below("data/ledger.sqlite")
     warehouse_path = _Below("data/warehouse.duckdb")
-    published_path = _Below("data/published/marts.duckdb")
+    published = _Below("published")
+    published_path = _Below("published/marts.duckdb")
     dagster = _Below("data/dagster")
     dbt_target = _Below("data/dbt/target")
     dbt_logs = _Below("data/dbt/logs")
@@ -49,10 +55,14 @@ class Home:
         return home if home and home.dbt_target == path.absolute() else None
 
     def create(self) -> "Home":
-        """Make the directories, readable by their owner only; return the home itself."""
+        """Make the directories, which only their owner can read but for the published one; return the home.
+
+        Whoever is of the home's group can pass through its root, without listing it, to what is published.
+        Directories that are there keep their modes.
+        """
         work = (self.dagster, self.dbt_target, self.dbt_logs, self.tmp, self.locks)
-        inner = (*work, self.manifests, self.receipts)
-        outer = (self.root, self.data, self.keys, self.inbox, self.store, self.published_path.parent)
-        for path in (*outer, *inner):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private = (self.data, self.keys, self.inbox, self.store, *work, self.manifests, self.receipts)
+        modes = {self.root: _PASSABLE, self.published: PUBLISHED_FOLDER, **dict.fromkeys(private, _PRIVATE)}
+        for path, mode in modes.items():
+            path.mkdir(mode=mode, parents=True, exist_ok=True)
         return self

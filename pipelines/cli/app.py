@@ -35,6 +35,14 @@ COMMANDS = {
         "pipelines.cli.sql:sql",
         "Query the published marts in SQL and print the rows.",
     ),
+    "export": (
+        "pipelines.cli.export:export",
+        "Write the published marts to files, one each, and a data dictionary beside them.",
+    ),
+    "notebook": (
+        "pipelines.cli.notebook:notebook",
+        "Write a marimo notebook with charts of the published marts, to look at and to change.",
+    ),
     "utility": (
         "pipelines.cli.utility:utility",
         "Measure what anonymity costs: compare rounded with true numbers, for several bases of the rounding.",
@@ -60,6 +68,7 @@ COMMANDS = {
         "pipelines.cli.metrics:app",
         "List, explain and query named numbers, e.g. delivery_rate.",
     ),
+    "keys": ("pipelines.cli.keys:app", "Show which published keys stand for which ids."),
     "quarantine": (
         "pipelines.cli.quarantine:app",
         "List records that could not be loaded, and load them again.",

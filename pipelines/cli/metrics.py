@@ -14,13 +14,15 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table as Grid
 
+from pipelines.cli.compare import compare
 from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completing, home_at, runtime_at
-from pipelines.cli.reading import published_copy, restricted_zone
+from pipelines.cli.reading import NotPublishedYetError, published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, chosen, show_rows, write_csv, write_json, write_table
 from pipelines.declarations.cube import Period
 from pipelines.declarations.errors import MetricError, UnknownNameError, UsageError, did_you_mean
 from pipelines.declarations.metric import Metric, Table, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
+from pipelines.metrics.comparison import against_previous
 from pipelines.metrics.published import Query, published_query
 from pipelines.metrics.question import PERIODS, Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query
@@ -42,14 +44,10 @@ MetricArgument = Annotated[
 ]
 
 
-class NotPublishedYetError(MetricError):
-    """A metric was declared after the last publication."""
+class Versus(StrEnum):
+    """What a period can be compared with."""
 
-    def __init__(self, metric: Metric) -> None:
-        super().__init__(
-            f"{metric.metric} is declared, but not published yet. `wasms run` publishes it with the next "
-            "days, `wasms release reissue` for days that are published already. --restricted answers at once."
-        )
+    PREVIOUS = "previous"
 
 
 class AnswerFormat(StrEnum):
@@ -126,6 +124,12 @@ def query(
     to: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.", show_default=False)
     ] = None,
+    versus: Annotated[
+        Versus | None,
+        typer.Option(
+            "--vs", help="Compare each period with the one before it.", metavar="previous", show_default=False
+        ),
+    ] = None,
     format_: Annotated[
         AnswerFormat | None,
         typer.Option(
@@ -155,6 +159,8 @@ def query(
         )
         _refuse_unknown(found, asked)
         wanted = (restricted_query if restricted else published_query)(found, asked, load_tables())
+        if versus is Versus.PREVIOUS:
+            wanted = against_previous(found.metric, asked, wanted)
     except MetricError as error:
         raise UsageError(str(error)) from None
     if restricted:
@@ -186,7 +192,7 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
         try:
             return _answer(connection, metric, asked, wanted, query_of=published_query)
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise NotPublishedYetError(metric) from None
+            raise NotPublishedYetError(metric.metric) from None
 
 
 def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Query) -> "pa.Table":
@@ -243,9 +249,7 @@ def _drawn(metric: Metric, rows: "pa.Table", *, with_bars: bool) -> Grid:
     largest = max([*numbers, 0.0])
     for row in rows.to_pylist():
         cells: list[RenderableType] = [
-            _number(value)
-            if name in (metric.metric, "low", "high")
-            else str(value if value is not None else "")
+            _number(value) if isinstance(value, int | float) else str(value if value is not None else "")
             for name, value in row.items()
         ]
         if with_bars:
@@ -258,3 +262,6 @@ def _number(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
+
+
+app.command()(compare)

@@ -24,11 +24,11 @@ from pipelines.declarations.contract import Subject
 from pipelines.privacy.access import write_copy
 from pipelines.privacy.erasures import remains_of
 from pipelines.privacy.receipts import check_receipt
-from pipelines.privacy.submit import close, confirm, give_more_time, pause, submit
+from pipelines.privacy.submit import close, confirm, give_more_time, lift, pause, submit
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.plan import plan_retention
+from warehouse.ledger.requests import ERASING, OPEN, Kind, Request, Status, history, request, requests
 from warehouse.retention.plan import ERASURE, GONE, Plan
-from warehouse.retention.requests import OPEN, Kind, Request, Status, history, request, requests
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -109,8 +109,17 @@ def confirm_command(
 ) -> None:
     """Say that the person's identity was verified. The next run carries the request out."""
     runtime = runtime_at(home)
-    confirm(runtime.store, number, how=how, as_of=clock_at(runtime, as_of))
-    OUT.print(f"{number} is confirmed. `wasms privacy run` or the next `wasms run` carries it out.")
+    confirm(*runtime, number, how=how, as_of=clock_at(runtime, as_of))
+    found = request(runtime.store.ledger, number)
+    if found.status is Status.RESTRICTED:
+        OUT.print(f"{number} is in force: no model and no query sees the person's rows. They are kept.")
+        OUT.print(f'To end it: wasms privacy lift {number} --why "…"', highlight=False)
+    elif found.kind in ERASING:
+        OUT.print(f"{number} is confirmed. `wasms privacy run` or the next `wasms run` carries it out.")
+    else:
+        OUT.print(
+            f"{number} is confirmed. Next: wasms privacy access {number} --output FILE", highlight=False
+        )
 
 
 @app.command("list")
@@ -203,6 +212,16 @@ def extend(
     runtime = runtime_at(home)
     due_on = give_more_time(runtime.store, number, days=days, why=why, as_of=clock_at(runtime, as_of))
     OUT.print(f"{number} is due on {due_on}.")
+
+
+@app.command("lift")
+def lift_command(
+    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+) -> None:
+    """End a restriction: models and queries see the person's rows again, as they are."""
+    runtime = runtime_at(home)
+    lift(runtime.store, number, why=why, as_of=clock_at(runtime, as_of))
+    OUT.print(f"{number} is lifted.")
 
 
 @app.command()

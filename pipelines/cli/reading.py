@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.cli.report import ERR
-from pipelines.declarations.errors import PipelineError
+from pipelines.declarations.errors import MetricError, PipelineError
 from warehouse.home import Home
 
 if TYPE_CHECKING:
@@ -26,6 +26,17 @@ class NothingThereError(PipelineError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"Nothing is {what} yet. Run `wasms run` (or `make demo`) first.")
+
+
+class NotPublishedYetError(MetricError):
+    """A metric was declared after the last publication."""
+
+    def __init__(self, metric: str) -> None:
+        super().__init__(
+            f"{metric} is declared, but not published yet. `wasms run` publishes it with the next days, "
+            "`wasms release reissue` for days that are published already. `wasms metrics query --restricted` "
+            "answers at once."
+        )
 
 
 def published_path(home: Home) -> Path:

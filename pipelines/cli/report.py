@@ -87,7 +87,15 @@ def show_rows(
 
 
 def _cell(value: object) -> Text:
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+    match value:
+        case None:
+            return Text()
+        case bool():
+            return Text("yes" if value else "no")
+        case int():
+            return Text(f"{value:,}")
+        case _:
+            return Text(str(value))
 
 
 def chosen(formats: type[F], given: F | None, output: Path | None) -> F:

@@ -95,9 +95,14 @@ def _declarations_macro(cubes: Iterable[Cube]) -> str:
 
 
 def _declaration(cube: Cube) -> str:
-    """Return the argument of the macro `cube_query`, a Jinja literal."""
+    listed = "".join(f"    {name!r}: {_literal(value)},\n" for name, value in declared(cube).items())
+    return f"{{\n{listed}}}"
+
+
+def declared(cube: Cube) -> Mapping[str, Any]:
+    """Return the argument of the macro `cube_query`."""
     spine = cube.spine
-    entries: dict[str, Any] = {
+    return {
         "facts": cube.facts,
         "leaves": spine.leaves,
         "leaf_keys": list(spine.keys),
@@ -113,8 +118,6 @@ def _declaration(cube: Cube) -> str:
         "minimum_units": cube.minimum_units,
         "unit": str(spine.unit),
     }
-    listed = "".join(f"    {name!r}: {_literal(value)},\n" for name, value in entries.items())
-    return f"{{\n{listed}}}"
 
 
 def _grain(cube: Cube) -> str:

@@ -32,8 +32,9 @@ def data_dictionary(contracts: Mapping[str, Contract], policy: Policy) -> str:
     """Return the data dictionary: every column as it lands, its treatment, and as it is stored (Markdown)."""
     rules = policy.versions[-1].categories
     by_provider = groupby(contracts.values(), key=lambda contract: contract.provider)
-    return _page(
+    return page(
         "Data dictionary",
+        DO_NOT_EDIT,
         f"{len(contracts)} data sets. Each table shows the columns of a file and what is stored of them. "
         "Nothing else of a record is read. Categories are keys of "
         "[fideslang](https://ethyca.github.io/fideslang/). Terms are in the [glossary](glossary.md).",
@@ -64,7 +65,7 @@ def _data_set(contract: Contract, rules: Mapping[PolicyCategory, CategoryRule]) 
             f"### {contract.source}",
             contract.description,
             _list(_facts(contract, rules[contract.policy])),
-            _table(("column", "type", "treatment", "stored as", "category", "meaning"), rows),
+            table(("column", "type", "treatment", "stored as", "category", "meaning"), rows),
         )
     )
 
@@ -100,11 +101,12 @@ def _workspace(contract: Contract) -> str:
 def kinds_of_record(contracts: Mapping[str, Contract]) -> str:
     """Return every kind of record by provider: where it lands, or why it is not needed (Markdown)."""
     rows = [row for contract in contracts.values() for row in _kinds(contract)]
-    return _page(
+    return page(
         "Kinds of record",
+        DO_NOT_EDIT,
         "What the warehouse loads from each provider. A kind that is not needed is dropped and counted as "
         "`not_needed:<kind>`. Any other is quarantined, under a reason that says what is missing or unknown.",
-        _table(("provider", "kind of record", "data set", "what it is, or why it is not needed"), rows),
+        table(("provider", "kind of record", "data set", "what it is, or why it is not needed"), rows),
     )
 
 
@@ -135,8 +137,9 @@ def record_of_processing(contracts: Mapping[str, Contract], policy: Policy) -> s
     classes = ", ".join(map(str, policy.retention_classes_days))
     used = [category for category in PolicyCategory if category is not PolicyCategory.ANONYMOUS]
     by_category = {c: [k for k in contracts.values() if k.policy is c] for c in used}
-    return _page(
+    return page(
         "Record of processing activities",
+        DO_NOT_EDIT,
         "GDPR article 30, for the analytics warehouse only. WaSMS is controller for its own customers' "
         "accounts and the use of its service, and processor for what its customers send to their contacts. "
         "Add the names and contact details of the controller, its representative and its data protection "
@@ -184,7 +187,7 @@ def _version(version: PolicyVersion) -> str:
         "at its end",
     )
     title = f"In force from {version.effective_from.isoformat()}. {version.reason}"
-    return f"{title}\n\n{_table(header, rows)}"
+    return f"{title}\n\n{table(header, rows)}"
 
 
 def _unconfirmed(version: PolicyVersion) -> str:
@@ -211,7 +214,7 @@ def _activity(category: PolicyCategory, rule: CategoryRule, contracts: Sequence[
                     f"Data sets: {', '.join(c.source for c in contracts)}",
                 )
             ),
-            _table(("category of personal data", "name", "treatment before storage (columns)"), rows),
+            table(("category of personal data", "name", "treatment before storage (columns)"), rows),
         )
     )
 
@@ -235,14 +238,16 @@ def window(rule: CategoryRule) -> str:
 # Markdown ---------------------------------------------------------------------------------------
 
 
-def _page(title: str, *parts: str) -> str:
-    return "\n\n".join((f"# {title}", f"<!-- {DO_NOT_EDIT} -->", *parts)) + "\n"
+def page(title: str, do_not_edit: str, *parts: str) -> str:
+    """Return a page of Markdown that says from what it is generated."""
+    return "\n\n".join((f"# {title}", f"<!-- {do_not_edit} -->", *parts)) + "\n"
 
 
 def _list(items: Iterable[str]) -> str:
     return "\n".join(f"* {item}" for item in items)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

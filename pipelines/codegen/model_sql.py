@@ -13,6 +13,9 @@ from pathlib import Path
 import jinja2
 import yaml
 
+from pipelines.codegen.cubes import declared
+from pipelines.declarations.cube import load_cubes
+
 # Variables by which sums are exact: the most active contact bounds nobody.
 UNBOUNDED = {"bounding_rank": 1}
 # No policy may have this base: nothing is rounded.
@@ -50,6 +53,7 @@ class ModelSql:
             "ref": lambda name: f'"{name}"',
             "config": lambda **_: "",
             "slices": lambda _column: {},
+            "cube_declarations": lambda: {cube.cube: declared(cube) for cube in load_cubes().values()},
             "stored_sources": lambda: _SOURCES,
             "slice_sources": lambda: SLICE_SOURCES,
             "slice_from": lambda period: self.bounds[period][0] if period in self.bounds else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipelines.codegen.cubes import cube_files
 from pipelines.codegen.documents import data_dictionary, kinds_of_record, record_of_processing
 from pipelines.codegen.model_sql import DBT_PROJECT
+from pipelines.codegen.published_keys import published_keys
 from pipelines.codegen.staging import dbt_sources, staging_files
 from pipelines.codegen.variables import dbt_project, dbt_variables
 from pipelines.declarations.contract import Contract
@@ -17,14 +18,15 @@ from pipelines.declarations.policy import Policy
 def generated_files(contracts: Mapping[str, Contract], policy: Policy) -> dict[str, str]:
     """Return path below the root → text of every generated file."""
     project = (DBT_PROJECT / "dbt_project.yml").read_text("utf-8")
-    cubes = load_cubes(policy.disclosure.minimum_contacts)
+    cubes = cube_files(load_cubes(policy.disclosure.minimum_contacts).values())
     return {
         "dbt_project/dbt_project.yml": dbt_project(project, dbt_variables(contracts, policy)),
         "dbt_project/models/staging/_sources.yml": dbt_sources(contracts),
         **staging_files(contracts.values()),
-        **cube_files(cubes.values()),
+        **cubes,
         "docs/data-dictionary.md": data_dictionary(contracts, policy),
         "docs/kinds-of-record.md": kinds_of_record(contracts),
+        "docs/published-tables.md": published_keys(cubes),
         "docs/record-of-processing.md": record_of_processing(contracts, policy),
     }
 

@@ -20,6 +20,8 @@ from pipelines.declarations.strict_yaml import Strict
 LATENCY_BIN, COST = "latency_bin", "cost_micros"
 # Amounts, and the column that says in which currency they are.
 CURRENCIES = MappingProxyType({COST: "cost_currency", "revenue_micros": "revenue_currency"})
+# A trait, and what has it.
+VARIANT, VARIED = "variant", "campaign"
 # Its values are four columns in one.
 TARIFFS = "cubes.cube_tariffs_monthly"
 _OF_TARIFF = ("channel", "message_category", "contact_country", "cost_currency")
@@ -107,6 +109,8 @@ class Table:
     def columns(self) -> Mapping[str, str]:
         """Return what it can be asked by, without periods → SQL for it over rows called `cells`."""
         named = {name_of(column): f"cells.{column}" for column in self.cube.path}
+        if VARIED in named:
+            named[VARIANT] = f"coalesce({VARIED}s.{VARIANT}, 'none')"
         if self.name == TARIFFS:
             return named | {
                 name: f"split_part(cells.{self.dimension}, ' ', {n + 1})" for n, name in enumerate(_OF_TARIFF)
@@ -120,7 +124,8 @@ class Table:
 
     def level(self, asked: Iterable[str]) -> Level:
         """Return the coarsest level that has all asked columns."""
-        wanted = {name for name in asked if name in map(name_of, self.cube.path)}
+        named = {VARIED if name == VARIANT else name for name in asked}
+        wanted = {name for name in named if name in map(name_of, self.cube.path)}
         levels = [level for level in self.cube.spine.levels if level in self.cube.levels]
         return next(
             level for level in levels if wanted <= {name_of(each) for each in self.cube.spine.path(level)}

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 from pipelines.declarations.cube import REST, Period
 from pipelines.declarations.errors import MetricError
-from pipelines.declarations.metric import LATENCY_BIN, Metric, Table, name_of
+from pipelines.declarations.metric import LATENCY_BIN, VARIANT, VARIED, Metric, Table, name_of
 from pipelines.metrics.question import PERIODS, Question, choose
 from warehouse.store.connection import identifier
 
 # Column of a question → table with its name, and the columns to join by.
 _NAMED = {
     "workspace": ("dim_published_workspaces", "workspace_name", ("workspace_key",)),
+    "template": ("dim_published_templates", "template_name", ("workspace_key", "template_key")),
     "campaign": ("dim_published_campaigns", "campaign_name", ("workspace_key", "campaign_key")),
 }
 
 # Normal quantile of a 95 % interval: many roundings add up.
-_SURE = 1.96
+SURE = 1.96
 # No cost and no latency is known of these.
 _UNKNOWN = f"('{REST}', 'unknown')"
 
@@ -29,11 +30,13 @@ class Query:
         sql: Gives the columns of the question (a name beside each key), then the metric, `low` and `high`.
         parameters: Its values, in order.
         reads: What it reads, for people.
+        is_rounded: Whether it is not exact.
     """
 
     sql: str
     parameters: tuple[object, ...]
     reads: str
+    is_rounded: bool = True
 
 
 def published_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
@@ -46,10 +49,32 @@ def published_query(metric: Metric, question: Question, tables: Sequence[Table])
         MetricError: No table can answer, or people of several rows would be added up.
     """
     table = choose(metric, question, tables)
-    _refuse_sums_of_people(metric, question, table)
-    cells, parameters = _cells(metric, question, table)
     keys = [column for name in question.by for column in _shown(name)]
     answer = _quantile(metric, keys) if metric.quantile is not None else _number(metric, table, keys)
+    return _query(metric, question, table, keys, answer)
+
+
+def estimate_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
+    """Return the query that gives, for each row of the question, what a rate is made of.
+
+    Its columns after those of the question: `over`, `under`, `value` and `variance`, which is that of the
+    rounding alone.
+
+    Raises:
+        MetricError: The metric is no ratio, or no table can answer.
+    """
+    if metric.under is None:
+        raise MetricError(f"{metric.metric} is no rate. Rates are those with a denominator.")
+    table = choose(metric, question, tables)
+    keys = [column for name in question.by for column in _shown(name)]
+    listed = "".join(f"{identifier(key)}, " for key in keys)
+    answer = f"{_estimated(metric, table, keys)}\nselect {listed}over, under, value, variance\nfrom estimated"
+    return _query(metric, question, table, keys, answer)
+
+
+def _query(metric: Metric, question: Question, table: Table, keys: Sequence[str], answer: str) -> Query:
+    _refuse_sums_of_people(metric, question, table)
+    cells, parameters = _cells(metric, question, table)
     level = table.level(question.columns)
     order = f"\norder by {', '.join(map(identifier, keys))}" if keys else ""
     return Query(f"with cells as (\n{cells}\n){answer}{order}", parameters, f"{table.name}, level {level}")
@@ -98,7 +123,8 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
         parameters.append(question.last)
     if metric.quantile is not None:
         selected.append(f"epoch(cast(cells.{LATENCY_BIN} as interval)) as seconds")
-    joins = "".join(_join(name) for name in _NAMED if name in question.columns)
+    named = {VARIED if name == VARIANT else name for name in question.columns}
+    joins = "".join(_join(name) for name in _NAMED if name in named)
     body = ",\n        ".join(selected)
     where = "\n        and ".join(conditions)
     return (
@@ -130,7 +156,24 @@ def _join(name: str) -> str:
 
 
 def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
-    """Return SQL for a sum or a ratio of sums, with its standard error by propagation."""
+    """Return SQL for a sum or a ratio of sums, and between which two numbers the true one lies."""
+    listed = "".join(f"{identifier(key)}, " for key in keys)
+    most = ", 1" if metric.unit == "ratio" else ""
+    # A difference may be below zero.
+    least = "null" if metric.less else "0"
+    reach = f"{SURE} * sqrt(variance)"
+    answer = f"least(value{most})" if metric.under or metric.per != 1 else "cast(value as bigint)"
+    return f"""{_estimated(metric, table, keys)}
+select
+    {listed}
+    case when value is not null then {answer} end as {identifier(metric.metric)},
+    case when value is not null then least(greatest(value - {reach}, {least}){most}) end as low,
+    case when value is not null then least(value + {reach}{most}) end as high
+from estimated"""
+
+
+def _estimated(metric: Metric, table: Table, keys: Sequence[str]) -> str:
+    """Return SQL for a sum or a ratio of sums, with its variance by propagation."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
     parts = {"over": metric.per}
     parts |= {part: 1 for part, name in (("under", metric.under), ("less", metric.less)) if name}
@@ -139,9 +182,9 @@ def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
         f"sum({p}_squares) / 6.0 / {per}.0 ^ 2 as {p}_variance"
         for p, per in parts.items()
     )
-    value, variance, most, least = "over", "over_variance", "", "0"
+    value, variance = "over", "over_variance"
     if metric.less is not None:
-        value, variance, least = "(over - less)", "(over_variance + less_variance)", "null"
+        value, variance = "(over - less)", "(over_variance + less_variance)"
     if metric.under is not None:
         value = "(over / nullif(under, 0))"
         own, of_rest = "1", "under_variance"
@@ -149,20 +192,15 @@ def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
             # What is over is in what is under: only the rest of that is independent of it.
             own, of_rest = f"(1 - {value}) ^ 2", "(under_variance - over_variance)"
         variance = f"({own} * over_variance + {value} ^ 2 * {of_rest}) / nullif(under, 0) ^ 2"
-        most = ", 1" if metric.unit == "ratio" else ""
-    reach = f"{_SURE} * sqrt(greatest({variance}, 0))"
-    answer = f"least({value}{most})" if metric.under or metric.per != 1 else f"cast({value} as bigint)"
     return f""",
 summed as (
     select {listed}{sums}
     from cells{_grouped(keys)}
-)
-select
-    {listed}
-    case when {value} is not null then {answer} end as {identifier(metric.metric)},
-    case when {value} is not null then least(greatest({value} - {reach}, {least}){most}) end as low,
-    case when {value} is not null then least({value} + {reach}{most}) end as high
-from summed"""
+),
+estimated as (
+    select *, {value} as value, greatest({variance}, 0) as variance
+    from summed
+)"""
 
 
 def _grouped(keys: Sequence[str]) -> str:
@@ -174,7 +212,7 @@ def _quantile(metric: Metric, keys: Sequence[str]) -> str:
     """Return SQL for a quantile from bins, between whose edges messages lie evenly on a scale of ratios."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
     partition = f"partition by {', '.join(map(identifier, keys))}" if keys else ""
-    places = {metric.metric: 0.0, "low": -_SURE, "high": _SURE}
+    places = {metric.metric: 0.0, "low": -SURE, "high": SURE}
     columns = ",\n    ".join(
         f"min(case when messages > 0 and so_far >= greatest({_place(metric, off)}, 0) then "
         f"{_inside(_place(metric, off))} end) as {identifier(name)}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipelines.declarations.cube import Measure
 from pipelines.declarations.metric import LATENCY_BIN, Metric, Table
 from pipelines.metrics.published import Query
-from pipelines.metrics.question import PERIODS, Question, choose
+from pipelines.metrics.question import PERIODS, Question, answering, choose
 from warehouse.store.connection import identifier
 
 # A message with everything that measures and dimensions of the cubes name.
@@ -17,6 +17,7 @@ _MESSAGES = """
             coalesce(messages.contact_country, 'unknown') as contact_country,
             coalesce(campaigns.template_id, messages.template_id) as template_id
         ),
+        coalesce(campaigns.variant, 'none') as variant,
         messages.send_date as fact_date,
         messages.contact_token as unit_token,
         contacts.language as contact_language,
@@ -46,6 +47,7 @@ _CONVERSIONS = """
             coalesce(campaigns.message_category, conversions.message_category, 'unknown') as message_category,
             coalesce(campaigns.template_id, conversions.template_id) as template_id
         ),
+        coalesce(campaigns.variant, 'none') as variant,
         conversions.send_date as fact_date,
         conversions.contact_token as unit_token
     from fct_conversions as conversions
@@ -86,7 +88,11 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
     Raises:
         MetricError: No facts in the restricted zone can answer.
     """
-    known = [t for t in tables if t.cube.facts in FACTS and (metric.quantile or t.dimension != LATENCY_BIN)]
+    known = [t for t in tables if t.cube.facts in FACTS]
+    # Facts have times and no bins: tables of bins answer only what no other does, and not by bin.
+    without_bins = [t for t in known if t.dimension != LATENCY_BIN]
+    if not metric.quantile and (LATENCY_BIN in question.columns or answering(metric, without_bins)):
+        known = without_bins
     table = choose(metric, question, known, by_whole_months=False)
     columns = {name: _KEYS.get(name, f"({_expression(table, name)})") for name in table.columns}
     selected: list[str] = []
@@ -113,7 +119,7 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
     sql = (
         f"with facts as ({facts}\n)\nselect\n    " + ",\n    ".join(selected) + f"\nfrom facts{where}{group}"
     )
-    return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact")
+    return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact", is_rounded=False)
 
 
 def _expression(table: Table, name: str) -> str:

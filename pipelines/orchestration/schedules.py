@@ -31,6 +31,7 @@ from pipelines.orchestration.reported import unseen
 from pipelines.orchestration.resources import Warehouse
 from pipelines.sources.inbox import Landed, feeds, landed_files, stray_files
 from warehouse.keys.keyring import Purpose
+from warehouse.ledger.requests import ERASING, Status, requests
 from warehouse.publishing.publish import is_up_to_date
 from warehouse.store.store import Store
 
@@ -112,7 +113,28 @@ def sensors(jobs: Jobs) -> list[dg.SensorDefinition]:
 
     Nothing is asked of an operator: they run unless somebody stops them.
     """
-    return [_inbox_sensor(jobs), _nights_sensor(jobs)]
+    return [_inbox_sensor(jobs), _requests_sensor(jobs), _nights_sensor(jobs)]
+
+
+def _requests_sensor(jobs: Jobs) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="requests",
+        job=jobs.retention,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Carries out erasures as soon as they are confirmed. It knows the numbers of requests, "
+        "never whom they are about.",
+    )
+    def _requests(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+        if (busy := _busy(context.instance, jobs.retention.name, CATCH_UP)) is not None:
+            return busy
+        with values_stay_inside():
+            due = requests(warehouse.runtime.store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
+        if not due:
+            return dg.SkipReason("No confirmed erasure waits.")
+        return dg.RunRequest(run_key=" ".join(each.number for each in due))
+
+    return _requests
 
 
 def _inbox_sensor(jobs: Jobs) -> dg.SensorDefinition:

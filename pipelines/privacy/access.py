@@ -18,8 +18,8 @@ from pipelines.privacy.erasures import person_of
 from pipelines.windows.inputs import tokens_of_people
 from warehouse.files import replacing
 from warehouse.keys.keyring import Purpose
+from warehouse.ledger.requests import Kind, RequestError, Status, finish, request
 from warehouse.progress import Progress, silent
-from warehouse.retention.requests import Kind, RequestError, Status, finish, request
 from warehouse.store.connection import identifier, quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store

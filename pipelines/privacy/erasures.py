@@ -13,8 +13,7 @@ from pipelines.privacy.people import WORKSPACES, messages_of
 from pipelines.privacy.receipts import write_receipt
 from pipelines.windows.inputs import HOLDS, tokens_of_people
 from warehouse.keys.keyring import Purpose
-from warehouse.retention import evidence
-from warehouse.retention.requests import (
+from warehouse.ledger.requests import (
     ERASING,
     Request,
     Status,
@@ -22,9 +21,10 @@ from warehouse.retention.requests import (
     finish,
     requests,
 )
-from warehouse.retention.requests import (
+from warehouse.ledger.requests import (
     Kind as RequestKind,
 )
+from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
 from warehouse.retention.suppression import refused, suppressed
 from warehouse.store.connection import quoted

@@ -1,7 +1,7 @@
 """Find out who a data subject is: from an identifier to all tokens of the person in one workspace."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import polars as pl
@@ -30,6 +30,7 @@ class Person:
         subject: What the person is to the workspace: a contact or a member.
         tokens: Of all identifiers that rows of the store connect with the ones given.
         kinds: How many tokens there are of each kind of identifier.
+        spelt: Kind → the identifiers that were given, in their normal form.
         is_shared: An identifier stands beside so many others that it is nobody's own (a reception's number):
             what it is connected with was not followed, and a person has to look.
     """
@@ -39,6 +40,7 @@ class Person:
     tokens: frozenset[str] = field(repr=False)
     kinds: Mapping[str, int]
     is_shared: bool
+    spelt: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def find_person(
@@ -59,24 +61,38 @@ def find_person(
     key = store.keyring.find(Purpose.PSEUDONYM, workspace)
     region = _region(declarations, store, workspace)
     given: dict[str, str] = {}
+    normal: dict[str, str] = {}
     for kind, value in identifiers.items():
         spelt = normalise(pl.Series([value], dtype=pl.String), kind=kind, regions=region)[0]
         if spelt is None:
             raise UnknownIdentifierError(f"what was given is no {kind.value.replace('_', ' ')}")
         given[token(spelt, kind=kind, key=key)] = kind.value
+        normal[kind.value] = spelt
+    person = person_by_tokens(declarations, store, workspace=workspace, given=given, subject=subject)
+    return replace(person, spelt=normal)
+
+
+def person_by_tokens(
+    declarations: Declarations,
+    store: Store,
+    *,
+    workspace: str,
+    given: Mapping[str, str],
+    subject: Subject = Subject.CONTACT,
+) -> Person:
+    """Return whom some tokens are of.
+
+    Args:
+        given: Token → what kind of identifier it stands for.
+    """
     if subject is not Subject.CONTACT:
         return Person(workspace, subject, frozenset(given), _counted(given.values()), is_shared=False)
     known = connected(declarations, store).filter(pl.col("workspace_id") == workspace)
     named = known.filter(pl.col("token").is_in(list(given)))
     same = known.filter(pl.col("contact_token").is_in(named["contact_token"].implode()))
-    kinds = {row["token"]: OF_CONTACTS[row["kind"]].value for row in same.iter_rows(named=True)} | given
-    return Person(
-        workspace,
-        subject,
-        frozenset(kinds),
-        _counted(kinds.values()),
-        is_shared=bool(named["is_shared"].any()),
-    )
+    kinds = {**given, **{row["token"]: OF_CONTACTS[row["kind"]].value for row in same.iter_rows(named=True)}}
+    is_shared = bool(named["is_shared"].any())
+    return Person(workspace, subject, frozenset(kinds), _counted(kinds.values()), is_shared)
 
 
 def messages_of(

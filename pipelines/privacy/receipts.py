@@ -17,10 +17,10 @@ from tink import json_proto_keyset_format, secret_key_access, signature
 from pipelines.privacy.errors import ReceiptError
 from warehouse.files import replacing
 from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.ledger.requests import Request, Status, history
 from warehouse.retention import evidence
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.plan import ERASURE, GONE
-from warehouse.retention.requests import Request, Status, history
 from warehouse.store.store import Store
 
 PUBLIC_KEY = "public-key.json"

@@ -1,22 +1,25 @@
 """Record requests of data subjects: who asks for what, by when it must be answered."""
 
 import hmac
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.erasures import person_of
 from pipelines.privacy.errors import SameRequestError
-from pipelines.privacy.people import Person, find_person
+from pipelines.privacy.people import Person, find_person, person_by_tokens
 from warehouse.keys.keyring import Purpose
-from warehouse.retention import records
-from warehouse.retention.requests import (
+from warehouse.ledger.requests import (
     OPEN,
+    RESTRICTING,
     Kind,
     Request,
     RequestError,
     Status,
+    about,
     add,
     advance,
     extend,
@@ -24,6 +27,7 @@ from warehouse.retention.requests import (
     request,
     requests,
 )
+from warehouse.retention import records
 from warehouse.store.store import Store
 
 # The privacy policy, section 8: a first answer within five business days, the whole within 30 days.
@@ -31,6 +35,18 @@ ANSWER_BUSINESS_DAYS = 5
 DUE_DAYS = 30
 # GDPR article 12(3): two further months where necessary.
 LONGEST_EXTENSION_DAYS = 60
+
+# Requests that the application exports: what they ask, and how far they are there.
+_KINDS = {
+    "access": Kind.ACCESS,
+    "erasure": Kind.ERASE,
+    "restriction": Kind.RESTRICT,
+    "portability": Kind.PORTABILITY,
+    "objection": Kind.OBJECT,
+}
+_EXPORTED_OPEN = ("verified", "in_progress")
+_EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
+_EXPORTED = ("workspace_id", "request_id", "request_type", "status", "received_on", *_EXPORTED_TOKENS)
 
 
 def submit(
@@ -51,33 +67,98 @@ def submit(
     """
     store.ledger.check_clock(as_of)
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
-    naming = records.subject_key(store.keyring)
     who = "\x1f".join((kind.value, workspace, *sorted(person.tokens)))
+    same_as = hmac.digest(records.subject_key(store.keyring), who.encode(), "sha256").hex()[:32]
+    for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
+        if before.same_as == same_as:
+            raise SameRequestError(before.number)
+    number = _record(store, kind, person, same_as=same_as, received_at=as_of)
+    return request(store.ledger, number), person
+
+
+def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_at: datetime) -> str:
     recorded = Request(
         number=new_number(),
-        subject=records.subject(naming, workspace),
+        subject=records.subject(records.subject_key(store.keyring), person.workspace_id),
         kind=kind,
         status=Status.RECEIVED,
-        same_as=hmac.digest(naming, who.encode(), "sha256").hex()[:32],
-        received_at=as_of,
-        answer_by=after_business_days(as_of.date(), ANSWER_BUSINESS_DAYS),
-        due_on=as_of.date() + timedelta(days=DUE_DAYS),
+        same_as=same_as,
+        received_at=received_at,
+        answer_by=after_business_days(received_at.date(), ANSWER_BUSINESS_DAYS),
+        due_on=received_at.date() + timedelta(days=DUE_DAYS),
     )
-    for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
-        if before.same_as == recorded.same_as:
-            raise SameRequestError(before.number)
-    about = {"workspace_id": workspace, "subject": subject.value, "tokens": sorted(person.tokens)}
-    add(store.ledger, store.keyring, recorded, about)
-    return recorded, person
+    who = {
+        "workspace_id": person.workspace_id,
+        "subject": person.subject.value,
+        "tokens": sorted(person.tokens),
+        "spelt": dict(person.spelt),
+    }
+    add(store.ledger, store.keyring, recorded, who)
+    return recorded.number
 
 
-def confirm(store: Store, number: str, *, how: str, as_of: datetime) -> None:
+def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
+    """Record the verified requests of the data set `privacy__requests` that are not recorded yet.
+
+    Returns:
+        Their numbers.
+    """
+    source = "privacy__requests"
+    if source not in declarations.contracts:
+        return []
+    schema = declarations.contracts[source].plan.stored_columns()
+    known = {each.same_as for each in requests(store.ledger)}
+    naming, numbers = records.subject_key(store.keyring), []
+    for row in store.reader.read(source, schema=schema, columns=_EXPORTED).to_pylist():
+        same_as = hmac.digest(
+            naming, f"{row['workspace_id']}\x1f{row['request_id']}".encode(), "sha256"
+        ).hex()[:32]
+        kind = _KINDS.get(row["request_type"])
+        tokens = [row[name] for name in _EXPORTED_TOKENS if row[name] is not None]
+        if kind is None or row["status"] not in _EXPORTED_OPEN or same_as in known or not tokens:
+            continue
+        person = person_by_tokens(
+            declarations, store, workspace=row["workspace_id"], given=dict.fromkeys(tokens, "identifier")
+        )
+        number = _record(store, kind, person, same_as=same_as, received_at=min(row["received_on"], as_of))
+        confirm(declarations, store, number, how="by the application", as_of=as_of)
+        numbers.append(number)
+    return numbers
+
+
+def confirm(declarations: Declarations, store: Store, number: str, *, how: str, as_of: datetime) -> None:
     """Record that the person's identity was verified, and how; from now on the request is carried out.
+
+    A restriction or objection takes effect at once, an erasure with the next deletion.
 
     Raises:
         RequestError: It is not open, or confirmed already.
     """
+    found = request(store.ledger, number)
     _move(store, number, Status.VERIFIED, of=(Status.RECEIVED, Status.PAUSED), as_of=as_of, note=how)
+    if found.kind in RESTRICTING:
+        _restrict(declarations, store, found, as_of=as_of)
+
+
+def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
+    """End a restriction: models and queries see the person's rows again, as they are.
+
+    Raises:
+        RequestError: It restricts nothing.
+    """
+    _move(store, number, Status.LIFTED, of=(Status.RESTRICTED,), as_of=as_of, note=why)
+    store.keyring.destroy(Purpose.REQUEST, number)
+
+
+def _restrict(declarations: Declarations, store: Store, found: Request, *, as_of: datetime) -> None:
+    """Hide the person's rows from now on; they stay as they are."""
+    person = person_of(declarations, store, found)
+    who = about(store.keyring, found.number)
+    store.keyring.destroy(Purpose.REQUEST, found.number)
+    people = set(who["tokens"])
+    who["messages"] = sorted(person.tokens - people)
+    store.keyring.seal(Purpose.REQUEST, found.number, json.dumps(who).encode())
+    _move(store, found.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
 
 
 def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:

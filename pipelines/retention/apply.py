@@ -10,6 +10,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from pipelines.declarations.declarations import Declarations
 from pipelines.marts.account_end import end_in_marts
 from pipelines.privacy.erasures import finish_erasures
+from pipelines.privacy.submit import take_over
 from pipelines.retention.dagster_records import delete_runs
 from pipelines.retention.plan import (
     dagster_days,
@@ -76,6 +77,7 @@ def apply_retention(
     """
     store.ledger.check_clock(as_of)
     before = finish_pending(declarations, store)
+    take_over(declarations, store, as_of=as_of)
     applied = _plan_and_apply(declarations, store, as_of=as_of, guarded=guarded, progress=progress)
     return applied, before + finish_pending(declarations, store, progress=progress)
 

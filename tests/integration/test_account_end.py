@@ -232,6 +232,7 @@ def test_deletion_does_not_wait_for_sound_marts(runtime, tmp_path, monkeypatch):
 
 def test_a_published_copy_that_cannot_be_read_is_removed_rather_than_kept(runtime, monkeypatch):
     runtime.store.ledger.set_unsound_marts({"some_test"})
+    runtime.store.home.published_path.unlink()
     runtime.store.home.published_path.write_bytes(b"not a database")
 
     result = end_in_marts(runtime.store, ENDED)

@@ -1,6 +1,9 @@
 """The main job on a generated world: repeatable to the byte, whatever the order and repetition of files."""
 
+import json
 import random
+import re
+import shlex
 import shutil
 from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
@@ -11,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
+from pipelines.codegen.sync import project_root
 from pipelines.declarations.cube import load_cubes
 from pipelines.disclosure.cell import CellError, Traced, published_row, trace
 from pipelines.ingestion.options import Options
@@ -18,6 +22,7 @@ from pipelines.run import RunSummary, run
 from pipelines.runtime import open_runtime
 from pipelines.synthetic import WorldSpec, generate
 from pipelines.windows.completeness import store_tables
+from tests.support.commands import run_wasms
 from tests.support.homes import copied
 from tests.support.kills import command, processes
 from tests.support.leaks import find_leaks
@@ -106,6 +111,84 @@ def test_the_published_file_says_of_every_table_and_column_what_it_is(finished):
     assert silent is None
 
 
+def test_ids_have_the_keys_and_names_under_which_they_are_published(finished, tmp_path):
+    home = copied(finished[0], tmp_path)
+    with duckdb.connect(home.published_path, read_only=True) as connection:
+        campaigns = connection.execute(
+            "select campaign_key, campaign_name from dim_published_campaigns"
+        ).fetchall()
+    where = ("--home", str(home.root))
+    ask = ("sql", "--restricted", "select distinct workspace_id as w from dim_campaigns", "--format", "json")
+    workspaces = [row["w"] for row in json.loads(run_wasms(*ask, *where).stdout)]
+    path = tmp_path / "names.json"
+    found = {}
+
+    for workspace in workspaces:
+        result = run_wasms("keys", "names", "--workspace", workspace, "--output", str(path), *where)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "This access is logged." in result.stderr
+        assert path.stat().st_mode & 0o077 == 0
+        rows = json.loads(path.read_text())
+        found |= {
+            row["key"]: row["name"] for row in rows if row["kind"] == "campaign" and row["is_published"]
+        }
+
+    assert found == dict(campaigns)
+    logged = "".join(row["what"] for row in Ledger(home.ledger_path).read("select what from access_log"))
+    assert logged.count("keys names") == len(workspaces)
+    assert not [workspace for workspace in workspaces if workspace in logged]
+    stranger = run_wasms("keys", "names", "--workspace", workspaces[0][:-1], *where)
+    assert (stranger.exit_code, stranger.stdout) == (2, "")
+    assert f"Did you mean '{workspaces[0]}'" in stranger.stderr
+
+
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """Language and text of each block of a page that can be copied, and the columns shown below it."""
+    block = r"^```(sql|console)\n(.*?)^```$(?:\n\n```text\n(.*?)\n.*?^```$)?"
+    return re.findall(block, page, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def month_is_over(finished, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The finished run when its month had closed, so that tables by month have rows."""
+    home = copied(finished[0], tmp_path_factory.mktemp("month"))
+    run(*open_runtime(home), options=Options(as_of=datetime(2026, 6, 12)))
+    return home
+
+
+def test_every_question_on_the_page_for_analysts_has_an_answer(month_is_over):
+    text = (project_root() / "docs/analysts.md").read_text("utf-8").partition("## Questions and answers")[2]
+    home = month_is_over
+    asked = 0
+
+    with duckdb.connect(home.published_path, read_only=True) as connection:
+        names = connection.execute(
+            "select campaign_key from dim_published_campaigns order by workspace_key, campaign_key limit 2"
+        ).fetchall()
+        for kind, body, header in blocks(text):
+            if kind == "sql":
+                answer = connection.execute(body)
+                columns = [column[0] for column in answer.description]
+                assert columns == header.split(), body
+                assert answer.fetchall(), body
+                asked += 1
+                continue
+            for part in re.split(r"^\$ wasms ", body, flags=re.MULTILINE)[1:]:
+                line, shown, *_ = part.splitlines()
+                command, *arguments = shlex.split(line)
+                if arguments[0] == "compare":
+                    # The page compares campaigns of the demo.
+                    arguments[1:3] = [name for (name,) in names]
+                result = run_wasms(command, *arguments, "--home", str(home.root))
+                assert result.exit_code == 0, f"{line}\n{result.stderr}"
+                first, *rows = result.stdout.splitlines()
+                assert first.split() == shown.split(), line
+                assert rows, line
+                asked += 1
+
+    assert asked >= 17
+
+
 def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again(finished):
     home, _ = finished
     where, attempted = largest_campaign(home)
@@ -127,6 +210,7 @@ def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again
 def test_twin_a_published_number_that_its_facts_do_not_give_is_told(finished, tmp_path):
     home = copied(finished[0], tmp_path)
     where, attempted = largest_campaign(home)
+    home.published_path.chmod(0o600)
     with duckdb.connect(home.published_path) as published:
         published.execute(
             f"update cubes.cube_campaign_daily set attempted_messages = {attempted + 1} where {where}"

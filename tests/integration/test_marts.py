@@ -220,7 +220,7 @@ def test_slices_hold_safe_groups_only_and_numbers_near_the_truth(runtime):
         # With the three of a campaign of their own: too few to be `other`.
         ("2026-05-10", "Bakery", "Spring offer"): 23,
         ("2026-05-10", "Bakery", "Summer offer"): 12,
-        ("2026-05-10", "Other workspaces", "other"): 12,
+        ("2026-05-10", "Other workspaces", "Other campaigns"): 12,
         ("2026-05-12", "Bakery", "Spring offer"): 20,
     }
     found = {row[:3]: row[3] for row in rows(runtime, FUNNEL)}

@@ -1,5 +1,8 @@
 """Only what passed its tests and was released is published; what was taken away is nowhere in the copy."""
 
+import stat
+import subprocess
+import sys
 from contextlib import closing
 from datetime import date
 
@@ -104,6 +107,50 @@ def test_a_copy_gains_what_is_new_and_marts_show_it(warehouse):
     assert warehouse.published() == [(DAY, "w", 20, "Corner shop"), (NEXT, "w", 30, "Corner shop")]
     assert shown.tables == ((CUBE, 2), ("dim_published_workspaces", 1))
     assert shown.marts == ("mart_cells",)
+
+
+def test_other_accounts_of_the_group_can_read_what_is_published_and_nothing_else(warehouse):
+    warehouse.add(NEXT, 30)
+    warehouse.release()
+    warehouse.publish()
+    home = warehouse.home
+
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (home.root, *home.root.iterdir())}
+
+    # Through the root there is a way, and no list of what lies there.
+    assert modes == {home.root: 0o710, home.published: 0o750, home.data: 0o700, home.keys: 0o700}
+    assert stat.S_IMODE(home.published_path.stat().st_mode) == 0o440
+    assert withdraw(home, workspace_keys=["w"])
+    assert stat.S_IMODE(home.published_path.stat().st_mode) == 0o440
+    assert [*home.published.iterdir()] == [home.published_path]
+
+
+def test_a_reader_that_opened_the_copy_for_writing_blocks_nobody(warehouse):
+    """Only its owner can, after changing the mode; the superuser always can."""
+    path = warehouse.home.published_path
+    path.chmod(0o600)
+    hold = f"import duckdb; held = duckdb.connect({str(path)!r}); print(flush=True); input()"
+    command = [sys.executable, "-c", hold]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+
+        assert published_before(warehouse.home) is None
+        warehouse.add(NEXT, 30)
+        warehouse.release()
+        warehouse.publish()
+
+        assert [row[0] for row in warehouse.published()] == [DAY, NEXT]
+        holder.communicate(b"\n")
+
+
+def test_a_reader_keeps_the_copy_that_it_opened_though_there_is_a_new_one(warehouse):
+    with closing(duckdb.connect(str(warehouse.home.published_path), read_only=True)) as reader:
+        warehouse.add(NEXT, 30)
+        warehouse.release()
+        warehouse.publish()
+
+        assert reader.execute("select send_date from mart_cells").fetchall() == [(DAY,)]
+    assert [row[0] for row in warehouse.published()] == [DAY, NEXT]
 
 
 def test_a_copy_to_which_nothing_was_added_need_not_be_looked_at_again(warehouse):
@@ -224,6 +271,7 @@ def test_a_mart_that_is_no_more_is_gone_from_the_copy(warehouse):
 
 
 def test_a_copy_that_somebody_wrote_to_is_not_continued(warehouse):
+    warehouse.home.published_path.chmod(0o600)
     with closing(duckdb.connect(str(warehouse.home.published_path))) as connection:
         connection.execute(f"update cubes.{CUBE} set n = 99")
     warehouse.publish()

@@ -126,6 +126,8 @@ def test_parquet_without_a_file_is_wrong_usage(sql):
         (["sql", "--restricted", "select 1"], "loaded"),
         (["metrics", "query", "delivery_rate", "--restricted"], "built"),
         (["attack"], "published"),
+        (["export", "exported"], "published"),
+        (["keys", "names", "--workspace", "w"], "built"),
     ],
 )
 def test_before_there_is_anything_it_says_what_to_do(home, monkeypatch, command, missing):

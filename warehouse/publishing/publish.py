@@ -13,7 +13,7 @@ import duckdb
 
 from warehouse.errors import ChangedAfterReleaseError, UnreleasedSliceError, UnsoundMartsError
 from warehouse.files import replacing, state_of, unlink_durably
-from warehouse.home import Home
+from warehouse.home import PUBLISHED_FILE, Home
 from warehouse.keys.keyring import KeyStore
 from warehouse.keys.locks import warehouse_lock
 from warehouse.ledger.ledger import Ledger
@@ -67,7 +67,8 @@ def publish(
     however much was published before. If anything in the copy changed or went, the file is written afresh,
     so that it holds no free blocks of what is gone. Every slice is compared with its release, by hash.
 
-    Readers of the old copy keep it until they close it; they never wait for a lock.
+    Readers of the old copy keep it until they close it, though it has no name any more; they never wait for a
+    lock. The file can be read by the home's group and written by nobody (docs/decisions/0091).
 
     Args:
         comments: Table → column → what the database says of it; of the table itself under the empty name.
@@ -98,6 +99,7 @@ def publish(
             _comment(connection, comments)
             published = _contents(connection)
             connection.execute(f"detach {_COPY}")
+            temporary.chmod(PUBLISHED_FILE)
         left = (state_of(home.published_path), state_of(home.warehouse_path))
         with ledger.transaction() as meta:
             meta.executemany("replace into meta values (?, ?)", zip((COPY, SOURCE), left, strict=True))
@@ -112,7 +114,10 @@ def published_before(home: Home) -> Published | None:
     if not is_up_to_date(home, Ledger(home.ledger_path)):
         return None
     with closing(connect(tmp=home.tmp)) as connection:
-        connection.execute(f"attach {quoted(str(home.published_path))} as {_COPY} (read_only)")
+        try:
+            connection.execute(f"attach {quoted(str(home.published_path))} as {_COPY} (read_only)")
+        except duckdb.IOException:
+            return None  # somebody has opened it for writing: a new file takes its place
         return _contents(connection)
 
 
@@ -247,6 +252,7 @@ def withdraw(home: Home, *, workspace_keys: Collection[str]) -> Published | None
                 _copy_without(connection, sorted(workspace_keys))
                 published = _contents(connection)
                 connection.execute(f"detach {_COPY}")
+                temporary.chmod(PUBLISHED_FILE)
         except duckdb.Error:
             unlink_durably(home.published_path)
             return None

@@ -18,7 +18,16 @@ from filelock import FileLock, Timeout
 
 from warehouse.files import fsync_directory
 from warehouse.home import Home
-from warehouse.retention.places import NO_DAYS, Place, Windows, check_deletable, entries, is_stray, places
+from warehouse.retention.places import (
+    NO_DAYS,
+    Place,
+    Windows,
+    check_deletable,
+    entries,
+    is_stray,
+    places,
+    relative,
+)
 from warehouse.retention.plan import FileItem, Reason
 
 # Rule and category of a `Reason`; a window stands behind it in `policy.yml`.
@@ -113,13 +122,12 @@ def _due(place: Place, status: os.stat_result, as_of: datetime) -> date | None:
 
 
 def _shown(home: Home, place: Place, path: Path, feeds: frozenset[str], name_key: bytes) -> str:
-    relative = path.relative_to(home.data)
-    text = relative.as_posix()
+    text = relative(home, path).as_posix()
     if place.kind != "inbox" and _PLAIN.fullmatch(text):
         return text
     hidden = hmac.digest(name_key, os.fsencode(text), "sha256").hex()[:32]
     folder = path.parent.relative_to(place.root).as_posix()
-    above = place.root.relative_to(home.data).as_posix()
+    above = relative(home, place.root).as_posix()
     return f"{above}/{folder}/{hidden}" if folder in feeds else f"{above}/{hidden}"
 
 

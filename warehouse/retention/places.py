@@ -77,7 +77,7 @@ def places(home: Home, windows: Windows) -> list[Place]:
         Place("tmp", home.tmp, windows.tmp, in_use=True),
         # What a crash left beside the databases while they were being replaced.
         Place("tmp", home.data, windows.tmp, half_written, deep=False, in_use=True),
-        Place("tmp", home.published_path.parent, windows.tmp, half_written, deep=False, in_use=True),
+        Place("tmp", home.published, windows.tmp, half_written, deep=False, in_use=True),
         Place("dbt", home.dbt_target, windows.dbt),
         Place("dbt", home.dbt_logs, windows.dbt),
         Place("compute_logs", home.dagster / "compute_logs", windows.compute_logs),
@@ -95,8 +95,8 @@ def entries(home: Home, place: Place, feeds: frozenset[str]) -> Iterator[Path]:
     """
     if not os.path.lexists(place.root):
         return
-    if place.root.resolve() != home.data.resolve() / place.root.relative_to(home.data):
-        raise UndeletableError(f"{place.root.relative_to(home.data)}, which is a link")
+    if place.root.resolve() != _unlinked(home, place.root):
+        raise UndeletableError(f"{relative(home, place.root)}, which is a link")
     for folder, directories, files in os.walk(place.root, onerror=_unless_gone, followlinks=False):
         here = Path(folder)
         links = [name for name in directories if os.path.islink(os.path.join(folder, name))]  # noqa: PTH114, PTH118
@@ -115,13 +115,27 @@ def check_deletable(home: Home, path: Path) -> None:
         UndeletableError: The ledger, a database, a key, a store file, anything outside the listed places,
             anything reached through a link.
     """
-    if ".." in path.parts or not path.is_relative_to(home.data):
+    if ".." in path.parts or not any(map(path.is_relative_to, (home.data, home.published))):
         raise UndeletableError("a path outside the data directory")
     # The parent, not the path: a link is removed itself. Nothing on the way may be one.
-    if path.parent.resolve() != home.data.resolve() / path.parent.relative_to(home.data):
+    if path.parent.resolve() != _unlinked(home, path.parent):
         raise UndeletableError("a path that goes through a link")
     if not any(place.covers(path) for place in places(home, NO_DAYS)):
         raise UndeletableError("a file that no window covers")
+
+
+def relative(home: Home, path: Path) -> Path:
+    """Return a path below the data directory; of what is published, below the home."""
+    return path.relative_to(_base(home, path))
+
+
+def _unlinked(home: Home, path: Path) -> Path:
+    """Return where a path leads if no directory below the base is a link."""
+    return _base(home, path).resolve() / relative(home, path)
+
+
+def _base(home: Home, path: Path) -> Path:
+    return home.root if path.is_relative_to(home.published) else home.data
 
 
 def is_stray(path: Path, *, inbox: Path, feeds: Collection[str]) -> bool:

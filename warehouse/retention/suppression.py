@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from warehouse.keys.keyring import KeyStore, Purpose
 from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.requests import Status, advance
 from warehouse.retention import records
-from warehouse.retention.requests import Status, advance
 from warehouse.retention.rules import Erasure
 
 _BYTES = 16

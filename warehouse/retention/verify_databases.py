@@ -78,7 +78,9 @@ def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Ke
             except (duckdb.Error, KeyringError) as error:
                 kind = "its key is missing" if isinstance(error, KeyringError) else type(error).__name__
                 yield Finding(path.name, f"file that could not be read ({kind})", 1, REPORT)
-    others = [p for p in home.published_path.parent.iterdir() if not _is_the_copy(p, home)]
+    # In homes older than decision 0091 the copy lay below the data: nobody takes ended accounts out of it.
+    copies = (*home.published.iterdir(), *(home.data / "published").glob("*"))
+    others = [path for path in copies if not _is_the_copy(path, home)]
     if others:
         yield Finding("published", "file(s) beside the one published copy", len(others), REPORT)
 

@@ -12,6 +12,7 @@ from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, KeyStore, Purpose
 from warehouse.keys.locks import reader_lease, warehouse_lock
 from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.requests import restricted
 from warehouse.store.connection import add_parquet_keys, connect, prepare, quoted
 from warehouse.store.views import Schema, create_tables, create_views
 
@@ -40,9 +41,10 @@ def attach(
         KeyringError: A key of a live file is missing; nothing is shown rather than a part of it.
     """
     prepare(connection)
-    parts = Ledger(home.ledger_path).live_parts()
+    ledger = Ledger(home.ledger_path)
+    parts = ledger.live_parts()
     add_parquet_keys(connection, keyring, (part.key_name for part in parts if part.source in schemas))
-    create_views(connection, parts, data=home.data, schemas=schemas)
+    create_views(connection, parts, data=home.data, schemas=schemas, restricted=restricted(ledger, keyring))
     create_tables(connection, tables)
     if home.warehouse_path.exists() or not read_only:
         path = home.warehouse_path

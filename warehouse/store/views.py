@@ -11,6 +11,7 @@ from warehouse.store.connection import identifier, quoted
 
 Schema = Sequence[tuple[str, str]]
 
+_RESTRICTED = "_restricted"
 _HIVE_TYPES = "{'event_date': date, 'retention_days': integer}"
 _PARTITION_COLUMNS = (("event_date", "date"), ("retention_days", "integer"))
 
@@ -72,22 +73,45 @@ def _cells(columns: Schema, *, present: Sequence[str]) -> str:
 
 
 def create_views(
-    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], *, data: Path, schemas: Mapping[str, Schema]
+    connection: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    *,
+    data: Path,
+    schemas: Mapping[str, Schema],
+    restricted: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Create one view per data set over its live files.
 
     Args:
         schemas: Data set → name and type of its columns, partition columns included.
+        restricted: Workspace and token of persons whose rows are not to be seen.
     """
     connection.execute("create schema if not exists memory.store")
+    if restricted:
+        listed = pa.Table.from_pylist([{"workspace_id": w, "token": t} for w, t in restricted])
+        create_tables(connection, {_RESTRICTED: listed})
     by_source: dict[str, list[Part]] = {source: [] for source in schemas}
     for part in parts:
         if part.source in by_source:
             by_source[part.source].append(part)
     for source, columns in schemas.items():
-        alive = " where deleted_at is null" if any(name == "deleted_at" for name, _ in columns) else ""
-        sql = f"select * from ({scan_sql(by_source[source], data=data, columns=columns)}){alive}"
+        conditions = ["deleted_at is null"] if any(name == "deleted_at" for name, _ in columns) else []
+        if restricted and (hidden := _hidden(columns)):
+            conditions.append(hidden)
+        where = f" where {' and '.join(conditions)}" if conditions else ""
+        sql = f"select * from ({scan_sql(by_source[source], data=data, columns=columns)}) as r{where}"
         connection.execute(f"create or replace view memory.store.{identifier(source)} as {sql}")
+
+
+def _hidden(columns: Schema) -> str:
+    """Return the condition that a row names nobody whose rows are not to be seen; any token may name one."""
+    tokens = [f"r.{identifier(name)}" for name, _ in columns if name.endswith("_token")]
+    if not tokens or not any(name == "workspace_id" for name, _ in columns):
+        return ""
+    return (
+        f"not exists (select 1 from memory.store.{_RESTRICTED} as n where n.workspace_id = r.workspace_id "
+        f"and n.token in ({', '.join(tokens)}))"
+    )
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:

@@ -1,4 +1,4 @@
-"""`wasms metrics query`: answers on stdout or in a file; a filter without rows says what was meant."""
+"""`wasms metrics`: answers on stdout or in a file; a filter without rows says what was meant."""
 
 import json
 from datetime import date
@@ -57,3 +57,82 @@ def test_an_answer_may_go_to_a_file(query, tmp_path, ending):
     assert query("--where", "channel=sms", "--output", str(path)).stdout == ""
     assert "attempted_messages" in path.read_text()
     assert "20" in path.read_text()
+
+
+@pytest.fixture
+def compare(home):
+    """Compare campaigns: Sale and Thanks, which has two variants, and another Sale of another workspace."""
+    campaigns = [
+        ("w", "s", "Sale", None, 140, 14),
+        ("v", "x", "Sale", None, 140, 14),
+        ("w", "ta", "Thanks", "A", 700, 70),
+        ("w", "tb", "Thanks", "B", 700, 350),
+    ]
+    with duckdb.connect(home.published_path) as connection:
+        published(connection)
+        for workspace, key, name, variant, delivered, clicked in campaigns:
+            keys = {"workspace_key": workspace, "campaign_key": key}
+            named = {"campaign_name": name, "variant": variant}
+            insert(connection, "dim_published_campaigns", [keys | named])
+            counted = {"send_date": date(2026, 5, 4), "level": "campaign", "channel": "sms"}
+            counted |= {"delivered_messages": delivered, "clicked_messages": clicked}
+            counted |= {"delivered_messages_squares": 98, "clicked_messages_squares": 49}
+            insert(connection, "cubes.cube_campaign_daily", [keys | counted])
+
+    def _compare(*arguments: str):
+        metric = () if "--metric" in arguments else ("--metric", "click_rate")
+        return run_wasms("metrics", "compare", *arguments, *metric, "--home", str(home.root))
+
+    return _compare
+
+
+@pytest.mark.parametrize(
+    ("arguments", "groups"),
+    [
+        (["s", "tb"], ("s", "tb")),
+        (["Sale", "Thanks", "--where", "workspace=w"], ("Sale", "Thanks")),
+        (["Thanks", "--by", "variant"], ("A", "B")),
+    ],
+)
+def test_two_campaigns_or_variants_are_compared(compare, arguments, groups):
+    (row,) = json.loads(compare(*arguments, "--json").stdout)
+
+    assert (row["first"], row["second"]) == groups
+    assert row["low"] < row["difference"] < row["high"]
+    assert row["p_value"] < 0.05
+
+
+def test_a_comparison_without_a_message_is_empty(compare):
+    (row,) = json.loads(compare("s", "tb", "--from", "2026-06-01", "--json").stdout)
+
+    assert {row[name] for name in ("first_rate", "second_rate", "difference", "p_value")} == {None}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("Sale", "Name two campaigns, or one and `--by variant`."),
+        ("Sale Thanks --by variant", "Name two campaigns, or one and `--by variant`."),
+        ("Sale Thanks", "2 workspaces have a campaign called Sale. Add --where workspace="),
+        ("Sale Thank", "No published campaign named 'Thank'. Did you mean 'Thanks'?"),
+        ("ta Thanks", "ta and Thanks are the same campaign."),
+        ("s --by variant", "s has 0 published variant(s); two are needed."),
+        ("s ta --metric click_rat", "No rate named 'click_rat'. Did you mean 'click_rate'"),
+        ("s ta --metric cost_per_message", "No rate named 'cost_per_message'."),
+        ("s ta --metric reading_contact_rate", "cannot be split by workspace and campaign"),
+        ("s ta --from 2026-06-01 --to 2026-05-01", "--from 2026-06-01 is after --to 2026-05-01"),
+    ],
+)
+def test_a_comparison_that_makes_no_sense_exits_with_2_and_says_why(compare, arguments, said):
+    result = compare(*arguments.split())
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_each_period_is_compared_with_the_one_before_it(query):
+    result = query("--by", "workspace", "--by", "day", "--vs", "previous", "--format", "json")
+
+    (row,) = json.loads(result.stdout)
+    assert [row[name] for name in ("previous", "difference", "difference_low")] == [None, None, None]
+    assert query("--vs", "previous").exit_code == 2

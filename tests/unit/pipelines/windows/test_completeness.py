@@ -28,7 +28,7 @@ def of_may(*versions: Version, chosen: tuple[tuple[datetime, int | None], ...] =
 
 
 @pytest.mark.parametrize(
-    ("days", "complete"), [(90, True), (60, True), (49, True), (48, False), (30, False), (15, False)]
+    ("days", "complete"), [(90, True), (60, True), (50, True), (49, False), (30, False), (15, False)]
 )
 def test_a_window_must_outlive_a_month_until_it_closes(days, complete):
     assert of_may(default(days)) is complete

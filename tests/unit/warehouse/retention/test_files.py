@@ -12,7 +12,7 @@ from warehouse.errors import UndeletableError
 from warehouse.home import Home
 from warehouse.retention import files
 from warehouse.retention.files import due_files, remove_due_files, remove_files
-from warehouse.retention.places import Windows
+from warehouse.retention.places import Windows, relative
 
 KEY = bytes(range(32))
 NOW = datetime.now(UTC).replace(tzinfo=None)
@@ -21,9 +21,14 @@ WINDOWS = Windows(
 )
 
 
+def called(home: Home, name: str) -> Path:
+    """A path as plans show it: what is published lies beside the data."""
+    return (home.root if name.startswith("published/") else home.data) / name
+
+
 def put(home: Home, name: str, *, age_days: float = 0) -> Path:
     """A file that was last written some days ago; it came here now, whatever it says."""
-    path = home.data / name
+    path = called(home, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("canary", "utf-8")
     at = (NOW - timedelta(days=age_days)).replace(tzinfo=UTC).timestamp()
@@ -33,7 +38,7 @@ def put(home: Home, name: str, *, age_days: float = 0) -> Path:
 
 def due(home: Home, *, in_days: float = 0) -> set[str]:
     found = due_files(home, WINDOWS, as_of=NOW + timedelta(days=in_days), name_key=KEY)
-    return {str(path.relative_to(home.data)) for path, _ in found}
+    return {str(relative(home, path)) for path, _ in found}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +242,7 @@ def test_a_directory_that_somebody_made_a_link_is_said_not_skipped(home, tmp_pat
     ],
 )
 def test_what_must_never_go_is_refused_whoever_asks(home, name):
-    path = home.data / name
+    path = called(home, name)
     if path.name != "inbox":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("canary", "utf-8")

@@ -519,9 +519,11 @@ def test_a_released_slice_that_was_changed_in_place(found, ledger, warehouse):
     assert "warehouse.duckdb: 1 released slice(s) that changed since" in found()
 
 
-def test_a_second_published_copy(found, home, published):
+@pytest.mark.parametrize("name", ["published/marts-copy.duckdb", "data/published/marts.duckdb"])
+def test_a_second_published_copy(found, home, published, name):
     published("select 1")
-    (home.published_path.parent / "marts-copy.duckdb").write_bytes(home.published_path.read_bytes())
+    (home.root / name).parent.mkdir(exist_ok=True)
+    (home.root / name).write_bytes(home.published_path.read_bytes())
 
     assert found() == ["published: 1 file(s) beside the one published copy"]
 

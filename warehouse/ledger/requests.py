@@ -28,6 +28,9 @@ class Kind(StrEnum):
     MINOR = "minor"
     ACCESS = "access"
     PORTABILITY = "portability"
+    RESTRICT = "restrict"
+    OBJECT = "object"
+    CONSENT_WITHDRAWN = "consent-withdrawn"
 
 
 class Status(StrEnum):
@@ -37,6 +40,8 @@ class Status(StrEnum):
     VERIFIED = "verified"
     PAUSED = "paused"
     REWRITTEN = "rewritten"
+    RESTRICTED = "restricted"
+    LIFTED = "lifted"
     DONE = "done"
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
@@ -44,6 +49,8 @@ class Status(StrEnum):
 
 OPEN = (Status.RECEIVED, Status.VERIFIED, Status.PAUSED, Status.REWRITTEN)
 ERASING = (Kind.ERASE, Kind.MINOR)
+# Rows stay, and are out of every model and query until the request is lifted.
+RESTRICTING = (Kind.RESTRICT, Kind.OBJECT, Kind.CONSENT_WITHDRAWN)
 
 
 class RequestError(WarehouseError):
@@ -85,6 +92,16 @@ class Logged:
     as_of: datetime
     what: str
     note: str
+
+
+def restricted(ledger: Ledger, keyring: KeyStore) -> list[tuple[str, str]]:
+    """Return workspace and token of everybody whose rows no model and no query may see."""
+    return [
+        (who["workspace_id"], token)
+        for request in requests(ledger, statuses=[Status.RESTRICTED])
+        for who in [about(keyring, request.number)]
+        for token in [*who["tokens"], *who["messages"]]
+    ]
 
 
 def new_number() -> str:

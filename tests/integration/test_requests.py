@@ -1,0 +1,465 @@
+"""Requests of data subjects: who asked is erased everywhere, stays erased, and nobody else is touched."""
+
+import json
+from collections import Counter
+from datetime import date, datetime, timedelta
+
+import pytest
+import pyzipper
+
+from anonymizers.treatments import IdentityKind
+from pipelines.ingestion import batch
+from pipelines.marts.build import build
+from pipelines.privacy import erasures
+from pipelines.privacy.access import write_copy
+from pipelines.privacy.erasures import person_of, remains_of
+from pipelines.privacy.errors import ReceiptError, RemainsError, SameRequestError, UnknownIdentifierError
+from pipelines.privacy.receipts import check_receipt
+from pipelines.privacy.submit import (
+    after_business_days,
+    close,
+    confirm,
+    give_more_time,
+    lift,
+    pause,
+    submit,
+)
+from pipelines.retention.apply import apply_planned, apply_retention
+from pipelines.retention.plan import plan_retention
+from pipelines.runtime import open_runtime
+from pipelines.windows.inputs import tokens_of_people
+from tests.integration.test_identities import (
+    AS_OF,
+    DAY,
+    NINE,
+    delivered,
+    hear,
+    know,
+    number,
+    restricted,
+    send,
+    user_id,
+)
+from tests.support.commands import run_wasms
+from tests.support.feeding import give, outcomes
+from tests.support.homes import copied
+from tests.support.leaks import find_leaks
+from warehouse.keys.keyring import Purpose
+from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
+from warehouse.store.reading import read_columns
+
+ASKED = datetime(2026, 6, 1, 10)
+WORKSPACES = ("ws_a", "ws_b")
+PHONE, EMAIL = number(1), "mira.quell@example.org"
+OTHERS = [number(i) for i in range(2, 9)]
+
+
+@pytest.fixture
+def runtime(empty, tmp_path):
+    """Two workspaces that write to the same people; one of them has a number, a user id and an address."""
+    runtime = open_runtime(copied(empty, tmp_path))
+    for workspace in WORKSPACES:
+        channel = {"workspace_id": workspace, "provider": "whatsapp", "sender_id": f"sender-{workspace}"}
+        give(runtime, "app__channels", channel | {"valid_from": NINE, "updated_at": NINE}, as_of=AS_OF)
+        give(
+            runtime,
+            "app__workspaces",
+            {"workspace_id": workspace, "country": "DE", "updated_at": NINE},
+            as_of=AS_OF,
+        )
+    fill(runtime, tmp_path)
+    return runtime
+
+
+def fill(runtime, folder, *, at=NINE, again=""):
+    """Everything that is known of these people; ``again`` makes files of the same rows others."""
+    for workspace in WORKSPACES:
+        known = {"contact_id": "c1", "phone": PHONE, "whatsapp_user_id": user_id(1), "email": EMAIL}
+        others = [{"contact_id": f"c{i}", "phone": phone} for i, phone in enumerate(OTHERS, start=2)]
+        rows = [
+            {"workspace_id": workspace, "updated_at": at, "created_at": at, "language": "de", **row}
+            for row in (known, *others)
+        ]
+        give(runtime, "app__contacts", *rows, *([rows[0]] if again else []), as_of=AS_OF)
+        ids = send(runtime, f"spring{again}", PHONE, *OTHERS, workspace=workspace) + send(
+            runtime, f"by-id{again}", user_id(1), workspace=workspace
+        )
+        # Of the first nobody is named: the message alone says whose it is.
+        statuses = [delivered(id_) for id_ in ids]
+        hear(runtime, folder, "statuses", *statuses, workspace=workspace)
+        told = [
+            {"from": PHONE[1:], "id": f"in{again}.{workspace}", "type": "text", "text": {"body": "Danke"}}
+        ]
+        hear(runtime, folder, "messages", *told, workspace=workspace, minutes=9)
+
+
+def ask(
+    runtime,
+    kind=Kind.ERASE,
+    *,
+    workspace="ws_a",
+    by=IdentityKind.PHONE,
+    value=PHONE,
+    at=ASKED,
+    confirmed=True,
+):
+    recorded, person = submit(*runtime, kind=kind, workspace=workspace, identifiers={by: value}, as_of=at)
+    if confirmed:
+        confirm(*runtime, recorded.number, how="code by SMS", as_of=at)
+    return recorded.number, person
+
+
+def erase(runtime, *, at=ASKED, **asked):
+    asked_number, _ = ask(runtime, at=at, **asked)
+    apply_retention(*runtime, as_of=at)
+    return asked_number
+
+
+def stored(runtime):
+    """All rows of all data sets: (data set, row) → how often."""
+    rows = Counter()
+    for contract in runtime.declarations.contracts.values():
+        columns = contract.plan.stored_columns()
+        table = read_columns(
+            runtime.store.home,
+            ledger=runtime.store.ledger,
+            engine=runtime.store.engine,
+            source=contract.source,
+            schema=columns,
+            columns=[name for name, _ in columns],
+            deleted=True,
+        )
+        rows.update(
+            (contract.source, json.dumps(row, default=str, sort_keys=True)) for row in table.to_pylist()
+        )
+    return rows
+
+
+def of_person(runtime, rows, recorded, workspace="ws_a"):
+    """The rows that name the person or one of the person's messages, by the request."""
+    tokens = person_of(*runtime, request(runtime.store.ledger, recorded)).tokens
+    found = Counter()
+    for (source, text), count in rows.items():
+        row = json.loads(text)
+        named = tokens_of_people(runtime.declarations.contracts[source])
+        if row.get("workspace_id") == workspace and tokens & {row.get(name) for name in named}:
+            found[source, text] = count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("by", "value"),
+    [
+        (IdentityKind.PHONE, PHONE),
+        (IdentityKind.PHONE, "0151 / 55500-001"),
+        (IdentityKind.WHATSAPP_USER, user_id(1)),
+        (IdentityKind.EMAIL, EMAIL.upper()),
+        (IdentityKind.CONTACT, "c1"),
+    ],
+)
+def test_who_asks_is_erased_by_whatever_is_named_and_nobody_else_is_touched(runtime, by, value):
+    before = stored(runtime)
+    recorded, person = ask(runtime, by=by, value=value)
+    mine = of_person(runtime, before, recorded)
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert person.kinds == {"contact": 1, "email": 1, "phone": 1, "whatsapp_user": 1}
+    assert {source: sum(n for (s, _), n in mine.items() if s == source) for source, _ in mine} == {
+        "app__contacts": 1,
+        "app__messages": 2,
+        "whatsapp__messages": 1,
+        "whatsapp__statuses": 2,
+    }
+    assert stored(runtime) == before - mine
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+    assert not sum(rows for _, rows in remains_of(*runtime))
+
+
+def test_nothing_is_done_before_the_identity_is_verified(runtime):
+    before = stored(runtime)
+    recorded, _ = ask(runtime, confirmed=False)
+    apply_retention(*runtime, as_of=ASKED)
+    assert stored(runtime) == before
+
+    pause(runtime.store, recorded, why="asked back", as_of=ASKED)
+    with pytest.raises(RequestError):
+        close(runtime.store, "rq_unknown", Status.WITHDRAWN, why="-", as_of=ASKED)
+    close(runtime.store, recorded, Status.WITHDRAWN, why="changed their mind", as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert stored(runtime) == before
+    assert not runtime.store.keyring.has(Purpose.REQUEST, recorded)
+
+
+def test_what_came_before_never_comes_back_and_what_comes_later_is_welcome(runtime, tmp_path):
+    recorded = erase(runtime)
+    gone = stored(runtime)
+    kept = sum(gone.values())
+
+    fill(runtime, tmp_path, again="-2")  # the same people, in other files
+    assert not sum(rows for _, rows in remains_of(*runtime))
+    others = sum(stored(runtime).values()) - kept
+
+    back = give(
+        runtime,
+        "app__messages",
+        {
+            "workspace_id": "ws_a",
+            "outbox_id": "new",
+            "message_id": "new",
+            "recipient": PHONE,
+            "outcome": "accepted",
+        }
+        | {"channel": "whatsapp", "provider": "whatsapp", "queued_at": ASKED + timedelta(hours=1)},
+        as_of=ASKED + timedelta(hours=2),
+    )
+    assert outcomes(back) == {"kept": 1}
+    assert not sum(rows for _, rows in remains_of(*runtime))
+    assert others > 0
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+
+
+def test_without_suppression_a_replay_brings_them_back(runtime, tmp_path, monkeypatch):
+    erase(runtime)
+    nobody = lambda rows, *_, **__: batch.pl.repeat(value=False, n=rows.num_rows, eager=True)  # noqa: E731
+    monkeypatch.setattr(batch, "refused", nobody)
+
+    fill(runtime, tmp_path, again="-2")
+
+    assert sum(rows for _, rows in remains_of(*runtime))
+
+
+def test_rows_of_somebody_under_16_are_refused_for_ever(runtime):
+    erase(runtime, kind=Kind.MINOR)
+    row = {"workspace_id": "ws_a", "outbox_id": "new", "message_id": "new", "recipient": PHONE}
+    row |= {"outcome": "accepted", "channel": "whatsapp", "provider": "whatsapp"}
+    later = ASKED + timedelta(days=5)
+
+    back = give(runtime, "app__messages", row | {"queued_at": later}, as_of=later)
+
+    assert outcomes(back) == {"erased": 1}
+
+
+def test_the_same_person_of_another_workspace_stays(runtime):
+    before = stored(runtime)
+    erase(runtime)
+    assert {k: n for k, n in stored(runtime).items() if '"ws_b"' in k[1]} == {
+        k: n for k, n in before.items() if '"ws_b"' in k[1]
+    }
+
+
+def test_rows_under_a_legal_hold_stay_and_the_receipt_says_so(runtime):
+    hold = {"workspace_id": "ws_a", "hold_id": "h1", "phone": PHONE, "held_source": "app__messages"}
+    hold |= {"expires_at": datetime(2027, 1, 1), "updated_at": NINE, "reason": "dispute"}
+    give(runtime, "privacy__legal_holds", hold, as_of=AS_OF)
+
+    recorded = erase(runtime)
+
+    said = check_receipt(*paths(runtime, recorded))
+    assert [(row["data_set"], row["rows"]) for row in said["kept_under_legal_hold"]] == [("app__messages", 1)]
+    assert sum(part.rows for part in runtime.store.ledger.held_parts()) == 1
+
+
+def test_a_crash_after_the_commit_is_finished_by_the_next_run(runtime):
+    recorded, _ = ask(runtime)
+    apply_planned(runtime.store, plan_retention(*runtime, as_of=ASKED))
+    assert request(runtime.store.ledger, recorded).status is Status.REWRITTEN
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+    check_receipt(*paths(runtime, recorded))
+
+
+def test_rows_that_are_still_there_are_confirmed_by_nobody(runtime, monkeypatch):
+    recorded, _ = ask(runtime)
+    monkeypatch.setattr(erasures, "remains_of", lambda *_: [("app__messages", 3)])
+
+    with pytest.raises(RemainsError, match="3 row"):
+        apply_retention(*runtime, as_of=ASKED)
+
+    assert request(runtime.store.ledger, recorded).status is Status.REWRITTEN
+
+
+def test_a_receipt_says_what_went_and_cannot_be_changed(runtime, tmp_path):
+    recorded = erase(runtime)
+    receipt, key = paths(runtime, recorded)
+    said = check_receipt(receipt, key)
+    assert {row["data_set"]: row["rows"] for row in said["deleted"]} == {
+        "app__contacts": 1,
+        "app__messages": 2,
+        "whatsapp__messages": 1,
+        "whatsapp__statuses": 2,
+    }
+    assert "valid" in run_wasms("privacy", "verify", str(receipt)).stdout
+
+    changed = tmp_path / "changed.json"
+    changed.write_text(receipt.read_text().replace('"rows": 2', '"rows": 3', 1))
+    with pytest.raises(ReceiptError):
+        check_receipt(changed, key)
+
+
+def test_a_search_of_every_file_finds_the_person_before_and_not_after(runtime):
+    needles = [PHONE, EMAIL, user_id(1), "wamid.ws_a.spring." + PHONE]
+    recorded, person = ask(runtime)
+    of_request = person_of(*runtime, request(runtime.store.ledger, recorded)).tokens
+    tokens = sorted(person.tokens | of_request)
+    assert len(find_leaks(runtime.store.home, tokens)) > len(tokens)
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert find_leaks(runtime.store.home, [*needles, *tokens]) == []
+
+
+def test_a_copy_holds_all_rows_of_the_person_and_of_nobody_else(runtime, tmp_path):
+    recorded, _ = ask(runtime, Kind.ACCESS)
+    mine = of_person(runtime, stored(runtime), recorded)
+
+    copy = write_copy(*runtime, recorded, tmp_path / "copy.zip", as_of=ASKED)
+
+    with pyzipper.AESZipFile(tmp_path / "copy.zip") as archive:
+        with pytest.raises(RuntimeError):
+            archive.read("data.json")
+        archive.setpassword(copy.passphrase.encode())
+        tables = json.loads(archive.read("data.json"))
+        page = archive.read("index.html").decode()
+        assert {name.removesuffix(".csv") for name in archive.namelist()} == {
+            "index.html",
+            "data.json",
+            *tables,
+        }
+    given = Counter(
+        (source, json.dumps(row, default=str, sort_keys=True))
+        for source, rows in tables.items()
+        for row in rows
+    )
+    assert sum(given.values()) == sum(mine.values()) == copy.rows
+    assert {source for source, _ in given} == {source for source, _ in mine}
+    assert "Purpose" in page
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+
+
+@pytest.mark.parametrize("kind", [Kind.RESTRICT, Kind.OBJECT, Kind.CONSENT_WITHDRAWN])
+def test_a_restriction_hides_the_person_and_lifting_it_gives_back_the_exact_results(runtime, kind):
+    def seen():
+        return {
+            name: restricted_rows(runtime, name)
+            for name in ("fct_messages", "dim_contacts", "fct_inbound_messages")
+        }
+
+    before, kept = seen(), stored(runtime)
+    recorded, _ = ask(runtime, kind)
+
+    during = seen()
+    assert {name: len(before[name]) - len(during[name]) for name in before} == {
+        "fct_messages": 2,
+        "dim_contacts": 1,
+        "fct_inbound_messages": 1,
+    }
+    assert all(set(during[name]) < set(before[name]) for name in before)
+    assert stored(runtime) == kept
+
+    lift(runtime.store, recorded, why="settled", as_of=ASKED)
+    assert seen() == before
+
+
+def restricted_rows(runtime, model):
+    build(*runtime, from_day=DAY, to_day=DAY, select=f"+{model}")
+    with restricted(runtime) as connection:
+        rows = connection.execute(f"select * from {model}").fetchall()
+    return sorted(map(str, rows))
+
+
+def test_a_request_made_twice_is_one(runtime):
+    recorded, _ = ask(runtime, confirmed=False)
+    with pytest.raises(SameRequestError) as same:
+        ask(runtime, by=IdentityKind.EMAIL, value=EMAIL)
+    assert same.value.number == recorded
+    ask(runtime, workspace="ws_b", confirmed=False)  # another controller, another request
+    assert len(requests(runtime.store.ledger)) == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "workspace"),
+    [
+        (IdentityKind.PHONE, "n/a", "ws_a"),
+        (IdentityKind.EMAIL, "nobody", "ws_a"),
+        (IdentityKind.PHONE, PHONE, "ws_never"),
+    ],
+)
+def test_what_identifies_nobody_is_refused_and_not_quoted(runtime, by, value, workspace):
+    with pytest.raises(UnknownIdentifierError) as refused:
+        ask(runtime, by=by, value=value, workspace=workspace)
+    assert value not in str(refused.value)
+    assert requests(runtime.store.ledger) == []
+
+
+def test_a_number_beside_many_others_is_followed_by_nobody(runtime):
+    know(runtime, *({"contact_id": f"desk{i}", "phone": number(50)} for i in range(8)))
+
+    _, person = ask(runtime, value=number(50), confirmed=False)
+
+    assert person.is_shared
+    assert person.kinds == {"phone": 1}
+
+
+@pytest.mark.parametrize(
+    ("day", "number_of_days", "expected"),
+    [
+        (date(2026, 6, 1), 5, date(2026, 6, 8)),
+        (date(2026, 6, 5), 1, date(2026, 6, 8)),
+        (date(2026, 6, 6), 5, date(2026, 6, 12)),
+    ],
+)
+def test_answers_are_due_after_business_days(day, number_of_days, expected):
+    assert after_business_days(day, number_of_days) == expected
+
+
+def test_a_request_may_be_extended_by_sixty_days_in_all(runtime):
+    recorded, _ = ask(runtime, confirmed=False)
+    assert request(runtime.store.ledger, recorded).due_on == date(2026, 7, 1)
+    due = give_more_time(runtime.store, recorded, days=60, why="many sources", as_of=ASKED)
+    assert due == date(2026, 8, 30)
+    with pytest.raises(RequestError):
+        give_more_time(runtime.store, recorded, days=1, why="more", as_of=ASKED)
+
+
+def test_the_command_reads_the_identifier_from_standard_input_alone(runtime):
+    home = ("--home", str(runtime.store.home.root))
+    asked = ("--type", "erase", "--workspace", "ws_a", "--as-of", ASKED.isoformat())
+    said = run_wasms("privacy", "submit", *asked, *home, given=f"{PHONE}\n")
+    assert said.exit_code == 0, said.output
+    assert PHONE not in said.output
+    (recorded,) = requests(runtime.store.ledger)
+    assert recorded.number in said.output
+    listed = run_wasms("privacy", "list", "--json", *home)
+    assert [row["request"] for row in json.loads(listed.stdout)] == [recorded.number]
+
+
+def paths(runtime, recorded):
+    folder = runtime.store.home.receipts
+    return folder / f"{recorded}.json", folder / "public-key.json"
+
+
+def test_verified_requests_of_the_application_are_carried_out_once(runtime):
+    row = {
+        "workspace_id": "ws_a",
+        "request_type": "erasure",
+        "phone": PHONE,
+        "received_on": NINE,
+        "updated_at": NINE,
+    }
+    exported = [
+        row | {"request_id": "r1", "status": "verified"},
+        row | {"request_id": "r2", "status": "received", "phone": OTHERS[0]},
+    ]
+    give(runtime, "privacy__requests", *exported, as_of=AS_OF)
+
+    apply_retention(*runtime, as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+
+    (done,) = requests(runtime.store.ledger)
+    assert (done.kind, done.status) == (Kind.ERASE, Status.DONE)
+    said = check_receipt(*paths(runtime, done.number))
+    assert sum(entry["rows"] for entry in said["deleted"]) == 7  # with the exported request itself
