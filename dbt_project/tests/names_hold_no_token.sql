@@ -3,6 +3,7 @@
     ('dim_published_workspaces', 'workspace_name'),
     ('dim_published_campaigns', 'campaign_name'),
     ('dim_published_templates', 'template_name'),
+    ('dim_published_template_changes', 'template_name'),
 ] %}
 {% for model_name, column in names %}
 select 1 as token

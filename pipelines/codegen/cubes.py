@@ -17,7 +17,7 @@ from pipelines.declarations.cube import (
     Unit,
 )
 from pipelines.declarations.disclosure import load_disclosure
-from pipelines.declarations.metric import load_composed
+from pipelines.declarations.metric import CURRENCIES, Metric, load_composed
 
 DO_NOT_EDIT = "Generated from pipelines/cubes by `make sync`; do not edit."
 
@@ -210,6 +210,26 @@ def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
     }
 
 
+def _amounts(measures: Collection[Measure]) -> dict[str, Metric]:
+    """Return measure → the metric in units of a currency that stands in its place."""
+    names = {measure.name for measure in measures}
+    return {
+        amount.over: amount
+        for amount in load_composed()
+        if amount.in_marts and not amount.under and amount.over in names & CURRENCIES.keys()
+    }
+
+
+def _differences(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
+    """Return difference → the measures it is of, wherever both are there."""
+    names = {measure.name for measure in measures}
+    return {
+        each.metric: (each.over, each.less)
+        for each in load_composed()
+        if each.in_marts and each.less and names.issuperset(each.measures)
+    }
+
+
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     named = (*_mart_keys(cube, mart), *_life(cube, mart))
     own = {column[0]: column for column in _columns(cube)} | {
@@ -231,10 +251,18 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     if order := _order(cube):
         place = f"Place of {order.removesuffix('_order')} in its order, to sort by."
         columns.append((order, "smallint", place))
-    columns += [own[measure.name] for measure in _mart_measures(cube, mart)]
+    measures = _mart_measures(cube, mart)
+    amounts = {
+        measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
+        for measure, amount in _amounts(measures).items()
+    }
+    columns += [amounts.get(measure.name, own[measure.name]) for measure in measures]
     columns += [
         (name, "double", f"{over} / {under}; empty where nothing is under it.")
-        for name, (over, under) in _rates(_mart_measures(cube, mart)).items()
+        for name, (over, under) in _rates(measures).items()
+    ]
+    columns += [
+        (name, "bigint", f"{over} - {less}.") for name, (over, less) in _differences(measures).items()
     ]
     return columns + (list(_WITH_COVERAGE) if _has_coverage(cube, mart) else [])
 
@@ -268,10 +296,17 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     if order := _order(cube):
         lines.append(f"    {{{{ place_in_order('{cube.cube}') }}}} as {order}")
     measures = _mart_measures(cube, mart)
-    lines += [f"    cells.{measure.name}" for measure in measures]
+    amounts = _amounts(measures)
+    lines += [
+        _amount_sql(amounts[measure.name]) if measure.name in amounts else f"    cells.{measure.name}"
+        for measure in measures
+    ]
     lines += [
         f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
         for name, (over, under) in _rates(measures).items()
+    ]
+    lines += [
+        f"    cells.{over} - cells.{less} as {name}" for name, (over, less) in _differences(measures).items()
     ]
     if _has_coverage(cube, mart):
         imports.append(f"coverage as (\n\n    select * from {{{{ ref('{_COVERAGE}') }}}}")
@@ -282,6 +317,15 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
         f"-- {DO_NOT_EDIT}\n"
         + "\n\n),\n\n".join(imports)
         + f"\n\n)\n\nselect\n{selected}\nfrom cells\n{joins}"
+    )
+
+
+def _amount_sql(amount: Metric) -> str:
+    """Return a column in units of a currency; amounts of several currencies have no sum."""
+    return (
+        f"    case\n        when cells.{CURRENCIES[amount.over]} not in ('other', 'unknown')\n"
+        f"            then cast(cells.{amount.over} / {amount.per} as decimal(18, 6))\n"
+        f"    end as {amount.metric}"
     )
 
 

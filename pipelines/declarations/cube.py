@@ -104,11 +104,15 @@ FACTS = MappingProxyType(
     {
         "slice_messages": CONTACT_DAY,
         "slice_clicks": CONTACT_DAY,
+        "slice_conversions": CONTACT_DAY,
         "slice_month_messages": CONTACT_MONTH,
         "slice_month_contacts": CONTACT_MONTH,
+        "slice_month_conversions": CONTACT_MONTH,
         "slice_month_responses": CONTACT_MONTH,
         "slice_month_inbound": CONTACT_MONTH,
+        "slice_month_first_responses": CONTACT_MONTH,
         "slice_month_opt_outs": CONTACT_MONTH,
+        "slice_month_list_changes": CONTACT_MONTH,
         "slice_month_late": CONTACT_MONTH,
         "slice_month_usage": MEMBER_MONTH,
         "slice_month_errors": EVENT_MONTH,
@@ -146,6 +150,8 @@ class Measure(Strict):
     ``sum`` (a number per row) says what. ``units`` and ``rows`` are a condition, or a list of parts (`Part`)
     that a row lies in one of: what is published is the sum of the parts' rounded numbers, so that measures
     that share parts fit together. ``at_most`` is a measure of the same cell that this one never exceeds.
+    ``is_personal`` says of a sum that what a row adds tells of its person, like the price of a purchase: the
+    step it is rounded to, which a published number gives away, is then not what somebody adds.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -154,6 +160,7 @@ class Measure(Strict):
     rows: str | tuple[str, ...] | None = None
     sum: str | None = None
     at_most: str | None = None
+    is_personal: bool = False
 
     @model_validator(mode="after")
     def _counts_one_thing(self) -> Self:
@@ -188,6 +195,7 @@ class Piece(BaseModel):
         sql: What one row adds.
         is_units: Whether people are counted, not rows.
         is_sum: Whether rows add numbers of any size, such as amounts.
+        is_personal: Whether the size of such a number tells of its person.
         unless: Pieces that a person counts in instead, wherever they are in both: their best outcome.
     """
 
@@ -197,6 +205,7 @@ class Piece(BaseModel):
     sql: str
     is_units: bool
     is_sum: bool = False
+    is_personal: bool = False
     unless: tuple[str, ...] = ()
 
 
@@ -372,9 +381,12 @@ class Cube(Strict):
                 before.append(piece.name)
             for measure in counted:
                 if not measure.parts:
-                    is_sum = measure.sum is not None
                     piece = Piece(
-                        name=measure.name, sql=measure.contribution, is_units=is_units, is_sum=is_sum
+                        name=measure.name,
+                        sql=measure.contribution,
+                        is_units=is_units,
+                        is_sum=measure.sum is not None,
+                        is_personal=measure.is_personal,
                     )
                     found[piece] = (measure.name,)
         return MappingProxyType(found)

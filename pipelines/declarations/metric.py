@@ -18,6 +18,8 @@ from pipelines.declarations.errors import MetricError
 from pipelines.declarations.strict_yaml import Strict
 
 LATENCY_BIN, COST = "latency_bin", "cost_micros"
+# Amounts, and the column that says in which currency they are.
+CURRENCIES = MappingProxyType({COST: "cost_currency", "revenue_micros": "revenue_currency"})
 # A trait, and what has it.
 VARIANT, VARIED = "variant", "campaign"
 # Its values are four columns in one.
@@ -26,12 +28,13 @@ _OF_TARIFF = ("channel", "message_category", "contact_country", "cost_currency")
 
 
 class Metric(Strict):
-    """One number: a measure, a ratio of two, or a quantile of a latency.
+    """One number: a measure, a ratio or a difference of two, or a quantile of a latency.
 
     Attributes:
         over, under: Measures; ``under`` is the denominator of a ratio.
+        less: Measure that is taken off.
         per: What ``over`` is divided by: it is counted in parts of the unit.
-        quantile, until: Which quantile of the time from queueing to ``until``, in seconds.
+        quantile, since, until: Which quantile of the time from ``since`` to ``until``, in seconds.
         in_marts: Whether marts have it as a column of its own.
     """
 
@@ -40,8 +43,10 @@ class Metric(Strict):
     unit: str = Field(min_length=1)
     over: str
     under: str | None = None
+    less: str | None = None
     per: int = 1
     quantile: float | None = Field(default=None, gt=0, lt=1)
+    since: str = "queued_at"
     until: str | None = None
     in_marts: bool = False
 
@@ -49,23 +54,27 @@ class Metric(Strict):
     def _is_of_one_kind(self) -> Self:
         if (self.quantile is None) != (self.until is None) or (self.quantile and self.under):
             raise ValueError("give `under` for a ratio, or `quantile` and `until` for a latency")
+        if self.less is not None and (self.under or self.quantile or self.per != 1):
+            raise ValueError("give `less` for a difference, without `under`, `per` and `quantile`")
         return self
 
     @property
     def measures(self) -> tuple[str, ...]:
         """Return the measures it is made of."""
-        return (self.over,) if self.under is None else (self.over, self.under)
+        return tuple(name for name in (self.over, self.under, self.less) if name is not None)
 
     @property
     def needed(self) -> tuple[str, ...]:
         """Return columns that it must never be added over: amounts of several currencies have no sum."""
-        return ("cost_currency",) if COST in self.measures else ()
+        return tuple(CURRENCIES[name] for name in self.measures if name in CURRENCIES)
 
     @property
     def formula(self) -> str:
         """Return its formula for people."""
         if self.quantile is not None:
-            return f"{self.quantile:.0%} quantile of {self.until} - queued_at over {self.over}"
+            return f"{self.quantile:.0%} quantile of {self.until} - {self.since} over {self.over}"
+        if self.less is not None:
+            return f"{self.over} - {self.less}"
         return self.over if self.under is None else f"{self.over} / {self.under}"
 
 

@@ -1,9 +1,9 @@
 """Trace a published row back to the restricted facts that made it, as long as they live."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -13,12 +13,11 @@ from pipelines.codegen.model_sql import ModelSql
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import TOTAL, Cube, Level, Mart, Period
 from pipelines.declarations.errors import PipelineError
-from pipelines.disclosure.attacks.base import SCHEMAS
+from pipelines.declarations.metric import load_composed
+from pipelines.disclosure.slices import SCHEMAS, make_slices
 from pipelines.disclosure.surrogates import register_record_key, register_surrogate
 from warehouse.keys.keyring import KeyStore
 from warehouse.store.connection import identifier
-
-_SLICE = re.compile(r"\bslice_\w+")
 
 
 class CellError(PipelineError):
@@ -94,6 +93,10 @@ def published_row(
         found = "several rows meet" if rows else "no row meets"
         raise CellError(f"{table}: {found} the condition. Name one row by {keys}.")
     row = dict(zip((column[0] for column in published.description), rows[0], strict=True))
+    for amount in load_composed():
+        # A mart shows units of a currency, its cube millionths.
+        if isinstance(shown := row.get(amount.metric), Decimal):
+            row[amount.over] = int(shown * amount.per)
     if mart is not None and mart.level is not None:
         row["level"] = str(mart.level)
     return cube, {**dict.fromkeys(cube.path, TOTAL), **row}
@@ -147,7 +150,7 @@ def trace(
         keys={key: row[key] for key in cube.keys},
         levels=[(str(level), _name(cube, row, level), people_at(level)) for level in above],
         measures=[
-            Counted(name, adding, exact, rebuilt, shown if isinstance(shown := row[name], int) else None)
+            Counted(name, adding, exact, rebuilt, shown if isinstance(shown := row.get(name), int) else None)
             for name, adding, exact, rebuilt in zip(names, people, numbers[::2], numbers[1::2], strict=True)
         ],
         people=ask(
@@ -182,18 +185,7 @@ def _make_slices(
     register_record_key(connection, keyring)
     models = ModelSql()
     models.bounds = {"day": (first, last), "month": (first, last), "all": (first, last)}
-    made: set[str] = set()
-
-    def make(model: str) -> None:
-        sql = models.model(model)
-        for needed in sorted(set(_SLICE.findall(sql)) - made - {model}):
-            make(needed)
-        connection.execute(f"create or replace table memory.main.{model} as {sql}")
-        made.add(model)
-
-    for model in filter(None, (cube.facts, cube.spine.leaves)):
-        if model not in made:
-            make(model)
+    make_slices(connection, models, filter(None, (cube.facts, cube.spine.leaves)))
     return models
 
 

@@ -11,11 +11,11 @@ from datetime import date, timedelta
 import duckdb
 
 from pipelines.codegen.cubes import cube_sql
-from pipelines.codegen.model_sql import SLICE_SOURCES, ModelSql
+from pipelines.codegen.model_sql import ModelSql
 from pipelines.declarations.cube import REST, Cube, Level, load_cubes
 from pipelines.declarations.declarations import Declarations
-from pipelines.disclosure.attacks.base import SCHEMAS
 from pipelines.disclosure.attacks.worlds import EXACT
+from pipelines.disclosure.slices import SCHEMAS, make_slices
 from pipelines.disclosure.surrogates import RECORD_KEYS
 from pipelines.windows.completeness import store_tables
 from warehouse.store.session import open_session
@@ -121,9 +121,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, first: date, last: date) 
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as w || ' ' || value")
     models = ModelSql()
     models.bounds = {"day": (first, last), "all": (first, last)}
-    needed = ("slice_facts", "slice_messages", "slice_campaign_groups", "slice_leaves")
-    for model in (*SLICE_SOURCES.values(), *needed):
-        connection.execute(f"create or replace table memory.main.{model} as {models.model(model)}")
+    make_slices(connection, models, ["slice_leaves"])
     return models
 
 

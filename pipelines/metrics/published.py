@@ -105,7 +105,7 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     period = f"cells.{table.period.column}"
     columns = table.columns
     selected = [_selected(name, columns, period) for name in question.by]
-    for part, measure in zip(("over", "under"), metric.measures, strict=False):
+    for part, measure in zip(("over", "less" if metric.less else "under"), metric.measures, strict=False):
         m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
         selected += [f"cells.{m} as {part}", f"cells.{squares} as {part}_squares"]
     conditions = [f"cells.level = '{table.level(question.columns)}'"]
@@ -159,13 +159,15 @@ def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     """Return SQL for a sum or a ratio of sums, and between which two numbers the true one lies."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
     most = ", 1" if metric.unit == "ratio" else ""
+    # A difference may be below zero.
+    least = "null" if metric.less else "0"
     reach = f"{SURE} * sqrt(variance)"
     answer = f"least(value{most})" if metric.under or metric.per != 1 else "cast(value as bigint)"
     return f"""{_estimated(metric, table, keys)}
 select
     {listed}
     case when value is not null then {answer} end as {identifier(metric.metric)},
-    case when value is not null then least(greatest(value - {reach}, 0){most}) end as low,
+    case when value is not null then least(greatest(value - {reach}, {least}){most}) end as low,
     case when value is not null then least(value + {reach}{most}) end as high
 from estimated"""
 
@@ -173,13 +175,16 @@ from estimated"""
 def _estimated(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     """Return SQL for a sum or a ratio of sums, with its variance by propagation."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
-    parts = {"over": metric.per} if metric.under is None else {"over": metric.per, "under": 1}
+    parts = {"over": metric.per}
+    parts |= {part: 1 for part, name in (("under", metric.under), ("less", metric.less)) if name}
     sums = ", ".join(
         f"case when count(*) = count({p}) then sum({p}) / {per}.0 end as {p}, "
         f"sum({p}_squares) / 6.0 / {per}.0 ^ 2 as {p}_variance"
         for p, per in parts.items()
     )
     value, variance = "over", "over_variance"
+    if metric.less is not None:
+        value, variance = "(over - less)", "(over_variance + less_variance)"
     if metric.under is not None:
         value = "(over / nullif(under, 0))"
         own, of_rest = "1", "under_variance"

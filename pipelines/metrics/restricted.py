@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipelines.declarations.cube import Measure
 from pipelines.declarations.metric import LATENCY_BIN, Metric, Table
 from pipelines.metrics.published import Query
-from pipelines.metrics.question import PERIODS, Question, choose
+from pipelines.metrics.question import PERIODS, Question, answering, choose
 from warehouse.store.connection import identifier
 
 # A message with everything that measures and dimensions of the cubes name.
@@ -34,6 +34,25 @@ _MESSAGES = """
     ) as contacts on
         messages.workspace_id = contacts.workspace_id and messages.contact_token = contacts.contact_token"""
 
+# Whose click was the last before a conversion.
+_CONVERTED = """
+    select *, (workspace_id, message_token) in (select (workspace_id, message_token) from fct_conversions)
+        as is_converted
+    from ({0})"""
+
+_CONVERSIONS = """
+    select
+        conversions.* replace (
+            coalesce(campaigns.channel, conversions.channel, 'unknown') as channel,
+            coalesce(campaigns.message_category, conversions.message_category, 'unknown') as message_category,
+            coalesce(campaigns.template_id, conversions.template_id) as template_id
+        ),
+        coalesce(campaigns.variant, 'none') as variant,
+        conversions.send_date as fact_date,
+        conversions.contact_token as unit_token
+    from fct_conversions as conversions
+    left join dim_campaigns as campaigns using (workspace_id, campaign_id)"""
+
 _INBOUND = """
     select *, received_date as fact_date, contact_token as unit_token,
         coalesce(occurred_at - lag(occurred_at) over (
@@ -41,14 +60,20 @@ _INBOUND = """
         ) >= interval '24' hour, true) as is_first_in_24h
     from fct_inbound_messages"""
 
+_CONVERSATIONS = """
+    select *, conversation_date as fact_date, contact_token as unit_token from fct_conversations"""
+
 _OPT_OUTS = "select *, opt_out_date as fact_date, contact_token as unit_token from fct_opt_outs"
 _USAGE = "select *, usage_date as fact_date, member_token as unit_token from fct_usage_events"
 
 # What a cube counts → the same in the restricted zone. What has no fact there cannot be asked.
 FACTS = {
     "slice_messages": _MESSAGES,
+    "slice_conversions": _CONVERSIONS,
     "slice_month_messages": _MESSAGES,
+    "slice_month_conversions": _CONVERSIONS,
     "slice_month_inbound": _INBOUND,
+    "slice_month_first_responses": _CONVERSATIONS,
     "slice_month_opt_outs": _OPT_OUTS,
     "slice_month_usage": _USAGE,
 }
@@ -63,7 +88,11 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
     Raises:
         MetricError: No facts in the restricted zone can answer.
     """
-    known = [t for t in tables if t.cube.facts in FACTS and (metric.quantile or t.dimension != LATENCY_BIN)]
+    known = [t for t in tables if t.cube.facts in FACTS]
+    # Facts have times and no bins: tables of bins answer only what no other does, and not by bin.
+    without_bins = [t for t in known if t.dimension != LATENCY_BIN]
+    if not metric.quantile and (LATENCY_BIN in question.columns or answering(metric, without_bins)):
+        known = without_bins
     table = choose(metric, question, known, by_whole_months=False)
     columns = {name: _KEYS.get(name, f"({_expression(table, name)})") for name in table.columns}
     selected: list[str] = []
@@ -84,10 +113,11 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
     selected.append(f"{_answer(metric, table)} as {identifier(metric.metric)}")
     where = "\nwhere\n    " + "\n    and ".join(conditions) if conditions else ""
     group = f"\ngroup by all\norder by {', '.join(map(identifier, question.by))}" if question.by else ""
+    facts = FACTS[table.cube.facts]
+    if any("is_converted" in each for each in selected):
+        facts = _CONVERTED.format(facts)
     sql = (
-        f"with facts as ({FACTS[table.cube.facts]}\n)\nselect\n    "
-        + ",\n    ".join(selected)
-        + f"\nfrom facts{where}{group}"
+        f"with facts as ({facts}\n)\nselect\n    " + ",\n    ".join(selected) + f"\nfrom facts{where}{group}"
     )
     return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact", is_rounded=False)
 
@@ -100,12 +130,14 @@ def _expression(table: Table, name: str) -> str:
 def _answer(metric: Metric, table: Table) -> str:
     if metric.quantile is not None:
         return (
-            f"quantile_cont(epoch({metric.until}) - epoch(queued_at), {metric.quantile}) "
+            f"quantile_cont(epoch({metric.until}) - epoch({metric.since}), {metric.quantile}) "
             f"filter (where {table.measures[metric.over].contribution} = 1 and {metric.until} is not null)"
         )
     over = _exact(table.measures[metric.over])
     if metric.per != 1:
         over = f"({over} / {metric.per}.0)"
+    if metric.less is not None:
+        return f"{over} - {_exact(table.measures[metric.less])}"
     if metric.under is None:
         return over
     return f"cast({over} as double) / nullif({_exact(table.measures[metric.under])}, 0)"

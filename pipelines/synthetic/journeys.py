@@ -27,6 +27,8 @@ REPEATED_SHARE = 0.012
 DELIVERED_SKIPPED_SHARE = 0.02
 # `delivered` and `failed` of one message contradict each other now and then.
 DELIVERED_AFTER_FAILED_SHARE = 0.02
+# Of those who opt out by a setting, so many opt in again within days.
+BACK_SHARE = 0.2
 
 TEXT, IMAGE, BUTTON, REACTION = 0, 1, 2, 3
 _REPLY_WEIGHTS = (52, 6, 30, 12)
@@ -226,7 +228,7 @@ def _preferences(
     """Draw marketing preferences; ``sets`` are the places among ``rows`` of who set one."""
     source = rows[sets]
     at = (reach[sets] + waits(rng, len(sets), median_s=300, sigma=1.0, limit_s=DAY_S)).astype(np.int64)
-    return pl.DataFrame(
+    drawn = pl.DataFrame(
         {
             "contact": outbox.contact[source],
             "phone": outbox.phone[source],
@@ -236,6 +238,15 @@ def _preferences(
             "received_ms": arrival_ms(rng, at),
         }
     )
+    # By a generator of their own: what is drawn after them does not change.
+    (own,) = rng.spawn(1)
+    returns = pl.Series(chance(own, BACK_SHARE, len(sets)), dtype=pl.Boolean)
+    back = drawn.filter(~pl.col("resumes") & returns)
+    later = pl.Series(own.integers(DAY_S // 2, 5 * DAY_S, len(back)), dtype=pl.Int64)
+    again = back.with_columns(
+        pl.col("at") + later, pl.lit(value=True).alias("resumes"), pl.col("received_ms") + later * 1000
+    )
+    return pl.concat([drawn, again])
 
 
 def _record_opt_outs(population: Population, contact: Ints, at: Ints) -> None:

@@ -9,14 +9,16 @@ from pipelines.synthetic import whatsapp
 from pipelines.synthetic.calendar import is_active
 from pipelines.synthetic.contacts import user_ids
 from pipelines.synthetic.countries import countries
-from pipelines.synthetic.outbox import wamids
+from pipelines.synthetic.outbox import WHATSAPP, wamids
 from pipelines.synthetic.population import Population
-from pipelines.synthetic.randomness import Ints, stream
+from pipelines.synthetic.randomness import Ints, chance, stream, waits
 from pipelines.synthetic.stamps import DAY_S, iso_milliseconds, seconds_of
 
 # One contact in about fourteen changes its number within a year.
 NUMBER_CHANGES_PER_DAY = 0.0002
 ECHOES_PER_DAY = 0.0005
+# Of what contacts write by WhatsApp, so much is answered from the app on a phone.
+ANSWERED_SHARE = 0.6
 ACCOUNT_ERRORS_PER_DAY = 0.02
 TEMPLATE_UPDATES_PER_DAY = 0.04
 _REJECTIONS = ("INVALID_FORMAT", "PROMOTIONAL", "TAG_CONTENT_MISMATCH", "ABUSIVE_CONTENT")
@@ -79,13 +81,28 @@ def user_id_changes(population: Population, changes: pl.DataFrame) -> tuple[Ints
     return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
 
 
-def echoes(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Draw messages that workspaces send from the app on a phone: times of receipt (ms) and lines."""
+def answers_of(population: Population, day: date, inbound: pl.DataFrame) -> pl.DataFrame:
+    """Draw when workspaces answer what contacts wrote by WhatsApp: contact and at, one row per answer."""
+    rng = stream(population.spec.seed, "answers", day.toordinal())
+    written = inbound.filter((pl.col("provider") == WHATSAPP) & ~pl.col("stops"))
+    answered = written.filter(pl.Series(chance(rng, ANSWERED_SHARE, len(written)), dtype=pl.Boolean))
+    wait = waits(rng, len(answered), median_s=1_500, sigma=1.6, limit_s=2 * DAY_S)
+    return answered.select("contact", "at").with_columns(pl.col("at") + pl.Series(wait.astype(np.int64)))
+
+
+def echoes(population: Population, day: date, answers: pl.DataFrame) -> tuple[Ints, pl.Series]:
+    """Draw messages that workspaces send from the app on a phone: times of receipt (ms) and lines.
+
+    Args:
+        answers: Those that answer a contact (see `answers_of`); others are drawn.
+    """
     contacts = population.contacts
     rng = stream(population.spec.seed, "echoes", day.toordinal())
     count = int(rng.poisson(len(contacts) * ECHOES_PER_DAY)) if population.spec.covers(day) else 0
     rows = rng.choice(len(contacts), min(len(contacts), count), replace=False)
     at = seconds_of(day) + rng.integers(8 * 3_600, 18 * 3_600, len(rows))
+    rows = np.concatenate([rows, answers["contact"].to_numpy()])
+    at = np.concatenate([at, answers["at"].to_numpy()])
     received: list[int] = []
     lines: list[str] = []
     for row, moment, message_id in zip(rows, at, wamids(rng, contacts.phone[rows]), strict=True):

@@ -12,6 +12,7 @@ import polars as pl
 from pipelines.synthetic.billing import billing
 from pipelines.synthetic.calendar import Calendar
 from pipelines.synthetic.contacts import custom_fields, emails, user_ids
+from pipelines.synthetic.conversions import KINDS, PRICED_KINDS
 from pipelines.synthetic.envelopes import lookup, shown, slices
 from pipelines.synthetic.files import Inbox
 from pipelines.synthetic.frames import TIME, frame_of, numbered, optional, plus, times
@@ -26,6 +27,7 @@ APP_ENTITIES = (
     "campaigns",
     "channels",
     "contacts",
+    "conversions",
     "invoices",
     "link_clicks",
     "members",
@@ -105,6 +107,29 @@ class Tables:
             }
         )
         self._write("link_clicks", day, [frame])
+
+    def write_conversions(self, day: date, conversions: pl.DataFrame) -> None:
+        """Write the conversions of a day; some name the contact by id, the others by number."""
+        if not len(conversions):
+            return
+        rows = conversions.sort("at", "phone")
+        workspace, kind, by_id = (rows[name].to_numpy() for name in ("workspace", "kind", "by_id"))
+        own = lookup([w.country.currency for w in self.population.workspaces], workspace)
+        is_priced = kind < PRICED_KINDS
+        currency = pl.select(pl.when(rows["is_foreign"]).then(pl.lit("USD")).otherwise(own)).to_series()
+        frame = pl.DataFrame(
+            {
+                "workspace_id": self._workspace_ids(workspace),
+                "conversion_id": numbered(f"cnv_{day:%Y%m%d}_", np.arange(len(rows)) + 1),
+                "contact_id": shown(numbered("con_", rows["contact"].to_numpy() + 1), by_id),
+                "phone": shown(plus(rows["phone"]), ~by_id),
+                "kind": lookup(list(KINDS), kind),
+                "amount": shown((rows["amount"] / 100).cast(pl.Decimal(18, 6)), is_priced),
+                "currency": shown(currency, is_priced),
+                "converted_at": times(rows["at"].to_numpy()),
+            }
+        )
+        self._write("conversions", day, [frame])
 
     def _messages(self, outbox: Outbox, part: slice) -> pl.DataFrame:
         population, texts = self.population, wording()

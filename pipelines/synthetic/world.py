@@ -11,6 +11,7 @@ import polars as pl
 from pipelines.synthetic import notices
 from pipelines.synthetic.calendar import Calendar, plan_calendar
 from pipelines.synthetic.carry import Carry
+from pipelines.synthetic.conversions import conversions_of
 from pipelines.synthetic.files import Inbox, day_name
 from pipelines.synthetic.journeys import events_of
 from pipelines.synthetic.outbox import ACCEPTED, SMPP, TWILIO, WHATSAPP, outbox_of
@@ -84,7 +85,9 @@ class _World:
         self.statuses = Carry("received_ms", 1000)
         self.inbound = Carry("received_ms", 1000)
         self.preferences = Carry("received_ms", 1000)
+        self.answers = Carry("at", 1)
         self.clicks = Carry("at", 1)
+        self.conversions = Carry("at", 1)
         self.bills = Carry("exported_at", 1)
         self.replies = Carry("exported_at", 1)
         self.usage = Carry("received_ms", 1000)
@@ -105,6 +108,8 @@ class _World:
         self._write_sms(day, statuses)
         if len(clicks := self.clicks.take(day)):
             self.tables.write_clicks(day, clicks, self.web.click_details(day, clicks))
+            self.conversions.put(conversions_of(self.population, day, clicks))
+        self.tables.write_conversions(day, self.conversions.take(day))
         self._write_web(day, messages)
         self.tables.write_changes(day)
         self.privacy.write_changes(day)
@@ -121,6 +126,7 @@ class _World:
         self.statuses.put(events.statuses)
         self.inbound.put(events.inbound.filter(~from_twilio))
         self.preferences.put(events.preferences)
+        self.answers.put(notices.answers_of(self.population, day, events.inbound))
         self.clicks.put(events.clicks)
         self.bills.put(events.bills.with_columns(next_day))
         self.replies.put(events.inbound.filter(from_twilio).with_columns(next_day))
@@ -142,7 +148,7 @@ class _World:
             "errors": notices.account_errors(self.population, day),
             "template_updates": notices.template_updates(self.population, day),
             "user_ids": notices.user_id_changes(self.population, changes),
-            "echoes": notices.echoes(self.population, day),
+            "echoes": notices.echoes(self.population, day, self.answers.take(day)),
         }
         others = [
             *self.webhooks.inbound(events["messages"]),

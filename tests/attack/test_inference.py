@@ -18,7 +18,7 @@ CONTACTS = 120
 CUBES = load_cubes()
 MODELS = ModelSql()
 KEYS = ["workspace_key", "channel", "message_category", "template_key", "campaign_key"]
-FLAGS = ("accepted", "sent", "delivered", "clicked", "replied_24h", "opted_out", "failed")
+FLAGS = ("accepted", "sent", "delivered", "clicked", "converted", "replied_24h", "opted_out", "failed")
 
 
 def base():

@@ -47,7 +47,7 @@ counts as (
         1 as {{ piece.name }}_bound,
         0 as {{ piece.name }}_excess{{ ',' if not loop.last }}
         {% else -%}
-        {{ bound_of(piece.name, var('bounding_rank')) }},
+        {{ bound_of(piece.name, var('bounding_rank') | int, piece.is_personal) }},
         sum({{ piece.name }}) as {{ piece.name }}{{ ',' if not loop.last }}
         {% endif -%}
         {% endfor %}
@@ -61,11 +61,23 @@ counts as (
 {#-
     What the n-th most active person of a cell adds, and how much more the ones before add together. Of fewer
     people, the least active one bounds the others.
+
+    Args:
+        is_personal: Whether the bound must not be what a person adds: it is then the next power of two.
 -#}
-{% macro bound_of(piece, n) -%}
+{% macro bound_of(piece, n, is_personal) -%}
         {%- set largest = 'max(case when unit_token is not null and ' ~ piece ~ ' > 0 then ' ~ piece ~ ' end, ' ~ n ~ ')' -%}
+        {%- if is_personal -%}
+        {%- set bound = 'cast(power(2, ceil(log2(list_min(' ~ largest ~ ')))) as bigint)' -%}
+        coalesce({{ bound }}, 1) as {{ piece }}_bound,
+        0
+        {%- for place in range(1, n + 1) %}
+        + coalesce(greatest(list_extract({{ largest }}, {{ place }}) - {{ bound }}, 0), 0)
+        {%- endfor %} as {{ piece }}_excess
+        {%- else -%}
         coalesce(list_min({{ largest }}), 1) as {{ piece }}_bound,
         coalesce(list_sum({{ largest }}) - len({{ largest }}) * list_min({{ largest }}), 0) as {{ piece }}_excess
+        {%- endif -%}
 {%- endmacro %}
 
 

@@ -16,6 +16,7 @@ with cells as (
             'clicked_messages',
             'replied_72h_messages',
             'replied_24h_messages',
+            'converted_messages',
             'opted_out_messages',
             'failed_messages',
             'skipped_cap_messages',
@@ -47,6 +48,7 @@ select
     cells.clicked_messages,
     cells.replied_72h_messages,
     cells.replied_24h_messages,
+    cells.converted_messages,
     cells.opted_out_messages,
     cells.failed_messages,
     cells.skipped_cap_messages,
@@ -57,6 +59,7 @@ select
     {{ rate('cells.delivered_messages', 'cells.attempted_messages') }} as delivery_rate,
     {{ rate('cells.read_messages', 'cells.readable_messages') }} as read_rate,
     {{ rate('cells.clicked_messages', 'cells.delivered_messages') }} as click_rate,
+    {{ rate('cells.converted_messages', 'cells.delivered_messages') }} as conversion_rate,
     {{ rate('cells.replied_72h_messages', 'cells.delivered_messages') }} as reply_72h_rate,
     {{ rate('cells.opted_out_messages', 'cells.delivered_messages') }} as opt_out_rate,
     {{ rate('cells.failed_messages', 'cells.attempted_messages') }} as failure_rate

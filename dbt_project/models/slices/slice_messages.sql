@@ -11,6 +11,19 @@ campaigns as (
 
 ),
 
+converted as (
+
+    select distinct
+        messages.workspace_id,
+        messages.message_token,
+        messages.send_date
+    from messages
+    inner join {{ ref('slice_attributions') }} as attributions
+        on
+            {{ is_conversion_of('messages', 'attributions') }}
+
+),
+
 -- Once per contact: hashing takes longer than grouping.
 contacts as (
 
@@ -37,6 +50,7 @@ select
     messages.is_readable,
     messages.is_read,
     messages.is_clicked,
+    messages.is_attempted and converted.message_token is not null as is_converted,
     messages.is_replied_24h,
     messages.is_replied_72h,
     messages.is_opted_out,
@@ -51,6 +65,11 @@ left join campaigns
     on
         messages.workspace_id = campaigns.workspace_id
         and messages.campaign_id = campaigns.campaign_id
+left join converted
+    on
+        messages.workspace_id = converted.workspace_id
+        and messages.message_token = converted.message_token
+        and messages.send_date = converted.send_date
 left join contacts
     on
         messages.workspace_id = contacts.workspace_id

@@ -7,13 +7,7 @@ with inbound_with_those_before as (
         contact_token,
         message_type,
         occurred_at,
-        coalesce(
-            occurred_at - lag(occurred_at) over (
-                partition by workspace_id, contact_token
-                order by occurred_at, event_id
-            ) >= interval '24' hour,
-            true
-        ) as is_first_in_24h
+        {{ is_first_in_24h() }} as is_first_in_24h
     from {{ ref('slice_inbound') }}
 
 ),
@@ -53,6 +47,7 @@ select
     inbound.workspace_id,
     inbound.contact_token as unit_token,
     contacts.record_key,
+    inbound.occurred_at,
     inbound.message_type,
     inbound.is_first_in_24h
 from inbound

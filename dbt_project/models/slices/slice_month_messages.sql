@@ -63,6 +63,7 @@ select
     messages.is_failed,
     messages.provider,
     messages.provider_error_code,
+    messages.provider_error_class,
     messages.segments,
     messages.channel,
     coalesce(messages.message_category, 'unknown') as message_category,

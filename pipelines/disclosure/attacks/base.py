@@ -7,14 +7,11 @@ import polars as pl
 
 from pipelines.codegen.model_sql import ModelSql
 from pipelines.declarations.calendar import month_end
-from pipelines.disclosure.attacks.worlds import Base
-from pipelines.metrics.asked_days import ask_for
+from pipelines.declarations.cube import FACTS, Unit
+from pipelines.disclosure.attacks.worlds import DERIVED, Base
+from pipelines.disclosure.slices import SCHEMAS, make_slices
 
-# Models with the rows of people; what they need; what of their rows no cube counts.
-_DAILY = ("slice_messages", "slice_clicks")
-_MONTHLY = ("slice_month_messages", "slice_month_inbound", "slice_month_opt_outs")
-_DIMENSIONS = ("dim_campaigns", "dim_contacts", "dim_workspaces")
-_EVENTS = ("slice_inbound", "slice_opt_outs", "slice_link_clicks")
+# What of the rows of facts no cube counts.
 _UNUSED = frozenset(
     {
         "send_date",
@@ -24,10 +21,10 @@ _UNUSED = frozenset(
         "record_key",
         "message_token",
         "queued_at",
+        "occurred_at",
         "delivered_at",
     }
 )
-SCHEMAS = "memory.main,warehouse.restricted,warehouse.staging,warehouse.intermediate,warehouse.reference"
 
 
 def base_of(
@@ -46,33 +43,24 @@ def base_of(
     # Nothing here is published, so nothing needs keys.
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as value")
     connection.execute("create or replace macro memory.main.record_key(w, unit) as 0")
-    _prepare(connection, sql, workspace_id)
-    for model in (*_DAILY, *_MONTHLY):
-        connection.execute(f"create or replace table memory.main.{model} as {sql.model(model)}")
-    tokens = ["select contact_token as unit_token from dim_contacts where contact_token is not null"]
-    tokens += [f"select unit_token from {m} where unit_token is not null" for m in (*_DAILY, *_MONTHLY)]
+    facts = _facts_of_contacts()
+    make_slices(connection, sql, facts, workspace_id=workspace_id)
+    known = "dim_contacts where contact_token is not null and workspace_id = ?"
+    tokens = [f"select contact_token as unit_token from {known}"]
+    tokens += [f"select unit_token from {m} where unit_token is not null" for m in facts]
     connection.execute(
         "create or replace table memory.main.people as "
         "select unit_token, row_number() over (order by unit_token) - 1 as contact "
-        f"from ({' union '.join(tokens)})"
+        f"from ({' union '.join(tokens)})",
+        [workspace_id],
     )
     (contacts,) = connection.execute("select count(*) from memory.main.people").fetchall()[0]
-    return Base(contacts, {model: _rows(connection, model) for model in (*_DAILY, *_MONTHLY)})
+    return Base(contacts, {model: _rows(connection, model) for model in facts})
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, sql: ModelSql, workspace_id: str) -> None:
-    """Make the models that the others need, of one workspace alone."""
-    first, last = sql.bounds["month"]
-    needed = {name: f"from warehouse.restricted.{name}" for name in _DIMENSIONS}
-    needed |= {name: sql.model(name) for name in _EVENTS}
-    ask_for(connection, first, last)
-    sent = f"send_date between date '{first}' and date '{last}'"
-    needed["slice_facts"] = f"from warehouse.restricted.fct_messages where {sent}"
-    for name, query in needed.items():
-        connection.execute(
-            f"create or replace table memory.main.{name} as select * from ({query}) where workspace_id = ?",
-            [workspace_id],
-        )
+def _facts_of_contacts() -> tuple[str, ...]:
+    """Return the models with the rows of contacts, without those that worlds make of the others."""
+    return tuple(m for m, spine in FACTS.items() if spine.unit is Unit.CONTACT and m not in DERIVED)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, model: str) -> pl.DataFrame:

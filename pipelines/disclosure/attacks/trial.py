@@ -8,10 +8,11 @@ import duckdb
 
 from pipelines.codegen.model_sql import ModelSql
 from pipelines.declarations.cube import Cube
-from pipelines.disclosure.attacks.base import SCHEMAS, base_of
+from pipelines.disclosure.attacks.base import base_of
 from pipelines.disclosure.attacks.inference import ADVANTAGE_ALLOWED, Advantage
 from pipelines.disclosure.attacks.lab import STRANGER, TRACED, Inferred, infer
 from pipelines.disclosure.attacks.repetition import Repeated, repeat
+from pipelines.disclosure.slices import SCHEMAS
 from warehouse.home import Home
 from warehouse.progress import Progress
 

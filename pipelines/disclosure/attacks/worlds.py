@@ -25,7 +25,7 @@ WORKSPACE = "attacked"
 # Below every count: every value stands alone.
 NO_THRESHOLD = -1_000
 # Models that are made of the rows below, in the order in which they need each other.
-_DERIVED = (
+DERIVED = (
     "slice_campaign_groups",
     "slice_leaves",
     "slice_month_leaves",
@@ -106,7 +106,7 @@ class Worlds:
             self._lay_out(model, rows)
         connection.unregister("_drawn")
         connection.execute("create or replace macro surrogate(w, kind, value) as kind || ' ' || value")
-        for model in _DERIVED:
+        for model in DERIVED:
             connection.execute(f"create or replace table {identifier(model)} as {self._models.model(model)}")
 
     def _lay_out(self, model: str, rows: pl.DataFrame) -> None:
@@ -153,5 +153,5 @@ class Worlds:
 
 def attackable(cubes: Mapping[str, Cube], models: Collection[str]) -> dict[str, Cube]:
     """Return the cubes over the models that worlds have."""
-    there = {*models, *_DERIVED}
+    there = {*models, *DERIVED}
     return {name: cube for name, cube in cubes.items() if cube.facts in there}

@@ -21,6 +21,7 @@ VIEWS = (
     "int_inbound_messages_unioned",
     "int_opt_outs_unioned",
     "int_link_clicks",
+    "int_conversions",
     "dim_workspaces",
 )
 

@@ -197,6 +197,19 @@ def test_amounts_of_one_person_may_be_larger_than_the_numbers_of_32_bits(built):
     assert row["cost"] == 28 * 4 * 600_000_000
 
 
+@pytest.mark.parametrize(("is_personal", "step"), [(True, 7 * 64), (False, 7 * 37)])
+def test_the_step_of_a_sum_is_not_what_somebody_paid(built, is_personal, step):
+    """Without the mark it is: the published number and its squares would name the price."""
+    paid = Measure(name="paid", sum="37", description="What each paid.", is_personal=is_personal)
+    amounts = TOTALS.model_copy(update={"measures": (paid,)})
+
+    row = built(sent("w", 30), cube=amounts)["workspace", "w", "all"]
+
+    assert row["paid_squares"] == step**2
+    assert row["paid"] % step == 0
+    assert abs(row["paid"] - 30 * 37) < step
+
+
 def test_a_closed_dimension_lists_every_value_and_an_open_one_the_rest(built):
     rows = [*sent("w", 40), *sent("w", 3, country="FR"), *sent("w", 30, country="IT")]
 

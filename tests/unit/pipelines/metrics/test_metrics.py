@@ -174,6 +174,20 @@ def test_costs_are_of_one_currency_and_know_nothing_of_what_has_no_price(marts):
     assert ask(marts, "cost_amount", by=("contact_country",), **in_euros)[0][:2] == ("DE", 4.2)
 
 
+def test_a_difference_may_be_below_zero(marts):
+    numbers = {"gained_contacts": 14, "lost_contacts": 49}
+    numbers |= {f"{name}_squares": 49 for name in [*numbers]}
+    row = {"month": MONTH, "level": "workspace", "workspace_key": "w", **numbers}
+    insert(marts, "cubes.cube_list_growth_monthly", [row])
+
+    ((*_, shown, low, high),) = ask(marts, "net_growth", by=("month", "workspace"))
+
+    assert shown == -35
+    # Both are rounded by themselves.
+    assert high - shown == pytest.approx(1.96 * (98 / 6) ** 0.5)
+    assert low == pytest.approx(2 * shown - high)
+
+
 @pytest.mark.parametrize(
     ("case", "metric", "question", "reason"),
     [

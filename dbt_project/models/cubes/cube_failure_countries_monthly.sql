@@ -1,0 +1,4 @@
+{#- Generated from pipelines/cubes by `make sync`; do not edit. -#}
+{{ config(**slices('month')) }}
+
+{{ cube('cube_failure_countries_monthly') }}

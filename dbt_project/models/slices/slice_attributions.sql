@@ -1,0 +1,1 @@
+{{ last_clicks(slice_sources(), '(' ~ slice_rows(ref('int_conversions')) ~ ')') }}
