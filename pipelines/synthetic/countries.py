@@ -29,7 +29,8 @@ class Rates:
 class Country:
     """One country. ``prefixes`` and ``digits`` make mobile numbers that libphonenumber calls valid.
 
-    ``languages`` are shares by code, the first language first.
+    ``languages`` are shares by code, the first language first. Names of businesses are put together as
+    ``business`` says, of a name and a trade that are no person's.
     """
 
     code: str
@@ -39,6 +40,9 @@ class Country:
     time_zones: tuple[str, ...]
     languages: dict[str, float]
     name_locales: tuple[str, ...]
+    business_names: tuple[str, ...]
+    trades: tuple[str, ...]
+    business: str
     currency: str
     vat: float
     whatsapp_price: dict[str, float]

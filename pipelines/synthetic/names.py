@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.countries import countries
+from pipelines.synthetic.countries import Country, countries
 from pipelines.synthetic.randomness import Flags, Ints
 
 FIRST_NAMES_PER_LOCALE = 320
@@ -97,10 +97,15 @@ def make_pool(seed: int) -> Pool:
     return Pool(tuple(first), tuple(last), tuple(first_of), tuple(last_of))
 
 
-def company_names(locale: str, *, seed: str, count: int) -> list[str]:
-    """Return names of businesses; the same list for the same locale and seed."""
-    fake = _faker(locale, seed)
-    return [fake.company() for _ in range(count)]
+def company_names(country: Country, *, rng: np.random.Generator, count: int) -> list[str]:
+    """Return names of businesses, different as long as there are enough; none is a person's."""
+    every = [
+        country.business.format(name=name, trade=trade)
+        for name in country.business_names
+        for trade in country.trades
+    ]
+    drawn = rng.permutation(len(every))
+    return [every[drawn[n % len(every)]] for n in range(count)]
 
 
 def addresses(locale: str, *, seed: str, count: int) -> list[str]:

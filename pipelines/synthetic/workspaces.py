@@ -102,9 +102,8 @@ def make_workspaces(spec: WorldSpec, pool: Pool) -> tuple[Workspace, ...]:
     rng = stream(spec.seed, "workspaces")
     sizes = _sizes(spec, rng)
     count = -(-spec.workspaces // len(countries()))
-    names = [
-        company_names(c.name_locales[-1], seed=f"{c.code}/{spec.seed}", count=count) for c in countries()
-    ]
+    of_names = stream(spec.seed, "businesses")
+    names = [company_names(country, rng=of_names, count=count) for country in countries()]
     made: list[Workspace] = []
     for index, size in enumerate(sizes):
         place, country = divmod(index, len(countries()))

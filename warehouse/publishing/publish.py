@@ -68,7 +68,7 @@ def publish(
     so that it holds no free blocks of what is gone. Every slice is compared with its release, by hash.
 
     Readers of the old copy keep it until they close it, though it has no name any more; they never wait for a
-    lock. The file can be read by the home's group and written by nobody (docs/decisions/0091).
+    lock. The file can be read by the home's group and written by nobody (docs/decisions/0090).
 
     Args:
         comments: Table → column → what the database says of it; of the table itself under the empty name.
