@@ -10,7 +10,7 @@
         shared: Columns of which a row gets the value that all its days have, else `mixed`.
         measures: Columns that are added up.
 -#}
-{% macro summed_days(cube, level, per, keys, measures, shared=[]) -%}
+{% macro summed_days(cube, level, per, measures, keys=[], shared=[]) -%}
 with days as (
 
     select

@@ -190,9 +190,28 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
     with published_copy(home) as connection:
         connection.execute("set enable_external_access = false")
         try:
-            return _answer(connection, metric, asked, wanted, query_of=published_query)
+            rows = _answer(connection, metric, asked, wanted, query_of=published_query)
+            if wanted.is_of_whole_months:
+                _say_coverage(connection, asked)
         except (duckdb.BinderException, duckdb.CatalogException):
             raise NotPublishedYetError(metric.metric) from None
+    return rows
+
+
+def _say_coverage(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
+    """Say of which months some workspaces are not counted."""
+    counted = connection.execute(
+        "select month, workspaces_counted, workspaces_total from cube_coverage_monthly "
+        "where workspaces_counted < workspaces_total and month >= coalesce(?, month) "
+        "and month <= coalesce(?, month) order by month",
+        (asked.first, asked.last),
+    ).fetchall()
+    for month, there, all_ in counted:
+        ERR.print(
+            f"{month:%Y-%m} counts {there} of {all_} workspaces; the others keep messages too short.",
+            style="dim",
+            highlight=False,
+        )
 
 
 def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Query) -> "pa.Table":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.declarations.cube import REST, Period
+from pipelines.declarations.cube import CONTACT_MONTH, REST, Period
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import LATENCY_BIN, VARIANT, VARIED, Metric, Table, name_of
 from pipelines.metrics.question import PERIODS, Question, choose
@@ -31,12 +31,14 @@ class Query:
         parameters: Its values, in order.
         reads: What it reads, for people.
         is_rounded: Whether it is not exact.
+        is_of_whole_months: Whether workspaces that keep messages too short for a month are left out.
     """
 
     sql: str
     parameters: tuple[object, ...]
     reads: str
     is_rounded: bool = True
+    is_of_whole_months: bool = False
 
 
 def published_query(metric: Metric, question: Question, tables: Sequence[Table]) -> Query:
@@ -77,7 +79,12 @@ def _query(metric: Metric, question: Question, table: Table, keys: Sequence[str]
     cells, parameters = _cells(metric, question, table)
     level = table.level(question.columns)
     order = f"\norder by {', '.join(map(identifier, keys))}" if keys else ""
-    return Query(f"with cells as (\n{cells}\n){answer}{order}", parameters, f"{table.name}, level {level}")
+    return Query(
+        f"with cells as (\n{cells}\n){answer}{order}",
+        parameters,
+        f"{table.name}, level {level}",
+        is_of_whole_months=table.cube.spine is CONTACT_MONTH,
+    )
 
 
 def _refuse_sums_of_people(metric: Metric, question: Question, table: Table) -> None:
