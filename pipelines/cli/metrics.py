@@ -201,7 +201,7 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
 def _say_coverage(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
     """Say of which months some workspaces are not counted."""
     counted = connection.execute(
-        "select month, workspaces_counted, workspaces_total from cube_coverage_monthly "
+        "select month, workspaces_counted, workspaces_total from cubes.cube_coverage_monthly "
         "where workspaces_counted < workspaces_total and month >= coalesce(?, month) "
         "and month <= coalesce(?, month) order by month",
         (asked.first, asked.last),

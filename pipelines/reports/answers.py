@@ -14,12 +14,11 @@ from pipelines.reports.period import Span
 from pipelines.reports.questions import (
     BENCHMARKS,
     BY_WORKSPACE,
+    COVERAGE,
     DAYS,
     LATE,
     OF_A_PERIOD,
     OF_THE_PERIOD_BEFORE,
-    PLACES,
-    PLATFORM,
     WORKSPACES,
     Asked,
 )
@@ -92,7 +91,6 @@ class Published:
         benchmarks: Name of a rate → its row.
         late: Key of a workspace → statuses that came too late to count.
         coverage: Workspaces counted, and all, where the marts say so.
-        absent: What no published table can say, in sentences.
     """
 
     span: Span
@@ -103,7 +101,6 @@ class Published:
     benchmarks: Mapping[str, Mapping[str, Any]]
     late: Mapping[str, int]
     coverage: tuple[int, int] | None
-    absent: Sequence[str]
 
     def label(self, key: str) -> str:
         """Return a name for a workspace that no other one has: names are masked, and may be the same."""
@@ -122,11 +119,8 @@ def published(connection: duckdb.DuckDBPyConnection, span: Span) -> Published:
     first, last, days = _days(connection, span)
     names = {row["workspace_key"]: row["workspace_name"] for row in _read(connection, WORKSPACES)}
     late = {row["workspace_key"]: row["late_statuses"] for row in _read(connection, LATE, span)}
-    platform = next(iter(_read(connection, PLATFORM, span)), {})
-    counted, total = platform.get("workspaces_counted"), platform.get("workspaces_total")
-    tables = sorted(
-        t for (t,) in connection.execute("select table_name from information_schema.tables").fetchall()
-    )
+    month = next(iter(_read(connection, COVERAGE, span)), {})
+    counted, total = month.get("workspaces_counted"), month.get("workspaces_total")
     return Published(
         span=span,
         days=(first, last, days) if days else None,
@@ -136,14 +130,7 @@ def published(connection: duckdb.DuckDBPyConnection, span: Span) -> Published:
         benchmarks={row["rate_name"]: row for row in _read(connection, BENCHMARKS, span)},
         late={key: count for key, count in late.items() if count},
         coverage=(counted, total) if counted is not None and total is not None else None,
-        absent=[_absent(what, [t for t in tables if t.startswith(start)]) for start, what in PLACES.items()],
     )
-
-
-def _absent(what: str, marts: Sequence[str]) -> str:
-    if marts:
-        return f"{what} is not shown here yet; it is published in {', '.join(marts)}."
-    return f"{what}: no table of it is published."
 
 
 def _days(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[Any, Any, int]:

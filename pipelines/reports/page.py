@@ -19,8 +19,10 @@ from pipelines.reports.questions import (
     BY_ERROR_CLASS,
     BY_FAILURE_CODE,
     BY_HOUR,
+    BY_REVENUE,
     BY_WORKSPACE,
     FUNNEL,
+    GROWTH,
     HEADLINE,
     RATES,
     REACH,
@@ -48,6 +50,13 @@ TITLES = {
     "cost_amount": "Cost",
     "cost_per_delivered_message": "Per delivered message",
     "cost_per_reply": "Per reply",
+    "revenue_amount": "Revenue",
+    "conversions": "Conversions",
+    "revenue_per_conversion": "Per conversion",
+    "new_contacts": "New contacts",
+    "opted_out_contacts": "Opted out",
+    "opted_in_contacts": "Opted in",
+    "net_growth": "Growth",
 }
 # Each as `wasms metrics show` explains it: clicks, replies and opt-outs are of delivered messages.
 RATE_OF = {
@@ -164,6 +173,8 @@ def _sections(frames: Frames, published: Published, *, is_platform: bool) -> lis
         failures(frames),
         countries(frames, published),
         costs(frames, published),
+        revenue(frames, published),
+        growth(frames, published),
     ]
 
 
@@ -506,6 +517,42 @@ def costs(frames: Frames, published: Published) -> Section:
             BY_CURRENCY.metrics,
             "Cost by currency",
         ),
+        is_open=True,
+    )
+
+
+def revenue(frames: Frames, published: Published) -> Section:
+    """Return what people spent after a click, by currency."""
+    rows = [row for row in frames.rows(BY_REVENUE) if row["conversions"].value]
+    if not rows:
+        return Section("revenue", "Revenue", _missing("conversion", published))
+    return Section(
+        "revenue",
+        "Revenue",
+        "What contacts bought after their last click, within a week of the message, by currency. Amounts are "
+        "rounded coarsely, because few people buy: see the ranges.",
+        grid=_grid(
+            "Currency",
+            lambda row: str(row.keys["revenue_currency"]),
+            rows,
+            BY_REVENUE.metrics,
+            "Revenue by currency",
+        ),
+        is_open=True,
+    )
+
+
+def growth(frames: Frames, published: Published) -> Section:
+    """Return how the list of contacts grew."""
+    rows = [row for row in frames.rows(GROWTH) if row["net_growth"].is_known]
+    if not rows:
+        return Section("growth", "Growth of the list", _missing("change of the list", published))
+    return Section(
+        "growth",
+        "Growth of the list",
+        "Contacts who may be written to: who came, who left, and by how many there are more at the month's end. "
+        "Deleted contacts are not counted, because nothing is kept of them.",
+        grid=_grid("", lambda _row: published.span.title, rows, GROWTH.metrics, "Growth of the list"),
         is_open=True,
     )
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 # Read by name as they stand; a report also holds where one is missing or empty.
-BENCHMARKS, LATE, PLATFORM = "mart_benchmarks_monthly", "mart_late_monthly", "mart_platform_monthly"
+BENCHMARKS, LATE, COVERAGE = "mart_benchmarks_monthly", "mart_late_monthly", "cubes.cube_coverage_monthly"
 WORKSPACES, DAYS = "dim_published_workspaces", "cubes.cube_campaign_daily"
-# Beginning of a mart's name → what a report would say by it. There is no section for it yet; that is said.
-PLACES = {"mart_conversions_": "Revenue", "mart_list_growth_": "Growth of the list"}
 
 RATES = ("delivery_rate", "read_rate", "click_rate", "reply_72h_rate", "opt_out_rate", "failure_rate")
 FUNNEL = (
@@ -52,6 +50,12 @@ BY_FAILURE_CODE = Asked(("failed_messages",), ("failure_code",), is_monthly=True
 BY_CURRENCY = Asked(
     ("cost_amount", "cost_per_delivered_message", "cost_per_reply"), ("cost_currency",), is_monthly=True
 )
+BY_REVENUE = Asked(
+    ("revenue_amount", "conversions", "revenue_per_conversion"), ("revenue_currency",), is_monthly=True
+)
+GROWTH = Asked(
+    ("new_contacts", "opted_out_contacts", "opted_in_contacts", "net_growth"), ("month",), is_monthly=True
+)
 OF_A_PERIOD = (
     HEADLINE,
     REACH,
@@ -62,5 +66,7 @@ OF_A_PERIOD = (
     BY_ERROR_CLASS,
     BY_FAILURE_CODE,
     BY_CURRENCY,
+    BY_REVENUE,
+    GROWTH,
 )
 OF_THE_PERIOD_BEFORE = (HEADLINE, REACH, BY_DAY)

@@ -24,7 +24,6 @@ def unsure(frames: Frames, published: Published, *, is_platform: bool) -> list[s
         *_of_late(frames, published, is_platform=is_platform),
         READING,
         *([] if published.benchmarks else [_no_benchmarks(published)]),
-        *published.absent,
     ]
 
 
@@ -66,9 +65,9 @@ def _of_days(published: Published) -> Iterator[str]:
 
 
 def _of_months(frames: Frames, published: Published, *, is_platform: bool) -> Iterator[str]:
-    if published.coverage is not None:
+    if is_platform and published.coverage is not None:
         counted, total = published.coverage
-        yield f"{counted} of {total} workspaces are counted."
+        yield f"Numbers that need the whole month at once count {counted} of {total} workspaces."
     is_compared = frames.only(HEADLINE, before=True)["attempted_messages"].is_known
     if is_compared and not (published.is_whole and published.is_before_whole):
         yield (

@@ -31,7 +31,7 @@ def written(metric: str, value: float | None) -> str:
     """Return a number as its metric is written."""
     if metric.endswith("_rate"):
         return share(value)
-    return amount(value) if metric.startswith("cost_") else whole(value)
+    return amount(value) if metric.startswith(("cost_", "revenue_")) else whole(value)
 
 
 def ranged(metric: str, number: Number) -> str:

@@ -10,6 +10,7 @@ from pipelines.reports.drawing import inline
 from pipelines.reports.page import bands, change, hours, named, page, tiles
 from pipelines.reports.period import Span
 from pipelines.reports.questions import BY_CAMPAIGN, BY_DAY, BY_HOUR, HEADLINE, RATES
+from pipelines.reports.unsure import unsure
 from tests.support.html_pages import Reading
 
 MAY = Span.parse("2026-05")
@@ -21,7 +22,7 @@ def number(value, reach=0.01):
 
 
 def published(span=MAY, **more):
-    empty = {"names": {}, "benchmarks": {}, "late": {}, "coverage": None, "absent": []}
+    empty = {"names": {}, "benchmarks": {}, "late": {}, "coverage": None}
     days = (date(2026, 5, 11), date(2026, 5, 31), 21)
     whole = {"is_whole": False, "is_before_whole": True}
     return Published(**({"span": span, "days": days} | whole | empty | more))
@@ -121,18 +122,19 @@ def test_nothing_is_said_as_zero_where_nothing_is_published():
 
 
 def test_what_is_unsure_is_said_in_words():
-    found = published(coverage=(9, 12), absent=["Revenue: no table of it is published."])
+    found = published(coverage=(9, 12))
     both = Frames(frames().now, {HEADLINE: frames().rows(HEADLINE)})
     texts = " ".join(Reading(page(both, found, title=NAME)).texts)
+    of_platform = " ".join(unsure(both, found, is_platform=True))
 
+    assert "count 9 of 12 workspaces" in of_platform
+    assert "of 12 workspaces" not in texts
     for said in (
         "rounded at random to a multiple of 7",
         "fewer than 11 contacts a day are one row, “other”: 21 messages here",
         "21 of 31 days are published, 11 May to 31 May 2026",
-        "9 of 12 workspaces are counted",
         "published when a whole month is",
         "Counts are not compared with April 2026, rates are",
-        "Revenue: no table of it is published.",
         "needs at least 5 that take part",
     ):
         assert said in texts
