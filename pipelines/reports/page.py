@@ -550,7 +550,7 @@ def growth(frames: Frames, published: Published) -> Section:
     return Section(
         "growth",
         "Growth of the list",
-        "Contacts who may be written to: who came, who left, and by how many there are more at the month's end. "
+        "Contacts who may be written to: who came, who left, and how many more there are at the month's end. "
         "Deleted contacts are not counted, because nothing is kept of them.",
         grid=_grid("", lambda _row: published.span.title, rows, GROWTH.metrics, "Growth of the list"),
         is_open=True,
