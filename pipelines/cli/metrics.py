@@ -221,6 +221,10 @@ def _restricted(runtime: "Runtime", metric: Metric, asked: Question, wanted: Que
         ask_for(connection, asked.first, asked.last)
         try:
             return _answer(connection, metric, asked, wanted, query_of=restricted_query)
+        except duckdb.OutOfMemoryException:
+            raise MetricError(
+                f"{metric.metric}: so many days need more memory. Ask for fewer: --from, --to."
+            ) from None
         except duckdb.BinderException as error:
             # Its declaration names a column that the facts have not; the text names columns alone.
             raise MetricError(f"{metric.metric}: {error}") from None

@@ -66,7 +66,7 @@ def published_copy(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def restricted_zone(
-    runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "2GB", needs_facts: bool = True
+    runtime: "Runtime", *, what: str, warning: str, memory_limit: str = "4GB", needs_facts: bool = True
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the restricted zone read-only, as the current schema; log the access before anything is read.
 

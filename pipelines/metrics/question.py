@@ -82,7 +82,7 @@ def askable(metric: Metric, table: Table) -> tuple[str, ...]:
 def choose(
     metric: Metric, question: Question, tables: Sequence[Table], *, by_whole_months: bool = True
 ) -> Table:
-    """Choose the table that answers: no dimension that was not asked for, months for months, else days.
+    """Choose the table that answers: no dimension unasked for, months for people of months, else days.
 
     Args:
         by_whole_months: Whether a table by month knows nothing of its days.
@@ -105,15 +105,17 @@ def choose(
         raise MetricError(
             f"{metric.metric}{named} comes by whole months: use --by month, or --from and --to of months."
         )
-    return min(timely, key=lambda t: (_is_unasked(t, question), _is_untimely(t, question), t.name))
+    return min(timely, key=lambda t: (_is_unasked(t, question), _is_untimely(metric, t, question), t.name))
 
 
 def _is_unasked(table: Table, question: Question) -> bool:
     return table.dimension is not None and table.dimension not in question.columns
 
 
-def _is_untimely(table: Table, question: Question) -> bool:
-    wanted = Period.MONTH if "month" in question.by else Period.DAY
+def _is_untimely(metric: Metric, table: Table, question: Question) -> bool:
+    """Return whether another table would answer better: what adds up counts every workspace by its days."""
+    counts_people = any(table.measures[name].units is not None for name in metric.measures)
+    wanted = Period.MONTH if "month" in question.by and counts_people else Period.DAY
     return table.period is not wanted
 
 

@@ -117,7 +117,9 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
     if any("is_converted" in each for each in selected):
         facts = _CONVERTED.format(facts)
     sql = (
-        f"with facts as ({facts}\n)\nselect\n    " + ",\n    ".join(selected) + f"\nfrom facts{where}{group}"
+        f"with facts as not materialized ({facts}\n)\nselect\n    "
+        + ",\n    ".join(selected)
+        + f"\nfrom facts{where}{group}"
     )
     return Query(sql, tuple(parameters), f"restricted facts of {table.cube.cube}, exact", is_rounded=False)
 

@@ -136,3 +136,21 @@ def test_each_period_is_compared_with_the_one_before_it(query):
     (row,) = json.loads(result.stdout)
     assert [row[name] for name in ("previous", "difference", "difference_low")] == [None, None, None]
     assert query("--vs", "previous").exit_code == 2
+
+
+def test_a_month_that_does_not_count_all_workspaces_says_so(home):
+    with duckdb.connect(home.published_path) as connection:
+        published(connection)
+        month = {"month": date(2026, 5, 1)}
+        cell = month | {"level": "workspace", "workspace_key": "w", "reached_contacts": 21}
+        insert(connection, "cubes.cube_workspace_monthly", [cell])
+        counted = [month | {"workspaces_counted": 7, "workspaces_total": 11}]
+        counted.append({"month": date(2026, 6, 1), "workspaces_counted": 9, "workspaces_total": 9})
+        insert(connection, "cubes.cube_coverage_monthly", counted)
+
+    asked = ("reached_contacts", "--by", "month", "--by", "workspace", "--home", str(home.root))
+    result = run_wasms("metrics", "query", *asked)
+
+    assert result.exit_code == 0, result.stderr
+    assert "2026-05 counts 7 of 11 workspaces" in result.stderr
+    assert "2026-06" not in result.stderr
