@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.declarations.calendar import days_of_partition
 from pipelines.declarations.contract import Contract, load_contracts
 from pipelines.marts.frozen import slice_sources
 from pipelines.orchestration.assets import contract_assets
@@ -52,7 +53,7 @@ def build_definitions(
     first_days = Ledger(home.ledger_path).first_days() if home.ledger_path.exists() else {}
     clock = warehouse.now().date() if warehouse.as_of else None
     logs = [day for source, day in first_days.items() if source in slice_sources(contracts)]
-    first = min(logs, default=clock or datetime.now(UTC).date())
+    first = min(days_of_partition(min(logs, default=clock or datetime.now(UTC).date())))
     cubes, marts = (tables(manifest, schema=schema) for schema in ("cubes", "marts"))
     jobs = asset_jobs(feeds(contracts))
     return dg.Definitions(

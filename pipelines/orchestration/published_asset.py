@@ -28,7 +28,7 @@ ROUNDING_BASE = 7
 CONTACTS_COLUMN = "audience_contacts"
 THRESHOLD = "threshold"
 # Whole numbers that count no people: of workspaces, of days.
-_NO_COUNTS = ["workspaces", "campaign_days"]
+_NO_COUNTS = ["workspaces", "workspaces_counted", "workspaces_total"]
 
 
 def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:

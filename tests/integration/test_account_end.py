@@ -357,10 +357,10 @@ def test_without_the_refusal_what_is_left_takes_the_place_of_the_slice(runtime, 
 @pytest.mark.parametrize(
     ("source", "days_later", "is_refused"),
     [
-        ("app__messages", -2, False),
-        ("app__messages", -1, True),
-        ("whatsapp__statuses", 7, True),
-        ("whatsapp__statuses", 8, False),
+        ("app__messages", -3, False),
+        ("app__messages", -2, True),
+        ("whatsapp__statuses", 8, True),
+        ("whatsapp__statuses", 9, False),
         ("web__access_logs", 0, False),
     ],
 )

@@ -170,8 +170,9 @@ def test_partitions_begin_where_the_data_does_and_end_with_a_clock_that_stands(h
 
     assert ends("store", "whatsapp__statuses") == ["2026-02-01", "2026-05-01"]
     assert ends("store", "smpp__receipts") == ["2026-05-01", "2026-05-01"]
-    assert ends("cubes", "cube_campaign_daily") == ["2026-02-01", "2026-05-01"]
-    assert ends("cubes", "cube_workspace_monthly") == ["2026-02-01", "2026-04-01"]
+    # West of UTC, the day before has begun.
+    assert ends("cubes", "cube_campaign_daily") == ["2026-01-31", "2026-05-01"]
+    assert ends("cubes", "cube_workspace_monthly") == ["2026-01-01", "2026-04-01"]
 
 
 def test_all_that_writes_the_warehouse_shares_one_slot_and_ingestion_does_not(definitions):
@@ -191,7 +192,7 @@ def test_everything_runs_unless_somebody_stops_it(definitions):
     automatic = [*repository.schedule_defs, *repository.sensor_defs]
     status = {each.name: each.default_status.value for each in automatic}
 
-    assert status == dict.fromkeys(("inbox", "closed_days", "retention_daily"), "RUNNING")
+    assert status == dict.fromkeys(("inbox", "requests", "closed_days", "retention_daily"), "RUNNING")
 
 
 def test_dagster_sends_nothing_home_and_keeps_everything_in_its_directory(home):
