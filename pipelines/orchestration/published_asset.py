@@ -27,7 +27,7 @@ ROUNDING_BASE = 7
 # The column of cubes and marts that holds distinct contacts.
 CONTACTS_COLUMN = "audience_contacts"
 THRESHOLD = "threshold"
-# Whole numbers that count no people: of workspaces, of days.
+# Whole numbers that count no people, but workspaces.
 _NO_COUNTS = ["workspaces", "workspaces_counted", "workspaces_total"]
 
 
