@@ -155,7 +155,6 @@ def _restrict(declarations: Declarations, store: Store, found: Request, *, as_of
     """Hide the person's rows from now on; they stay as they are."""
     person = person_of(declarations, store, found)
     who = about(store.keyring, found.number)
-    store.keyring.destroy(Purpose.REQUEST, found.number)
     people = set(who["tokens"])
     who["messages"] = sorted(person.tokens - people)
     store.keyring.seal(Purpose.REQUEST, found.number, json.dumps(who).encode())

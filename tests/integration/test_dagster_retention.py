@@ -184,7 +184,10 @@ def test_seven_days_before_rows_go_unpublished_the_night_is_red(unbuilt):
     assert alarm.severity is dg.AssetCheckSeverity.ERROR
     assert alarm.metadata["days_at_risk"].value == 3
     # Wherever the workspace is, the partition's rows are of these days.
-    assert (alarm.metadata["first_day"].value, alarm.metadata["last_day"].value) == ("2026-05-03", "2026-05-05")
+    assert (alarm.metadata["first_day"].value, alarm.metadata["last_day"].value) == (
+        "2026-05-03",
+        "2026-05-05",
+    )
 
 
 def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbuilt):

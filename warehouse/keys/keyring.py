@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ import tink
 from tink import aead, json_proto_keyset_format, secret_key_access
 
 from warehouse.errors import KeyringError
-from warehouse.files import fsync_directory, unlink_durably
+from warehouse.files import fsync_directory, leftovers_of, replacing, unlink_durably
 
 KEY_BYTES = 32
 
@@ -80,11 +81,13 @@ class KeyRing:
         return self.find(purpose, name)
 
     def seal(self, purpose: Purpose, name: str, content: bytes) -> None:
-        """Wrap something that is not a key and write it beside the keys; what is there already stays.
+        """Wrap something that is not a key and write it beside the keys, in place of what was there.
 
         It is gone for ever when it is destroyed, as a key is.
         """
-        self._create(self._path(purpose, name), self._wrapper().encrypt(content, _bound(purpose, name)))
+        with replacing(self._path(purpose, name)) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(self._wrapper().encrypt(content, _bound(purpose, name)))
 
     def unseal(self, purpose: Purpose, name: str) -> bytes:
         """Return what was sealed.
@@ -145,7 +148,9 @@ class KeyRing:
         """Destroy keys: unlink their only wrapped copies, durably. What they encrypted is unreadable then."""
         for name in names:
             self._unwrapped.pop((purpose, name), None)
-        unlink_durably(*(self._path(purpose, name) for name in names))
+        paths = [self._path(purpose, name) for name in names]
+        # With what a killed `seal` left.
+        unlink_durably(*paths, *chain.from_iterable(map(leftovers_of, paths)))
 
     def _path(self, purpose: Purpose, name: str) -> Path:
         # A digest, because names differ by case only on some file systems, and to fit any name.

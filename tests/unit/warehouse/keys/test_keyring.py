@@ -78,3 +78,22 @@ def test_a_lost_key_encryption_key_fails_closed(home):
 
     with pytest.raises(KeyringError, match=r"kek\.json"):
         KeyRing(home.keys).get(Purpose.PSEUDONYM, "ws_new")
+
+
+def test_what_is_sealed_can_be_read_replaced_and_destroyed(home):
+    ring = KeyRing(home.keys)
+    ring.seal(Purpose.REQUEST, "rq_a", b"first")
+    ring.seal(Purpose.REQUEST, "rq_a", b"second")
+    (path,) = (home.keys / "request").iterdir()
+
+    assert (
+        ring.unseal(Purpose.REQUEST, "rq_a")
+        == KeyRing(home.keys).unseal(Purpose.REQUEST, "rq_a")
+        == b"second"
+    )
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert b"second" not in path.read_bytes()
+
+    path.with_name(f".{path.name}.0.tmp").write_bytes(path.read_bytes())  # as a kill leaves it
+    ring.destroy(Purpose.REQUEST, "rq_a")
+    assert list((home.keys / "request").iterdir()) == []
