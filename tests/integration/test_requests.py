@@ -1,6 +1,8 @@
 """Requests of data subjects: who asked is erased everywhere, stays erased, and nobody else is touched."""
 
 import json
+import random
+import shutil
 from collections import Counter
 from datetime import date, datetime, timedelta
 
@@ -43,6 +45,7 @@ from tests.integration.test_identities import (
 from tests.support.commands import run_wasms
 from tests.support.feeding import give, outcomes
 from tests.support.homes import copied
+from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
@@ -270,6 +273,36 @@ def test_a_crash_after_the_commit_is_finished_by_the_next_run(runtime):
 
     assert request(runtime.store.ledger, recorded).status is Status.DONE
     check_receipt(*paths(runtime, recorded))
+
+
+def test_an_erasure_killed_at_any_moment_ends_verified(runtime, tmp_path, stress):
+    recorded, _ = ask(runtime)
+    before = stored(runtime)
+    expected = before - of_person(runtime, before, recorded)
+    home = runtime.store.home
+    moments = signs(generation=runtime.store.ledger.generation(), files=len(list(home.store.rglob("part-*"))))
+    runtime.store.engine.release()
+    context, dice = processes(), random.Random(1)
+    arguments = ("privacy", "run", "--as-of", ASKED.isoformat(), "--home")
+    reached = Counter()
+
+    for kill in range(300 if stress else 6):
+        killed = copied(home, tmp_path / f"kill-{kill}")
+        moment = Moment(dice.random() * 0.05, moments[kill % len(moments)])
+        run_and_kill(context, [*arguments, str(killed.root)], home=killed, moment=moment)
+        again = open_runtime(killed)
+        reached[request(again.store.ledger, recorded).status] += 1
+        apply_retention(*again, as_of=ASKED)
+
+        assert request(again.store.ledger, recorded).status is Status.DONE
+        assert stored(again) == expected
+        assert not sum(rows for _, rows in remains_of(*again))
+        check_receipt(*paths(again, recorded))
+        again.store.engine.release()
+        shutil.rmtree(killed.root)
+
+    assert reached[Status.VERIFIED]
+    assert reached[Status.REWRITTEN] + reached[Status.DONE]
 
 
 def test_rows_that_are_still_there_are_confirmed_by_nobody(runtime, monkeypatch):
