@@ -59,7 +59,11 @@ def connected(declarations: Declarations, store: Store) -> pl.DataFrame:
         `OF_CONTACTS`), `contact_token`, and `is_shared`: it stands beside too many others to be its own.
     """
     links, _ = _stored(declarations, store)
-    return _contacts(links)
+    nodes, edges = _graph(links)
+    own = _own(edges, nodes["kind"])
+    linked, followed = (pl.concat([each["a"], each["b"]]).implode() for each in (edges, own))
+    is_shared = nodes["place"].is_in(linked) & ~nodes["place"].is_in(followed)
+    return _contacts(nodes, own).with_columns(is_shared=is_shared)
 
 
 def _stored(declarations: Declarations, store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -90,18 +94,19 @@ def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
         One row per number and user id for which another token stands: `workspace_id`, `token`,
         `contact_token`, and `contact_country`, for a user id that of the number that stands for it.
     """
-    nodes = _contacts(links)
+    nodes, edges = _graph(links)
+    contacts = _contacts(nodes, _own(edges, nodes["kind"]))
     of_numbers = countries.group_by(_NODE).agg(pl.col("contact_country").min())
     country = pl.when(pl.col("kind") == _USER_ID).then(pl.col("contact_country"))
     return (
-        nodes.filter((pl.col("kind") <= _USER_ID) & (pl.col("contact_token") != pl.col("token")))
+        contacts.filter((pl.col("kind") <= _USER_ID) & (pl.col("contact_token") != pl.col("token")))
         .join(of_numbers, left_on=[_WORKSPACE, "contact_token"], right_on=_NODE, how="left")
         .select(*_NODE, "contact_token", country)
     )
 
 
-def _contacts(links: pl.DataFrame) -> pl.DataFrame:
-    """Return every token of some links, with the least one that it is connected with; see `connected`."""
+def _graph(links: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the tokens of some links, each with its place, and which places are linked, each pair once."""
     nodes = (
         pl.concat([links.select(*_NODE, "kind"), links.select(_WORKSPACE, *_OTHER)])
         # A user id may stand where a number should.
@@ -117,12 +122,11 @@ def _contacts(links: pl.DataFrame) -> pl.DataFrame:
     edges = edges.group_by(pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b")).agg(
         pl.col("is_reported").any()
     )
-    edges = edges.filter(pl.col("a") != pl.col("b"))
-    own = _own(edges, nodes["kind"])
-    is_shared = nodes["place"].is_in(pl.concat([edges["a"], edges["b"]]).implode()) & ~nodes["place"].is_in(
-        pl.concat([own["a"], own["b"]]).implode()
-    )
-    edges = own
+    return nodes, edges.filter(pl.col("a") != pl.col("b"))
+
+
+def _contacts(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """Return each token with the least one that it is connected with: `contact_token`."""
     first = _first_connected(edges, nodes=nodes.height)
     numbers = (nodes["kind"] == _NUMBER).cast(pl.UInt32).to_frame().select(pl.first().sum().over(first))
     is_crowd = numbers.to_series() > MOST_NUMBERS
@@ -130,7 +134,7 @@ def _contacts(links: pl.DataFrame) -> pl.DataFrame:
         first = _first_connected(
             edges.filter(pl.col("is_reported") | ~is_crowd.gather(edges["a"])), nodes=nodes.height
         )
-    return nodes.select(*_NODE, "kind", contact_token=nodes["token"].gather(first), is_shared=is_shared)
+    return nodes.select(*_NODE, "kind", contact_token=nodes["token"].gather(first))
 
 
 def _own(edges: pl.DataFrame, kinds: pl.Series) -> pl.DataFrame:

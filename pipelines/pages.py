@@ -4,13 +4,12 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from warehouse.files import replacing
+from warehouse.files import replace_text
 
 
 def write_page(path: Path, template: str, **values: object) -> None:
     """Render a template into a file, which is replaced as a whole."""
-    with replacing(path) as temporary:
-        temporary.write_text(pages().get_template(template).render(**values), "utf-8")
+    replace_text(path, pages().get_template(template).render(**values))
 
 
 def pages() -> Environment:

@@ -55,6 +55,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a text (UTF-8) as a file, which is replaced as a whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
 def unlink_durably(*paths: Path) -> None:
     """Remove files, whether or not they are still there, and make their absence durable."""
     for path in paths:

@@ -379,7 +379,7 @@ dated as (
 
     select
         every_message.*,
-        cast({{ local_time('every_message.queued_at', 'workspaces.time_zone') }} as date) as send_date
+        {{ local_date('every_message.queued_at', 'workspaces.time_zone') }} as send_date
     from every_message
     left join {{ ref('dim_workspaces') }} as workspaces
         on every_message.workspace_id = workspaces.workspace_id

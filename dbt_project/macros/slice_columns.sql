@@ -36,6 +36,11 @@
     coalesce(try(({{ moment }} at time zone 'UTC') at time zone {{ time_zone }}), {{ moment }})
 {%- endmacro %}
 
+{#- The day that it shows. -#}
+{% macro local_date(moment, time_zone) -%}
+    cast({{ local_time(moment, time_zone) }} as date)
+{%- endmacro %}
+
 {#- A moment's quarter, e.g. `2026-Q1`. -#}
 {% macro quarter(moment) -%}
     year({{ moment }}) || '-Q' || quarter({{ moment }})

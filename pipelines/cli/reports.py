@@ -8,7 +8,7 @@ import typer
 from pipelines.cli.options import HomeOption, home_at, in_a_folder
 from pipelines.cli.reading import NothingThereError, published_copy, published_path
 from pipelines.cli.report import OUT
-from warehouse.files import replacing
+from warehouse.files import replace_text
 
 PDF = ".pdf"
 
@@ -98,5 +98,4 @@ def write(html: str, path: Path, *, is_pdf: bool = False) -> None:
 
         write_pdf(html, path)
         return
-    with replacing(path) as temporary:
-        temporary.write_text(html, "utf-8")
+    replace_text(path, html)

@@ -24,9 +24,9 @@ from pipelines.ingestion.quarantine_rows import quarantine_rows
 from pipelines.ingestion.sorting import sort_out
 from pipelines.ingestion.tally import Tally, check_fit, check_windows
 from pipelines.ingestion.word_counting import WordCounting
-from pipelines.privacy.erasures import stored_time
+from pipelines.privacy.erasures import is_refused
 from pipelines.sources.batch import ParsedBatch
-from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs, tokens_of_people
+from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.batches import Count, Merge
@@ -34,7 +34,6 @@ from warehouse.ledger.parts import Part
 from warehouse.progress import Progress
 from warehouse.retention.holds import first_hold_sql
 from warehouse.retention.rules import active_holds
-from warehouse.retention.suppression import refused
 from warehouse.store.entities import EntityWriter, HoldSql
 from warehouse.store.entity_sql import EntitySet
 from warehouse.store.parts import EventSet, StoreWriter, commit_batch, writing
@@ -199,17 +198,11 @@ class Batch:
 
     def _without_erased(self, rows: pa.Table, contract: Contract) -> pa.Table:
         """Return the rows without those of erased persons, which are counted."""
-        tokens = tokens_of_people(contract)
-        if not tokens or contract.source == HOLDS:
+        refused = is_refused(rows, contract, self._reference.suppressed(rows["workspace_id"]))
+        if not refused.any():
             return rows
-        erased = self._reference.suppressed(rows["workspace_id"])
-        is_refused = refused(
-            rows, erased, subject=contract.subject.value, tokens=tokens, time=stored_time(contract)
-        )
-        if not is_refused.any():
-            return rows
-        self.tally.outcomes[contract.source, "dropped", "erased"] += int(is_refused.sum())
-        return rows.filter((~is_refused).to_arrow())
+        self.tally.outcomes[contract.source, "dropped", "erased"] += int(refused.sum())
+        return rows.filter((~refused).to_arrow())
 
     def _keys(self, raw: pa.Table, contract: Contract) -> dict[str, bytes]:
         names = {name for name in keyed_workspaces(raw, plan=contract.plan) if name is not None}

@@ -13,7 +13,7 @@ from anonymizers.tokens import PLATFORM, Keyed, identity_messages
 from anonymizers.treatments import IdentityKind, KeyScope
 from pipelines.declarations.contract import Contract, PolicyCategory, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations, view_schema
-from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, retention_inputs
+from pipelines.windows.inputs import HOLD_COLUMNS, HOLDS, SUBSCRIPTIONS, WORKSPACES, retention_inputs
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
 from warehouse.retention.rules import (
@@ -23,7 +23,7 @@ from warehouse.retention.rules import (
     refused_from,
     window_at,
 )
-from warehouse.retention.suppression import Suppressed, has_suppressed, suppressed
+from warehouse.retention.suppression import Suppressed, suppressed
 from warehouse.store.store import Store
 
 # What a channel says of its provider's ways, and when it says so.
@@ -55,7 +55,7 @@ class Reference:
 
     @cached_property
     def _countries(self) -> dict[str, str]:
-        return dict(self._read("app__workspaces", ["workspace_id", "country"]).drop_nulls().iter_rows())
+        return dict(self._read(WORKSPACES, ["workspace_id", "country"]).drop_nulls().iter_rows())
 
     @cached_property
     def _consents(self) -> pl.DataFrame:
@@ -77,17 +77,11 @@ class Reference:
 
     def suppressed(self, workspaces: pa.ChunkedArray) -> dict[str, Suppressed]:
         """Return what is refused of erased persons of these workspaces."""
-        if not self._has_suppressed:
-            return {}
-        names = [name for name in workspaces.unique().to_pylist() if name is not None]
-        for name in names:
-            if name not in self._suppressed:
-                self._suppressed[name] = suppressed(self._store.ledger, self._store.keyring, [name]).get(name)
-        return {name: found for name in names if (found := self._suppressed[name]) is not None}
-
-    @cached_property
-    def _has_suppressed(self) -> bool:
-        return has_suppressed(self._store.ledger)
+        names = {name for name in workspaces.unique().to_pylist() if name is not None}
+        if new := names - self._suppressed.keys():
+            found = suppressed(self._store.ledger, self._store.keyring, new)
+            self._suppressed |= {name: found.get(name) for name in new}
+        return {name: known for name in names if (known := self._suppressed[name]) is not None}
 
     def channels(
         self, rows: pl.DataFrame, contract: Contract, *, at: pl.Series, override: str | None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from warehouse.files import replacing
+from warehouse.files import replace_text
 from warehouse.home import Home
 
 CONFIG = "dagster.yaml"
@@ -21,8 +21,7 @@ def write_instance_config(home: Home) -> Path:
     home.create()
     path = home.dagster / CONFIG
     header = "# Written by `wasms dev` at every start (pipelines/orchestration/instance.py).\n"
-    with replacing(path) as temporary:
-        temporary.write_text(header + yaml.safe_dump(_settings(home), sort_keys=False), "utf-8")
+    replace_text(path, header + yaml.safe_dump(_settings(home), sort_keys=False))
     return path
 
 

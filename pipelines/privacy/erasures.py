@@ -1,17 +1,19 @@
 """Turn confirmed requests into erasures that retention carries out, and confirm them when nothing is left."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
 
+import polars as pl
 import pyarrow as pa
 
 from pipelines.declarations.contract import Contract, Kind, Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.errors import RemainsError
-from pipelines.privacy.people import WORKSPACES, messages_of
+from pipelines.privacy.people import messages_of, named_messages
 from pipelines.privacy.receipts import write_receipt
-from pipelines.windows.inputs import HOLDS, tokens_of_people
+from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     ERASING,
@@ -26,7 +28,7 @@ from warehouse.ledger.requests import (
 )
 from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
-from warehouse.retention.suppression import refused, suppressed
+from warehouse.retention.suppression import Suppressed, refused, suppressed
 from warehouse.store.connection import quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
@@ -41,8 +43,9 @@ def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
     Raises:
         KeyringError: Whom a request is about cannot be unsealed.
     """
+    named = cache(partial(named_messages, declarations, store))
     return [
-        person_of(declarations, store, request)
+        _person(store, request, named)
         for request in requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
     ]
 
@@ -60,12 +63,16 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
     waiting = requests(store.ledger, statuses=[Status.REWRITTEN], kinds=ERASING)
     if not waiting or store.ledger.has_hidden_files():
         return []
+    workspaces = {each.number: about(store.keyring, each.number)["workspace_id"] for each in waiting}
+    remains = {name: remains_of(declarations, store, [name]) for name in sorted(set(workspaces.values()))}
+    chain = evidence.entries(store.ledger)
     for request in waiting:
-        workspace = about(store.keyring, request.number)["workspace_id"]
-        remains = remains_of(declarations, store, [workspace])
-        if found := sum(rows for _, rows in remains):
+        searched = remains[workspaces[request.number]]
+        if found := sum(rows for _, rows in searched):
             raise RemainsError(request.number, found)
-        path = write_receipt(store, request, as_of=as_of, searched=[source for source, _ in remains])
+        path = write_receipt(
+            store, request, chain=chain, as_of=as_of, searched=[source for source, _ in searched]
+        )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with store.ledger.transaction() as connection:
             evidence.append(
@@ -73,7 +80,7 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
                 key=store.keyring.get(Purpose.LEDGER, evidence.KEY),
                 kind=ERASED,
                 as_of=as_of,
-                body={"request": request.number, "receipt": digest, "data_sets": len(remains)},
+                body={"request": request.number, "receipt": digest, "data_sets": len(searched)},
             )
             finish(connection, request.number, as_of=as_of, receipt=path.name)
         evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)
@@ -95,19 +102,29 @@ def remains_of(
     """
     named = _workspaces(declarations, store) if workspaces is None else workspaces
     erased = suppressed(store.ledger, store.keyring, named)
-    found = []
-    for contract in declarations.contracts.values():
-        tokens = tokens_of_people(contract)
-        if tokens and contract.source != HOLDS:
-            is_refused = refused(
-                _rows(store, contract, list(erased)),
-                erased,
-                subject=contract.subject.value,
-                tokens=tokens,
-                time=stored_time(contract),
-            )
-            found.append((contract.source, int(is_refused.sum())))
-    return found
+    return [
+        (contract.source, int(is_refused(_rows(store, contract, list(erased)), contract, erased).sum()))
+        for contract in declarations.contracts.values()
+        if _is_about_people(contract)
+    ]
+
+
+def is_refused(rows: pa.Table, contract: Contract, erased: Mapping[str, Suppressed]) -> pl.Series:
+    """Return for each row of a contract, as it would be stored, whether it is of an erased person."""
+    if not _is_about_people(contract):
+        return pl.repeat(value=False, n=rows.num_rows, dtype=pl.Boolean, eager=True)
+    return refused(
+        rows,
+        erased,
+        subject=contract.subject.value,
+        tokens=tokens_of_people(contract),
+        time=_stored_time(contract),
+    )
+
+
+def _is_about_people(contract: Contract) -> bool:
+    """Return whether rows of a contract may be erased; legal holds stay: they say what is kept."""
+    return bool(tokens_of_people(contract)) and contract.source != HOLDS
 
 
 def _workspaces(declarations: Declarations, store: Store) -> list[str]:
@@ -116,14 +133,14 @@ def _workspaces(declarations: Declarations, store: Store) -> list[str]:
     return [name for name in rows["workspace_id"].unique().to_pylist() if name is not None]
 
 
-def stored_time(contract: Contract) -> str | None:
+def _stored_time(contract: Contract) -> str | None:
     """Return the stored column that says when a row happened, or was last changed; None = no column does."""
     name = contract.event_time if contract.kind is Kind.EVENT else contract.version
     return contract.stored_name(name) if name else None
 
 
 def _rows(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
-    time = stored_time(contract)
+    time = _stored_time(contract)
     listed = ", ".join(map(quoted, workspaces)) or "null"
     return read_columns(
         store.home,
@@ -143,13 +160,16 @@ def person_of(declarations: Declarations, store: Store, request: Request) -> Era
     Raises:
         KeyringError: It is done, and the person forgotten.
     """
+    return _person(store, request, partial(named_messages, declarations, store))
+
+
+def _person(store: Store, request: Request, named: Callable[[str, Subject], pl.DataFrame]) -> Erasure:
     who = about(store.keyring, request.number)
     workspace, subject, people = who["workspace_id"], Subject(who["subject"]), frozenset(who["tokens"])
-    messages = messages_of(declarations, store, workspace=workspace, subject=subject, people=people)
     return Erasure(
         number=request.number,
         workspace_id=workspace,
         subject=subject.value,
-        tokens=people | messages,
+        tokens=people | messages_of(named(workspace, subject), people),
         until=None if request.kind is RequestKind.MINOR else request.received_at,
     )

@@ -9,17 +9,15 @@ import polars as pl
 from anonymizers.identity import normalise
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind
-from pipelines.declarations.contract import OF_CONTACTS, Contract, Subject
+from pipelines.declarations.contract import OF_CONTACTS, Subject
 from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.identities import connected
 from pipelines.privacy.errors import UnknownIdentifierError
-from pipelines.windows.inputs import OWN_MESSAGE, tokens_of_people
+from pipelines.windows.inputs import OWN_MESSAGE, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.store.connection import identifier, quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
-
-WORKSPACES = "app__workspaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,40 +88,42 @@ def person_by_tokens(
     return Person(workspace, subject, frozenset(kinds), _counted(kinds.values()), is_shared)
 
 
-def messages_of(
-    declarations: Declarations, store: Store, *, workspace: str, subject: Subject, people: Collection[str]
-) -> frozenset[str]:
-    """Return the tokens of messages that only this person sent or got: rows may name a message and nobody."""
-    mine: set[str] = set()
-    others: set[str] = set()
+def named_messages(
+    declarations: Declarations, store: Store, workspace: str, subject: Subject
+) -> pl.DataFrame:
+    """Return which rows of a workspace name a message and people: `message`, and their tokens, `named`."""
+    found = [pl.DataFrame(schema={"message": pl.String, "named": pl.List(pl.String)})]
     for contract in declarations.contracts.values():
-        columns = [name for name in tokens_of_people(contract) if name != OWN_MESSAGE]
-        if contract.subject is not subject or not columns or not _names_messages(contract):
+        people = [name for name in tokens_of_people(contract) if name != OWN_MESSAGE]
+        if contract.subject is not subject or len(people) in (0, len(tokens_of_people(contract))):
             continue
-        found = _read(store, contract, [OWN_MESSAGE, *columns], workspace=workspace)
-        of_person = pl.any_horizontal(pl.col(columns).is_in(list(people)))
-        of_another = pl.any_horizontal(pl.col(columns).is_not_null() & ~pl.col(columns).is_in(list(people)))
-        mine.update(found.filter(of_person)[OWN_MESSAGE])
-        others.update(found.filter(of_another & ~of_person.fill_null(value=False))[OWN_MESSAGE])
-    return frozenset(mine - others)
+        table = read_columns(
+            store.home,
+            ledger=store.ledger,
+            engine=store.engine,
+            source=contract.source,
+            schema=view_schema(contract),
+            columns=[OWN_MESSAGE, *people],
+            where=f"workspace_id = {quoted(workspace)} and {identifier(OWN_MESSAGE)} is not null",
+            distinct=True,
+        )
+        rows = cast("pl.DataFrame", pl.from_arrow(table))
+        found.append(
+            rows.select(message=OWN_MESSAGE, named=pl.concat_list(people).list.drop_nulls()).filter(
+                pl.col("named").list.len() > 0
+            )
+        )
+    return pl.concat(found)
 
 
-def _names_messages(contract: Contract) -> bool:
-    return OWN_MESSAGE in tokens_of_people(contract)
+def messages_of(named: pl.DataFrame, people: Collection[str]) -> frozenset[str]:
+    """Return the messages that only this person sent or got: rows may name a message and nobody.
 
-
-def _read(store: Store, contract: Contract, columns: list[str], *, workspace: str) -> pl.DataFrame:
-    table = read_columns(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
-        schema=view_schema(contract),
-        columns=columns,
-        where=f"workspace_id = {quoted(workspace)} and {identifier(OWN_MESSAGE)} is not null",
-        distinct=True,
-    )
-    return cast("pl.DataFrame", pl.from_arrow(table))
+    Args:
+        named: As `named_messages` gives it.
+    """
+    is_mine = named["named"].list.eval(pl.element().is_in(list(people))).list.any()
+    return frozenset(named.filter(is_mine)["message"]) - frozenset(named.filter(~is_mine)["message"])
 
 
 def _region(declarations: Declarations, store: Store, workspace: str) -> pl.Series:

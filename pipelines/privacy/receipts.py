@@ -14,12 +14,13 @@ from typing import Any
 import tink
 from tink import json_proto_keyset_format, secret_key_access, signature
 
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.privacy.errors import ReceiptError
-from warehouse.files import replacing
+from warehouse.files import replace_text
 from warehouse.keys.keyring import KeyStore, Purpose
 from warehouse.ledger.requests import Request, Status, history
-from warehouse.retention import evidence
 from warehouse.retention.apply import APPLIED
+from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import ERASURE, GONE
 from warehouse.store.store import Store
 
@@ -28,22 +29,23 @@ _SIGNING = "signing"
 VERSION = 1
 
 
-def write_receipt(store: Store, request: Request, *, as_of: datetime, searched: Sequence[str]) -> Path:
+def write_receipt(
+    store: Store, request: Request, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
+) -> Path:
     """Write the receipt of an erasure of which nothing is left, and the public key beside it.
 
     Args:
+        chain: The evidence.
         searched: Data sets in which no row of the person was found.
     """
-    body = receipt_of(store, request, as_of=as_of, searched=searched)
+    body = receipt_of(store, request, chain=chain, as_of=as_of, searched=searched)
     handle = _private_keys(store.keyring)
     signed = handle.primitive(signature.PublicKeySign).sign(_canonical(body))
     text = json.dumps({"receipt": body, "signature": base64.b64encode(signed).decode()}, indent=1)
     path = store.home.receipts / f"{request.number}.json"
-    _write(
-        store.home.receipts / PUBLIC_KEY,
-        json_proto_keyset_format.serialize_without_secret(handle.public_keyset_handle()),
-    )
-    _write(path, text)
+    public = json_proto_keyset_format.serialize_without_secret(handle.public_keyset_handle())
+    replace_text(store.home.receipts / PUBLIC_KEY, public)
+    replace_text(path, text)
     return path
 
 
@@ -66,10 +68,12 @@ def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
     return body
 
 
-def receipt_of(store: Store, request: Request, *, as_of: datetime, searched: Sequence[str]) -> dict[str, Any]:
+def receipt_of(
+    store: Store, request: Request, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
+) -> dict[str, Any]:
     """Return what a receipt says: counts, dates and names of data sets."""
-    rule = f"{ERASURE} {request.number}"
-    applied = [e for e in evidence.entries(store.ledger) if e.kind == APPLIED and _rows(e.body, rule)]
+    rule, k = f"{ERASURE} {request.number}", load_disclosure().minimum_contacts
+    applied = [entry for entry in chain if entry.kind == APPLIED and _rows(entry.body, rule)]
     rows = [row for entry in applied for row in _rows(entry.body, rule)]
     steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
     return {
@@ -83,7 +87,7 @@ def receipt_of(store: Store, request: Request, *, as_of: datetime, searched: Seq
         "deleted": [_counted(row) for row in rows if row["to"] == GONE],
         "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
         "kept_for_other_reasons": [
-            "Published tables: they count groups of at least 11 people and hold no one's rows.",
+            f"Published tables: they count groups of at least {k} people and hold no one's rows.",
             "Invoices and payments: statutory retention; they name no contact.",
         ],
         "refused_from_now_on": "all rows"
@@ -115,8 +119,3 @@ def _private_keys(keyring: KeyStore) -> tink.KeysetHandle:
 
 def _canonical(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, "utf-8")

@@ -21,13 +21,12 @@ QUARANTINE = "_quarantine"
 HOLDS = "privacy__legal_holds"
 SETTINGS = "app__workspace_settings"
 SUBSCRIPTIONS = "app__subscriptions"
+WORKSPACES = "app__workspaces"
 # A row's own message; it may be all that tells whom the row is about.
 OWN_MESSAGE = "message_token"
 _SCOPE = ("workspace_id", "hold_id", "held_source", "contact_token", "held_from", "held_to")
 HOLD_COLUMNS = (*_SCOPE, "expires_at")
 _HOLD_NAME_CHARACTERS = 32
-
-_WORKSPACES = "app__workspaces"
 
 
 def retention_inputs(declarations: Declarations, store: Store, *, as_of: datetime) -> RetentionInputs:
@@ -120,7 +119,7 @@ def _ended(declarations: Declarations, store: Store, as_of: datetime) -> dict[st
     for workspace, *moments in _rows(declarations, store, SUBSCRIPTIONS, columns):
         ends[workspace].append(min((at for at in moments if at is not None and at <= as_of), default=None))
     ended = {w: max(at for at in moments if at) for w, moments in ends.items() if None not in moments}
-    for workspace, deleted_at in _rows(declarations, store, _WORKSPACES, ("workspace_id", "deleted_at")):
+    for workspace, deleted_at in _rows(declarations, store, WORKSPACES, ("workspace_id", "deleted_at")):
         if deleted_at is not None and deleted_at <= as_of:
             ended[workspace] = min(deleted_at, ended.get(workspace, deleted_at))
     return ended

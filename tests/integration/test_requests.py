@@ -226,7 +226,7 @@ def test_what_came_before_never_comes_back_and_what_comes_later_is_welcome(runti
 def test_without_suppression_a_replay_brings_them_back(runtime, tmp_path, monkeypatch):
     erase(runtime)
     nobody = lambda rows, *_, **__: batch.pl.repeat(value=False, n=rows.num_rows, eager=True)  # noqa: E731
-    monkeypatch.setattr(batch, "refused", nobody)
+    monkeypatch.setattr(batch, "is_refused", nobody)
 
     fill(runtime, tmp_path, again="-2")
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from warehouse.files import replacing
+from warehouse.files import replace_text
 from warehouse.retention.errors import PlanError
 
 # What happens to rows; the last two are followed by a class or the name of a hold.
@@ -183,8 +183,7 @@ class Plan:
 def write_manifest(plan: Plan, directory: Path) -> Path:
     """Write the manifest under the plan's hash, whole; return its path."""
     path = directory / f"{plan.hash}.json"
-    with replacing(path) as temporary:
-        temporary.write_text(plan.manifest, "utf-8")
+    replace_text(path, plan.manifest)
     return path
 
 

@@ -72,11 +72,6 @@ def suppress(
         advance(connection, erasure.number, Status.REWRITTEN, as_of=as_of)
 
 
-def has_suppressed(ledger: Ledger) -> bool:
-    """Return whether anybody was ever erased."""
-    return bool(ledger.read("select 1 from suppressed limit 1"))
-
-
 def suppressed(ledger: Ledger, keyring: KeyStore, workspaces: Iterable[str]) -> dict[str, Suppressed]:
     """Return what is refused of some workspaces; those of which nobody was erased are left out."""
     known = {row["subject"] for row in ledger.read("select distinct subject from suppressed")}

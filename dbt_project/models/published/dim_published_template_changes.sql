@@ -54,7 +54,7 @@ changes as (
         notices.template_language,
         notices.change_kind,
         notices.occurred_at,
-        cast({{ local_time('notices.occurred_at', 'workspaces.time_zone') }} as date) as change_date,
+        {{ local_date('notices.occurred_at', 'workspaces.time_zone') }} as change_date,
         coalesce(
             notices.old_value,
             lag(notices.new_value) over (

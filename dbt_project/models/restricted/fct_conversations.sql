@@ -32,7 +32,7 @@ select
     answered.workspace_id,
     answered.contact_token,
     answered.occurred_at,
-    cast({{ local_time('answered.occurred_at', 'workspaces.time_zone') }} as date) as conversation_date,
+    {{ local_date('answered.occurred_at', 'workspaces.time_zone') }} as conversation_date,
     answered.answered_at,
     answered.answered_at is not null as is_answered
 from answered

@@ -16,7 +16,7 @@ dated_inbound as (
 
     select
         inbound.*,
-        cast({{ local_time('inbound.occurred_at', 'workspaces.time_zone') }} as date) as local_date
+        {{ local_date('inbound.occurred_at', 'workspaces.time_zone') }} as local_date
     from inbound_with_those_before as inbound
     left join {{ ref('dim_workspaces') }} as workspaces
         on inbound.workspace_id = workspaces.workspace_id

@@ -4,7 +4,7 @@ with dated_changes as (
 
     select
         changes.*,
-        cast({{ local_time('changes.changed_at', 'workspaces.time_zone') }} as date) as local_date
+        {{ local_date('changes.changed_at', 'workspaces.time_zone') }} as local_date
     from {{ ref('int_list_changes') }} as changes
     left join {{ ref('dim_workspaces') }} as workspaces
         on changes.workspace_id = workspaces.workspace_id

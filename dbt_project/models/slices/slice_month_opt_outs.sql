@@ -4,7 +4,7 @@ with dated_opt_outs as (
 
     select
         opt_outs.*,
-        cast({{ local_time('opt_outs.occurred_at', 'workspaces.time_zone') }} as date) as local_date
+        {{ local_date('opt_outs.occurred_at', 'workspaces.time_zone') }} as local_date
     from {{ ref('slice_opt_outs') }} as opt_outs
     left join {{ ref('dim_workspaces') }} as workspaces
         on opt_outs.workspace_id = workspaces.workspace_id
