@@ -5,7 +5,7 @@ them: a link is there for as long as a row that says it. Tokens that are connect
 contact (docs/decisions/0084).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import cast
 
@@ -51,28 +51,36 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
     return resolved(links, countries).to_arrow()
 
 
-def connected(declarations: Declarations, store: Store) -> pl.DataFrame:
-    """Return which tokens are one contact's, of all kinds.
+def connected(declarations: Declarations, store: Store, tokens: Collection[str]) -> pl.DataFrame:
+    """Return which tokens are one contact's, of all kinds, for some tokens and all that they lead to.
 
     Returns:
         One row per token that a row names beside another: `workspace_id`, `token`, `kind` (place in
         `OF_CONTACTS`), `contact_token`, and `is_shared`: it stands beside too many others to be its own.
     """
-    links, _ = _stored(declarations, store)
-    nodes, edges = _graph(links)
+    # A token's contact follows from the links that lead there, directly or not, and from no others.
+    links, found, known = [pl.DataFrame(schema=LINKS)], set(tokens), set[str]()
+    while found:
+        known |= found
+        more, _ = _stored(declarations, store, naming=found)
+        links.append(more)
+        found = {*more["token"], *more["other"]} - known
+    nodes, edges = _graph(pl.concat(links))
     own = _own(edges, nodes["kind"])
     linked, followed = (pl.concat([each["a"], each["b"]]).implode() for each in (edges, own))
     is_shared = nodes["place"].is_in(linked) & ~nodes["place"].is_in(followed)
     return _contacts(nodes, own).with_columns(is_shared=is_shared)
 
 
-def _stored(declarations: Declarations, store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the links and the countries of numbers that the store's rows tell."""
+def _stored(
+    declarations: Declarations, store: Store, naming: Collection[str] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the links and the countries of numbers that the store's rows tell, all or those of some tokens."""
     links, countries = [pl.DataFrame(schema=LINKS)], [pl.DataFrame(schema=COUNTRIES)]
     for contract in declarations.contracts.values():
         for columns in contract.same_person:
             kinds = [OF_CONTACTS.index(cast("IdentityKind", contract.columns[c].identity)) for c in columns]
-            rows = _rows(contract, columns, kinds, store)
+            rows = _rows(contract, columns, kinds, store, naming)
             links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
             if _NUMBER in kinds:
                 countries.append(_countries(rows, str(kinds.index(_NUMBER))))
@@ -163,10 +171,22 @@ def _first_connected(edges: pl.DataFrame, *, nodes: int) -> pl.Series:
     return pl.Series(first)
 
 
-def _rows(contract: Contract, columns: Sequence[str], kinds: Sequence[int], store: Store) -> pl.DataFrame:
+def _rows(
+    contract: Contract,
+    columns: Sequence[str],
+    kinds: Sequence[int],
+    store: Store,
+    naming: Collection[str] | None,
+) -> pl.DataFrame:
     """Return `workspace_id`, the tokens of rows that name two, by place, and the country of their number."""
     tokens = [identifier(contract.stored_name(column)) for column in columns]
     named = " + ".join(f"({token} is not null)::int" for token in tokens)
+    # A scan skips row groups without a value only where it is asked column by column.
+    where = f"{named} > 1"
+    if len(tokens) == 2:
+        where = " and ".join(f"{token} is not null" for token in tokens)
+    if naming is not None:
+        where += f" and ({' or '.join(f'{token} in (from wanted)' for token in tokens)})"
     country = _country_of(contract, columns[kinds.index(_NUMBER)]) if _NUMBER in kinds else None
     table = read_columns(
         store.home,
@@ -175,11 +195,9 @@ def _rows(contract: Contract, columns: Sequence[str], kinds: Sequence[int], stor
         source=contract.source,
         schema=view_schema(contract),
         columns=["workspace_id", *map(contract.stored_name, columns), *([country] if country else [])],
-        # A scan skips row groups without a value only where it is asked column by column.
-        where=" and ".join(f"{token} is not null" for token in tokens)
-        if len(tokens) == 2
-        else f"{named} > 1",
+        where=where,
         distinct=True,
+        naming=naming,
     )
     names = ["workspace_id", *map(str, range(len(columns))), *(["contact_country"] if country else [])]
     rows = cast("pl.DataFrame", pl.from_arrow(table.rename_columns(names)))

@@ -1,9 +1,8 @@
 """Turn confirmed requests into erasures that retention carries out, and confirm them when nothing is left."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
 
 import polars as pl
 import pyarrow as pa
@@ -11,7 +10,7 @@ import pyarrow as pa
 from pipelines.declarations.contract import Contract, Kind, Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.errors import RemainsError
-from pipelines.privacy.people import messages_of, named_messages
+from pipelines.privacy.people import own_messages
 from pipelines.privacy.receipts import write_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
@@ -29,8 +28,9 @@ from warehouse.ledger.requests import (
 from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
 from warehouse.retention.suppression import Suppressed, refused, suppressed
-from warehouse.store.connection import quoted
+from warehouse.store.connection import identifier, quoted
 from warehouse.store.reading import read_columns
+from warehouse.store.sketches import CHARACTERS
 from warehouse.store.store import Store
 
 # Kind of the evidence entry of an erasure that was confirmed.
@@ -43,11 +43,7 @@ def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
     Raises:
         KeyringError: Whom a request is about cannot be unsealed.
     """
-    named = cache(partial(named_messages, declarations, store))
-    return [
-        _person(store, request, named)
-        for request in requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
-    ]
+    return people_of(declarations, store, requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING))
 
 
 def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
@@ -64,7 +60,11 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
     if not waiting or store.ledger.has_hidden_files():
         return []
     workspaces = {each.number: about(store.keyring, each.number)["workspace_id"] for each in waiting}
-    remains = {name: remains_of(declarations, store, [name]) for name in sorted(set(workspaces.values()))}
+    names = sorted(set(workspaces.values()))
+    everywhere = remains_of(declarations, store, names)
+    remains = dict.fromkeys(names, everywhere)
+    if any(rows for _, rows in everywhere):
+        remains = {name: remains_of(declarations, store, [name]) for name in names}
     chain = evidence.entries(store.ledger)
     for request in waiting:
         searched = remains[workspaces[request.number]]
@@ -90,7 +90,11 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
 
 
 def remains_of(
-    declarations: Declarations, store: Store, workspaces: Sequence[str] | None = None
+    declarations: Declarations,
+    store: Store,
+    workspaces: Sequence[str] | None = None,
+    *,
+    every_file: bool = False,
 ) -> list[tuple[str, int]]:
     """Count the rows of erased persons in the store, by what is refused of them: data set and rows.
 
@@ -99,11 +103,15 @@ def remains_of(
 
     Args:
         workspaces: Where to search; None = all.
+        every_file: Do not trust sketches.
     """
     named = _workspaces(declarations, store) if workspaces is None else workspaces
     erased = suppressed(store.ledger, store.keyring, named)
     return [
-        (contract.source, int(is_refused(_rows(store, contract, list(erased)), contract, erased).sum()))
+        (
+            contract.source,
+            int(is_refused(_alike(store, contract, erased, every_file), contract, erased).sum()),
+        )
         for contract in declarations.contracts.values()
         if _is_about_people(contract)
     ]
@@ -139,18 +147,22 @@ def _stored_time(contract: Contract) -> str | None:
     return contract.stored_name(name) if name else None
 
 
-def _rows(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
-    time = _stored_time(contract)
-    listed = ", ".join(map(quoted, workspaces)) or "null"
+def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed], every_file: bool) -> pa.Table:
+    """Return the rows with a token that begins like an erased one."""
+    time, tokens = _stored_time(contract), tokens_of_people(contract)
+    listed = ", ".join(map(quoted, erased)) or "null"
+    alike = " or ".join(f"left({identifier(name)}, {CHARACTERS}) in (from wanted)" for name in tokens)
     return read_columns(
         store.home,
         ledger=store.ledger,
         engine=store.engine,
         source=contract.source,
         schema=contract.plan.stored_columns(),
-        columns=["workspace_id", *tokens_of_people(contract), *([time] if time else [])],
+        columns=["workspace_id", *tokens, *([time] if time else [])],
         deleted=True,
-        where=f"workspace_id in ({listed})",
+        where=f"workspace_id in ({listed}) and ({alike})",
+        naming=frozenset().union(*(known.beginnings for known in erased.values())),
+        every_file=every_file,
     )
 
 
@@ -160,16 +172,27 @@ def person_of(declarations: Declarations, store: Store, request: Request) -> Era
     Raises:
         KeyringError: It is done, and the person forgotten.
     """
-    return _person(store, request, partial(named_messages, declarations, store))
+    (person,) = people_of(declarations, store, [request])
+    return person
 
 
-def _person(store: Store, request: Request, named: Callable[[str, Subject], pl.DataFrame]) -> Erasure:
-    who = about(store.keyring, request.number)
-    workspace, subject, people = who["workspace_id"], Subject(who["subject"]), frozenset(who["tokens"])
-    return Erasure(
-        number=request.number,
-        workspace_id=workspace,
-        subject=subject.value,
-        tokens=people | messages_of(named(workspace, subject), people),
-        until=None if request.kind is RequestKind.MINOR else request.received_at,
-    )
+def people_of(declarations: Declarations, store: Store, asked: Sequence[Request]) -> list[Erasure]:
+    """Return all that each of some requests is about, in order, after one look at the store for all of them.
+
+    Raises:
+        KeyringError: One is done, and the person forgotten.
+    """
+    who = [about(store.keyring, request.number) for request in asked]
+    people = [(each["workspace_id"], Subject(each["subject"]), each["tokens"]) for each in who]
+    return [
+        Erasure(
+            number=request.number,
+            workspace_id=workspace,
+            subject=subject.value,
+            tokens=messages.union(tokens),
+            until=None if request.kind is RequestKind.MINOR else request.received_at,
+        )
+        for request, (workspace, subject, tokens), messages in zip(
+            asked, people, own_messages(declarations, store, people), strict=True
+        )
+    ]

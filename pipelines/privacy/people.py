@@ -1,6 +1,6 @@
 """Find out who a data subject is: from an identifier to all tokens of the person in one workspace."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -15,9 +15,12 @@ from pipelines.identities import connected
 from pipelines.privacy.errors import UnknownIdentifierError
 from pipelines.windows.inputs import OWN_MESSAGE, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
-from warehouse.store.connection import identifier, quoted
+from warehouse.store.connection import identifier
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
+
+_PERSONS = {"person": pl.UInt32, "workspace_id": pl.String, "token": pl.String}
+_NAMED = pl.Schema({"workspace_id": pl.String, "message": pl.String, "token": pl.List(pl.String)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +65,32 @@ def find_person(
         if spelt is None:
             raise UnknownIdentifierError(f"what was given is no {kind.value.replace('_', ' ')}")
         given[token(spelt, kind=kind, key=key)] = kind.value
-    return person_by_tokens(declarations, store, workspace=workspace, given=given, subject=subject)
+    (person,) = people_by_tokens(declarations, store, [(workspace, given)], subject=subject)
+    return person
 
 
-def person_by_tokens(
+def people_by_tokens(
     declarations: Declarations,
     store: Store,
+    asked: Sequence[tuple[str, Mapping[str, str]]],
     *,
-    workspace: str,
-    given: Mapping[str, str],
     subject: Subject = Subject.CONTACT,
-) -> Person:
-    """Return whom some tokens are of.
+) -> list[Person]:
+    """Return whom some tokens are of, in order, after one look at the store for all of them.
 
     Args:
-        given: Token → what kind of identifier it stands for.
+        asked: Of each person, the workspace, and token → what kind of identifier it stands for.
     """
-    if subject is not Subject.CONTACT:
-        return Person(workspace, subject, frozenset(given), _counted(given.values()), is_shared=False)
-    known = connected(declarations, store).filter(pl.col("workspace_id") == workspace)
+    tokens = {token for _, given in asked for token in given} if subject is Subject.CONTACT else set()
+    known = connected(declarations, store, tokens)
+    of_workspace = known.partition_by("workspace_id", as_dict=True)
+    return [
+        _person(workspace, given, of_workspace.get((workspace,), known.clear()), subject)
+        for workspace, given in asked
+    ]
+
+
+def _person(workspace: str, given: Mapping[str, str], known: pl.DataFrame, subject: Subject) -> Person:
     named = known.filter(pl.col("token").is_in(list(given)))
     same = known.filter(pl.col("contact_token").is_in(named["contact_token"].implode()))
     kinds = {**given, **{row["token"]: OF_CONTACTS[row["kind"]].value for row in same.iter_rows(named=True)}}
@@ -88,42 +98,69 @@ def person_by_tokens(
     return Person(workspace, subject, frozenset(kinds), _counted(kinds.values()), is_shared)
 
 
-def named_messages(
-    declarations: Declarations, store: Store, workspace: str, subject: Subject
+def own_messages(
+    declarations: Declarations, store: Store, people: Sequence[tuple[str, Subject, Collection[str]]]
+) -> list[frozenset[str]]:
+    """Return the messages that only this person sent or got, of each of some people, in order.
+
+    Rows may name a message and nobody: such a row is the person's if the message is.
+
+    Args:
+        people: Workspace, subject and tokens of each.
+    """
+    cells = [(n, workspace, token) for n, (workspace, _, tokens) in enumerate(people) for token in tokens]
+    persons = pl.DataFrame(cells, schema=_PERSONS, orient="row")
+    subjects = {subject for _, subject, _ in people}
+    messages = _named(declarations, store, subjects, tokens=persons["token"].unique().to_list())
+    rows = _named(declarations, store, subjects, messages=messages["message"].unique().to_list())
+    mine = rows.explode("token").join(persons, on=["workspace_id", "token"])
+    of_message = mine.select("person", "workspace_id", "message").unique()
+    # All rows that name the message and somebody must name this person.
+    others = of_message.join(rows, on=["workspace_id", "message"]).join(
+        mine, on=["person", "row"], how="anti"
+    )
+    own = of_message.join(others, on=["person", "message"], how="anti")
+    found = dict(own.group_by("person").agg("message").iter_rows())
+    return [frozenset(found.get(n, ())) for n in range(len(people))]
+
+
+def _named(
+    declarations: Declarations,
+    store: Store,
+    subjects: Collection[Subject],
+    *,
+    tokens: Collection[str] = (),
+    messages: Collection[str] = (),
 ) -> pl.DataFrame:
-    """Return which rows of a workspace name a message and people: `message`, and their tokens, `named`."""
-    found = [pl.DataFrame(schema={"message": pl.String, "named": pl.List(pl.String)})]
+    """Return the rows that name a message and people, for some of the people or some of the messages.
+
+    Returns:
+        `row` (its number), `workspace_id`, `message`, and the tokens of people, `token`.
+    """
+    found = [pl.DataFrame(schema=_NAMED)]
     for contract in declarations.contracts.values():
         people = [name for name in tokens_of_people(contract) if name != OWN_MESSAGE]
-        if contract.subject is not subject or len(people) in (0, len(tokens_of_people(contract))):
+        if contract.subject not in subjects or len(people) in (0, len(tokens_of_people(contract))):
             continue
+        named = [f"{identifier(name)} in (from wanted)" for name in (people if tokens else [OWN_MESSAGE])]
         table = read_columns(
             store.home,
             ledger=store.ledger,
             engine=store.engine,
             source=contract.source,
             schema=view_schema(contract),
-            columns=[OWN_MESSAGE, *people],
-            where=f"workspace_id = {quoted(workspace)} and {identifier(OWN_MESSAGE)} is not null",
+            columns=["workspace_id", OWN_MESSAGE, *people],
+            where=f"{identifier(OWN_MESSAGE)} is not null and ({' or '.join(named)})",
             distinct=True,
+            naming=tokens or messages,
         )
         rows = cast("pl.DataFrame", pl.from_arrow(table))
         found.append(
-            rows.select(message=OWN_MESSAGE, named=pl.concat_list(people).list.drop_nulls()).filter(
-                pl.col("named").list.len() > 0
-            )
+            rows.select(
+                "workspace_id", message=OWN_MESSAGE, token=pl.concat_list(people).list.drop_nulls()
+            ).filter(pl.col("token").list.len() > 0)
         )
-    return pl.concat(found)
-
-
-def messages_of(named: pl.DataFrame, people: Collection[str]) -> frozenset[str]:
-    """Return the messages that only this person sent or got: rows may name a message and nobody.
-
-    Args:
-        named: As `named_messages` gives it.
-    """
-    is_mine = named["named"].list.eval(pl.element().is_in(list(people))).list.any()
-    return frozenset(named.filter(is_mine)["message"]) - frozenset(named.filter(~is_mine)["message"])
+    return pl.concat(found).with_row_index("row")
 
 
 def _region(declarations: Declarations, store: Store, workspace: str) -> pl.Series:

@@ -2,15 +2,15 @@
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
-from pipelines.privacy.erasures import person_of
+from pipelines.privacy.erasures import people_of
 from pipelines.privacy.errors import SameRequestError
-from pipelines.privacy.people import Person, find_person, person_by_tokens
+from pipelines.privacy.people import Person, find_person, people_by_tokens
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     OPEN,
@@ -111,19 +111,21 @@ def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> l
         return []
     schema = declarations.contracts[source].plan.stored_columns()
     known = {each.same_as for each in requests(store.ledger)}
-    naming, numbers = records.subject_key(store.keyring), []
+    naming, asked = records.subject_key(store.keyring), []
     for row in store.reader.read(source, schema=schema, columns=_EXPORTED).to_pylist():
         same_as = _digest(naming, row["workspace_id"], row["request_id"])
         kind = _KINDS.get(row["request_type"])
         tokens = [row[name] for name in _EXPORTED_TOKENS if row[name] is not None]
         if kind is None or row["status"] not in _EXPORTED_OPEN or same_as in known or not tokens:
             continue
-        person = person_by_tokens(
-            declarations, store, workspace=row["workspace_id"], given=dict.fromkeys(tokens, "identifier")
-        )
-        number = _record(store, kind, person, same_as=same_as, received_at=min(row["received_on"], as_of))
-        confirm(declarations, store, number, how="by the application", as_of=as_of)
-        numbers.append(number)
+        given = row["workspace_id"], dict.fromkeys(tokens, "identifier")
+        asked.append((given, kind, same_as, min(row["received_on"], as_of)))
+    people = people_by_tokens(declarations, store, [given for given, *_ in asked])
+    numbers = [
+        _record(store, kind, person, same_as=same_as, received_at=received_at)
+        for person, (_, kind, same_as, received_at) in zip(people, asked, strict=True)
+    ]
+    _confirm(declarations, store, numbers, how="by the application", as_of=as_of)
     return numbers
 
 
@@ -135,10 +137,16 @@ def confirm(declarations: Declarations, store: Store, number: str, *, how: str, 
     Raises:
         RequestError: It is not open, or confirmed already.
     """
-    found = request(store.ledger, number)
-    _move(store, number, Status.VERIFIED, of=(Status.RECEIVED, Status.PAUSED), as_of=as_of, note=how)
-    if found.kind in RESTRICTING:
-        _restrict(declarations, store, found, as_of=as_of)
+    _confirm(declarations, store, [number], how=how, as_of=as_of)
+
+
+def _confirm(
+    declarations: Declarations, store: Store, numbers: Sequence[str], *, how: str, as_of: datetime
+) -> None:
+    for number in numbers:
+        _move(store, number, Status.VERIFIED, of=(Status.RECEIVED, Status.PAUSED), as_of=as_of, note=how)
+    found = [request(store.ledger, number) for number in numbers]
+    _restrict(declarations, store, [each for each in found if each.kind in RESTRICTING], as_of=as_of)
 
 
 def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
@@ -151,14 +159,13 @@ def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
     store.keyring.destroy(Purpose.REQUEST, number)
 
 
-def _restrict(declarations: Declarations, store: Store, found: Request, *, as_of: datetime) -> None:
-    """Hide the person's rows from now on; they stay as they are."""
-    person = person_of(declarations, store, found)
-    who = about(store.keyring, found.number)
-    people = set(who["tokens"])
-    who["messages"] = sorted(person.tokens - people)
-    store.keyring.seal(Purpose.REQUEST, found.number, json.dumps(who).encode())
-    _move(store, found.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
+def _restrict(declarations: Declarations, store: Store, found: Sequence[Request], *, as_of: datetime) -> None:
+    """Hide the persons' rows from now on; they stay as they are."""
+    for person in people_of(declarations, store, found):
+        who = about(store.keyring, person.number)
+        who["messages"] = sorted(person.tokens.difference(who["tokens"]))
+        store.keyring.seal(Purpose.REQUEST, person.number, json.dumps(who).encode())
+        _move(store, person.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
 
 
 def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:

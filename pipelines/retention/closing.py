@@ -7,8 +7,10 @@ from pipelines.declarations.calendar import last_closed_day
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import apply_retention
+from pipelines.windows.inputs import tokens_of_people
 from warehouse.store.compaction import compact_day
 from warehouse.store.housekeeping import Swept, sweep
+from warehouse.store.sketches import sketch_closed_days
 from warehouse.store.store import Store
 
 
@@ -39,9 +41,12 @@ def close_days(declarations: Declarations, store: Store, *, as_of: datetime) -> 
 
 
 def compact_closed_days(declarations: Declarations, store: Store, *, as_of: datetime) -> tuple[int, Swept]:
-    """Compact every closed day that changed; return the files this replaced, and what was unlinked.
+    """Compact every closed day that changed, and sketch which tokens its files have.
 
     Running it again does nothing more.
+
+    Returns:
+        How many files were replaced by fewer, and what was unlinked.
     """
     generation = store.ledger.generation()
     last = last_closed_day(as_of, lateness_days=lateness_days(declarations.contracts))
@@ -52,4 +57,11 @@ def compact_closed_days(declarations: Declarations, store: Store, *, as_of: date
         if day <= last and source in declarations.contracts
     )
     store.ledger.clear_dirty_days(until=last, generation=generation)
+    sketch_closed_days(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        sources=[name for name, contract in declarations.contracts.items() if tokens_of_people(contract)],
+        until=last,
+    )
     return compacted, sweep(store.home, ledger=store.ledger, keyring=store.keyring)

@@ -77,7 +77,7 @@ create table if not exists privacy_requests (
 create table if not exists privacy_request_log (
     number text not null, at text not null, as_of text not null, what text not null, note text not null
 ) strict;
--- Keyed hashes of tokens whose rows are refused: those of up to a time, or all (no time).
+-- Keyed hashes of tokens whose rows are refused (and how they begin, encrypted): up to a time, or all.
 create table if not exists suppressed (
     subject text not null, token blob not null, until text, number text not null, primary key (subject, token)
 ) strict, without rowid;

@@ -29,6 +29,7 @@ from warehouse.retention.planning.keys import event_key
 from warehouse.retention.rows import RowDecisions
 from warehouse.store.connection import Engine, without_values
 from warehouse.store.part_files import discard_uncommitted, write_part
+from warehouse.store.sketches import sketch_path, write_sketch
 
 # Why a file was removed: some of its rows live on in others, or all went.
 REWRITTEN = "rewritten"
@@ -92,6 +93,10 @@ def _write_anew(
                     template = replace(_moved(part, to), rows=count, batch_id=batch_id)
                     query = decisions.select(case, part, to)
                     written.append(_write(decisions.connection, template, query, home=home, engine=engine))
+                    if sketch_path(home, part).exists():
+                        write_sketch(
+                            decisions.connection, written[-1], home=home, engine=engine, batch_id=batch_id
+                        )
 
 
 def _write(

@@ -1,7 +1,8 @@
 """Refuse rows of erased persons: replays, late events and restored backups bring nobody back.
 
 What is kept of a person is a keyed hash of each of the person's tokens, under a key of the workspace that is
-used for nothing else: it tells nothing without the key, and is gone with the account.
+used for nothing else: it tells nothing without the key, and is gone with the account. The first 32 bits of
+the token are kept with it, encrypted under that key: few tokens begin like an erased one, so few are hashed.
 """
 
 import hmac
@@ -19,22 +20,31 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.requests import Status, advance
 from warehouse.retention import records
 from warehouse.retention.rules import Erasure
+from warehouse.store.sketches import CHARACTERS
 
 _BYTES = 16
+_BEGINNING = "beginning"
 # Of rows that are refused whenever they happened.
 _ALWAYS = datetime(9999, 12, 31)  # noqa: DTZ001  naive UTC, like all times here
 
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Hold the erased tokens of one workspace: keyed hash → rows of up to which time are refused."""
+    """Hold the erased tokens of one workspace.
+
+    Attributes:
+        until: Keyed hash → rows of up to which time are refused.
+        beginnings: How the tokens begin.
+    """
 
     key: bytes
     until: Mapping[bytes, datetime]
+    beginnings: frozenset[str]
 
-    def find(self, tokens: Iterable[str], *, subject: str) -> dict[str, datetime]:
+    def find(self, tokens: pl.Series, *, subject: str) -> dict[str, datetime]:
         """Return those of some tokens that are erased, each with when its rows are no longer refused."""
-        hashes = {token: hidden(self.key, token, subject=subject) for token in tokens}
+        alike = tokens.filter(tokens.str.head(CHARACTERS).is_in(self.beginnings)).unique().to_list()
+        hashes = {token: hidden(self.key, token, subject=subject) for token in alike}
         return {token: self.until[h] for token, h in hashes.items() if h in self.until}
 
 
@@ -45,6 +55,18 @@ def hidden(key: bytes, token: str, *, subject: str) -> bytes:
         subject: What the person is to the workspace: erasing a contact does not erase a member.
     """
     return hmac.digest(key, f"{subject}\x1f{token}".encode(), "sha256")[:_BYTES]
+
+
+def _sealed(key: bytes, hashed: bytes, beginning: bytes) -> bytes:
+    """Encrypt how a token begins, or decrypt it: each hash gives a pad of its own."""
+    pad = hmac.digest(key, _BEGINNING.encode() + hashed, "sha256")
+    return bytes(a ^ b for a, b in zip(beginning, pad, strict=False))
+
+
+def _kept(key: bytes, token: str, *, subject: str) -> bytes:
+    """Return what the ledger keeps of an erased token: its hash, and how it begins."""
+    hashed = hidden(key, token, subject=subject)
+    return hashed + _sealed(key, hashed, token[:CHARACTERS].encode())
 
 
 def suppress(
@@ -65,7 +87,7 @@ def suppress(
             "until = case when until is null or excluded.until is null then null "
             "else max(until, excluded.until) end, number = excluded.number",
             [
-                (workspace, hidden(key, token, subject=erasure.subject), until, erasure.number)
+                (workspace, _kept(key, token, subject=erasure.subject), until, erasure.number)
                 for token in sorted(erasure.tokens)
             ],
         )
@@ -84,10 +106,13 @@ def suppressed(ledger: Ledger, keyring: KeyStore, workspaces: Iterable[str]) -> 
         if subject not in known:
             continue
         rows = ledger.read("select token, until from suppressed where subject = ?", subject)
-        until = {
-            bytes(r["token"]): datetime.fromisoformat(r["until"]) if r["until"] else _ALWAYS for r in rows
-        }
-        found[workspace] = Suppressed(keyring.find(Purpose.SUPPRESSION, workspace), until)
+        key = keyring.find(Purpose.SUPPRESSION, workspace)
+        until, beginnings = {}, set()
+        for row in rows:
+            hashed, sealed = row["token"][:_BYTES], row["token"][_BYTES:]
+            until[hashed] = datetime.fromisoformat(row["until"]) if row["until"] else _ALWAYS
+            beginnings.add(_sealed(key, hashed, sealed).decode())
+        found[workspace] = Suppressed(key, until, frozenset(beginnings))
     return found
 
 
@@ -118,8 +143,7 @@ def refused(
         if not of_workspace.any():
             continue
         for column in tokens:
-            there = frame.filter(of_workspace)[column].drop_nulls().unique().to_list()
-            if found := known.find(there, subject=subject):
+            if found := known.find(frame[column].filter(of_workspace), subject=subject):
                 until = frame[column].replace_strict(found, default=None, return_dtype=pl.Datetime("us"))
                 is_refused |= of_workspace & until.is_not_null() & (at <= until).fill_null(value=True)
     return is_refused

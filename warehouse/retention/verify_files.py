@@ -18,6 +18,7 @@ from warehouse.retention.finding import REPORT, Finding
 from warehouse.retention.places import Windows
 from warehouse.store.housekeeping import LONGEST_LEASE
 from warehouse.store.inspection import damaged_files
+from warehouse.store.sketches import listed_by
 
 # Files that were replaced by files with the same rows are unlinked when a day closes, at the latest.
 LONGEST_HIDDEN = timedelta(days=1) + LONGEST_LEASE
@@ -34,7 +35,9 @@ def store_findings(home: Home, ledger: Ledger, parts: Sequence[Part]) -> Iterato
     writing = writing_batches(home.locks)
     listed = ledger.known_paths()
     unlisted = [
-        path for path, name in on_disk.items() if path not in listed and _batch_of(name) not in writing
+        path
+        for path, name in on_disk.items()
+        if listed_by(path) not in listed and _batch_of(name) not in writing
     ]
     # Files that went meanwhile were about to be removed.
     if unlisted := [path for path in unlisted if os.path.lexists(home.data / path)]:

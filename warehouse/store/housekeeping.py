@@ -10,13 +10,14 @@ from warehouse.keys.keyring import KeyRing, KeyStore, Purpose
 from warehouse.keys.locks import keys_lock, leased_generations, writing_batches
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
+from warehouse.store.sketches import listed_by, sketch_path
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
 LONGEST_LEASE = timedelta(minutes=15)
 # A key is made before the file that needs it is listed.
 LONGEST_UNNEEDED = timedelta(days=1)
 
-_PART_NAME = re.compile(r"^\.?part-([A-Za-z0-9]+)-[0-9a-f]+\.parquet(\.tmp)?$")
+_PART_NAME = re.compile(r"^\.?part-([A-Za-z0-9]+)-[0-9a-f]+\.(?:parquet|sketch)(\.tmp)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
     doomed = ledger.removed_parts(before=oldest_reader, removed_before=deadline)
     if not doomed:
         return Swept(files=0, keys=0)
-    unlink_durably(*(home.data / part.path for part in doomed))
+    unlink_durably(*(path for p in doomed for path in (sketch_path(home, p), home.data / p.path)))
     for part in doomed:
         _remove_empty(home, part)
     with keys_lock(home.locks):
@@ -78,13 +79,15 @@ def destroy_orphan_keys(home: Home, *, ledger: Ledger, keyring: KeyRing) -> int:
 def _orphans(home: Home, ledger: Ledger) -> list[str]:
     on_disk = {
         str(path.relative_to(home.data)): match.group(1)
-        for path in home.store.rglob("*.parquet*")
+        for path in home.store.rglob("*part-*")
         if (match := _PART_NAME.match(path.name))
     }
     # In this order: what is committed after the first look is found in the last.
     writing = writing_batches(home.locks)
     listed = ledger.known_paths()
-    return sorted(path for path, batch in on_disk.items() if batch not in writing and path not in listed)
+    return sorted(
+        path for path, batch in on_disk.items() if batch not in writing and listed_by(path) not in listed
+    )
 
 
 def _remove_empty(home: Home, part: Part) -> None:

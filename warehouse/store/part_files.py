@@ -14,6 +14,7 @@ from warehouse.keys.keyring import Purpose
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, number, quoted
+from warehouse.store.sketches import sketch_path
 
 
 def write_part(
@@ -63,4 +64,5 @@ def discard_uncommitted(home: Home, ledger: Ledger, parts: Iterable[Part]) -> No
     listed = ledger.known_paths()
     for part in parts:
         if part.path not in listed:
-            (home.data / part.path).unlink(missing_ok=True)
+            for path in (sketch_path(home, part), home.data / part.path):
+                path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Read the store without the warehouse file: a few columns of one data set, as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ from warehouse.keys.locks import reader_lease
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, identifier, without_values
+from warehouse.store.sketches import parts_naming
 from warehouse.store.views import Schema, create_views, raw_scan, scan_sql
 
 _UNREADABLE = "the store could not be read"
@@ -26,6 +27,8 @@ def read_columns(
     deleted: bool = False,
     where: str = "true",
     distinct: bool = False,
+    naming: Collection[str] | None = None,
+    every_file: bool = False,
 ) -> pa.Table:
     """Return the given columns of all living rows of a data set, in no order.
 
@@ -33,6 +36,9 @@ def read_columns(
         deleted: Return the markers of deleted rows too, which views leave out.
         where: Condition in SQL.
         distinct: Return rows that agree in the given columns once.
+        naming: Read only files that may have one of these tokens, or tokens that begin so. The condition
+            finds these in the table `wanted (token)`.
+        every_file: Read the others too: for a search that does not trust sketches.
 
     Raises:
         KeyringError: A key is missing.
@@ -44,6 +50,10 @@ def read_columns(
         closing(engine.cursor()) as connection,
     ):
         parts = ledger.live_parts(source)
+        if naming is not None:
+            connection.register("wanted", pa.table({"token": pa.array(naming, pa.string())}))
+            if not every_file:
+                parts = parts_naming(connection, parts, naming, home=home, engine=engine)
         engine.add_keys(connection, (part.key_name for part in parts))
         names = ", ".join(identifier(column) for column in columns)
         if deleted:

@@ -108,9 +108,11 @@ def _hidden(columns: Schema) -> str:
     tokens = [f"r.{identifier(name)}" for name, _ in columns if name.endswith("_token")]
     if not tokens or not any(name == "workspace_id" for name, _ in columns):
         return ""
-    return (
+    # A condition each: with one for all columns, DuckDB 1.5.5 compares every row with everybody.
+    return " and ".join(
         f"not exists (select 1 from memory.store.{_RESTRICTED} as n where n.workspace_id = r.workspace_id "
-        f"and n.token in ({', '.join(tokens)}))"
+        f"and n.token = {token})"
+        for token in tokens
     )
 
 

@@ -5,7 +5,7 @@ only where a workspace's windows changed, its account ended, or a legal hold may
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -25,6 +25,7 @@ from warehouse.retention.rules import (
     version_at,
     window_at,
 )
+from warehouse.store.sketches import parts_naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def due_parts(context: Context) -> list[DuePart]:
 def _of_data_set(context: Context, data: DataSet, rows: RowDecisions) -> Iterator[DuePart]:
     has_decisions = bool(_erasures(context, data)) or not context.decisions[data.category].is_empty
     by_rows = "workspace_id" in data.columns and has_decisions
-    candidates = _live_by_class(context, data) if by_rows else _past_window_by_class(context, data)
+    candidates = _past_window_by_class(context, data)
+    if by_rows:
+        candidates = _by_class(_to_look_into(context, data, candidates, rows))
     for days, parts in candidates.items():
         case = _case(context, data, days)
         if by_rows or data.layout is not Layout.DAYS:
@@ -73,11 +76,28 @@ def _of_data_set(context: Context, data: DataSet, rows: RowDecisions) -> Iterato
         yield from _looked_into(context, case, held, rows)
 
 
-def _live_by_class(context: Context, data: DataSet) -> Mapping[int | None, list[Part]]:
+def _by_class(parts: Iterable[Part]) -> Mapping[int | None, list[Part]]:
     by_class: dict[int | None, list[Part]] = defaultdict(list)
-    for part in context.ledger.live_parts(data.source):
+    for part in parts:
         by_class[part.retention_days].append(part)
     return by_class
+
+
+def _to_look_into(
+    context: Context,
+    data: DataSet,
+    past_window: Mapping[int | None, Sequence[Part]],
+    rows: RowDecisions,
+) -> list[Part]:
+    """Return all live files, or if there are only erasures to decide about, those that may name a person."""
+    live = context.ledger.live_parts(data.source)
+    if not context.decisions[data.category].is_empty:
+        return live
+    past = {part.path for parts in past_window.values() for part in parts}
+    tokens = {token for erasure in _erasures(context, data) for token in erasure.tokens}
+    others = [part for part in live if part.path not in past]
+    naming = parts_naming(rows.connection, others, tokens, home=context.home, engine=context.engine)
+    return [*(part for part in live if part.path in past), *naming]
 
 
 def _past_window_by_class(context: Context, data: DataSet) -> Mapping[int | None, list[Part]]:

@@ -1,0 +1,192 @@
+"""Keep sketches of store files, so that a person's rows are found without reading every file.
+
+A sketch holds 32 bits of each token of a file. Whoever looks for tokens opens the files without a sketch, and
+those whose sketch has the bits of one: some too many, none too few. Tokens are keyed hashes, so their first
+bits are as secret and as evenly spread as they are. They are personal data all the same: a sketch lies beside
+its file, under the file's own key, and goes with it.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.files import fsync_directory, fsync_file
+from warehouse.home import Home
+from warehouse.keys.locks import reader_lease, writer_lease
+from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.parts import Part
+from warehouse.store.connection import Engine, quoted, without_values
+from warehouse.store.views import raw_scan
+
+# Of a token: its first characters, hexadecimal digits of four bits each.
+CHARACTERS = 8
+SUFFIX = ".sketch"
+_PADDING = b"0" * CHARACTERS
+# A file with fewer rows is read as quickly as its sketch.
+FEWEST_ROWS = 10_000
+# Sketches that are in memory together: some 10 MB.
+_AT_ONCE = 16
+_UNREADABLE = "its sketches could not be read or written"
+
+Bits = npt.NDArray[np.uint32]
+
+
+def bits_of(tokens: pa.Array | pa.ChunkedArray) -> Bits:
+    """Return the bits of each of n texts, in order: of a token its first 32, of another text a number."""
+    padded = pc.binary_join_element_wise(tokens.cast(pa.binary()), _PADDING, b"")
+    cut = pc.binary_slice(padded, 0, CHARACTERS).cast(pa.binary(CHARACTERS))
+    letters = np.frombuffer(b"".join(_buffers(cut)), np.uint8).reshape(-1, CHARACTERS)
+    digits = ((letters & 0x0F) + 9 * (letters >> 6)) & 0x0F
+    return (digits[:, ::2] << 4 | digits[:, 1::2]).view(">u4").astype(np.uint32).reshape(-1)
+
+
+def _buffers(cut: pa.Array | pa.ChunkedArray) -> Iterator[bytes]:
+    for chunk in cut.chunks if isinstance(cut, pa.ChunkedArray) else [cut]:
+        start = chunk.offset * CHARACTERS
+        yield chunk.buffers()[1].to_pybytes()[start : start + len(chunk) * CHARACTERS] if len(chunk) else b""
+
+
+def sketch_path(home: Home, part: Part) -> Path:
+    """Return where the sketch of a file lies, if it has one."""
+    return (home.data / part.path).with_suffix(SUFFIX)
+
+
+def listed_by(path: str) -> str:
+    """Return the file that a sketch is about; of another file, itself."""
+    return str(Path(path).with_suffix(".parquet")) if path.endswith(SUFFIX) else path
+
+
+def sketch_closed_days(
+    home: Home, *, ledger: Ledger, engine: Engine, sources: Collection[str], until: date
+) -> int:
+    """Write the sketches that large files of closed days lack; return how many.
+
+    Args:
+        until: Last closed day. Younger files are read whole until they are compacted.
+    """
+    missing = [
+        part
+        for part in ledger.live_parts()
+        if part.source in sources
+        and part.event_date is not None
+        and part.event_date <= until
+        and part.rows >= FEWEST_ROWS
+        and not sketch_path(home, part).exists()
+    ]
+    if not missing:
+        return 0
+    batch_id = f"sketch{secrets.token_hex(8)}"
+    with (
+        writer_lease(home.locks, batch_id),
+        reader_lease(home.locks, ledger.generation()),
+        closing(engine.cursor()) as connection,
+    ):
+        listed = {part.path for part in ledger.live_parts()}
+        there = [part for part in missing if part.path in listed]
+        for part in there:
+            write_sketch(connection, part, home=home, engine=engine, batch_id=batch_id)
+    return len(there)
+
+
+def write_sketch(
+    connection: duckdb.DuckDBPyConnection, part: Part, *, home: Home, engine: Engine, batch_id: str
+) -> None:
+    """Write the sketch of a file beside it, durably.
+
+    Args:
+        batch_id: Of the writer, whose lease keeps the unfinished file.
+    """
+    bits = _read_bits(connection, part, home=home, engine=engine)
+    path = sketch_path(home, part)
+    temporary = path.with_name(f".part-{batch_id}-{secrets.token_hex(4)}{SUFFIX}.tmp")
+    connection.register("_sketch", pa.table({"bits": [bits.tobytes()]}))
+    try:
+        with without_values(part.source, _UNREADABLE):
+            connection.execute(
+                f"copy (from _sketch) to {quoted(str(temporary))} (format parquet, compression zstd, "
+                f"encryption_config {{footer_key: {quoted(part.key_name)}}})"
+            )
+        fsync_file(temporary)
+        temporary.rename(path)
+        fsync_directory(path.parent)
+    finally:
+        connection.unregister("_sketch")
+        temporary.unlink(missing_ok=True)
+
+
+def parts_naming(
+    connection: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    tokens: Iterable[str],
+    *,
+    home: Home,
+    engine: Engine,
+) -> list[Part]:
+    """Return the files that may have one of some tokens: all that have one, and those without a sketch.
+
+    Args:
+        tokens: Whole, or their first `CHARACTERS`.
+    """
+    wanted = np.unique(bits_of(pa.array(tokens, pa.string())))
+    sketched = [part for part in parts if sketch_path(home, part).exists()]
+    without = {
+        part.path
+        for part, bits in _sketches(connection, sketched, home=home, engine=engine)
+        if not _has_any(bits, wanted)
+    }
+    return [part for part in parts if part.path not in without]
+
+
+def wrong_sketches(home: Home, *, engine: Engine, parts: Sequence[Part]) -> int:
+    """Count the files whose sketch is not the one that would be made of them now."""
+    sketched = [part for part in parts if sketch_path(home, part).exists()]
+    with closing(engine.cursor()) as connection, closing(engine.cursor()) as other:
+        return sum(
+            not np.array_equal(bits, _read_bits(other, part, home=home, engine=engine))
+            for part, bits in _sketches(connection, sketched, home=home, engine=engine)
+        )
+
+
+def _has_any(bits: Bits, wanted: Bits) -> bool:
+    if not len(bits):
+        return False
+    places = np.searchsorted(bits, wanted)
+    return bool((bits[np.minimum(places, len(bits) - 1)] == wanted).any())
+
+
+def _read_bits(connection: duckdb.DuckDBPyConnection, part: Part, *, home: Home, engine: Engine) -> Bits:
+    """Return the bits of all tokens of a file, ascending, each once."""
+    engine.add_keys(connection, [part.key_name])
+    found = [np.empty(0, np.uint32)]
+    for column in (name for name in part.columns if name.endswith("_token")):
+        with without_values(part.source, _UNREADABLE):
+            table = connection.execute(raw_scan([part], data=home.data, columns=[column])).to_arrow_table()
+        found.append(np.unique(bits_of(table[column].drop_null())))
+    return np.unique(np.concatenate(found))
+
+
+def _sketches(
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], *, home: Home, engine: Engine
+) -> Iterator[tuple[Part, Bits]]:
+    """Yield each file with the bits of its sketch, a few in memory at a time."""
+    engine.add_keys(connection, (part.key_name for part in parts))
+    by_key = sorted(parts, key=lambda part: part.key_name)
+    while by_key:
+        group = [part for part in by_key[:_AT_ONCE] if part.key_name == by_key[0].key_name]
+        by_key = by_key[len(group) :]
+        of_file = {str(sketch_path(home, part)): part for part in group}
+        listed = ", ".join(map(quoted, of_file))
+        with without_values(group[0].source, _UNREADABLE):
+            rows = connection.execute(
+                f"select filename, bits from read_parquet([{listed}], filename = true, "
+                f"encryption_config = {{footer_key: {quoted(group[0].key_name)}}})"
+            ).fetchall()
+        yield from ((of_file[file], np.frombuffer(bits, np.uint32)) for file, bits in rows)
