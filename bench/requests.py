@@ -258,6 +258,8 @@ def main() -> None:
         with costing(f"{messages:,} messages and as many statuses over {DAYS} days, written"):
             world = World(Path(directory), messages=messages)
         runtime = world.runtime
+        # What every store has behind it: an apply that noted the windows.
+        apply_retention(*runtime, as_of=NOW)
         with costing("sketches of the files of closed days"):
             compact_closed_days(*runtime, as_of=NOW)
         with costing("one pass that rewrites all") as full:

@@ -75,7 +75,7 @@ def connected(declarations: Declarations, store: Store, tokens: Collection[str])
 def _stored(
     declarations: Declarations, store: Store, naming: Collection[str] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the links and the countries of numbers that the store's rows tell, all or those of some tokens."""
+    """Return the links and countries of numbers that rows of the store tell, all or those of some tokens."""
     links, countries = [pl.DataFrame(schema=LINKS)], [pl.DataFrame(schema=COUNTRIES)]
     for contract in declarations.contracts.values():
         for columns in contract.same_person:

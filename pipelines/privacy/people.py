@@ -20,7 +20,7 @@ from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
 
 _PERSONS = {"person": pl.UInt32, "workspace_id": pl.String, "token": pl.String}
-_NAMED = pl.Schema({"workspace_id": pl.String, "message": pl.String, "token": pl.List(pl.String)})
+_NAMED = pl.Schema([("workspace_id", pl.String), ("message", pl.String), ("token", pl.List(pl.String))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,12 +165,11 @@ def _has_any(bits: Bits, wanted: Bits) -> bool:
 def _read_bits(connection: duckdb.DuckDBPyConnection, part: Part, *, home: Home, engine: Engine) -> Bits:
     """Return the bits of all tokens of a file, ascending, each once."""
     engine.add_keys(connection, [part.key_name])
-    found = [np.empty(0, np.uint32)]
-    for column in (name for name in part.columns if name.endswith("_token")):
-        with without_values(part.source, _UNREADABLE):
-            table = connection.execute(raw_scan([part], data=home.data, columns=[column])).to_arrow_table()
-        found.append(np.unique(bits_of(table[column].drop_null())))
-    return np.unique(np.concatenate(found))
+    columns = [name for name in part.columns if name.endswith("_token")]
+    with without_values(part.source, _UNREADABLE):
+        reader = connection.execute(raw_scan([part], data=home.data, columns=columns)).to_arrow_reader()
+        found = [np.unique(bits_of(column.drop_null())) for batch in reader for column in batch.columns]
+    return np.unique(np.concatenate([np.empty(0, np.uint32), *found]))
 
 
 def _sketches(
