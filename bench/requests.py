@@ -292,7 +292,7 @@ def main() -> None:
         with costing("one copy of what is held about a person"):
             write_copy(*runtime, access.number, Path(directory) / "copy.zip", as_of=NOW)
         with costing("search for remains of all erased persons"):
-            assert not sum(rows for _, rows in remains_of(*runtime, every_file=True))
+            assert not sum(rows for _, rows in remains_of(*runtime))
         erased = [world.contacts, *asking, *people["erasure"]]
         compare(world, erased=erased, unseen=[*people["restriction"], *people["objection"]])
     for what, cpu, wall, most in (

@@ -93,24 +93,21 @@ def remains_of(
     declarations: Declarations,
     store: Store,
     workspaces: Sequence[str] | None = None,
-    *,
-    every_file: bool = False,
 ) -> list[tuple[str, int]]:
     """Count the rows of erased persons in the store, by what is refused of them: data set and rows.
 
     It asks nobody who was erased: each row's tokens are hashed as those that come in are. Rows of events
-    after an erasure are welcome and not counted.
+    after an erasure are welcome and not counted. Every file is read: it trusts no sketch.
 
     Args:
         workspaces: Where to search; None = all.
-        every_file: Do not trust sketches.
     """
     named = _workspaces(declarations, store) if workspaces is None else workspaces
     erased = suppressed(store.ledger, store.keyring, named)
     return [
         (
             contract.source,
-            int(is_refused(_alike(store, contract, erased, every_file), contract, erased).sum()),
+            int(is_refused(_alike(store, contract, erased), contract, erased).sum()),
         )
         for contract in declarations.contracts.values()
         if _is_about_people(contract)
@@ -147,7 +144,7 @@ def _stored_time(contract: Contract) -> str | None:
     return contract.stored_name(name) if name else None
 
 
-def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed], every_file: bool) -> pa.Table:
+def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed]) -> pa.Table:
     """Return the rows with a token that begins like an erased one."""
     time, tokens = _stored_time(contract), tokens_of_people(contract)
     listed = ", ".join(map(quoted, erased)) or "null"
@@ -162,7 +159,7 @@ def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed], e
         deleted=True,
         where=f"workspace_id in ({listed}) and ({alike})",
         naming=frozenset().union(*(known.beginnings for known in erased.values())),
-        every_file=every_file,
+        every_file=True,
     )
 
 

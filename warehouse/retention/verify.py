@@ -30,6 +30,7 @@ from warehouse.retention.verify_words import word_findings
 from warehouse.store.connection import Engine
 from warehouse.store.housekeeping import LONGEST_UNNEEDED
 from warehouse.store.session import LOCK_TIMEOUT_S
+from warehouse.store.sketches import wrong_sketches
 
 _REMOVE_KEYS = "Was an old copy of the key directory put back? Put the newest one in its place."
 
@@ -87,6 +88,7 @@ def verify(
             for part in (*live, *held)
             if keyring.has(Purpose.PARQUET, part.key_name) and (home.data / part.path).is_file()
         ]
+        findings += _sketch_findings(home, engine, readable)
         with closing(RowScan(engine, data=home.data, rules=rules)) as scan:
             findings += _row_findings(scan, readable, scope, progress)
     keys = Keys(
@@ -125,6 +127,14 @@ def _evidence_findings(home: Home, ledger: Ledger, keyring: KeyRing) -> Iterator
     known = {entry.seq for entry in evidence.entries(ledger)}
     if loose := [stone for stone in records.tombstones(ledger) if stone.evidence not in known]:
         yield Finding("evidence", "deleted partition(s) whose entry is not in the chain", len(loose), REPORT)
+
+
+def _sketch_findings(home: Home, engine: Engine, parts: Sequence[Part]) -> Iterator[Finding]:
+    if wrong := wrong_sketches(home, engine=engine, parts=parts):
+        remedy = (
+            "Remove `*.sketch` below the store, then search with `wasms privacy verify`; please report it."
+        )
+        yield Finding("store", "sketch(es) of tokens that do not fit their file", wrong, remedy)
 
 
 def _rules(ledger: Ledger, keyring: KeyRing, scope: Scope) -> RowRules:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.errors import StoreError
 from warehouse.files import fsync_directory, fsync_file
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease, writer_lease
@@ -135,7 +136,7 @@ def parts_naming(
     Args:
         tokens: Whole, or their first `CHARACTERS`.
     """
-    wanted = np.unique(bits_of(pa.array(tokens, pa.string())))
+    wanted = _distinct(bits_of(pa.array(tokens, pa.string())))
     sketched = [part for part in parts if sketch_path(home, part).exists()]
     without = {
         part.path
@@ -148,11 +149,16 @@ def parts_naming(
 def wrong_sketches(home: Home, *, engine: Engine, parts: Sequence[Part]) -> int:
     """Count the files whose sketch is not the one that would be made of them now."""
     sketched = [part for part in parts if sketch_path(home, part).exists()]
-    with closing(engine.cursor()) as connection, closing(engine.cursor()) as other:
-        return sum(
-            not np.array_equal(bits, _read_bits(other, part, home=home, engine=engine))
-            for part, bits in _sketches(connection, sketched, home=home, engine=engine)
-        )
+    with closing(engine.cursor()) as connection:
+        return sum(not _fits(connection, part, home=home, engine=engine) for part in sketched)
+
+
+def _fits(connection: duckdb.DuckDBPyConnection, part: Part, *, home: Home, engine: Engine) -> bool:
+    try:
+        ((_, bits),) = _sketches(connection, [part], home=home, engine=engine)
+        return np.array_equal(bits, _read_bits(connection, part, home=home, engine=engine))
+    except StoreError:
+        return False
 
 
 def _has_any(bits: Bits, wanted: Bits) -> bool:
@@ -168,8 +174,16 @@ def _read_bits(connection: duckdb.DuckDBPyConnection, part: Part, *, home: Home,
     columns = [name for name in part.columns if name.endswith("_token")]
     with without_values(part.source, _UNREADABLE):
         reader = connection.execute(raw_scan([part], data=home.data, columns=columns)).to_arrow_reader()
-        found = [np.unique(bits_of(column.drop_null())) for batch in reader for column in batch.columns]
-    return np.unique(np.concatenate([np.empty(0, np.uint32), *found]))
+        found = [_distinct(bits_of(column.drop_null())) for batch in reader for column in batch.columns]
+    return _distinct(np.concatenate([np.empty(0, np.uint32), *found]))
+
+
+def _distinct(bits: Bits) -> Bits:
+    """Return the bits ascending, each once."""
+    # `np.unique` of numpy 2.4 takes fifty times as long for 250,000.
+    ordered = np.sort(bits)
+    distinct: Bits = ordered[np.append(ordered[:1] >= 0, ordered[1:] != ordered[:-1])]
+    return distinct
 
 
 def _sketches(
