@@ -10,7 +10,7 @@ from pipelines.retention.apply import apply_retention
 from pipelines.windows.inputs import tokens_of_people
 from warehouse.store.compaction import compact_day
 from warehouse.store.housekeeping import Swept, sweep
-from warehouse.store.sketches import sketch_closed_days
+from warehouse.store.sketches import sketch_large_files
 from warehouse.store.store import Store
 
 
@@ -41,7 +41,7 @@ def close_days(declarations: Declarations, store: Store, *, as_of: datetime) -> 
 
 
 def compact_closed_days(declarations: Declarations, store: Store, *, as_of: datetime) -> tuple[int, Swept]:
-    """Compact every closed day that changed, and sketch which tokens its files have.
+    """Compact every closed day that changed, and sketch large files.
 
     Running it again does nothing more.
 
@@ -57,11 +57,10 @@ def compact_closed_days(declarations: Declarations, store: Store, *, as_of: date
         if day <= last and source in declarations.contracts
     )
     store.ledger.clear_dirty_days(until=last, generation=generation)
-    sketch_closed_days(
+    sketch_large_files(
         store.home,
         ledger=store.ledger,
         engine=store.engine,
         sources=[name for name, contract in declarations.contracts.items() if tokens_of_people(contract)],
-        until=last,
     )
     return compacted, sweep(store.home, ledger=store.ledger, keyring=store.keyring)

@@ -16,6 +16,10 @@ from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, number, quoted
 from warehouse.store.sketches import sketch_path
 
+# Rows lie in order of their workspace: whoever asks for one workspace reads few groups. DuckDB's own 122,880
+# make files no smaller, and other scans no faster.
+ROW_GROUP_ROWS = 20_480
+
 
 def write_part(
     connection: duckdb.DuckDBPyConnection, template: Part, query: str, *, home: Home, engine: Engine
@@ -41,6 +45,7 @@ def write_part(
         rows = number(
             connection,
             f"copy ({query}) to {quoted(str(temporary))} (format parquet, compression zstd, "
+            f"row_group_size {ROW_GROUP_ROWS}, "
             f"encryption_config {{footer_key: {quoted(template.key_name)}}})",
         )
         if rows != template.rows:

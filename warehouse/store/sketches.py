@@ -9,7 +9,6 @@ its file, under the file's own key, and goes with it.
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -65,20 +64,13 @@ def listed_by(path: str) -> str:
     return str(Path(path).with_suffix(".parquet")) if path.endswith(SUFFIX) else path
 
 
-def sketch_closed_days(
-    home: Home, *, ledger: Ledger, engine: Engine, sources: Collection[str], until: date
-) -> int:
-    """Write the sketches that large files of closed days lack; return how many.
-
-    Args:
-        until: Last closed day. Younger files are read whole until they are compacted.
-    """
+def sketch_large_files(home: Home, *, ledger: Ledger, engine: Engine, sources: Collection[str]) -> int:
+    """Write the sketches that large files of events lack; return how many."""
     missing = [
         part
         for part in ledger.live_parts()
         if part.source in sources
         and part.event_date is not None
-        and part.event_date <= until
         and part.rows >= FEWEST_ROWS
         and not sketch_path(home, part).exists()
     ]
@@ -112,7 +104,7 @@ def write_sketch(
     try:
         with without_values(part.source, _UNREADABLE):
             connection.execute(
-                f"copy (from _sketch) to {quoted(str(temporary))} (format parquet, compression zstd, "
+                f"copy (from _sketch) to {quoted(str(temporary))} (format parquet, compression uncompressed, "
                 f"encryption_config {{footer_key: {quoted(part.key_name)}}})"
             )
         fsync_file(temporary)

@@ -13,7 +13,6 @@ from pipelines.windows.inputs import tokens_of_people
 from warehouse.keys.locks import writer_lease
 from warehouse.ledger.batches import Commit
 from warehouse.ledger.parts import Part
-from warehouse.retention.suppression import _kept, hidden
 from warehouse.retention.verify_files import store_findings
 from warehouse.store import sketches
 from warehouse.store.housekeeping import remove_orphans, sweep
@@ -22,7 +21,7 @@ from warehouse.store.sketches import (
     CHARACTERS,
     bits_of,
     parts_naming,
-    sketch_closed_days,
+    sketch_large_files,
     sketch_path,
     wrong_sketches,
 )
@@ -64,9 +63,7 @@ def files(home, ledger, engine, monkeypatch):
 
 @pytest.fixture
 def sketch(home, ledger, engine):
-    return lambda until=DAYS[-1]: sketch_closed_days(
-        home, ledger=ledger, engine=engine, sources=[SOURCE], until=until
-    )
+    return lambda: sketch_large_files(home, ledger=ledger, engine=engine, sources=[SOURCE])
 
 
 @pytest.fixture
@@ -100,18 +97,6 @@ def test_a_sketch_has_what_it_was_made_of_and_nothing_else(made_of, wanted):
     )
 
 
-@given(st.lists(texts, max_size=8), st.lists(texts, max_size=8))
-def test_what_is_kept_of_an_erased_token_finds_it_again(erased, others):
-    key = b"k" * 32
-    kept = [_kept(key, token, subject="contact") for token in erased]
-    assert all(
-        blob.startswith(hidden(key, t, subject="contact")) for blob, t in zip(kept, erased, strict=True)
-    )
-    assert not any(
-        t.encode()[:CHARACTERS] in blob for blob, t in zip(kept, erased, strict=True) if len(t) > 4
-    )
-
-
 def test_only_files_that_have_a_token_are_opened(files, sketch, naming):
     assert naming(TOKENS[1]) == DAYS
 
@@ -124,10 +109,11 @@ def test_only_files_that_have_a_token_are_opened(files, sketch, naming):
     assert sketch() == 0
 
 
-def test_a_file_without_a_sketch_is_opened(files, sketch, naming):
-    assert sketch(until=DAYS[0]) == 1
+def test_a_file_without_a_sketch_is_opened(files, sketch, naming, home):
+    sketch()
+    sketch_path(home, files[1]).unlink()
 
-    assert naming("9" * 32) == DAYS[1:]
+    assert naming("9" * 32) == [DAYS[1]]
 
 
 def test_small_files_get_no_sketch(files, sketch, monkeypatch):
