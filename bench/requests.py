@@ -43,8 +43,8 @@ DAYS, WORKSPACES, CLASS = 90, 16, 90
 FIRST, NOW = date(2026, 3, 1), datetime.combine(date(2026, 5, 29), datetime.min.time())
 MESSAGES, STATUSES = EVENTS = ("app__messages", "whatsapp__statuses")
 # What the application's export asks for; persons under 16 are submitted one by one.
-EXPORTED = {"erasure": 600, "restriction": 150, "objection": 50, "access": 100}
-MINORS = 100
+EXPORTED = {"erasure": 680, "restriction": 150, "objection": 50, "access": 100}
+MINORS = 20
 DAYS_OF_ONE = (10, 40, 70)
 # Message `n` is to contact `c`. Every so many, its status is about another contact, in a group.
 SHARED = 997
