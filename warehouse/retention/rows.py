@@ -67,6 +67,8 @@ class RowDecisions:
         self._engine = engine
         self._data = data
         self.connection: duckdb.DuckDBPyConnection = engine.cursor()
+        self._prepared: Case | None = None
+        self._reasons: list[Reason] = []
 
     def close(self) -> None:
         """Free the connection."""
@@ -106,13 +108,20 @@ class RowDecisions:
     def _prepare(self, case: Case, parts: Sequence[Part]) -> list[Reason]:
         """Register the tables that the query reads; return the reasons that it numbers."""
         self._engine.add_keys(self.connection, (part.key_name for part in parts))
+        files = [(str(self._data / p.path), p.path, p.event_date, p.retention_days) for p in parts]
+        self._register("listed", _FILES, files)
+        # All files of a class share a case, which may name thousands of tokens.
+        if case is not self._prepared:
+            self._reasons = self._prepare_case(case)
+            self._prepared = case
+        return self._reasons
+
+    def _prepare_case(self, case: Case) -> list[Reason]:
         decided: list[tuple[str | None, Decision]] = [*case.decisions.listed.items()]
         if case.decisions.default is not None:
             decided.append((None, case.decisions.default))
         cells = [(who, d.days, d.through, d.is_ended, n) for n, (who, d) in enumerate(decided, start=1)]
         self._register("decisions", _DECISIONS, cells)
-        files = [(str(self._data / p.path), p.path, p.event_date, p.retention_days) for p in parts]
-        self._register("listed", _FILES, files)
         reasons = [case.by_day, *(decision.reason for _, decision in decided)]
         erased: dict[tuple[str, str], int] = {}
         for erasure in case.erasures:
