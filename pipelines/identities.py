@@ -16,7 +16,7 @@ import pyarrow as pa
 from anonymizers.treatments import IdentityKind, Treatment
 from pipelines.declarations.contract import OF_CONTACTS, Contract, Kind
 from pipelines.declarations.declarations import Declarations, view_schema
-from warehouse.store.connection import identifier
+from warehouse.store.connection import identifier, quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
 
@@ -51,8 +51,13 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
     return resolved(links, countries).to_arrow()
 
 
-def connected(declarations: Declarations, store: Store, tokens: Collection[str]) -> pl.DataFrame:
+def connected(
+    declarations: Declarations, store: Store, tokens: Collection[str], *, workspaces: Collection[str]
+) -> pl.DataFrame:
     """Return which tokens are one contact's, of all kinds, for some tokens and all that they lead to.
+
+    Args:
+        workspaces: Those of the tokens.
 
     Returns:
         One row per token that a row names beside another: `workspace_id`, `token`, `kind` (place in
@@ -62,7 +67,7 @@ def connected(declarations: Declarations, store: Store, tokens: Collection[str])
     links, found, known = [pl.DataFrame(schema=LINKS)], set(tokens), set[str]()
     while found:
         known |= found
-        more, _ = _stored(declarations, store, naming=found)
+        more, _ = _stored(declarations, store, naming=found, workspaces=workspaces)
         links.append(more)
         found = {*more["token"], *more["other"]} - known
     nodes, edges = _graph(pl.concat(links))
@@ -73,14 +78,17 @@ def connected(declarations: Declarations, store: Store, tokens: Collection[str])
 
 
 def _stored(
-    declarations: Declarations, store: Store, naming: Collection[str] | None = None
+    declarations: Declarations,
+    store: Store,
+    naming: Collection[str] | None = None,
+    workspaces: Collection[str] = (),
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the links and countries of numbers that rows of the store tell, all or those of some tokens."""
     links, countries = [pl.DataFrame(schema=LINKS)], [pl.DataFrame(schema=COUNTRIES)]
     for contract in declarations.contracts.values():
         for columns in contract.same_person:
             kinds = [OF_CONTACTS.index(cast("IdentityKind", contract.columns[c].identity)) for c in columns]
-            rows = _rows(contract, columns, kinds, store, naming)
+            rows = _rows(contract, columns, kinds, store, naming, workspaces)
             links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
             if _NUMBER in kinds:
                 countries.append(_countries(rows, str(kinds.index(_NUMBER))))
@@ -177,6 +185,7 @@ def _rows(
     kinds: Sequence[int],
     store: Store,
     naming: Collection[str] | None,
+    workspaces: Collection[str],
 ) -> pl.DataFrame:
     """Return `workspace_id`, the tokens of rows that name two, by place, and the country of their number."""
     tokens = [identifier(contract.stored_name(column)) for column in columns]
@@ -187,6 +196,7 @@ def _rows(
         where = " and ".join(f"{token} is not null" for token in tokens)
     if naming is not None:
         where += f" and ({' or '.join(f'{token} in (from wanted)' for token in tokens)})"
+        where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
     country = _country_of(contract, columns[kinds.index(_NUMBER)]) if _NUMBER in kinds else None
     table = read_columns(
         store.home,

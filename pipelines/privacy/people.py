@@ -82,7 +82,7 @@ def people_by_tokens(
         asked: Of each person, the workspace, and token → what kind of identifier it stands for.
     """
     tokens = {token for _, given in asked for token in given} if subject is Subject.CONTACT else set()
-    known = connected(declarations, store, tokens)
+    known = connected(declarations, store, tokens, workspaces={workspace for workspace, _ in asked})
     of_workspace = known.partition_by("workspace_id", as_dict=True)
     return [
         _person(workspace, given, of_workspace.get((workspace,), known.clear()), subject)
