@@ -31,9 +31,10 @@ dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 test: $(DEV) ## Run all tests.
 	$(BIN)/pytest -n auto --dist loadfile $(TEST_OPTIONS)
 
-stress: $(DEV) ## Test hard: 2,500 state machines, 530 kills, a whole year, 2,000 examples of each property (hours).
+stress: $(DEV) ## Test hard: 4,500 state machines, 830 kills, a whole year, 2,000 examples of each property (hours).
 	$(BIN)/pytest --stress --timeout 0 -s tests/stress tests/integration/test_retention_machine.py \
 		tests/integration/test_verify_machine.py tests/integration/test_retention_year.py \
+		tests/integration/test_requests.py tests/integration/test_requests_machine.py \
 		tests/integration/test_main_job.py
 	$(BIN)/pytest --stress --timeout 0 -n auto --dist loadfile tests/unit
 

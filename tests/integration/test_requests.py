@@ -27,7 +27,9 @@ from pipelines.privacy.submit import (
     submit,
 )
 from pipelines.retention.apply import apply_planned, apply_retention
+from pipelines.retention.closing import compact_closed_days
 from pipelines.retention.plan import plan_retention
+from pipelines.retention.verify import prove
 from pipelines.runtime import open_runtime
 from pipelines.windows.inputs import tokens_of_people
 from tests.integration.test_identities import (
@@ -49,6 +51,7 @@ from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
+from warehouse.store import sketches
 from warehouse.store.reading import read_columns
 
 ASKED = datetime(2026, 6, 1, 10)
@@ -303,6 +306,34 @@ def test_an_erasure_killed_at_any_moment_ends_verified(runtime, tmp_path, stress
 
     assert reached[Status.VERIFIED]
     assert reached[Status.REWRITTEN] + reached[Status.DONE]
+
+
+def test_files_with_a_sketch_lose_the_same_rows_and_the_new_ones_have_a_sketch_again(runtime, monkeypatch):
+    monkeypatch.setattr(sketches, "FEWEST_ROWS", 1)
+    compact_closed_days(*runtime, as_of=ASKED)
+    before, sketched = stored(runtime), len(list(runtime.store.home.store.rglob("*.sketch")))
+    recorded, _ = ask(runtime)
+    mine = of_person(runtime, before, recorded)
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert stored(runtime) == before - mine
+    assert len(list(runtime.store.home.store.rglob("*.sketch"))) == sketched > 0
+    assert prove(*runtime, as_of=ASKED).findings == ()
+
+
+def test_twin_a_sketch_that_leaves_the_person_out_gets_no_receipt_and_is_found(runtime, monkeypatch):
+    monkeypatch.setattr(sketches, "FEWEST_ROWS", 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(sketches, "_distinct", lambda bits: bits[:0])
+        compact_closed_days(*runtime, as_of=ASKED)
+    recorded, _ = ask(runtime)
+
+    with pytest.raises(RemainsError):
+        apply_retention(*runtime, as_of=ASKED)
+
+    assert request(runtime.store.ledger, recorded).status is Status.REWRITTEN
+    assert "sketch(es) of tokens" in str(prove(*runtime, as_of=ASKED).findings)
 
 
 def test_rows_that_are_still_there_are_confirmed_by_nobody(runtime, monkeypatch):
