@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 
@@ -11,7 +12,8 @@ import pyarrow as pa
 from pipelines.declarations.contract import Contract, Kind, Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.errors import RemainsError
-from pipelines.privacy.people import messages_of, named_messages
+from pipelines.privacy.people import messages_of, named_messages, region_of
+from pipelines.privacy.raw_records import quarantined, records_naming
 from pipelines.privacy.receipts import write_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
@@ -21,6 +23,7 @@ from warehouse.ledger.requests import (
     Status,
     about,
     finish,
+    forget_closed,
     requests,
 )
 from warehouse.ledger.requests import (
@@ -43,11 +46,14 @@ def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
     Raises:
         KeyringError: Whom a request is about cannot be unsealed.
     """
+    due = requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
+    if not due:
+        return []
     named = cache(partial(named_messages, declarations, store))
-    return [
-        _person(store, request, named)
-        for request in requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
-    ]
+    region = cache(partial(region_of, declarations, store))
+    raw = quarantined(store)
+    found = (_person(store, request, named) for request in due)
+    return [replace(each, records=_raw_records(store, raw, each, region)) for each in found]
 
 
 def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
@@ -60,6 +66,7 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
     Raises:
         RemainsError: Rows of an erased person are still there.
     """
+    forget_closed(store.ledger, store.keyring)
     waiting = requests(store.ledger, statuses=[Status.REWRITTEN], kinds=ERASING)
     if not waiting or store.ledger.has_hidden_files():
         return []
@@ -152,6 +159,13 @@ def _rows(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Tab
         deleted=True,
         where=f"workspace_id in ({listed})",
     )
+
+
+def _raw_records(
+    store: Store, raw: pl.DataFrame, erasure: Erasure, region: Callable[[str], str | None]
+) -> frozenset[tuple[str, str]]:
+    key = store.keyring.find(Purpose.PSEUDONYM, erasure.workspace_id)
+    return records_naming(raw, erasure.tokens, key=key, region=region(erasure.workspace_id))
 
 
 def person_of(declarations: Declarations, store: Store, request: Request) -> Erasure:

@@ -55,7 +55,7 @@ def find_person(
     if not store.keyring.has(Purpose.PSEUDONYM, workspace):
         raise UnknownIdentifierError("the workspace has no data here")
     key = store.keyring.find(Purpose.PSEUDONYM, workspace)
-    region = _region(declarations, store, workspace)
+    region = pl.Series([region_of(declarations, store, workspace)], dtype=pl.String)
     given: dict[str, str] = {}
     for kind, value in identifiers.items():
         spelt = normalise(pl.Series([value], dtype=pl.String), kind=kind, regions=region)[0]
@@ -126,14 +126,14 @@ def messages_of(named: pl.DataFrame, people: Collection[str]) -> frozenset[str]:
     return frozenset(named.filter(is_mine)["message"]) - frozenset(named.filter(~is_mine)["message"])
 
 
-def _region(declarations: Declarations, store: Store, workspace: str) -> pl.Series:
+def region_of(declarations: Declarations, store: Store, workspace: str) -> str | None:
     """Return the country in which the workspace's numbers may be written as they are dialled there."""
     contract = declarations.contracts[WORKSPACES]
     rows = store.reader.read(
         WORKSPACES, schema=contract.plan.stored_columns(), columns=("workspace_id", "country")
     )
-    frame = cast("pl.DataFrame", pl.from_arrow(rows)).filter(pl.col("workspace_id") == workspace)
-    return pl.Series([frame["country"].first() if frame.height else None], dtype=pl.String)
+    countries = [row["country"] for row in rows.to_pylist() if row["workspace_id"] == workspace]
+    return next(iter(countries), None)
 
 
 def _counted(kinds: Collection[str]) -> dict[str, int]:

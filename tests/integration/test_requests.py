@@ -10,7 +10,11 @@ import pytest
 import pyzipper
 
 from anonymizers.treatments import IdentityKind
+from pipelines.declarations.contract import contracts_of
 from pipelines.ingestion import batch
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
+from pipelines.ingestion.quarantine import list_quarantined
 from pipelines.marts.build import build
 from pipelines.privacy import erasures
 from pipelines.privacy.access import write_copy
@@ -49,6 +53,7 @@ from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
+from warehouse.retention.plan import ERASURE, GONE
 from warehouse.store.reading import read_columns
 
 ASKED = datetime(2026, 6, 1, 10)
@@ -496,3 +501,56 @@ def test_verified_requests_of_the_application_are_carried_out_once(runtime):
     assert (done.kind, done.status) == (Kind.ERASE, Status.DONE)
     said = check_receipt(*paths(runtime, done.number))
     assert sum(entry["rows"] for entry in said["deleted"]) == 7  # with the exported request itself
+
+
+def test_quarantined_records_that_name_the_person_go_and_all_others_stay(runtime, tmp_path):
+    wamid = "wamid.ws_a.spring." + PHONE
+    naming = [
+        {"phone": PHONE},
+        {"phone": f"+49 {PHONE[3:6]} {PHONE[6:9]}-{PHONE[9:]}"},
+        {"phone": PHONE[1:]},
+        {"note": f"call {PHONE[1:]}, please"},
+        {"email": f"mailto:{EMAIL.upper()}"},
+        {"user": user_id(1)},
+        {"message": wamid},
+    ]
+    others = [
+        {"phone": OTHERS[0]},
+        {"email": "x" + EMAIL},
+        {"phone": PHONE + "7"},
+        {"contact": "c1"},
+        {"n": 1},
+    ]
+    quarantine(runtime, tmp_path, [*naming, *others])
+    before = sum(line.records for line in list_quarantined(runtime.store))
+    recorded, _ = ask(runtime)
+
+    planned = plan_retention(*runtime, as_of=ASKED).plan
+    assert planned.rows_by()["_quarantine", GONE, f"{ERASURE} {recorded}"] == len(naming)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert before == len(naming) + len(others)
+    assert sum(line.records for line in list_quarantined(runtime.store)) == len(others)
+    body = receipt_of_request(runtime, recorded)
+    assert {"data_set": "_quarantine", "category": "quarantine", "rows": len(naming)} in body["deleted"]
+
+
+def quarantine(runtime, folder, records):
+    """Raw records of another form than the feed's, between as many that are as they should be."""
+    moment = str(int((NINE - datetime(1970, 1, 1)).total_seconds()))
+    value = {
+        "metadata": {"phone_number_id": "sender-ws_b"},
+        "statuses": [{"id": "wamid.other", "status": "read", "timestamp": moment}],
+    }
+    entry = {"id": "1", "changes": [{"field": "messages", "value": value}]}
+    good = {"received_at": f"{NINE.isoformat()}Z", "channel": "x/y", "body": {"entry": [entry]}}
+    path = folder / "damaged.jsonl"
+    lines = [line for record in records for line in ({"rows": [record]}, good)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    contracts = contracts_of("whatsapp", runtime.declarations.contracts)
+    ingest_file(*runtime, path, contracts=contracts, options=Options(as_of=AS_OF))
+
+
+def receipt_of_request(runtime, recorded):
+    folder = runtime.store.home.receipts
+    return check_receipt(folder / f"{recorded}.json", folder / "public-key.json")

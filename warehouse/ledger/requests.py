@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from warehouse.errors import WarehouseError
-from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, KeyStore, Purpose
 from warehouse.ledger.ledger import Ledger
 
 # Letters that make no words.
@@ -142,6 +142,16 @@ def about(keyring: KeyStore, number: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = json.loads(keyring.unseal(Purpose.REQUEST, number))
     return found
+
+
+def sealed_numbers(ledger: Ledger) -> list[str]:
+    """Return the numbers of the requests of which it must be known whom they are about."""
+    return [each.number for each in requests(ledger, statuses=[*OPEN, Status.RESTRICTED])]
+
+
+def forget_closed(ledger: Ledger, keyring: KeyRing) -> None:
+    """Destroy whom no request is about any more: a kill may have come after its end, or before its record."""
+    keyring.destroy_besides(Purpose.REQUEST, sealed_numbers(ledger), older_than=LONGEST_UNNEEDED)
 
 
 def requests(
