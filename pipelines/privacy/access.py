@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 import polars as pl
 import pyzipper
@@ -15,13 +14,11 @@ from pipelines.declarations.contract import Contract
 from pipelines.declarations.declarations import Declarations
 from pipelines.pages import pages
 from pipelines.privacy.erasures import person_of
-from pipelines.windows.inputs import tokens_of_people
+from pipelines.privacy.people import rows_of
 from warehouse.files import replacing
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import Kind, RequestError, Status, finish, request
 from warehouse.progress import Progress, silent
-from warehouse.store.connection import identifier, quoted
-from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
 
 _WORD_BYTES = 18
@@ -68,9 +65,9 @@ def write_copy(
     contracts = [c for c in declarations.contracts.values() if c.subject.value == person.subject]
     for done, contract in enumerate(contracts):
         progress("search", done, len(contracts))
-        if not (rows := _rows(store, contract, person.workspace_id, sorted(person.tokens))).is_empty():
+        if not (rows := rows_of(store, contract, person.workspace_id, person.tokens)).is_empty():
             tables[contract.source] = rows
-    (*_, rules) = (v.categories for v in declarations.policy.versions if v.effective_from <= as_of.date())
+    rules = declarations.policy.version_at(as_of.date()).categories
     described = [
         {
             "contract": declarations.contracts[source],
@@ -98,24 +95,6 @@ def write_copy(
         finish(connection, number, as_of=as_of, receipt="")
     store.keyring.destroy(Purpose.REQUEST, number)
     return Copy(sum(rows.height for rows in tables.values()), len(tables), passphrase)
-
-
-def _rows(store: Store, contract: Contract, workspace: str, tokens: list[str]) -> pl.DataFrame:
-    listed = ", ".join(map(quoted, tokens))
-    named = [f"{identifier(name)} in ({listed})" for name in tokens_of_people(contract)]
-    if not named:
-        return pl.DataFrame()
-    columns = contract.plan.stored_columns()
-    table = read_columns(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
-        schema=columns,
-        columns=[name for name, _ in columns],
-        where=f"workspace_id = {quoted(workspace)} and ({' or '.join(named)})",
-    )
-    return cast("pl.DataFrame", pl.from_arrow(table))
 
 
 def _columns(contract: Contract, rows: pl.DataFrame) -> Iterator[tuple[str, str]]:

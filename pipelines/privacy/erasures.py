@@ -1,6 +1,5 @@
 """Turn confirmed requests into erasures that retention carries out, and confirm them when nothing is left."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +13,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.errors import RemainsError
 from pipelines.privacy.people import messages_of, named_messages, region_of
 from pipelines.privacy.raw_records import quarantined, records_naming
-from pipelines.privacy.receipts import write_receipt
+from pipelines.privacy.receipts import erased, finish_with_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
@@ -22,7 +21,6 @@ from warehouse.ledger.requests import (
     Request,
     Status,
     about,
-    finish,
     forget_closed,
     requests,
 )
@@ -77,22 +75,8 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
         searched = remains[workspaces[request.number]]
         if found := sum(rows for _, rows in searched):
             raise RemainsError(request.number, found)
-        path = write_receipt(
-            store, request, chain=chain, as_of=as_of, searched=[source for source, _ in searched]
-        )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with store.ledger.transaction() as connection:
-            evidence.append(
-                connection,
-                key=store.keyring.get(Purpose.LEDGER, evidence.KEY),
-                kind=ERASED,
-                as_of=as_of,
-                body={"request": request.number, "receipt": digest, "data_sets": len(searched)},
-            )
-            finish(connection, request.number, as_of=as_of, receipt=path.name)
-        evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)
-        # Last: until here all can be done again.
-        store.keyring.destroy(Purpose.REQUEST, request.number)
+        said = erased(store, request, chain=chain, as_of=as_of, searched=[source for source, _ in searched])
+        finish_with_receipt(store, request, said, as_of=as_of, proved=ERASED)
     return [request.number for request in waiting]
 
 

@@ -21,6 +21,25 @@ class SameRequestError(WarehouseError):
         self.number = number
 
 
+class NotCorrectableError(WarehouseError):
+    """Report that rows of a data set are not corrected on request."""
+
+    def __init__(self, source: str, known: list[str]) -> None:
+        super().__init__(
+            f"Nothing was recorded: rows of `{source}` are not corrected, because they say what happened, or "
+            f"name no such person. A correction is possible in: {', '.join(known)}."
+        )
+
+
+class UnknownRecipientError(WarehouseError):
+    """Report that nobody of this name gets data, by the policy."""
+
+    def __init__(self, known: list[str]) -> None:
+        super().__init__(
+            f"Nothing was recorded: the policy names no such recipient. It names: {', '.join(known)}."
+        )
+
+
 class RemainsError(WarehouseError):
     """Report that rows of an erased person are still in the store."""
 

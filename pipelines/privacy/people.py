@@ -9,7 +9,7 @@ import polars as pl
 from anonymizers.identity import normalise
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind
-from pipelines.declarations.contract import OF_CONTACTS, Subject
+from pipelines.declarations.contract import OF_CONTACTS, Contract, Subject
 from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.identities import connected
 from pipelines.privacy.errors import UnknownIdentifierError
@@ -114,6 +114,32 @@ def named_messages(
             )
         )
     return pl.concat(found)
+
+
+def rows_of(
+    store: Store, contract: Contract, workspace: str, tokens: Collection[str], *, deleted: bool = False
+) -> pl.DataFrame:
+    """Return the rows of a data set in which one of some tokens stands, with all stored columns.
+
+    Args:
+        deleted: Whether rows that their source has deleted are among them.
+    """
+    listed = ", ".join(map(quoted, sorted(tokens)))
+    named = [f"{identifier(name)} in ({listed})" for name in tokens_of_people(contract)]
+    if not named:
+        return pl.DataFrame()
+    columns = contract.plan.stored_columns()
+    table = read_columns(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        source=contract.source,
+        schema=columns,
+        columns=[name for name, _ in columns],
+        deleted=deleted,
+        where=f"workspace_id = {quoted(workspace)} and ({' or '.join(named)})",
+    )
+    return cast("pl.DataFrame", pl.from_arrow(table))
 
 
 def messages_of(named: pl.DataFrame, people: Collection[str]) -> frozenset[str]:

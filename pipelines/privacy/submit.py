@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.corrections import correctable
 from pipelines.privacy.erasures import person_of
-from pipelines.privacy.errors import SameRequestError
+from pipelines.privacy.errors import SameRequestError, UnknownRecipientError
 from pipelines.privacy.people import Person, find_person, person_by_tokens
+from pipelines.windows.inputs import tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     OPEN,
@@ -26,6 +28,8 @@ from warehouse.ledger.requests import (
     new_number,
     request,
     requests,
+    tell,
+    told,
 )
 from warehouse.retention import records
 from warehouse.store.store import Store
@@ -43,6 +47,7 @@ _KINDS = {
     "restriction": Kind.RESTRICT,
     "portability": Kind.PORTABILITY,
     "objection": Kind.OBJECT,
+    "rectification": Kind.CORRECT,
 }
 _EXPORTED_OPEN = ("verified", "in_progress")
 _EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
@@ -58,21 +63,26 @@ def submit(
     identifiers: Mapping[IdentityKind, str],
     as_of: datetime,
     subject: Subject = Subject.CONTACT,
+    source: str | None = None,
 ) -> tuple[Request, Person]:
     """Record one request; nothing is done until the person's identity is confirmed.
 
+    Args:
+        source: Of a correction: the data set with wrong rows; None = the one about the person.
+
     Raises:
+        NotCorrectableError: Rows of that data set are not corrected.
         UnknownIdentifierError: An identifier is none of its kind, or the workspace is not known.
         SameRequestError: It is recorded already.
     """
     store.ledger.check_clock(as_of)
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
     naming = records.subject_key(store.keyring)
-    same_as = _digest(naming, kind.value, workspace, *sorted(person.tokens))
+    same_as = _digest(naming, kind.value, workspace, *([source] if source else []), *sorted(person.tokens))
     for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
         if before.same_as == same_as:
             raise SameRequestError(before.number)
-    number = _record(store, kind, person, same_as=same_as, received_at=as_of)
+    number = _record(declarations, store, kind, person, same_as=same_as, received_at=as_of, source=source)
     return request(store.ledger, number), person
 
 
@@ -80,7 +90,16 @@ def _digest(key: bytes, *parts: str) -> str:
     return hmac.digest(key, "\x1f".join(parts).encode(), "sha256").hex()[:32]
 
 
-def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_at: datetime) -> str:
+def _record(
+    declarations: Declarations,
+    store: Store,
+    kind: Kind,
+    person: Person,
+    *,
+    same_as: str,
+    received_at: datetime,
+    source: str | None = None,
+) -> str:
     recorded = Request(
         number=new_number(),
         subject=records.subject(records.subject_key(store.keyring), person.workspace_id),
@@ -96,6 +115,8 @@ def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_
         "subject": person.subject.value,
         "tokens": sorted(person.tokens),
     }
+    if kind is Kind.CORRECT:
+        who["data_set"] = correctable(declarations, person.subject, source)
     add(store.ledger, store.keyring, recorded, who)
     return recorded.number
 
@@ -121,7 +142,8 @@ def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> l
         person = person_by_tokens(
             declarations, store, workspace=row["workspace_id"], given=dict.fromkeys(tokens, "identifier")
         )
-        number = _record(store, kind, person, same_as=same_as, received_at=min(row["received_on"], as_of))
+        received_at = min(row["received_on"], as_of)
+        number = _record(declarations, store, kind, person, same_as=same_as, received_at=received_at)
         confirm(declarations, store, number, how="by the application", as_of=as_of)
         numbers.append(number)
     return numbers
@@ -139,6 +161,31 @@ def confirm(declarations: Declarations, store: Store, number: str, *, how: str, 
     _move(store, number, Status.VERIFIED, of=(Status.RECEIVED, Status.PAUSED), as_of=as_of, note=how)
     if found.kind in RESTRICTING:
         _restrict(declarations, store, found, as_of=as_of)
+
+
+def note_told(
+    declarations: Declarations, store: Store, number: str, recipient: str, *, as_of: datetime
+) -> list[str]:
+    """Record that a recipient of the data was told of a request (GDPR article 19); return who is left.
+
+    Raises:
+        RequestError: There is none of that number.
+        UnknownRecipientError: The policy names no such recipient.
+    """
+    known = recipients(declarations, as_of=as_of)
+    request(store.ledger, number)
+    if recipient not in known:
+        raise UnknownRecipientError(known)
+    with store.ledger.transaction() as connection:
+        tell(connection, number, recipient, as_of=as_of)
+    return [name for name in known if name not in told(store.ledger, number)]
+
+
+def recipients(declarations: Declarations, *, as_of: datetime) -> list[str]:
+    """Return who gets data of contacts and members from the service, by the policy in force."""
+    rules = declarations.policy.version_at(as_of.date()).categories
+    about_people = {c.policy for c in declarations.contracts.values() if tokens_of_people(c)}
+    return sorted({name for category in about_people for name in rules[category].recipients})
 
 
 def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:

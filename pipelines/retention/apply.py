@@ -9,6 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.declarations import Declarations
 from pipelines.marts.account_end import end_in_marts
+from pipelines.privacy.corrections import finish_corrections
 from pipelines.privacy.erasures import finish_erasures
 from pipelines.privacy.submit import take_over
 from pipelines.retention.dagster_records import delete_runs
@@ -156,7 +157,9 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
         _note(store, work, finished)
         records.clear_pending(store.ledger, [work])
         total += finished
-    finish_erasures(declarations, store, as_of=store.ledger.clock() or machine_clock())
+    reached = store.ledger.clock() or machine_clock()
+    finish_erasures(declarations, store, as_of=reached)
+    finish_corrections(declarations, store, as_of=reached)
     return total
 
 

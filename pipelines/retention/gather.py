@@ -78,10 +78,7 @@ def _categories(
     parts: dict[str, list[Part]] = defaultdict(list)
     for part in (*store.ledger.live_parts(), *store.ledger.held_parts()):
         parts[part.source].append(part)
-    version = next(
-        (v for v in reversed(declarations.policy.versions) if v.effective_from <= as_of.date()),
-        declarations.policy.versions[0],
-    )
+    version = declarations.policy.version_at(as_of.date())
     found = []
     for name, members in by_category.items():
         sets = tuple(

@@ -1,6 +1,7 @@
 """Requests of data subjects: who asked is erased everywhere, stays erased, and nobody else is touched."""
 
 import json
+import os
 import random
 import shutil
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 import pyzipper
 
 from anonymizers.treatments import IdentityKind
-from pipelines.declarations.contract import contracts_of
+from pipelines.declarations.contract import PolicyCategory, contracts_of
 from pipelines.ingestion import batch
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.ingestion.options import Options
@@ -19,7 +20,15 @@ from pipelines.marts.build import build
 from pipelines.privacy import erasures
 from pipelines.privacy.access import write_copy
 from pipelines.privacy.erasures import person_of, remains_of
-from pipelines.privacy.errors import ReceiptError, RemainsError, SameRequestError, UnknownIdentifierError
+from pipelines.privacy.errors import (
+    NotCorrectableError,
+    ReceiptError,
+    RemainsError,
+    SameRequestError,
+    UnknownIdentifierError,
+    UnknownRecipientError,
+)
+from pipelines.privacy.receipt_page import languages, receipt_page
 from pipelines.privacy.receipts import check_receipt
 from pipelines.privacy.submit import (
     after_business_days,
@@ -27,6 +36,7 @@ from pipelines.privacy.submit import (
     confirm,
     give_more_time,
     lift,
+    note_told,
     pause,
     submit,
 )
@@ -48,35 +58,38 @@ from tests.integration.test_identities import (
 )
 from tests.support.commands import run_wasms
 from tests.support.feeding import give, outcomes
-from tests.support.homes import copied
+from tests.support.homes import copied, prepared
 from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
+from warehouse.ledger.requests import Kind, RequestError, Status, request, requests, waiting
 from warehouse.retention.plan import ERASURE, GONE
 from warehouse.store.reading import read_columns
 
 ASKED = datetime(2026, 6, 1, 10)
+HOUR = timedelta(hours=1)
 WORKSPACES = ("ws_a", "ws_b")
 PHONE, EMAIL = number(1), "mira.quell@example.org"
 OTHERS = [number(i) for i in range(2, 9)]
 
 
-@pytest.fixture
-def runtime(empty, tmp_path):
+@pytest.fixture(scope="module")
+def filled(empty, tmp_path_factory):
     """Two workspaces that write to the same people; one of them has a number, a user id and an address."""
-    runtime = open_runtime(copied(empty, tmp_path))
-    for workspace in WORKSPACES:
-        channel = {"workspace_id": workspace, "provider": "whatsapp", "sender_id": f"sender-{workspace}"}
-        give(runtime, "app__channels", channel | {"valid_from": NINE, "updated_at": NINE}, as_of=AS_OF)
-        give(
-            runtime,
-            "app__workspaces",
-            {"workspace_id": workspace, "country": "DE", "updated_at": NINE},
-            as_of=AS_OF,
-        )
-    fill(runtime, tmp_path)
-    return runtime
+    folder = tmp_path_factory.mktemp("filled")
+    with prepared(empty, folder) as runtime:
+        for workspace in WORKSPACES:
+            channel = {"workspace_id": workspace, "provider": "whatsapp", "sender_id": f"sender-{workspace}"}
+            give(runtime, "app__channels", channel | {"valid_from": NINE, "updated_at": NINE}, as_of=AS_OF)
+            row = {"workspace_id": workspace, "country": "DE", "updated_at": NINE}
+            give(runtime, "app__workspaces", row, as_of=AS_OF)
+        fill(runtime, folder)
+    return runtime.store.home
+
+
+@pytest.fixture
+def runtime(filled, tmp_path):
+    return open_runtime(copied(filled, tmp_path))
 
 
 def fill(runtime, folder, *, at=NINE, again=""):
@@ -554,3 +567,91 @@ def quarantine(runtime, folder, records):
 def receipt_of_request(runtime, recorded):
     folder = runtime.store.home.receipts
     return check_receipt(folder / f"{recorded}.json", folder / "public-key.json")
+
+
+def test_a_correction_is_done_when_the_application_has_replaced_the_row(runtime):
+    recorded, _ = ask(runtime, Kind.CORRECT)
+    know(runtime, {"contact_id": "c2", "phone": OTHERS[0], "language": "fr", "updated_at": ASKED + HOUR})
+    apply_retention(*runtime, as_of=ASKED)
+    assert request(runtime.store.ledger, recorded).status is Status.VERIFIED
+
+    row = {
+        "contact_id": "c1",
+        "phone": PHONE,
+        "whatsapp_user_id": user_id(1),
+        "email": EMAIL,
+        "language": "pt",
+    }
+    know(runtime, row | {"updated_at": ASKED + HOUR})
+    apply_retention(*runtime, as_of=ASKED + HOUR)
+
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+    body = receipt_of_request(runtime, recorded)
+    assert body["corrected"] == [{"data_set": "app__contacts", "category": "contact", "rows": 1}]
+    assert not runtime.store.keyring.has(Purpose.REQUEST, recorded)
+
+
+@pytest.mark.parametrize("source", ["whatsapp__statuses", "privacy__legal_holds", "app__members", "nothing"])
+def test_what_happened_is_not_corrected(runtime, source):
+    with pytest.raises(NotCorrectableError):
+        submit(
+            *runtime,
+            kind=Kind.CORRECT,
+            workspace="ws_a",
+            identifiers={IdentityKind.PHONE: PHONE},
+            as_of=ASKED,
+            source=source,
+        )
+
+
+def test_whom_a_closed_request_was_about_is_forgotten_also_after_a_kill(runtime):
+    recorded, _ = ask(runtime)
+    keyring = runtime.store.keyring
+    sealed = keyring.unseal(Purpose.REQUEST, recorded)
+    apply_retention(*runtime, as_of=ASKED)
+    # As if it was killed just before it forgot.
+    keyring.seal(Purpose.REQUEST, recorded, sealed)
+    for path in (runtime.store.home.keys / "request").glob("*.key"):
+        os.utime(path, (0, 0))
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert not keyring.has(Purpose.REQUEST, recorded)
+
+
+def test_recipients_that_are_told_are_on_the_receipt_and_others_are_refused(runtime):
+    recorded, _ = ask(runtime)
+    with pytest.raises(UnknownRecipientError):
+        note_told(*runtime, recorded, "Mira Quell", as_of=ASKED)
+    left = note_told(*runtime, recorded, "WhatsApp (Meta)", as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert "Hosting providers" in left
+    assert "WhatsApp (Meta)" not in left
+    assert receipt_of_request(runtime, recorded)["recipients_told"] == ["WhatsApp (Meta)"]
+
+
+def test_a_receipt_is_a_page_in_every_language_of_the_service(runtime):
+    body = receipt_of_request(runtime, erase(runtime))
+    rows = sum(row["rows"] for row in body["deleted"] if row["category"] == "message_log")
+
+    for language, words in languages().items():
+        page = receipt_page(body, language=language)
+
+        assert f'lang="{language}"' in page
+        assert f'<td>{words.categories["message_log"]}</td><td class="number">{rows}</td>' in page
+        assert set(words.categories) == {c.value for c in PolicyCategory} - {"anonymous"} | {"quarantine"}
+        assert "{k}" not in page
+
+
+def test_open_requests_are_counted_with_their_ages(runtime):
+    ask(runtime, confirmed=False)
+    ask(runtime, value=OTHERS[0], at=ASKED + timedelta(days=1), confirmed=False)
+    ask(runtime, Kind.RESTRICT, at=ASKED + timedelta(days=2))
+
+    found = waiting(runtime.store.ledger, today=(ASKED + timedelta(days=2)).date())
+
+    assert [(each.kind, each.status, each.requests, each.oldest_days) for each in found] == [
+        (Kind.ERASE, Status.RECEIVED, 2, 2),
+        (Kind.RESTRICT, Status.RESTRICTED, 1, 0),
+    ]

@@ -6,6 +6,7 @@ Who asks is sealed beside the keys under the number of the request, and destroye
 import json
 import secrets
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     MINOR = "minor"
     ACCESS = "access"
     PORTABILITY = "portability"
+    CORRECT = "correct"
     RESTRICT = "restrict"
     OBJECT = "object"
     CONSENT_WITHDRAWN = "consent-withdrawn"
@@ -46,6 +48,9 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
 
+
+# In a request's history: a recipient of the data was told.
+TOLD = "told"
 
 OPEN = (Status.RECEIVED, Status.VERIFIED, Status.PAUSED, Status.REWRITTEN)
 ERASING = (Kind.ERASE, Kind.MINOR)
@@ -82,6 +87,17 @@ class Request:
     due_on: date
     done_at: datetime | None = None
     receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Count open requests of one kind and status; ages in whole days."""
+
+    kind: Kind
+    status: Status
+    requests: int
+    oldest_days: int
+    next_due: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +184,23 @@ def requests(
     return [_request(row) for row in rows]
 
 
+def waiting(ledger: Ledger, *, today: date) -> list[Waiting]:
+    """Count the requests that are open, by kind and status; ages and dates, and nobody."""
+    groups: dict[tuple[Kind, Status], list[Request]] = defaultdict(list)
+    for each in requests(ledger, statuses=[*OPEN, Status.RESTRICTED]):
+        groups[each.kind, each.status].append(each)
+    return [
+        Waiting(
+            kind,
+            status,
+            requests=len(group),
+            oldest_days=max((today - each.received_at.date()).days for each in group),
+            next_due=min(each.due_on for each in group),
+        )
+        for (kind, status), group in sorted(groups.items())
+    ]
+
+
 def request(ledger: Ledger, number: str) -> Request:
     """Return one request.
 
@@ -212,6 +245,16 @@ def finish(connection: sqlite3.Connection, number: str, *, as_of: datetime, rece
         (as_of.isoformat(), receipt, number),
     )
     advance(connection, number, Status.DONE, as_of=as_of)
+
+
+def tell(connection: sqlite3.Connection, number: str, recipient: str, *, as_of: datetime) -> None:
+    """Record that a recipient of the data was told of the request (GDPR article 19)."""
+    log(connection, number, TOLD, as_of=as_of, note=recipient)
+
+
+def told(ledger: Ledger, number: str) -> list[str]:
+    """Return which recipients were told of a request, in the order of that."""
+    return list(dict.fromkeys(step.note for step in history(ledger, number) if step.what == TOLD))
 
 
 def log(connection: sqlite3.Connection, number: str, what: str, *, as_of: datetime, note: str = "") -> None:
