@@ -1,7 +1,6 @@
 """Define `wasms privacy`: record, carry out and prove requests of data subjects."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +37,7 @@ from warehouse.ledger.requests import (
     waiting,
 )
 from warehouse.retention.plan import ERASURE, GONE, Plan
+from warehouse.retention.rules import Precedence
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,6 +59,10 @@ class Identifier(StrEnum):
     WHATSAPP_USER = "whatsapp-user"
     CONTACT = "contact"
     MEMBER = "member"
+    WORKSPACE = "workspace"
+
+
+_SUBJECTS = {Identifier.MEMBER: Subject.MEMBER, Identifier.WORKSPACE: Subject.WORKSPACE}
 
 
 @app.command("submit")
@@ -82,25 +86,23 @@ def submit_command(
 ) -> None:
     """Record a request. The identifier is read from standard input, never from the command line.
 
+    `--by workspace` asks about all of the workspace: a copy, or its end. No identifier is read then.
+
     Nothing is done until `wasms privacy confirm` says how the person's identity was verified.
     """
     runtime = runtime_at(home)
-    if sys.stdin.isatty():
-        typer.echo(f"The person's {identifier.value}, then Enter:", err=True)
-    value = sys.stdin.readline().strip()
-    if not value:
-        raise typer.BadParameter("give the identifier on standard input")
     recorded, person = submit(
         *runtime,
         kind=kind,
         workspace=workspace,
-        identifiers={IdentityKind(identifier.value.replace("-", "_")): value},
-        subject=Subject.MEMBER if identifier is Identifier.MEMBER else Subject.CONTACT,
+        identifiers=_read(identifier),
+        subject=_SUBJECTS.get(identifier, Subject.CONTACT),
         source=source,
         as_of=clock_at(runtime, as_of),
     )
     known = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in person.kinds.items())
-    OUT.print(f"Recorded as [bold]{recorded.number}[/bold]. The person is known by: {known}.")
+    whom = f"The person is known by: {known}." if known else f"It is about all of {workspace}."
+    OUT.print(f"Recorded as [bold]{recorded.number}[/bold]. {whom}")
     if person.is_shared:
         OUT.print(
             "[yellow]This identifier stands beside many others, so it may not be one person's. What it is "
@@ -292,6 +294,18 @@ def refuse(
     _close(number, Status.REFUSED, why, as_of, home)
 
 
+def _read(identifier: Identifier) -> dict[IdentityKind, str]:
+    """Read what names the person from standard input; nothing where no person is meant."""
+    if identifier is Identifier.WORKSPACE:
+        return {}
+    if sys.stdin.isatty():
+        typer.echo(f"The person's {identifier.value}, then Enter:", err=True)
+    value = sys.stdin.readline().strip()
+    if not value:
+        raise typer.BadParameter("give the identifier on standard input")
+    return {IdentityKind(identifier.value.replace("-", "_")): value}
+
+
 def _close(number: str, status: Status, why: str, as_of: str | None, home: Path | None) -> None:
     runtime = runtime_at(home)
     close(runtime.store, number, status, why=why, as_of=clock_at(runtime, as_of))
@@ -299,16 +313,18 @@ def _close(number: str, status: Status, why: str, as_of: str | None, home: Path 
 
 
 def _print_rows(plan: Plan) -> None:
-    counted: Mapping[tuple[str, str, str], int] = plan.rows_by()
+    """Print what requests delete, and the accounts that end; the rest as one number."""
+    asked = {
+        (rule.removeprefix(f"{ERASURE} "), source, to): count
+        for (source, to, rule), count in plan.rows_by().items()
+        if rule.startswith(ERASURE) or rule == Precedence.TERMINATION
+    }
     rows = [
-        {"request": rule.removeprefix(f"{ERASURE} "), "data_set": source, "to": to, "rows": count}
-        for (source, to, rule), count in sorted(counted.items())
-        if rule.startswith(ERASURE)
+        {"request": rule, "data_set": source, "to": to, "rows": count}
+        for (rule, source, to), count in sorted(asked.items())
     ]
     show_rows(rows, as_json=False, output=None, nothing="No row of a confirmed erasure is in the store.")
-    others = plan.rows_gone - sum(
-        count for (_, to, rule), count in counted.items() if to == GONE and rule.startswith(ERASURE)
-    )
+    others = plan.rows_gone - sum(count for (_, _, to), count in asked.items() if to == GONE)
     if others:
         OUT.print(f"{others:,} other row(s) are past their window.")
 

@@ -9,6 +9,7 @@ from pipelines.cli.options import AsOfOption, HomeOption, clock_at, runtime_at
 from pipelines.cli.report import EXIT_FAILED, OUT, stages
 from pipelines.cli.reports import PDF, write
 from pipelines.privacy.access import write_copy
+from pipelines.privacy.accounts import certify
 from pipelines.privacy.erasures import remains_of
 from pipelines.privacy.receipt_page import receipt_page
 from pipelines.privacy.receipts import PUBLIC_KEY, check_receipt
@@ -59,6 +60,22 @@ def page(
 
 
 @app.command()
+def certificate(
+    workspace: Annotated[str, typer.Option(help="Workspace whose account has ended.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Signed JSON file to write.", dir_okay=False)
+    ],
+    home: HomeOption = None,
+) -> None:
+    """Write a signed certificate that nothing of an ended account is left, after a search of the store."""
+    runtime = runtime_at(home)
+    rows = certify(*runtime, workspace, output.absolute())
+    OUT.print(
+        f"Nothing of {workspace} is left; {rows:,} row(s) were deleted. Written: {output}", highlight=False
+    )
+
+
+@app.command()
 def verify(
     receipt: Annotated[
         Path | None,
@@ -75,7 +92,7 @@ def verify(
         body = check_receipt(receipt, public_key or receipt.with_name(PUBLIC_KEY))
         done = {place: sum(row["rows"] for row in body.get(place, ())) for place in ("deleted", "corrected")}
         said = ", ".join(f"{rows:,} row(s) {place}" for place, rows in done.items() if place in body)
-        OUT.print(f"The receipt of {body['request']} is valid: {said}.")
+        OUT.print(f"The receipt of {body.get('request', body.get('workspace'))} is valid: {said}.")
         return
     runtime = runtime_at(home)
     found = remains_of(*runtime)

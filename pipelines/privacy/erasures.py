@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from pipelines.declarations.contract import Contract, Kind, Subject
 from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.accounts import remains_of_workspace
 from pipelines.privacy.errors import RemainsError
 from pipelines.privacy.people import messages_of, named_messages, region_of
 from pipelines.privacy.raw_records import quarantined, records_naming
-from pipelines.privacy.receipts import erased, finish_with_receipt
+from pipelines.privacy.receipts import account_erased, erased, finish_with_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
@@ -51,7 +52,10 @@ def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
     region = cache(partial(region_of, declarations, store))
     raw = quarantined(store)
     found = (_person(store, request, named) for request in due)
-    return [replace(each, records=_raw_records(store, raw, each, region)) for each in found]
+    return [
+        replace(each, records=_raw_records(store, raw, each, region)) if each.tokens else each
+        for each in found
+    ]
 
 
 def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
@@ -68,14 +72,19 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
     waiting = requests(store.ledger, statuses=[Status.REWRITTEN], kinds=ERASING)
     if not waiting or store.ledger.has_hidden_files():
         return []
-    workspaces = {each.number: about(store.keyring, each.number)["workspace_id"] for each in waiting}
-    remains = {name: remains_of(declarations, store, [name]) for name in sorted(set(workspaces.values()))}
+    whom = {each.number: about(store.keyring, each.number) for each in waiting}
+    remains = cache(partial(_searched, declarations, store))
     chain = evidence.entries(store.ledger)
     for request in waiting:
-        searched = remains[workspaces[request.number]]
+        who = whom[request.number]
+        searched = remains(who["workspace_id"], who["subject"] == Subject.WORKSPACE)
         if found := sum(rows for _, rows in searched):
             raise RemainsError(request.number, found)
-        said = erased(store, request, chain=chain, as_of=as_of, searched=[source for source, _ in searched])
+        sources = [source for source, _ in searched]
+        if who["subject"] == Subject.WORKSPACE:
+            said = account_erased(store, who["workspace_id"], chain=chain, as_of=as_of, searched=sources)
+        else:
+            said = erased(store, request, chain=chain, as_of=as_of, searched=sources)
         finish_with_receipt(store, request, said, as_of=as_of, proved=ERASED)
     return [request.number for request in waiting]
 
@@ -98,6 +107,14 @@ def remains_of(
         for contract in declarations.contracts.values()
         if _is_about_people(contract)
     ]
+
+
+def _searched(
+    declarations: Declarations, store: Store, workspace: str, is_whole: bool
+) -> list[tuple[str, int]]:
+    if is_whole:
+        return remains_of_workspace(declarations, store, workspace)
+    return remains_of(declarations, store, [workspace])
 
 
 def is_refused(rows: pa.Table, contract: Contract, erased: Mapping[str, Suppressed]) -> pl.Series:
@@ -148,6 +165,9 @@ def _rows(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Tab
 def _raw_records(
     store: Store, raw: pl.DataFrame, erasure: Erasure, region: Callable[[str], str | None]
 ) -> frozenset[tuple[str, str]]:
+    if not store.keyring.has(Purpose.PSEUDONYM, erasure.workspace_id):
+        # The account has ended since, and all of it is gone.
+        return frozenset()
     key = store.keyring.find(Purpose.PSEUDONYM, erasure.workspace_id)
     return records_naming(raw, erasure.tokens, key=key, region=region(erasure.workspace_id))
 
@@ -164,10 +184,11 @@ def person_of(declarations: Declarations, store: Store, request: Request) -> Era
 def _person(store: Store, request: Request, named: Callable[[str, Subject], pl.DataFrame]) -> Erasure:
     who = about(store.keyring, request.number)
     workspace, subject, people = who["workspace_id"], Subject(who["subject"]), frozenset(who["tokens"])
+    messages = messages_of(named(workspace, subject), people) if people else frozenset()
     return Erasure(
         number=request.number,
         workspace_id=workspace,
         subject=subject.value,
-        tokens=people | messages_of(named(workspace, subject), people),
+        tokens=people | messages,
         until=None if request.kind is RequestKind.MINOR else request.received_at,
     )

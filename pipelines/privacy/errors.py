@@ -40,6 +40,22 @@ class UnknownRecipientError(WarehouseError):
         )
 
 
+class WholeWorkspaceError(WarehouseError):
+    """Report that something cannot be asked about a workspace as a whole."""
+
+    def __init__(self, known: list[str]) -> None:
+        super().__init__(
+            f"Nothing was recorded: about a whole workspace only this can be asked: {', '.join(known)}."
+        )
+
+
+class NotEndedError(WarehouseError):
+    """Report that an account has not ended, or that something of it is still there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"There is no certificate: {reason}.")
+
+
 class RemainsError(WarehouseError):
     """Report that rows of an erased person are still in the store."""
 

@@ -54,6 +54,8 @@ def find_person(
     """
     if not store.keyring.has(Purpose.PSEUDONYM, workspace):
         raise UnknownIdentifierError("the workspace has no data here")
+    if subject is Subject.WORKSPACE:
+        return Person(workspace, subject, frozenset(), {}, is_shared=False)
     key = store.keyring.find(Purpose.PSEUDONYM, workspace)
     region = pl.Series([region_of(declarations, store, workspace)], dtype=pl.String)
     given: dict[str, str] = {}
@@ -124,9 +126,7 @@ def rows_of(
     Args:
         deleted: Whether rows that their source has deleted are among them.
     """
-    listed = ", ".join(map(quoted, sorted(tokens)))
-    named = [f"{identifier(name)} in ({listed})" for name in tokens_of_people(contract)]
-    if not named:
+    if not tokens_of_people(contract):
         return pl.DataFrame()
     columns = contract.plan.stored_columns()
     table = read_columns(
@@ -137,9 +137,16 @@ def rows_of(
         schema=columns,
         columns=[name for name, _ in columns],
         deleted=deleted,
-        where=f"workspace_id = {quoted(workspace)} and ({' or '.join(named)})",
+        where=naming(contract, workspace, tokens),
     )
     return cast("pl.DataFrame", pl.from_arrow(table))
+
+
+def naming(contract: Contract, workspace: str, tokens: Collection[str]) -> str:
+    """Return the condition in SQL that one of some tokens stands in a row of a workspace."""
+    listed = ", ".join(map(quoted, sorted(tokens)))
+    named = [f"{identifier(name)} in ({listed})" for name in tokens_of_people(contract)]
+    return f"workspace_id = {quoted(workspace)} and ({' or '.join(named)})"
 
 
 def messages_of(named: pl.DataFrame, people: Collection[str]) -> frozenset[str]:

@@ -88,7 +88,10 @@ def receipt_page(receipt: Mapping[str, Any], *, language: str) -> str:
         pages()
         .get_template("receipt.html.j2")
         .render(
-            receipt=receipt,
+            number=receipt.get("request") or receipt.get("workspace"),
+            received_at=receipt.get("received_at"),
+            searched_at=receipt.get("searched_at"),
+            told=receipt.get("recipients_told", ()),
             language=language,
             words=words,
             title=receipt["kind"],

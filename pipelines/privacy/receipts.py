@@ -20,10 +20,11 @@ from pipelines.privacy.errors import ReceiptError
 from warehouse.files import replace_text
 from warehouse.keys.keyring import KeyStore, Purpose
 from warehouse.ledger.requests import Kind, Request, Status, finish, history, told
-from warehouse.retention import evidence
+from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import ERASURE, GONE
+from warehouse.retention.rules import Precedence
 from warehouse.store.store import Store
 
 PUBLIC_KEY = "public-key.json"
@@ -45,7 +46,8 @@ def finish_with_receipt(
     Returns:
         Where the receipt is.
     """
-    path = _write_signed(store, request.number, _heading(store, request) | dict(said))
+    path = store.home.receipts / f"{request.number}.json"
+    _write_signed(store, path, _heading(store, request) | dict(said))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with store.ledger.transaction() as connection:
         evidence.append(
@@ -62,16 +64,14 @@ def finish_with_receipt(
     return path
 
 
-def _write_signed(store: Store, name: str, body: Mapping[str, Any]) -> Path:
+def _write_signed(store: Store, path: Path, body: Mapping[str, Any]) -> None:
     """Write a signed receipt, and the public key beside it."""
     handle = _private_keys(store.keyring)
     signed = handle.primitive(signature.PublicKeySign).sign(_canonical(body))
     text = json.dumps({"receipt": body, "signature": base64.b64encode(signed).decode()}, indent=1)
     public = json_proto_keyset_format.serialize_without_secret(handle.public_keyset_handle())
-    replace_text(store.home.receipts / PUBLIC_KEY, public)
-    path = store.home.receipts / f"{name}.json"
+    replace_text(path.with_name(PUBLIC_KEY), public)
     replace_text(path, text)
-    return path
 
 
 def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def erased(
         chain: The evidence.
         searched: Data sets in which no row of the person was found.
     """
-    rule, k = f"{ERASURE} {request.number}", load_disclosure().minimum_contacts
+    rule = f"{ERASURE} {request.number}"
     applied = [entry for entry in chain if entry.kind == APPLIED and _rows(entry.body, rule)]
     rows = [row for entry in applied for row in _rows(entry.body, rule)]
     steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
@@ -123,16 +123,57 @@ def erased(
         "searched_at": as_of.isoformat(),
         "deleted": [_counted(row) for row in rows if row["to"] == GONE],
         "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
-        "kept_for_other_reasons": {
-            "published_tables": f"They count groups of at least {k} people and hold no one's rows.",
-            "invoices_and_payments": "Statutory retention; they name no contact.",
-        },
+        "kept_for_other_reasons": _kept(),
         "refused_from_now_on": "all rows"
         if request.kind is Kind.MINOR
         else "rows of events before the request",
         "searched": list(searched),
         "rows_found": 0,
         "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in applied],
+    }
+
+
+def account_erased(
+    store: Store, workspace: str, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the receipt or certificate of a whole account says, as `erased` does of a person.
+
+    Rows are counted where no other account ended in the same pass: the evidence counts them together.
+    """
+    subject = records.subject(records.subject_key(store.keyring), workspace)
+    ends = [entry for entry in chain if subject in _ended_accounts(entry)]
+    alone = [entry for entry in ends if len(_ended_accounts(entry)) == 1]
+    rows = [row for entry in alone for row in _rows(entry.body, Precedence.TERMINATION.value)]
+    return {
+        "rows_deleted_at": ends[-1].as_of.isoformat() if ends else None,
+        "searched_at": as_of.isoformat(),
+        "deleted": [_counted(row) for row in rows if row["to"] == GONE],
+        "is_counted_alone": len(alone) == len(ends),
+        "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
+        "kept_for_other_reasons": _kept(),
+        "refused_from_now_on": "all rows",
+        "searched": list(searched),
+        "rows_found": 0,
+        "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in ends],
+    }
+
+
+def write_certificate(store: Store, path: Path, workspace: str, said: Mapping[str, Any]) -> None:
+    """Write a signed certificate that an account is gone, and the public key beside it."""
+    body = {"version": VERSION, "workspace": workspace, "kind": Kind.ERASE.value} | dict(said)
+    _write_signed(store, path, body)
+
+
+def _ended_accounts(entry: Entry) -> list[str]:
+    found = entry.body.get("account_ends") if entry.kind == APPLIED else None
+    return found if isinstance(found, list) else []
+
+
+def _kept() -> dict[str, str]:
+    k = load_disclosure().minimum_contacts
+    return {
+        "published_tables": f"They count groups of at least {k} people and hold no one's rows.",
+        "invoices_and_payments": "Statutory retention; they name no contact.",
     }
 
 

@@ -10,7 +10,7 @@ from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.corrections import correctable
 from pipelines.privacy.erasures import person_of
-from pipelines.privacy.errors import SameRequestError, UnknownRecipientError
+from pipelines.privacy.errors import SameRequestError, UnknownRecipientError, WholeWorkspaceError
 from pipelines.privacy.people import Person, find_person, person_by_tokens
 from pipelines.windows.inputs import tokens_of_people
 from warehouse.keys.keyring import Purpose
@@ -49,6 +49,8 @@ _KINDS = {
     "objection": Kind.OBJECT,
     "rectification": Kind.CORRECT,
 }
+# What a workspace's owner may ask about all of it.
+_OF_WORKSPACES = (Kind.ACCESS, Kind.PORTABILITY, Kind.ERASE)
 _EXPORTED_OPEN = ("verified", "in_progress")
 _EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
 _EXPORTED = ("workspace_id", "request_id", "request_type", "status", "received_on", *_EXPORTED_TOKENS)
@@ -68,14 +70,18 @@ def submit(
     """Record one request; nothing is done until the person's identity is confirmed.
 
     Args:
+        identifiers: Of the person; none where it is about the workspace as a whole.
         source: Of a correction: the data set with wrong rows; None = the one about the person.
 
     Raises:
         NotCorrectableError: Rows of that data set are not corrected.
+        WholeWorkspaceError: That is asked by persons alone.
         UnknownIdentifierError: An identifier is none of its kind, or the workspace is not known.
         SameRequestError: It is recorded already.
     """
     store.ledger.check_clock(as_of)
+    if subject is Subject.WORKSPACE and kind not in _OF_WORKSPACES:
+        raise WholeWorkspaceError([each.value for each in _OF_WORKSPACES])
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
     naming = records.subject_key(store.keyring)
     same_as = _digest(naming, kind.value, workspace, *([source] if source else []), *sorted(person.tokens))

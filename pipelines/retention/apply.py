@@ -33,6 +33,7 @@ from warehouse.retention.files import remove_due_files
 from warehouse.retention.guard import unusual
 from warehouse.retention.plan import Plan, write_manifest, written_plan
 from warehouse.retention.planner import Planned
+from warehouse.retention.suppression import forget_suppressed
 from warehouse.retention.word_counts import forget_words
 from warehouse.store.housekeeping import sweep
 from warehouse.store.store import Store
@@ -191,6 +192,9 @@ def _end(store: Store, work: records.Pending) -> int:
         rewrite(store.home, keyring=store.keyring)
     # Surrogates last: what is in the databases is found by them.
     doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
+    naming = records.subject_key(store.keyring)
+    with store.ledger.transaction() as connection:
+        forget_suppressed(connection, [records.subject(naming, name) for name in work.released])
     # Without a pseudonym key no token of an erased person can come again.
     doomed += [(purpose, n) for n in work.released for purpose in (Purpose.PSEUDONYM, Purpose.SUPPRESSION)]
     there = [(purpose, name) for purpose, name in doomed if store.keyring.has(purpose, name)]

@@ -1,5 +1,6 @@
 """Requests of data subjects: who asked is erased everywhere, stays erased, and nobody else is touched."""
 
+import csv
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import pytest
 import pyzipper
 
 from anonymizers.treatments import IdentityKind
-from pipelines.declarations.contract import PolicyCategory, contracts_of
+from pipelines.declarations.contract import PolicyCategory, Subject, contracts_of
 from pipelines.ingestion import batch
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.ingestion.options import Options
@@ -19,14 +20,17 @@ from pipelines.ingestion.quarantine import list_quarantined
 from pipelines.marts.build import build
 from pipelines.privacy import erasures
 from pipelines.privacy.access import write_copy
+from pipelines.privacy.accounts import certify
 from pipelines.privacy.erasures import person_of, remains_of
 from pipelines.privacy.errors import (
     NotCorrectableError,
+    NotEndedError,
     ReceiptError,
     RemainsError,
     SameRequestError,
     UnknownIdentifierError,
     UnknownRecipientError,
+    WholeWorkspaceError,
 )
 from pipelines.privacy.receipt_page import languages, receipt_page
 from pipelines.privacy.receipts import check_receipt
@@ -655,3 +659,60 @@ def test_open_requests_are_counted_with_their_ages(runtime):
         (Kind.ERASE, Status.RECEIVED, 2, 2),
         (Kind.RESTRICT, Status.RESTRICTED, 1, 0),
     ]
+
+
+def ask_for_all(runtime, kind, workspace="ws_a"):
+    recorded, _ = submit(
+        *runtime, kind=kind, workspace=workspace, identifiers={}, subject=Subject.WORKSPACE, as_of=ASKED
+    )
+    confirm(*runtime, recorded.number, how="signed letter", as_of=ASKED)
+    return recorded.number
+
+
+def test_a_copy_of_a_workspace_holds_all_its_rows_and_no_other(runtime, tmp_path):
+    mine = {}
+    for (source, text), count in stored(runtime).items():
+        if json.loads(text).get("workspace_id") == "ws_a":
+            mine[source] = mine.get(source, 0) + count
+
+    copy = write_copy(*runtime, ask_for_all(runtime, Kind.PORTABILITY), tmp_path / "all.zip", as_of=ASKED)
+
+    with pyzipper.AESZipFile(tmp_path / "all.zip") as archive:
+        archive.setpassword(copy.passphrase.encode())
+        tables = {n: archive.read(n).decode() for n in archive.namelist() if n.endswith(".csv")}
+    rows = {
+        name.removesuffix(".csv"): list(csv.DictReader(text.splitlines())) for name, text in tables.items()
+    }
+    assert {source: len(found) for source, found in rows.items()} == mine
+    assert {row["workspace_id"] for found in rows.values() for row in found} == {"ws_a"}
+
+
+def test_a_workspace_that_is_erased_leaves_nothing_and_is_certified(runtime, tmp_path):
+    erase(runtime)  # A person of it before: what was refused of her goes too.
+    with pytest.raises(NotEndedError):
+        certify(*runtime, "ws_a", tmp_path / "certificate.json")
+    others = Counter({row: n for row, n in stored(runtime).items() if '"ws_b"' in row[1]})
+    unconfirmed, _ = ask(runtime, value=OTHERS[0], confirmed=False)
+    recorded = ask_for_all(runtime, Kind.ERASE)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+    assert {row: n for row, n in stored(runtime).items() if '"ws_a"' in row[1]} == {}
+    assert Counter({row: n for row, n in stored(runtime).items() if '"ws_b"' in row[1]}) == others
+    rows = certify(*runtime, "ws_a", tmp_path / "certificate.json")
+    body = check_receipt(tmp_path / "certificate.json", tmp_path / "public-key.json")
+    assert rows == sum(row["rows"] for row in body["deleted"]) > 0
+    assert sum(row["rows"] for row in receipt_of_request(runtime, recorded)["deleted"]) == rows
+    assert languages()["de"].titles["erase"] in receipt_page(body, language="de")
+    # What comes later is refused, and stops nobody.
+    before = stored(runtime)
+    know(runtime, {"contact_id": "c9", "phone": number(9), "updated_at": ASKED + HOUR})
+    assert stored(runtime) == before
+    confirm(*runtime, unconfirmed, how="code by SMS", as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+    assert request(runtime.store.ledger, unconfirmed).status is Status.DONE
+
+
+def test_about_a_whole_workspace_only_some_things_can_be_asked(runtime):
+    with pytest.raises(WholeWorkspaceError):
+        ask_for_all(runtime, Kind.RESTRICT)

@@ -72,6 +72,11 @@ def suppress(
         advance(connection, erasure.number, Status.REWRITTEN, as_of=as_of)
 
 
+def forget_suppressed(connection: sqlite3.Connection, subjects: Iterable[str]) -> None:
+    """Forget whom workspaces have erased, when their keys go: by another key, nobody has these tokens."""
+    connection.executemany("delete from suppressed where subject = ?", [(each,) for each in subjects])
+
+
 def suppressed(ledger: Ledger, keyring: KeyStore, workspaces: Iterable[str]) -> dict[str, Suppressed]:
     """Return what is refused of some workspaces; those of which nobody was erased are left out."""
     known = {row["subject"] for row in ledger.read("select distinct subject from suppressed")}
