@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import random
+import re
+import shlex
 import shutil
 from collections import Counter
 from datetime import date, datetime, timedelta
@@ -62,7 +64,7 @@ from tests.integration.test_identities import (
 )
 from tests.support.commands import run_wasms
 from tests.support.feeding import give, outcomes
-from tests.support.homes import copied, prepared
+from tests.support.homes import ROOT, copied, prepared
 from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
@@ -716,3 +718,31 @@ def test_a_workspace_that_is_erased_leaves_nothing_and_is_certified(runtime, tmp
 def test_about_a_whole_workspace_only_some_things_can_be_asked(runtime):
     with pytest.raises(WholeWorkspaceError):
         ask_for_all(runtime, Kind.RESTRICT)
+
+
+def test_every_command_of_the_privacy_officers_page_does_what_it_says(runtime, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "privacy-officer.md").read_text("utf-8")
+    page = page[page.index('## "A person asks us to') : page.index('## "Is it deleted?"')]
+    home = runtime.store.home.root
+    monkeypatch.setenv("WASMS_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    given, asked = iter([PHONE, OTHERS[1] + "@example.org", OTHERS[2], OTHERS[3], OTHERS[4]]), ""
+    know(runtime, {"contact_id": "c3", "phone": OTHERS[1], "email": OTHERS[1] + "@example.org"})
+
+    for line in re.findall(r"^\$ wasms (.+)$", page, re.MULTILINE):
+        command = line.replace("ws_1", "ws_a").replace("ws_2", "ws_b").replace("rq_…", asked)
+        words = shlex.split(command.replace("data/receipts", str(home / "data" / "receipts")), comments=True)
+        clock = (
+            [] if words[1] in ("page", "verify", "show", "certificate") else ["--as-of", ASKED.isoformat()]
+        )
+        is_of_person = words[1] == "submit" and words[-1] != "workspace"
+        named = next(given) + "\n" if is_of_person else None
+        said = run_wasms(*words, *clock, given=named)
+
+        assert said.exit_code == 0, (line, said.output)
+        asked = (re.findall(r"rq_[a-z]+", said.output) or [asked])[0] if words[1] == "submit" else asked
+
+    statuses = Counter(each.status for each in requests(runtime.store.ledger))
+    assert statuses == {Status.DONE: 4, Status.LIFTED: 1, Status.VERIFIED: 1, Status.REFUSED: 1}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written >= {"receipt.html", "copy.zip", "workspace.zip", "certificate.json"}
