@@ -30,7 +30,7 @@ from warehouse.ledger.requests import (
 )
 from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
-from warehouse.retention.suppression import Suppressed, refused, suppressed
+from warehouse.retention.suppression import Suppressed, keep_copy, refused, suppressed
 from warehouse.store.connection import quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
@@ -80,6 +80,7 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
         searched = remains(who["workspace_id"], who["subject"] == Subject.WORKSPACE)
         if found := sum(rows for _, rows in searched):
             raise RemainsError(request.number, found)
+        keep_copy(store.ledger, store.keyring, who["workspace_id"])
         sources = [source for source, _ in searched]
         if who["subject"] == Subject.WORKSPACE:
             said = account_erased(store, who["workspace_id"], chain=chain, as_of=as_of, searched=sources)
@@ -100,12 +101,15 @@ def remains_of(
     Args:
         workspaces: Where to search; None = all.
     """
-    named = _workspaces(declarations, store) if workspaces is None else workspaces
+    named = workspaces_of(declarations, store) if workspaces is None else workspaces
     erased = suppressed(store.ledger, store.keyring, named)
     return [
-        (contract.source, int(is_refused(_rows(store, contract, list(erased)), contract, erased).sum()))
+        (
+            contract.source,
+            int(is_refused(rows_of_people(store, contract, list(erased)), contract, erased).sum()),
+        )
         for contract in declarations.contracts.values()
-        if _is_about_people(contract)
+        if is_about_people(contract)
     ]
 
 
@@ -119,7 +123,7 @@ def _searched(
 
 def is_refused(rows: pa.Table, contract: Contract, erased: Mapping[str, Suppressed]) -> pl.Series:
     """Return for each row of a contract, as it would be stored, whether it is of an erased person."""
-    if not _is_about_people(contract):
+    if not is_about_people(contract):
         return pl.repeat(value=False, n=rows.num_rows, dtype=pl.Boolean, eager=True)
     return refused(
         rows,
@@ -130,12 +134,13 @@ def is_refused(rows: pa.Table, contract: Contract, erased: Mapping[str, Suppress
     )
 
 
-def _is_about_people(contract: Contract) -> bool:
+def is_about_people(contract: Contract) -> bool:
     """Return whether rows of a contract may be erased; legal holds stay: they say what is kept."""
     return bool(tokens_of_people(contract)) and contract.source != HOLDS
 
 
-def _workspaces(declarations: Declarations, store: Store) -> list[str]:
+def workspaces_of(declarations: Declarations, store: Store) -> list[str]:
+    """Return the workspaces that the store knows."""
     schema = declarations.contracts[WORKSPACES].plan.stored_columns()
     rows = store.reader.read(WORKSPACES, schema=schema, columns=["workspace_id"], deleted=True)
     return [name for name in rows["workspace_id"].unique().to_pylist() if name is not None]
@@ -147,7 +152,8 @@ def _stored_time(contract: Contract) -> str | None:
     return contract.stored_name(name) if name else None
 
 
-def _rows(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
+def rows_of_people(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
+    """Return of the rows of some workspaces what names people, and when each happened."""
     time = _stored_time(contract)
     listed = ", ".join(map(quoted, workspaces)) or "null"
     return read_columns(

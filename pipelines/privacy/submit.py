@@ -1,7 +1,6 @@
 """Record requests of data subjects: who asks for what, by when it must be answered."""
 
 import hmac
-import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
@@ -28,6 +27,7 @@ from warehouse.ledger.requests import (
     new_number,
     request,
     requests,
+    reseal,
     tell,
     told,
 )
@@ -210,7 +210,7 @@ def _restrict(declarations: Declarations, store: Store, found: Request, *, as_of
     who = about(store.keyring, found.number)
     people = set(who["tokens"])
     who["messages"] = sorted(person.tokens - people)
-    store.keyring.seal(Purpose.REQUEST, found.number, json.dumps(who).encode())
+    reseal(store.keyring, found.number, who)
     _move(store, found.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
 
 

@@ -196,7 +196,8 @@ def _end(store: Store, work: records.Pending) -> int:
     with store.ledger.transaction() as connection:
         forget_suppressed(connection, [records.subject(naming, name) for name in work.released])
     # Without a pseudonym key no token of an erased person can come again.
-    doomed += [(purpose, n) for n in work.released for purpose in (Purpose.PSEUDONYM, Purpose.SUPPRESSION)]
+    of_people = (Purpose.PSEUDONYM, Purpose.SUPPRESSION, Purpose.SUPPRESSED)
+    doomed += [(purpose, name) for name in work.released for purpose in of_people]
     there = [(purpose, name) for purpose, name in doomed if store.keyring.has(purpose, name)]
     for purpose, name in there:
         store.keyring.destroy(purpose, name)

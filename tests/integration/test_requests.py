@@ -7,6 +7,7 @@ import random
 import re
 import shlex
 import shutil
+import subprocess
 from collections import Counter
 from datetime import date, datetime, timedelta
 
@@ -21,6 +22,7 @@ from pipelines.ingestion.options import Options
 from pipelines.ingestion.quarantine import list_quarantined
 from pipelines.marts.build import build
 from pipelines.privacy import erasures
+from pipelines.privacy import restored as restored_module
 from pipelines.privacy.access import write_copy
 from pipelines.privacy.accounts import certify
 from pipelines.privacy.erasures import person_of, remains_of
@@ -48,6 +50,7 @@ from pipelines.privacy.submit import (
 )
 from pipelines.retention.apply import apply_planned, apply_retention
 from pipelines.retention.plan import plan_retention
+from pipelines.retention.verify import accept_restored_ledger
 from pipelines.runtime import open_runtime
 from pipelines.windows.inputs import tokens_of_people
 from tests.integration.test_identities import (
@@ -746,3 +749,34 @@ def test_every_command_of_the_privacy_officers_page_does_what_it_says(runtime, t
     assert statuses == {Status.DONE: 4, Status.LIFTED: 1, Status.VERIFIED: 1, Status.REFUSED: 1}
     written = {path.name for path in tmp_path.iterdir()}
     assert written >= {"receipt.html", "copy.zip", "workspace.zip", "certificate.json"}
+
+
+@pytest.mark.parametrize("is_kept_beside_the_keys", [True, False])
+def test_a_restored_backup_is_erased_again(runtime, is_kept_beside_the_keys, tmp_path, monkeypatch):
+    home = runtime.store.home
+    recorded, _ = ask(runtime)
+    before = stored(runtime)
+    expected = before - of_person(runtime, before, recorded)
+    runtime.store.ledger.checkpoint()
+    shutil.copytree(home.data, tmp_path / "data")
+    shutil.copytree(home.keys, tmp_path / "keys")
+    apply_retention(*runtime, as_of=ASKED)
+    runtime.store.engine.release()
+    shutil.rmtree(home.data)
+    shutil.move(tmp_path / "data", home.data)
+    # Beside the keys that are there, as the page for the privacy officer says.
+    subprocess.run(["cp", "-rn", f"{tmp_path}/keys/.", str(home.keys)], check=True)
+    restored = open_runtime(home)
+    if not is_kept_beside_the_keys:
+        # The twin: nothing brings the list back.
+        monkeypatch.setattr(restored_module, "put_back", lambda *_, **__: {})
+
+    _, due = accept_restored_ledger(*restored, as_of=ASKED)
+
+    assert due == [recorded] * is_kept_beside_the_keys
+    if is_kept_beside_the_keys:
+        apply_retention(*restored, as_of=ASKED)
+        assert stored(restored) == expected
+        assert request(restored.store.ledger, recorded).status is Status.DONE
+    else:
+        assert stored(restored) == before

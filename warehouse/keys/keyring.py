@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     LEDGER = "ledger"
     WORDS = "words"
     SUPPRESSION = "suppression"
+    SUPPRESSED = "suppressed"
     REQUEST = "request"
     RECEIPT = "receipt"
 

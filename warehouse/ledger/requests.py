@@ -125,6 +125,11 @@ def new_number() -> str:
     return "rq_" + "".join(secrets.choice(_LETTERS) for _ in range(_NUMBER_LENGTH))
 
 
+def reseal(keyring: KeyStore, number: str, about: Mapping[str, Any]) -> None:
+    """Seal whom a request is about, in place of what was sealed before."""
+    keyring.seal(Purpose.REQUEST, number, json.dumps(about).encode())
+
+
 def add(ledger: Ledger, keyring: KeyStore, request: Request, about: Mapping[str, Any]) -> None:
     """Record a request and seal whom it is about.
 
@@ -132,7 +137,7 @@ def add(ledger: Ledger, keyring: KeyStore, request: Request, about: Mapping[str,
         about: JSON: workspace and tokens.
     """
     # First: a request that is listed without its person could never be carried out.
-    keyring.seal(Purpose.REQUEST, request.number, json.dumps(about).encode())
+    reseal(keyring, request.number, about)
     with ledger.transaction() as connection:
         connection.execute(
             "insert into privacy_requests values (?, ?, ?, ?, ?, ?, ?, ?, null, null)",
