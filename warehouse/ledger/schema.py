@@ -2,6 +2,11 @@
 
 import sqlite3
 
+from warehouse.errors import FormatError
+
+# Raised by whoever changes what a ledger, the store or the cubes hold, so that older ones are told apart.
+FORMAT = 2
+
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) strict;
 create table if not exists batches (
@@ -101,5 +106,14 @@ create index if not exists waiting_parts on parts (removed) where removed is not
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
-    """Make the tables, indexes and triggers that are missing."""
+    """Make the tables, indexes and triggers that are missing.
+
+    Raises:
+        FormatError: The ledger is of another version of this software.
+    """
+    (found,) = connection.execute("pragma user_version").fetchone()
+    has_tables = connection.execute("select 1 from sqlite_master where name = 'parts'").fetchone()
+    if has_tables and found != FORMAT:
+        raise FormatError(found, FORMAT)
+    connection.execute(f"pragma user_version = {FORMAT}")
     connection.executescript(_SCHEMA)
