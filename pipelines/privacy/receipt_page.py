@@ -80,7 +80,9 @@ def receipt_page(receipt: Mapping[str, Any], *, language: str) -> str:
     if language not in known:
         raise UnknownLanguageError(language, sorted(known))
     words = known[language]
-    counted = [(outcome, _by_category(receipt.get(place, ()))) for outcome, place in _COUNTED.items()]
+    counted = {outcome: _by_category(receipt.get(place, ())) for outcome, place in _COUNTED.items()}
+    outcomes = [outcome for outcome, rows in counted.items() if rows]
+    categories = sorted({category for rows in counted.values() for category in rows})
     kept = [*receipt.get("kept_for_other_reasons", ())]
     kept += ["legal_hold"] if receipt.get("kept_under_legal_hold") else []
     done_at = receipt.get("rows_deleted_at") or receipt.get("corrected_at") or ""
@@ -97,14 +99,15 @@ def receipt_page(receipt: Mapping[str, Any], *, language: str) -> str:
             title=receipt["kind"],
             is_erasure=receipt["kind"] in ERASING,
             done_on=done_at[:10],
-            counted=[(outcome, rows) for outcome, rows in counted if rows],
+            outcomes=outcomes,
+            counted=[(name, [counted[outcome][name] for outcome in outcomes]) for name in categories],
             reasons=[words.reasons[reason].format(k=load_disclosure().minimum_contacts) for reason in kept],
         )
     )
 
 
-def _by_category(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+def _by_category(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
     found: Counter[str] = Counter()
     for row in rows:
         found[row["category"]] += row["rows"]
-    return sorted(found.items())
+    return found

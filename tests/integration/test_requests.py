@@ -648,7 +648,7 @@ def test_a_receipt_is_a_page_in_every_language_of_the_service(runtime):
         page = receipt_page(body, language=language)
 
         assert f'lang="{language}"' in page
-        assert f'<td>{words.categories["message_log"]}</td><td class="number">{rows}</td>' in page
+        assert f'<td>{words.categories["message_log"]}</td><td class="n">{rows}</td>' in page
         assert set(words.categories) == {c.value for c in PolicyCategory} - {"anonymous"} | {"quarantine"}
         assert "{k}" not in page
 
