@@ -118,7 +118,8 @@ def confirm_command(
     how: Annotated[
         str,
         typer.Option(
-            help="How the identity was verified, e.g. `code by SMS`. It must name nobody.", show_default=False
+            help="How the identity was verified and by which team, e.g. `code by SMS, support`. No names.",
+            show_default=False,
         ),
     ],
     as_of: AsOfOption = None,
@@ -161,7 +162,7 @@ def list_(
             "type": each.kind.value,
             "status": each.status.value,
             "received": each.received_at.date(),
-            "answer_by": each.answer_by,
+            "answer_by": each.answer_by if each.status is Status.RECEIVED else None,
             "due": each.due_on,
             "days_left": (each.due_on - today).days if each.status in OPEN else None,
         }

@@ -8,6 +8,12 @@ from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.corrections import correctable
+from pipelines.privacy.deadlines import (
+    ANSWER_BUSINESS_DAYS,
+    DUE_DAYS,
+    LONGEST_EXTENSION_DAYS,
+    after_business_days,
+)
 from pipelines.privacy.erasures import person_of
 from pipelines.privacy.errors import SameRequestError, UnknownRecipientError, WholeWorkspaceError
 from pipelines.privacy.people import Person, find_person, person_by_tokens
@@ -33,12 +39,6 @@ from warehouse.ledger.requests import (
 )
 from warehouse.retention import records
 from warehouse.store.store import Store
-
-# The privacy policy, section 8: a first answer within five business days, the whole within 30 days.
-ANSWER_BUSINESS_DAYS = 5
-DUE_DAYS = 30
-# GDPR article 12(3): two further months where necessary.
-LONGEST_EXTENSION_DAYS = 60
 
 # Requests that the application exports: what they ask, and how far they are there.
 _KINDS = {
@@ -247,14 +247,6 @@ def give_more_time(store: Store, number: str, *, days: int, why: str, as_of: dat
     with store.ledger.transaction() as connection:
         extend(connection, number, due_on, as_of=as_of, note=why)
     return due_on
-
-
-def after_business_days(day: date, number: int) -> date:
-    """Return the day that is so many business days after another; Saturdays and Sundays are none."""
-    while number:
-        day += timedelta(days=1)
-        number -= day.weekday() < 5
-    return day
 
 
 def _move(

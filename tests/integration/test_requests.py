@@ -39,7 +39,6 @@ from pipelines.privacy.errors import (
 from pipelines.privacy.receipt_page import languages, receipt_page
 from pipelines.privacy.receipts import check_receipt
 from pipelines.privacy.submit import (
-    after_business_days,
     close,
     confirm,
     give_more_time,
@@ -462,18 +461,6 @@ def test_a_number_beside_many_others_is_followed_by_nobody(runtime):
 
     assert person.is_shared
     assert person.kinds == {"phone": 1}
-
-
-@pytest.mark.parametrize(
-    ("day", "number_of_days", "expected"),
-    [
-        (date(2026, 6, 1), 5, date(2026, 6, 8)),
-        (date(2026, 6, 5), 1, date(2026, 6, 8)),
-        (date(2026, 6, 6), 5, date(2026, 6, 12)),
-    ],
-)
-def test_answers_are_due_after_business_days(day, number_of_days, expected):
-    assert after_business_days(day, number_of_days) == expected
 
 
 def test_a_request_may_be_extended_by_sixty_days_in_all(runtime):
