@@ -70,4 +70,4 @@ class ReceiptError(WarehouseError):
     """Report that a receipt is not what was signed."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The receipt is not valid: {reason}.")
+        super().__init__(f"The receipt could not be confirmed: {reason}.")

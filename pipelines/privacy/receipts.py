@@ -81,6 +81,9 @@ def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
         ReceiptError: It was changed, signed by somebody else, or is no receipt.
     """
     signature.register()
+    for path in (receipt, public_key):
+        if not path.is_file():
+            raise ReceiptError(f"there is no file {path.name} where it was looked for")
     try:
         handle = json_proto_keyset_format.parse_without_secret(public_key.read_text("utf-8"))
         content = json.loads(receipt.read_text("utf-8"))

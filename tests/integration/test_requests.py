@@ -355,8 +355,10 @@ def test_a_receipt_says_what_went_and_cannot_be_changed(runtime, tmp_path):
 
     changed = tmp_path / "changed.json"
     changed.write_text(receipt.read_text().replace('"rows": 2', '"rows": 3', 1))
-    with pytest.raises(ReceiptError):
+    with pytest.raises(ReceiptError, match="does not fit"):
         check_receipt(changed, key)
+    with pytest.raises(ReceiptError, match="there is no file none"):
+        check_receipt(tmp_path / "none.json", key)
 
 
 def test_a_search_of_every_file_finds_the_person_before_and_not_after(runtime):
