@@ -19,9 +19,12 @@ from warehouse.store.store import Store
 MANIFEST = "manifest.json"
 # Folders that dbt writes into its project when somebody calls it by hand.
 _LEFT_BY_DBT = ("logs", "target")
+# The project as dbt read it last, by its path and digest: to read it again costs more than to build a table.
+_PARSED: dict[str, "Manifest"] = {}
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
 
 
 class MartsError(PipelineError):
@@ -58,7 +61,12 @@ class BuildSummary:
     days: int = 0
 
 
-def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
+def _dbt(
+    arguments: list[str],
+    *,
+    manifest: "Manifest | None" = None,
+    callbacks: list[Callable[[Any], None]] | None = None,
+) -> "dbtRunnerResult":
     # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
     # code at once for conversions that few of them ever need.
     with gc_paused():
@@ -67,7 +75,21 @@ def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None 
         BaseConfig.lazy_compilation = True
         from dbt.cli.main import dbtRunner
 
-    return dbtRunner(callbacks=callbacks or []).invoke(arguments)
+    return dbtRunner(manifest, callbacks or []).invoke(arguments)
+
+
+def _dbt_on_project(
+    home: Home, command: str, *arguments: str, callbacks: list[Callable[[Any], None]] | None = None
+) -> "dbtRunnerResult":
+    """Run dbt on the project, which is read once for all runs of this process, until a file of it changes."""
+    digest = str(DBT_PROJECT) + project_digest()
+    if digest not in _PARSED:
+        parsed = _dbt(["parse", *_common_arguments(home)])
+        if not parsed.success:
+            return parsed
+        _PARSED.clear()
+        _PARSED[digest] = parsed.result
+    return _dbt([command, *_common_arguments(home), *arguments], manifest=_PARSED[digest], callbacks=callbacks)
 
 
 def dbt_build(
@@ -83,7 +105,7 @@ def dbt_build(
         PipelineError, WarehouseError: What stopped dbt, where it was an error of ours.
     """
     excluded = ("--exclude-resource-type", "unit_test")
-    return _summarized(_dbt(["build", *_common_arguments(home), *excluded, *arguments], callbacks=callbacks))
+    return _summarized(_dbt_on_project(home, "build", *excluded, *arguments, callbacks=callbacks))
 
 
 def check_models(store: Store) -> BuildSummary:
@@ -92,9 +114,8 @@ def check_models(store: Store) -> BuildSummary:
     Raises:
         MartsError: A test failed; names it.
     """
-    arguments = ["test", *_common_arguments(store.home), *("--select", "test_type:unit")]
     with leases(store.home), connection_closed_afterwards():
-        return _summarized(_dbt(arguments))
+        return _summarized(_dbt_on_project(store.home, "test", "--select", "test_type:unit"))
 
 
 def parse(home: Home) -> Path:
