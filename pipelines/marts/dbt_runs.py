@@ -1,17 +1,22 @@
 """Run dbt in this process on the project's models, and sum up what it did."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
+
 from anonymizers.text.gc_pause import gc_paused
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.errors import PipelineError
 from warehouse.errors import WarehouseError
+from warehouse.files import replacing
 from warehouse.home import Home
 from warehouse.store.session import leases
 from warehouse.store.store import Store
@@ -19,6 +24,8 @@ from warehouse.store.store import Store
 MANIFEST = "manifest.json"
 # Folders that dbt writes into its project when somebody calls it by hand.
 _LEFT_BY_DBT = ("logs", "target")
+# The file in which dbt keeps what it read of its project.
+_PROJECT_AS_READ = "partial_parse.msgpack"
 # The project as dbt read it last, by its path and digest: to read it again costs more than to build a table.
 _PARSED: dict[str, "Manifest"] = {}
 
@@ -84,12 +91,32 @@ def _dbt_on_project(
     """Run dbt on the project, which is read once for all runs of this process, until a file of it changes."""
     digest = str(DBT_PROJECT) + project_digest()
     if digest not in _PARSED:
-        parsed = _dbt(["parse", *_common_arguments(home)])
+        with _read_before(home.dbt_target / _PROJECT_AS_READ):
+            parsed = _dbt(["parse", *_common_arguments(home)])
         if not parsed.success:
             return parsed
         _PARSED.clear()
         _PARSED[digest] = parsed.result
     return _dbt([command, *_common_arguments(home), *arguments], manifest=_PARSED[digest], callbacks=callbacks)
+
+
+@contextmanager
+def _read_before(path: Path) -> Iterator[None]:
+    """Lend a new warehouse what dbt has read of the project for another of this user, and keep it for the next.
+
+    It is made of the project's text alone, and dbt compares it with every file: what differs is read again.
+    Where it cannot be kept, each new warehouse reads the whole project.
+    """
+    kept = platformdirs.user_cache_path("wasms") / path.name
+    with suppress(OSError):
+        if not path.exists() and kept.stat().st_uid == os.getuid():
+            shutil.copyfile(kept, path)
+    lent = path.stat().st_mtime_ns if path.exists() else None
+    yield
+    with suppress(OSError):
+        if path.stat().st_mtime_ns != lent:
+            with replacing(kept) as temporary:
+                shutil.copyfile(path, temporary)
 
 
 def dbt_build(
@@ -124,7 +151,8 @@ def parse(home: Home) -> Path:
     Raises:
         MartsError: The project does not load.
     """
-    result = _dbt(["parse", *_common_arguments(home), "--write-json"])
+    with _read_before(home.dbt_target / _PROJECT_AS_READ):
+        result = _dbt(["parse", *_common_arguments(home), "--write-json"])
     if not result.success:
         raise MartsError([], outcomes={}, project_is_broken=True) from None
     return home.dbt_target / MANIFEST
