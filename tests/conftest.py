@@ -1,5 +1,7 @@
 """Fixtures that every kind of test shares: a new home, and the real data where there is some."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from warehouse.store.connection import Engine
 # stress` tries many, and others each time.
 settings.register_profile("wasms", deadline=None, max_examples=40, derandomize=True, database=None)
 settings.register_profile("stress", deadline=None, max_examples=2_000)
+# Where files are in memory, if the system has such a place and there is room: nothing waits for a disk there.
+_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 4 * 1024**3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("stress" if config.getoption("--stress") else "wasms")
     if not hasattr(config, "workerinput"):
         forget_older()
+        if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -89,20 +89,21 @@ def _dbt_on_project(
     home: Home, command: str, *arguments: str, callbacks: list[Callable[[Any], None]] | None = None
 ) -> "dbtRunnerResult":
     """Run dbt on the project, which is read once for all runs of this process, until a file of it changes."""
-    digest = str(DBT_PROJECT) + project_digest()
-    if digest not in _PARSED:
+    project = f"{DBT_PROJECT} {project_digest()}"
+    if project not in _PARSED:
         with _read_before(home.dbt_target / _PROJECT_AS_READ):
             parsed = _dbt(["parse", *_common_arguments(home)])
         if not parsed.success:
             return parsed
         _PARSED.clear()
-        _PARSED[digest] = parsed.result
-    return _dbt([command, *_common_arguments(home), *arguments], manifest=_PARSED[digest], callbacks=callbacks)
+        _PARSED[project] = parsed.result
+    called = [command, *_common_arguments(home), *arguments]
+    return _dbt(called, manifest=_PARSED[project], callbacks=callbacks)
 
 
 @contextmanager
 def _read_before(path: Path) -> Iterator[None]:
-    """Lend a new warehouse what dbt has read of the project for another of this user, and keep it for the next.
+    """Lend a new warehouse what dbt read of the project for the user's last one, and keep it for the next.
 
     It is made of the project's text alone, and dbt compares it with every file: what differs is read again.
     Where it cannot be kept, each new warehouse reads the whole project.

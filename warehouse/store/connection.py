@@ -13,9 +13,8 @@ from warehouse.errors import StoreError
 from warehouse.files import state_of
 from warehouse.keys.keyring import KeyStore, Purpose
 
-
-# The encryption library as DuckDB checked its signature in this process: the check reads all of its 21 MB, and
-# takes eight times as long as the rest of opening a connection.
+# The encryption library as DuckDB checked its signature in this process. For that it reads all 21 MB, which
+# takes five times as long as the rest of opening a connection.
 _CHECKED: set[str] = set()
 
 
