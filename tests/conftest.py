@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pipelines.reports.pdf import browser
-from tests.support.homes import forget_older
+from tests.support.homes import forget_older, kept_cache
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.ledger import Ledger
@@ -50,10 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _cache() -> Iterator[None]:
     """A cache directory of the tests' own: they leave nothing in the user's, and find nothing in it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(kept_cache()))
         yield
 
 
