@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import platformdirs
 
@@ -96,7 +96,7 @@ def _dbt_on_project(
         if not parsed.success:
             return parsed
         _PARSED.clear()
-        _PARSED[project] = parsed.result
+        _PARSED[project] = cast("Manifest", parsed.result)
     called = [command, *_common_arguments(home), *arguments]
     return _dbt(called, manifest=_PARSED[project], callbacks=callbacks)
 
