@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 def run_world(home: Home, *, shuffled: int | None = None) -> RunSummary:
     """Generate the world and run it; shuffled: provider files in another order, each line twice."""
     runtime = open_runtime(home)
-    home.inbox.rmdir()
+    shutil.rmtree(home.inbox)
     world = generate(home.inbox, WORLD)
     if shuffled is not None:
         chance = random.Random(shuffled)
@@ -63,9 +63,9 @@ def published(home: Home) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunSummary]:
-    """One finished run that the tests of this module only look at."""
-    home = Home(tmp_path_factory.mktemp("home")).create()
+def finished(empty: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunSummary]:
+    """One finished run that the tests of this module only look at; all tables were there before."""
+    home = copied(empty, tmp_path_factory.mktemp("home"))
     return home, run_world(home)
 
 
@@ -274,23 +274,29 @@ def test_deleting_the_data_and_running_again_gives_equal_tables(finished):
     assert published(home) == before
 
 
-def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, tmp_path):
-    home, _ = finished
-    other = Home(tmp_path / "home")
-    shutil.copytree(home.keys, other.keys)
+def with_keys_of(home: Home, empty: Home, directory: Path) -> Home:
+    """A second home without a row, with the same pseudonym keys."""
+    other = copied(empty, directory)
+    shutil.copytree(
+        home.keys, other.keys, ignore=shutil.ignore_patterns("parquet", "database"), dirs_exist_ok=True
+    )
+    return other
 
-    run_world(other.create(), shuffled=1)
+
+def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, empty, tmp_path):
+    home, _ = finished
+    other = with_keys_of(home, empty, tmp_path)
+
+    run_world(other, shuffled=1)
 
     assert published(other) == published(home)
 
 
 @pytest.fixture
-def other(finished, tmp_path) -> Home:
+def other(finished, empty, tmp_path) -> Home:
     """A second home with the same pseudonym keys and the same world waiting in its inbox."""
-    home, _ = finished
-    other = Home(tmp_path / "other")
-    shutil.copytree(home.keys, other.keys, ignore=shutil.ignore_patterns("parquet"))
-    other.create().inbox.rmdir()
+    other = with_keys_of(finished[0], empty, tmp_path)
+    shutil.rmtree(other.inbox)
     generate(other.inbox, WORLD)
     return other
 
