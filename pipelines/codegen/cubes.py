@@ -64,7 +64,7 @@ def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
         )
         for mart in cube.marts:
             texts[f"{_MARTS}/{mart.name}.sql"] = _mart_sql(cube, mart)
-            columns, keys = _mart_columns(cube, mart), _mart_keys(cube, mart)
+            columns, keys = _mart_columns(cube, mart), mart_keys(cube, mart)
             texts[f"{_MARTS}/{mart.name}.yml"] = _properties(mart.name, mart.description, columns, keys)
     return texts
 
@@ -173,7 +173,8 @@ def _squares_column(measure: Measure) -> tuple[str, str, str]:
     return (f"{measure.name}_squares", "double", text)
 
 
-def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
+def mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
+    """Return the columns that name a row of a mart, its period first where it has one."""
     if mart.per == "life":
         return tuple(dict.fromkeys((Level.WORKSPACE.column, mart.level.column)))
     dimension = (cube.dimension.name,) if cube.dimension else ()
@@ -184,7 +185,7 @@ def _life(cube: Cube, mart: Mart) -> tuple[str, ...]:
     """Return the columns that say what a node's days have in common; of marts of one period none."""
     if mart.per != "life":
         return ()
-    return tuple(column for column in cube.spine.path(mart.level) if column not in _mart_keys(cube, mart))
+    return tuple(column for column in cube.spine.path(mart.level) if column not in mart_keys(cube, mart))
 
 
 def _mart_measures(cube: Cube, mart: Mart) -> list[Measure]:
@@ -231,7 +232,7 @@ def _differences(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
-    named = (*_mart_keys(cube, mart), *_life(cube, mart))
+    named = (*mart_keys(cube, mart), *_life(cube, mart))
     own = {column[0]: column for column in _columns(cube)} | {
         "week": ("week", "date", "Monday of the ISO week, in the workspace's time zone."),
         "month": ("month", "date", _PERIODS[Period.MONTH]),
@@ -276,7 +277,7 @@ def _order(cube: Cube) -> str:
 
 
 def _mart_sql(cube: Cube, mart: Mart) -> str:
-    named = (*_mart_keys(cube, mart), *_life(cube, mart))
+    named = (*mart_keys(cube, mart), *_life(cube, mart))
     imports, joins = [_cells(cube, mart)], ""
     lines = [f"    cells.{column}" for column in named]
     if mart.per == "life":
@@ -335,7 +336,7 @@ def _cells(cube: Cube, mart: Mart) -> str:
     if mart.per is None:
         level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
         return f"with cells as (\n\n    select * from {{{{ {source} }}}}{level}"
-    keys = [key for key in _mart_keys(cube, mart) if key != mart.per]
+    keys = [key for key in mart_keys(cube, mart) if key != mart.per]
     arguments = {
         "level": str(mart.level),
         "per": mart.per,

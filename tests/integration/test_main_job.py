@@ -83,10 +83,22 @@ def test_every_row_is_accounted_for_and_none_is_lost(finished):
 def traced(home: Home, table: str, where: str, **more: int) -> Traced:
     runtime = open_runtime(home)
     with duckdb.connect(home.published_path, read_only=True) as published:
-        cube, row = published_row(published, load_cubes(), table, where)
+        row = published_row(published, load_cubes(), table, where)
     schemas, tables = runtime.declarations.schemas, store_tables(*runtime)
     with open_session(home, schemas=schemas, tables=tables, read_only=True) as connection:
-        return trace(connection, cube, row, keyring=runtime.store.keyring, **more)
+        return trace(connection, row, keyring=runtime.store.keyring, **more)
+
+
+def place_of(measure: str, found: Traced) -> int:
+    return [each.name for each in found.row.cube.measures].index(measure)
+
+
+def reached(home: Home) -> int:
+    """How many contacts the facts of all days have, counted independently of the cubes."""
+    asked = "select count(distinct contact_token) as contacts from fct_messages where is_attempted"
+    answer = run_wasms("sql", "--restricted", asked, "--format", "json", "--home", str(home.root))
+    ((contacts,),) = (row.values() for row in json.loads(answer.stdout))
+    return int(contacts)
 
 
 def largest_campaign(home: Home) -> tuple[str, int]:
@@ -152,7 +164,7 @@ def blocks(page: str) -> list[tuple[str, str, str]]:
 def month_is_over(finished, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The finished run when its month had closed, so that tables by month have rows."""
     home = copied(finished[0], tmp_path_factory.mktemp("month"))
-    run(*open_runtime(home), options=Options(as_of=datetime(2026, 6, 12)))
+    run(*open_runtime(home), options=Options(as_of=datetime(2026, 6, 9)))
     return home
 
 
@@ -196,15 +208,49 @@ def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again
     found = traced(home, "mart_campaign_daily", where, most_people=1000)
 
     counted = {each.measure: each for each in found.measures}["attempted_messages"]
-    place = found.cube.measures.index(next(m for m in found.cube.measures if m.name == "attempted_messages"))
+    place = found.row.cube.measures.index(
+        next(m for m in found.row.cube.measures if m.name == "attempted_messages")
+    )
     assert found.is_equal
     assert (counted.published, counted.rebuilt) == (attempted, attempted)
     # Independent of the cube: what each person of the cell adds.
     assert counted.exact == sum(int(adds[place]) for _, *adds in found.people)
     assert counted.people == len([adds for _, *adds in found.people if adds[place]])
-    assert [level for level, _, _ in found.levels] == list(map(str, found.cube.levels))
+    assert [level for level, _, _ in found.levels] == list(map(str, found.row.cube.levels))
     people = [people for _, _, people in found.levels]
     assert people == sorted(people, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ("mart_platform_weekly", "week = '2026-05-11'"),
+        ("mart_platform_monthly", "month = '2026-05-01'"),
+        ("mart_workspace_monthly", "month = '2026-05-01'"),
+        ("mart_templates_monthly", "month = '2026-05-01' and template_key not in ('none', 'other')"),
+        ("mart_campaign_funnel", "campaign_key not in ('none', 'other')"),
+    ],
+)
+def test_weeks_months_and_lives_are_traced_to_all_their_days(month_is_over, table, where):
+    keys = ("workspace_key", "template_key", "campaign_key")
+    with duckdb.connect(month_is_over.published_path, read_only=True) as published:
+        largest = published.execute(
+            f"from {table} where {where} order by attempted_messages desc limit 1"
+        ).to_arrow_table()
+    (row,) = largest.to_pylist()
+    named = [f"{key} = '{row[key]}'" for key in keys if key in row]
+
+    found = traced(month_is_over, table, " and ".join([where, *named]), most_people=10_000)
+
+    counted = next(each for each in found.measures if each.measure == "attempted_messages")
+    assert found.is_equal
+    assert counted.rebuilt > 0
+    place = place_of("attempted_messages", found)
+    # What the most active people add beyond the others is left out, day by day.
+    assert counted.exact <= sum(int(adds[place]) for _, *adds in found.people)
+    assert counted.people == len([adds for _, *adds in found.people if adds[place]])
+    if not named:
+        assert counted.people == reached(month_is_over)
 
 
 def test_twin_a_published_number_that_its_facts_do_not_give_is_told(finished, tmp_path):
