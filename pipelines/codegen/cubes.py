@@ -253,11 +253,17 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
         place = f"Place of {order.removesuffix('_order')} in its order, to sort by."
         columns.append((order, "smallint", place))
     measures = _mart_measures(cube, mart)
-    amounts = {
-        measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
-        for measure, amount in _amounts(measures).items()
+    amounts = _amounts(measures)
+    shown = {
+        measure.name: (
+            amounts[measure.name].metric,
+            "decimal(18,6)",
+            own[measure.name][2] + _emptiness(measure),
+        )
+        for measure in measures
+        if measure.name in amounts
     }
-    columns += [amounts.get(measure.name, own[measure.name]) for measure in measures]
+    columns += [shown.get(measure.name, own[measure.name]) for measure in measures]
     columns += [
         (name, "double", f"{over} / {under}; empty where nothing is under it.")
         for name, (over, under) in _rates(measures).items()
@@ -299,7 +305,9 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     measures = _mart_measures(cube, mart)
     amounts = _amounts(measures)
     lines += [
-        _amount_sql(amounts[measure.name]) if measure.name in amounts else f"    cells.{measure.name}"
+        _amount_sql(amounts[measure.name], measure)
+        if measure.name in amounts
+        else f"    cells.{measure.name}"
         for measure in measures
     ]
     lines += [
@@ -321,10 +329,19 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     )
 
 
-def _amount_sql(amount: Metric) -> str:
+def _emptiness(measure: Measure) -> str:
+    """Return when a column in units of a currency is empty."""
+    rounded_down = f", and where 0 beside {measure.counted_by} is not known" if measure.counted_by else ""
+    return f" Here in its units; empty for `other`{rounded_down}."
+
+
+def _amount_sql(amount: Metric, measure: Measure) -> str:
     """Return a column in units of a currency; amounts of several currencies have no sum."""
+    conditions = [f"cells.{CURRENCIES[amount.over]} not in ('other', 'unknown')"]
+    if measure.counted_by:
+        conditions.append(f"(cells.{amount.over} > 0 or cells.{measure.counted_by} = 0)")
     return (
-        f"    case\n        when cells.{CURRENCIES[amount.over]} not in ('other', 'unknown')\n"
+        "    case\n        when\n            " + "\n            and ".join(conditions) + "\n"
         f"            then cast(cells.{amount.over} / {amount.per} as decimal(18, 6))\n"
         f"    end as {amount.metric}"
     )
