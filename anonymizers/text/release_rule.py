@@ -306,7 +306,7 @@ class _Decision:
         after = before = np.zeros_like(particle)
         for _ in range(PARTICLES):
             after = particle & words.joined & previous(draws | after)
-        of_name = words.joined & previous(after)
+        of_name = self._in_title & words.joined & previous(after)
         spoken = self._in_title & ~(self._named | of_name) & (self._common >= s.common_beside_in_title)
         exempt = begins_sentence | self._greets | self._titles | self._in_title & self._harmless | spoken
         street = listed.streets[code]
