@@ -184,7 +184,10 @@ def print_errors(truth: duckdb.DuckDBPyConnection, published: duckdb.DuckDBPyCon
         _ask(truth, published, metric, "workspace", "week")
         sql = WEEKS.format(metric=metric, over=over, under=under, least=LEAST_MESSAGES)
         _print_row(metric, *truth.execute(sql).fetchall()[0])
-    months = published.execute("select month from mart_platform_monthly").to_arrow_table()
+    ((began,),) = truth.execute("select min(send_date) from truth").fetchall()
+    months = published.execute(
+        "select month from mart_platform_monthly where month > ?", [began]
+    ).to_arrow_table()
     truth.register("over", months)
     for keys in ("month", "workspace, month"):
         print(f"sums over campaigns by {keys}; in percent")
