@@ -1,5 +1,6 @@
 """Render HTML pages that load nothing from elsewhere, all in one look."""
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,8 +13,12 @@ def write_page(path: Path, template: str, **values: object) -> None:
     replace_text(path, pages().get_template(template).render(**values))
 
 
+@cache
 def pages() -> Environment:
-    """Return the environment of all templates; every value is escaped, a missing one is an error."""
+    """Return the environment of all templates; every value is escaped, a missing one is an error.
+
+    Kept, so that a template of many pages is compiled once.
+    """
     return Environment(
         loader=PackageLoader("pipelines", "templates"),
         autoescape=True,

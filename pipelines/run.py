@@ -18,6 +18,7 @@ from pipelines.ingestion.options import Options
 from pipelines.marts.build import build, build_month
 from pipelines.marts.frozen import FrozenSliceError, without_gaps
 from pipelines.marts.release import release_and_publish
+from pipelines.marts.release_report import measured_utility
 from pipelines.retention.closing import Closed, close_days
 from pipelines.retention.plan import plan_retention
 from pipelines.sources.inbox import Landed, feeds, landed_files
@@ -103,10 +104,8 @@ def run(
             released = release_and_publish(store)
         summary.published = released.published
         if released.days:
-            from pipelines.disclosure.utility import utility_of_release
-
             with summary.timed("utility"):
-                summary.utility = utility_of_release(declarations, store, released.days)
+                summary.utility = measured_utility(declarations, store, released.days)
     summary.closed.append(close_days(declarations, store, as_of=options.as_of))
     return summary
 

@@ -1,5 +1,7 @@
 """Fixtures that every kind of test shares: a new home, and the real data where there is some."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pipelines.reports.pdf import browser
-from tests.support.homes import forget_older
+from tests.support.homes import forget_older, kept_cache
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing
 from warehouse.ledger.ledger import Ledger
@@ -17,6 +19,9 @@ from warehouse.store.connection import Engine
 # stress` tries many, and others each time.
 settings.register_profile("wasms", deadline=None, max_examples=40, derandomize=True, database=None)
 settings.register_profile("stress", deadline=None, max_examples=2_000)
+# Where files are in memory, if the system has such a place and there is room: nothing waits for a disk there.
+_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 4 * 1024**3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,13 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("stress" if config.getoption("--stress") else "wasms")
     if not hasattr(config, "workerinput"):
         forget_older()
+        if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _cache() -> Iterator[None]:
     """A cache directory of the tests' own: they leave nothing in the user's, and find nothing in it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(kept_cache()))
         yield
 
 

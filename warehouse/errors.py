@@ -37,6 +37,16 @@ class HomeError(WarehouseError):
         )
 
 
+class FormatError(WarehouseError):
+    """Report a warehouse that another version of this software has made."""
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(
+            f"This warehouse has format {found}, and this version of wasms reads format {expected}. Nothing "
+            "was changed. Use the version that made it, or another --home, and load the raw files anew."
+        )
+
+
 class ConflictError(WarehouseError):
     """Report that another batch changed the same partitions while this one was being written."""
 

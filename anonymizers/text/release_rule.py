@@ -13,7 +13,7 @@ from anonymizers.text.arrays import Bools, Floats, following, previous
 from anonymizers.text.lexicon import Lexicon
 from anonymizers.text.settings import ReleaseRuleSettings, TextSettings
 from anonymizers.text.spans import Spans
-from anonymizers.text.word_facts import Known, WordFactFinder, WordFacts
+from anonymizers.text.word_facts import WordFactFinder, WordFacts
 from anonymizers.text.word_sequence import WordSequence
 
 Kinds = NDArray[np.uint8]
@@ -83,15 +83,14 @@ class _Decision:
     ) -> None:
         self._words, self._settings, code = words, settings, words.code
         self._known, self._listed, self._spelling = facts.known, facts.listed, facts.spelling
-        self._frequency = _frequency(words, facts.known, settings, languages)
+        self._frequency = _frequency(words, facts, settings, languages)
         self._common = self._frequency.common
         self._most = facts.known.zipf.max(axis=1)[code]
         self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
         self._is_country = self._known.is_country[code]
         self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
         self._cue_phrases = facts.cue_phrases
-        in_phrase = facts.phrases.hold(previous(code), code) & words.joined
-        self._harmless = self._listed.no_names[code] | words.is_currency | in_phrase | following(in_phrase)
+        self._harmless = self._listed.no_names[code] | words.is_currency | self._in_phrases(facts)
         self._is_always_name = self._listed.names[code]
         self._is_name = (self._name_lists > 0) | self._is_always_name
         self._named = self._is_name | self._is_place
@@ -101,6 +100,7 @@ class _Decision:
         self._is_number_word = self._listed.number_words[code]
         self._mixed = words.is_mixed()
         self._in_title = self._titled()
+        self._harmless |= self._linking()
         self._is_town = self._towns()
 
     def kinds(self) -> tuple[Kinds, Bools]:
@@ -171,6 +171,29 @@ class _Decision:
         others &= (self._common >= self._settings.common_though_a_name) | self._harmless
         towns: Bools = self._in_title & is_town & (self._most >= self._settings.common)
         return towns & (words.per_text(others & ~towns) > 0)[words.text]
+
+    def _in_phrases(self, facts: WordFacts) -> Bools:
+        """Return words of phrases, also with particles between them: `Día de Reyes`."""
+        words, code = self._words, self._words.code
+        in_phrase = facts.phrases.hold(previous(code), code) & words.joined
+        in_phrase |= following(in_phrase)
+        other = ~self._listed.particles[code]
+        at, run = np.arange(len(code)), words.runs(np.ones_like(other))
+        before = previous(np.maximum.accumulate(np.where(other, at, 0)))
+        parted = facts.phrases.hold(code[before], code) & other & (run[before] == run)
+        parted &= at - before <= PARTICLES + 1
+        in_phrase[parted] = in_phrase[before[parted]] = True
+        return in_phrase
+
+    def _linking(self) -> Bools:
+        """Return particles of a title that lead to a harmless word, after no name: `Dia das Mães`."""
+        words, code = self._words, self._words.code
+        may_link = self._listed.particles[code] & self._in_title & ~self._spelling.has_capital[code]
+        may_link &= words.joined & ~previous(self._is_name & ~self._harmless & ~may_link)
+        links = np.zeros_like(may_link)
+        for _ in range(PARTICLES):
+            links = may_link & following(words.joined & (self._harmless | links))
+        return links
 
     def _with_endings(self, word: Bools) -> Bools:
         """Return some words and the endings of another gender that follow them."""
@@ -275,21 +298,23 @@ class _Decision:
         begins_sentence = (
             words.first & (words.length > 1) & (self._common >= least) & ~listed.beginnings[code]
         )
-        spoken = self._in_title & ~self._named & (self._common >= s.common_beside_in_title)
-        exempt = begins_sentence | self._greets | self._titles | self._in_title & self._harmless | spoken
-        street = listed.streets[code]
         # In a title, years, places and codes draw nothing into a mask. Nor do rare words in lower case in a
         # short text.
         draws = masked & ~(self._in_title & (~words.is_word | self._is_place & ~self._is_name))
         is_short = (words.per_text(words.is_word) < s.fewest_words)[words.text]
         draws &= ~(is_short & words.is_word & ~self._spelling.has_capital[code] & ~self._named)
-        member = (
-            (words.is_word & self._capital & ~exempt) | words.is_number & ~self._in_title | masked | street
-        )
-        surname = member & self._named & words.is_word
         after = before = np.zeros_like(particle)
         for _ in range(PARTICLES):
             after = particle & words.joined & previous(draws | after)
+        of_name = self._in_title & words.joined & previous(after)
+        spoken = self._in_title & ~(self._named | of_name) & (self._common >= s.common_beside_in_title)
+        exempt = begins_sentence | self._greets | self._titles | self._in_title & self._harmless | spoken
+        street = listed.streets[code]
+        member = (
+            (words.is_word & self._capital & ~exempt) | words.is_number & ~self._in_title | masked | street
+        )
+        surname = member & (self._named | of_name) & words.is_word
+        for _ in range(PARTICLES):
             before = particle & following(words.joined & (draws | before | surname))
         member |= after & before
         run = words.runs(member)
@@ -331,11 +356,12 @@ class _Frequency:
 
 
 def _frequency(
-    words: WordSequence, known: Known, s: ReleaseRuleSettings, languages: tuple[str, ...]
+    words: WordSequence, facts: WordFacts, s: ReleaseRuleSettings, languages: tuple[str, ...]
 ) -> _Frequency:
+    known = facts.known
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
-    is_name = ((known.name_lists > 0) | known.is_country)[words.code]
+    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country)[words.code]
     # A short text takes the strictest language: words that are names, too, do not show which it is in.
     is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
         words.text

@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "portal": (
         "pipelines.cli.reports:portal",
-        "Write a folder of pages: reports of the last complete month, dictionary, metrics, lineage, windows.",
+        "Write a folder of pages: reports of the last month, dictionary, metrics, lineage, windows, attacks.",
     ),
     "utility": (
         "pipelines.cli.utility:utility",

@@ -32,22 +32,25 @@ def cell(
     """Count one published row again from the restricted facts, and show each step between them."""
     runtime = runtime_at(home)
     with published_copy(runtime.store.home) as published:
-        cube, row = published_row(published, load_cubes(), table, where)
+        row = published_row(published, load_cubes(), table, where)
     with restricted_zone(runtime, what=f"debug cell {table}", warning=_WARNING) as connection:
-        found = trace(connection, cube, row, keyring=runtime.store.keyring, most_people=people)
+        found = trace(connection, row, keyring=runtime.store.keyring, most_people=people)
     _print(found)
 
 
 def _print(found: Traced) -> None:
-    keys = ", ".join(f"{key} {value}" for key, value in found.keys.items())
-    OUT.print(f"{found.cube.cube}: {keys}", highlight=False)
-    levels = bare_table("level", "node", f"{found.cube.spine.unit}s", title="Where it lies")
+    row = found.row
+    keys = ", ".join(f"{key} {row.columns[key]}" for key in row.keys)
+    until = f" to {row.last}" if row.last != row.first else ""
+    OUT.print(f"{row.cube.cube}: {row.period} {row.first}{until}, {keys}", highlight=False)
+    unit = row.cube.spine.unit
+    levels = bare_table("level", "node", f"{unit}s", title="Where it lies")
     for level, node, count in found.levels:
         levels.add_row(level, node, f"{count:,}")
     OUT.print(levels)
     measures = bare_table(
         "measure",
-        f"{found.cube.spine.unit}s",
+        f"{unit}s",
         "exact",
         "rebuilt",
         "published",

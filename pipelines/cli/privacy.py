@@ -1,7 +1,6 @@
 """Define `wasms privacy`: record, carry out and prove requests of data subjects."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from anonymizers.treatments import IdentityKind
+from pipelines.cli import privacy_proof
 from pipelines.cli.options import (
     AsOfOption,
     HomeOption,
@@ -19,25 +19,32 @@ from pipelines.cli.options import (
     moment,
     runtime_at,
 )
-from pipelines.cli.report import EXIT_FAILED, OUT, show_rows, stages, write_text
+from pipelines.cli.privacy_proof import NumberArgument
+from pipelines.cli.report import OUT, show_rows, stages, write_text
 from pipelines.declarations.contract import Subject
-from pipelines.privacy.access import write_copy
-from pipelines.privacy.erasures import remains_of
-from pipelines.privacy.receipts import check_receipt
-from pipelines.privacy.submit import close, confirm, give_more_time, lift, pause, submit
+from pipelines.privacy.submit import close, confirm, give_more_time, lift, note_told, pause, submit
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.plan import plan_retention
-from warehouse.ledger.requests import ERASING, OPEN, Kind, Request, Status, history, request, requests
+from warehouse.ledger.requests import (
+    ERASING,
+    OPEN,
+    Kind,
+    Request,
+    Status,
+    history,
+    request,
+    requests,
+    waiting,
+)
 from warehouse.retention.plan import ERASURE, GONE, Plan
+from warehouse.retention.rules import Precedence
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Record, carry out and prove requests of data subjects: erasure, access and more.",
 )
+app.add_typer(privacy_proof.app)
 
-_NumberArgument = Annotated[
-    str, typer.Argument(metavar="REQUEST", help="Number of the request, e.g. rq_bkdmwqzt.")
-]
 _WhyOption = Annotated[
     str,
     typer.Option("--why", help="The reason. It stays on record, so it must name nobody.", show_default=False),
@@ -52,6 +59,10 @@ class Identifier(StrEnum):
     WHATSAPP_USER = "whatsapp-user"
     CONTACT = "contact"
     MEMBER = "member"
+    WORKSPACE = "workspace"
+
+
+_SUBJECTS = {Identifier.MEMBER: Subject.MEMBER, Identifier.WORKSPACE: Subject.WORKSPACE}
 
 
 @app.command("submit")
@@ -63,29 +74,35 @@ def submit_command(
     identifier: Annotated[
         Identifier, typer.Option("--by", help="What the person is named by.")
     ] = Identifier.PHONE,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--data-set",
+            help="Of a correction: where the wrong rows are. Default: app__contacts, app__members.",
+        ),
+    ] = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
     """Record a request. The identifier is read from standard input, never from the command line.
 
+    `--by workspace` asks about all of the workspace: a copy, or its end. No identifier is read then.
+
     Nothing is done until `wasms privacy confirm` says how the person's identity was verified.
     """
     runtime = runtime_at(home)
-    if sys.stdin.isatty():
-        typer.echo(f"The person's {identifier.value}, then Enter:", err=True)
-    value = sys.stdin.readline().strip()
-    if not value:
-        raise typer.BadParameter("give the identifier on standard input")
     recorded, person = submit(
         *runtime,
         kind=kind,
         workspace=workspace,
-        identifiers={IdentityKind(identifier.value.replace("-", "_")): value},
-        subject=Subject.MEMBER if identifier is Identifier.MEMBER else Subject.CONTACT,
+        identifiers=_read(identifier),
+        subject=_SUBJECTS.get(identifier, Subject.CONTACT),
+        source=source,
         as_of=clock_at(runtime, as_of),
     )
     known = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in person.kinds.items())
-    OUT.print(f"Recorded as [bold]{recorded.number}[/bold]. The person is known by: {known}.")
+    whom = f"The person is known by: {known}." if known else f"It is about all of {workspace}."
+    OUT.print(f"Recorded as [bold]{recorded.number}[/bold]. {whom}")
     if person.is_shared:
         OUT.print(
             "[yellow]This identifier stands beside many others, so it may not be one person's. What it is "
@@ -97,11 +114,12 @@ def submit_command(
 
 @app.command("confirm")
 def confirm_command(
-    number: _NumberArgument,
+    number: NumberArgument,
     how: Annotated[
         str,
         typer.Option(
-            help="How the identity was verified, e.g. `code by SMS`. It must name nobody.", show_default=False
+            help="How the identity was verified and by which team, e.g. `code by SMS, support`. No names.",
+            show_default=False,
         ),
     ],
     as_of: AsOfOption = None,
@@ -116,6 +134,11 @@ def confirm_command(
         OUT.print(f'To end it: wasms privacy lift {number} --why "…"', highlight=False)
     elif found.kind in ERASING:
         OUT.print(f"{number} is confirmed. `wasms privacy run` or the next `wasms run` carries it out.")
+    elif found.kind is Kind.CORRECT:
+        OUT.print(
+            f"{number} is confirmed. Correct it in the application: when the next export has brought the new "
+            "row, a run closes the request with a receipt."
+        )
     else:
         OUT.print(
             f"{number} is confirmed. Next: wasms privacy access {number} --output FILE", highlight=False
@@ -139,7 +162,7 @@ def list_(
             "type": each.kind.value,
             "status": each.status.value,
             "received": each.received_at.date(),
-            "answer_by": each.answer_by,
+            "answer_by": each.answer_by if each.status is Status.RECEIVED else None,
             "due": each.due_on,
             "days_left": (each.due_on - today).days if each.status in OPEN else None,
         }
@@ -149,7 +172,35 @@ def list_(
 
 
 @app.command()
-def show(number: _NumberArgument, as_json: JsonOption = False, home: HomeOption = None) -> None:
+def status(
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Count the requests that are open, with their ages. Nobody is named."""
+    found = waiting(runtime_at(home).store.ledger, today=moment(as_of, option="--as-of").date())
+    rows = [asdict(each) for each in found]
+    show_rows(rows, as_json=as_json, output=output, nothing="No request is open.")
+
+
+@app.command("tell")
+def tell_command(
+    number: NumberArgument,
+    recipient: Annotated[
+        str, typer.Option("--recipient", help="Who was told, as the policy names it.", show_default=False)
+    ],
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Record that a recipient of the data was told of an erasure, correction or restriction."""
+    runtime = runtime_at(home)
+    left = note_told(*runtime, number, recipient, as_of=clock_at(runtime, as_of))
+    OUT.print(f"Recorded. Not told yet: {', '.join(left)}." if left else "Recorded. All are told.")
+
+
+@app.command()
+def show(number: NumberArgument, as_json: JsonOption = False, home: HomeOption = None) -> None:
     """Show how far a request is, and its history."""
     import json
 
@@ -183,16 +234,20 @@ def run(
         _print_rows(plan_retention(*runtime, as_of=now).plan)
         OUT.print("Nothing was changed. Without --dry-run these rows go.")
         return
+    ledger = runtime.store.ledger
+    before = requests(ledger, statuses=[Status.REWRITTEN]) + requests(
+        ledger, kinds=[Kind.CORRECT], statuses=OPEN
+    )
     with stages() as stage:
         applied, _ = apply_retention(*runtime, as_of=now, progress=stage)
     _print_rows(applied.plan)
-    for number in applied.plan.erasures:
-        _print_end(request(runtime.store.ledger, number))
+    for number in sorted({*applied.plan.erasures, *(each.number for each in before)}):
+        _print_end(request(ledger, number))
 
 
 @app.command("pause")
 def pause_command(
-    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+    number: NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
 ) -> None:
     """Do nothing for a request until it is confirmed again. Its due date stays."""
     runtime = runtime_at(home)
@@ -202,7 +257,7 @@ def pause_command(
 
 @app.command()
 def extend(
-    number: _NumberArgument,
+    number: NumberArgument,
     why: _WhyOption,
     days: Annotated[int, typer.Option(help="How many days more, 60 at most in all.", min=1)] = 30,
     as_of: AsOfOption = None,
@@ -216,7 +271,7 @@ def extend(
 
 @app.command("lift")
 def lift_command(
-    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+    number: NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
 ) -> None:
     """End a restriction: models and queries see the person's rows again, as they are."""
     runtime = runtime_at(home)
@@ -226,7 +281,7 @@ def lift_command(
 
 @app.command()
 def withdraw(
-    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+    number: NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
 ) -> None:
     """End a request that the person took back. Whom it was about is forgotten."""
     _close(number, Status.WITHDRAWN, why, as_of, home)
@@ -234,61 +289,22 @@ def withdraw(
 
 @app.command()
 def refuse(
-    number: _NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
+    number: NumberArgument, why: _WhyOption, as_of: AsOfOption = None, home: HomeOption = None
 ) -> None:
     """End a request that is refused. Whom it was about is forgotten."""
     _close(number, Status.REFUSED, why, as_of, home)
 
 
-@app.command()
-def access(
-    number: _NumberArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Zip file to write.", dir_okay=False)],
-    as_of: AsOfOption = None,
-    home: HomeOption = None,
-) -> None:
-    """Write a copy of all that is held about the person of a confirmed request of access or portability.
-
-    The zip file is encrypted. Its passphrase is printed once: tell it apart from the file.
-    """
-    runtime = runtime_at(home)
-    with stages() as stage:
-        copy = write_copy(*runtime, number, output, as_of=clock_at(runtime, as_of), progress=stage)
-    OUT.print(f"{copy.rows:,} row(s) of {copy.data_sets} data set(s) are in {output}.", highlight=False)
-    OUT.print(f"Passphrase, shown once: [bold]{copy.passphrase}[/bold]", highlight=False)
-
-
-@app.command()
-def verify(
-    receipt: Annotated[
-        Path | None,
-        typer.Argument(help="A receipt to check by its signature; none: search the store.", dir_okay=False),
-    ] = None,
-    public_key: Annotated[
-        Path | None,
-        typer.Option("--public-key", help="Default: public-key.json beside the receipt.", dir_okay=False),
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Check a receipt by the public key alone, or search the whole store for rows of erased persons.
-
-    Exits with 1 if the receipt is not valid, or a row is found.
-    """
-    if receipt is not None:
-        body = check_receipt(receipt, public_key or receipt.with_name("public-key.json"))
-        rows = sum(row["rows"] for row in body["deleted"])
-        OUT.print(
-            f"The receipt of {body['request']} is valid: {rows:,} row(s) deleted, none found afterwards."
-        )
-        return
-    runtime = runtime_at(home)
-    found = remains_of(*runtime)
-    for source, count in found:
-        if count:
-            OUT.print(f"{source}: {count:,} row(s) of erased persons", style="red")
-    if any(count for _, count in found):
-        raise typer.Exit(EXIT_FAILED)
-    OUT.print(f"Searched {len(found)} data sets: no row of an erased person is there.")
+def _read(identifier: Identifier) -> dict[IdentityKind, str]:
+    """Read what names the person from standard input; nothing where no person is meant."""
+    if identifier is Identifier.WORKSPACE:
+        return {}
+    if sys.stdin.isatty():
+        typer.echo(f"The person's {identifier.value}, then Enter:", err=True)
+    value = sys.stdin.readline().strip()
+    if not value:
+        raise typer.BadParameter("give the identifier on standard input")
+    return {IdentityKind(identifier.value.replace("-", "_")): value}
 
 
 def _close(number: str, status: Status, why: str, as_of: str | None, home: Path | None) -> None:
@@ -298,16 +314,18 @@ def _close(number: str, status: Status, why: str, as_of: str | None, home: Path 
 
 
 def _print_rows(plan: Plan) -> None:
-    counted: Mapping[tuple[str, str, str], int] = plan.rows_by()
+    """Print what requests delete, and the accounts that end; the rest as one number."""
+    asked = {
+        (rule.removeprefix(f"{ERASURE} "), source, to): count
+        for (source, to, rule), count in plan.rows_by().items()
+        if rule.startswith(ERASURE) or rule == Precedence.TERMINATION
+    }
     rows = [
-        {"request": rule.removeprefix(f"{ERASURE} "), "data_set": source, "to": to, "rows": count}
-        for (source, to, rule), count in sorted(counted.items())
-        if rule.startswith(ERASURE)
+        {"request": rule, "data_set": source, "to": to, "rows": count}
+        for (rule, source, to), count in sorted(asked.items())
     ]
     show_rows(rows, as_json=False, output=None, nothing="No row of a confirmed erasure is in the store.")
-    others = plan.rows_gone - sum(
-        count for (_, to, rule), count in counted.items() if to == GONE and rule.startswith(ERASURE)
-    )
+    others = plan.rows_gone - sum(count for (_, _, to), count in asked.items() if to == GONE)
     if others:
         OUT.print(f"{others:,} other row(s) are past their window.")
 
@@ -315,6 +333,8 @@ def _print_rows(plan: Plan) -> None:
 def _print_end(done: Request) -> None:
     if done.status is Status.DONE:
         OUT.print(f"{done.number} is done. Receipt: data/receipts/{done.receipt}", highlight=False)
+    elif done.kind is Kind.CORRECT:
+        OUT.print(f"{done.number}: no corrected row has come from the application yet.")
     else:
         OUT.print(
             f"{done.number}: the rows are gone. Somebody still reads a file that was replaced; "

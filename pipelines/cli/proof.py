@@ -29,8 +29,10 @@ def verify(
     runtime = runtime_at(home)
     at = moment(as_of, option="--as-of")
     if accept_restored:
-        seq = accept_restored_ledger(runtime.store, as_of=at)
+        seq, due = accept_restored_ledger(*runtime, as_of=at)
         OUT.print("No entry of the evidence is lost." if seq is None else f"Noted as entry {seq}.")
+        if due:
+            OUT.print(f"{len(due)} erasure(s) are due again: `wasms privacy run` carries them out.")
     with stages() as stage:
         verified = prove(*runtime, as_of=at, progress=stage)
     print_verified(verified)

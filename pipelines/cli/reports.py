@@ -1,5 +1,6 @@
 """Define `wasms report` and `wasms portal`: the pages that people look at."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -74,17 +75,25 @@ def portal(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Write a folder of pages: reports of the last complete month, dictionary, metrics, lineage, windows.
+    """Write a folder of pages: reports of the last month, dictionary, metrics, lineage, windows, attacks.
 
     Open index.html in it. It lists all workspaces: hand an owner the page of their workspace alone.
     """
     from pipelines.declarations.contract import load_contracts
     from pipelines.declarations.policy import load_policy
     from pipelines.reports.portal import INDEX, build_portal
+    from warehouse.ledger.ledger import Ledger
 
     place = home_at(home)
     folder = (output or place.portal).absolute()
-    built = build_portal(published_path(place), folder, contracts=load_contracts(), policy=load_policy())
+    built = build_portal(
+        published_path(place),
+        folder,
+        contracts=load_contracts(),
+        policy=load_policy(),
+        # Those who may read the published copy alone do without.
+        ledger=Ledger(place.ledger_path) if os.access(place.ledger_path, os.R_OK) else None,
+    )
     if built is None:
         raise NothingThereError("published")
     said = f"{built.pages} pages of {built.span.title}: {folder / INDEX}"

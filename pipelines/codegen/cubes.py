@@ -64,7 +64,7 @@ def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
         )
         for mart in cube.marts:
             texts[f"{_MARTS}/{mart.name}.sql"] = _mart_sql(cube, mart)
-            columns, keys = _mart_columns(cube, mart), _mart_keys(cube, mart)
+            columns, keys = _mart_columns(cube, mart), mart_keys(cube, mart)
             texts[f"{_MARTS}/{mart.name}.yml"] = _properties(mart.name, mart.description, columns, keys)
     return texts
 
@@ -173,7 +173,8 @@ def _squares_column(measure: Measure) -> tuple[str, str, str]:
     return (f"{measure.name}_squares", "double", text)
 
 
-def _mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
+def mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
+    """Return the columns that name a row of a mart, its period first where it has one."""
     if mart.per == "life":
         return tuple(dict.fromkeys((Level.WORKSPACE.column, mart.level.column)))
     dimension = (cube.dimension.name,) if cube.dimension else ()
@@ -184,7 +185,7 @@ def _life(cube: Cube, mart: Mart) -> tuple[str, ...]:
     """Return the columns that say what a node's days have in common; of marts of one period none."""
     if mart.per != "life":
         return ()
-    return tuple(column for column in cube.spine.path(mart.level) if column not in _mart_keys(cube, mart))
+    return tuple(column for column in cube.spine.path(mart.level) if column not in mart_keys(cube, mart))
 
 
 def _mart_measures(cube: Cube, mart: Mart) -> list[Measure]:
@@ -231,7 +232,7 @@ def _differences(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
-    named = (*_mart_keys(cube, mart), *_life(cube, mart))
+    named = (*mart_keys(cube, mart), *_life(cube, mart))
     own = {column[0]: column for column in _columns(cube)} | {
         "week": ("week", "date", "Monday of the ISO week, in the workspace's time zone."),
         "month": ("month", "date", _PERIODS[Period.MONTH]),
@@ -252,11 +253,17 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
         place = f"Place of {order.removesuffix('_order')} in its order, to sort by."
         columns.append((order, "smallint", place))
     measures = _mart_measures(cube, mart)
-    amounts = {
-        measure: (amount.metric, "decimal(18,6)", f"{own[measure][2]} Here in its units; empty for `other`.")
-        for measure, amount in _amounts(measures).items()
+    amounts = _amounts(measures)
+    shown = {
+        measure.name: (
+            amounts[measure.name].metric,
+            "decimal(18,6)",
+            own[measure.name][2] + _emptiness(measure),
+        )
+        for measure in measures
+        if measure.name in amounts
     }
-    columns += [amounts.get(measure.name, own[measure.name]) for measure in measures]
+    columns += [shown.get(measure.name, own[measure.name]) for measure in measures]
     columns += [
         (name, "double", f"{over} / {under}; empty where nothing is under it.")
         for name, (over, under) in _rates(measures).items()
@@ -276,7 +283,7 @@ def _order(cube: Cube) -> str:
 
 
 def _mart_sql(cube: Cube, mart: Mart) -> str:
-    named = (*_mart_keys(cube, mart), *_life(cube, mart))
+    named = (*mart_keys(cube, mart), *_life(cube, mart))
     imports, joins = [_cells(cube, mart)], ""
     lines = [f"    cells.{column}" for column in named]
     if mart.per == "life":
@@ -298,7 +305,9 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     measures = _mart_measures(cube, mart)
     amounts = _amounts(measures)
     lines += [
-        _amount_sql(amounts[measure.name]) if measure.name in amounts else f"    cells.{measure.name}"
+        _amount_sql(amounts[measure.name], measure)
+        if measure.name in amounts
+        else f"    cells.{measure.name}"
         for measure in measures
     ]
     lines += [
@@ -320,10 +329,19 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
     )
 
 
-def _amount_sql(amount: Metric) -> str:
+def _emptiness(measure: Measure) -> str:
+    """Return when a column in units of a currency is empty."""
+    rounded_down = f", and where 0 beside {measure.counted_by} is not known" if measure.counted_by else ""
+    return f" Here in its units; empty for `other`{rounded_down}."
+
+
+def _amount_sql(amount: Metric, measure: Measure) -> str:
     """Return a column in units of a currency; amounts of several currencies have no sum."""
+    conditions = [f"cells.{CURRENCIES[amount.over]} not in ('other', 'unknown')"]
+    if measure.counted_by:
+        conditions.append(f"(cells.{amount.over} > 0 or cells.{measure.counted_by} = 0)")
     return (
-        f"    case\n        when cells.{CURRENCIES[amount.over]} not in ('other', 'unknown')\n"
+        "    case\n        when\n            " + "\n            and ".join(conditions) + "\n"
         f"            then cast(cells.{amount.over} / {amount.per} as decimal(18, 6))\n"
         f"    end as {amount.metric}"
     )
@@ -335,7 +353,7 @@ def _cells(cube: Cube, mart: Mart) -> str:
     if mart.per is None:
         level = f"\n    where level = '{mart.level}'" if len(cube.levels) > 1 else ""
         return f"with cells as (\n\n    select * from {{{{ {source} }}}}{level}"
-    keys = [key for key in _mart_keys(cube, mart) if key != mart.per]
+    keys = [key for key in mart_keys(cube, mart) if key != mart.per]
     arguments = {
         "level": str(mart.level),
         "per": mart.per,

@@ -209,6 +209,7 @@ def _activity(category: PolicyCategory, rule: CategoryRule, contracts: Sequence[
                     f"Purpose: {rule.purpose}",
                     f"Role: {rule.role}",
                     f"Legal basis: {rule.legal_basis}",
+                    f"Recipients, of the service: {', '.join(rule.recipients) or 'none'}",
                     f"Kept: {window(rule)}; then: {rule.at_end}",
                     f"Data subjects: {', '.join(sorted({c.subject.value for c in contracts}))}",
                     f"Data sets: {', '.join(c.source for c in contracts)}",

@@ -17,6 +17,7 @@ from anonymizers.treatments import IdentityKind, KeyScope, ValueType
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.column import CHANNEL_ZONE, Column
 from pipelines.declarations.errors import ContractError, UnknownNameError
+from pipelines.declarations.kept_documents import kept_documents
 from pipelines.declarations.strict_yaml import Strict
 
 WORKSPACE_PATTERN = "[A-Za-z0-9_-]{1,64}"
@@ -280,7 +281,11 @@ def parse_contract(text: str | bytes, *, name: str) -> Contract:
     Raises:
         ContractError: The text is not a complete, strict contract; names the fields, not their values.
     """
-    contract = strict_yaml.parse(text, Contract, failure=partial(ContractError, name))
+    return _contract(strict_yaml.load(text, failure=partial(ContractError, name)), name=name)
+
+
+def _contract(document: object, *, name: str) -> Contract:
+    contract = strict_yaml.validate(document, Contract, failure=partial(ContractError, name))
     if contract.source != name:
         raise ContractError(name, ["source: differs from the file name"])
     return contract
@@ -293,7 +298,12 @@ def load_contracts() -> Mapping[str, Contract]:
     Raises:
         ContractError: One of them is not a contract.
     """
-    return MappingProxyType({name: parse_contract(text, name=name) for name, text in _texts(None).items()})
+    documents = kept_documents(
+        _texts(None),
+        kept_as="contracts",
+        load=lambda name, text: strict_yaml.load(text, failure=partial(ContractError, name)),
+    )
+    return MappingProxyType({name: _contract(document, name=name) for name, document in documents.items()})
 
 
 def contract_problems(directory: Traversable | None = None) -> Mapping[str, str | None]:

@@ -151,7 +151,9 @@ class Measure(Strict):
     that a row lies in one of: what is published is the sum of the parts' rounded numbers, so that measures
     that share parts fit together. ``at_most`` is a measure of the same cell that this one never exceeds.
     ``is_personal`` says of a sum that what a row adds tells of its person, like the price of a purchase: the
-    step it is rounded to, which a published number gives away, is then not what somebody adds.
+    step it is rounded to, which a published number gives away, is then not what somebody adds. ``counted_by``
+    is a measure of the same cell that counts what a sum adds up: beside some of it, a sum of 0 was rounded
+    down and is not known.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -161,6 +163,7 @@ class Measure(Strict):
     sum: str | None = None
     at_most: str | None = None
     is_personal: bool = False
+    counted_by: str | None = None
 
     @model_validator(mode="after")
     def _counts_one_thing(self) -> Self:
@@ -347,6 +350,8 @@ class Cube(Strict):
         for place, measure in enumerate(self.measures):
             if measure.at_most is not None and measure.at_most not in names[:place]:
                 raise ValueError(f"`at_most` of {measure.name} must be a measure declared before it")
+            if measure.counted_by is not None and measure.counted_by not in names:
+                raise ValueError(f"`counted_by` of {measure.name} must be a measure of the cube")
         return self
 
     @property

@@ -49,7 +49,8 @@ class Operational(StrEnum):
 class CategoryRule(Strict):
     """Window of one data category. ``window_days`` is None where data may stay for ever.
 
-    ``outlives_account`` marks a statutory window: the end of the account does not shorten it.
+    ``outlives_account`` marks a statutory window: the end of the account does not shorten it. ``recipients``
+    get such data from the service (GDPR article 30(1)(d)); the warehouse itself gives no row to anybody.
     """
 
     role: Role
@@ -60,6 +61,7 @@ class CategoryRule(Strict):
     outlives_account: bool = False
     legal_basis: str = Field(min_length=1)
     at_end: AtEnd
+    recipients: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _ends_or_does_not(self) -> Self:
@@ -152,6 +154,10 @@ class Policy(Strict):
         if missing := sorted(set(Operational) - set(self.operational_days)):
             raise ValueError(f"operational_days: no window for {', '.join(missing)}")
         return self
+
+    def version_at(self, day: date) -> PolicyVersion:
+        """Return the version in force; before the first, the first."""
+        return next((v for v in reversed(self.versions) if v.effective_from <= day), self.versions[0])
 
     @property
     def windows_days(self) -> frozenset[int]:

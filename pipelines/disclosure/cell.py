@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 
-from pipelines.codegen.cubes import cube_sql
+from pipelines.codegen.cubes import cube_sql, mart_keys
 from pipelines.codegen.model_sql import ModelSql
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import TOTAL, Cube, Level, Mart, Period
@@ -43,17 +43,58 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """A row of a cube, or of a mart that adds up rows of a cube.
+
+    Attributes:
+        columns: Its columns, `level` among them.
+        keys: The columns that name it, without its period.
+        first, last: The period of the cube's first and last row that it adds up.
+    """
+
+    cube: Cube
+    columns: Mapping[str, Any]
+    keys: tuple[str, ...]
+    first: date
+    last: date
+
+    @property
+    def period(self) -> str:
+        """Return the column of its period in the cube."""
+        return self.cube.spine.period.column
+
+    def node(self, level: Level) -> Mapping[str, object]:
+        """Return what names the node of a level that it lies in, as the steps of a cube call it."""
+        others = set(self.cube.path) - set(self.cube.spine.path(level))
+        named = {key: self.columns[key] for key in self.keys if key not in others}
+        dimension = self.cube.dimension
+        return {
+            "cell" if dimension and key == dimension.name else key: value
+            for key, value in {**named, "level": str(level)}.items()
+        }
+
+    @property
+    def level(self) -> Level:
+        """Return its own level."""
+        return Level(str(self.columns["level"]))
+
+    @property
+    def levels(self) -> Sequence[Level]:
+        """Return the levels from the platform down to its own; without those that its days may differ in."""
+        above = self.cube.levels[: self.cube.levels.index(self.level)]
+        return [*(each for each in above if set(self.cube.spine.path(each)) <= set(self.keys)), self.level]
+
+
+@dataclass(frozen=True, slots=True)
 class Traced:
     """A published row and what it was made of.
 
     Attributes:
-        keys: Column of the cube's row → its value.
         levels: Each level from the platform down to the row: its name, the node's name, its people.
-        people: The most active people of the cell: pseudonym, then what they add to each measure.
+        people: The most active people of the row: pseudonym, then what they add to each measure.
     """
 
-    cube: Cube
-    keys: Mapping[str, object]
+    row: PublishedRow
     levels: Sequence[tuple[str, str, int]]
     measures: Sequence[Counted]
     people: Sequence[tuple[object, ...]]
@@ -66,16 +107,13 @@ class Traced:
 
 def published_row(
     published: duckdb.DuckDBPyConnection, cubes: Mapping[str, Cube], table: str, where: str
-) -> tuple[Cube, Mapping[str, object]]:
+) -> PublishedRow:
     """Find the one row that a condition names in a published mart or cube.
 
     Args:
         published: A connection to the published copy.
         table: A mart or a cube.
         where: A condition in SQL over its columns.
-
-    Returns:
-        The cube that the row comes from, and the row's columns; `level` is always among them.
 
     Raises:
         CellError: The table is no mart of one cube, or the condition names no row or several.
@@ -88,75 +126,77 @@ def published_row(
         raise CellError(
             f"{table}: the condition is not valid SQL ({type(error).__name__}). Write `column = 'value'`."
         ) from None
+    keys = mart_keys(cube, mart) if mart else tuple(key for key in cube.keys if key != "level")
     if len(rows) != 1:
-        keys = ", ".join(key for key in cube.keys if key != "level")
         found = "several rows meet" if rows else "no row meets"
-        raise CellError(f"{table}: {found} the condition. Name one row by {keys}.")
+        raise CellError(f"{table}: {found} the condition. Name one row by {', '.join(keys)}.")
     row = dict(zip((column[0] for column in published.description), rows[0], strict=True))
     for amount in load_composed():
         # A mart shows units of a currency, its cube millionths.
-        if isinstance(shown := row.get(amount.metric), Decimal):
-            row[amount.over] = int(shown * amount.per)
-    if mart is not None and mart.level is not None:
+        if amount.metric in row and amount.per != 1 and not amount.under:
+            shown = row[amount.metric]
+            row[amount.over] = int(shown * amount.per) if isinstance(shown, Decimal) else None
+    if mart is not None:
         row["level"] = str(mart.level)
-    return cube, {**dict.fromkeys(cube.path, TOTAL), **row}
+    first, last = _days(row, mart.per if mart else None, cube.spine.period.column)
+    named = tuple(key for key in keys if key not in (cube.spine.period.column, "week", "month"))
+    return PublishedRow(cube, row, ("level", *named), first, last)
+
+
+def _days(row: Mapping[str, Any], per: str | None, period: str) -> tuple[date, date]:
+    """Return the first and last period of the cube that a row adds up."""
+    match per:
+        case "week":
+            return row["week"], row["week"] + timedelta(days=6)
+        case "month":
+            return row["month"], month_end(row["month"])
+        case "life":
+            return row["first_send_date"], row["last_send_date"]
+        case _:
+            return row[period], row[period]
 
 
 def trace(
-    connection: duckdb.DuckDBPyConnection,
-    cube: Cube,
-    row: Mapping[str, object],
-    *,
-    keyring: KeyStore,
-    most_people: int = 0,
+    connection: duckdb.DuckDBPyConnection, row: PublishedRow, *, keyring: KeyStore, most_people: int = 0
 ) -> Traced:
-    """Count a cell again from the restricted facts, step by step.
+    """Count a row again from the restricted facts, step by step.
 
     Args:
         connection: A session on store and warehouse. Tables are made in its memory.
-        row: A row of the cube (see `published_row`).
-        most_people: How many people of the cell to list.
+        most_people: How many people of the row to list.
     """
-    period = row[cube.spine.period.column]
-    if not isinstance(period, date):
-        raise CellError(f"{cube.cube}: the row has no {cube.spine.period.column}.")
-    models = _make_slices(connection, cube, period, keyring)
-    node = {("cell" if _is_dimension(cube, key) else key): row[key] for key in cube.keys}
+    cube = row.cube
+    models = _make_slices(connection, row, keyring)
     names = [measure.name for measure in cube.measures]
+    adds = _added_up(cube, "{0}")
 
-    def ask(last: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        return connection.execute(models.render(cube_sql(cube, last=last)), values).fetchall()
+    def ask(last: str, level: Level) -> list[tuple[Any, ...]]:
+        sql = models.render(cube_sql(cube, last=last))
+        return connection.execute(sql, [row.first, row.last, *row.node(level).values()]).fetchall()
 
     def people_at(level: Level) -> int:
-        coarser = set(cube.path) - set(cube.spine.path(level))
-        at = {**node, "level": str(level), **dict.fromkeys(coarser, TOTAL)}
-        ((people,),) = ask(f"select count(unit_token) from units where {_are(at)}", list(at.values()))
+        ((people,),) = ask(f"select count(distinct unit_token) from units where {_is_in(row, level)}", level)
         return int(people)
 
-    above = cube.levels[: cube.levels.index(Level(str(row["level"]))) + 1]
-    values = list(node.values())
-    adds = _added_up(cube, "{0}")
-    numbers = (ask(_steps_sql(cube, node), values) or [(0, 0) * len(names)])[0]
-    (people,) = ask(
-        "select "
-        + ", ".join(f"count(case when {each} > 0 then unit_token end)" for each in adds.values())
-        + f" from units where {_are(node)}",
-        values,
-    )
-    listed = ", ".join(f"{added} as {name}" for name, added in adds.items())
+    ((*numbers,),) = ask(_steps_sql(row), row.level)
+    adding = (f"count(distinct case when {each} > 0 then unit_token end)" for each in adds.values())
+    (people,) = ask(f"select {', '.join(adding)} from units where {_is_in(row, row.level)}", row.level)
+    listed = ", ".join(f"sum({added}) as {name}" for name, added in adds.items())
     order = ", ".join(f"{name} desc" for name in names)
     return Traced(
-        cube=cube,
-        keys={key: row[key] for key in cube.keys},
-        levels=[(str(level), _name(cube, row, level), people_at(level)) for level in above],
+        row=row,
+        levels=[(str(level), _name(row, level), people_at(level)) for level in row.levels],
         measures=[
-            Counted(name, adding, exact, rebuilt, shown if isinstance(shown := row.get(name), int) else None)
+            Counted(
+                name, adding, exact, rebuilt, shown if isinstance(shown := row.columns[name], int) else None
+            )
             for name, adding, exact, rebuilt in zip(names, people, numbers[::2], numbers[1::2], strict=True)
+            if name in row.columns
         ],
         people=ask(
-            f"select unit_token, {listed} from units where {_are(node)} and unit_token is not null "
-            f"order by {order} limit {most_people}",
-            values,
+            f"select unit_token, {listed} from units where {_is_in(row, row.level)} "
+            f"and unit_token is not null group by unit_token order by {order} limit {most_people}",
+            row.level,
         ),
     )
 
@@ -166,37 +206,38 @@ def _cube_of(cubes: Mapping[str, Cube], table: str) -> tuple[Cube, Mart | None]:
         return cubes[table], None
     for cube in cubes.values():
         for mart in cube.marts:
-            if mart.name == table and mart.per is None:
+            if mart.name == table:
                 return cube, mart
     raise CellError(f"{table} is neither a cube nor a mart of one cube. Known: {_known(cubes)}.")
 
 
 def _known(cubes: Mapping[str, Cube]) -> str:
-    return ", ".join(sorted(m.name for cube in cubes.values() for m in cube.marts if m.per is None))
+    return ", ".join(sorted(mart.name for cube in cubes.values() for mart in cube.marts))
 
 
-def _make_slices(
-    connection: duckdb.DuckDBPyConnection, cube: Cube, first: date, keyring: KeyStore
-) -> ModelSql:
-    """Make the slices that a cube counts, as a build does; return what renders SQL over them."""
-    last = month_end(first) if cube.spine.period is Period.MONTH else first
+def _make_slices(connection: duckdb.DuckDBPyConnection, row: PublishedRow, keyring: KeyStore) -> ModelSql:
+    """Make the slices that a row counts, as a build does; return what renders SQL over them."""
+    last = month_end(row.last) if row.cube.spine.period is Period.MONTH else row.last
     connection.execute(f"set search_path = '{SCHEMAS}'")
     register_surrogate(connection, keyring)
     register_record_key(connection, keyring)
     models = ModelSql()
-    models.bounds = {"day": (first, last), "month": (first, last), "all": (first, last)}
-    make_slices(connection, models, filter(None, (cube.facts, cube.spine.leaves)))
+    models.bounds = dict.fromkeys(("day", "month", "all"), (row.first, last))
+    make_slices(connection, models, filter(None, (row.cube.facts, row.cube.spine.leaves)))
     return models
 
 
-def _steps_sql(cube: Cube, node: Mapping[str, object]) -> str:
+def _steps_sql(row: PublishedRow) -> str:
     """Return SQL for one row: exact and rounded number of each measure."""
+    cube = row.cube
     exact = _added_up(cube, "coalesce(rounded.{0} - rounded.{0}_excess, 0)")
-    columns = [f"{number}, published.{name}" for name, number in exact.items()]
-    names = {"cell": cube.dimension.name} if cube.dimension else {}
-    shown = " and ".join(f"rounded.{column} = published.{names.get(column, column)}" for column in node)
-    wanted = " and ".join(f"rounded.{column} = ?" for column in node)
-    return f"select {', '.join(columns)} from rounded inner join published on {shown} where {wanted}"
+    columns = [
+        f"coalesce(sum({number}), 0), coalesce(sum(published.{name}), 0)" for name, number in exact.items()
+    ]
+    names = {cube.dimension.name: "cell"} if cube.dimension else {}
+    same = " and ".join(f"rounded.{names.get(key, key)} = published.{key}" for key in cube.keys)
+    wanted = _is_in(row, row.level, of="rounded.")
+    return f"select {', '.join(columns)} from rounded inner join published on {same} where {wanted}"
 
 
 def _added_up(cube: Cube, piece: str) -> Mapping[str, str]:
@@ -204,14 +245,12 @@ def _added_up(cube: Cube, piece: str) -> Mapping[str, str]:
     return {measure: f"({' + '.join(map(piece.format, pieces))})" for measure, pieces in cube.sums.items()}
 
 
-def _are(node: Mapping[str, object]) -> str:
-    return " and ".join(f"{column} = ?" for column in node)
+def _is_in(row: PublishedRow, level: Level, *, of: str = "") -> str:
+    """Return SQL for whether a step's row is one that the published row adds up, at a level."""
+    named = "".join(f" and {of}{column} = ?" for column in row.node(level))
+    return f"{of}{row.period} between ? and ?{named}"
 
 
-def _is_dimension(cube: Cube, key: str) -> bool:
-    return cube.dimension is not None and key == cube.dimension.name
-
-
-def _name(cube: Cube, row: Mapping[str, object], level: Level) -> str:
-    path = cube.spine.path(level)
-    return str(row[path[-1]]) if path else TOTAL
+def _name(row: PublishedRow, level: Level) -> str:
+    path = row.cube.spine.path(level)
+    return str(row.columns[path[-1]]) if path else TOTAL

@@ -20,12 +20,12 @@ from pipelines.declarations.errors import MixedFeedsError
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from pipelines.ingestion.lookups import Reference
 from pipelines.ingestion.options import Options
-from pipelines.ingestion.quarantine_rows import quarantine_rows
 from pipelines.ingestion.sorting import sort_out
 from pipelines.ingestion.tally import Tally, check_fit, check_windows
 from pipelines.ingestion.word_counting import WordCounting
 from pipelines.privacy.erasures import is_refused
 from pipelines.sources.batch import ParsedBatch
+from pipelines.sources.quarantined import quarantine_rows
 from pipelines.windows.inputs import HOLDS, QUARANTINE, data_sets, retention_inputs
 from warehouse.errors import ConflictError
 from warehouse.keys.keyring import Purpose

@@ -21,8 +21,8 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.batch import Arrival, Batch, feed_of
 from pipelines.ingestion.options import Options
-from pipelines.ingestion.quarantine_rows import raw_records
 from pipelines.sources.looks import looks_like
+from pipelines.sources.quarantined import raw_records
 from pipelines.sources.reading import read, read_records
 from warehouse.errors import DuplicateBatchError, RulesChangedError
 from warehouse.files import unlink_durably
@@ -144,7 +144,9 @@ def ingest_quarantined(
     arrival = Arrival(
         contracts,
         secrets.token_hex(32),
-        lambda: read_records(raw_records(kept), contracts=contracts, received_at=received_at),
+        lambda: read_records(
+            raw_records(kept)["payload"].to_list(), contracts=contracts, received_at=received_at
+        ),
         replaces=(part,),
     )
     options = replace(options, quarantined_on=part.event_date, received_at=received_at)

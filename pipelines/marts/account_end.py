@@ -9,6 +9,7 @@ from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.surrogates import workspace_keys_of
 from pipelines.marts.build import OVER_CUBES, build_marts
 from pipelines.marts.release import release_and_publish
+from pipelines.marts.release_report import forget
 from warehouse.errors import (
     ChangedAfterReleaseError,
     CoarseningError,
@@ -64,6 +65,7 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
     finally:
         # At last: pages that were made meanwhile may still be copies of what was published before.
         _remove_portal(store.home)
+        forget(store.ledger)
 
 
 def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:

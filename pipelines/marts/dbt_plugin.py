@@ -15,6 +15,7 @@ from pipelines.settings import home_from_environment
 from pipelines.windows.completeness import store_tables
 from warehouse.errors import StoreError
 from warehouse.home import Home
+from warehouse.store.connection import is_library_checked
 from warehouse.store.session import attach
 
 # With fewer rows a day more threads cost a quarter more CPU and gain no time.
@@ -35,6 +36,7 @@ class Plugin(BasePlugin):
         config["memory_limit"] = self._memory_limit
         config["temp_directory"] = str(self._home.tmp)
         config["autoinstall_known_extensions"] = False
+        config["allow_unsigned_extensions"] = is_library_checked()
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Add keys, create the store's views, attach the warehouse file, define the functions."""

@@ -1,17 +1,22 @@
 """Run dbt in this process on the project's models, and sum up what it did."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import platformdirs
 
 from anonymizers.text.gc_pause import gc_paused
 from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.errors import PipelineError
 from warehouse.errors import WarehouseError
+from warehouse.files import replacing
 from warehouse.home import Home
 from warehouse.store.session import leases
 from warehouse.store.store import Store
@@ -19,9 +24,14 @@ from warehouse.store.store import Store
 MANIFEST = "manifest.json"
 # Folders that dbt writes into its project when somebody calls it by hand.
 _LEFT_BY_DBT = ("logs", "target")
+# The file in which dbt keeps what it read of its project.
+_PROJECT_AS_READ = "partial_parse.msgpack"
+# The project as dbt read it last, by its path and digest: to read it again costs more than to build a table.
+_PARSED: dict[str, "Manifest"] = {}
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
 
 
 class MartsError(PipelineError):
@@ -58,7 +68,12 @@ class BuildSummary:
     days: int = 0
 
 
-def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None = None) -> "dbtRunnerResult":
+def _dbt(
+    arguments: list[str],
+    *,
+    manifest: "Manifest | None" = None,
+    callbacks: list[Callable[[Any], None]] | None = None,
+) -> "dbtRunnerResult":
     # Takes a second to import, and most commands never build anything. Its hundreds of classes would write
     # code at once for conversions that few of them ever need.
     with gc_paused():
@@ -67,7 +82,42 @@ def _dbt(arguments: list[str], *, callbacks: list[Callable[[Any], None]] | None 
         BaseConfig.lazy_compilation = True
         from dbt.cli.main import dbtRunner
 
-    return dbtRunner(callbacks=callbacks or []).invoke(arguments)
+    return dbtRunner(manifest, callbacks or []).invoke(arguments)
+
+
+def _dbt_on_project(
+    home: Home, command: str, *arguments: str, callbacks: list[Callable[[Any], None]] | None = None
+) -> "dbtRunnerResult":
+    """Run dbt on the project, which is read once for all runs of this process, until a file of it changes."""
+    project = f"{DBT_PROJECT} {project_digest()}"
+    if project not in _PARSED:
+        with _read_before(home.dbt_target / _PROJECT_AS_READ):
+            parsed = _dbt(["parse", *_common_arguments(home)])
+        if not parsed.success:
+            return parsed
+        _PARSED.clear()
+        _PARSED[project] = cast("Manifest", parsed.result)
+    called = [command, *_common_arguments(home), *arguments]
+    return _dbt(called, manifest=_PARSED[project], callbacks=callbacks)
+
+
+@contextmanager
+def _read_before(path: Path) -> Iterator[None]:
+    """Lend a new warehouse what dbt read of the project for the user's last one, and keep it for the next.
+
+    It is made of the project's text alone, and dbt compares it with every file: what differs is read again.
+    Where it cannot be kept, each new warehouse reads the whole project.
+    """
+    kept = platformdirs.user_cache_path("wasms") / path.name
+    with suppress(OSError):
+        if not path.exists() and kept.stat().st_uid == os.getuid():
+            shutil.copyfile(kept, path)
+    lent = path.stat().st_mtime_ns if path.exists() else None
+    yield
+    with suppress(OSError):
+        if path.stat().st_mtime_ns != lent:
+            with replacing(kept) as temporary:
+                shutil.copyfile(path, temporary)
 
 
 def dbt_build(
@@ -83,7 +133,7 @@ def dbt_build(
         PipelineError, WarehouseError: What stopped dbt, where it was an error of ours.
     """
     excluded = ("--exclude-resource-type", "unit_test")
-    return _summarized(_dbt(["build", *_common_arguments(home), *excluded, *arguments], callbacks=callbacks))
+    return _summarized(_dbt_on_project(home, "build", *excluded, *arguments, callbacks=callbacks))
 
 
 def check_models(store: Store) -> BuildSummary:
@@ -92,9 +142,8 @@ def check_models(store: Store) -> BuildSummary:
     Raises:
         MartsError: A test failed; names it.
     """
-    arguments = ["test", *_common_arguments(store.home), *("--select", "test_type:unit")]
     with leases(store.home), connection_closed_afterwards():
-        return _summarized(_dbt(arguments))
+        return _summarized(_dbt_on_project(store.home, "test", "--select", "test_type:unit"))
 
 
 def parse(home: Home) -> Path:
@@ -103,7 +152,8 @@ def parse(home: Home) -> Path:
     Raises:
         MartsError: The project does not load.
     """
-    result = _dbt(["parse", *_common_arguments(home), "--write-json"])
+    with _read_before(home.dbt_target / _PROJECT_AS_READ):
+        result = _dbt(["parse", *_common_arguments(home), "--write-json"])
     if not result.success:
         raise MartsError([], outcomes={}, project_is_broken=True) from None
     return home.dbt_target / MANIFEST

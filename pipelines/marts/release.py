@@ -11,6 +11,7 @@ from pipelines.disclosure.attacks.finding import Attacked, Finding
 from pipelines.disclosure.attacks.suite import attack, coarsen_slices
 from pipelines.marts.build import OVER_CUBES, build_marts
 from pipelines.marts.descriptions import descriptions
+from pipelines.marts.release_report import note_attacks
 from warehouse.errors import UnsoundMartsError
 from warehouse.publishing.publish import Published, publish, published_before
 from warehouse.publishing.releases import Key, Slice, release, rows_in, slices_in, unreleased
@@ -82,6 +83,8 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
     release(store.ledger, revisions, why=why)
     release(store.ledger, [each for each in waiting if each not in revisions], why="closed")
     published = publish(store.home, keyring=store.keyring, comments=descriptions())
+    if waiting:
+        note_attacks(store.ledger, attacks, periods=[each.period for each in waiting], rounds=rounds)
     months = [each.period for each in waiting if each.cube.endswith("_monthly")]
     days = [each.period for each in waiting if each.cube.endswith("_daily")]
     # A month may be built after its days were published.

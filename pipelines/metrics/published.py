@@ -115,6 +115,8 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     for part, measure in zip(("over", "less" if metric.less else "under"), metric.measures, strict=False):
         m, squares = (identifier(name) for name in (measure, f"{measure}_squares"))
         selected += [f"cells.{m} as {part}", f"cells.{squares} as {part}_squares"]
+    if (counted_by := table.measures[metric.over].counted_by) is not None:
+        selected.append(f"cells.{identifier(counted_by)} as counted")
     conditions = [f"cells.level = '{table.level(question.columns)}'"]
     parameters: list[object] = []
     if metric.quantile is not None or metric.needed:
@@ -169,26 +171,32 @@ def _number(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     # A difference may be below zero.
     least = "null" if metric.less else "0"
     reach = f"{SURE} * sqrt(variance)"
+    known = "value is not null"
+    if table.measures[metric.over].counted_by is not None:
+        known += " and not (over = 0 and counted > 0)"
     answer = f"least(value{most})" if metric.under or metric.per != 1 else "cast(value as bigint)"
     return f"""{_estimated(metric, table, keys)}
 select
     {listed}
-    case when value is not null then {answer} end as {identifier(metric.metric)},
-    case when value is not null then least(greatest(value - {reach}, {least}){most}) end as low,
-    case when value is not null then least(value + {reach}{most}) end as high
+    case when {known} then {answer} end as {identifier(metric.metric)},
+    case when {known} then least(greatest(value - {reach}, {least}){most}) end as low,
+    case when {known} then least(value + {reach}{most}) end as high
 from estimated"""
 
 
 def _estimated(metric: Metric, table: Table, keys: Sequence[str]) -> str:
     """Return SQL for a sum or a ratio of sums, with its variance by propagation."""
     listed = "".join(f"{identifier(key)}, " for key in keys)
+    is_sparse = table.measures[metric.over].counted_by is not None
     parts = {"over": metric.per}
     parts |= {part: 1 for part, name in (("under", metric.under), ("less", metric.less)) if name}
     sums = ", ".join(
         f"case when count(*) = count({p}) then sum({p}) / {per}.0 end as {p}, "
-        f"sum({p}_squares) / 6.0 / {per}.0 ^ 2 as {p}_variance"
+        f"{_variance(p, is_sparse=p == 'over' and is_sparse)} / {per}.0 ^ 2 as {p}_variance"
         for p, per in parts.items()
     )
+    if is_sparse:
+        sums += ", sum(counted) as counted"
     value, variance = "over", "over_variance"
     if metric.less is not None:
         value, variance = "(over - less)", "(over_variance + less_variance)"
@@ -208,6 +216,17 @@ estimated as (
     select *, {value} as value, greatest({variance}, 0) as variance
     from summed
 )"""
+
+
+def _variance(part: str, *, is_sparse: bool) -> str:
+    """Return SQL for the variance of a sum of rounded numbers: a sixth of each step squared.
+
+    A sum that is rounded down to nothing does not tell its step. Of few people most are. One that is rounded
+    up to one step stands for them: of a number far below the step, its square is the variance on average.
+    """
+    if is_sparse:
+        return f"sum({part}_squares * case when {part} ^ 2 <= {part}_squares then 1 else 1 / 6.0 end)"
+    return f"sum({part}_squares) / 6.0"
 
 
 def _grouped(keys: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ def portal_asset() -> dg.AssetsDefinition:
         group_name="published",
         owners=[team("analytics")],
         description="`portal/index.html`: a report of each workspace and of all together, dictionary, "
-        "metrics, lineage and windows. Replaced as a whole; as `wasms portal`.",
+        "metrics, lineage, windows, attacks and utility. Replaced as a whole; as `wasms portal`.",
         kinds={"html"},
         tags={"zone": "published"},
         # Not while the copy is replaced, or an ended account removed from it.
@@ -33,9 +33,13 @@ def portal_asset() -> dg.AssetsDefinition:
         from pipelines.reports.portal import build_portal
 
         with values_stay_inside():
-            home, declared = warehouse.runtime.store.home, warehouse.runtime.declarations
+            store, declared = warehouse.runtime.store, warehouse.runtime.declarations
             built = build_portal(
-                home.published_path, home.portal, contracts=declared.contracts, policy=declared.policy
+                store.home.published_path,
+                store.home.portal,
+                contracts=declared.contracts,
+                policy=declared.policy,
+                ledger=store.ledger,
             )
         if built is None:
             raise dg.Failure(description="No day is published yet.", allow_retries=False)

@@ -99,8 +99,8 @@ class Publication(NamedTuple):
 
 def publish_if_allowed(warehouse: Warehouse) -> Publication:
     """Look at the threshold; if no row is below it, release and publish what is new."""
-    from pipelines.disclosure.utility import utility_of_release
     from pipelines.marts.release import release_and_publish
+    from pipelines.marts.release_report import measured_utility
 
     threshold = threshold_result(warehouse)
     if not threshold.passed:
@@ -108,7 +108,7 @@ def publish_if_allowed(warehouse: Warehouse) -> Publication:
     runtime = warehouse.runtime
     released = release_and_publish(runtime.store)
     published = released.published
-    utility = utility_of_release(*runtime, released.days) if released.days else None
+    utility = measured_utility(*runtime, released.days) if released.days else None
     tried = {each.attack: each for each in released.attacks}
     results = [
         dg.AssetCheckResult(

@@ -1,6 +1,7 @@
 """Make the asset of the evidence, with the checks of what a night deleted and is about to delete."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -19,23 +20,22 @@ from pipelines.orchestration.keys import (
 )
 from pipelines.orchestration.reported import ENTRY, store_changes
 from pipelines.orchestration.resources import Warehouse
-from pipelines.privacy.submit import DUE_DAYS
+from pipelines.privacy.deadlines import ANSWER_BUSINESS_DAYS, LATE_DAYS, TOO_LATE_DAYS, lateness
 from pipelines.windows.inputs import SETTINGS
-from warehouse.ledger.requests import OPEN, requests
+from warehouse.ledger.requests import requests
 from warehouse.retention.plan import ALARM_DAYS
 
 VERIFIED, IN_TIME, ACCOUNTS_ENDING = "verified", "published_in_time", "accounts_ending"
 REQUESTS = "requests_in_time"
-# Of the 30 days of a request.
-_LATE_DAYS, _TOO_LATE_DAYS = 20, 27
 _CHECKS = {
     VERIFIED: "The chain of evidence is sound; every row of the store, the databases, logs, keys and "
     "Dagster's own records were looked at, and nothing is past its window.",
     IN_TIME: f"No slice that is not built loses its rows within {ALARM_DAYS} days. Deletion does not wait.",
     ACCOUNTS_ENDING: f"No account's data is to be deleted within {ALARM_DAYS} days. A warning, not a fault: "
     "it says whose, by keyed hash, and when; `wasms retention plan` names them.",
-    REQUESTS: f"No request of a data subject is open for {_LATE_DAYS} days (a warning) or {_TOO_LATE_DAYS} "
-    "(an error); more by as many as it was extended. `wasms privacy list` shows them.",
+    REQUESTS: f"No request of a data subject is open for {LATE_DAYS} days (a warning) or {TOO_LATE_DAYS} "
+    "(an error), more by as many as it was extended; each has a first answer after "
+    f"{ANSWER_BUSINESS_DAYS} business days. `wasms privacy list` shows them.",
 }
 
 
@@ -159,15 +159,13 @@ def _looks(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
 
 
 def _requests_in_time(warehouse: Warehouse) -> dg.AssetCheckResult:
-    today = warehouse.now().date()
-    left = [(each.due_on - today).days for each in requests(warehouse.runtime.store.ledger, statuses=OPEN)]
-    late, too_late = (sum(days <= DUE_DAYS - age for days in left) for age in (_LATE_DAYS, _TOO_LATE_DAYS))
+    found = lateness(requests(warehouse.runtime.store.ledger), today=warehouse.now().date())
     return dg.AssetCheckResult(
         asset_key=retention_key(),
         check_name=REQUESTS,
-        passed=not late,
-        severity=dg.AssetCheckSeverity.ERROR if too_late else dg.AssetCheckSeverity.WARN,
-        metadata={"open": len(left), "late": late, "fewest_days_left": min(left, default=DUE_DAYS)},
+        passed=not (found.late or found.unanswered),
+        severity=dg.AssetCheckSeverity.ERROR if found.too_late else dg.AssetCheckSeverity.WARN,
+        metadata=asdict(found),
     )
 
 

@@ -1,17 +1,20 @@
 """Turn confirmed requests into erasures that retention carries out, and confirm them when nothing is left."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import cache, partial
 
 import polars as pl
 import pyarrow as pa
 
 from pipelines.declarations.contract import Contract, Kind, Subject
 from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.accounts import remains_of_workspace
 from pipelines.privacy.errors import RemainsError
-from pipelines.privacy.people import own_messages
-from pipelines.privacy.receipts import write_receipt
+from pipelines.privacy.people import own_messages, region_of
+from pipelines.privacy.raw_records import quarantined, records_naming
+from pipelines.privacy.receipts import account_erased, erased, finish_with_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
@@ -19,7 +22,7 @@ from warehouse.ledger.requests import (
     Request,
     Status,
     about,
-    finish,
+    forget_closed,
     requests,
 )
 from warehouse.ledger.requests import (
@@ -27,7 +30,7 @@ from warehouse.ledger.requests import (
 )
 from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
-from warehouse.retention.suppression import Suppressed, refused, suppressed
+from warehouse.retention.suppression import Suppressed, keep_copy, refused, suppressed
 from warehouse.store.connection import identifier, quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.sketches import CHARACTERS
@@ -43,7 +46,15 @@ def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
     Raises:
         KeyringError: Whom a request is about cannot be unsealed.
     """
-    return people_of(declarations, store, requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING))
+    due = requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
+    if not due:
+        return []
+    region = cache(partial(region_of, declarations, store))
+    raw = quarantined(store)
+    return [
+        replace(each, records=_raw_records(store, raw, each, region)) if each.tokens else each
+        for each in people_of(declarations, store, due)
+    ]
 
 
 def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
@@ -56,36 +67,28 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
     Raises:
         RemainsError: Rows of an erased person are still there.
     """
+    forget_closed(store.ledger, store.keyring)
     waiting = requests(store.ledger, statuses=[Status.REWRITTEN], kinds=ERASING)
     if not waiting or store.ledger.has_hidden_files():
         return []
-    workspaces = {each.number: about(store.keyring, each.number)["workspace_id"] for each in waiting}
-    names = sorted(set(workspaces.values()))
+    whom = {each.number: about(store.keyring, each.number) for each in waiting}
+    names = sorted({who["workspace_id"] for who in whom.values()})
     everywhere = remains_of(declarations, store, names)
-    remains = dict.fromkeys(names, everywhere)
-    if any(rows for _, rows in everywhere):
-        remains = {name: remains_of(declarations, store, [name]) for name in names}
+    remains = cache(partial(_searched, declarations, store, everywhere=everywhere))
+    keep = cache(partial(keep_copy, store.ledger, store.keyring))
     chain = evidence.entries(store.ledger)
     for request in waiting:
-        searched = remains[workspaces[request.number]]
+        who = whom[request.number]
+        searched = remains(who["workspace_id"], who["subject"] == Subject.WORKSPACE)
         if found := sum(rows for _, rows in searched):
             raise RemainsError(request.number, found)
-        path = write_receipt(
-            store, request, chain=chain, as_of=as_of, searched=[source for source, _ in searched]
-        )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with store.ledger.transaction() as connection:
-            evidence.append(
-                connection,
-                key=store.keyring.get(Purpose.LEDGER, evidence.KEY),
-                kind=ERASED,
-                as_of=as_of,
-                body={"request": request.number, "receipt": digest, "data_sets": len(searched)},
-            )
-            finish(connection, request.number, as_of=as_of, receipt=path.name)
-        evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)
-        # Last: until here all can be done again.
-        store.keyring.destroy(Purpose.REQUEST, request.number)
+        keep(who["workspace_id"])
+        sources = [source for source, _ in searched]
+        if who["subject"] == Subject.WORKSPACE:
+            said = account_erased(store, who["workspace_id"], chain=chain, as_of=as_of, searched=sources)
+        else:
+            said = erased(store, request, chain=chain, as_of=as_of, searched=sources)
+        finish_with_receipt(store, request, said, as_of=as_of, proved=ERASED)
     return [request.number for request in waiting]
 
 
@@ -102,7 +105,7 @@ def remains_of(
     Args:
         workspaces: Where to search; None = all.
     """
-    named = _workspaces(declarations, store) if workspaces is None else workspaces
+    named = workspaces_of(declarations, store) if workspaces is None else workspaces
     erased = suppressed(store.ledger, store.keyring, named)
     return [
         (
@@ -110,13 +113,27 @@ def remains_of(
             int(is_refused(_alike(store, contract, erased), contract, erased).sum()),
         )
         for contract in declarations.contracts.values()
-        if _is_about_people(contract)
+        if is_about_people(contract)
     ]
+
+
+def _searched(
+    declarations: Declarations,
+    store: Store,
+    workspace: str,
+    is_whole: bool,
+    *,
+    everywhere: list[tuple[str, int]],
+) -> list[tuple[str, int]]:
+    """Return what is left in a workspace; of persons, it is searched alone if something is left anywhere."""
+    if is_whole:
+        return remains_of_workspace(declarations, store, workspace)
+    return remains_of(declarations, store, [workspace]) if any(rows for _, rows in everywhere) else everywhere
 
 
 def is_refused(rows: pa.Table, contract: Contract, erased: Mapping[str, Suppressed]) -> pl.Series:
     """Return for each row of a contract, as it would be stored, whether it is of an erased person."""
-    if not _is_about_people(contract):
+    if not is_about_people(contract):
         return pl.repeat(value=False, n=rows.num_rows, dtype=pl.Boolean, eager=True)
     return refused(
         rows,
@@ -127,12 +144,13 @@ def is_refused(rows: pa.Table, contract: Contract, erased: Mapping[str, Suppress
     )
 
 
-def _is_about_people(contract: Contract) -> bool:
+def is_about_people(contract: Contract) -> bool:
     """Return whether rows of a contract may be erased; legal holds stay: they say what is kept."""
     return bool(tokens_of_people(contract)) and contract.source != HOLDS
 
 
-def _workspaces(declarations: Declarations, store: Store) -> list[str]:
+def workspaces_of(declarations: Declarations, store: Store) -> list[str]:
+    """Return the workspaces that the store knows."""
     schema = declarations.contracts[WORKSPACES].plan.stored_columns()
     rows = store.reader.read(WORKSPACES, schema=schema, columns=["workspace_id"], deleted=True)
     return [name for name in rows["workspace_id"].unique().to_pylist() if name is not None]
@@ -142,6 +160,22 @@ def _stored_time(contract: Contract) -> str | None:
     """Return the stored column that says when a row happened, or was last changed; None = no column does."""
     name = contract.event_time if contract.kind is Kind.EVENT else contract.version
     return contract.stored_name(name) if name else None
+
+
+def rows_of_people(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
+    """Return of the rows of some workspaces what names people, and when each happened."""
+    time = _stored_time(contract)
+    listed = ", ".join(map(quoted, workspaces)) or "null"
+    return read_columns(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        source=contract.source,
+        schema=contract.plan.stored_columns(),
+        columns=["workspace_id", *tokens_of_people(contract), *([time] if time else [])],
+        deleted=True,
+        where=f"workspace_id in ({listed})",
+    )
 
 
 def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed]) -> pa.Table:
@@ -161,6 +195,16 @@ def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed]) -
         naming=frozenset().union(*(known.beginnings for known in erased.values())),
         every_file=True,
     )
+
+
+def _raw_records(
+    store: Store, raw: pl.DataFrame, erasure: Erasure, region: Callable[[str], str | None]
+) -> frozenset[tuple[str, str]]:
+    if not store.keyring.has(Purpose.PSEUDONYM, erasure.workspace_id):
+        # The account has ended since, and all of it is gone.
+        return frozenset()
+    key = store.keyring.find(Purpose.PSEUDONYM, erasure.workspace_id)
+    return records_naming(raw, erasure.tokens, key=key, region=region(erasure.workspace_id))
 
 
 def person_of(declarations: Declarations, store: Store, request: Request) -> Erasure:

@@ -21,6 +21,41 @@ class SameRequestError(WarehouseError):
         self.number = number
 
 
+class NotCorrectableError(WarehouseError):
+    """Report that rows of a data set are not corrected on request."""
+
+    def __init__(self, source: str, known: list[str]) -> None:
+        super().__init__(
+            f"Nothing was recorded: rows of `{source}` are not corrected, because they say what happened, or "
+            f"name no such person. A correction is possible in: {', '.join(known)}."
+        )
+
+
+class UnknownRecipientError(WarehouseError):
+    """Report that nobody of this name gets data, by the policy."""
+
+    def __init__(self, known: list[str]) -> None:
+        super().__init__(
+            f"Nothing was recorded: the policy names no such recipient. It names: {', '.join(known)}."
+        )
+
+
+class WholeWorkspaceError(WarehouseError):
+    """Report that something cannot be asked about a workspace as a whole."""
+
+    def __init__(self, known: list[str]) -> None:
+        super().__init__(
+            f"Nothing was recorded: about a whole workspace only this can be asked: {', '.join(known)}."
+        )
+
+
+class NotEndedError(WarehouseError):
+    """Report that an account has not ended, or that something of it is still there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"There is no certificate: {reason}.")
+
+
 class RemainsError(WarehouseError):
     """Report that rows of an erased person are still in the store."""
 
@@ -35,4 +70,4 @@ class ReceiptError(WarehouseError):
     """Report that a receipt is not what was signed."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The receipt is not valid: {reason}.")
+        super().__init__(f"The receipt could not be confirmed: {reason}.")

@@ -9,13 +9,13 @@ import polars as pl
 from anonymizers.identity import normalise
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind
-from pipelines.declarations.contract import OF_CONTACTS, Subject
+from pipelines.declarations.contract import OF_CONTACTS, Contract, Subject
 from pipelines.declarations.declarations import Declarations, view_schema
 from pipelines.identities import connected
 from pipelines.privacy.errors import UnknownIdentifierError
 from pipelines.windows.inputs import OWN_MESSAGE, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
-from warehouse.store.connection import identifier
+from warehouse.store.connection import identifier, quoted
 from warehouse.store.reading import read_columns
 from warehouse.store.store import Store
 
@@ -57,8 +57,10 @@ def find_person(
     """
     if not store.keyring.has(Purpose.PSEUDONYM, workspace):
         raise UnknownIdentifierError("the workspace has no data here")
+    if subject is Subject.WORKSPACE:
+        return Person(workspace, subject, frozenset(), {}, is_shared=False)
     key = store.keyring.find(Purpose.PSEUDONYM, workspace)
-    region = _region(declarations, store, workspace)
+    region = pl.Series([region_of(declarations, store, workspace)], dtype=pl.String)
     given: dict[str, str] = {}
     for kind, value in identifiers.items():
         spelt = normalise(pl.Series([value], dtype=pl.String), kind=kind, regions=region)[0]
@@ -163,14 +165,46 @@ def _named(
     return pl.concat(found).with_row_index("row")
 
 
-def _region(declarations: Declarations, store: Store, workspace: str) -> pl.Series:
+def rows_of(
+    store: Store, contract: Contract, workspace: str, tokens: Collection[str], *, deleted: bool = False
+) -> pl.DataFrame:
+    """Return the rows of a data set in which one of some tokens stands, with all stored columns.
+
+    Args:
+        deleted: Whether rows that their source has deleted are among them.
+    """
+    if not tokens_of_people(contract):
+        return pl.DataFrame()
+    columns = contract.plan.stored_columns()
+    table = read_columns(
+        store.home,
+        ledger=store.ledger,
+        engine=store.engine,
+        source=contract.source,
+        schema=columns,
+        columns=[name for name, _ in columns],
+        deleted=deleted,
+        where=naming(contract, workspace, tokens),
+        naming=tokens,
+    )
+    return cast("pl.DataFrame", pl.from_arrow(table))
+
+
+def naming(contract: Contract, workspace: str, tokens: Collection[str]) -> str:
+    """Return the condition in SQL that one of some tokens stands in a row of a workspace."""
+    listed = ", ".join(map(quoted, sorted(tokens)))
+    named = [f"{identifier(name)} in ({listed})" for name in tokens_of_people(contract)]
+    return f"workspace_id = {quoted(workspace)} and ({' or '.join(named)})"
+
+
+def region_of(declarations: Declarations, store: Store, workspace: str) -> str | None:
     """Return the country in which the workspace's numbers may be written as they are dialled there."""
     contract = declarations.contracts[WORKSPACES]
     rows = store.reader.read(
         WORKSPACES, schema=contract.plan.stored_columns(), columns=("workspace_id", "country")
     )
-    frame = cast("pl.DataFrame", pl.from_arrow(rows)).filter(pl.col("workspace_id") == workspace)
-    return pl.Series([frame["country"].first() if frame.height else None], dtype=pl.String)
+    countries = [row["country"] for row in rows.to_pylist() if row["workspace_id"] == workspace]
+    return next(iter(countries), None)
 
 
 def _counted(kinds: Collection[str]) -> dict[str, int]:

@@ -1,10 +1,11 @@
-"""Write and check receipts of erasures: signed, free of personal data, checked with the public key alone.
+"""Write and check receipts of requests: signed, free of personal data, checked with the public key alone.
 
 A receipt is JSON: `receipt`, what is said, and `signature`, Ed25519 (RFC 8032) over its canonical form: keys
 sorted, no spaces, UTF-8.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,35 +19,59 @@ from pipelines.declarations.disclosure import load_disclosure
 from pipelines.privacy.errors import ReceiptError
 from warehouse.files import replace_text
 from warehouse.keys.keyring import KeyStore, Purpose
-from warehouse.ledger.requests import Request, Status, history
+from warehouse.ledger.requests import Kind, Request, Status, finish, history, told
+from warehouse.retention import evidence, records
 from warehouse.retention.apply import APPLIED
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import ERASURE, GONE
+from warehouse.retention.rules import Precedence
 from warehouse.store.store import Store
 
 PUBLIC_KEY = "public-key.json"
 _SIGNING = "signing"
 VERSION = 1
+# Rows of an erased person that are not stored any more.
+_REFUSED = {Kind.ERASE: "rows of events before the request", Kind.MINOR: "all rows"}
 
 
-def write_receipt(
-    store: Store, request: Request, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
+def finish_with_receipt(
+    store: Store, request: Request, said: Mapping[str, Any], *, as_of: datetime, proved: str
 ) -> Path:
-    """Write the receipt of an erasure of which nothing is left, and the public key beside it.
+    """Write the receipt of a request that was carried out, note it in the evidence, and forget the person.
 
     Args:
-        chain: The evidence.
-        searched: Data sets in which no row of the person was found.
+        said: What was done: counts, dates and names of data sets.
+        proved: Kind of the entry in the evidence.
+
+    Returns:
+        Where the receipt is.
     """
-    body = receipt_of(store, request, chain=chain, as_of=as_of, searched=searched)
+    path = store.home.receipts / f"{request.number}.json"
+    _write_signed(store, path, _heading(store, request) | dict(said))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with store.ledger.transaction() as connection:
+        evidence.append(
+            connection,
+            key=store.keyring.get(Purpose.LEDGER, evidence.KEY),
+            kind=proved,
+            as_of=as_of,
+            body={"request": request.number, "receipt": digest},
+        )
+        finish(connection, request.number, as_of=as_of, receipt=path.name)
+    evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)
+    # Last: until here all can be done again.
+    store.keyring.destroy(Purpose.REQUEST, request.number)
+    return path
+
+
+def _write_signed(store: Store, path: Path, body: Mapping[str, Any]) -> None:
+    """Write a signed receipt, and the public key beside it."""
     handle = _private_keys(store.keyring)
     signed = handle.primitive(signature.PublicKeySign).sign(_canonical(body))
     text = json.dumps({"receipt": body, "signature": base64.b64encode(signed).decode()}, indent=1)
-    path = store.home.receipts / f"{request.number}.json"
     public = json_proto_keyset_format.serialize_without_secret(handle.public_keyset_handle())
-    replace_text(store.home.receipts / PUBLIC_KEY, public)
+    replace_text(path.with_name(PUBLIC_KEY), public)
     replace_text(path, text)
-    return path
 
 
 def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
@@ -56,6 +81,9 @@ def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
         ReceiptError: It was changed, signed by somebody else, or is no receipt.
     """
     signature.register()
+    for path in (receipt, public_key):
+        if not path.is_file():
+            raise ReceiptError(f"there is no file {path.name} where it was looked for")
     try:
         handle = json_proto_keyset_format.parse_without_secret(public_key.read_text("utf-8"))
         content = json.loads(receipt.read_text("utf-8"))
@@ -68,13 +96,7 @@ def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
     return body
 
 
-def receipt_of(
-    store: Store, request: Request, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
-) -> dict[str, Any]:
-    """Return what a receipt says: counts, dates and names of data sets."""
-    rule, k = f"{ERASURE} {request.number}", load_disclosure().minimum_contacts
-    applied = [entry for entry in chain if entry.kind == APPLIED and _rows(entry.body, rule)]
-    rows = [row for entry in applied for row in _rows(entry.body, rule)]
+def _heading(store: Store, request: Request) -> dict[str, Any]:
     steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
     return {
         "version": VERSION,
@@ -82,20 +104,79 @@ def receipt_of(
         "kind": request.kind.value,
         "received_at": request.received_at.isoformat(),
         "identity_verified_at": steps.get(Status.VERIFIED),
+        "recipients_told": told(store.ledger, request.number),
+    }
+
+
+def erased(
+    store: Store, request: Request, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the receipt of an erasure says.
+
+    Args:
+        chain: The evidence.
+        searched: Data sets in which no row of the person was found.
+    """
+    rule = f"{ERASURE} {request.number}"
+    applied = [entry for entry in chain if entry.kind == APPLIED and _rows(entry.body, rule)]
+    rows = [row for entry in applied for row in _rows(entry.body, rule)]
+    steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
+    return {
         "rows_deleted_at": steps.get(Status.REWRITTEN),
         "searched_at": as_of.isoformat(),
         "deleted": [_counted(row) for row in rows if row["to"] == GONE],
         "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
-        "kept_for_other_reasons": [
-            f"Published tables: they count groups of at least {k} people and hold no one's rows.",
-            "Invoices and payments: statutory retention; they name no contact.",
-        ],
+        "kept_for_other_reasons": _kept(),
         "refused_from_now_on": "all rows"
-        if request.kind.value == "minor"
+        if request.kind is Kind.MINOR
         else "rows of events before the request",
         "searched": list(searched),
         "rows_found": 0,
         "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in applied],
+    }
+
+
+def account_erased(
+    store: Store, workspace: str, *, chain: Sequence[Entry], as_of: datetime, searched: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the receipt or certificate of a whole account says, as `erased` does of a person.
+
+    Rows are counted where no other account ended in the same pass: the evidence counts them together.
+    """
+    subject = records.subject(records.subject_key(store.keyring), workspace)
+    ends = [entry for entry in chain if subject in _ended_accounts(entry)]
+    alone = [entry for entry in ends if len(_ended_accounts(entry)) == 1]
+    rows = [row for entry in alone for row in _rows(entry.body, Precedence.TERMINATION.value)]
+    return {
+        "rows_deleted_at": ends[-1].as_of.isoformat() if ends else None,
+        "searched_at": as_of.isoformat(),
+        "deleted": [_counted(row) for row in rows if row["to"] == GONE],
+        "is_counted_alone": len(alone) == len(ends),
+        "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
+        "kept_for_other_reasons": _kept(),
+        "refused_from_now_on": "all rows",
+        "searched": list(searched),
+        "rows_found": 0,
+        "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in ends],
+    }
+
+
+def write_certificate(store: Store, path: Path, workspace: str, said: Mapping[str, Any]) -> None:
+    """Write a signed certificate that an account is gone, and the public key beside it."""
+    body = {"version": VERSION, "workspace": workspace, "kind": Kind.ERASE.value} | dict(said)
+    _write_signed(store, path, body)
+
+
+def _ended_accounts(entry: Entry) -> list[str]:
+    found = entry.body.get("account_ends") if entry.kind == APPLIED else None
+    return found if isinstance(found, list) else []
+
+
+def _kept() -> dict[str, str]:
+    k = load_disclosure().minimum_contacts
+    return {
+        "published_tables": f"They count groups of at least {k} people and hold no one's rows.",
+        "invoices_and_payments": "Statutory retention; they name no contact.",
     }
 
 

@@ -1,16 +1,23 @@
 """Record requests of data subjects: who asks for what, by when it must be answered."""
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
 from pipelines.declarations.declarations import Declarations
+from pipelines.privacy.corrections import correctable
+from pipelines.privacy.deadlines import (
+    ANSWER_BUSINESS_DAYS,
+    DUE_DAYS,
+    LONGEST_EXTENSION_DAYS,
+    after_business_days,
+)
 from pipelines.privacy.erasures import people_of
-from pipelines.privacy.errors import SameRequestError
+from pipelines.privacy.errors import SameRequestError, UnknownRecipientError, WholeWorkspaceError
 from pipelines.privacy.people import Person, find_person, people_by_tokens
+from pipelines.windows.inputs import tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     OPEN,
@@ -26,15 +33,12 @@ from warehouse.ledger.requests import (
     new_number,
     request,
     requests,
+    reseal,
+    tell,
+    told,
 )
 from warehouse.retention import records
 from warehouse.store.store import Store
-
-# The privacy policy, section 8: a first answer within five business days, the whole within 30 days.
-ANSWER_BUSINESS_DAYS = 5
-DUE_DAYS = 30
-# GDPR article 12(3): two further months where necessary.
-LONGEST_EXTENSION_DAYS = 60
 
 # Requests that the application exports: what they ask, and how far they are there.
 _KINDS = {
@@ -43,7 +47,10 @@ _KINDS = {
     "restriction": Kind.RESTRICT,
     "portability": Kind.PORTABILITY,
     "objection": Kind.OBJECT,
+    "rectification": Kind.CORRECT,
 }
+# What a workspace's owner may ask about all of it.
+_OF_WORKSPACES = (Kind.ACCESS, Kind.PORTABILITY, Kind.ERASE)
 _EXPORTED_OPEN = ("verified", "in_progress")
 _EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
 _EXPORTED = ("workspace_id", "request_id", "request_type", "status", "received_on", *_EXPORTED_TOKENS)
@@ -58,21 +65,30 @@ def submit(
     identifiers: Mapping[IdentityKind, str],
     as_of: datetime,
     subject: Subject = Subject.CONTACT,
+    source: str | None = None,
 ) -> tuple[Request, Person]:
     """Record one request; nothing is done until the person's identity is confirmed.
 
+    Args:
+        identifiers: Of the person; none where it is about the workspace as a whole.
+        source: Of a correction: the data set with wrong rows; None = the one about the person.
+
     Raises:
+        NotCorrectableError: Rows of that data set are not corrected.
+        WholeWorkspaceError: That is asked by persons alone.
         UnknownIdentifierError: An identifier is none of its kind, or the workspace is not known.
         SameRequestError: It is recorded already.
     """
     store.ledger.check_clock(as_of)
+    if subject is Subject.WORKSPACE and kind not in _OF_WORKSPACES:
+        raise WholeWorkspaceError([each.value for each in _OF_WORKSPACES])
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
     naming = records.subject_key(store.keyring)
-    same_as = _digest(naming, kind.value, workspace, *sorted(person.tokens))
+    same_as = _digest(naming, kind.value, workspace, *([source] if source else []), *sorted(person.tokens))
     for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
         if before.same_as == same_as:
             raise SameRequestError(before.number)
-    number = _record(store, kind, person, same_as=same_as, received_at=as_of)
+    number = _record(declarations, store, kind, person, same_as=same_as, received_at=as_of, source=source)
     return request(store.ledger, number), person
 
 
@@ -80,7 +96,16 @@ def _digest(key: bytes, *parts: str) -> str:
     return hmac.digest(key, "\x1f".join(parts).encode(), "sha256").hex()[:32]
 
 
-def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_at: datetime) -> str:
+def _record(
+    declarations: Declarations,
+    store: Store,
+    kind: Kind,
+    person: Person,
+    *,
+    same_as: str,
+    received_at: datetime,
+    source: str | None = None,
+) -> str:
     recorded = Request(
         number=new_number(),
         subject=records.subject(records.subject_key(store.keyring), person.workspace_id),
@@ -96,6 +121,8 @@ def _record(store: Store, kind: Kind, person: Person, *, same_as: str, received_
         "subject": person.subject.value,
         "tokens": sorted(person.tokens),
     }
+    if kind is Kind.CORRECT:
+        who["data_set"] = correctable(declarations, person.subject, source)
     add(store.ledger, store.keyring, recorded, who)
     return recorded.number
 
@@ -122,7 +149,7 @@ def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> l
         asked.append((given, kind, same_as, min(row["received_on"], as_of)))
     people = people_by_tokens(declarations, store, [given for given, *_ in asked])
     numbers = [
-        _record(store, kind, person, same_as=same_as, received_at=received_at)
+        _record(declarations, store, kind, person, same_as=same_as, received_at=received_at)
         for person, (_, kind, same_as, received_at) in zip(people, asked, strict=True)
     ]
     _confirm(declarations, store, numbers, how="by the application", as_of=as_of)
@@ -149,6 +176,31 @@ def _confirm(
     _restrict(declarations, store, [each for each in found if each.kind in RESTRICTING], as_of=as_of)
 
 
+def note_told(
+    declarations: Declarations, store: Store, number: str, recipient: str, *, as_of: datetime
+) -> list[str]:
+    """Record that a recipient of the data was told of a request (GDPR article 19); return who is left.
+
+    Raises:
+        RequestError: There is none of that number.
+        UnknownRecipientError: The policy names no such recipient.
+    """
+    known = recipients(declarations, as_of=as_of)
+    request(store.ledger, number)
+    if recipient not in known:
+        raise UnknownRecipientError(known)
+    with store.ledger.transaction() as connection:
+        tell(connection, number, recipient, as_of=as_of)
+    return [name for name in known if name not in told(store.ledger, number)]
+
+
+def recipients(declarations: Declarations, *, as_of: datetime) -> list[str]:
+    """Return who gets data of contacts and members from the service, by the policy in force."""
+    rules = declarations.policy.version_at(as_of.date()).categories
+    about_people = {c.policy for c in declarations.contracts.values() if tokens_of_people(c)}
+    return sorted({name for category in about_people for name in rules[category].recipients})
+
+
 def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
     """End a restriction: models and queries see the person's rows again, as they are.
 
@@ -164,7 +216,7 @@ def _restrict(declarations: Declarations, store: Store, found: Sequence[Request]
     for person in people_of(declarations, store, found):
         who = about(store.keyring, person.number)
         who["messages"] = sorted(person.tokens.difference(who["tokens"]))
-        store.keyring.seal(Purpose.REQUEST, person.number, json.dumps(who).encode())
+        reseal(store.keyring, person.number, who)
         _move(store, person.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
 
 
@@ -201,14 +253,6 @@ def give_more_time(store: Store, number: str, *, days: int, why: str, as_of: dat
     with store.ledger.transaction() as connection:
         extend(connection, number, due_on, as_of=as_of, note=why)
     return due_on
-
-
-def after_business_days(day: date, number: int) -> date:
-    """Return the day that is so many business days after another; Saturdays and Sundays are none."""
-    while number:
-        day += timedelta(days=1)
-        number -= day.weekday() < 5
-    return day
 
 
 def _move(

@@ -1,10 +1,11 @@
-"""Draw the charts of reports: rows in, a Vega-Lite chart out; the page gives its colours a value."""
+"""Draw the charts of reports: rows in, a Vega-Lite chart out; the page gives its colours a value.
+
+Charts are written as Vega-Lite has them: Altair takes as long to put one together as drawing it takes.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import altair as alt
 
 from pipelines.reports.answers import Number
 from pipelines.reports.words import share, whole
@@ -25,6 +26,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # A rate whose range is wider says little about one hour.
 WIDE = 0.2
 
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _WIDTH, _ROW, _TALL = 500, 30, 220
 _SIZE, _LABELS = 13, 190
 _ROWS, _BEHIND = "rows", "behind"
@@ -44,57 +46,46 @@ class Mark:
 
 def bars(marks: Sequence[Mark], *, colour: str = FILL) -> Spec:
     """Return horizontal bars in the order given, each with its range and its text."""
-    base = alt.Chart().encode(y=_labels(marks))
-    scale = alt.Scale(domain=[0, _most(marks) * _BESIDE], nice=False)
-    x = alt.X("value:Q", axis=None, scale=scale)
-    return _finished(
-        base.mark_bar(color=colour, height=alt.RelativeBandSize(0.62)).encode(x=x),
-        *_ranges(base, x),
-        base.mark_text(align="left", dx=7, color=INK, fontWeight=600).encode(
-            x=alt.X("high:Q", scale=scale), text="text:N"
-        ),
-        rows=_rows(marks),
-        height=_ROW * len(marks),
-    )
+    scale = {"domain": [0, _most(marks) * _BESIDE], "nice": False}
+    bar = {"type": "bar", "color": colour, "height": {"band": 0.62}}
+    value = _number("value", axis=None, scale=scale)
+    layers = [_layer(bar, x=value), *_ranges(axis=None, scale=scale), _beside(scale, dx=7)]
+    return _finished(layers, shared={"y": _labels(marks)}, rows=_rows(marks), height=_ROW * len(marks))
 
 
 def dots(marks: Sequence[Mark]) -> Spec:
     """Return rates as dots on one line each, in the order given, with the range of each."""
-    base = alt.Chart().encode(y=_labels(marks))
-    axis = alt.Axis(format="~%", tickCount=4, grid=True, orient="bottom")
-    scale = alt.Scale(domain=[0, min(_most(marks) * _BESIDE, 1.15)], nice=False)
-    x = alt.X("value:Q", axis=axis, scale=scale, title=None)
-    return _finished(
-        *_ranges(base, x),
-        base.mark_point(color=FILL, filled=True, size=80, opacity=1).encode(x=x),
-        base.mark_text(align="left", dx=9, color=INK, fontWeight=600).encode(
-            x=alt.X("high:Q", scale=scale), text="text:N"
-        ),
-        rows=_rows(marks),
-        height=_ROW * len(marks) + 24,
-    )
+    scale = {"domain": [0, min(_most(marks) * _BESIDE, 1.15)], "nice": False}
+    axis = {"format": "~%", "tickCount": 4, "grid": True, "orient": "bottom"}
+    point = {"type": "point", "color": FILL, "filled": True, "size": 80, "opacity": 1}
+    value = _number("value", axis=axis, scale=scale, title=None)
+    ranges = _ranges(axis=axis, scale=scale, title=None)
+    layers = [*ranges, _layer(point, x=value), _beside(scale, dx=9)]
+    return _finished(layers, shared={"y": _labels(marks)}, rows=_rows(marks), height=_ROW * len(marks) + 24)
 
 
 def columns(now: Sequence[Mark], before: Sequence[Mark], labels: Sequence[str]) -> Spec:
     """Return one column per day of the period with its range; the period before is a short line each day."""
-    x = alt.X(
-        "label:N",
-        sort=list(labels),
-        title=None,
-        scale=alt.Scale(domain=list(labels), paddingInner=0.25),
-        axis=alt.Axis(labelAngle=0, values=[*shown_labels(labels)], tickSize=0, labelPadding=6),
-    )
-    y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4, format="~s", domain=False, grid=True))
-    base = alt.Chart().encode(x=x)
+    x = {
+        "field": "label",
+        "type": "nominal",
+        "sort": [*labels],
+        "title": None,
+        "scale": {"domain": [*labels], "paddingInner": 0.25},
+        "axis": {"labelAngle": 0, "values": [*shown_labels(labels)], "tickSize": 0, "labelPadding": 6},
+    }
+    axis = {"tickCount": 4, "format": "~s", "domain": False, "grid": True}
+    y = _number("value", title=None, axis=axis)
+    rule = {"type": "rule", "color": INK, "strokeWidth": 1}
     layers = [
-        base.mark_bar(color=FILL).encode(y=y),
-        base.mark_rule(color=INK, strokeWidth=1).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        _layer({"type": "bar", "color": FILL}, y=y),
+        _layer(rule, y=_number("low"), y2={"field": "high"}),
     ]
     if before:
         # Not one line through all days: it would give days without a number one.
-        lines = alt.Chart(alt.NamedData(_BEHIND)).mark_tick(color=WARM, thickness=3, orient="horizontal")
-        layers.append(lines.encode(x=x, y=y))
-    return _finished(*layers, rows=_rows(now), behind=_rows(before), height=_TALL)
+        tick = {"type": "tick", "color": WARM, "thickness": 3, "orient": "horizontal"}
+        layers.append({**_layer(tick, y=y), "data": {"name": _BEHIND}})
+    return _finished(layers, shared={"x": x}, rows=_rows(now), behind=_rows(before), height=_TALL)
 
 
 def shown_labels(labels: Sequence[str]) -> Sequence[str]:
@@ -113,26 +104,26 @@ def heat(cells: Sequence[Mark]) -> Spec:
         for mark in cells
         if mark.number.is_known
     ]
-    base = alt.Chart().mark_point(shape="square", filled=True, opacity=1)
     steps = [UNSURE, *range(len(HEAT))]
-    hours = alt.Axis(
-        values=[*range(0, 24, 3)], labelExpr="datum.value + ':00'", labelAngle=0, tickSize=0, labelPadding=6
+    hours = {
+        "values": [*range(0, 24, 3)],
+        "labelExpr": "datum.value + ':00'",
+        "labelAngle": 0,
+        "tickSize": 0,
+        "labelPadding": 6,
+    }
+    x = {"field": "hour", "type": "ordinal", "title": None, "scale": {"domain": [*range(24)]}, "axis": hours}
+    days = {"domain": [day.capitalize() for day in WEEKDAYS]}
+    y = {"field": "day", "type": "nominal", "title": None, "scale": days}
+    step = {"field": "step", "type": "ordinal", "legend": None}
+    square = _layer(
+        {"type": "point", "shape": "square", "filled": True, "opacity": 1},
+        x=x,
+        y={**y, "axis": {"tickSize": 0, "labelPadding": 8}},
+        color={**step, "scale": {"domain": steps, "range": [SOFT, *HEAT]}},
+        size={**step, "scale": {"domain": steps, "range": [_SMALL, *[_LARGE] * len(HEAT)]}},
     )
-    days = [day.capitalize() for day in WEEKDAYS]
-    return _finished(
-        base.encode(
-            x=alt.X("hour:O", title=None, scale=alt.Scale(domain=[*range(24)]), axis=hours),
-            y=alt.Y(
-                "day:N", title=None, scale=alt.Scale(domain=days), axis=alt.Axis(tickSize=0, labelPadding=8)
-            ),
-            color=alt.Color("step:O", legend=None, scale=alt.Scale(domain=steps, range=[SOFT, *HEAT])),
-            size=alt.Size(
-                "step:O", legend=None, scale=alt.Scale(domain=steps, range=[_SMALL, *[_LARGE] * len(HEAT)])
-            ),
-        ),
-        rows=rows,
-        height=7 * 24 + 24,
-    )
+    return _finished([square], shared={}, rows=rows, height=7 * 24 + 24)
 
 
 def is_wide(number: Number) -> bool:
@@ -181,33 +172,60 @@ def _rows(marks: Sequence[Mark]) -> Rows:
     ]
 
 
-def _labels(marks: Sequence[Mark]) -> alt.Y:
-    axis = alt.Axis(labelLimit=_LABELS, tickSize=0, labelPadding=8, domain=False, labelColor=INK)
-    return alt.Y("label:N", sort=[mark.label for mark in marks], title=None, axis=axis)
+def _labels(marks: Sequence[Mark]) -> Spec:
+    axis = {"labelLimit": _LABELS, "tickSize": 0, "labelPadding": 8, "domain": False, "labelColor": INK}
+    labels = [mark.label for mark in marks]
+    return {"field": "label", "type": "nominal", "sort": labels, "title": None, "axis": axis}
 
 
-def _ranges(base: alt.Chart, x: alt.X) -> tuple[alt.Chart, ...]:
-    low, high = (x.copy(deep=False) for _ in range(2))
-    low.shorthand, high.shorthand = "low:Q", "high:Q"
-    return (
-        base.mark_rule(color=INK, strokeWidth=1.5).encode(x=low, x2="high:Q"),
-        base.mark_tick(color=INK, thickness=1.5, size=9).encode(x=low),
-        base.mark_tick(color=INK, thickness=1.5, size=9).encode(x=high),
-    )
+def _ranges(**x: Any) -> list[Spec]:
+    """Return a line from low to high, with an end on either side."""
+    tick = {"type": "tick", "color": INK, "thickness": 1.5, "size": 9}
+    low, high = _number("low", **x), _number("high", **x)
+    rule = {"type": "rule", "color": INK, "strokeWidth": 1.5}
+    return [_layer(rule, x=low, x2={"field": "high"}), _layer(tick, x=low), _layer(tick, x=high)]
 
 
-def _finished(*layers: alt.Chart, rows: Rows, behind: Rows | None = None, height: int) -> Spec:
-    fit = alt.AutoSizeParams(type="fit", contains="padding")
-    chart = (
-        alt.layer(*layers, data=alt.NamedData(_ROWS))
-        .properties(width=_WIDTH, height=height, autosize=fit, padding=2)
-        .configure(aria=False, background="transparent", font="Arial")
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=SOFT, labelFontSize=_SIZE, gridColor=LINE, domainColor=LINE, tickColor=LINE
-        )
-        .configure_text(fontSize=_SIZE)
-    )
-    # Rows are added at the end: Altair would copy and check each one several times.
-    spec: Spec = chart.to_dict(validate=False)
-    return spec | {"datasets": {_ROWS: rows, _BEHIND: behind or []}}
+def _beside(scale: Spec, *, dx: int) -> Spec:
+    """Return the text of each mark, beside its range."""
+    text = {"type": "text", "align": "left", "dx": dx, "color": INK, "fontWeight": 600}
+    return _layer(text, x=_number("high", scale=scale), text={"field": "text", "type": "nominal"})
+
+
+def _number(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "quantitative", **more}
+
+
+def _layer(mark: Spec, **encoding: Spec) -> Spec:
+    return {"mark": mark, "encoding": encoding}
+
+
+def _finished(
+    layers: Sequence[Spec], *, shared: Spec, rows: Rows, behind: Rows | None = None, height: int
+) -> Spec:
+    axis = {
+        "labelColor": SOFT,
+        "labelFontSize": _SIZE,
+        "gridColor": LINE,
+        "domainColor": LINE,
+        "tickColor": LINE,
+    }
+    return {
+        "$schema": _SCHEMA,
+        "data": {"name": _ROWS},
+        "datasets": {_ROWS: rows, _BEHIND: behind or []},
+        "layer": [*layers],
+        "encoding": shared,
+        "width": _WIDTH,
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "padding": 2,
+        "config": {
+            "aria": False,
+            "background": "transparent",
+            "font": "Arial",
+            "view": {"stroke": None},
+            "axis": axis,
+            "text": {"fontSize": _SIZE},
+        },
+    }

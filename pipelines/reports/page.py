@@ -530,7 +530,8 @@ def revenue(frames: Frames, published: Published) -> Section:
         "revenue",
         "Revenue",
         "What contacts bought after their last click, within a week of the message, by currency. Amounts are "
-        "rounded coarsely, because few people buy: see the ranges.",
+        "rounded coarsely, because few people buy: see the ranges. One that was rounded down to nothing is "
+        f"not known and reads {NONE}.",
         grid=_grid(
             "Currency",
             lambda row: str(row.keys["revenue_currency"]),

@@ -2,7 +2,7 @@
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from pipelines.declarations.contract import Contract
 from pipelines.declarations.errors import PipelineError
 from pipelines.declarations.metric import load_metrics, load_tables
 from pipelines.declarations.policy import Policy
+from pipelines.marts.release_report import ATTACKS, UTILITY, noted
 from pipelines.metrics.question import answering, askable
 from pipelines.pages import pages
 from pipelines.reports.answers import GROUPS, frames_of, platform_frames, published
@@ -24,6 +25,7 @@ from pipelines.reports.page import Grid, page
 from pipelines.reports.period import Span
 from pipelines.reports.report import PLATFORM_TITLE, span_of
 from warehouse.files import fsync_directory, leftovers_of, state_of
+from warehouse.ledger.ledger import Ledger
 
 # Says that a folder is ours to replace.
 MARK = ".wasms-portal"
@@ -52,6 +54,17 @@ class Entry:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One page of tables: ``lead`` says what they are, ``steps`` are drawn above them."""
+
+    address: str
+    title: str
+    lead: str
+    grids: Sequence[Grid]
+    steps: Sequence[tuple[str, int]] = ()
+
+
 class ReplacedMeanwhileError(PipelineError):
     """The published copy is another than when the pages were begun."""
 
@@ -70,7 +83,12 @@ class Portal:
 
 
 def build_portal(
-    copy: Path, folder: Path, *, contracts: Mapping[str, Contract], policy: Policy
+    copy: Path,
+    folder: Path,
+    *,
+    contracts: Mapping[str, Contract],
+    policy: Policy,
+    ledger: Ledger | None = None,
 ) -> Portal | None:
     """Write all pages of the last complete month to a new folder, then put it in the place of the old one.
 
@@ -79,6 +97,7 @@ def build_portal(
 
     Args:
         copy: The published copy.
+        ledger: Knows how the last release was attacked, and what it lost; without it, pages say neither.
 
     Returns:
         None where no day is published; then nothing is written.
@@ -95,7 +114,8 @@ def build_portal(
         if span is None:
             return None
         with replaced(folder) as new:
-            count = _write_all(connection, new, span, contracts, policy)
+            references = _references(connection, contracts, policy)
+            count = _write_all(connection, new, span, [*references, *(_releases(ledger) if ledger else ())])
             if state_of(copy) != before:
                 raise ReplacedMeanwhileError
         return Portal(count, span)
@@ -105,10 +125,11 @@ def _write_all(
     connection: duckdb.DuckDBPyConnection,
     new: Path,
     span: Span,
-    contracts: Mapping[str, Contract],
-    policy: Policy,
+    references: Iterable[Reference],
 ) -> int:
-    entries = [*_reports(connection, new, span), *_references(connection, new, contracts, policy)]
+    entries = [*_reports(connection, new, span)]
+    for each in references:
+        entries += _write_reference(new, each)
     index = [astuple(entry) for entry in entries]
     _write(new / INDEX, "index.html.j2", title="WaSMS analytics", span=span, entries=entries, index=index)
     return sum(1 for _ in new.rglob("*.html"))
@@ -156,37 +177,69 @@ def _reports(connection: duckdb.DuckDBPyConnection, folder: Path, span: Span) ->
 
 
 def _references(
-    connection: duckdb.DuckDBPyConnection, folder: Path, contracts: Mapping[str, Contract], policy: Policy
-) -> Iterator[Entry]:
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], policy: Policy
+) -> Iterator[Reference]:
     lineage = load_lineage()
-    for address, title, lead, grids in (
+    yield Reference(
+        "dictionary.html",
+        "Data dictionary",
+        "Every published table and column, as the database itself describes them.",
+        tables(connection),
+    )
+    yield Reference(
+        "metrics.html", "Metrics", "Numbers by name, as wasms metrics query takes them.", metrics()
+    )
+    yield Reference(
+        "lineage.html",
+        "Lineage",
+        "From the fields of raw files to published tables. Fields that are dropped are never stored.",
+        [*reached(lineage), *fields(contracts, lineage)],
+        _steps(lineage, contracts),
+    )
+    yield Reference(
+        "retention.html",
+        "Retention",
+        "How long rows about people stay. wasms retention report proves that none stays longer.",
+        windows(contracts, policy),
+    )
+
+
+def _releases(ledger: Ledger) -> Iterator[Reference]:
+    """Yield how the last release was attacked and what it lost, as it was found then."""
+    for name, address, title, lead in (
         (
-            "dictionary.html",
-            "Data dictionary",
-            "Every published table and column, as the database itself describes them.",
-            tables(connection),
+            ATTACKS,
+            "attacks.html",
+            "Attacks",
+            "Before the last release, all that was new was attacked together.",
         ),
-        ("metrics.html", "Metrics", "Numbers by name, as wasms metrics query takes them.", metrics()),
         (
-            "lineage.html",
-            "Lineage",
-            "From the fields of raw files to published tables. Fields that are dropped are never stored.",
-            [*reached(lineage), *fields(contracts, lineage)],
-        ),
-        (
-            "retention.html",
-            "Retention",
-            "How long rows about people stay. wasms retention report proves that none stays longer.",
-            windows(contracts, policy),
+            UTILITY,
+            "utility.html",
+            "Utility",
+            "How far published numbers of the last days are from true ones; errors of rates in points.",
         ),
     ):
-        steps = _steps(lineage, contracts) if address == "lineage.html" else ()
-        _write(folder / address, "tables.html.j2", title=title, lead=lead, grids=grids, steps=steps)
-        yield Entry("Page", title, address, lead)
-        for grid in grids:
-            yield Entry(
-                title, grid.caption, f"{address}#{anchor(grid)}", " ".join(str(row[0]) for row in grid.rows)
+        if report := noted(ledger, name):
+            made = (
+                f"{lead} Made {report.made_at.replace('T', ' ')} UTC, about {report.first} to {report.last}."
             )
+            yield Reference(address, title, made, [Grid(report.headings, report.rows, title)])
+
+
+def _write_reference(folder: Path, page: Reference) -> Iterator[Entry]:
+    _write(
+        folder / page.address,
+        "tables.html.j2",
+        title=page.title,
+        lead=page.lead,
+        grids=page.grids,
+        steps=page.steps,
+    )
+    yield Entry("Page", page.title, page.address, page.lead)
+    for grid in page.grids:
+        text = " ".join(str(row[0]) for row in grid.rows)
+        yield Entry(page.title, grid.caption, f"{page.address}#{anchor(grid)}", text)
 
 
 def anchor(grid: Grid) -> str:

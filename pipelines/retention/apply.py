@@ -9,6 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from pipelines.declarations.declarations import Declarations
 from pipelines.marts.account_end import end_in_marts
+from pipelines.privacy.corrections import finish_corrections
 from pipelines.privacy.erasures import finish_erasures
 from pipelines.privacy.submit import take_over
 from pipelines.retention.dagster_records import delete_runs
@@ -32,6 +33,7 @@ from warehouse.retention.files import remove_due_files
 from warehouse.retention.guard import unusual
 from warehouse.retention.plan import Plan, write_manifest, written_plan
 from warehouse.retention.planner import Planned
+from warehouse.retention.suppression import forget_suppressed
 from warehouse.retention.word_counts import forget_words
 from warehouse.store.housekeeping import sweep
 from warehouse.store.store import Store
@@ -156,7 +158,9 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
         _note(store, work, finished)
         records.clear_pending(store.ledger, [work])
         total += finished
-    finish_erasures(declarations, store, as_of=store.ledger.clock() or machine_clock())
+    reached = store.ledger.clock() or machine_clock()
+    finish_erasures(declarations, store, as_of=reached)
+    finish_corrections(declarations, store, as_of=reached)
     return total
 
 
@@ -188,8 +192,12 @@ def _end(store: Store, work: records.Pending) -> int:
         rewrite(store.home, keyring=store.keyring)
     # Surrogates last: what is in the databases is found by them.
     doomed = [(Purpose.SURROGATE, name) for name in work.workspaces]
+    naming = records.subject_key(store.keyring)
+    with store.ledger.transaction() as connection:
+        forget_suppressed(connection, [records.subject(naming, name) for name in work.released])
     # Without a pseudonym key no token of an erased person can come again.
-    doomed += [(purpose, n) for n in work.released for purpose in (Purpose.PSEUDONYM, Purpose.SUPPRESSION)]
+    of_people = (Purpose.PSEUDONYM, Purpose.SUPPRESSION, Purpose.SUPPRESSED)
+    doomed += [(purpose, name) for name in work.released for purpose in of_people]
     there = [(purpose, name) for purpose, name in doomed if store.keyring.has(purpose, name)]
     for purpose, name in there:
         store.keyring.destroy(purpose, name)

@@ -13,6 +13,7 @@ from pipelines.retention.plan import plan_retention
 from pipelines.retention.report import Category, HoldShown, Lane, Place, Report, StoredSet
 from pipelines.windows.inputs import data_sets, named_holds, retention_inputs
 from warehouse.ledger.parts import Part
+from warehouse.ledger.requests import waiting
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE, Plan
@@ -66,6 +67,7 @@ def make_report(declarations: Declarations, store: Store, *, as_of: datetime, ve
         latest=tuple(describe(entry) for entry in reversed(chain[-ENTRIES_SHOWN:])),
         deleted_by_day=_deleted_by_day(chain),
         due_rows=plan.rows_gone,
+        requests=tuple(waiting(store.ledger, today=as_of.date())),
     )
 
 
@@ -78,10 +80,7 @@ def _categories(
     parts: dict[str, list[Part]] = defaultdict(list)
     for part in (*store.ledger.live_parts(), *store.ledger.held_parts()):
         parts[part.source].append(part)
-    version = next(
-        (v for v in reversed(declarations.policy.versions) if v.effective_from <= as_of.date()),
-        declarations.policy.versions[0],
-    )
+    version = declarations.policy.version_at(as_of.date())
     found = []
     for name, members in by_category.items():
         sets = tuple(

@@ -8,6 +8,7 @@ from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.marts.frozen import slice_sources
+from pipelines.privacy.accounts import ended_by_request
 from pipelines.privacy.erasures import due_erasures
 from pipelines.retention.dagster_records import due_runs
 from pipelines.sources.inbox import feeds
@@ -31,10 +32,10 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
         UnknownDataSetError: The store holds a data set without a contract.
         KeyringError, StoreError: A file that must be looked into cannot be read.
     """
+    known, erasures = retention_inputs(declarations, store, as_of=as_of), due_erasures(declarations, store)
+    ended = {**known.ended, **ended_by_request(declarations, erasures, as_of=as_of)}
     request = PlanRequest(
-        inputs=replace(
-            retention_inputs(declarations, store, as_of=as_of), erasures=due_erasures(declarations, store)
-        ),
+        inputs=replace(known, erasures=erasures, ended=ended),
         data_sets=data_sets(declarations.contracts),
         as_of=as_of,
         slices=slices_of(declarations, store, as_of=as_of),

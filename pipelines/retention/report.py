@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from pipelines.retention.evidence import Described
+from warehouse.ledger.requests import Waiting
 from warehouse.retention.evidence import Entry
 from warehouse.retention.verify import Verified
 
@@ -111,6 +112,7 @@ class Report:
     latest: tuple[Described, ...]
     deleted_by_day: tuple[tuple[date, int], ...]
     due_rows: int
+    requests: tuple[Waiting, ...]
 
     @property
     def is_proved(self) -> bool:

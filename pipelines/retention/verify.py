@@ -7,6 +7,7 @@ from pipelines.declarations.cube import REST, TOTAL
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import Operational
 from pipelines.disclosure.surrogates import workspace_keys_of
+from pipelines.privacy.restored import erase_again
 from pipelines.retention.plan import operational_windows
 from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.keys.keyring import Purpose
@@ -40,11 +41,13 @@ def prove(
     return verified
 
 
-def accept_restored_ledger(store: Store, *, as_of: datetime) -> int | None:
-    """Record in the evidence that a restored ledger lost entries; do nothing where none is lost.
+def accept_restored_ledger(
+    declarations: Declarations, store: Store, *, as_of: datetime
+) -> tuple[int | None, list[str]]:
+    """Record in the evidence that a restored ledger lost entries, and make lost erasures due again.
 
     Returns:
-        Number of the entry.
+        Number of the entry, None where none is lost; and the requests that are due again.
     """
     anchor = store.home.keys / evidence.ANCHOR
     with store.ledger.transaction() as connection:
@@ -52,7 +55,7 @@ def accept_restored_ledger(store: Store, *, as_of: datetime) -> int | None:
         seq = evidence.accept_restored(connection, key=key, as_of=as_of, anchor=anchor)
     if seq is not None:
         evidence.move_anchor(store.ledger, anchor)
-    return seq
+    return seq, erase_again(declarations, store, as_of=as_of)
 
 
 def scope_of(declarations: Declarations, store: Store, *, as_of: datetime) -> Scope:

@@ -150,10 +150,10 @@ class CsvTable:
             headers, key=lambda s: (len(declared.intersection(headers[s][0])), len(headers[s][0]))
         )
         names, lines = headers[separator]
-        if not 0 < len(names) <= MAX_COLUMNS:
+        # A null byte ends a name where libraries hand it on.
+        if not 0 < len(names) <= MAX_COLUMNS or any("\0" in name for name in names):
             raise self._unreadable("the CSV header cannot be read", 1)
-        if len(named := [name for name in names if name]) > len(set(named)):
-            raise self._unreadable("two of its columns have one name", 0)
+        column_names(names, source=self.contract.source)
         return Dialect(separator, names, above + lines)
 
     def _parsed(self, records: Records, dialect: Dialect, quoting: Quoting) -> TableBatch:
@@ -184,7 +184,7 @@ class CsvTable:
 
     def _rows(self, lines: pl.Series, dialect: Dialect) -> tuple[pa.Table, pl.Series]:
         """Return the cells of lines, and which lines have too few or too many."""
-        names = column_names(dialect.names)
+        names = column_names(dialect.names, source=self.contract.source)
         broken: set[int] = set()
 
         def set_aside(row: pyarrow.csv.InvalidRow) -> str:
@@ -227,9 +227,16 @@ class CsvTable:
         return UnreadableFileError(self.contract.source, reason, record=record)
 
 
-def column_names(header: Sequence[str]) -> list[str]:
-    """Return the names in a header's cells; columns without one get names that no contract declares."""
-    return [name.strip() or f"{UNNAMED}{i}" for i, name in enumerate(header)]
+def column_names(header: Sequence[str], *, source: str) -> list[str]:
+    """Return the names in a header's cells; columns without one get names that no contract declares.
+
+    Raises:
+        UnreadableFileError: Two columns have one name.
+    """
+    names = [name.strip() or f"{UNNAMED}{i}" for i, name in enumerate(header)]
+    if len(set(names)) < len(names):
+        raise UnreadableFileError(source, "two of its columns have one name", record=0)
+    return names
 
 
 def without_unnamed(rows: pa.Table) -> pa.Table:

@@ -37,11 +37,14 @@ class XlsxTable:
         try:
             self._check_promises()
             cells = self._cells()
-        except (fastexcel.FastExcelError, zipfile.BadZipFile, expat.ExpatError, OSError, ValueError) as error:
+        except UnreadableFileError:
+            raise
+        # A damaged workbook gets nearly any error out of these libraries, EOFError and zlib's own among them.
+        except Exception as error:  # noqa: BLE001
             raise self._unreadable(f"not a readable .xlsx file ({type(error).__name__})") from None
         if cells.is_empty():
             return
-        names = column_names([name or "" for name in cells.row(0)])
+        names = column_names([name or "" for name in cells.row(0)], source=self.contract.source)
         cells = cells.rename(dict(zip(cells.columns, names, strict=True))).with_row_index("_record", offset=1)
         # A row without any value is nothing, as a blank line is.
         rows = cells[1:].filter(pl.any_horizontal(pl.col(names).is_not_null()))

@@ -53,7 +53,7 @@ def window_inputs(declarations: Declarations, store: Store) -> RetentionInputs:
 
 def data_sets(contracts: Mapping[str, Contract]) -> dict[str, DataSet]:
     """Return what the retention rules need to know of every data set, quarantine included."""
-    quarantine = DataSet(QUARANTINE, QUARANTINE_CATEGORY, Layout.DAYS)
+    quarantine = DataSet(QUARANTINE, QUARANTINE_CATEGORY, Layout.DAYS, tokens=("record",), raw=True)
     return {name: _data_set(contract) for name, contract in contracts.items()} | {QUARANTINE: quarantine}
 
 

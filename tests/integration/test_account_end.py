@@ -19,6 +19,7 @@ from pipelines.marts.account_end import end_in_marts
 from pipelines.marts.build import build
 from pipelines.marts.frozen import FrozenSliceError, frozen_slices, slice_sources
 from pipelines.marts.release import release_and_publish
+from pipelines.marts.release_report import ATTACKS, noted
 from pipelines.run import run, unbuilt_slices
 from pipelines.runtime import open_runtime
 from tests.integration.test_marts import Store, sent
@@ -177,6 +178,14 @@ def test_pages_that_stay_are_found(runtime, monkeypatch):
     end_in_marts(runtime.store, ENDED)
 
     assert len(find_leaks(runtime.store.home, [title(ENDED[0])])) == 2
+
+
+def test_how_the_last_release_was_attacked_is_forgotten_with_the_pages(runtime):
+    assert noted(runtime.store.ledger, ATTACKS) is not None
+
+    end_in_marts(runtime.store, ENDED)
+
+    assert noted(runtime.store.ledger, ATTACKS) is None
 
 
 def put_pages(home):

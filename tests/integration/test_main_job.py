@@ -5,7 +5,7 @@ import random
 import re
 import shlex
 import shutil
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -35,11 +35,15 @@ WORLD = WorldSpec(workspaces=4, contacts=80, days=3, seed=7, messages=1_500)
 pytestmark = pytest.mark.slow
 
 
-def run_world(home: Home, *, shuffled: int | None = None) -> RunSummary:
-    """Generate the world and run it; shuffled: provider files in another order, each line twice."""
+# A week up to the end of a month, and the day after it.
+WEEK = WorldSpec(workspaces=3, contacts=40, days=8, seed=7, messages=900, start=date(2026, 5, 25))
+
+
+def run_world(home: Home, spec: WorldSpec = WORLD, *, shuffled: int | None = None) -> RunSummary:
+    """Generate a world and run it; shuffled: provider files in another order, each line twice."""
     runtime = open_runtime(home)
-    home.inbox.rmdir()
-    world = generate(home.inbox, WORLD)
+    shutil.rmtree(home.inbox)
+    world = generate(home.inbox, spec)
     if shuffled is not None:
         chance = random.Random(shuffled)
         for path in [
@@ -63,9 +67,9 @@ def published(home: Home) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunSummary]:
-    """One finished run that the tests of this module only look at."""
-    home = Home(tmp_path_factory.mktemp("home")).create()
+def finished(empty: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunSummary]:
+    """One finished run that the tests of this module only look at; all tables were there before."""
+    home = copied(empty, tmp_path_factory.mktemp("home"))
     return home, run_world(home)
 
 
@@ -83,10 +87,25 @@ def test_every_row_is_accounted_for_and_none_is_lost(finished):
 def traced(home: Home, table: str, where: str, **more: int) -> Traced:
     runtime = open_runtime(home)
     with duckdb.connect(home.published_path, read_only=True) as published:
-        cube, row = published_row(published, load_cubes(), table, where)
+        row = published_row(published, load_cubes(), table, where)
     schemas, tables = runtime.declarations.schemas, store_tables(*runtime)
     with open_session(home, schemas=schemas, tables=tables, read_only=True) as connection:
-        return trace(connection, cube, row, keyring=runtime.store.keyring, **more)
+        return trace(connection, row, keyring=runtime.store.keyring, **more)
+
+
+def place_of(measure: str, found: Traced) -> int:
+    return [each.name for each in found.row.cube.measures].index(measure)
+
+
+def reached(home: Home, *, last: str) -> int:
+    """How many contacts the facts up to a day have, counted independently of the cubes."""
+    asked = (
+        "select count(distinct (workspace_id, contact_token)) as contacts from fct_messages "
+        f"where is_attempted and send_date <= '{last}'"
+    )
+    answer = run_wasms("sql", "--restricted", asked, "--format", "json", "--home", str(home.root))
+    ((contacts,),) = (row.values() for row in json.loads(answer.stdout))
+    return int(contacts)
 
 
 def largest_campaign(home: Home) -> tuple[str, int]:
@@ -196,15 +215,57 @@ def test_a_published_row_is_traced_to_its_facts_which_give_the_same_number_again
     found = traced(home, "mart_campaign_daily", where, most_people=1000)
 
     counted = {each.measure: each for each in found.measures}["attempted_messages"]
-    place = found.cube.measures.index(next(m for m in found.cube.measures if m.name == "attempted_messages"))
+    place = found.row.cube.measures.index(
+        next(m for m in found.row.cube.measures if m.name == "attempted_messages")
+    )
     assert found.is_equal
     assert (counted.published, counted.rebuilt) == (attempted, attempted)
     # Independent of the cube: what each person of the cell adds.
     assert counted.exact == sum(int(adds[place]) for _, *adds in found.people)
     assert counted.people == len([adds for _, *adds in found.people if adds[place]])
-    assert [level for level, _, _ in found.levels] == list(map(str, found.cube.levels))
+    assert [level for level, _, _ in found.levels] == list(map(str, found.row.cube.levels))
     people = [people for _, _, people in found.levels]
     assert people == sorted(people, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def week_is_over(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which a week and a month are over, and no row of them is deleted yet."""
+    home = Home(tmp_path_factory.mktemp("week")).create()
+    run_world(home, WEEK)
+    return home
+
+
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ("mart_platform_weekly", "week = '2026-05-25'"),
+        ("mart_platform_monthly", "month = '2026-05-01'"),
+        ("mart_workspace_monthly", "month = '2026-05-01'"),
+        ("mart_templates_monthly", "month = '2026-05-01' and template_key not in ('none', 'other')"),
+        ("mart_campaign_funnel", "campaign_key not in ('none', 'other')"),
+    ],
+)
+def test_weeks_months_and_lives_are_traced_to_all_their_days(week_is_over, table, where):
+    keys = ("workspace_key", "template_key", "campaign_key")
+    with duckdb.connect(week_is_over.published_path, read_only=True) as published:
+        largest = published.execute(
+            f"from {table} where {where} order by attempted_messages desc limit 1"
+        ).to_arrow_table()
+    (row,) = largest.to_pylist()
+    named = [f"{key} = '{row[key]}'" for key in keys if key in row]
+
+    found = traced(week_is_over, table, " and ".join([where, *named]), most_people=10_000)
+
+    counted = next(each for each in found.measures if each.measure == "attempted_messages")
+    assert found.is_equal
+    assert counted.rebuilt > 0
+    place = place_of("attempted_messages", found)
+    # What the most active people add beyond the others is left out, day by day.
+    assert counted.exact <= sum(int(adds[place]) for _, *adds in found.people)
+    assert counted.people == len([adds for _, *adds in found.people if adds[place]])
+    if not named:
+        assert counted.people == reached(week_is_over, last="2026-05-31")
 
 
 def test_twin_a_published_number_that_its_facts_do_not_give_is_told(finished, tmp_path):
@@ -274,23 +335,29 @@ def test_deleting_the_data_and_running_again_gives_equal_tables(finished):
     assert published(home) == before
 
 
-def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, tmp_path):
-    home, _ = finished
-    other = Home(tmp_path / "home")
-    shutil.copytree(home.keys, other.keys)
+def with_keys_of(home: Home, empty: Home, directory: Path) -> Home:
+    """A second home without a row, with the same pseudonym keys."""
+    other = copied(empty, directory)
+    shutil.copytree(
+        home.keys, other.keys, ignore=shutil.ignore_patterns("parquet", "database"), dirs_exist_ok=True
+    )
+    return other
 
-    run_world(other.create(), shuffled=1)
+
+def test_repeated_and_reordered_bodies_change_nothing_in_the_end(finished, empty, tmp_path):
+    home, _ = finished
+    other = with_keys_of(home, empty, tmp_path)
+
+    run_world(other, shuffled=1)
 
     assert published(other) == published(home)
 
 
 @pytest.fixture
-def other(finished, tmp_path) -> Home:
+def other(finished, empty, tmp_path) -> Home:
     """A second home with the same pseudonym keys and the same world waiting in its inbox."""
-    home, _ = finished
-    other = Home(tmp_path / "other")
-    shutil.copytree(home.keys, other.keys, ignore=shutil.ignore_patterns("parquet"))
-    other.create().inbox.rmdir()
+    other = with_keys_of(finished[0], empty, tmp_path)
+    shutil.rmtree(other.inbox)
     generate(other.inbox, WORLD)
     return other
 

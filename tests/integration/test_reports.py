@@ -8,6 +8,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from pipelines.marts.release_report import ATTACKS, noted
 from pipelines.orchestration.portal_asset import portal_asset
 from pipelines.orchestration.resources import Warehouse
 from pipelines.reports.pdf import FLAGS, NoBrowserError
@@ -16,6 +17,7 @@ from tests.integration.test_account_end import template as published_home  # noq
 from tests.support.commands import run_wasms
 from tests.support.homes import copied
 from tests.support.html_pages import Reading
+from warehouse.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.slow
 
@@ -188,6 +190,18 @@ def test_dagster_makes_the_same_pages(portal, home):
     assert made.metadata["pages"].value == len([*portal.rglob("*.html")])
     for path in portal.rglob("*.html"):
         assert path.read_bytes() == (home.portal / path.relative_to(portal)).read_bytes()
+
+
+def test_the_portal_shows_how_the_release_was_attacked_and_says_when(portal, home):
+    kept = noted(Ledger(home.ledger_path), ATTACKS)
+    page = Reading((portal / "attacks.html").read_text("utf-8"))
+    index = Reading((portal / "index.html").read_text("utf-8"))
+
+    assert {cell for row in kept.rows for cell in row if cell} <= set(page.texts)
+    made = f"Made {kept.made_at.replace('T', ' ')} UTC, about {kept.first} to {kept.last}."
+    assert any(made in text for text in index.texts)
+    # No month was released, so nothing was measured.
+    assert not (portal / "utility.html").exists()
 
 
 def test_the_dictionary_and_the_metrics_are_complete(portal, home):

@@ -1,8 +1,13 @@
 """Requests of data subjects: who asked is erased everywhere, stays erased, and nobody else is touched."""
 
+import csv
 import json
+import os
 import random
+import re
+import shlex
 import shutil
+import subprocess
 from collections import Counter
 from datetime import date, datetime, timedelta
 
@@ -10,26 +15,42 @@ import pytest
 import pyzipper
 
 from anonymizers.treatments import IdentityKind
+from pipelines.declarations.contract import PolicyCategory, Subject, contracts_of
 from pipelines.ingestion import batch
+from pipelines.ingestion.ingest import ingest_file
+from pipelines.ingestion.options import Options
+from pipelines.ingestion.quarantine import list_quarantined
 from pipelines.marts.build import build
 from pipelines.privacy import erasures
+from pipelines.privacy import restored as restored_module
 from pipelines.privacy.access import write_copy
+from pipelines.privacy.accounts import certify
 from pipelines.privacy.erasures import person_of, remains_of
-from pipelines.privacy.errors import ReceiptError, RemainsError, SameRequestError, UnknownIdentifierError
+from pipelines.privacy.errors import (
+    NotCorrectableError,
+    NotEndedError,
+    ReceiptError,
+    RemainsError,
+    SameRequestError,
+    UnknownIdentifierError,
+    UnknownRecipientError,
+    WholeWorkspaceError,
+)
+from pipelines.privacy.receipt_page import languages, receipt_page
 from pipelines.privacy.receipts import check_receipt
 from pipelines.privacy.submit import (
-    after_business_days,
     close,
     confirm,
     give_more_time,
     lift,
+    note_told,
     pause,
     submit,
 )
 from pipelines.retention.apply import apply_planned, apply_retention
 from pipelines.retention.closing import compact_closed_days
 from pipelines.retention.plan import plan_retention
-from pipelines.retention.verify import prove
+from pipelines.retention.verify import accept_restored_ledger, prove
 from pipelines.runtime import open_runtime
 from pipelines.windows.inputs import tokens_of_people
 from tests.integration.test_identities import (
@@ -46,35 +67,39 @@ from tests.integration.test_identities import (
 )
 from tests.support.commands import run_wasms
 from tests.support.feeding import give, outcomes
-from tests.support.homes import copied
+from tests.support.homes import ROOT, copied, prepared
 from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.requests import Kind, RequestError, Status, request, requests
+from warehouse.ledger.requests import Kind, RequestError, Status, request, requests, waiting
+from warehouse.retention.plan import ERASURE, GONE
 from warehouse.store import sketches
 from warehouse.store.reading import read_columns
 
 ASKED = datetime(2026, 6, 1, 10)
+HOUR = timedelta(hours=1)
 WORKSPACES = ("ws_a", "ws_b")
 PHONE, EMAIL = number(1), "mira.quell@example.org"
 OTHERS = [number(i) for i in range(2, 9)]
 
 
-@pytest.fixture
-def runtime(empty, tmp_path):
+@pytest.fixture(scope="module")
+def filled(empty, tmp_path_factory):
     """Two workspaces that write to the same people; one of them has a number, a user id and an address."""
-    runtime = open_runtime(copied(empty, tmp_path))
-    for workspace in WORKSPACES:
-        channel = {"workspace_id": workspace, "provider": "whatsapp", "sender_id": f"sender-{workspace}"}
-        give(runtime, "app__channels", channel | {"valid_from": NINE, "updated_at": NINE}, as_of=AS_OF)
-        give(
-            runtime,
-            "app__workspaces",
-            {"workspace_id": workspace, "country": "DE", "updated_at": NINE},
-            as_of=AS_OF,
-        )
-    fill(runtime, tmp_path)
-    return runtime
+    folder = tmp_path_factory.mktemp("filled")
+    with prepared(empty, folder) as runtime:
+        for workspace in WORKSPACES:
+            channel = {"workspace_id": workspace, "provider": "whatsapp", "sender_id": f"sender-{workspace}"}
+            give(runtime, "app__channels", channel | {"valid_from": NINE, "updated_at": NINE}, as_of=AS_OF)
+            row = {"workspace_id": workspace, "country": "DE", "updated_at": NINE}
+            give(runtime, "app__workspaces", row, as_of=AS_OF)
+        fill(runtime, folder)
+    return runtime.store.home
+
+
+@pytest.fixture
+def runtime(filled, tmp_path):
+    return open_runtime(copied(filled, tmp_path))
 
 
 def fill(runtime, folder, *, at=NINE, again=""):
@@ -360,8 +385,10 @@ def test_a_receipt_says_what_went_and_cannot_be_changed(runtime, tmp_path):
 
     changed = tmp_path / "changed.json"
     changed.write_text(receipt.read_text().replace('"rows": 2', '"rows": 3', 1))
-    with pytest.raises(ReceiptError):
+    with pytest.raises(ReceiptError, match="does not fit"):
         check_receipt(changed, key)
+    with pytest.raises(ReceiptError, match="there is no file none"):
+        check_receipt(tmp_path / "none.json", key)
 
 
 def test_a_search_of_every_file_finds_the_person_before_and_not_after(runtime):
@@ -468,18 +495,6 @@ def test_a_number_beside_many_others_is_followed_by_nobody(runtime):
     assert person.kinds == {"phone": 1}
 
 
-@pytest.mark.parametrize(
-    ("day", "number_of_days", "expected"),
-    [
-        (date(2026, 6, 1), 5, date(2026, 6, 8)),
-        (date(2026, 6, 5), 1, date(2026, 6, 8)),
-        (date(2026, 6, 6), 5, date(2026, 6, 12)),
-    ],
-)
-def test_answers_are_due_after_business_days(day, number_of_days, expected):
-    assert after_business_days(day, number_of_days) == expected
-
-
 def test_a_request_may_be_extended_by_sixty_days_in_all(runtime):
     recorded, _ = ask(runtime, confirmed=False)
     assert request(runtime.store.ledger, recorded).due_on == date(2026, 7, 1)
@@ -527,3 +542,260 @@ def test_verified_requests_of_the_application_are_carried_out_once(runtime):
     assert (done.kind, done.status) == (Kind.ERASE, Status.DONE)
     said = check_receipt(*paths(runtime, done.number))
     assert sum(entry["rows"] for entry in said["deleted"]) == 7  # with the exported request itself
+
+
+def test_quarantined_records_that_name_the_person_go_and_all_others_stay(runtime, tmp_path):
+    wamid = "wamid.ws_a.spring." + PHONE
+    naming = [
+        {"phone": PHONE},
+        {"phone": f"+49 {PHONE[3:6]} {PHONE[6:9]}-{PHONE[9:]}"},
+        {"phone": PHONE[1:]},
+        {"note": f"call {PHONE[1:]}, please"},
+        {"email": f"mailto:{EMAIL.upper()}"},
+        {"user": user_id(1)},
+        {"message": wamid},
+    ]
+    others = [
+        {"phone": OTHERS[0]},
+        {"email": "x" + EMAIL},
+        {"phone": PHONE + "7"},
+        {"contact": "c1"},
+        {"n": 1},
+    ]
+    quarantine(runtime, tmp_path, [*naming, *others])
+    before = sum(line.records for line in list_quarantined(runtime.store))
+    recorded, _ = ask(runtime)
+
+    planned = plan_retention(*runtime, as_of=ASKED).plan
+    assert planned.rows_by()["_quarantine", GONE, f"{ERASURE} {recorded}"] == len(naming)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert before == len(naming) + len(others)
+    assert sum(line.records for line in list_quarantined(runtime.store)) == len(others)
+    body = receipt_of_request(runtime, recorded)
+    assert {"data_set": "_quarantine", "category": "quarantine", "rows": len(naming)} in body["deleted"]
+
+
+def quarantine(runtime, folder, records):
+    """Raw records of another form than the feed's, between as many that are as they should be."""
+    moment = str(int((NINE - datetime(1970, 1, 1)).total_seconds()))
+    value = {
+        "metadata": {"phone_number_id": "sender-ws_b"},
+        "statuses": [{"id": "wamid.other", "status": "read", "timestamp": moment}],
+    }
+    entry = {"id": "1", "changes": [{"field": "messages", "value": value}]}
+    good = {"received_at": f"{NINE.isoformat()}Z", "channel": "x/y", "body": {"entry": [entry]}}
+    path = folder / "damaged.jsonl"
+    lines = [line for record in records for line in ({"rows": [record]}, good)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    contracts = contracts_of("whatsapp", runtime.declarations.contracts)
+    ingest_file(*runtime, path, contracts=contracts, options=Options(as_of=AS_OF))
+
+
+def receipt_of_request(runtime, recorded):
+    folder = runtime.store.home.receipts
+    return check_receipt(folder / f"{recorded}.json", folder / "public-key.json")
+
+
+def test_a_correction_is_done_when_the_application_has_replaced_the_row(runtime):
+    recorded, _ = ask(runtime, Kind.CORRECT)
+    know(runtime, {"contact_id": "c2", "phone": OTHERS[0], "language": "fr", "updated_at": ASKED + HOUR})
+    apply_retention(*runtime, as_of=ASKED)
+    assert request(runtime.store.ledger, recorded).status is Status.VERIFIED
+
+    row = {
+        "contact_id": "c1",
+        "phone": PHONE,
+        "whatsapp_user_id": user_id(1),
+        "email": EMAIL,
+        "language": "pt",
+    }
+    know(runtime, row | {"updated_at": ASKED + HOUR})
+    apply_retention(*runtime, as_of=ASKED + HOUR)
+
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+    body = receipt_of_request(runtime, recorded)
+    assert body["corrected"] == [{"data_set": "app__contacts", "category": "contact", "rows": 1}]
+    assert not runtime.store.keyring.has(Purpose.REQUEST, recorded)
+
+
+@pytest.mark.parametrize("source", ["whatsapp__statuses", "privacy__legal_holds", "app__members", "nothing"])
+def test_what_happened_is_not_corrected(runtime, source):
+    with pytest.raises(NotCorrectableError):
+        submit(
+            *runtime,
+            kind=Kind.CORRECT,
+            workspace="ws_a",
+            identifiers={IdentityKind.PHONE: PHONE},
+            as_of=ASKED,
+            source=source,
+        )
+
+
+def test_whom_a_closed_request_was_about_is_forgotten_also_after_a_kill(runtime):
+    recorded, _ = ask(runtime)
+    keyring = runtime.store.keyring
+    sealed = keyring.unseal(Purpose.REQUEST, recorded)
+    apply_retention(*runtime, as_of=ASKED)
+    # As if it was killed just before it forgot.
+    keyring.seal(Purpose.REQUEST, recorded, sealed)
+    for path in (runtime.store.home.keys / "request").glob("*.key"):
+        os.utime(path, (0, 0))
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert not keyring.has(Purpose.REQUEST, recorded)
+
+
+def test_recipients_that_are_told_are_on_the_receipt_and_others_are_refused(runtime):
+    recorded, _ = ask(runtime)
+    with pytest.raises(UnknownRecipientError):
+        note_told(*runtime, recorded, "Mira Quell", as_of=ASKED)
+    left = note_told(*runtime, recorded, "WhatsApp (Meta)", as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert "Hosting providers" in left
+    assert "WhatsApp (Meta)" not in left
+    assert receipt_of_request(runtime, recorded)["recipients_told"] == ["WhatsApp (Meta)"]
+
+
+def test_a_receipt_is_a_page_in_every_language_of_the_service(runtime):
+    body = receipt_of_request(runtime, erase(runtime))
+    rows = sum(row["rows"] for row in body["deleted"] if row["category"] == "message_log")
+
+    for language, words in languages().items():
+        page = receipt_page(body, language=language)
+
+        assert f'lang="{language}"' in page
+        assert f'<td>{words.categories["message_log"]}</td><td class="n">{rows}</td>' in page
+        assert set(words.categories) == {c.value for c in PolicyCategory} - {"anonymous"} | {"quarantine"}
+        assert "{k}" not in page
+
+
+def test_open_requests_are_counted_with_their_ages(runtime):
+    ask(runtime, confirmed=False)
+    ask(runtime, value=OTHERS[0], at=ASKED + timedelta(days=1), confirmed=False)
+    ask(runtime, Kind.RESTRICT, at=ASKED + timedelta(days=2))
+
+    found = waiting(runtime.store.ledger, today=(ASKED + timedelta(days=2)).date())
+
+    assert [(each.kind, each.status, each.requests, each.oldest_days) for each in found] == [
+        (Kind.ERASE, Status.RECEIVED, 2, 2),
+        (Kind.RESTRICT, Status.RESTRICTED, 1, 0),
+    ]
+
+
+def ask_for_all(runtime, kind, workspace="ws_a"):
+    recorded, _ = submit(
+        *runtime, kind=kind, workspace=workspace, identifiers={}, subject=Subject.WORKSPACE, as_of=ASKED
+    )
+    confirm(*runtime, recorded.number, how="signed letter", as_of=ASKED)
+    return recorded.number
+
+
+def test_a_copy_of_a_workspace_holds_all_its_rows_and_no_other(runtime, tmp_path):
+    mine = {}
+    for (source, text), count in stored(runtime).items():
+        if json.loads(text).get("workspace_id") == "ws_a":
+            mine[source] = mine.get(source, 0) + count
+
+    copy = write_copy(*runtime, ask_for_all(runtime, Kind.PORTABILITY), tmp_path / "all.zip", as_of=ASKED)
+
+    with pyzipper.AESZipFile(tmp_path / "all.zip") as archive:
+        archive.setpassword(copy.passphrase.encode())
+        tables = {n: archive.read(n).decode() for n in archive.namelist() if n.endswith(".csv")}
+    rows = {
+        name.removesuffix(".csv"): list(csv.DictReader(text.splitlines())) for name, text in tables.items()
+    }
+    assert {source: len(found) for source, found in rows.items()} == mine
+    assert {row["workspace_id"] for found in rows.values() for row in found} == {"ws_a"}
+
+
+def test_a_workspace_that_is_erased_leaves_nothing_and_is_certified(runtime, tmp_path):
+    erase(runtime)  # A person of it before: what was refused of her goes too.
+    with pytest.raises(NotEndedError):
+        certify(*runtime, "ws_a", tmp_path / "certificate.json")
+    others = Counter({row: n for row, n in stored(runtime).items() if '"ws_b"' in row[1]})
+    unconfirmed, _ = ask(runtime, value=OTHERS[0], confirmed=False)
+    recorded = ask_for_all(runtime, Kind.ERASE)
+    apply_retention(*runtime, as_of=ASKED)
+
+    assert request(runtime.store.ledger, recorded).status is Status.DONE
+    assert {row: n for row, n in stored(runtime).items() if '"ws_a"' in row[1]} == {}
+    assert Counter({row: n for row, n in stored(runtime).items() if '"ws_b"' in row[1]}) == others
+    rows = certify(*runtime, "ws_a", tmp_path / "certificate.json")
+    body = check_receipt(tmp_path / "certificate.json", tmp_path / "public-key.json")
+    assert rows == sum(row["rows"] for row in body["deleted"]) > 0
+    assert sum(row["rows"] for row in receipt_of_request(runtime, recorded)["deleted"]) == rows
+    assert languages()["de"].titles["erase"] in receipt_page(body, language="de")
+    # What comes later is refused, and stops nobody.
+    before = stored(runtime)
+    know(runtime, {"contact_id": "c9", "phone": number(9), "updated_at": ASKED + HOUR})
+    assert stored(runtime) == before
+    confirm(*runtime, unconfirmed, how="code by SMS", as_of=ASKED)
+    apply_retention(*runtime, as_of=ASKED)
+    assert request(runtime.store.ledger, unconfirmed).status is Status.DONE
+
+
+def test_about_a_whole_workspace_only_some_things_can_be_asked(runtime):
+    with pytest.raises(WholeWorkspaceError):
+        ask_for_all(runtime, Kind.RESTRICT)
+
+
+def test_every_command_of_the_privacy_officers_page_does_what_it_says(runtime, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "privacy-officer.md").read_text("utf-8")
+    page = page[page.index('## "A person asks us to') : page.index('## "Is it deleted?"')]
+    home = runtime.store.home.root
+    monkeypatch.setenv("WASMS_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    given, asked = iter([PHONE, OTHERS[1] + "@example.org", OTHERS[2], OTHERS[3], OTHERS[4]]), ""
+    know(runtime, {"contact_id": "c3", "phone": OTHERS[1], "email": OTHERS[1] + "@example.org"})
+
+    for line in re.findall(r"^\$ wasms (.+)$", page, re.MULTILINE):
+        command = line.replace("ws_1", "ws_a").replace("ws_2", "ws_b").replace("rq_…", asked)
+        words = shlex.split(command.replace("data/receipts", str(home / "data" / "receipts")), comments=True)
+        clock = (
+            [] if words[1] in ("page", "verify", "show", "certificate") else ["--as-of", ASKED.isoformat()]
+        )
+        is_of_person = words[1] == "submit" and words[-1] != "workspace"
+        named = next(given) + "\n" if is_of_person else None
+        said = run_wasms(*words, *clock, given=named)
+
+        assert said.exit_code == 0, (line, said.output)
+        asked = (re.findall(r"rq_[a-z]+", said.output) or [asked])[0] if words[1] == "submit" else asked
+
+    statuses = Counter(each.status for each in requests(runtime.store.ledger))
+    assert statuses == {Status.DONE: 4, Status.LIFTED: 1, Status.VERIFIED: 1, Status.REFUSED: 1}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written >= {"receipt.html", "copy.zip", "workspace.zip", "certificate.json"}
+
+
+@pytest.mark.parametrize("is_kept_beside_the_keys", [True, False])
+def test_a_restored_backup_is_erased_again(runtime, is_kept_beside_the_keys, tmp_path, monkeypatch):
+    home = runtime.store.home
+    recorded, _ = ask(runtime)
+    before = stored(runtime)
+    expected = before - of_person(runtime, before, recorded)
+    runtime.store.ledger.checkpoint()
+    shutil.copytree(home.data, tmp_path / "data")
+    shutil.copytree(home.keys, tmp_path / "keys")
+    apply_retention(*runtime, as_of=ASKED)
+    runtime.store.engine.release()
+    shutil.rmtree(home.data)
+    shutil.move(tmp_path / "data", home.data)
+    # Beside the keys that are there, as the page for the privacy officer says.
+    subprocess.run(["cp", "-rn", f"{tmp_path}/keys/.", str(home.keys)], check=True)
+    restored = open_runtime(home)
+    if not is_kept_beside_the_keys:
+        # The twin: nothing brings the list back.
+        monkeypatch.setattr(restored_module, "put_back", lambda *_, **__: {})
+
+    _, due = accept_restored_ledger(*restored, as_of=ASKED)
+
+    assert due == [recorded] * is_kept_beside_the_keys
+    if is_kept_beside_the_keys:
+        apply_retention(*restored, as_of=ASKED)
+        assert stored(restored) == expected
+        assert request(restored.store.ledger, recorded).status is Status.DONE
+    else:
+        assert stored(restored) == before

@@ -2,12 +2,9 @@
 
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -59,18 +56,9 @@ class End:
         )
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory in memory where there is one: a kill costs a process the same wherever its files are."""
-    memory = Path("/dev/shm")
-    root = Path(tempfile.mkdtemp(prefix="kills", dir=memory if memory.is_dir() else None))
-    yield root
-    shutil.rmtree(root)
-
-
-def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same(place, stress):
+def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same(tmp_path, stress):
     kills = 500 if stress else 10
-    runtime = warehouse_with_much_due(place / "home")
+    runtime = warehouse_with_much_due(tmp_path / "home")
     home = runtime.store.home
     plan = plan_retention(*runtime, as_of=DUE_AT).plan
     write_manifest(plan, home.manifests)
@@ -92,8 +80,8 @@ def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same
         return run_and_kill(context, arguments, home=at, moment=moment)
 
     def copy(name: str) -> Home:
-        shutil.copytree(home.root, place / name)
-        return Home(place / name)
+        shutil.copytree(home.root, tmp_path / name)
+        return Home(tmp_path / name)
 
     # The first process waits for the others' modules to load.
     apply(copy("first"), None)

@@ -47,6 +47,13 @@ def kept(name: str, make: Callable[[Home], None]) -> Home:
     return home
 
 
+def kept_cache() -> Path:
+    """The cache directory of the tests, which they leave for the next ones of the same code and day."""
+    folder = _KEPT / _digest() / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def forget_older() -> None:
     """Remove kept warehouses of other days; those of today may be in use by other tests."""
     yesterday = time.time() - 24 * 60 * 60

@@ -22,6 +22,8 @@ from warehouse.errors import KeyringError
 from warehouse.files import fsync_directory, leftovers_of, replacing, unlink_durably
 
 KEY_BYTES = 32
+# A key is made before what needs it is listed; one that nothing needs is destroyed so long after it was made.
+LONGEST_UNNEEDED = timedelta(days=1)
 
 
 class Purpose(StrEnum):
@@ -34,6 +36,7 @@ class Purpose(StrEnum):
     LEDGER = "ledger"
     WORDS = "words"
     SUPPRESSION = "suppression"
+    SUPPRESSED = "suppressed"
     REQUEST = "request"
     RECEIPT = "receipt"
 

@@ -6,6 +6,7 @@ Who asks is sealed beside the keys under the number of the request, and destroye
 import json
 import secrets
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from warehouse.errors import WarehouseError
-from warehouse.keys.keyring import KeyStore, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, KeyStore, Purpose
 from warehouse.ledger.ledger import Ledger
 
 # Letters that make no words.
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     MINOR = "minor"
     ACCESS = "access"
     PORTABILITY = "portability"
+    CORRECT = "correct"
     RESTRICT = "restrict"
     OBJECT = "object"
     CONSENT_WITHDRAWN = "consent-withdrawn"
@@ -46,6 +48,9 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
 
+
+# In a request's history: a recipient of the data was told.
+TOLD = "told"
 
 OPEN = (Status.RECEIVED, Status.VERIFIED, Status.PAUSED, Status.REWRITTEN)
 ERASING = (Kind.ERASE, Kind.MINOR)
@@ -85,6 +90,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Count open requests of one kind and status; ages in whole days."""
+
+    kind: Kind
+    status: Status
+    requests: int
+    oldest_days: int
+    next_due: date
+
+
+@dataclass(frozen=True, slots=True)
 class Logged:
     """Hold one step of a request's history."""
 
@@ -109,6 +125,11 @@ def new_number() -> str:
     return "rq_" + "".join(secrets.choice(_LETTERS) for _ in range(_NUMBER_LENGTH))
 
 
+def reseal(keyring: KeyStore, number: str, about: Mapping[str, Any]) -> None:
+    """Seal whom a request is about, in place of what was sealed before."""
+    keyring.seal(Purpose.REQUEST, number, json.dumps(about).encode())
+
+
 def add(ledger: Ledger, keyring: KeyStore, request: Request, about: Mapping[str, Any]) -> None:
     """Record a request and seal whom it is about.
 
@@ -116,7 +137,7 @@ def add(ledger: Ledger, keyring: KeyStore, request: Request, about: Mapping[str,
         about: JSON: workspace and tokens.
     """
     # First: a request that is listed without its person could never be carried out.
-    keyring.seal(Purpose.REQUEST, request.number, json.dumps(about).encode())
+    reseal(keyring, request.number, about)
     with ledger.transaction() as connection:
         connection.execute(
             "insert into privacy_requests values (?, ?, ?, ?, ?, ?, ?, ?, null, null)",
@@ -144,6 +165,16 @@ def about(keyring: KeyStore, number: str) -> dict[str, Any]:
     return found
 
 
+def sealed_numbers(ledger: Ledger) -> list[str]:
+    """Return the numbers of the requests of which it must be known whom they are about."""
+    return [each.number for each in requests(ledger, statuses=[*OPEN, Status.RESTRICTED])]
+
+
+def forget_closed(ledger: Ledger, keyring: KeyRing) -> None:
+    """Destroy whom no request is about any more: a kill may have come after its end, or before its record."""
+    keyring.destroy_besides(Purpose.REQUEST, sealed_numbers(ledger), older_than=LONGEST_UNNEEDED)
+
+
 def requests(
     ledger: Ledger, *, statuses: Sequence[Status] = tuple(Status), kinds: Sequence[Kind] = tuple(Kind)
 ) -> list[Request]:
@@ -156,6 +187,23 @@ def requests(
         *kinds,
     )
     return [_request(row) for row in rows]
+
+
+def waiting(ledger: Ledger, *, today: date) -> list[Waiting]:
+    """Count the requests that are open, by kind and status; ages and dates, and nobody."""
+    groups: dict[tuple[Kind, Status], list[Request]] = defaultdict(list)
+    for each in requests(ledger, statuses=[*OPEN, Status.RESTRICTED]):
+        groups[each.kind, each.status].append(each)
+    return [
+        Waiting(
+            kind,
+            status,
+            requests=len(group),
+            oldest_days=max((today - each.received_at.date()).days for each in group),
+            next_due=min(each.due_on for each in group),
+        )
+        for (kind, status), group in sorted(groups.items())
+    ]
 
 
 def request(ledger: Ledger, number: str) -> Request:
@@ -202,6 +250,16 @@ def finish(connection: sqlite3.Connection, number: str, *, as_of: datetime, rece
         (as_of.isoformat(), receipt, number),
     )
     advance(connection, number, Status.DONE, as_of=as_of)
+
+
+def tell(connection: sqlite3.Connection, number: str, recipient: str, *, as_of: datetime) -> None:
+    """Record that a recipient of the data was told of the request (GDPR article 19)."""
+    log(connection, number, TOLD, as_of=as_of, note=recipient)
+
+
+def told(ledger: Ledger, number: str) -> list[str]:
+    """Return which recipients were told of a request, in the order of that."""
+    return list(dict.fromkeys(step.note for step in history(ledger, number) if step.what == TOLD))
 
 
 def log(connection: sqlite3.Connection, number: str, what: str, *, as_of: datetime, note: str = "") -> None:

@@ -2,6 +2,11 @@
 
 import sqlite3
 
+from warehouse.errors import FormatError
+
+# Raised by whoever changes what a ledger, the store or the cubes hold, so that older ones are told apart.
+FORMAT = 2
+
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) strict;
 create table if not exists batches (
@@ -101,5 +106,16 @@ create index if not exists waiting_parts on parts (removed) where removed is not
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
-    """Make the tables, indexes and triggers that are missing."""
-    connection.executescript(_SCHEMA)
+    """Make the tables, indexes and triggers that are missing; in a new file all at once.
+
+    Each commit waits for the disk, and a file without a table would wait forty times.
+
+    Raises:
+        FormatError: The ledger is of another version of this software.
+    """
+    is_new = connection.execute("select 1 from sqlite_schema").fetchone() is None
+    (found,) = connection.execute("pragma user_version").fetchone()
+    if not is_new and found != FORMAT:
+        raise FormatError(found, FORMAT)
+    made = f"pragma user_version = {FORMAT}; {_SCHEMA}"
+    connection.executescript(f"begin immediate; {made} commit;" if is_new else _SCHEMA)

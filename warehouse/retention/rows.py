@@ -30,7 +30,7 @@ _DECISIONS = pa.schema(
         ("reason", pa.int32()),
     ]
 )
-_ERASED = pa.schema([("workspace_id", pa.string()), ("token", pa.string()), ("reason", pa.int32())])
+_ERASED = pa.schema([("scope", pa.string()), ("token", pa.string()), ("reason", pa.int32())])
 _FILES = pa.schema([("file", pa.string()), ("path", pa.string()), ("day", pa.date32()), ("days", pa.int32())])
 
 
@@ -102,7 +102,7 @@ class RowDecisions:
         self._prepare(case, [part])
         return (
             f"select * exclude ({_OWN_COLUMNS}) from ({self._decided(case, [part])}) "
-            f"where _to = {quoted(to)} order by workspace_id, received_at"
+            f"where _to = {quoted(to)} order by {case.data.scope}, received_at"
         )
 
     def _prepare(self, case: Case, parts: Sequence[Part]) -> list[Reason]:
@@ -125,7 +125,7 @@ class RowDecisions:
         reasons = [case.by_day, *(decision.reason for _, decision in decided)]
         erased: dict[tuple[str, str], int] = {}
         for erasure in case.erasures:
-            erased |= dict.fromkeys(((erasure.workspace_id, t) for t in erasure.tokens), len(reasons))
+            erased |= dict.fromkeys(erasure.named_in(case.data), len(reasons))
             reasons.append(erasure_reason(erasure, case.data.category))
         self._register("erased", _ERASED, [(*who, n) for who, n in sorted(erased.items())])
         return reasons
@@ -143,13 +143,15 @@ class RowDecisions:
             by_request = f"coalesce({', '.join(f'e{n}.reason' for n in range(len(erasing)))})"
             due = f"({due} or {by_request} is not null)"
             joined = "".join(
-                f" left join erased as e{n} on e{n}.workspace_id = r.workspace_id "
-                f"and e{n}.token = r.{identifier(column)}"
+                f" left join erased as e{n} on e{n}.scope = r.{case.data.scope} "
+                f"and e{n}.token = cast(r.{identifier(column)} as varchar)"
                 for n, column in enumerate(erasing)
             )
         moves = "coalesce(v.days, d.days, l.days) <> l.days"
         if case.released or case.data.layout is not Layout.DAYS:
             moves = "false"
+        # Raw records are of no workspace that would be known.
+        workspace = "null" if case.data.raw else "r.workspace_id"
         return (
             "select r.*, l.path as _path, l.day as _day, l.days as _days, "
             f"coalesce({by_request or 'null'}, v.reason, d.reason, 0) as _reason, "
@@ -157,7 +159,7 @@ class RowDecisions:
             f"when {moves} then {quoted(CLASS)} || ' ' || coalesce(v.days, d.days) "
             f"else {quoted(STAY)} end as _to "
             f"from {scan} as r join listed as l on l.file = r.filename "
-            "left join decisions as v on v.workspace_id = r.workspace_id "
+            f"left join decisions as v on v.workspace_id = {workspace} "
             f"left join decisions as d on d.workspace_id is null{joined}"
         )
 

@@ -53,6 +53,7 @@ class DataSet:
         holds: Whether its rows are the legal holds themselves, which outlive what they hold.
         subject: Whom its rows are about, e.g. `contact`.
         tokens: Columns that name such a person, or a message; rows of an erased person are found by them.
+        raw: Whether its rows are raw records, whose text has to be searched for a person.
     """
 
     source: str
@@ -63,6 +64,12 @@ class DataSet:
     holds: bool = False
     subject: str = ""
     tokens: tuple[str, ...] = ()
+    raw: bool = False
+
+    @property
+    def scope(self) -> str:
+        """Return the column within whose value a token means one person or one record."""
+        return "batch_id" if self.raw else "workspace_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,7 @@ class Erasure:
         subject: What the person is to the workspace, e.g. `contact`.
         tokens: What the person is known by in this workspace, and the messages to and from the person.
         until: Rows of events up to then are refused for ever; None = all rows are.
+        records: Raw records that name the person: batch and record.
     """
 
     number: str
@@ -147,10 +155,17 @@ class Erasure:
     subject: str
     tokens: frozenset[str] = field(repr=False)
     until: datetime | None = None
+    records: frozenset[tuple[str, str]] = frozenset()
 
     def covers(self, data: DataSet) -> bool:
         """Return whether rows of a data set may be about the person. Legal holds themselves stay."""
+        if data.raw:
+            return bool(self.records)
         return bool(data.tokens) and data.subject == self.subject and not data.holds
+
+    def named_in(self, data: DataSet) -> Iterator[tuple[str, str]]:
+        """Yield which rows of a data set are the person's: value of its scope, and of one of its `tokens`."""
+        yield from self.records if data.raw else ((self.workspace_id, token) for token in self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

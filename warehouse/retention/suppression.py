@@ -6,6 +6,7 @@ the token are kept with it, encrypted under that key: few tokens begin like an e
 """
 
 import hmac
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,52 @@ def suppress(
             ],
         )
         advance(connection, erasure.number, Status.REWRITTEN, as_of=as_of)
+
+
+def keep_copy(ledger: Ledger, keyring: KeyStore, workspace: str) -> None:
+    """Seal what is refused of a workspace beside the keys: a ledger from a backup may have lost it."""
+    subject = records.subject(records.subject_key(keyring), workspace)
+    rows = ledger.read("select token, until, number from suppressed where subject = ?", subject)
+    asked = ledger.read("select * from privacy_requests where subject = ?", subject)
+    copy = {
+        "suppressed": [[bytes(row["token"]).hex(), row["until"], row["number"]] for row in rows],
+        "requests": {row["number"]: list(row) for row in asked},
+    }
+    keyring.seal(Purpose.SUPPRESSED, workspace, json.dumps(copy).encode())
+
+
+def put_back(ledger: Ledger, keyring: KeyStore, workspace: str, *, as_of: datetime) -> dict[bytes, str]:
+    """Refuse again what a restored ledger has lost of a workspace, and make the requests behind it due again.
+
+    Whom each is about has to be sealed anew.
+
+    Returns:
+        Keyed hash of each token that was lost → number of its request.
+    """
+    if not keyring.has(Purpose.SUPPRESSED, workspace):
+        return {}
+    copy = json.loads(keyring.unseal(Purpose.SUPPRESSED, workspace))
+    subject = records.subject(records.subject_key(keyring), workspace)
+    known = {
+        bytes(r["token"]) for r in ledger.read("select token from suppressed where subject = ?", subject)
+    }
+    lost = [(bytes.fromhex(token), until, number) for token, until, number in copy["suppressed"]]
+    lost = [each for each in lost if each[0] not in known]
+    with ledger.transaction() as connection:
+        cells = [(subject, *each) for each in lost]
+        connection.executemany("insert into suppressed values (?, ?, ?, ?)", cells)
+        for number in sorted({number for _, _, number in lost}):
+            cells = copy["requests"][number]
+            connection.execute(f"replace into privacy_requests values ({', '.join('?' * len(cells))})", cells)
+            advance(
+                connection, number, Status.VERIFIED, as_of=as_of, note="due again: the ledger was restored"
+            )
+    return {token[:_BYTES]: number for token, _, number in lost}
+
+
+def forget_suppressed(connection: sqlite3.Connection, subjects: Iterable[str]) -> None:
+    """Forget whom workspaces have erased, when their keys go: by another key, nobody has these tokens."""
+    connection.executemany("delete from suppressed where subject = ?", [(each,) for each in subjects])
 
 
 def suppressed(ledger: Ledger, keyring: KeyStore, workspaces: Iterable[str]) -> dict[str, Suppressed]:

@@ -14,10 +14,11 @@ import duckdb
 
 from warehouse.errors import KeyringError
 from warehouse.home import Home
-from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, Purpose
 from warehouse.keys.locks import reader_lease, warehouse_lock
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
+from warehouse.ledger.requests import sealed_numbers
 from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, records
 from warehouse.retention.finding import APPLY, REPORT, Finding
@@ -28,7 +29,6 @@ from warehouse.retention.verify_files import keyless_findings, other_findings, s
 from warehouse.retention.verify_rows import RowRules, RowScan, unreadable
 from warehouse.retention.verify_words import word_findings
 from warehouse.store.connection import Engine
-from warehouse.store.housekeeping import LONGEST_UNNEEDED
 from warehouse.store.session import LOCK_TIMEOUT_S
 from warehouse.store.sketches import wrong_sketches
 
@@ -175,12 +175,15 @@ def _key_findings(ledger: Ledger, keyring: KeyRing, scan: RowScan, scope: Scope)
         Purpose.PARQUET: ledger.key_names(),
         Purpose.PSEUDONYM: scan.living | held | scope.key_names,
         Purpose.SURROGATE: scan.living,
+        Purpose.REQUEST: sealed_numbers(ledger),
     }
     ended = {w for w in scope.inputs.ended if scan.rules.has_ended(w)}
+    serves_none = {Purpose.PARQUET: "no file", Purpose.REQUEST: "no open request"}
     for purpose, names in serving.items():
-        known = [w for w in ended - set(names) if purpose is not Purpose.PARQUET and keyring.has(purpose, w)]
+        is_of_workspaces = purpose not in serves_none
+        known = [w for w in ended - set(names) if is_of_workspaces and keyring.has(purpose, w)]
         if known:
             yield Finding("keys", f"{purpose} key(s) of accounts that have ended", len(known))
         if stray := keyring.besides(purpose, [*names, *known], older_than=LONGEST_UNNEEDED):
-            serves = "no file" if purpose is Purpose.PARQUET else "no workspace of which something is stored"
+            serves = serves_none.get(purpose, "no workspace of which something is stored")
             yield Finding("keys", f"{purpose} key(s) that serve {serves}", stray, _REMOVE_KEYS)

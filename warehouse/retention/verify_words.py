@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, Purpose
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention.finding import APPLY, Finding
-from warehouse.store.housekeeping import LONGEST_UNNEEDED
 
 _KEYS = f"Was an old copy of the key directory put back? {APPLY}"
 

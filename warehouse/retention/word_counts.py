@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, Purpose
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention.files import RULE
 from warehouse.retention.plan import FileItem, Reason
-from warehouse.store.housekeeping import LONGEST_UNNEEDED
 from warehouse.store.word_counts import (
     ROW_BYTES,
     Enough,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from warehouse.files import unlink_durably
 from warehouse.home import Home
-from warehouse.keys.keyring import KeyRing, KeyStore, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, KeyStore, Purpose
 from warehouse.keys.locks import keys_lock, leased_generations, writing_batches
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
@@ -14,8 +14,6 @@ from warehouse.store.sketches import listed_by, sketch_path
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
 LONGEST_LEASE = timedelta(minutes=15)
-# A key is made before the file that needs it is listed.
-LONGEST_UNNEEDED = timedelta(days=1)
 
 _PART_NAME = re.compile(r"^\.?part-([A-Za-z0-9]+)-[0-9a-f]+\.(?:parquet|sketch)(\.tmp)?$")
 

@@ -1,8 +1,9 @@
 """Read the store without the warehouse file: a few columns of one data set, as a table."""
 
-from collections.abc import Collection, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 
+import duckdb
 import pyarrow as pa
 
 from warehouse.home import Home
@@ -14,6 +15,7 @@ from warehouse.store.sketches import parts_naming
 from warehouse.store.views import Schema, create_views, raw_scan, scan_sql
 
 _UNREADABLE = "the store could not be read"
+_BATCH_ROWS = 100_000
 
 
 def read_columns(
@@ -44,6 +46,47 @@ def read_columns(
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
+    names = ", ".join(identifier(column) for column in columns)
+    select = f"select {'distinct ' if distinct else ''}{names}"
+    with _selected(
+        home,
+        ledger,
+        engine,
+        source,
+        schema,
+        select,
+        where,
+        deleted=deleted,
+        naming=naming,
+        every_file=every_file,
+    ) as result:
+        return result.to_arrow_table()
+
+
+def read_batches(
+    home: Home, *, ledger: Ledger, engine: Engine, source: str, schema: Schema, where: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield all columns of the living rows of a data set as `read_columns` returns them, some at a time."""
+    names = ", ".join(identifier(name) for name, _ in schema)
+    with _selected(home, ledger, engine, source, schema, f"select {names}", where) as result:
+        yield from result.to_arrow_reader(_BATCH_ROWS)
+
+
+@contextmanager
+def _selected(
+    home: Home,
+    ledger: Ledger,
+    engine: Engine,
+    source: str,
+    schema: Schema,
+    select: str,
+    where: str,
+    *,
+    deleted: bool = False,
+    naming: Collection[str] | None = None,
+    every_file: bool = False,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Run a query over the rows of a data set."""
     with (
         reader_lease(home.locks, ledger.generation()),
         without_values(source, _UNREADABLE),
@@ -55,14 +98,12 @@ def read_columns(
             if not every_file:
                 parts = parts_naming(connection, parts, naming, home=home, engine=engine)
         engine.add_keys(connection, (part.key_name for part in parts))
-        names = ", ".join(identifier(column) for column in columns)
         if deleted:
             rows = f"({scan_sql(parts, data=home.data, columns=schema)})"
         else:
             create_views(connection, parts, data=home.data, schemas={source: schema})
             rows = f"memory.store.{identifier(source)}"
-        kept = f"{'distinct ' if distinct else ''}{names} from {rows} where {where}"
-        return connection.execute(f"select {kept}").to_arrow_table()
+        yield connection.execute(f"{select} from {rows} where {where}")
 
 
 class CachedReader:

@@ -57,11 +57,16 @@ select
     campaigns.delivered_messages,
     campaigns.clicked_messages,
     summed.conversions,
+    -- Nothing beside conversions was rounded down: how much it was is not known.
     case
-        when summed.revenue_currency <> 'unknown' then cast(summed.revenue_micros / 1000000 as decimal(18, 6))
+        when summed.revenue_currency <> 'unknown' and summed.revenue_micros > 0
+            then cast(summed.revenue_micros / 1000000 as decimal(18, 6))
     end as revenue_amount,
     case
-        when summed.revenue_currency <> 'unknown' and campaigns.delivered_messages > 0
+        when
+            summed.revenue_currency <> 'unknown'
+            and summed.revenue_micros > 0
+            and campaigns.delivered_messages > 0
             then summed.revenue_micros / 1000000.0 / campaigns.delivered_messages
     end as revenue_per_delivered_message
 from summed

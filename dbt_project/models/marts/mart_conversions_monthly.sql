@@ -26,7 +26,9 @@ select
     cells.converting_contacts,
     cells.conversions,
     case
-        when cells.revenue_currency not in ('other', 'unknown')
+        when
+            cells.revenue_currency not in ('other', 'unknown')
+            and (cells.revenue_micros > 0 or cells.conversions = 0)
             then cast(cells.revenue_micros / 1000000 as decimal(18, 6))
     end as revenue_amount,
     coverage.workspaces_counted,

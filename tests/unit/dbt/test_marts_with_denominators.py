@@ -115,9 +115,36 @@ def test_links_and_revenue_stand_beside_the_messages_of_the_campaign(mart):
         cube_conversions_daily=[
             cell | {"revenue_currency": currency, "conversions": conversions, "revenue_micros": micros}
             for cell in cells
-            for currency, conversions, micros in (("EUR", 7, 448_000_000), ("USD", 0, 0), ("unknown", 7, 7))
+            for currency, conversions, micros in (
+                ("EUR", 7, 448_000_000),
+                ("GBP", 7, 0),
+                ("USD", 0, 0),
+                ("unknown", 7, 7),
+            )
         ],
     )
 
     assert links == [("Spring", "/spring", 200, 14, 0.07)]
-    assert revenue == [("Spring", "EUR", 14, 896.0, 4.48), ("Spring", "unknown", 14, None, None)]
+    assert revenue == [
+        ("Spring", "EUR", 14, 896.0, 4.48),
+        # Rounded down to nothing: what people bought is not known.
+        ("Spring", "GBP", 14, None, None),
+        ("Spring", "unknown", 14, None, None),
+    ]
+
+
+def test_revenue_of_a_month_is_empty_where_it_was_rounded_down_beside_conversions(mart):
+    cell = {"month": MAY, "level": "workspace", "workspace_key": "w"}
+
+    rows = mart(
+        "mart_conversions_monthly",
+        "revenue_currency, conversions, revenue_amount::double",
+        cube_conversions_monthly=[
+            cell | {"revenue_currency": currency, "conversions": conversions, "revenue_micros": micros}
+            for currency, conversions, micros in (("BRL", 0, 0), ("EUR", 7, 448_000_000), ("GBP", 7, 0))
+        ],
+        cube_coverage_monthly=[],
+        dim_published_workspaces=[],
+    )
+
+    assert sorted(rows) == [("BRL", 0, 0.0), ("EUR", 7, 448.0), ("GBP", 7, None)]

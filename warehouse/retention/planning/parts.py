@@ -61,8 +61,8 @@ def due_parts(context: Context) -> list[DuePart]:
 
 
 def _of_data_set(context: Context, data: DataSet, rows: RowDecisions) -> Iterator[DuePart]:
-    has_decisions = bool(_erasures(context, data)) or not context.decisions[data.category].is_empty
-    by_rows = "workspace_id" in data.columns and has_decisions
+    has_decisions = "workspace_id" in data.columns and not context.decisions[data.category].is_empty
+    by_rows = has_decisions or bool(_erasures(context, data))
     candidates = _past_window_by_class(context, data)
     if by_rows:
         candidates = _by_class(_to_look_into(context, data, candidates, rows))

@@ -151,6 +151,58 @@ def test_a_latency_is_interpolated_within_its_bin(marts):
     assert 5 < low < p50 < high < 15
 
 
+def sold(conversions, micros, step, *, day=DAY):
+    base = {"send_date": day, "level": "campaign", "workspace_key": "w", "revenue_currency": "EUR"}
+    return base | {
+        "campaign_key": "c",
+        "conversions": conversions,
+        "conversions_squares": 49,
+        "revenue_micros": micros,
+        "revenue_micros_squares": step**2,
+    }
+
+
+REVENUE = {"by": ("workspace", "campaign", "revenue_currency")}
+
+
+@pytest.mark.parametrize(
+    ("case", "cells", "revenue", "per_conversion"),
+    [
+        ("nobody bought", [sold(0, 0, 7)], 0.0, None),
+        ("rounded down beside conversions", [sold(7, 0, 7)], None, None),
+        ("a day of two is known", [sold(7, 0, 7), sold(7, 448_000_000, 448_000_000, day=NEXT)], 448.0, 32.0),
+    ],
+)
+def test_no_revenue_beside_conversions_is_not_known(marts, case, cells, revenue, per_conversion):
+    insert(marts, "cubes.cube_conversions_daily", cells)
+
+    for metric, expected in (("revenue_amount", revenue), ("revenue_per_conversion", per_conversion)):
+        *_, shown, low, high = ask(marts, metric, **REVENUE)[0]
+        assert shown == expected, case
+        assert {low is None, high is None} == {expected is None}, case
+
+
+def test_the_range_of_revenue_of_few_buyers_holds_the_truth(marts):
+    """Each day one buys, far below the step: nearly all days are rounded down to nothing."""
+    random, held = Random(1), []
+    for _ in range(60):
+        marts.execute("delete from cubes.cube_conversions_daily")
+        amounts = [random.randint(20, 60) * 1_000_000 for _ in range(60)]
+        step = 7 * 64_000_000
+        days = [step if random.random() < amount / step else 0 for amount in amounts]
+        cells = [
+            sold(
+                7 if random.random() < 1 / 7 else 0, shown, step if shown else 7, day=DAY + timedelta(days=n)
+            )
+            for n, shown in enumerate(days)
+        ]
+        insert(marts, "cubes.cube_conversions_daily", cells)
+        *_, low, high = ask(marts, "revenue_amount", **REVENUE)[0]
+        held.append(low <= sum(amounts) / 1e6 <= high)
+
+    assert sum(held) >= 0.85 * len(held)
+
+
 def test_costs_are_of_one_currency_and_know_nothing_of_what_has_no_price(marts):
     base = {"month": MONTH, "level": "workspace", "workspace_key": "w", "cost_micros_squares": 0}
     costs = [("EUR", 5_600_000), ("USD", 70_000_000), ("unknown", 0), ("other", 7_000_000)]

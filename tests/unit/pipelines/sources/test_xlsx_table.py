@@ -110,3 +110,25 @@ def test_what_is_no_workbook_is_refused_without_showing_its_content(parse_file, 
         parse_file("app/contacts", "c.xlsx", content)
 
     assert "canary" not in str(caught.value)
+
+
+def test_a_workbook_whose_part_breaks_off_is_refused(parse_file):
+    content = workbook(sheet([NAMES, ROW]))
+    # The last part says that it begins thousands of bytes later, behind the end of the file.
+    at = content.rindex(b"PK\3\4") + 29
+
+    with pytest.raises(UnreadableFileError, match="not a readable"):
+        parse_file("app/contacts", "c.xlsx", content[:at] + b"\r" + content[at + 1 :])
+
+
+@pytest.mark.parametrize("names", [["workspace_id", "workspace_id"], ["workspace_id", " workspace_id "]])
+def test_two_columns_of_one_name_are_refused(parse_file, names):
+    with pytest.raises(UnreadableFileError, match="two of its columns have one name"):
+        parse_file("app/contacts", "c.xlsx", workbook(sheet([names, ["w-1", "w-2"]])))
+    with pytest.raises(UnreadableFileError, match="two of its columns have one name"):
+        parse_file("app/contacts", "c.csv", f"{','.join(names)}\nw-1,w-2\n".encode())
+
+
+def test_null_bytes_in_a_header_are_refused(parse_file):
+    with pytest.raises(UnreadableFileError, match="header cannot be read"):
+        parse_file("app/contacts", "c.csv", b'a,"\0b","\0c"\n1,=2,3\n')

@@ -2,11 +2,17 @@
 
 import os
 import shutil
+import sqlite3
 import time
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+
+from warehouse.errors import FormatError
 from warehouse.ledger.ledger import Ledger
+from warehouse.ledger.schema import FORMAT
 
 AT_ONCE = 4
 
@@ -64,3 +70,17 @@ def test_a_process_that_was_forked_is_refused_the_ledger_of_its_parent(ledger):
         os._exit(0)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.parametrize("other", [0, 1, FORMAT + 1])
+def test_a_ledger_of_another_version_is_refused_and_not_changed(tmp_path, other):
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"pragma user_version = {other}")
+
+    with pytest.raises(FormatError, match=f"has format {other}"):
+        Ledger(path)
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (other,)

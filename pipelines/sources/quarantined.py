@@ -40,10 +40,16 @@ def quarantine_rows(
     ).to_arrow()
 
 
-def raw_records(rows: pl.DataFrame) -> list[bytes]:
-    """Return the raw records of a quarantine file, in their order; each once, whatever was wrong with it."""
+def raw_records(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the raw records of a quarantine file in their order, each once, whatever was wrong with it.
+
+    Returns:
+        n rows: batch_id, record, payload.
+    """
     first = rows.group_by("record", maintain_order=True).agg(pl.first("source"), pl.first("reason"))
     once = rows.join(first, on=["record", "source", "reason"], maintain_order="left")
     # A record too large for one cell stands in several rows.
-    whole = once.group_by("record", maintain_order=True).agg("payload")
-    return [b"".join(pieces) for pieces in whole["payload"].to_list()]
+    whole = once.group_by("batch_id", "record", maintain_order=True).agg("payload")
+    return whole.with_columns(
+        pl.Series("payload", [b"".join(p) for p in whole["payload"].to_list()], pl.Binary)
+    )
