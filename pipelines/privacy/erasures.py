@@ -65,7 +65,7 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
         wait for the next call.
 
     Raises:
-        RemainsError: Rows of an erased person are still there.
+        RemainsError: Rows of an erased person are still there; all other requests are done.
     """
     forget_closed(store.ledger, store.keyring)
     waiting = requests(store.ledger, statuses=[Status.REWRITTEN], kinds=ERASING)
@@ -77,18 +77,23 @@ def finish_erasures(declarations: Declarations, store: Store, *, as_of: datetime
     remains = cache(partial(_searched, declarations, store, everywhere=everywhere))
     keep = cache(partial(keep_copy, store.ledger, store.keyring))
     chain = evidence.entries(store.ledger)
+    failed: list[RemainsError] = []
     for request in waiting:
         who = whom[request.number]
         searched = remains(who["workspace_id"], who["subject"] == Subject.WORKSPACE)
         if found := sum(rows for _, rows in searched):
-            raise RemainsError(request.number, found)
-        keep(who["workspace_id"])
+            failed.append(RemainsError(request.number, found))
+            continue
+        if store.keyring.has(Purpose.PSEUDONYM, who["workspace_id"]):
+            keep(who["workspace_id"])
         sources = [source for source, _ in searched]
         if who["subject"] == Subject.WORKSPACE:
             said = account_erased(store, who["workspace_id"], chain=chain, as_of=as_of, searched=sources)
         else:
             said = erased(store, request, chain=chain, as_of=as_of, searched=sources)
         finish_with_receipt(store, request, said, as_of=as_of, proved=ERASED)
+    if failed:
+        raise failed[0]
     return [request.number for request in waiting]
 
 

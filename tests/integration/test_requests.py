@@ -363,14 +363,20 @@ def test_twin_a_sketch_that_leaves_the_person_out_gets_no_receipt_and_is_found(r
     assert "sketch(es) of tokens" in str(prove(*runtime, as_of=ASKED).findings)
 
 
-def test_rows_that_are_still_there_are_confirmed_by_nobody(runtime, monkeypatch):
+def test_rows_that_are_still_there_are_confirmed_by_nobody_and_stop_no_other(runtime, monkeypatch):
     recorded, _ = ask(runtime)
-    monkeypatch.setattr(erasures, "remains_of", lambda *_: [("app__messages", 3)])
+    other, _ = ask(runtime, workspace="ws_b")
+    left = {"ws_a": 3, "ws_b": 0}
+    monkeypatch.setattr(
+        erasures, "remains_of", lambda *given: [("app__messages", sum(left[name] for name in given[2]))]
+    )
 
     with pytest.raises(RemainsError, match="3 row"):
         apply_retention(*runtime, as_of=ASKED)
 
     assert request(runtime.store.ledger, recorded).status is Status.REWRITTEN
+    assert request(runtime.store.ledger, other).status is Status.DONE
+    assert not (runtime.store.home.receipts / f"{recorded}.json").exists()
 
 
 def test_a_receipt_says_what_went_and_cannot_be_changed(runtime, tmp_path):
