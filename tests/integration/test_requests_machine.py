@@ -445,7 +445,7 @@ def run_machine(*, examples: int, is_fixed: bool) -> None:
 
 @pytest.mark.slow
 def test_what_is_kept_and_seen_is_what_the_model_says(stress):
-    run_machine(examples=2_000 if stress else 3, is_fixed=not stress)
+    run_machine(examples=2_000 if stress else 2, is_fixed=not stress)
 
 
 def erase_and_replay() -> None:

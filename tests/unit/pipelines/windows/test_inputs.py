@@ -184,6 +184,6 @@ def test_every_data_set_is_known_by_how_it_is_partitioned():
     assert known["app__messages"].event_time == "queued_at"
     assert "contact_token" in known["app__messages"].columns
     assert known["whatsapp__errors"].event_time == "received_at"
-    assert known[QUARANTINE] == DataSet(QUARANTINE, "quarantine", Layout.DAYS)
+    assert known[QUARANTINE] == DataSet(QUARANTINE, "quarantine", Layout.DAYS, tokens=("record",), raw=True)
     for data in known.values():
         assert data.event_time is None or data.event_time in data.columns
