@@ -28,8 +28,9 @@ demo: $(RUNTIME) ## Invent raw files, turn them into published numbers, print th
 dev: $(RUNTIME) ## Open the Dagster UI on localhost.
 	$(BIN)/wasms dev
 
+# In the order of the folders: the slow files of tests/integration begin, and many short ones fill the end.
 test: $(DEV) ## Run all tests.
-	$(BIN)/pytest -n auto --dist loadfile $(TEST_OPTIONS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_OPTIONS)
 
 stress: $(DEV) ## Test hard: 4,500 state machines, 830 kills, a whole year, 2,000 examples of each property (hours).
 	$(BIN)/pytest --stress --timeout 0 -s tests/stress tests/integration/test_retention_machine.py \
