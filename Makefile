@@ -44,7 +44,7 @@ check: $(DEV) ## Check format, lint, types, import rules, SQL, and that generate
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar --processes 0 dbt_project/models
+	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
 	$(BIN)/wasms sync --check
 
 sync: $(RUNTIME) ## Write the files that are generated from declarations: dbt models and docs pages.
