@@ -14,10 +14,10 @@ from pipelines.declarations.contract import PLATFORM_WORKSPACE, WorkspaceFrom
 from pipelines.declarations.declarations import Declarations
 from pipelines.windows.inputs import data_sets, retention_inputs
 from warehouse.retention import evidence, records
-from warehouse.retention.apply import APPLIED
 from warehouse.retention.explain import Explanation
 from warehouse.retention.explain import explain as explained
 from warehouse.retention.journal import inputs_known_on
+from warehouse.retention.plan_entry import accounts_ended
 from warehouse.retention.presence import presence
 from warehouse.retention.reasons import Found, reasons
 from warehouse.retention.rules import DataSet, Hold
@@ -94,11 +94,8 @@ def _ended_since(store: Store, who: str, now: datetime) -> date | None:
 
 
 def _account_end_entries(store: Store, who: str) -> Iterator[evidence.Entry]:
-    """Yield the entries of the evidence that record the end of an account."""
-    for entry in evidence.entries(store.ledger):
-        ended = entry.body.get("account_ends")
-        if entry.kind == APPLIED and isinstance(ended, list) and who in ended:
-            yield entry
+    """Return the entries of the evidence that record the end of an account."""
+    return (entry for entry in evidence.entries(store.ledger) if who in accounts_ended(entry))
 
 
 def _reasons(

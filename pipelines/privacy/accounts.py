@@ -1,7 +1,7 @@
 """End a whole workspace on request, and certify that nothing of an ended account is left."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines.declarations.contract import Subject
@@ -64,7 +64,7 @@ def certify(declarations: Declarations, store: Store, workspace: str, path: Path
         store,
         workspace,
         chain=evidence.entries(store.ledger),
-        as_of=store.ledger.clock() or datetime.now(UTC).replace(tzinfo=None),
+        as_of=store.ledger.reached(),
         searched=[source for source, _ in searched],
     )
     write_certificate(store, path, workspace, said)

@@ -1,6 +1,6 @@
 """Turn confirmed requests into erasures that retention carries out, and confirm them when nothing is left."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
@@ -13,7 +13,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.accounts import remains_of_workspace
 from pipelines.privacy.errors import RemainsError
 from pipelines.privacy.people import own_messages, region_of
-from pipelines.privacy.raw_records import quarantined, records_naming
+from pipelines.privacy.raw_records import quarantined, raw_tokens, records_naming
 from pipelines.privacy.receipts import account_erased, erased, finish_with_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
@@ -49,10 +49,9 @@ def due_erasures(declarations: Declarations, store: Store) -> list[Erasure]:
     due = requests(store.ledger, statuses=[Status.VERIFIED], kinds=ERASING)
     if not due:
         return []
-    region = cache(partial(region_of, declarations, store))
-    raw = quarantined(store)
+    named = cache(partial(_raw_tokens, declarations, store, quarantined(store)))
     return [
-        replace(each, records=_raw_records(store, raw, each, region)) if each.tokens else each
+        replace(each, records=records_naming(named(each.workspace_id), each.tokens)) if each.tokens else each
         for each in people_of(declarations, store, due)
     ]
 
@@ -115,7 +114,7 @@ def remains_of(
     return [
         (
             contract.source,
-            int(is_refused(_alike(store, contract, erased), contract, erased).sum()),
+            int(is_refused(rows_alike(store, contract, erased), contract, erased).sum()),
         )
         for contract in declarations.contracts.values()
         if is_about_people(contract)
@@ -167,24 +166,8 @@ def _stored_time(contract: Contract) -> str | None:
     return contract.stored_name(name) if name else None
 
 
-def rows_of_people(store: Store, contract: Contract, workspaces: Sequence[str]) -> pa.Table:
-    """Return of the rows of some workspaces what names people, and when each happened."""
-    time = _stored_time(contract)
-    listed = ", ".join(map(quoted, workspaces)) or "null"
-    return read_columns(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
-        schema=contract.plan.stored_columns(),
-        columns=["workspace_id", *tokens_of_people(contract), *([time] if time else [])],
-        deleted=True,
-        where=f"workspace_id in ({listed})",
-    )
-
-
-def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed]) -> pa.Table:
-    """Return the rows with a token that begins like an erased one."""
+def rows_alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed]) -> pa.Table:
+    """Return what names people, and when, of the rows with a token that begins like an erased one."""
     time, tokens = _stored_time(contract), tokens_of_people(contract)
     listed = ", ".join(map(quoted, erased)) or "null"
     alike = " or ".join(f"left({identifier(name)}, {CHARACTERS}) in (from wanted)" for name in tokens)
@@ -202,14 +185,13 @@ def _alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed]) -
     )
 
 
-def _raw_records(
-    store: Store, raw: pl.DataFrame, erasure: Erasure, region: Callable[[str], str | None]
-) -> frozenset[tuple[str, str]]:
-    if not store.keyring.has(Purpose.PSEUDONYM, erasure.workspace_id):
+def _raw_tokens(declarations: Declarations, store: Store, raw: pl.DataFrame, workspace: str) -> pl.DataFrame:
+    """Return which tokens of a workspace stand in raw records, as `raw_tokens` does."""
+    if not store.keyring.has(Purpose.PSEUDONYM, workspace):
         # The account has ended since, and all of it is gone.
-        return frozenset()
-    key = store.keyring.find(Purpose.PSEUDONYM, erasure.workspace_id)
-    return records_naming(raw, erasure.tokens, key=key, region=region(erasure.workspace_id))
+        return raw_tokens(raw.clear(), key=b"", region=None)
+    key = store.keyring.find(Purpose.PSEUDONYM, workspace)
+    return raw_tokens(raw, key=key, region=region_of(declarations, store, workspace))
 
 
 def person_of(declarations: Declarations, store: Store, request: Request) -> Erasure:

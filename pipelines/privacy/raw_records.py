@@ -24,10 +24,8 @@ _CANDIDATES: Mapping[IdentityKind, str] = {
     IdentityKind.MESSAGE: _WORD,
 }
 
-Raw = pl.DataFrame
 
-
-def quarantined(store: Store) -> Raw:
+def quarantined(store: Store) -> pl.DataFrame:
     """Return every quarantined record as text: batch_id, record, text; n rows, mostly few."""
     found = [pl.DataFrame(schema={"batch_id": pl.String, "record": pl.Int64, "text": pl.String})]
     for part in store.ledger.live_parts(QUARANTINE):
@@ -40,32 +38,39 @@ def quarantined(store: Store) -> Raw:
     return pl.concat(found)
 
 
-def records_naming(
-    raw: Raw, tokens: frozenset[str], *, key: bytes, region: str | None
-) -> frozenset[tuple[str, str]]:
-    """Return batch and number of the records in which an identifier of a person stands, in any spelling.
+def raw_tokens(raw: pl.DataFrame, *, key: bytes, region: str | None) -> pl.DataFrame:
+    """Return which tokens of a workspace stand in raw records, in any spelling.
 
-    Every text that may be an identifier is made a token, as a column is, and compared.
+    Every text that may be an identifier is made a token, as a column is.
 
     Args:
         raw: As `quarantined` gives it.
-        tokens: Of the person, and of the person's messages.
         key: Of the workspace.
         region: Country in which numbers may be written as they are dialled there.
+
+    Returns:
+        batch_id, record, token; a row per text that may be an identifier.
     """
-    named = [_naming(raw, kind, form, tokens, key, region) for kind, form in _CANDIDATES.items()]
-    return frozenset((batch, str(record)) for batch, record in pl.concat(named).iter_rows())
+    return pl.concat(_tokens(raw, kind, form, key, region) for kind, form in _CANDIDATES.items())
 
 
-def _naming(
-    raw: Raw, kind: IdentityKind, form: str, tokens: frozenset[str], key: bytes, region: str | None
-) -> pl.DataFrame:
+def records_naming(named: pl.DataFrame, tokens: frozenset[str]) -> frozenset[tuple[str, str]]:
+    """Return batch and number of the records in which one of some tokens stands.
+
+    Args:
+        named: As `raw_tokens` gives it.
+    """
+    found = named.filter(pl.col("token").is_in(list(tokens)))
+    return frozenset(found.select("batch_id", pl.col("record").cast(pl.String)).iter_rows())
+
+
+def _tokens(raw: pl.DataFrame, kind: IdentityKind, form: str, key: bytes, region: str | None) -> pl.DataFrame:
     words = raw.select("batch_id", "record", word=pl.col("text").str.extract_all(form)).explode("word")
     words = words.drop_nulls("word").unique()
     regions = pl.repeat(region, n=words.height, dtype=pl.String, eager=True)
     spelt = normalise(words["word"], kind=kind, regions=regions)
-    is_named = [value is not None and token(value, kind=kind, key=key) in tokens for value in spelt.to_list()]
-    return words.filter(pl.Series(is_named, dtype=pl.Boolean)).select("batch_id", "record")
+    tokens = [value and token(value, kind=kind, key=key) for value in spelt.to_list()]
+    return words.select("batch_id", "record", token=pl.Series(tokens, dtype=pl.String)).drop_nulls()
 
 
 def _text(payload: bytes) -> str:

@@ -21,9 +21,9 @@ from warehouse.files import replace_text
 from warehouse.keys.keyring import KeyStore, Purpose
 from warehouse.ledger.requests import Kind, Request, Status, finish, history, told
 from warehouse.retention import evidence, records
-from warehouse.retention.apply import APPLIED
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import ERASURE, GONE
+from warehouse.retention.plan_entry import accounts_ended, rows_of
 from warehouse.retention.rules import Precedence
 from warehouse.store.store import Store
 
@@ -97,13 +97,12 @@ def check_receipt(receipt: Path, public_key: Path) -> dict[str, Any]:
 
 
 def _heading(store: Store, request: Request) -> dict[str, Any]:
-    steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
     return {
         "version": VERSION,
         "request": request.number,
         "kind": request.kind.value,
         "received_at": request.received_at.isoformat(),
-        "identity_verified_at": steps.get(Status.VERIFIED),
+        "identity_verified_at": _steps(store, request).get(Status.VERIFIED),
         "recipients_told": told(store.ledger, request.number),
     }
 
@@ -118,22 +117,15 @@ def erased(
         searched: Data sets in which no row of the person was found.
     """
     rule = f"{ERASURE} {request.number}"
-    applied = [entry for entry in chain if entry.kind == APPLIED and _rows(entry.body, rule)]
-    rows = [row for entry in applied for row in _rows(entry.body, rule)]
-    steps = {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
-    return {
-        "rows_deleted_at": steps.get(Status.REWRITTEN),
-        "searched_at": as_of.isoformat(),
-        "deleted": [_counted(row) for row in rows if row["to"] == GONE],
-        "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
-        "kept_for_other_reasons": _kept(),
-        "refused_from_now_on": "all rows"
-        if request.kind is Kind.MINOR
-        else "rows of events before the request",
-        "searched": list(searched),
-        "rows_found": 0,
-        "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in applied],
-    }
+    applied = [entry for entry in chain if _rows(entry, rule)]
+    return _erasure(
+        applied,
+        [row for entry in applied for row in _rows(entry, rule)],
+        deleted_at=_steps(store, request).get(Status.REWRITTEN),
+        refused=_REFUSED[request.kind],
+        as_of=as_of,
+        searched=searched,
+    )
 
 
 def account_erased(
@@ -144,21 +136,17 @@ def account_erased(
     Rows are counted where no other account ended in the same pass: the evidence counts them together.
     """
     subject = records.subject(records.subject_key(store.keyring), workspace)
-    ends = [entry for entry in chain if subject in _ended_accounts(entry)]
-    alone = [entry for entry in ends if len(_ended_accounts(entry)) == 1]
-    rows = [row for entry in alone for row in _rows(entry.body, Precedence.TERMINATION.value)]
-    return {
-        "rows_deleted_at": ends[-1].as_of.isoformat() if ends else None,
-        "searched_at": as_of.isoformat(),
-        "deleted": [_counted(row) for row in rows if row["to"] == GONE],
-        "is_counted_alone": len(alone) == len(ends),
-        "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
-        "kept_for_other_reasons": _kept(),
-        "refused_from_now_on": "all rows",
-        "searched": list(searched),
-        "rows_found": 0,
-        "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in ends],
-    }
+    ends = [entry for entry in chain if subject in accounts_ended(entry)]
+    alone = [entry for entry in ends if len(accounts_ended(entry)) == 1]
+    said = _erasure(
+        ends,
+        [row for entry in alone for row in _rows(entry, Precedence.TERMINATION)],
+        deleted_at=ends[-1].as_of.isoformat() if ends else None,
+        refused=_REFUSED[Kind.MINOR],
+        as_of=as_of,
+        searched=searched,
+    )
+    return said | {"is_counted_alone": len(alone) == len(ends)}
 
 
 def write_certificate(store: Store, path: Path, workspace: str, said: Mapping[str, Any]) -> None:
@@ -167,21 +155,40 @@ def write_certificate(store: Store, path: Path, workspace: str, said: Mapping[st
     _write_signed(store, path, body)
 
 
-def _ended_accounts(entry: Entry) -> list[str]:
-    found = entry.body.get("account_ends") if entry.kind == APPLIED else None
-    return found if isinstance(found, list) else []
-
-
-def _kept() -> dict[str, str]:
+def _erasure(
+    entries: Sequence[Entry],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    deleted_at: str | None,
+    refused: str,
+    as_of: datetime,
+    searched: Sequence[str],
+) -> dict[str, Any]:
+    """Return what is said of every erasure, from the evidence and its rows."""
     k = load_disclosure().minimum_contacts
     return {
-        "published_tables": f"They count groups of at least {k} people and hold no one's rows.",
-        "invoices_and_payments": "Statutory retention; they name no contact.",
+        "rows_deleted_at": deleted_at,
+        "searched_at": as_of.isoformat(),
+        "deleted": [_counted(row) for row in rows if row["to"] == GONE],
+        "kept_under_legal_hold": [_counted(row) for row in rows if row["to"] != GONE],
+        "kept_for_other_reasons": {
+            "published_tables": f"They count groups of at least {k} people and hold no one's rows.",
+            "invoices_and_payments": "Statutory retention; they name no contact.",
+        },
+        "refused_from_now_on": refused,
+        "searched": list(searched),
+        "rows_found": 0,
+        "evidence": [{"entry": entry.seq, "hash": entry.hash} for entry in entries],
     }
 
 
-def _rows(body: Mapping[str, Any], rule: str) -> list[dict[str, Any]]:
-    return [row for row in body.get("rows", ()) if row["rule"] == rule]
+def _steps(store: Store, request: Request) -> dict[str, str]:
+    """Return the steps of a request's history → when each was last taken."""
+    return {step.what: step.as_of.isoformat() for step in history(store.ledger, request.number)}
+
+
+def _rows(entry: Entry, rule: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows_of(entry) if row["rule"] == rule]
 
 
 def _counted(row: Mapping[str, Any]) -> dict[str, Any]:

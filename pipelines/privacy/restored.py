@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from pipelines.declarations.declarations import Declarations
-from pipelines.privacy.erasures import is_about_people, is_refused, rows_of_people, workspaces_of
+from pipelines.privacy.erasures import is_about_people, is_refused, rows_alike, workspaces_of
 from pipelines.windows.inputs import tokens_of_people
 from warehouse.ledger.requests import reseal
 from warehouse.retention.suppression import hidden, put_back, suppressed
@@ -26,7 +26,7 @@ def erase_again(declarations: Declarations, store: Store, *, as_of: datetime) ->
         tokens: dict[str, set[str]] = {number: set() for number in lost.values()}
         subjects: dict[str, str] = defaultdict(lambda: "contact")
         for contract in filter(is_about_people, declarations.contracts.values()):
-            rows = rows_of_people(store, contract, [workspace])
+            rows = rows_alike(store, contract, erased)
             refused = rows.filter(is_refused(rows, contract, erased).to_arrow())
             for column in tokens_of_people(contract):
                 for token in filter(None, refused[column].unique().to_pylist()):

@@ -191,7 +191,8 @@ def note_told(
         raise UnknownRecipientError(known)
     with store.ledger.transaction() as connection:
         tell(connection, number, recipient, as_of=as_of)
-    return [name for name in known if name not in told(store.ledger, number)]
+    already = told(store.ledger, number)
+    return [name for name in known if name not in already]
 
 
 def recipients(declarations: Declarations, *, as_of: datetime) -> list[str]:

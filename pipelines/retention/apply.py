@@ -158,7 +158,7 @@ def finish_pending(declarations: Declarations, store: Store, *, progress: Progre
         _note(store, work, finished)
         records.clear_pending(store.ledger, [work])
         total += finished
-    reached = store.ledger.clock() or machine_clock()
+    reached = store.ledger.reached()
     finish_erasures(declarations, store, as_of=reached)
     finish_corrections(declarations, store, as_of=reached)
     return total

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from pipelines.retention.apply import FINISHED
 from warehouse.retention import evidence
-from warehouse.retention.apply import APPLIED
 from warehouse.retention.clock import CLOCK_SET_BACK
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import CLASS, GONE, HOLD
+from warehouse.retention.plan_entry import APPLIED, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,6 @@ class Described:
     entry: Entry
     title: str
     text: str
-
-
-def rows_of(entry: Entry) -> list[Mapping[str, object]]:
-    """Return what happened to rows, by data set and rule; empty for entries that are no deletion."""
-    found = entry.body.get("rows") if entry.kind == APPLIED else None
-    return cast("list[Mapping[str, object]]", found) if isinstance(found, list) else []
 
 
 def count(body: Mapping[str, object], name: str) -> int:

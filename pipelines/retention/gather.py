@@ -8,7 +8,7 @@ from pipelines.codegen.documents import window
 from pipelines.declarations.contract import PolicyCategory
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY, Operational
-from pipelines.retention.evidence import count, describe, rows_of
+from pipelines.retention.evidence import count, describe
 from pipelines.retention.plan import plan_retention
 from pipelines.retention.report import Category, HoldShown, Lane, Place, Report, StoredSet
 from pipelines.windows.inputs import data_sets, named_holds, retention_inputs
@@ -17,6 +17,7 @@ from warehouse.ledger.requests import waiting
 from warehouse.retention import evidence, records
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import GONE, Plan
+from warehouse.retention.plan_entry import rows_of
 from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, active_holds, window_at
 from warehouse.retention.verify import Verified
 from warehouse.store.store import Store

@@ -34,7 +34,7 @@ from tests.support.orchestra import (
 from warehouse.home import Home
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import evidence, guard
-from warehouse.retention.apply import APPLIED
+from warehouse.retention.plan_entry import APPLIED
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 

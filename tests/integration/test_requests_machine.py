@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +16,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from anonymizers.tokens import token
@@ -35,6 +33,7 @@ from pipelines.retention.plan import plan_retention
 from pipelines.runtime import Runtime, open_runtime
 from tests.integration.test_identities import number, user_id
 from tests.support.feeding import give
+from tests.support.machines import run_machine
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, Purpose
 from warehouse.ledger.ledger import Ledger
@@ -429,23 +428,9 @@ class Requests(RuleBasedStateMachine):
         return set(found)
 
 
-def run_machine(*, examples: int, is_fixed: bool) -> None:
-    run_state_machine_as_test(
-        Requests,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=20,
-            derandomize=is_fixed,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.slow
 def test_what_is_kept_and_seen_is_what_the_model_says(stress):
-    run_machine(examples=2_000 if stress else 2, is_fixed=not stress)
+    run_machine(Requests, examples=2_000 if stress else 2, is_fixed=not stress)
 
 
 def erase_and_replay() -> None:

@@ -7,17 +7,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from tests.support.crashes import CrashError, Fuse
+from tests.support.machines import run_machine
 from tests.support.oracle import Hold, Known, Oracle, Row
 from tests.support.retention_world import (
     CONTACTS,
@@ -307,22 +307,6 @@ def differences(
     }
 
 
-def run_machine(*, examples: int, is_fixed: bool, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
-    run_state_machine_as_test(
-        Retention,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=20,
-            # The same examples in every CI run; `make stress` looks for new ones.
-            derandomize=is_fixed,
-            phases=phases,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_a_shorter_window_that_came_and_went_since_the_last_look_is_applied():
     """Found by the machine: a version of the policy that was superseded before retention saw it."""
     place, now = world(), datetime(2027, 12, 20, 6)
@@ -340,7 +324,7 @@ def test_a_shorter_window_that_came_and_went_since_the_last_look_is_applied():
 
 @pytest.mark.slow
 def test_what_survives_is_what_the_oracle_says(stress):
-    run_machine(examples=2_500 if stress else 30, is_fixed=not stress)
+    run_machine(Retention, examples=2_500 if stress else 30, is_fixed=not stress)
 
 
 @pytest.mark.parametrize(
@@ -358,4 +342,4 @@ def test_an_engine_with_a_fault_is_caught(module, name, broken, monkeypatch):
     monkeypatch.setattr(module, name, broken)
 
     with pytest.raises(AssertionError):
-        run_machine(examples=60, is_fixed=True, phases=(Phase.generate,))
+        run_machine(Retention, examples=60, is_fixed=True, phases=(Phase.generate,))

@@ -4,10 +4,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import Phase
 
 from tests.integration.test_retention_machine import Retention, expected_decisions
+from tests.support.machines import run_machine
 from tests.support.oracle import Known
 from tests.support.retention_world import COLUMNS, DATA_SETS, World, inputs_of
 from warehouse.keys.keyring import KeyRing
@@ -67,16 +67,11 @@ def _kind(decision: str) -> str:
 
 @pytest.mark.slow
 def test_verification_finds_what_is_due_and_nothing_else(stress):
-    run_state_machine_as_test(
+    run_machine(
         Verification,
-        settings=settings(
-            max_examples=500 if stress else 10,
-            stateful_step_count=15,
-            derandomize=not stress,
-            database=None,
-            deadline=None,
-            # To shrink a failing history takes longer than to read it.
-            phases=(Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-        ),
+        examples=500 if stress else 10,
+        is_fixed=not stress,
+        steps=15,
+        # To shrink a failing history takes longer than to read it.
+        phases=(Phase.generate,),
     )

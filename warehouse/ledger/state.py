@@ -38,6 +38,10 @@ class State(LedgerFile):
         value = self.value("as_of")
         return datetime.fromisoformat(value) if value else None
 
+    def reached(self) -> datetime:
+        """Return the clock (naive UTC); in a new warehouse the machine's."""
+        return self.clock() or datetime.fromisoformat(now())
+
     def no_earlier(self, at: datetime) -> datetime:
         """Return a moment, or the clock where that has gone on to a later one."""
         return max(at, self.clock() or at)

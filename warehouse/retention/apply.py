@@ -23,7 +23,7 @@ from warehouse.progress import Progress, silent
 from warehouse.retention import evidence, journal, records, suppression
 from warehouse.retention.errors import PlanError
 from warehouse.retention.plan import CLASS, GONE, HOLD, Plan
-from warehouse.retention.plan_entry import entry_of
+from warehouse.retention.plan_entry import APPLIED, entry_of
 from warehouse.retention.planner import Planned
 from warehouse.retention.planning.keys import event_key
 from warehouse.retention.rows import RowDecisions
@@ -34,8 +34,6 @@ from warehouse.store.sketches import sketch_path, write_sketch
 # Why a file was removed: some of its rows live on in others, or all went.
 REWRITTEN = "rewritten"
 EXPIRED = "expired"
-# Kind of the evidence entry that a commit writes.
-APPLIED = "retention applied"
 
 
 @dataclass(frozen=True, slots=True)

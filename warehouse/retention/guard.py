@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
-from warehouse.retention.apply import APPLIED
 from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import Plan
+from warehouse.retention.plan_entry import APPLIED
 
 # A busy day after quiet ones stays below this. A window cut from 90 days to 60, the end of a large account
 # or a clock a month ahead does not.

@@ -1,9 +1,29 @@
-"""Write the evidence entry of a plan: what went, moved or is held under which rule, in counts."""
+"""Write and read the evidence entry of a plan: what went, moved or is held under which rule, in counts."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
+from warehouse.retention.evidence import Entry
 from warehouse.retention.plan import STAY, Outcome, PartItem, Plan
+
+# Kind of the evidence entry that a commit writes.
+APPLIED = "retention applied"
+
+
+def rows_of(entry: Entry) -> list[Mapping[str, Any]]:
+    """Return what happened to rows, by data set and rule; empty for entries that are no deletion."""
+    return cast("list[Mapping[str, Any]]", _listed(entry, "rows"))
+
+
+def accounts_ended(entry: Entry) -> list[str]:
+    """Return the accounts that a deletion ended, as keyed hashes; empty for other entries."""
+    return cast("list[str]", _listed(entry, "account_ends"))
+
+
+def _listed(entry: Entry, name: str) -> list[object]:
+    found = entry.body.get(name) if entry.kind == APPLIED else None
+    return found if isinstance(found, list) else []
 
 
 def entry_of(plan: Plan) -> dict[str, object]:

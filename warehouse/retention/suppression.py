@@ -125,8 +125,9 @@ def put_back(ledger: Ledger, keyring: KeyStore, workspace: str, *, as_of: dateti
     lost = [(bytes.fromhex(token), until, number) for token, until, number in copy["suppressed"]]
     lost = [each for each in lost if each[0] not in known]
     with ledger.transaction() as connection:
-        cells = [(subject, *each) for each in lost]
-        connection.executemany("insert into suppressed values (?, ?, ?, ?)", cells)
+        connection.executemany(
+            "insert into suppressed values (?, ?, ?, ?)", [(subject, *each) for each in lost]
+        )
         for number in sorted({number for _, _, number in lost}):
             cells = copy["requests"][number]
             connection.execute(f"replace into privacy_requests values ({', '.join('?' * len(cells))})", cells)

@@ -10,7 +10,7 @@ from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, KeyStore, Purpose
 from warehouse.keys.locks import keys_lock, leased_generations, writing_batches
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
-from warehouse.store.sketches import listed_by, sketch_path
+from warehouse.store.sketches import files_of, listed_by
 
 # A reader that needs longer than this loses its files: deletion may wait for readers, but not for ever.
 LONGEST_LEASE = timedelta(minutes=15)
@@ -38,7 +38,7 @@ def sweep(home: Home, *, ledger: Ledger, keyring: KeyStore) -> Swept:
     doomed = ledger.removed_parts(before=oldest_reader, removed_before=deadline)
     if not doomed:
         return Swept(files=0, keys=0)
-    unlink_durably(*(path for p in doomed for path in (sketch_path(home, p), home.data / p.path)))
+    unlink_durably(*(path for part in doomed for path in files_of(home, part)))
     for part in doomed:
         _remove_empty(home, part)
     with keys_lock(home.locks):

@@ -14,7 +14,7 @@ from warehouse.keys.keyring import Purpose
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, number, quoted
-from warehouse.store.sketches import sketch_path
+from warehouse.store.sketches import files_of
 
 # Rows lie in order of their workspace: whoever asks for one workspace reads few groups. DuckDB's own 122,880
 # make files no smaller, and other scans no faster.
@@ -69,5 +69,5 @@ def discard_uncommitted(home: Home, ledger: Ledger, parts: Iterable[Part]) -> No
     listed = ledger.known_paths()
     for part in parts:
         if part.path not in listed:
-            for path in (sketch_path(home, part), home.data / part.path):
+            for path in files_of(home, part):
                 path.unlink(missing_ok=True)

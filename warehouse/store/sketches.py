@@ -62,6 +62,11 @@ def sketch_path(home: Home, part: Part) -> Path:
     return (home.data / part.path).with_suffix(SUFFIX)
 
 
+def files_of(home: Home, part: Part) -> tuple[Path, Path]:
+    """Return all that lies on disk of a part: its sketch, which may be missing, then the file itself."""
+    return sketch_path(home, part), home.data / part.path
+
+
 def listed_by(path: str) -> str:
     """Return the file that a sketch is about; of another file, itself."""
     return str(Path(path).with_suffix(".parquet")) if path.endswith(SUFFIX) else path

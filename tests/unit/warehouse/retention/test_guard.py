@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.retention import guard
-from warehouse.retention.apply import APPLIED
 from warehouse.retention.evidence import Entry
 from warehouse.retention.guard import FLOOR_ROWS, MOST_TIMES_THE_MEDIAN, Unusual, unusual
 from warehouse.retention.plan import GONE, Outcome, PartItem, Plan, Reason
+from warehouse.retention.plan_entry import APPLIED
 
 TODAY = datetime(2026, 3, 1, 3)
 REASON = Reason("default", "message_log", 90, date(2026, 1, 1), date(2026, 3, 1))
