@@ -1,7 +1,7 @@
 """Measure requests of data subjects on a store of many messages, beside one pass that rewrites all of it.
 
-    python bench/requests.py                        # 1,000,000 messages and as many statuses: minutes
-    python bench/requests.py --messages 10000000    # the full size: ten times as long
+    python bench/erasure.py                        # 1,000,000 messages and as many statuses: minutes
+    python bench/erasure.py --messages 10000000    # the full size: ten times as long
 
 One person with rows on 3 of 90 days should cost at most a tenth of the pass, 1,000 mixed requests in one
 batch at most three times as much. What is left is compared row by row with what an oracle says: it knows of
