@@ -91,14 +91,26 @@ def _dbt_on_project(
     """Run dbt on the project, which is read once for all runs of this process, until a file of it changes."""
     project = f"{DBT_PROJECT} {project_digest()}"
     if project not in _PARSED:
-        with _read_before(home.dbt_target / _PROJECT_AS_READ):
-            parsed = _dbt(["parse", *_common_arguments(home)])
+        parsed = _read_project(home)
         if not parsed.success:
             return parsed
         _PARSED.clear()
         _PARSED[project] = cast("Manifest", parsed.result)
     called = [command, *_common_arguments(home), *arguments]
     return _dbt(called, manifest=_PARSED[project], callbacks=callbacks)
+
+
+def _read_project(home: Home, *arguments: str) -> "dbtRunnerResult":
+    """Let dbt read the project: all of it, if what it kept names seeds that lie in another checkout."""
+    path = home.dbt_target / _PROJECT_AS_READ
+    called = ["parse", *_common_arguments(home), *arguments]
+    with _read_before(path):
+        result = _dbt(called)
+        nodes = cast("Manifest", result.result).nodes.values() if result.success else ()
+        if any(getattr(node, "root_path", None) not in (None, str(DBT_PROJECT)) for node in nodes):
+            path.unlink()
+            result = _dbt(called)
+    return result
 
 
 @contextmanager
@@ -152,8 +164,7 @@ def parse(home: Home) -> Path:
     Raises:
         MartsError: The project does not load.
     """
-    with _read_before(home.dbt_target / _PROJECT_AS_READ):
-        result = _dbt(["parse", *_common_arguments(home), "--write-json"])
+    result = _read_project(home, "--write-json")
     if not result.success:
         raise MartsError([], outcomes={}, project_is_broken=True) from None
     return home.dbt_target / MANIFEST
