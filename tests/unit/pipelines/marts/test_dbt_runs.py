@@ -14,12 +14,13 @@ def test_a_checkout_reads_its_own_seeds_whatever_another_one_read_before(tmp_pat
     project = dbt_runs.DBT_PROJECT
     read = []
     for name, home in (("first", "old"), ("second", "new"), ("second", "old")):
-        checkout = tmp_path / name
+        checkout, warehouse = tmp_path / name, Home(tmp_path / home)
+        warehouse.dbt_target.mkdir(parents=True, exist_ok=True)
         shutil.copytree(
             project, checkout, ignore=shutil.ignore_patterns("models", "tests", "macros"), dirs_exist_ok=True
         )
         monkeypatch.setattr(dbt_runs, "DBT_PROJECT", checkout)
-        manifest = json.loads(dbt_runs.parse(Home(tmp_path / home)).read_text())
+        manifest = json.loads(dbt_runs.parse(warehouse).read_text())
         read.append({node["root_path"] for node in manifest["nodes"].values() if "root_path" in node})
         shutil.rmtree(checkout)
 
