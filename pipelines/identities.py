@@ -199,10 +199,8 @@ def _rows(
         where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
     country = _country_of(contract, columns[kinds.index(_NUMBER)]) if _NUMBER in kinds else None
     table = read_columns(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
+        store,
+        contract.source,
         schema=view_schema(contract),
         columns=["workspace_id", *map(contract.stored_name, columns), *([country] if country else [])],
         where=where,

@@ -24,6 +24,7 @@ from warehouse.retention.rules import (
     window_at,
 )
 from warehouse.retention.suppression import Suppressed, suppressed
+from warehouse.store.reading import read_cached
 from warehouse.store.store import Store
 
 # What a channel says of its provider's ways, and when it says so.
@@ -267,7 +268,7 @@ class Reference:
 
     def _read(self, source: str, columns: Sequence[str], *, deleted: bool = False) -> pl.DataFrame:
         schema = view_schema(self._declarations.contracts[source])
-        table = self._store.reader.read(source, schema=schema, columns=columns, deleted=deleted)
+        table = read_cached(self._store, source, schema=schema, columns=columns, deleted=deleted)
         return cast("pl.DataFrame", pl.from_arrow(table))
 
 

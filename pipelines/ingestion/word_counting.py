@@ -17,6 +17,7 @@ from anonymizers.text.counting_scrubber import CountingScrubber
 from anonymizers.treatments import Treatment
 from pipelines.declarations.declarations import Declarations, view_schema
 from warehouse.store import word_counts
+from warehouse.store.reading import read_cached
 from warehouse.store.store import Store
 
 INVOICES = "app__invoices"
@@ -88,7 +89,7 @@ def payers(declarations: Declarations, store: Store) -> pl.DataFrame:
     if contract is None:
         return pl.DataFrame(schema={"workspace": pl.String, "payer": pl.String})
     columns = ["workspace_id", "entity_id", "billing_token", "status", "amount", "issued_at"]
-    table = store.reader.read(INVOICES, schema=view_schema(contract), columns=columns)
+    table = read_cached(store, INVOICES, schema=view_schema(contract), columns=columns)
     invoices = cast("pl.DataFrame", pl.from_arrow(table))
     paid = (pl.col("status") == _PAID) & (pl.col("amount") > 0) & pl.col("billing_token").is_not_null()
     return (

@@ -136,10 +136,8 @@ def _wanted(declarations: Declarations, about: Erasure) -> Iterator[tuple[Contra
 def _batches(store: Store, contract: Contract, where: str) -> Iterator[pl.DataFrame]:
     """Yield the rows of a data set, never none at a time."""
     for batch in read_batches(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
+        store,
+        contract.source,
         schema=contract.plan.stored_columns(),
         where=where,
     ):

@@ -35,10 +35,8 @@ def remains_of_workspace(declarations: Declarations, store: Store, workspace: st
             continue
         if any(name == "workspace_id" for name, _ in schema):
             rows = read_columns(
-                store.home,
-                ledger=store.ledger,
-                engine=store.engine,
-                source=contract.source,
+                store,
+                contract.source,
                 schema=schema,
                 columns=["workspace_id"],
                 deleted=True,

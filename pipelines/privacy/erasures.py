@@ -32,7 +32,7 @@ from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
 from warehouse.retention.suppression import Suppressed, keep_copy, refused, suppressed
 from warehouse.store.connection import identifier, quoted
-from warehouse.store.reading import read_columns
+from warehouse.store.reading import read_cached, read_columns
 from warehouse.store.sketches import CHARACTERS
 from warehouse.store.store import Store
 
@@ -156,7 +156,7 @@ def is_about_people(contract: Contract) -> bool:
 def workspaces_of(declarations: Declarations, store: Store) -> list[str]:
     """Return the workspaces that the store knows."""
     schema = declarations.contracts[WORKSPACES].plan.stored_columns()
-    rows = store.reader.read(WORKSPACES, schema=schema, columns=["workspace_id"], deleted=True)
+    rows = read_cached(store, WORKSPACES, schema=schema, columns=["workspace_id"], deleted=True)
     return [name for name in rows["workspace_id"].unique().to_pylist() if name is not None]
 
 
@@ -172,10 +172,8 @@ def rows_alike(store: Store, contract: Contract, erased: Mapping[str, Suppressed
     listed = ", ".join(map(quoted, erased)) or "null"
     alike = " or ".join(f"left({identifier(name)}, {CHARACTERS}) in (from wanted)" for name in tokens)
     return read_columns(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
+        store,
+        contract.source,
         schema=contract.plan.stored_columns(),
         columns=["workspace_id", *tokens, *([time] if time else [])],
         deleted=True,

@@ -16,7 +16,7 @@ from pipelines.privacy.errors import UnknownIdentifierError
 from pipelines.windows.inputs import OWN_MESSAGE, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
 from warehouse.store.connection import identifier, quoted
-from warehouse.store.reading import read_columns
+from warehouse.store.reading import read_cached, read_columns
 from warehouse.store.store import Store
 
 _PERSONS = {"person": pl.UInt32, "workspace_id": pl.String, "token": pl.String}
@@ -146,10 +146,8 @@ def _named(
             continue
         named = [f"{identifier(name)} in (from wanted)" for name in (people if tokens else [OWN_MESSAGE])]
         table = read_columns(
-            store.home,
-            ledger=store.ledger,
-            engine=store.engine,
-            source=contract.source,
+            store,
+            contract.source,
             schema=view_schema(contract),
             columns=["workspace_id", OWN_MESSAGE, *people],
             where=f"{identifier(OWN_MESSAGE)} is not null and ({' or '.join(named)})",
@@ -177,10 +175,8 @@ def rows_of(
         return pl.DataFrame()
     columns = contract.plan.stored_columns()
     table = read_columns(
-        store.home,
-        ledger=store.ledger,
-        engine=store.engine,
-        source=contract.source,
+        store,
+        contract.source,
         schema=columns,
         columns=[name for name, _ in columns],
         deleted=deleted,
@@ -200,8 +196,8 @@ def naming(contract: Contract, workspace: str, tokens: Collection[str]) -> str:
 def region_of(declarations: Declarations, store: Store, workspace: str) -> str | None:
     """Return the country in which the workspace's numbers may be written as they are dialled there."""
     contract = declarations.contracts[WORKSPACES]
-    rows = store.reader.read(
-        WORKSPACES, schema=contract.plan.stored_columns(), columns=("workspace_id", "country")
+    rows = read_cached(
+        store, WORKSPACES, schema=contract.plan.stored_columns(), columns=("workspace_id", "country")
     )
     countries = [row["country"] for row in rows.to_pylist() if row["workspace_id"] == workspace]
     return next(iter(countries), None)

@@ -38,6 +38,7 @@ from warehouse.ledger.requests import (
     told,
 )
 from warehouse.retention import records
+from warehouse.store.reading import read_cached
 from warehouse.store.store import Store
 
 # Requests that the application exports: what they ask, and how far they are there.
@@ -139,7 +140,7 @@ def take_over(declarations: Declarations, store: Store, *, as_of: datetime) -> l
     schema = declarations.contracts[source].plan.stored_columns()
     known = {each.same_as for each in requests(store.ledger)}
     naming, asked = records.subject_key(store.keyring), []
-    for row in store.reader.read(source, schema=schema, columns=_EXPORTED).to_pylist():
+    for row in read_cached(store, source, schema=schema, columns=_EXPORTED).to_pylist():
         same_as = _digest(naming, row["workspace_id"], row["request_id"])
         kind = _KINDS.get(row["request_type"])
         tokens = [row[name] for name in _EXPORTED_TOKENS if row[name] is not None]

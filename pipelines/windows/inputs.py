@@ -15,6 +15,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.policy import QUARANTINE_CATEGORY
 from warehouse.keys.keyring import Purpose
 from warehouse.retention.rules import DataSet, Hold, Layout, RetentionInputs, Setting
+from warehouse.store.reading import read_cached
 from warehouse.store.store import Store
 
 QUARANTINE = "_quarantine"
@@ -157,5 +158,5 @@ def _rows(
     if source not in declarations.contracts:
         return []
     schema = declarations.contracts[source].plan.stored_columns()
-    table = store.reader.read(source, schema=schema, columns=columns, deleted=True)
+    table = read_cached(store, source, schema=schema, columns=columns, deleted=True)
     return cast("pl.DataFrame", pl.from_arrow(table)).rows()

@@ -187,12 +187,11 @@ def test_an_unknown_channel_waits_in_quarantine_until_channels_know_it(home, ing
     assert reasons(home) == {}
     assert kept(home)["whatsapp__statuses"] == 1
     # It was received when its file came, not when it was tried again.
+    runtime = open_runtime(home)
     rows = read_columns(
-        home,
-        ledger=open_runtime(home).store.ledger,
-        engine=open_runtime(home).store.engine,
-        source="whatsapp__statuses",
-        schema=open_runtime(home).declarations.schemas["whatsapp__statuses"],
+        runtime.store,
+        "whatsapp__statuses",
+        schema=runtime.declarations.schemas["whatsapp__statuses"],
         columns=["received_at"],
     )
     assert rows["received_at"].to_pylist() == [datetime(2026, 5, 20, 12)]
@@ -269,7 +268,8 @@ def test_contacts_of_a_spreadsheet_are_the_contacts_of_the_messages(home, ingest
     )
 
     runtime = open_runtime(home)
-    read = runtime.store.reader.read(
+    read = read_columns(
+        runtime.store,
         "app__contacts",
         schema=runtime.declarations.schemas["app__contacts"],
         columns=["contact_token", "contact_country"],

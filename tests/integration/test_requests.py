@@ -152,10 +152,8 @@ def stored(runtime):
     for contract in runtime.declarations.contracts.values():
         columns = contract.plan.stored_columns()
         table = read_columns(
-            runtime.store.home,
-            ledger=runtime.store.ledger,
-            engine=runtime.store.engine,
-            source=contract.source,
+            runtime.store,
+            contract.source,
             schema=columns,
             columns=[name for name, _ in columns],
             deleted=True,

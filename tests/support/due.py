@@ -92,9 +92,7 @@ def content(home: Home) -> Content:
             schema = view_schema(runtime.declarations.contracts[source])
             names = [name for name, _ in schema]
             columns = [name for name in ("event_id", "entity_id", "retention_days") if name in names]
-            table = read_columns(
-                home, ledger=ledger, engine=engine, source=source, schema=schema, columns=columns
-            )
+            table = read_columns(runtime.store, source, schema=schema, columns=columns)
             for id_, *days in zip(*(table[name].to_pylist() for name in columns), strict=True):
                 assert (source, id_) not in found, "a row is there twice"
                 found[source, id_] = f"class {days[0]}" if days else "kept"

@@ -23,6 +23,7 @@ from warehouse.store.entity_sql import EntitySet
 from warehouse.store.housekeeping import remove_orphans, sweep
 from warehouse.store.parts import EventSet, commit_batch, writing
 from warehouse.store.reading import read_columns, read_parts
+from warehouse.store.store import Store
 from warehouse.store.views import Schema, with_partition_columns
 
 MESSAGES, VISITS, CONTACTS, INVOICES, HOLDS = (
@@ -262,10 +263,8 @@ class World:
         for source, schema in COLUMNS.items():
             id_, *more = ("event_id", "retention_days") if source in EVENTS else ("entity_id",)
             rows = read_columns(
-                self.home,
-                ledger=self.ledger,
-                engine=self.engine,
-                source=source,
+                Store(self.home, self.keyring, self.ledger, self.engine),
+                source,
                 schema=with_partition_columns(schema) if source in EVENTS else schema,
                 columns=(id_, *more),
             ).to_pylist()

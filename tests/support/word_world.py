@@ -76,10 +76,8 @@ def stored(runtime: Runtime, *texts: str, at: datetime = SEPTEMBER) -> list[str]
     use(runtime, ["ws_probe"], *texts, at=at)
     schema = view_schema(runtime.declarations.contracts[CAMPAIGNS])
     table = read_columns(
-        runtime.store.home,
-        ledger=runtime.store.ledger,
-        engine=runtime.store.engine,
-        source=CAMPAIGNS,
+        runtime.store,
+        CAMPAIGNS,
         schema=schema,
         columns=["workspace_id", "campaign_id", "campaign_name"],
     )

@@ -172,10 +172,8 @@ class Year:
         home = Home(root / "home")
         shutil.copytree(everything.store.home.keys, home.keys, ignore=shutil.ignore_patterns("parquet"))
         holds = read_columns(
-            everything.store.home,
-            ledger=everything.store.ledger,
-            engine=everything.store.engine,
-            source=HOLDS,
+            everything.store,
+            HOLDS,
             schema=view_schema(everything.declarations.contracts[HOLDS]),
             columns=["workspace_id", "contact_token"],
         ).to_pylist()
@@ -235,10 +233,8 @@ class Year:
             if contract.kind is not Kind.EVENT:
                 columns = ("entity_id",)
             table = read_columns(
-                self.runtime.store.home,
-                ledger=self.runtime.store.ledger,
-                engine=self.runtime.store.engine,
-                source=source,
+                self.runtime.store,
+                source,
                 schema=view_schema(contract),
                 columns=columns,
             )
@@ -384,10 +380,8 @@ def _events_by_arrival(runtime: Runtime) -> dict[date, list[Row]]:
         columns = ["workspace_id", "event_id", "event_date", "received_at", time_column]
         has_contact = "contact_token" in stored
         table = read_columns(
-            runtime.store.home,
-            ledger=runtime.store.ledger,
-            engine=runtime.store.engine,
-            source=source,
+            runtime.store,
+            source,
             schema=view_schema(contract),
             columns=[*dict.fromkeys(columns), *(["contact_token"] if has_contact else [])],
         )

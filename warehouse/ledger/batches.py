@@ -84,11 +84,6 @@ class Batches(LedgerFile):
         )
         return [Count(*row) for row in rows]
 
-    def last_arrival(self, feed: str) -> datetime | None:
-        """Return the clock (naive UTC) at the last file of a feed; None if there was none yet."""
-        rows = self.read("select max(as_of) as at from batches where feed = ?", feed)
-        return datetime.fromisoformat(rows[0]["at"]) if rows[0]["at"] else None
-
     def counts_since(self, generation: int) -> dict[str, list[Count]]:
         """Return feed → rows by source, outcome and reason, of the batches after a generation."""
         rows = self.read(

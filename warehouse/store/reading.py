@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease
-from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, identifier, without_values
 from warehouse.store.sketches import parts_naming
+from warehouse.store.store import Store
 from warehouse.store.views import Schema, create_views, raw_scan, scan_sql
 
 _UNREADABLE = "the store could not be read"
@@ -19,11 +19,9 @@ _BATCH_ROWS = 100_000
 
 
 def read_columns(
-    home: Home,
-    *,
-    ledger: Ledger,
-    engine: Engine,
+    store: Store,
     source: str,
+    *,
     schema: Schema,
     columns: Sequence[str],
     deleted: bool = False,
@@ -48,35 +46,23 @@ def read_columns(
     """
     names = ", ".join(identifier(column) for column in columns)
     select = f"select {'distinct ' if distinct else ''}{names}"
-    with _selected(
-        home,
-        ledger,
-        engine,
-        source,
-        schema,
-        select,
-        where,
-        deleted=deleted,
-        naming=naming,
-        every_file=every_file,
-    ) as result:
+    found = _selected(
+        store, source, schema, select, where, deleted=deleted, naming=naming, every_file=every_file
+    )
+    with found as result:
         return result.to_arrow_table()
 
 
-def read_batches(
-    home: Home, *, ledger: Ledger, engine: Engine, source: str, schema: Schema, where: str
-) -> Iterator[pa.RecordBatch]:
+def read_batches(store: Store, source: str, *, schema: Schema, where: str) -> Iterator[pa.RecordBatch]:
     """Yield all columns of the living rows of a data set as `read_columns` returns them, some at a time."""
     names = ", ".join(identifier(name) for name, _ in schema)
-    with _selected(home, ledger, engine, source, schema, f"select {names}", where) as result:
+    with _selected(store, source, schema, f"select {names}", where) as result:
         yield from result.to_arrow_reader(_BATCH_ROWS)
 
 
 @contextmanager
 def _selected(
-    home: Home,
-    ledger: Ledger,
-    engine: Engine,
+    store: Store,
     source: str,
     schema: Schema,
     select: str,
@@ -87,12 +73,13 @@ def _selected(
     every_file: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Run a query over the rows of a data set."""
+    home, engine = store.home, store.engine
     with (
-        reader_lease(home.locks, ledger.generation()),
+        reader_lease(home.locks, store.ledger.generation()),
         without_values(source, _UNREADABLE),
         closing(engine.cursor()) as connection,
     ):
-        parts = ledger.live_parts(source)
+        parts = store.ledger.live_parts(source)
         if naming is not None:
             connection.register("wanted", pa.table({"token": pa.array(naming, pa.string())}))
             if not every_file:
@@ -106,32 +93,17 @@ def _selected(
         yield connection.execute(f"{select} from {rows} where {where}")
 
 
-class CachedReader:
-    """Read small data sets again and again; from disk only when their files have changed."""
-
-    def __init__(self, home: Home, *, ledger: Ledger, engine: Engine) -> None:
-        self._home = home
-        self._ledger = ledger
-        self._engine = engine
-        self._tables: dict[tuple[object, ...], tuple[frozenset[str], pa.Table]] = {}
-
-    def read(self, source: str, *, schema: Schema, columns: Sequence[str], deleted: bool = False) -> pa.Table:
-        """Return what `read_columns` gives."""
-        asked = (source, *columns, deleted)
-        files = frozenset(part.path for part in self._ledger.live_parts(source))
-        known = self._tables.get(asked)
-        if known is None or known[0] != files:
-            table = read_columns(
-                self._home,
-                ledger=self._ledger,
-                engine=self._engine,
-                source=source,
-                schema=schema,
-                columns=columns,
-                deleted=deleted,
-            )
-            known = self._tables[asked] = (files, table)
-        return known[1]
+def read_cached(
+    store: Store, source: str, *, schema: Schema, columns: Sequence[str], deleted: bool = False
+) -> pa.Table:
+    """Return what `read_columns` does; from disk only if the data set's files have changed since."""
+    asked = (source, *columns, deleted)
+    files = frozenset(part.path for part in store.ledger.live_parts(source))
+    known = store.tables_read.get(asked)
+    if known is None or known[0] != files:
+        table = read_columns(store, source, schema=schema, columns=columns, deleted=deleted)
+        known = store.tables_read[asked] = (files, table)
+    return known[1]
 
 
 def read_parts(home: Home, *, engine: Engine, parts: Sequence[Part]) -> pa.Table:

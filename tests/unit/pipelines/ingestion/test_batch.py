@@ -15,6 +15,7 @@ from tests.support.feeding import Row, give, outcomes
 from warehouse.errors import ConflictError, RulesChangedError
 from warehouse.keys.keyring import Purpose
 from warehouse.retention import records
+from warehouse.store.reading import read_cached
 
 NOW = datetime(2026, 6, 30, 6)
 PHONE = "+4915100000001"
@@ -254,7 +255,8 @@ def test_a_full_export_from_which_an_ended_account_was_taken_deletes_nothing_of_
     ]
     give(runtime, "app__members", *members, as_of=NOW)
     end(runtime, age=20)
-    before = runtime.store.reader.read(
+    before = read_cached(
+        runtime.store,
         "app__members",
         schema=runtime.declarations.contracts["app__members"].plan.stored_columns(),
         columns=("workspace_id", "role", "deleted_at"),
@@ -262,7 +264,8 @@ def test_a_full_export_from_which_an_ended_account_was_taken_deletes_nothing_of_
 
     give(runtime, "app__members", *(row | {"updated_at": ago(1)} for row in members), as_of=NOW, full=True)
 
-    after = runtime.store.reader.read(
+    after = read_cached(
+        runtime.store,
         "app__members",
         schema=runtime.declarations.contracts["app__members"].plan.stored_columns(),
         columns=("workspace_id", "role", "deleted_at"),

@@ -39,10 +39,8 @@ def receive(runtime: Runtime, folder: Path, feed: str, *bodies: tuple[str, str],
 
 def stored(runtime: Runtime, source: str, *columns: str) -> list[tuple[Any, ...]]:
     table = read_columns(
-        runtime.store.home,
-        ledger=runtime.store.ledger,
-        engine=runtime.store.engine,
-        source=source,
+        runtime.store,
+        source,
         schema=runtime.declarations.schemas[source],
         columns=columns,
     )

@@ -20,6 +20,7 @@ from warehouse.store.entity_sql import EntitySet
 from warehouse.store.housekeeping import sweep
 from warehouse.store.parts import commit_batch, writing
 from warehouse.store.reading import read_columns, read_parts
+from warehouse.store.store import Store
 
 COLUMNS = (
     ("workspace_id", "varchar"),
@@ -98,14 +99,9 @@ def load(
 
 
 def living(home: Home) -> dict[str, str]:
-    table = read_columns(
-        home,
-        ledger=Ledger(home.ledger_path),
-        engine=Engine(home.tmp, KeyRing(home.keys)),
-        source="shop__buyers",
-        schema=COLUMNS,
-        columns=["entity_id", "city"],
-    )
+    keyring = KeyRing(home.keys)
+    store = Store(home, keyring, Ledger(home.ledger_path), Engine(home.tmp, keyring))
+    table = read_columns(store, "shop__buyers", schema=COLUMNS, columns=["entity_id", "city"])
     return dict(sorted(zip(*table.to_pydict().values(), strict=True)))
 
 

@@ -22,6 +22,7 @@ from warehouse.store.housekeeping import remove_orphans, sweep
 from warehouse.store.part_files import write_part
 from warehouse.store.parts import EventSet, StoreWriter, commit_batch, writing
 from warehouse.store.reading import read_columns
+from warehouse.store.store import Store
 
 SOURCE = "shop__orders"
 ORDERS = EventSet(SOURCE, "message_log")
@@ -70,11 +71,14 @@ def load(home, ledger, engine):
 
 
 @pytest.fixture
-def stored_ids(home, ledger, engine):
+def store(home, keyring, ledger, engine):
+    return Store(home, keyring, ledger, engine)
+
+
+@pytest.fixture
+def stored_ids(store):
     def _stored_ids() -> list[str]:
-        table = read_columns(
-            home, ledger=ledger, engine=engine, source=SOURCE, schema=COLUMNS, columns=["event_id"]
-        )
+        table = read_columns(store, SOURCE, schema=COLUMNS, columns=["event_id"])
         return sorted(table["event_id"].to_pylist())
 
     return _stored_ids
@@ -219,16 +223,14 @@ def test_what_a_crash_left_is_swept_but_not_what_is_being_written(load, home, le
     assert stored_ids() == ["a", "b"]
 
 
-def test_a_newer_column_is_null_in_older_files(home, ledger, engine, load):
+def test_a_newer_column_is_null_in_older_files(store, load):
     load("b1", events("a"))
     newer = events("b").append_column("amount", pa.array([5], pa.int64()))
     load("b2", newer)
 
     table = read_columns(
-        home,
-        ledger=ledger,
-        engine=engine,
-        source=SOURCE,
+        store,
+        SOURCE,
         schema=(*COLUMNS, ("amount", "bigint")),
         columns=["event_id", "amount"],
     )
@@ -258,7 +260,8 @@ def test_a_removed_part_cannot_be_removed_again(load, ledger):
 )
 def test_any_split_and_repetition_of_events_gives_the_same_store(tmp_path_factory, batches):
     home = Home(tmp_path_factory.mktemp("home")).create()
-    ledger, engine = Ledger(home.ledger_path), Engine(home.tmp, KeyRing(home.keys))
+    keyring = KeyRing(home.keys)
+    ledger, engine = Ledger(home.ledger_path), Engine(home.tmp, keyring)
 
     for number, batch in enumerate(batches):
         with writing(home, ledger=ledger, engine=engine, batch_id=f"b{number}") as writer:
@@ -275,9 +278,7 @@ def test_any_split_and_repetition_of_events_gives_the_same_store(tmp_path_factor
             )
         assert sum(count.rows for count in counts) == len(batch)
 
-    stored = read_columns(
-        home, ledger=ledger, engine=engine, source=SOURCE, schema=COLUMNS, columns=["event_id"]
-    )
+    stored = read_columns(Store(home, keyring, ledger, engine), SOURCE, schema=COLUMNS, columns=["event_id"])
     expected = {f"{id_}{offset}" for batch in batches for id_, offset in batch}
     assert sorted(stored["event_id"].to_pylist()) == sorted(expected)
     assert ledger.counts() == [
