@@ -6,6 +6,9 @@ from datetime import datetime
 from pipelines.ingestion.options import Options
 from pipelines.run import plan_run, run
 from pipelines.runtime import open_runtime
+from tests.support.homes import copied
+from tests.support.loaded import HEAVY, loaded
+from tests.support.orchestra import CLOSED
 
 
 def test_a_file_that_cannot_be_loaded_stays_and_the_others_go_on(home):
@@ -28,3 +31,11 @@ def test_a_file_that_cannot_be_loaded_stays_and_the_others_go_on(home):
     ]
     assert [path.name for path in folder.iterdir()] == ["2026-05-19.jsonl.gz"]
     assert summary.published is None
+
+
+def test_a_run_with_nothing_to_add_to_what_is_published_loads_neither_models_nor_dbt(once, tmp_path):
+    """Nor pandas, which DuckDB loads at the first parameter of a query."""
+    command = ("run", "--as-of", CLOSED, "--home", str(copied(once, tmp_path).root))
+    loaded(*command)
+
+    assert loaded(*command, among=HEAVY | {"pandas"}) == {"duckdb", "numpy", "polars", "pyarrow"}

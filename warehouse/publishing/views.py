@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.store.connection import identifier
+from warehouse.store.connection import identifier, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ def views_in(connection: duckdb.DuckDBPyConnection, *, database: str, schema: st
     """List the views of a schema, by name."""
     rows = connection.execute(
         "select view_name, json_serialize_sql(regexp_extract(sql, '^CREATE VIEW [^ ]+ AS (.*)$', 1, 's')) "
-        "from duckdb_views() where database_name = ? and schema_name = ? and not internal order by view_name",
-        [database, schema],
+        f"from duckdb_views() where database_name = {quoted(database)} and schema_name = {quoted(schema)} "
+        "and not internal order by view_name"
     ).fetchall()
     return [View(name, json.loads(query)) for name, query in rows]
 

@@ -1,6 +1,5 @@
 """What a command loads is what it needs: said by the modules it leaves loaded, not by a clock."""
 
-import json
 import subprocess
 import sys
 
@@ -10,20 +9,8 @@ import typer
 
 from pipelines.cli.app import COMMANDS, build_app
 from pipelines.cli.lazy import LazyCommand
+from tests.support.loaded import loaded
 from warehouse.home import Home
-
-# Each takes between a twentieth of a second and more than a second to import.
-_NAMES = "altair dagster dbt duckdb lingua numpy polars presidio_analyzer pyarrow scipy spacy vl_convert"
-HEAVY = frozenset(_NAMES.split(" "))
-_LOADED = """
-import json, sys
-from pipelines.cli.app import main
-sys.argv = ["wasms", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
-"""
 
 # The alarm ends a child that waits for threads which only its parent has.
 _FORKED = """
@@ -37,15 +24,6 @@ if not child:
     os._exit(0)
 sys.exit(os.waitpid(child, 0)[1] != 0)
 """
-
-
-def loaded(*arguments: str) -> set[str]:
-    """Which of the heavy packages a command left loaded."""
-    done = subprocess.run(
-        [sys.executable, "-c", _LOADED, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return HEAVY & set(json.loads(done.stderr.strip().splitlines()[-1]))
 
 
 @pytest.fixture
