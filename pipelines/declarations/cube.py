@@ -24,6 +24,7 @@ from pydantic import (
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import CubeError
+from pipelines.declarations.kept_documents import kept_documents
 from pipelines.declarations.strict_yaml import Strict
 
 TOTAL = "all"
@@ -230,8 +231,13 @@ class _Shared(Strict):
 
 @cache
 def _shared() -> _Shared:
-    text = (files("pipelines") / "measures.yml").read_bytes()
-    return strict_yaml.parse(text, _Shared, failure=partial(CubeError, "measures"))
+    failure = partial(CubeError, "measures")
+    documents = kept_documents(
+        {"measures": (files("pipelines") / "measures.yml").read_bytes()},
+        kept_as="measures",
+        load=lambda _, text: strict_yaml.load(text, failure=failure),
+    )
+    return strict_yaml.validate(documents["measures"], _Shared, failure=failure)
 
 
 def parts_of_facts() -> Mapping[str, str]:
@@ -423,8 +429,14 @@ def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None
     Raises:
         CubeError: It breaks a rule; says which and why.
     """
+    return _cube(strict_yaml.load(text, failure=partial(CubeError, name)), name, minimum_units)
+
+
+def _cube(document: object, name: str, minimum_units: int | None) -> Cube:
     k = load_disclosure().minimum_contacts if minimum_units is None else minimum_units
-    cube = strict_yaml.parse(text, Cube, failure=partial(CubeError, name), context={"minimum_units": k})
+    cube = strict_yaml.validate(
+        document, Cube, failure=partial(CubeError, name), context={"minimum_units": k}
+    )
     if cube.cube != name:
         raise CubeError(name, ["cube: differs from the file name"])
     return cube
@@ -440,7 +452,9 @@ def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
     Raises:
         CubeError: One of them breaks a rule.
     """
-    texts = strict_yaml.contents(files("pipelines") / "cubes")
-    return MappingProxyType(
-        {name: parse_cube(text, name=name, minimum_units=minimum_units) for name, text in texts.items()}
+    documents = kept_documents(
+        strict_yaml.contents(files("pipelines") / "cubes"),
+        kept_as="cubes",
+        load=lambda name, text: strict_yaml.load(text, failure=partial(CubeError, name)),
     )
+    return MappingProxyType({name: _cube(each, name, minimum_units) for name, each in documents.items()})

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.cube import Cube, Level, Measure, Period, load_cubes
 from pipelines.declarations.errors import MetricError
+from pipelines.declarations.kept_documents import kept_documents
 from pipelines.declarations.strict_yaml import Strict
 
 LATENCY_BIN, COST = "latency_bin", "cost_micros"
@@ -144,8 +145,12 @@ def load_composed() -> tuple[Metric, ...]:
     Raises:
         MetricError: The file is not valid; says where.
     """
-    text = (files("pipelines.metrics") / "metrics.yml").read_bytes()
-    return tuple(strict_yaml.parse(text, _Document, failure=_invalid).metrics)
+    documents = kept_documents(
+        {"metrics": (files("pipelines.metrics") / "metrics.yml").read_bytes()},
+        kept_as="metrics",
+        load=lambda _, text: strict_yaml.load(text, failure=_invalid),
+    )
+    return tuple(strict_yaml.validate(documents["metrics"], _Document, failure=_invalid).metrics)
 
 
 def _invalid(problems: Sequence[str]) -> MetricError:

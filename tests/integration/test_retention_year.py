@@ -52,7 +52,7 @@ SAMPLE = Scale(
     ),
     block_days=14,
     blocks=2,
-    days=24,
+    days=38,
     late=range(12, 16),
     replayed=range(4, 8),
 )

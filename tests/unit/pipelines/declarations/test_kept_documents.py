@@ -7,7 +7,9 @@ import pytest
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.contract import ContractError, load_contracts
+from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.kept_documents import kept_documents
+from pipelines.declarations.metric import load_composed
 
 TEXTS = {"orders": b"treatment: drop\n", "carts": b"rows: [1, true, 1.5, null]\n"}
 SAID = {"orders": {"treatment": "drop"}, "carts": {"rows": [1, True, 1.5, None]}}
@@ -85,8 +87,9 @@ def test_an_error_passes_and_nothing_is_kept(cache):
     assert not cache.exists()
 
 
-def test_contracts_that_were_kept_are_those_of_the_files():
-    from_files = load_contracts.__wrapped__()
+@pytest.mark.parametrize("load", [load_contracts, load_cubes, load_composed])
+def test_declarations_that_were_kept_are_those_of_the_files(cache, load):
+    from_files = load.__wrapped__()
 
-    assert load_contracts.__wrapped__() == from_files
-    assert dict(from_files) == dict(load_contracts())
+    assert len(list(cache.iterdir())) == 1
+    assert load.__wrapped__() == from_files == load()
