@@ -21,7 +21,8 @@ from pipelines.metrics.question import answering, askable
 from pipelines.pages import pages
 from pipelines.reports.answers import GROUPS, frames_of, platform_frames, published
 from pipelines.reports.lineage import LAYERS, Lineage, layer_of, load_lineage
-from pipelines.reports.page import Grid, page
+from pipelines.reports.page import page
+from pipelines.reports.parts import Grid
 from pipelines.reports.period import Span
 from pipelines.reports.report import PLATFORM_TITLE, span_of
 from warehouse.files import fsync_directory, leftovers_of, state_of
