@@ -69,7 +69,7 @@ def _kind(decision: str) -> str:
 def test_verification_finds_what_is_due_and_nothing_else(stress):
     run_machine(
         Verification,
-        examples=500 if stress else 10,
+        examples=500 if stress else 6,
         is_fixed=not stress,
         steps=15,
         # To shrink a failing history takes longer than to read it.

@@ -57,7 +57,7 @@ class End:
 
 
 def test_a_deletion_killed_at_any_moment_is_whole_or_not_begun_and_ends_the_same(tmp_path, stress):
-    kills = 500 if stress else 10
+    kills = 500 if stress else 8
     runtime = warehouse_with_much_due(tmp_path / "home")
     home = runtime.store.home
     plan = plan_retention(*runtime, as_of=DUE_AT).plan

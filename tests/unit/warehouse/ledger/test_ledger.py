@@ -25,7 +25,7 @@ def opened(path: Path, at: float) -> None:
 
 def test_a_new_ledger_may_be_opened_by_many_processes_at_once(tmp_path: Path):
     context = get_context("fork")
-    for number in range(25):
+    for number in range(10):
         path, at = tmp_path / f"{number}.sqlite", time.monotonic() + 0.03
         processes = [context.Process(target=opened, args=(path, at)) for _ in range(AT_ONCE)]
         for process in processes:
