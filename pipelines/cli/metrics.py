@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, explain and query named numbers, e.g. delivery_rate.")
 
 _WIDTH = 40
+_VALUES_SHOWN = 12
 
 
 MetricArgument = Annotated[
@@ -167,6 +168,8 @@ def query(
         rows = _restricted(runtime_at(home), found, asked, wanted)
     else:
         rows = _published(home_at(home), found, asked, wanted)
+    for day, period in asked.cut:
+        ERR.print(f"{day} is inside a {period}: the row of that {period} counts a part of it.", style="dim")
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
     _write(found, rows, chosen(AnswerFormat, format_, output), output)
 
@@ -191,6 +194,8 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
         connection.execute("set enable_external_access = false")
         try:
             rows = _answer(connection, metric, asked, wanted, query_of=published_query)
+            if not rows.num_rows and (asked.first or asked.last):
+                _say_which_days(connection, metric)
             if wanted.is_of_whole_months:
                 _say_coverage(connection, asked)
         except (duckdb.BinderException, duckdb.CatalogException):
@@ -250,9 +255,21 @@ def _answer(
             names = [column for column in found.column_names if column not in (metric.metric, "low", "high")]
             known = {str(cell) for column in names for cell in found[column].to_pylist()}
             if value not in known:
-                said = f"No row has {name}={value}. {did_you_mean(value, known)}"
-                ERR.print(said.rstrip(), markup=False, highlight=False, soft_wrap=True)
+                some = ", ".join(sorted(known)[:_VALUES_SHOWN])
+                said = f"No row has {name}={value}. {did_you_mean(value, known) or f'Some have: {some}.'}"
+                ERR.print(said, markup=False, highlight=False, soft_wrap=True)
     return rows
+
+
+def _say_which_days(connection: duckdb.DuckDBPyConnection, metric: Metric) -> None:
+    """Say of which days or months there are rows, where limits left none."""
+    for period in ("day", "month"):
+        with suppress(MetricError):
+            wanted = published_query(metric, Question(by=(period, *metric.needed)), load_tables())
+            days = connection.execute(wanted.sql).to_arrow_table()[period].to_pylist()
+            if days:
+                ERR.print(f"There are rows from {days[0]} to {days[-1]}.", highlight=False)
+                return
 
 
 def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat, output: Path | None) -> None:

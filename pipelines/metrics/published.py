@@ -130,6 +130,11 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     if question.last is not None:
         conditions.append(f"{period} <= ?")
         parameters.append(question.last)
+    if table.period is Period.DAY:
+        # A week or month appears with its last day, as in the marts.
+        last = f"(select max({table.period.column}) + 1 from {table.name})"
+        longer = [name for name in question.by if name in PERIODS and name != "day"]
+        conditions += [f"{period} < date_trunc('{name}', {last})" for name in longer]
     if metric.quantile is not None:
         selected.append(f"epoch(cast(cells.{LATENCY_BIN} as interval)) as seconds")
     named = {VARIED if name == VARIANT else name for name in question.columns}

@@ -22,6 +22,7 @@ from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     OPEN,
     RESTRICTING,
+    WITH_PERSON,
     Kind,
     Request,
     RequestError,
@@ -86,7 +87,7 @@ def submit(
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
     naming = records.subject_key(store.keyring)
     same_as = _digest(naming, kind.value, workspace, *([source] if source else []), *sorted(person.tokens))
-    for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
+    for before in requests(store.ledger, statuses=WITH_PERSON, kinds=[kind]):
         if before.same_as == same_as:
             raise SameRequestError(before.number)
     number = _record(declarations, store, kind, person, same_as=same_as, received_at=as_of, source=source)
@@ -262,6 +263,7 @@ def _move(
 ) -> None:
     found = request(store.ledger, number)
     if found.status not in of:
-        raise RequestError(number, f"it is {found.status}, so it cannot be {status}")
+        ends = f"; `wasms privacy lift {number}` ends it" if found.status is Status.RESTRICTED else ""
+        raise RequestError(number, f"it is {found.status}, so it cannot be {status}{ends}")
     with store.ledger.transaction() as connection:
         advance(connection, number, status, as_of=as_of, note=note)

@@ -521,6 +521,50 @@ def test_the_command_reads_the_identifier_from_standard_input_alone(runtime):
     assert [row["request"] for row in json.loads(listed.stdout)] == [recorded.number]
 
 
+@pytest.mark.parametrize(
+    ("by", "given", "is_known"),
+    [
+        ("phone", PHONE, True),
+        ("phone", "+49 170 0000000", False),
+        ("contact", "c1", True),
+        ("contact", "no such", False),
+        ("member", "no such", False),
+    ],
+)
+def test_an_identifier_that_no_row_names_is_pointed_out(runtime, by, given, is_known):
+    home = ("--home", str(runtime.store.home.root), "--as-of", ASKED.isoformat())
+    said = run_wasms(
+        "privacy", "submit", "--type", "erase", "--workspace", "ws_a", "--by", by, *home, given=f"{given}\n"
+    )
+    assert said.exit_code == 0, said.output
+    assert (f"No row in the store names this {by}." in said.output) is not is_known
+
+
+def test_a_correction_that_nobody_confirmed_is_not_waited_for(runtime):
+    recorded, _ = ask(runtime, Kind.CORRECT, confirmed=False)
+    command = ("privacy", "run", "--home", str(runtime.store.home.root), "--as-of", ASKED.isoformat())
+    assert recorded not in run_wasms(*command).output
+    confirm(*runtime, recorded, how="passport shown", as_of=ASKED)
+    assert f"{recorded}: no corrected row has come" in run_wasms(*command).output
+
+
+@pytest.mark.parametrize("command", [("confirm", "--how"), ("pause", "--why"), ("refuse", "--why")])
+def test_a_reason_that_stays_on_record_may_not_be_empty(runtime, command):
+    recorded, _ = ask(runtime, confirmed=False)
+    home = ("--home", str(runtime.store.home.root), "--as-of", ASKED.isoformat())
+    name, option = command
+    assert run_wasms("privacy", name, recorded, option, " ", *home).exit_code == 2
+    assert request(runtime.store.ledger, recorded).status is Status.RECEIVED
+
+
+def test_a_restriction_in_force_is_not_asked_for_twice_and_says_what_ends_it(runtime):
+    recorded, _ = ask(runtime, Kind.RESTRICT)
+    with pytest.raises(SameRequestError):
+        ask(runtime, Kind.RESTRICT)
+    with pytest.raises(RequestError, match=f"wasms privacy lift {recorded}"):
+        close(runtime.store, recorded, Status.WITHDRAWN, why="-", as_of=ASKED)
+
+
 def paths(runtime, recorded):
     folder = runtime.store.home.receipts
     return folder / f"{recorded}.json", folder / "public-key.json"

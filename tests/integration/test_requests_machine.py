@@ -41,6 +41,7 @@ from warehouse.ledger.requests import (
     ERASING,
     OPEN,
     RESTRICTING,
+    WITH_PERSON,
     Kind,
     RequestError,
     Status,
@@ -301,7 +302,7 @@ class Requests(RuleBasedStateMachine):
         same = [
             number_
             for number_, a in self.model.asked.items()
-            if (a.kind, a.workspace, a.people) == (kind, workspace, labels) and a.status in OPEN
+            if (a.kind, a.workspace, a.people) == (kind, workspace, labels) and a.status in WITH_PERSON
         ]
         is_number = by == "number"
         given = (
@@ -405,7 +406,7 @@ class Requests(RuleBasedStateMachine):
     def what_is_open_has_a_person_and_what_is_closed_has_none(self) -> None:
         for number_, asked in self.model.asked.items():
             assert request(self.runtime.store.ledger, number_).status is asked.status
-            is_open = asked.status in (*OPEN, Status.RESTRICTED)
+            is_open = asked.status in WITH_PERSON
             assert self.runtime.store.keyring.has(Purpose.REQUEST, number_) is is_open
 
     def _stored(self, hidden: list[tuple[str, str]]) -> set[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """`wasms metrics`: answers on stdout or in a file; a filter without rows says what was meant."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pytest
@@ -32,7 +32,8 @@ def query(home):
     [
         ("channel=smss", "No row has channel=smss. Did you mean 'sms'?"),
         ("workspace=Corner Shop", "No row has workspace=Corner Shop. Did you mean 'Corner shop'?"),
-        ("channel=fax", "No row has channel=fax."),
+        ("channel=fax", "No row has channel=fax. Some have: sms."),
+        ("channel=SMS", "No row has channel=SMS. Did you mean 'sms'?"),
     ],
 )
 def test_a_filter_that_matches_nothing_says_so_and_suggests(query, where, said):
@@ -136,6 +137,30 @@ def test_each_period_is_compared_with_the_one_before_it(query):
     (row,) = json.loads(result.stdout)
     assert [row[name] for name in ("previous", "difference", "difference_low")] == [None, None, None]
     assert query("--vs", "previous").exit_code == 2
+
+
+def test_a_week_or_month_appears_with_its_last_day_and_what_limits_cut_is_said(home):
+    with duckdb.connect(home.published_path) as connection:
+        published(connection)
+        # From the first Monday of April to the first Sunday of May.
+        days = [date(2026, 4, 6) + timedelta(days=n) for n in range(28)]
+        counted = {"level": "platform", "attempted_messages": 7}
+        insert(connection, "cubes.cube_campaign_daily", [counted | {"send_date": day} for day in days])
+
+    def periods(*asked: str):
+        said = run_wasms("metrics", "query", "attempted_messages", *asked, "--home", str(home.root))
+        return [row["attempted_messages"] for row in json.loads(said.stdout)], said.stderr
+
+    asked = ("--format", "json", "--vs", "previous", "--by")
+    assert periods(*asked, "week") == ([49] * 4, "From cubes.cube_campaign_daily, level platform.\n")
+    assert periods(*asked, "month")[0] == [175]
+    numbers, said = periods(*asked, "week", "--from", "2026-04-08", "--to", "2026-04-19")
+    assert numbers == [35, 49]
+    assert "2026-04-08 is inside a week" in said
+    assert "2026-04-19" not in said
+    assert (
+        "There are rows from 2026-04-06 to 2026-05-03." in periods(*asked, "day", "--from", "2027-01-01")[1]
+    )
 
 
 def test_a_month_that_does_not_count_all_workspaces_says_so(home):
