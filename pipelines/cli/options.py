@@ -26,7 +26,7 @@ class NoWarehouseError(UsageError):
 
     def __init__(self, root: Path) -> None:
         super().__init__(
-            f"There is no warehouse in {root}. Name its folder by --home or WASMS_HOME; `wasms run` makes one."
+            f"There is no warehouse in {root}. Name its folder: --home or WASMS_HOME. `wasms run` makes one."
         )
 
 

@@ -16,8 +16,8 @@ from pipelines.cli.options import (
     JsonOption,
     OutputOption,
     clock_at,
-    not_empty,
     moment,
+    not_empty,
     runtime_at,
 )
 from pipelines.cli.privacy_proof import NumberArgument

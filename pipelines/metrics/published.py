@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.declarations.cube import CONTACT_MONTH, REST, Period
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import LATENCY_BIN, VARIANT, VARIED, Metric, Table, name_of
-from pipelines.metrics.question import PERIODS, Question, choose
+from pipelines.metrics.question import OF_DAYS, PERIODS, Question, choose
 from warehouse.store.connection import identifier
 
 # Column of a question → table with its name, and the columns to join by.
@@ -124,17 +124,14 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
     for name, value in question.where.items():
         conditions.append(_is(name, columns))
         parameters += [value] * (2 if name in _NAMED else 1)
-    if question.first is not None:
-        conditions.append(f"{period} >= ?")
-        parameters.append(question.first)
-    if question.last is not None:
-        conditions.append(f"{period} <= ?")
-        parameters.append(question.last)
-    if table.period is Period.DAY:
-        # A week or month appears with its last day, as in the marts.
-        last = f"(select max({table.period.column}) + 1 from {table.name})"
-        longer = [name for name in question.by if name in PERIODS and name != "day"]
-        conditions += [f"{period} < date_trunc('{name}', {last})" for name in longer]
+    for comparison, day in ((">=", question.first), ("<=", question.last)):
+        if day is not None:
+            conditions.append(f"{period} {comparison} ?")
+            parameters.append(day)
+    # A week or month of days appears with its last one, as in the marts.
+    next_day = f"(select max({table.period.column}) + 1 from {table.name})"
+    longer = [name for name in question.by if name in OF_DAYS and table.period is Period.DAY]
+    conditions += [f"{period} < date_trunc('{name}', {next_day})" for name in longer]
     if metric.quantile is not None:
         selected.append(f"epoch(cast(cells.{LATENCY_BIN} as interval)) as seconds")
     named = {VARIED if name == VARIANT else name for name in question.columns}

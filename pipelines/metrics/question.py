@@ -10,7 +10,7 @@ from pipelines.declarations.metric import COST, LATENCY_BIN, TARIFFS, Metric, Ta
 
 PERIODS = {"day": Period.DAY, "week": Period.DAY, "month": Period.MONTH}
 # Periods of several days → whether one begins with a day.
-_OF_DAYS: Mapping[str, Callable[[date], bool]] = {
+OF_DAYS: Mapping[str, Callable[[date], bool]] = {
     "week": lambda day: day.weekday() == 0,
     "month": lambda day: day.day == 1,
 }
@@ -52,10 +52,10 @@ class Question:
     @property
     def cut(self) -> tuple[tuple[date, str], ...]:
         """Return the limits that lie inside a week or month that it splits by: its row counts a part."""
-        return tuple((day, name) for name in _OF_DAYS for day in self._cut(name) if name in self.by)
+        return tuple((day, name) for name in OF_DAYS for day in self._cut(name) if name in self.by)
 
     def _cut(self, period: str) -> list[date]:
-        begins = _OF_DAYS[period]
+        begins = OF_DAYS[period]
         starts_late = self.first is not None and not begins(self.first)
         ends_early = self.last is not None and not begins(self.last + timedelta(days=1))
         limits = ((self.first, starts_late), (self.last, ends_early))
