@@ -216,11 +216,23 @@ def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
 
 def _restrict(declarations: Declarations, store: Store, found: Sequence[Request], *, as_of: datetime) -> None:
     """Hide the persons' rows from now on; they stay as they are."""
+    _hide(declarations, store, found)
+    for each in found:
+        _move(store, each.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
+
+
+def follow_restricted(declarations: Declarations, store: Store) -> None:
+    """Hide also what came since of restricted persons: under another number, or under a message alone."""
+    _hide(declarations, store, requests(store.ledger, statuses=[Status.RESTRICTED]))
+
+
+def _hide(declarations: Declarations, store: Store, found: Sequence[Request]) -> None:
+    """Seal with each request by which tokens, beside those known at first, its rows are told."""
     for person in people_of(declarations, store, found):
         who = about(store.keyring, person.number)
-        who["messages"] = sorted(person.tokens.difference(who["tokens"]))
-        reseal(store.keyring, person.number, who)
-        _move(store, person.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
+        more = sorted(person.tokens.difference(who["tokens"]))
+        if who.get("messages") != more:
+            reseal(store.keyring, person.number, who | {"messages": more})
 
 
 def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:

@@ -36,6 +36,7 @@ from pipelines.privacy.errors import (
     UnknownRecipientError,
     WholeWorkspaceError,
 )
+from pipelines.privacy.people import Person
 from pipelines.privacy.receipt_page import languages, receipt_page
 from pipelines.privacy.receipts import check_receipt
 from pipelines.privacy.submit import (
@@ -456,6 +457,34 @@ def test_a_restriction_hides_the_person_and_lifting_it_gives_back_the_exact_resu
 
     lift(runtime.store, recorded, why="settled", as_of=ASKED)
     assert seen() == before
+
+
+@pytest.mark.parametrize("kind", [Kind.ERASE, Kind.RESTRICT])
+def test_what_comes_under_a_number_that_the_person_got_since_is_the_persons_too(runtime, tmp_path, kind):
+    before = restricted_rows(runtime, "fct_messages")["fct_messages"]
+    recorded, _ = ask(runtime, kind, confirmed=kind is Kind.RESTRICT)
+    know(runtime, {"contact_id": "c1", "phone": number(70), "updated_at": ASKED})
+    # The status names the message alone.
+    hear(runtime, tmp_path, "statuses", *map(delivered, send(runtime, "later", number(70))))
+    if kind is Kind.ERASE:
+        confirm(*runtime, recorded, how="code by SMS", as_of=ASKED)
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    after = restricted_rows(runtime, "fct_messages")["fct_messages"]
+    assert len(before) - len(after) == 2
+    assert set(after) < set(before)
+
+
+def test_twin_without_a_second_look_it_is_missed(runtime, tmp_path, monkeypatch):
+    def as_known_at_first(_declarations, _store, asked):
+        return [Person(w, Subject.CONTACT, frozenset(given), {}, is_shared=False) for w, given in asked]
+
+    monkeypatch.setattr(erasures, "people_by_tokens", as_known_at_first)
+    with pytest.raises(AssertionError):
+        test_what_comes_under_a_number_that_the_person_got_since_is_the_persons_too(
+            runtime, tmp_path, Kind.RESTRICT
+        )
 
 
 def restricted_rows(runtime, *models):

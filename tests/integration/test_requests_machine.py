@@ -122,14 +122,15 @@ class Model:
         return frozenset({label}).union(*(names for names in contacts if label in names))
 
     def all_of(self, asked: Asked) -> frozenset[Label]:
-        """The person, and the messages that rows name with this person and with nobody else."""
+        """The person as known by now, and the messages that rows name with this person and nobody else."""
+        people = asked.people.union(*(self.known_as(asked.workspace, label) for label in asked.people))
         messages: dict[Label, list[bool]] = {}
         for row in self.rows.values():
             named = {name for name in row.names if name[0] != "message"}
             if row.workspace == asked.workspace and named:
                 for message in row.names - named:
-                    messages.setdefault(message, []).append(bool(named & asked.people))
-        return asked.people | {message for message, mine in messages.items() if all(mine)}
+                    messages.setdefault(message, []).append(bool(named & people))
+        return people | {message for message, mine in messages.items() if all(mine)}
 
     def delete(self) -> None:
         """Carry out what is due: all of it is decided on the rows before."""
@@ -378,6 +379,9 @@ class Requests(RuleBasedStateMachine):
 
     @rule()
     def delete(self) -> None:
+        for asked in self.model.asked.values():
+            if asked.status is Status.RESTRICTED:
+                asked.labels = self.model.all_of(asked)
         apply_retention(*self.runtime, as_of=self._later())
         self.model.delete()
         for asked in self.model.asked.values():
