@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
 from pipelines.declarations.errors import PipelineError
+from tests.support.commands import run_wasms
 from warehouse.home import Home
 
 
@@ -88,10 +89,12 @@ def test_the_prompt_answers_a_query_of_several_lines_and_leaves(sql, query, leav
 @pytest.mark.parametrize(
     ("name", "code"), [("a.xlsx", 2), ("a.parq", 2), ("a.CSV", 0), ("a.txt", 0), ("a", 0)]
 )
-def test_a_file_whose_ending_is_no_format_is_not_written(sql, tmp_path, name, code):
+@pytest.mark.usefixtures("sql")
+def test_a_file_whose_ending_is_no_format_is_not_written(tmp_path, name, code):
     path = tmp_path / name
 
-    assert (sql("select 1", "--output", str(path))[0], path.exists()) == (code, not code)
+    assert run_wasms("sql", "select 1", "--output", str(path)).exit_code == code
+    assert path.exists() is not bool(code)
 
 
 def test_a_pipe_gets_all_rows_and_columns_of_a_table(sql):
