@@ -19,6 +19,7 @@ from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completi
 from pipelines.cli.reading import NotPublishedYetError, published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, chosen, show_rows, write_csv, write_json, write_table
 from pipelines.declarations.cube import Period
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError, UnknownNameError, UsageError, did_you_mean
 from pipelines.declarations.metric import Metric, Table, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
@@ -171,6 +172,14 @@ def query(
     for day, period in asked.cut:
         ERR.print(f"{day} is inside a {period}: the row of that {period} counts a part of it.", style="dim")
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
+    if wanted.is_rounded and asked.columns:
+        k = load_disclosure().minimum_contacts
+        ERR.print(
+            f"Groups of fewer than {k} contacts are counted in `other`, or in the largest beside them: rows of "
+            "many small groups are too low, which `low` and `high` do not know.",
+            style="dim",
+            highlight=False,
+        )
     _write(found, rows, chosen(AnswerFormat, format_, output), output)
 
 

@@ -62,7 +62,7 @@ TOLD_BY = {
     STATUSES: ("message_token", IdentityKind.MESSAGE),
     CONTACTS: ("contact_id_token", IdentityKind.CONTACT),
 }
-KINDS = (Kind.ERASE, Kind.ERASE, Kind.MINOR, Kind.RESTRICT, Kind.OBJECT, Kind.CONSENT_WITHDRAWN, Kind.ACCESS)
+KINDS = (Kind.ERASE, *Kind)
 
 persons, workspaces = st.sampled_from(PERSONS), st.sampled_from(WORKSPACES)
 # A label is what a row names: somebody's number, user id or contact id, or a message.
@@ -147,6 +147,15 @@ class Model:
                 if row.workspace != asked.workspace or not row.names & labels
             }
             asked.status = Status.REWRITTEN
+
+    def correct(self) -> None:
+        """Close the corrections whose rows have all been replaced."""
+        for asked in self.asked.values():
+            if asked.kind is Kind.CORRECT and asked.status is Status.VERIFIED:
+                rows = [r for r in self.rows.values() if r.source == CONTACTS and r.names & asked.people]
+                times = [row.at for row in rows if row.workspace == asked.workspace]
+                if times and min(times) > asked.at:
+                    asked.status = Status.DONE
 
     def seen(self) -> set[tuple[str, str, str]]:
         hidden = [a for a in self.asked.values() if a.status is Status.RESTRICTED]
@@ -383,7 +392,9 @@ class Requests(RuleBasedStateMachine):
             if asked.status is Status.RESTRICTED:
                 asked.labels = self.model.all_of(asked)
         apply_retention(*self.runtime, as_of=self._later())
+        self.model.correct()
         self.model.delete()
+        self.model.correct()
         for asked in self.model.asked.values():
             if asked.status is Status.REWRITTEN:
                 asked.status = Status.DONE

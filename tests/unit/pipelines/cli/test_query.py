@@ -49,6 +49,7 @@ def test_a_filter_that_matches_says_nothing(query, where):
 
     assert [row["attempted_messages"] for row in json.loads(result.stdout)] == [20]
     assert "No row" not in result.stderr
+    assert "Groups of fewer than 11 contacts are counted in `other`" in result.stderr
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "txt"])
