@@ -175,8 +175,8 @@ def query(
     if wanted.is_rounded and asked.columns:
         k = load_disclosure().minimum_contacts
         ERR.print(
-            f"Groups of fewer than {k} contacts are counted in `other`, or in the largest beside them: rows of "
-            "many small groups are too low, which `low` and `high` do not know.",
+            f"Groups of fewer than {k} contacts are counted in `other`, or in the largest beside them: rows "
+            "of many small groups are too low, which `low` and `high` do not know.",
             style="dim",
             highlight=False,
         )
