@@ -24,7 +24,7 @@ from pipelines.declarations.errors import MetricError, UnknownNameError, UsageEr
 from pipelines.declarations.metric import Metric, Table, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
 from pipelines.metrics.comparison import against_previous
-from pipelines.metrics.published import Query, published_query
+from pipelines.metrics.published import NAMED, Query, published_query
 from pipelines.metrics.question import PERIODS, Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query
 from warehouse.home import Home
@@ -203,6 +203,7 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
         connection.execute("set enable_external_access = false")
         try:
             rows = _answer(connection, metric, asked, wanted, query_of=published_query)
+            _say_who_shares_a_name(connection, asked)
             if not rows.num_rows and (asked.first or asked.last):
                 _say_which_days(connection, metric)
             if wanted.is_of_whole_months:
@@ -210,6 +211,26 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
         except (duckdb.BinderException, duckdb.CatalogException):
             raise NotPublishedYetError(metric.metric) from None
     return rows
+
+
+def _say_who_shares_a_name(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
+    """Say how many campaigns or templates a name that is asked for stands for."""
+    called = "select workspace_key from dim_published_workspaces where workspace_name = ?"
+    for column in set(asked.where) & set(NAMED):
+        table, name, _ = NAMED[column]
+        within, values = "", [asked.where[column]]
+        if "workspace" in asked.where:
+            within = f" and (workspace_key = ? or workspace_key in ({called}))"
+            values += [asked.where["workspace"]] * 2
+        found = connection.execute(f"select workspace_key from {table} where {name} = ?{within}", values)
+        workspaces = [workspace for (workspace,) in found.fetchall()]
+        if len(workspaces) > 1:
+            ERR.print(
+                f"{asked.where[column]}: {len(workspaces)} {column}s together, of {len(set(workspaces))} "
+                "workspace(s).",
+                markup=False,
+                highlight=False,
+            )
 
 
 def _say_coverage(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:

@@ -61,6 +61,25 @@ def test_an_answer_may_go_to_a_file(query, tmp_path, ending):
     assert "20" in path.read_text()
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (["campaign=Sale"], "Sale: 2 campaigns together, of 2 workspace(s)."),
+        (["campaign=Sale", "workspace=w"], None),
+        (["campaign=Thanks", "workspace=w"], "Thanks: 2 campaigns together, of 1 workspace(s)."),
+        (["campaign=s"], None),
+    ],
+)
+@pytest.mark.usefixtures("compare")
+def test_campaigns_of_one_name_are_said_to_be_together(home, where, said):
+    limits = [part for each in where for part in ("--where", each)]
+    result = run_wasms("metrics", "query", "click_rate", *limits, "--home", str(home.root))
+
+    assert result.exit_code == 0, result.stderr
+    assert ("together, of" in result.stderr) is (said is not None)
+    assert (said or "") in result.stderr
+
+
 @pytest.fixture
 def compare(home):
     """Compare campaigns: Sale and Thanks, which has two variants, and another Sale of another workspace."""
