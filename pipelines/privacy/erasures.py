@@ -210,6 +210,8 @@ def people_of(declarations: Declarations, store: Store, asked: Sequence[Request]
     Raises:
         KeyringError: One is done, and the person forgotten.
     """
+    if not asked:
+        return []
     who = [about(store.keyring, request.number) for request in asked]
     contacts = [each for each in who if each["subject"] == Subject.CONTACT]
     given = [(each["workspace_id"], dict.fromkeys(each["tokens"], "identifier")) for each in contacts]
