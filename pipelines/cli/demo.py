@@ -60,7 +60,7 @@ def demo(
     home: HomeOption = None,
 ) -> None:
     """Invent raw files, turn them into published numbers, print the largest campaigns."""
-    runtime = runtime_at(home)
+    runtime = runtime_at(home, may_make=True)
     if runtime.store.ledger.generation() and not runtime.store.ledger.is_demo():
         raise NotADemoError
     runtime.store.ledger.mark_demo()

@@ -47,7 +47,7 @@ def dev(
     if find_spec("dagster_webserver") is None:
         ERR.print('The UI is an extra: pip install "wasms-warehouse[ui]".', markup=False)
         raise typer.Exit(1)
-    runtime = runtime_at(home)
+    runtime = runtime_at(home, may_make=True)
     clock = moment(as_of, option="--as-of").isoformat() if as_of else clock_of_demo(runtime.store)
     with alone(runtime.store.home):
         prepare(runtime.declarations, runtime.store)

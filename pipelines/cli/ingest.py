@@ -79,7 +79,7 @@ def ingest(
     """
     import re
 
-    runtime = runtime_at(home)
+    runtime = runtime_at(home, may_make=True)
     if workspace is not None and not re.fullmatch(WORKSPACE_PATTERN, workspace):
         raise typer.BadParameter("letters, digits, _ and -, at most 64", param_hint="--workspace")
     at = moment(as_of, option="--as-of") if dry_run else clock_at(runtime, as_of, is_right=clock_is_right)

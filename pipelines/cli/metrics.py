@@ -19,11 +19,12 @@ from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completi
 from pipelines.cli.reading import NotPublishedYetError, published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, chosen, show_rows, write_csv, write_json, write_table
 from pipelines.declarations.cube import Period
+from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import MetricError, UnknownNameError, UsageError, did_you_mean
 from pipelines.declarations.metric import Metric, Table, load_metrics, load_tables
 from pipelines.metrics.asked_days import ask_for
 from pipelines.metrics.comparison import against_previous
-from pipelines.metrics.published import Query, published_query
+from pipelines.metrics.published import NAMED, Query, published_query
 from pipelines.metrics.question import PERIODS, Question, answering, askable, parse_where
 from pipelines.metrics.restricted import restricted_query
 from warehouse.home import Home
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, explain and query named numbers, e.g. delivery_rate.")
 
 _WIDTH = 40
+_VALUES_SHOWN = 12
 
 
 MetricArgument = Annotated[
@@ -167,7 +169,17 @@ def query(
         rows = _restricted(runtime_at(home), found, asked, wanted)
     else:
         rows = _published(home_at(home), found, asked, wanted)
+    for day, period in asked.cut:
+        ERR.print(f"{day} is inside a {period}: the row of that {period} counts a part of it.", style="dim")
     ERR.print(f"From {wanted.reads}.", style="dim", highlight=False)
+    if wanted.is_rounded and asked.columns:
+        k = load_disclosure().minimum_contacts
+        ERR.print(
+            f"Groups of fewer than {k} contacts are counted in `other`, or in the largest beside them: rows "
+            "of many small groups are too low, which `low` and `high` do not know.",
+            style="dim",
+            highlight=False,
+        )
     _write(found, rows, chosen(AnswerFormat, format_, output), output)
 
 
@@ -191,11 +203,34 @@ def _published(home: Home, metric: Metric, asked: Question, wanted: Query) -> "p
         connection.execute("set enable_external_access = false")
         try:
             rows = _answer(connection, metric, asked, wanted, query_of=published_query)
+            _say_who_shares_a_name(connection, asked)
+            if not rows.num_rows and (asked.first or asked.last):
+                _say_which_days(connection, metric)
             if wanted.is_of_whole_months:
                 _say_coverage(connection, asked)
         except (duckdb.BinderException, duckdb.CatalogException):
             raise NotPublishedYetError(metric.metric) from None
     return rows
+
+
+def _say_who_shares_a_name(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
+    """Say how many campaigns or templates a name that is asked for stands for."""
+    called = "select workspace_key from dim_published_workspaces where workspace_name = ?"
+    for column in set(asked.where) & set(NAMED):
+        table, name, _ = NAMED[column]
+        within, values = "", [asked.where[column]]
+        if "workspace" in asked.where:
+            within = f" and (workspace_key = ? or workspace_key in ({called}))"
+            values += [asked.where["workspace"]] * 2
+        found = connection.execute(f"select workspace_key from {table} where {name} = ?{within}", values)
+        workspaces = [workspace for (workspace,) in found.fetchall()]
+        if len(workspaces) > 1:
+            ERR.print(
+                f"{asked.where[column]}: {len(workspaces)} {column}s together, of {len(set(workspaces))} "
+                "workspace(s).",
+                markup=False,
+                highlight=False,
+            )
 
 
 def _say_coverage(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
@@ -250,9 +285,21 @@ def _answer(
             names = [column for column in found.column_names if column not in (metric.metric, "low", "high")]
             known = {str(cell) for column in names for cell in found[column].to_pylist()}
             if value not in known:
-                said = f"No row has {name}={value}. {did_you_mean(value, known)}"
-                ERR.print(said.rstrip(), markup=False, highlight=False, soft_wrap=True)
+                some = ", ".join(sorted(known)[:_VALUES_SHOWN])
+                said = f"No row has {name}={value}. {did_you_mean(value, known) or f'Some have: {some}.'}"
+                ERR.print(said, markup=False, highlight=False, soft_wrap=True)
     return rows
+
+
+def _say_which_days(connection: duckdb.DuckDBPyConnection, metric: Metric) -> None:
+    """Say of which days or months there are rows, where limits left none."""
+    for period in ("day", "month"):
+        with suppress(MetricError):
+            wanted = published_query(metric, Question(by=(period, *metric.needed)), load_tables())
+            days = connection.execute(wanted.sql).to_arrow_table()[period].to_pylist()
+            if days:
+                ERR.print(f"There are rows from {days[0]} to {days[-1]}.", highlight=False)
+                return
 
 
 def _write(metric: Metric, rows: "pa.Table", format_: AnswerFormat, output: Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.declarations.errors import UsageError
 from pipelines.settings import home_from_environment
 from warehouse.errors import ImplausibleClockError
 from warehouse.home import Home
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 # The default window of message logs: a step so long deletes all of them.
 MOST_DAYS_AHEAD = 90
+
+
+class NoWarehouseError(UsageError):
+    """A command names a folder that is no warehouse."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(
+            f"There is no warehouse in {root}. Name its folder: --home or WASMS_HOME. `wasms run` makes one."
+        )
+
 
 HomeOption = Annotated[
     Path | None,
@@ -34,6 +45,13 @@ def in_a_folder(output: Path | None) -> Path | None:
     if output is not None and not output.parent.is_dir():
         raise typer.BadParameter("its folder does not exist; make it first")
     return output
+
+
+def not_empty(text: str) -> str:
+    """Return a text that stays on record, if it says something."""
+    if not text.strip():
+        raise typer.BadParameter("it stays on record, so it may not be empty")
+    return text
 
 
 def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
@@ -87,11 +105,21 @@ def home_at(home: Path | None) -> Home:
     return Home(home.absolute()) if home else home_from_environment()
 
 
-def runtime_at(home: Path | None) -> "Runtime":
-    """Open the warehouse that the command names."""
+def runtime_at(home: Path | None, *, may_make: bool = False) -> "Runtime":
+    """Open the warehouse that the command names.
+
+    Args:
+        may_make: Whether one is made where there is none.
+
+    Raises:
+        NoWarehouseError: There is none. It would hold nothing and be in order, whatever is asked.
+    """
     from pipelines.runtime import open_runtime
 
-    return open_runtime(home_at(home))
+    found = home_at(home)
+    if not may_make and not found.ledger_path.exists():
+        raise NoWarehouseError(found.root)
+    return open_runtime(found)
 
 
 def moment(text: str | None, *, option: str) -> datetime:

@@ -17,11 +17,13 @@ from pipelines.cli.options import (
     OutputOption,
     clock_at,
     moment,
+    not_empty,
     runtime_at,
 )
 from pipelines.cli.privacy_proof import NumberArgument
 from pipelines.cli.report import OUT, show_rows, stages, write_text
 from pipelines.declarations.contract import Subject
+from pipelines.privacy.people import is_stored
 from pipelines.privacy.submit import close, confirm, give_more_time, lift, note_told, pause, submit
 from pipelines.retention.apply import apply_retention
 from pipelines.retention.plan import plan_retention
@@ -47,7 +49,12 @@ app.add_typer(privacy_proof.app)
 
 _WhyOption = Annotated[
     str,
-    typer.Option("--why", help="The reason. It stays on record, so it must name nobody.", show_default=False),
+    typer.Option(
+        "--why",
+        help="The reason. It stays on record, so it must name nobody.",
+        callback=not_empty,
+        show_default=False,
+    ),
 ]
 
 
@@ -103,6 +110,11 @@ def submit_command(
     known = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in person.kinds.items())
     whom = f"The person is known by: {known}." if known else f"It is about all of {workspace}."
     OUT.print(f"Recorded as [bold]{recorded.number}[/bold]. {whom}")
+    if person.tokens and not is_stored(*runtime, person):
+        OUT.print(
+            f"[yellow]No row in the store names this {identifier.value}. Is it spelt right, and of this "
+            "workspace? What is confirmed deletes or restricts nothing.[/yellow]"
+        )
     if person.is_shared:
         OUT.print(
             "[yellow]This identifier stands beside many others, so it may not be one person's. What it is "
@@ -119,6 +131,7 @@ def confirm_command(
         str,
         typer.Option(
             help="How the identity was verified and by which team, e.g. `code by SMS, support`. No names.",
+            callback=not_empty,
             show_default=False,
         ),
     ],
@@ -236,7 +249,7 @@ def run(
         return
     ledger = runtime.store.ledger
     before = requests(ledger, statuses=[Status.REWRITTEN]) + requests(
-        ledger, kinds=[Kind.CORRECT], statuses=OPEN
+        ledger, kinds=[Kind.CORRECT], statuses=[Status.VERIFIED]
     )
     with stages() as stage:
         applied, _ = apply_retention(*runtime, as_of=now, progress=stage)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import HomeOption, JsonOption, OutputOption, moment, runtime_at
+from pipelines.cli.options import HomeOption, JsonOption, OutputOption, moment, not_empty, runtime_at
 from pipelines.cli.report import OUT, show_rows, stages
 from pipelines.marts.reissue import reissuable
 from pipelines.marts.reissue import reissue as reissue_days
@@ -39,7 +39,11 @@ def reissue(
     to: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.", show_default=False)],
     why: Annotated[
         str,
-        typer.Option(help="The reason. It stays on record, so it must name nobody.", show_default=False),
+        typer.Option(
+            help="The reason. It stays on record, so it must name nobody.",
+            callback=not_empty,
+            show_default=False,
+        ),
     ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be built again; change nothing.")
@@ -51,8 +55,6 @@ def reissue(
     Rows that would change by less than the threshold stay as they are. Old and new slices are attacked
     together. It is not possible once rows of these days were deleted. A slice has three revisions at most.
     """
-    if not why.strip():
-        raise typer.BadParameter("say why", param_hint="--why")
     runtime = runtime_at(home)
     first, last = moment(from_, option="--from").date(), moment(to, option="--to").date()
     if dry_run:

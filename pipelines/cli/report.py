@@ -18,6 +18,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.declarations.errors import UsageError
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -35,12 +37,32 @@ EXIT_QUARANTINED = 3
 
 _NUMBER = re.compile(r"[-+]?(\d|$)")
 
+# A drawn table is a text.
+_ENDINGS_OF_TABLES = ("", ".txt", ".md")
+_NO_ENDINGS = (".table", ".chart")
+
 # Where no terminal says how wide it is, lines stay whole.
 WIDTH_OF_FILES = 10_000
 
 # Results go to stdout, everything else to stderr, so that a result can be piped.
 OUT = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 ERR = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH_OF_FILES)
+
+
+class RowsFormat(StrEnum):
+    """Formats of a list."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class UnknownEndingError(UsageError):
+    """A file's ending names no format."""
+
+    def __init__(self, output: Path, endings: Iterable[str]) -> None:
+        known = ", ".join([*(each for each in endings if each not in _NO_ENDINGS), ".txt"])
+        super().__init__(f"{output.suffix} is no format of this answer. Choose one of: {known}.")
 
 
 def bare_table(*columns: str, title: str | None = None, style: str = "") -> Table:
@@ -68,10 +90,10 @@ def show_rows(
     Args:
         nothing: What to say instead of a table without rows.
     """
-    ending = output.suffix if output else ""
-    if as_json or ending == ".json":
+    format_ = RowsFormat.JSON if as_json else chosen(RowsFormat, None, output)
+    if format_ is RowsFormat.JSON:
         write_json([*rows], output)
-    elif ending == ".csv":
+    elif format_ is RowsFormat.CSV:
         import pyarrow as pa
 
         write_csv(pa.Table.from_pylist([*rows]), str(output))
@@ -100,8 +122,10 @@ def _cell(value: object) -> Text:
 
 def chosen(formats: type[F], given: F | None, output: Path | None) -> F:
     """Return the format that was asked for: by name, by the file's ending, else the first one."""
-    endings = {f".{each}": each for each in formats}
-    return given or endings.get(output.suffix if output else "") or next(iter(formats))
+    endings, ending = {f".{each}": each for each in formats}, output.suffix.lower() if output else ""
+    if given is None and output is not None and ending not in {*endings, *_ENDINGS_OF_TABLES}:
+        raise UnknownEndingError(output, endings)
+    return given or endings.get(ending) or next(iter(formats))
 
 
 def write_json(value: object, output: Path | None = None) -> None:

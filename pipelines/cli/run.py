@@ -52,7 +52,7 @@ def run(
     home: HomeOption = None,
 ) -> None:
     """Load all files in the inbox, build and publish the marts of closed days, delete what is due."""
-    runtime = runtime_at(home)
+    runtime = runtime_at(home, may_make=True)
     at, first, last = moment(as_of, option="--as-of"), _day(from_, "--from"), _day(to, "--to")
     if dry_run:
         _print_plan(plan_run(*runtime, as_of=at, from_day=first, to_day=last))

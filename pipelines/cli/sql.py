@@ -1,7 +1,7 @@
 """Define `wasms sql`: ask the published marts or the restricted zone."""
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
@@ -15,8 +15,8 @@ from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, chosen, write_csv, write_text
 from pipelines.metrics.asked_days import ask_for_days_of
 
-PROMPT = "wasms> "
-_LEAVE = frozenset({"", "\\q", "quit", "exit"})
+PROMPT, MORE = "wasms> ", "  ...> "
+_LEAVE = frozenset({"\\q", "quit", "exit"})
 # On a terminal. A pipe or a file gets all, which DuckDB draws up to a limit of its own.
 ROWS_SHOWN, MOST_DRAWN, _ALL = 200, 10_000, 2**31 - 1
 _OF_DAYS = "fct_messages of {first} to {last}, as their published slices count."
@@ -81,9 +81,9 @@ def _answer(
             raise typer.Exit(1)
         return
     OUT.print("Tables:", ", ".join(_tables(connection)))
-    OUT.print("Type a query and press Enter; \\q, an empty line or Ctrl-D leaves.")
-    while (line := _read_line()) not in _LEAVE:
-        _write(connection, line, format_, output)
+    OUT.print("A query ends with ; or an empty line. \\q or Ctrl-D leaves.")
+    while (asked := _read_query()) is not None:
+        _write(connection, asked, format_, output)
 
 
 def _write(
@@ -133,8 +133,12 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _read_line() -> str:
-    try:
-        return input(PROMPT).strip()
-    except EOFError:
-        return ""
+def _read_query() -> str | None:
+    """Return what is typed up to `;`, an empty line or the end, as it may be pasted; None = leave."""
+    lines: list[str] = []
+    with suppress(EOFError):
+        while not lines or (lines[-1] and not lines[-1].endswith(";")):
+            lines.append(input(MORE if lines else PROMPT).strip())
+            if lines[-1] in _LEAVE:
+                return None
+    return "\n".join(lines) or None

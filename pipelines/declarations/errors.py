@@ -24,7 +24,8 @@ class UnknownNameError(UsageError):
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """Return a sentence that names what is spelt like ``name``; empty if nothing is."""
-    close = get_close_matches(name, known)
+    spelt = {each.casefold(): each for each in known}
+    close = [spelt[each] for each in get_close_matches(name.casefold(), spelt)]
     return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

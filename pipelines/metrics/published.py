@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pipelines.declarations.cube import CONTACT_MONTH, REST, Period
 from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import LATENCY_BIN, VARIANT, VARIED, Metric, Table, name_of
-from pipelines.metrics.question import PERIODS, Question, choose
+from pipelines.metrics.question import OF_DAYS, PERIODS, Question, choose
 from warehouse.store.connection import identifier
 
 # Column of a question → table with its name, and the columns to join by.
-_NAMED = {
+NAMED = {
     "workspace": ("dim_published_workspaces", "workspace_name", ("workspace_key",)),
     "template": ("dim_published_templates", "template_name", ("workspace_key", "template_key")),
     "campaign": ("dim_published_campaigns", "campaign_name", ("workspace_key", "campaign_key")),
@@ -104,7 +104,7 @@ def _refuse_sums_of_people(metric: Metric, question: Question, table: Table) -> 
 
 
 def _shown(name: str) -> list[str]:
-    return [name, _NAMED[name][1]] if name in _NAMED else [name]
+    return [name, NAMED[name][1]] if name in NAMED else [name]
 
 
 def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple[object, ...]]:
@@ -123,17 +123,19 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
         conditions.append(f"cells.{identifier(str(table.dimension))} not in {_UNKNOWN}")
     for name, value in question.where.items():
         conditions.append(_is(name, columns))
-        parameters += [value] * (2 if name in _NAMED else 1)
-    if question.first is not None:
-        conditions.append(f"{period} >= ?")
-        parameters.append(question.first)
-    if question.last is not None:
-        conditions.append(f"{period} <= ?")
-        parameters.append(question.last)
+        parameters += [value] * (2 if name in NAMED else 1)
+    for comparison, day in ((">=", question.first), ("<=", question.last)):
+        if day is not None:
+            conditions.append(f"{period} {comparison} ?")
+            parameters.append(day)
+    # A week or month of days appears with its last one, as in the marts.
+    next_day = f"(select max({table.period.column}) + 1 from {table.name})"
+    longer = [name for name in question.by if name in OF_DAYS and table.period is Period.DAY]
+    conditions += [f"{period} < date_trunc('{name}', {next_day})" for name in longer]
     if metric.quantile is not None:
         selected.append(f"epoch(cast(cells.{LATENCY_BIN} as interval)) as seconds")
     named = {VARIED if name == VARIANT else name for name in question.columns}
-    joins = "".join(_join(name) for name in _NAMED if name in named)
+    joins = "".join(_join(name) for name in NAMED if name in named)
     body = ",\n        ".join(selected)
     where = "\n        and ".join(conditions)
     return (
@@ -146,20 +148,20 @@ def _selected(name: str, columns: Mapping[str, str], period: str) -> str:
     if name in PERIODS:
         return f"cast(date_trunc('{name}', {period}) as date) as {name}"
     key = columns[name]
-    if name not in _NAMED:
+    if name not in NAMED:
         return f"{key} as {identifier(name)}"
-    label = _NAMED[name][1]
+    label = NAMED[name][1]
     return f"{key} as {name}, coalesce({name}s.{label}, {key}) as {label}"
 
 
 def _is(name: str, columns: Mapping[str, str]) -> str:
-    if name in _NAMED:
-        return f"(? in ({columns[name]}, {name}s.{_NAMED[name][1]}) or {columns[name]} = ?)"
+    if name in NAMED:
+        return f"(? in ({columns[name]}, {name}s.{NAMED[name][1]}) or {columns[name]} = ?)"
     return f"{columns[name]} = ?"
 
 
 def _join(name: str) -> str:
-    table, _, keys = _NAMED[name]
+    table, _, keys = NAMED[name]
     on = " and ".join(f"cells.{key} = {name}s.{key}" for key in keys)
     return f"\n    left join {table} as {name}s on {on}"
 

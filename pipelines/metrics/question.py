@@ -1,6 +1,6 @@
 """Represent a question about a metric, and choose the table that can answer it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -9,6 +9,11 @@ from pipelines.declarations.errors import MetricError
 from pipelines.declarations.metric import COST, LATENCY_BIN, TARIFFS, Metric, Table
 
 PERIODS = {"day": Period.DAY, "week": Period.DAY, "month": Period.MONTH}
+# Periods of several days → whether one begins with a day.
+OF_DAYS: Mapping[str, Callable[[date], bool]] = {
+    "week": lambda day: day.weekday() == 0,
+    "month": lambda day: day.day == 1,
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,19 @@ class Question:
     @property
     def asks_parts_of_months(self) -> bool:
         """Return whether months alone cannot answer it."""
-        starts_late = self.first is not None and self.first.day != 1
-        ends_early = self.last is not None and (self.last + timedelta(days=1)).day != 1
-        return starts_late or ends_early or any(PERIODS.get(n) is Period.DAY for n in self.by)
+        return bool(self._cut("month")) or any(PERIODS.get(n) is Period.DAY for n in self.by)
+
+    @property
+    def cut(self) -> tuple[tuple[date, str], ...]:
+        """Return the limits that lie inside a week or month that it splits by: its row counts a part."""
+        return tuple((day, name) for name in OF_DAYS for day in self._cut(name) if name in self.by)
+
+    def _cut(self, period: str) -> list[date]:
+        begins = OF_DAYS[period]
+        starts_late = self.first is not None and not begins(self.first)
+        ends_early = self.last is not None and not begins(self.last + timedelta(days=1))
+        limits = ((self.first, starts_late), (self.last, ends_early))
+        return [day for day, is_inside in limits if day is not None and is_inside]
 
 
 def parse_where(conditions: Iterable[str]) -> dict[str, str]:

@@ -126,7 +126,9 @@ def restricted_query(metric: Metric, question: Question, tables: Sequence[Table]
 
 def _expression(table: Table, name: str) -> str:
     dimension = table.cube.dimension
-    return dimension.sql if dimension is not None and name == table.dimension else name
+    if dimension is None or name != table.dimension:
+        return name
+    return f"coalesce({dimension.sql}, 'unknown')" if "unknown" in dimension.values else dimension.sql
 
 
 def _answer(metric: Metric, table: Table) -> str:

@@ -12,7 +12,7 @@ from pipelines.declarations.contract import Contract, Kind, Subject
 from pipelines.declarations.declarations import Declarations
 from pipelines.privacy.accounts import remains_of_workspace
 from pipelines.privacy.errors import RemainsError
-from pipelines.privacy.people import own_messages, region_of
+from pipelines.privacy.people import own_messages, people_by_tokens, region_of
 from pipelines.privacy.raw_records import quarantined, raw_tokens, records_naming
 from pipelines.privacy.receipts import account_erased, erased, finish_with_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
@@ -205,10 +205,18 @@ def person_of(declarations: Declarations, store: Store, request: Request) -> Era
 def people_of(declarations: Declarations, store: Store, asked: Sequence[Request]) -> list[Erasure]:
     """Return all that each of some requests is about, in order, after one look at the store for all of them.
 
+    What rows have connected with a person since the request was recorded is the person's too.
+
     Raises:
         KeyringError: One is done, and the person forgotten.
     """
+    if not asked:
+        return []
     who = [about(store.keyring, request.number) for request in asked]
+    contacts = [each for each in who if each["subject"] == Subject.CONTACT]
+    given = [(each["workspace_id"], dict.fromkeys(each["tokens"], "identifier")) for each in contacts]
+    for each, person in zip(contacts, people_by_tokens(declarations, store, given), strict=True):
+        each["tokens"] = person.tokens
     people = [(each["workspace_id"], Subject(each["subject"]), each["tokens"]) for each in who]
     return [
         Erasure(

@@ -203,5 +203,14 @@ def region_of(declarations: Declarations, store: Store, workspace: str) -> str |
     return next(iter(countries), None)
 
 
+def is_stored(declarations: Declarations, store: Store, person: Person) -> bool:
+    """Return whether any row names the person, also one that its source has deleted."""
+    contracts = [c for c in declarations.contracts.values() if c.subject is person.subject]
+    return any(
+        rows_of(store, contract, person.workspace_id, person.tokens, deleted=True).height
+        for contract in contracts
+    )
+
+
 def _counted(kinds: Collection[str]) -> dict[str, int]:
     return {kind: list(kinds).count(kind) for kind in sorted(set(kinds))}

@@ -22,6 +22,7 @@ from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import (
     OPEN,
     RESTRICTING,
+    WITH_PERSON,
     Kind,
     Request,
     RequestError,
@@ -86,7 +87,7 @@ def submit(
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
     naming = records.subject_key(store.keyring)
     same_as = _digest(naming, kind.value, workspace, *([source] if source else []), *sorted(person.tokens))
-    for before in requests(store.ledger, statuses=OPEN, kinds=[kind]):
+    for before in requests(store.ledger, statuses=WITH_PERSON, kinds=[kind]):
         if before.same_as == same_as:
             raise SameRequestError(before.number)
     number = _record(declarations, store, kind, person, same_as=same_as, received_at=as_of, source=source)
@@ -215,11 +216,23 @@ def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
 
 def _restrict(declarations: Declarations, store: Store, found: Sequence[Request], *, as_of: datetime) -> None:
     """Hide the persons' rows from now on; they stay as they are."""
+    _hide(declarations, store, found)
+    for each in found:
+        _move(store, each.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
+
+
+def follow_restricted(declarations: Declarations, store: Store) -> None:
+    """Hide also what came since of restricted persons: under another number, or under a message alone."""
+    _hide(declarations, store, requests(store.ledger, statuses=[Status.RESTRICTED]))
+
+
+def _hide(declarations: Declarations, store: Store, found: Sequence[Request]) -> None:
+    """Seal with each request by which tokens, beside those known at first, its rows are told."""
     for person in people_of(declarations, store, found):
         who = about(store.keyring, person.number)
-        who["messages"] = sorted(person.tokens.difference(who["tokens"]))
-        reseal(store.keyring, person.number, who)
-        _move(store, person.number, Status.RESTRICTED, of=(Status.VERIFIED,), as_of=as_of, note="")
+        more = sorted(person.tokens.difference(who["tokens"]))
+        if who.get("messages") != more:
+            reseal(store.keyring, person.number, who | {"messages": more})
 
 
 def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:
@@ -262,6 +275,7 @@ def _move(
 ) -> None:
     found = request(store.ledger, number)
     if found.status not in of:
-        raise RequestError(number, f"it is {found.status}, so it cannot be {status}")
+        ends = f"; `wasms privacy lift {number}` ends it" if found.status is Status.RESTRICTED else ""
+        raise RequestError(number, f"it is {found.status}, so it cannot be {status}{ends}")
     with store.ledger.transaction() as connection:
         advance(connection, number, status, as_of=as_of, note=note)

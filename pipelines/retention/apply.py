@@ -11,7 +11,7 @@ from pipelines.declarations.declarations import Declarations
 from pipelines.marts.account_end import end_in_marts
 from pipelines.privacy.corrections import finish_corrections
 from pipelines.privacy.erasures import finish_erasures
-from pipelines.privacy.submit import take_over
+from pipelines.privacy.submit import follow_restricted, take_over
 from pipelines.retention.dagster_records import delete_runs
 from pipelines.retention.plan import (
     dagster_days,
@@ -80,6 +80,7 @@ def apply_retention(
     store.ledger.check_clock(as_of)
     before = finish_pending(declarations, store)
     take_over(declarations, store, as_of=as_of)
+    follow_restricted(declarations, store)
     applied = _plan_and_apply(declarations, store, as_of=as_of, guarded=guarded, progress=progress)
     return applied, before + finish_pending(declarations, store, progress=progress)
 

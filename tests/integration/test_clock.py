@@ -57,6 +57,7 @@ def write(path: Path, number: int = 30) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize(
     "command",
     [("ingest", "whatsapp", "FILE", "--workspace", "ws_a"), ("run",), ("quarantine", "retry")],

@@ -36,6 +36,7 @@ from pipelines.privacy.errors import (
     UnknownRecipientError,
     WholeWorkspaceError,
 )
+from pipelines.privacy.people import Person
 from pipelines.privacy.receipt_page import languages, receipt_page
 from pipelines.privacy.receipts import check_receipt
 from pipelines.privacy.submit import (
@@ -458,6 +459,34 @@ def test_a_restriction_hides_the_person_and_lifting_it_gives_back_the_exact_resu
     assert seen() == before
 
 
+@pytest.mark.parametrize("kind", [Kind.ERASE, Kind.RESTRICT])
+def test_what_comes_under_a_number_that_the_person_got_since_is_the_persons_too(runtime, tmp_path, kind):
+    before = restricted_rows(runtime, "fct_messages")["fct_messages"]
+    recorded, _ = ask(runtime, kind, confirmed=kind is Kind.RESTRICT)
+    know(runtime, {"contact_id": "c1", "phone": number(70), "updated_at": ASKED})
+    # The status names the message alone.
+    hear(runtime, tmp_path, "statuses", *map(delivered, send(runtime, "later", number(70))))
+    if kind is Kind.ERASE:
+        confirm(*runtime, recorded, how="code by SMS", as_of=ASKED)
+
+    apply_retention(*runtime, as_of=ASKED)
+
+    after = restricted_rows(runtime, "fct_messages")["fct_messages"]
+    assert len(before) - len(after) == 2
+    assert set(after) < set(before)
+
+
+def test_twin_without_a_second_look_it_is_missed(runtime, tmp_path, monkeypatch):
+    def as_known_at_first(_declarations, _store, asked):
+        return [Person(w, Subject.CONTACT, frozenset(given), {}, is_shared=False) for w, given in asked]
+
+    monkeypatch.setattr(erasures, "people_by_tokens", as_known_at_first)
+    with pytest.raises(AssertionError):
+        test_what_comes_under_a_number_that_the_person_got_since_is_the_persons_too(
+            runtime, tmp_path, Kind.RESTRICT
+        )
+
+
 def restricted_rows(runtime, *models):
     build(*runtime, from_day=DAY, to_day=DAY, select=" ".join(f"+{model}" for model in models))
     with restricted(runtime) as connection:
@@ -519,6 +548,50 @@ def test_the_command_reads_the_identifier_from_standard_input_alone(runtime):
     assert recorded.number in said.output
     listed = run_wasms("privacy", "list", "--json", *home)
     assert [row["request"] for row in json.loads(listed.stdout)] == [recorded.number]
+
+
+@pytest.mark.parametrize(
+    ("by", "given", "is_known"),
+    [
+        ("phone", PHONE, True),
+        ("phone", "+49 170 0000000", False),
+        ("contact", "c1", True),
+        ("contact", "no such", False),
+        ("member", "no such", False),
+    ],
+)
+def test_an_identifier_that_no_row_names_is_pointed_out(runtime, by, given, is_known):
+    home = ("--home", str(runtime.store.home.root), "--as-of", ASKED.isoformat())
+    said = run_wasms(
+        "privacy", "submit", "--type", "erase", "--workspace", "ws_a", "--by", by, *home, given=f"{given}\n"
+    )
+    assert said.exit_code == 0, said.output
+    assert (f"No row in the store names this {by}." in said.output) is not is_known
+
+
+def test_a_correction_that_nobody_confirmed_is_not_waited_for(runtime):
+    recorded, _ = ask(runtime, Kind.CORRECT, confirmed=False)
+    command = ("privacy", "run", "--home", str(runtime.store.home.root), "--as-of", ASKED.isoformat())
+    assert recorded not in run_wasms(*command).output
+    confirm(*runtime, recorded, how="passport shown", as_of=ASKED)
+    assert f"{recorded}: no corrected row has come" in run_wasms(*command).output
+
+
+@pytest.mark.parametrize("command", [("confirm", "--how"), ("pause", "--why"), ("refuse", "--why")])
+def test_a_reason_that_stays_on_record_may_not_be_empty(runtime, command):
+    recorded, _ = ask(runtime, confirmed=False)
+    home = ("--home", str(runtime.store.home.root), "--as-of", ASKED.isoformat())
+    name, option = command
+    assert run_wasms("privacy", name, recorded, option, " ", *home).exit_code == 2
+    assert request(runtime.store.ledger, recorded).status is Status.RECEIVED
+
+
+def test_a_restriction_in_force_is_not_asked_for_twice_and_says_what_ends_it(runtime):
+    recorded, _ = ask(runtime, Kind.RESTRICT)
+    with pytest.raises(SameRequestError):
+        ask(runtime, Kind.RESTRICT)
+    with pytest.raises(RequestError, match=f"wasms privacy lift {recorded}"):
+        close(runtime.store, recorded, Status.WITHDRAWN, why="-", as_of=ASKED)
 
 
 def paths(runtime, recorded):

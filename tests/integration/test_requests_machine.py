@@ -41,6 +41,7 @@ from warehouse.ledger.requests import (
     ERASING,
     OPEN,
     RESTRICTING,
+    WITH_PERSON,
     Kind,
     RequestError,
     Status,
@@ -61,7 +62,7 @@ TOLD_BY = {
     STATUSES: ("message_token", IdentityKind.MESSAGE),
     CONTACTS: ("contact_id_token", IdentityKind.CONTACT),
 }
-KINDS = (Kind.ERASE, Kind.ERASE, Kind.MINOR, Kind.RESTRICT, Kind.OBJECT, Kind.CONSENT_WITHDRAWN, Kind.ACCESS)
+KINDS = (Kind.ERASE, *Kind)
 
 persons, workspaces = st.sampled_from(PERSONS), st.sampled_from(WORKSPACES)
 # A label is what a row names: somebody's number, user id or contact id, or a message.
@@ -121,14 +122,15 @@ class Model:
         return frozenset({label}).union(*(names for names in contacts if label in names))
 
     def all_of(self, asked: Asked) -> frozenset[Label]:
-        """The person, and the messages that rows name with this person and with nobody else."""
+        """The person as known by now, and the messages that rows name with this person and nobody else."""
+        people = asked.people.union(*(self.known_as(asked.workspace, label) for label in asked.people))
         messages: dict[Label, list[bool]] = {}
         for row in self.rows.values():
             named = {name for name in row.names if name[0] != "message"}
             if row.workspace == asked.workspace and named:
                 for message in row.names - named:
-                    messages.setdefault(message, []).append(bool(named & asked.people))
-        return asked.people | {message for message, mine in messages.items() if all(mine)}
+                    messages.setdefault(message, []).append(bool(named & people))
+        return people | {message for message, mine in messages.items() if all(mine)}
 
     def delete(self) -> None:
         """Carry out what is due: all of it is decided on the rows before."""
@@ -145,6 +147,15 @@ class Model:
                 if row.workspace != asked.workspace or not row.names & labels
             }
             asked.status = Status.REWRITTEN
+
+    def correct(self) -> None:
+        """Close the corrections whose rows have all been replaced."""
+        for asked in self.asked.values():
+            if asked.kind is Kind.CORRECT and asked.status is Status.VERIFIED:
+                rows = [r for r in self.rows.values() if r.source == CONTACTS and r.names & asked.people]
+                times = [row.at for row in rows if row.workspace == asked.workspace]
+                if times and min(times) > asked.at:
+                    asked.status = Status.DONE
 
     def seen(self) -> set[tuple[str, str, str]]:
         hidden = [a for a in self.asked.values() if a.status is Status.RESTRICTED]
@@ -301,7 +312,7 @@ class Requests(RuleBasedStateMachine):
         same = [
             number_
             for number_, a in self.model.asked.items()
-            if (a.kind, a.workspace, a.people) == (kind, workspace, labels) and a.status in OPEN
+            if (a.kind, a.workspace, a.people) == (kind, workspace, labels) and a.status in WITH_PERSON
         ]
         is_number = by == "number"
         given = (
@@ -377,8 +388,13 @@ class Requests(RuleBasedStateMachine):
 
     @rule()
     def delete(self) -> None:
+        for asked in self.model.asked.values():
+            if asked.status is Status.RESTRICTED:
+                asked.labels = self.model.all_of(asked)
         apply_retention(*self.runtime, as_of=self._later())
+        self.model.correct()
         self.model.delete()
+        self.model.correct()
         for asked in self.model.asked.values():
             if asked.status is Status.REWRITTEN:
                 asked.status = Status.DONE
@@ -405,7 +421,7 @@ class Requests(RuleBasedStateMachine):
     def what_is_open_has_a_person_and_what_is_closed_has_none(self) -> None:
         for number_, asked in self.model.asked.items():
             assert request(self.runtime.store.ledger, number_).status is asked.status
-            is_open = asked.status in (*OPEN, Status.RESTRICTED)
+            is_open = asked.status in WITH_PERSON
             assert self.runtime.store.keyring.has(Purpose.REQUEST, number_) is is_open
 
     def _stored(self, hidden: list[tuple[str, str]]) -> set[tuple[str, str, str]]:

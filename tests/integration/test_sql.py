@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli.app import build_app
 from pipelines.declarations.errors import PipelineError
+from tests.support.commands import run_wasms
 from warehouse.home import Home
 
 
@@ -74,14 +75,26 @@ def test_a_variable_of_the_program_is_no_table(sql, name):
     assert f"Table with name {name} does not exist" in problem
 
 
-@pytest.mark.parametrize("end", ["", "\\q", "quit", "exit"])
-def test_the_prompt_answers_until_an_empty_line(sql, end):
-    exit_code, output, _ = sql(stdin=f"select 40 + 2 as answer\n{end}\nselect 99 as never\n")
+@pytest.mark.parametrize("query", ["select 40 + 2;", "select 40\n  + 2;", "select 40\n\t+ 2\n"])
+@pytest.mark.parametrize("leave", ["\n", "\\q", "quit", "exit"])
+def test_the_prompt_answers_a_query_of_several_lines_and_leaves(sql, query, leave):
+    exit_code, output, problem = sql(stdin=f"{query}\n{leave}\nselect 99\n")
 
-    assert exit_code == 0
+    assert (exit_code, problem) == (0, "")
     assert "mart_orders" in output
     assert "42" in output
     assert "99" not in output
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("a.xlsx", 2), ("a.parq", 2), ("a.CSV", 0), ("a.txt", 0), ("a", 0)]
+)
+@pytest.mark.usefixtures("sql")
+def test_a_file_whose_ending_is_no_format_is_not_written(tmp_path, name, code):
+    path = tmp_path / name
+
+    assert run_wasms("sql", "select 1", "--output", str(path)).exit_code == code
+    assert path.exists() is not bool(code)
 
 
 def test_a_pipe_gets_all_rows_and_columns_of_a_table(sql):
@@ -130,6 +143,7 @@ def test_parquet_without_a_file_is_wrong_usage(sql):
         (["keys", "names", "--workspace", "w"], "built"),
     ],
 )
+@pytest.mark.usefixtures("ledger")
 def test_before_there_is_anything_it_says_what_to_do(home, monkeypatch, command, missing):
     monkeypatch.setenv("WASMS_HOME", str(home.root))
 

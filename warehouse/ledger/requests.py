@@ -54,7 +54,7 @@ TOLD = "told"
 
 OPEN = (Status.RECEIVED, Status.VERIFIED, Status.PAUSED, Status.REWRITTEN)
 # Of these it must be known whom they are about.
-_WITH_PERSON = (*OPEN, Status.RESTRICTED)
+WITH_PERSON = (*OPEN, Status.RESTRICTED)
 ERASING = (Kind.ERASE, Kind.MINOR)
 # Rows stay, and are out of every model and query until the request is lifted.
 RESTRICTING = (Kind.RESTRICT, Kind.OBJECT, Kind.CONSENT_WITHDRAWN)
@@ -169,7 +169,7 @@ def about(keyring: KeyStore, number: str) -> dict[str, Any]:
 
 def sealed_numbers(ledger: Ledger) -> list[str]:
     """Return the numbers of the requests of which it must be known whom they are about."""
-    return [each.number for each in requests(ledger, statuses=_WITH_PERSON)]
+    return [each.number for each in requests(ledger, statuses=WITH_PERSON)]
 
 
 def forget_closed(ledger: Ledger, keyring: KeyRing) -> None:
@@ -194,7 +194,7 @@ def requests(
 def waiting(ledger: Ledger, *, today: date) -> list[Waiting]:
     """Count the requests that are open, by kind and status; ages and dates, and nobody."""
     groups: dict[tuple[Kind, Status], list[Request]] = defaultdict(list)
-    for each in requests(ledger, statuses=_WITH_PERSON):
+    for each in requests(ledger, statuses=WITH_PERSON):
         groups[each.kind, each.status].append(each)
     return [
         Waiting(

@@ -26,7 +26,7 @@ select
     cells.reached_contacts,
     cells.reading_contacts,
     cells.replying_contacts,
-    cells.opted_out_contacts,
+    cells.opting_out_contacts,
     coverage.workspaces_counted,
     coverage.workspaces_total
 from cells

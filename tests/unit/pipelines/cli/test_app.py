@@ -30,12 +30,29 @@ def test_the_home_may_stand_anywhere_on_the_line(arguments, home, rest):
 @pytest.mark.parametrize(
     "line", ["--home {} quarantine list", "quarantine --home {} list", "quarantine list --home {}"]
 )
-def test_every_command_finds_its_home(tmp_path, line):
-    home = tmp_path / "home"
+@pytest.mark.usefixtures("ledger")
+def test_every_command_finds_its_home(home, line):
+    assert run_wasms(*line.format(home.root).split()).exit_code == 0
+    assert run_wasms("--home", str(home.root), "contract", "list").exit_code == 0
 
-    assert run_wasms(*line.format(home).split()).exit_code == 0
-    assert home.is_dir()
-    assert run_wasms("--home", str(home), "contract", "list").exit_code == 0
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "privacy list",
+        "privacy verify",
+        "retention verify",
+        "quarantine list",
+        "release list",
+        "sql --restricted",
+    ],
+)
+def test_a_folder_that_is_no_warehouse_is_not_one_in_order(tmp_path, command):
+    said = run_wasms(*command.split(), "--home", str(tmp_path / "mistyped"))
+
+    assert (said.exit_code, said.stdout) == (2, "")
+    assert "There is no warehouse in" in said.stderr
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +121,7 @@ def test_what_is_shown_of_one_thing_is_json_too(command):
     assert name in json.loads(run_wasms(*command.split(), "--json").stdout).values()
 
 
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize("command", ["quarantine list", "release list"])
 def test_a_list_of_nothing_says_so_and_is_an_empty_list_for_programs(home, command):
     said = run_wasms(*command.split(), "--home", str(home.root))

@@ -133,6 +133,7 @@ def test_counting_rows_is_noted_in_the_access_log(runtime):
     assert row["what"] == "retention explain"
 
 
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize("option", ["--date", "--as-known-on"])
 def test_a_day_that_is_none_is_wrong_usage(home, option):
     arguments = {"--workspace": "ws_a", "--date": DAY, "--home": str(home.root)} | {option: "yesterday"}

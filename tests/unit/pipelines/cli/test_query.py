@@ -1,7 +1,7 @@
 """`wasms metrics`: answers on stdout or in a file; a filter without rows says what was meant."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pytest
@@ -32,7 +32,8 @@ def query(home):
     [
         ("channel=smss", "No row has channel=smss. Did you mean 'sms'?"),
         ("workspace=Corner Shop", "No row has workspace=Corner Shop. Did you mean 'Corner shop'?"),
-        ("channel=fax", "No row has channel=fax."),
+        ("channel=fax", "No row has channel=fax. Some have: sms."),
+        ("channel=SMS", "No row has channel=SMS. Did you mean 'sms'?"),
     ],
 )
 def test_a_filter_that_matches_nothing_says_so_and_suggests(query, where, said):
@@ -48,6 +49,7 @@ def test_a_filter_that_matches_says_nothing(query, where):
 
     assert [row["attempted_messages"] for row in json.loads(result.stdout)] == [20]
     assert "No row" not in result.stderr
+    assert "Groups of fewer than 11 contacts are counted in `other`" in result.stderr
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "txt"])
@@ -57,6 +59,25 @@ def test_an_answer_may_go_to_a_file(query, tmp_path, ending):
     assert query("--where", "channel=sms", "--output", str(path)).stdout == ""
     assert "attempted_messages" in path.read_text()
     assert "20" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (["campaign=Sale"], "Sale: 2 campaigns together, of 2 workspace(s)."),
+        (["campaign=Sale", "workspace=w"], None),
+        (["campaign=Thanks", "workspace=w"], "Thanks: 2 campaigns together, of 1 workspace(s)."),
+        (["campaign=s"], None),
+    ],
+)
+@pytest.mark.usefixtures("compare")
+def test_campaigns_of_one_name_are_said_to_be_together(home, where, said):
+    limits = [part for each in where for part in ("--where", each)]
+    result = run_wasms("metrics", "query", "click_rate", *limits, "--home", str(home.root))
+
+    assert result.exit_code == 0, result.stderr
+    assert ("together, of" in result.stderr) is (said is not None)
+    assert (said or "") in result.stderr
 
 
 @pytest.fixture
@@ -136,6 +157,30 @@ def test_each_period_is_compared_with_the_one_before_it(query):
     (row,) = json.loads(result.stdout)
     assert [row[name] for name in ("previous", "difference", "difference_low")] == [None, None, None]
     assert query("--vs", "previous").exit_code == 2
+
+
+def test_a_week_or_month_appears_with_its_last_day_and_what_limits_cut_is_said(home):
+    with duckdb.connect(home.published_path) as connection:
+        published(connection)
+        # From the first Monday of April to the first Sunday of May.
+        days = [date(2026, 4, 6) + timedelta(days=n) for n in range(28)]
+        counted = {"level": "platform", "attempted_messages": 7}
+        insert(connection, "cubes.cube_campaign_daily", [counted | {"send_date": day} for day in days])
+
+    def periods(*asked: str):
+        said = run_wasms("metrics", "query", "attempted_messages", *asked, "--home", str(home.root))
+        return [row["attempted_messages"] for row in json.loads(said.stdout)], said.stderr
+
+    asked = ("--format", "json", "--vs", "previous", "--by")
+    assert periods(*asked, "week") == ([49] * 4, "From cubes.cube_campaign_daily, level platform.\n")
+    assert periods(*asked, "month")[0] == [175]
+    numbers, said = periods(*asked, "week", "--from", "2026-04-08", "--to", "2026-04-19")
+    assert numbers == [35, 49]
+    assert "2026-04-08 is inside a week" in said
+    assert "2026-04-19" not in said
+    assert (
+        "There are rows from 2026-04-06 to 2026-05-03." in periods(*asked, "day", "--from", "2027-01-01")[1]
+    )
 
 
 def test_a_month_that_does_not_count_all_workspaces_says_so(home):

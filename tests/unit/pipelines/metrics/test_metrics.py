@@ -43,6 +43,12 @@ def test_there_are_at_least_forty_and_each_says_what_it_is():
     assert all(metric.description and metric.unit for metric in METRICS.values())
 
 
+def test_people_counted_under_one_name_are_the_same_people_in_every_table():
+    counted = [m for table in TABLES for m in table.measures.values() if m.units is not None]
+
+    assert {m.name: m.description for m in counted}.items() == {(m.name, m.description) for m in counted}
+
+
 @pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
 def test_every_metric_is_answered_by_every_column_that_is_offered(marts, metric):
     with duckdb.connect() as facts:
@@ -314,5 +320,7 @@ def test_restricted_facts_answer_exactly_and_count_people_once():
         assert exactly("delivery_rate", first=NEXT, last=NEXT, where={"workspace": "w"}) == [(0.5,)]
         assert exactly("attempted_messages", by=("contact_language",)) == [("de", 2)]
         assert exactly("delivery_latency_p50") == [(60.0,)]
+        insert(facts, "fct_conversions", [{"workspace_id": "w", "event_id": "e", "send_date": DAY}])
+        assert exactly("conversions", by=("revenue_currency",)) == [("unknown", 1)]
         with pytest.raises(MetricError, match="no facts in the restricted zone"):
             exactly("errors")

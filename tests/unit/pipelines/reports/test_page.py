@@ -4,14 +4,14 @@ import re
 from datetime import date
 
 import pytest
-from pipelines.reports.ranking import named
-from pipelines.reports.sections import hours
 
 from pipelines.reports.answers import Frames, Number, Published, Row
 from pipelines.reports.drawing import inline
 from pipelines.reports.page import bands, change, page, tiles
 from pipelines.reports.period import Span
 from pipelines.reports.questions import BY_CAMPAIGN, BY_DAY, BY_HOUR, HEADLINE, RATES
+from pipelines.reports.ranking import named
+from pipelines.reports.sections import hours
 from pipelines.reports.unsure import unsure
 from tests.support.html_pages import Reading
 
