@@ -55,6 +55,8 @@ _KINDS = {
 _OF_WORKSPACES = (Kind.ACCESS, Kind.PORTABILITY, Kind.ERASE)
 _EXPORTED_OPEN = ("verified", "in_progress")
 _EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
+# What the ledger calls the generation up to which restricted persons were followed.
+_FOLLOWED = "restricted_followed"
 _EXPORTED = ("workspace_id", "request_id", "request_type", "status", "received_on", *_EXPORTED_TOKENS)
 
 
@@ -222,8 +224,15 @@ def _restrict(declarations: Declarations, store: Store, found: Sequence[Request]
 
 
 def follow_restricted(declarations: Declarations, store: Store) -> None:
-    """Hide also what came since of restricted persons: under another number, or under a message alone."""
-    _hide(declarations, store, requests(store.ledger, statuses=[Status.RESTRICTED]))
+    """Hide also what came since of restricted persons: under another number, or under a message alone.
+
+    Costs nothing where nothing came since the last time.
+    """
+    generation = str(store.ledger.generation())
+    restricted = requests(store.ledger, statuses=[Status.RESTRICTED])
+    if restricted and store.ledger.value(_FOLLOWED) != generation:
+        _hide(declarations, store, restricted)
+        store.ledger.set_value(_FOLLOWED, generation)
 
 
 def _hide(declarations: Declarations, store: Store, found: Sequence[Request]) -> None:
