@@ -33,7 +33,8 @@ class HomeError(WarehouseError):
 
     def __init__(self, reason: str = "WASMS_HOME is empty.") -> None:
         super().__init__(
-            f"{reason} Set WASMS_HOME or --home to the folder of the warehouse, or unset it to use .wasms here."
+            f"{reason} Set WASMS_HOME or --home to the folder of the warehouse, or unset it to use .wasms "
+            "here."
         )
 
 
