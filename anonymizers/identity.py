@@ -11,9 +11,9 @@ from anonymizers.phone import normalise_phones
 from anonymizers.treatments import IdentityKind
 from anonymizers.unicode import plain
 
-# What stands in many rows and identifies nobody: a number without digits or of zeros alone (`n/a`, `0`), one of
-# which a spreadsheet kept six digits (`4.91511E+12`), an address without @ or with nothing on one side of it. A
-# regular expression as RE2 and Rust know them.
+# What stands in many rows and identifies nobody: a number without digits or of zeros alone (`n/a`, `0`), one
+# of which a spreadsheet kept six digits (`4.91511E+12`), an address without @ or with nothing on one side of
+# it. A regular expression as RE2 and Rust know them.
 NO_IDENTITY: Mapping[IdentityKind, str] = MappingProxyType(
     {
         IdentityKind.PHONE: r"^(?:[\P{Nd}0]*|\s*[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+\s*)$",

@@ -264,6 +264,8 @@ def test_one_unreadable_table_neither_stops_nor_spoils_the_run_of_the_others(hom
     assert result.exit_code == 1
     assert kept(home) == {"app__workspace_settings": 3}
     assert reasons(home) == {"malformed_row": 1}
+    retried = CliRunner().invoke(build_app(), ["quarantine", "retry", "--as-of", "2026-05-20"])
+    assert (retried.exit_code, reasons(home)) == (3, {"malformed_row": 1})
     assert sorted(path.name for path in settings.iterdir()) == ["b.csv", "c.xlsx"]
     assert CANARY not in result.output + str(result.exception)
     for path in settings.iterdir():
