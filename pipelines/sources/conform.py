@@ -176,7 +176,8 @@ def _timestamp(text: str, written: Format, zone: str) -> str:
             parsed = f"try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats})"
             return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
         case Format.LOG:
-            parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
+            formats = "['%d/%b/%Y:%H:%M:%S %z', '%d/%b/%Y:%H:%M:%S.%f %z']"
+            parsed = f"timezone('UTC', try_strptime({text}, {formats}))"
             return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
