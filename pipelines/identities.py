@@ -108,7 +108,8 @@ def _links_of_messages(
     def told(source: str, column: str, asked: str, of: Collection[str] | None) -> pl.DataFrame:
         where = f"message_token is not null and {column} is not null"
         if column == _USER_COLUMN:
-            where += f" and {_NUMBER_COLUMN} is null"
+            # A message to a group is of nobody.
+            where += f" and {_NUMBER_COLUMN} is null and recipient_type is distinct from 'group'"
         if of is not None:
             where += f" and {asked} in (from wanted)"
         if workspaces:

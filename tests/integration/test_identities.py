@@ -206,9 +206,11 @@ def test_a_status_that_names_a_user_id_alone_is_of_the_contact_of_its_message(ru
     hear(runtime, tmp_path, "statuses", delivered(id_, recipient_user_id=user_id(1)))
     reply = {"id": "r1", "type": "text", "from_user_id": user_id(1), "text": {"body": "STOP"}}
     hear(runtime, tmp_path, "messages", reply, minutes=6)
-    # Of another workspace's message, and of a message to somebody else, it says nothing.
+    # Of another workspace's message, of one to somebody else and of one to a group it says nothing.
     hear(runtime, tmp_path, "statuses", delivered(id_, recipient_user_id=user_id(2)), workspace="ws_b")
-    send(runtime, "few", number(3))
+    (group,) = send(runtime, "few", number(3))
+    in_group = delivered(group, recipient_user_id=user_id(1), recipient_type="group")
+    hear(runtime, tmp_path, "statuses", in_group, minutes=7)
 
     assert ask(
         runtime,
