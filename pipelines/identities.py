@@ -52,6 +52,7 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
         StoreError: A file could not be read.
     """
     links, countries = _stored(declarations, store)
+    links = pl.concat([links, *_links_of_messages(declarations, store)])
     return resolved(links, countries).to_arrow()
 
 
@@ -68,12 +69,19 @@ def connected(
         `OF_CONTACTS`), `contact_token`, and `is_shared`: it stands beside too many others to be its own.
     """
     # A token's contact follows from the links that lead there, directly or not, and from no others.
-    links, found, known = [pl.DataFrame(schema=LINKS)], set(tokens), set[str]()
+    links, found, known, heard = [pl.DataFrame(schema=LINKS)], set(tokens), set[str](), set[str]()
     while found:
         known |= found
         more, _ = _stored(declarations, store, naming=found, workspaces=workspaces)
         links.append(more)
         found = {*more["token"], *more["other"]} - known
+        if not found:
+            more = pl.concat(
+                [links[0], *_links_of_messages(declarations, store, known - heard, workspaces=workspaces)]
+            )
+            links.append(more)
+            heard |= known
+            found = {*more["token"], *more["other"]} - known
     nodes, edges = _graph(pl.concat(links))
     own = _own(edges, nodes["kind"])
     linked, followed = (pl.concat([each["a"], each["b"]]).implode() for each in (edges, own))
@@ -96,37 +104,41 @@ def _stored(
             links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
             if _NUMBER in kinds:
                 countries.append(_countries(rows, str(kinds.index(_NUMBER))))
-    links += _links_of_messages(declarations, store, naming, workspaces)
     return pl.concat(links), pl.concat(countries)
 
 
 def _links_of_messages(
-    declarations: Declarations, store: Store, naming: Collection[str] | None, workspaces: Collection[str]
+    declarations: Declarations,
+    store: Store,
+    naming: Collection[str] | None = None,
+    workspaces: Collection[str] = (),
 ) -> Iterator[pl.DataFrame]:
     """Yield the links of user ids that statuses name alone to the numbers in other rows of their message."""
 
-    def told(source: str, column: str, asked: str, of: Collection[str] | None) -> pl.DataFrame:
-        where = f"message_token is not null and {column} is not null"
-        if column == _USER_COLUMN:
-            # A message to a group is of nobody.
-            where += f" and {_NUMBER_COLUMN} is null and recipient_type is distinct from 'group'"
-        if of is not None:
-            where += f" and {asked} in (from wanted)"
+    def told(source: str, column: str, condition: str, of: Collection[str] | None) -> pl.DataFrame:
+        where = f"message_token is not null and {condition}"
         if workspaces:
             where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
         columns = ["workspace_id", "message_token", column]
         return _distinct(store, declarations.contracts[source], columns, where, of)
 
-    messages = None
+    # A message to a group is of nobody.
+    is_alone = (
+        f"{_USER_COLUMN} is not null and {_NUMBER_COLUMN} is null and recipient_type is distinct from 'group'"
+    )
+    messages, of_messages = None, "message_token in (from wanted)"
     if naming is not None:
-        asked = ((_STATUSES, _USER_COLUMN), (_STATUSES, _NUMBER_COLUMN), (_OUTBOX, _NUMBER_COLUMN))
-        named = pl.concat([told(*each, each[1], naming)["message_token"] for each in asked])
-        messages = set(named)
-    alone = told(_STATUSES, _USER_COLUMN, "message_token", messages)
+        is_number, is_user = (f"{c} in (from wanted)" for c in (_NUMBER_COLUMN, _USER_COLUMN))
+        sent = told(_OUTBOX, _NUMBER_COLUMN, is_number, naming)
+        heard = told(_STATUSES, _NUMBER_COLUMN, f"({is_number} or {is_user})", naming)
+        messages = {*sent["message_token"], *heard["message_token"]}
+        is_alone += f" and {of_messages}"
+    alone = told(_STATUSES, _USER_COLUMN, is_alone, messages)
     if alone.is_empty():
         return
     for source in (_OUTBOX, _STATUSES):
-        numbers = told(source, _NUMBER_COLUMN, "message_token", set(alone["message_token"]))
+        is_named = f"{_NUMBER_COLUMN} is not null and {of_messages}"
+        numbers = told(source, _NUMBER_COLUMN, is_named, set(alone["message_token"]))
         yield numbers.join(alone, on=["workspace_id", "message_token"]).select(
             "workspace_id",
             pl.col(_NUMBER_COLUMN).alias("token"),
