@@ -133,6 +133,8 @@ def _links_of_messages(
         heard = told(_STATUSES, _NUMBER_COLUMN, f"({is_number} or {is_user})", naming)
         messages = {*sent["message_token"], *heard["message_token"]}
         is_alone += f" and {of_messages}"
+        if not messages:
+            return
     alone = told(_STATUSES, _USER_COLUMN, is_alone, messages)
     if alone.is_empty():
         return

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from anonymizers.identity import NO_IDENTITY
-from anonymizers.treatments import ValueType
+from anonymizers.treatments import IdentityKind, ValueType
 from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema, says_zone
@@ -60,9 +60,9 @@ def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> 
     Returns:
         Rows in their order, without those that lack a required value or carry one that is not of
         its type; those are rejected under the first reason in the order of the columns. An optional
-        value outside its `values` or `pattern` is null, or what its column says, and counted; a phone number
-        or e-mail address that identifies nobody is null and counted. An empty text counts as absent. Rows
-        that are not needed are dropped before all else, and counted.
+        value outside its `values` or `pattern` is null, or what its column says, and counted; so is a phone
+        number or e-mail address that identifies nobody, and an optional id that a spreadsheet shortened. An
+        empty text counts as absent. Rows that are not needed are dropped before all else, and counted.
     """
     table = in_order(engine.execute(_query(raw, contract)).to_arrow_table(), "_record")
     reasons = table["_reason"]
@@ -262,7 +262,9 @@ def _is_limited(column: Column) -> bool:
 
 def _is_masked(column: Column) -> bool:
     """Whether a value outside its limits is null, rather than its row rejected."""
-    return _is_limited(column) and not (column.required and (column.values or column.pattern))
+    may_miss = column.identity in (IdentityKind.PHONE, IdentityKind.EMAIL)
+    is_strict = column.values or column.pattern or (column.identity is not None and not may_miss)
+    return _is_limited(column) and not (column.required and is_strict)
 
 
 def _limits(text: str, column: Column) -> str:

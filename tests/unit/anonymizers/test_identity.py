@@ -45,6 +45,11 @@ from anonymizers.treatments import IdentityKind
         (IdentityKind.EMAIL, "none", None),
         (IdentityKind.EMAIL, "mailto:ada@example.org", "ada@example.org"),
         (IdentityKind.MESSAGE, " ", None),
+        (IdentityKind.MESSAGE, "1.23457E+17", None),
+        (IdentityKind.CONTACT, "1,23457E+17", None),
+        (IdentityKind.OUTBOX, "1E+17", None),
+        (IdentityKind.MEMBER, "12E+17", "12E+17"),
+        (IdentityKind.CONTACT, "1E17", "1E17"),
     ],
 )
 def test_an_identity_has_one_spelling(kind, as_it_came, spelt):

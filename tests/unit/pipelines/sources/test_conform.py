@@ -68,6 +68,17 @@ def test_what_identifies_nobody_is_null_and_counted_and_costs_no_row(identity, t
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"), [("1.23457E+17", "unexpected_value:x"), ("1E17", "1E17"), ("33E95179", "33E95179")]
+)
+@pytest.mark.parametrize("identity", ["contact", "message", "outbox"])
+def test_an_id_that_a_spreadsheet_shortened_is_of_no_row(identity, text, expected):
+    column = {"type": "varchar", "treatment": "pseudonymize", "identity": identity, "as": "y_token"}
+
+    assert outcome(text, required=True, **column) == expected
+    assert outcome(text, **column) == (("masked", None) if expected.endswith(":x") else expected)
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "expected"),
     [
         (ValueType.VARCHAR, " kept as it is ", " kept as it is "),
