@@ -36,6 +36,7 @@ _UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
 # Of the years 2001 to 2033: other digits may be a day, or anything.
 _EPOCH = r"^1[0-9]{9}([0-9]{3}){0,3}(\.[0-9]+)?$"
 _DAY_FIRST = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{4}"
+_TWO_DIGITS_EACH = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{2}[ T]"
 # Twilio's addresses: https://www.twilio.com/docs/messaging/channels
 _ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
@@ -200,13 +201,21 @@ def _iso8601(text: str, zone: str) -> str:
 def _smpp(text: str, zone: str) -> str:
     """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, separators, fractions.
 
+    Between separators of two digits each, the day may come first: the reading nearer to the receipt is right,
+    for the other is years away.
+
     Two more forms say their own zone: Unix time, and the absolute time of SMPP 3.4, section 7.1.1, with a
     tenth of a second and quarter hours from UTC (`YYMMDDhhmmsstnnp`).
     """
     digits = f"regexp_replace(regexp_replace({text}, '(:[0-9]{{2}})[.,][0-9]+$', '\\1'), '[-/:. T]', '', 'g')"
+    forms = ("['%y%m%d%H%M%S', '%y%m%d%H%M']", "['%d%m%y%H%M%S', '%d%m%y%H%M']")
+    year_first, day_first = (f"try_strptime({digits}, {form})" for form in forms)
+    is_nearer = f"abs(epoch({day_first} - _received_at)) < abs(epoch({year_first} - _received_at))"
     # Month 26 tells `20261118…`, a year of four digits, from the twentieth year.
     parsed = (
-        f"case when regexp_matches({text}, {quoted(_DAY_FIRST)}) "
+        f"case when regexp_matches({text}, {quoted(_TWO_DIGITS_EACH)}) "
+        f"then case when {year_first} is null or {is_nearer} then {day_first} else {year_first} end "
+        f"when regexp_matches({text}, {quoted(_DAY_FIRST)}) "
         f"then try_strptime({digits}, ['%d%m%Y%H%M%S', '%d%m%Y%H%M']) "
         f"when length({digits}) = 10 then try_strptime({digits}, '%y%m%d%H%M') "
         f"when length({digits}) = 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
