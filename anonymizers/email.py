@@ -54,32 +54,34 @@ PROVIDERS = (
 )
 _BY_DOMAIN = {domain: provider for provider in PROVIDERS for domain in provider.domains}
 # What lower case alone makes the one spelling of.
-_PLAIN = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$"
+_PLAIN = r"^[A-Za-z0-9_][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$"
 _LINK = re.compile(r"mailto:", re.IGNORECASE)
-_NAMED = re.compile(r".*<([^<>]*@[^<>]*)>", re.DOTALL)
+# Without what texts and lists put around and between addresses.
+_ADDRESS = r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\"',;:?]+"
+_NAMED, _BARE = re.compile(rf"<(?:mailto:)?({_ADDRESS})>"), re.compile(_ADDRESS)
 
 
 def normalise_email(text: str) -> str:
-    """Return the one spelling of an address; a text that is none comes back trimmed, in lower case.
+    """Return the one spelling of an address; a text without one, or with several, is trimmed, in lower case.
 
     Args:
-        text: In Unicode's compatible form: `ada@example.org`, a link (`mailto:…?subject=…`), or with a name
-            (`Ada <ada@example.org>`).
+        text: In Unicode's compatible form: `ada@example.org`, a link (`mailto:…?subject=…`), with a name
+            (`Ada <ada@example.org>`) or with other words around it.
 
     Returns:
         Lower case, the domain in ASCII (IDNA 2008, UTS 46), without what the provider says does not count.
     """
-    address = text.strip()
+    address = re.sub(r"\s*@\s*", "@", text.strip())
     if link := _LINK.match(address):
-        address = unquote(address[link.end() :].partition("?")[0])
-    if named := _NAMED.match(address):
-        address = named[1]
-    # What lists put around and between addresses.
-    name, at, domain = address.strip(" \t\r\n'\",;<>").rpartition("@")
-    if not at:
-        return address.casefold()
-    domain = _ascii_domain(domain.strip())
-    name = name.strip().casefold()
+        address = unquote(address[link.end() :])
+    found = {_spelling(each) for each in _NAMED.findall(address) or _BARE.findall(address)}
+    return found.pop() if len(found) == 1 else address.casefold()
+
+
+def _spelling(address: str) -> str:
+    name, _, domain = address.strip("'").rpartition("@")
+    domain = _ascii_domain(domain)
+    name = name.casefold()
     if provider := _BY_DOMAIN.get(domain):
         mailbox = name.partition("+")[0].translate(dict.fromkeys(map(ord, provider.ignored)))
         # Nothing but a tag is no mailbox of theirs.

@@ -11,12 +11,18 @@ from anonymizers.phone import normalise_phones
 from anonymizers.treatments import IdentityKind
 from anonymizers.unicode import plain
 
-# What stands in many rows and identifies nobody: a number without digits (`n/a`), one of which a spreadsheet
-# kept six digits (`4.91511E+12`), an address without @. A regular expression as RE2 and Rust know them.
+# What stands in many rows and identifies nobody: a number without digits or of zeros alone (`n/a`, `0`), one
+# that a spreadsheet shortened (`4.91511E+12`), an address without @ or with nothing on one side of it. A
+# regular expression as RE2 and Rust know them. `33E95179` is an id in hexadecimal.
 NO_IDENTITY: Mapping[IdentityKind, str] = MappingProxyType(
     {
-        IdentityKind.PHONE: r"^(?:\P{Nd}*|\s*[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+\s*)$",
-        IdentityKind.EMAIL: "^[^@\uff20\ufe6b]*$",
+        IdentityKind.PHONE: r"^(?:[\P{Nd}0]*|\s*[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+\s*)$",
+        IdentityKind.EMAIL: "^(?:[^@\uff20\ufe6b]*"
+        "|[^\\p{L}\\p{N}]*[@\uff20\ufe6b].*|.*[@\uff20\ufe6b][^\\p{L}\\p{N}]*)$",
+        **dict.fromkeys(
+            (IdentityKind.CONTACT, IdentityKind.MEMBER, IdentityKind.MESSAGE, IdentityKind.OUTBOX),
+            r"^\s*[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+\s*$",
+        ),
     }
 )
 _NUMBER = "^(0[xX])?[0-9A-Fa-f]+$"

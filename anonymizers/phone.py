@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -228,7 +229,8 @@ def _country(key: str) -> str | None:
         )
         if region := phonenumbers.region_code_for_number(number):
             return str(region)
-    return None
+    # Islands and the like, whose numbers are known, share the other codes with the first country.
+    return None if code in ("1", "7") else str(first)
 
 
 def _present(digits: str) -> str:
@@ -243,21 +245,26 @@ def _dialled_in(region: str, compact: str, *, in_brackets: bool) -> str | None:
 
     Digits without a trunk zero may be both, a national and an international number. They are national where
     the number begins with an area code in brackets, and where ten of them are dialled in North America;
-    otherwise the international number goes first, as everywhere.
+    otherwise the international number goes first, as everywhere. Of digits that can be nothing but national,
+    their count is enough: numbers that nobody has, kept for examples, are read too.
     """
     if compact.startswith("00") or not compact.isdecimal() or len(compact) < _SHORTEST:
         return None
     ten = region in _REGIONS[1] and len(compact) == 10
-    if not (compact.startswith("0") or in_brackets or ten) and _is_valid(_present(compact)):
+    is_national = compact.startswith("0") or in_brackets or ten
+    international = _present(compact)
+    if not is_national and _fits(international, phonenumbers.is_valid_number):
         return None
     parsed = _by_metadata(compact, region)
+    is_clear = is_national or not _fits(international, phonenumbers.is_possible_number)
+    fits = phonenumbers.is_possible_number if is_clear else phonenumbers.is_valid_number
     present = _present(parsed)
-    return present if _is_valid(parsed) or _is_valid(present) else None
+    return present if _fits(parsed, fits) or _fits(present, fits) else None
 
 
-def _is_valid(digits: str) -> bool:
+def _fits(digits: str, judge: Callable[[phonenumbers.PhoneNumber], bool]) -> bool:
     try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
+        return judge(phonenumbers.parse(f"+{digits}"))
     except phonenumbers.NumberParseException:
         return False
 

@@ -1,8 +1,8 @@
 """Tell which tokens are one contact's: the identity graph, made of the store's rows that name two of them.
 
-Its links are pairs of tokens that one row names together (`same_person` of a contract). Nothing is kept of
-them: a link is there for as long as a row that says it. Tokens that are connected, directly or not, are one
-contact (docs/decisions/0084).
+Its links are pairs of tokens that one row names together (`same_person` of a contract), or two rows about one
+message. Nothing is kept of them: a link is there for as long as the rows that say it. Tokens that are
+connected, directly or not, are one contact (docs/decisions/0084).
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -36,6 +36,10 @@ LINKS = {
 COUNTRIES = {"workspace_id": pl.String, "token": pl.String, "contact_country": pl.String}
 _WORKSPACE, _TOKEN = _NODE = ("workspace_id", "token")
 _OTHER = (pl.col("other").alias(_TOKEN), pl.col("other_kind").alias("kind"))
+# Rows about a message, which goes to one contact: the application's names a number, those of the provider may
+# name a user id alone.
+_OUTBOX, _STATUSES = "app__messages", "whatsapp__statuses"
+_NUMBER_COLUMN, _USER_COLUMN = "contact_token", "contact_user_token"
 # Place in `OF_CONTACTS`; facts name contacts by these two.
 _NUMBER, _USER_ID = map(OF_CONTACTS.index, (IdentityKind.PHONE, IdentityKind.WHATSAPP_USER))
 
@@ -48,6 +52,7 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
         StoreError: A file could not be read.
     """
     links, countries = _stored(declarations, store)
+    links = pl.concat([links, *_links_of_messages(declarations, store)])
     return resolved(links, countries).to_arrow()
 
 
@@ -64,12 +69,19 @@ def connected(
         `OF_CONTACTS`), `contact_token`, and `is_shared`: it stands beside too many others to be its own.
     """
     # A token's contact follows from the links that lead there, directly or not, and from no others.
-    links, found, known = [pl.DataFrame(schema=LINKS)], set(tokens), set[str]()
+    links, found, known, heard = [pl.DataFrame(schema=LINKS)], set(tokens), set[str](), set[str]()
     while found:
         known |= found
         more, _ = _stored(declarations, store, naming=found, workspaces=workspaces)
         links.append(more)
         found = {*more["token"], *more["other"]} - known
+        if not found:
+            more = pl.concat(
+                [links[0], *_links_of_messages(declarations, store, known - heard, workspaces=workspaces)]
+            )
+            links.append(more)
+            heard |= known
+            found = {*more["token"], *more["other"]} - known
     nodes, edges = _graph(pl.concat(links))
     own = _own(edges, nodes["kind"])
     linked, followed = (pl.concat([each["a"], each["b"]]).implode() for each in (edges, own))
@@ -93,6 +105,50 @@ def _stored(
             if _NUMBER in kinds:
                 countries.append(_countries(rows, str(kinds.index(_NUMBER))))
     return pl.concat(links), pl.concat(countries)
+
+
+def _links_of_messages(
+    declarations: Declarations,
+    store: Store,
+    naming: Collection[str] | None = None,
+    workspaces: Collection[str] = (),
+) -> Iterator[pl.DataFrame]:
+    """Yield the links of user ids that statuses name alone to the numbers in other rows of their message."""
+
+    def told(source: str, column: str, condition: str, of: Collection[str] | None) -> pl.DataFrame:
+        where = f"message_token is not null and {condition}"
+        if workspaces:
+            where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
+        columns = ["workspace_id", "message_token", column]
+        return _distinct(store, declarations.contracts[source], columns, where, of)
+
+    # A message to a group is of nobody.
+    is_alone = (
+        f"{_USER_COLUMN} is not null and {_NUMBER_COLUMN} is null and recipient_type is distinct from 'group'"
+    )
+    messages, of_messages = None, "message_token in (from wanted)"
+    if naming is not None:
+        is_number, is_user = (f"{c} in (from wanted)" for c in (_NUMBER_COLUMN, _USER_COLUMN))
+        sent = told(_OUTBOX, _NUMBER_COLUMN, is_number, naming)
+        heard = told(_STATUSES, _NUMBER_COLUMN, f"({is_number} or {is_user})", naming)
+        messages = {*sent["message_token"], *heard["message_token"]}
+        is_alone += f" and {of_messages}"
+        if not messages:
+            return
+    alone = told(_STATUSES, _USER_COLUMN, is_alone, messages)
+    if alone.is_empty():
+        return
+    for source in (_OUTBOX, _STATUSES):
+        is_named = f"{_NUMBER_COLUMN} is not null and {of_messages}"
+        numbers = told(source, _NUMBER_COLUMN, is_named, set(alone["message_token"]))
+        yield numbers.join(alone, on=["workspace_id", "message_token"]).select(
+            "workspace_id",
+            pl.col(_NUMBER_COLUMN).alias("token"),
+            pl.lit(_NUMBER, pl.UInt8).alias("kind"),
+            pl.col(_USER_COLUMN).alias("other"),
+            pl.lit(_USER_ID, pl.UInt8).alias("other_kind"),
+            pl.lit(source == _STATUSES).alias("is_reported"),
+        )
 
 
 def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
@@ -198,18 +254,25 @@ def _rows(
         where += f" and ({' or '.join(f'{token} in (from wanted)' for token in tokens)})"
         where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
     country = _country_of(contract, columns[kinds.index(_NUMBER)]) if _NUMBER in kinds else None
+    stored = ["workspace_id", *map(contract.stored_name, columns), *([country] if country else [])]
+    rows = _distinct(store, contract, stored, where, naming)
+    rows.columns = ["workspace_id", *map(str, range(len(columns))), *(["contact_country"] if country else [])]
+    return rows if country else rows.with_columns(contact_country=pl.lit(None, pl.String))
+
+
+def _distinct(
+    store: Store, contract: Contract, columns: Sequence[str], where: str, naming: Collection[str] | None
+) -> pl.DataFrame:
     table = read_columns(
         store,
         contract.source,
         schema=view_schema(contract),
-        columns=["workspace_id", *map(contract.stored_name, columns), *([country] if country else [])],
+        columns=columns,
         where=where,
         distinct=True,
         naming=naming,
     )
-    names = ["workspace_id", *map(str, range(len(columns))), *(["contact_country"] if country else [])]
-    rows = cast("pl.DataFrame", pl.from_arrow(table.rename_columns(names)))
-    return rows if country else rows.with_columns(contact_country=pl.lit(None, pl.String))
+    return cast("pl.DataFrame", pl.from_arrow(table))
 
 
 def _country_of(contract: Contract, number: str) -> str | None:

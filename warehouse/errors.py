@@ -29,11 +29,12 @@ class ImplausibleClockError(WarehouseError):
 
 
 class HomeError(WarehouseError):
-    """Report that no folder of a warehouse is named."""
+    """Report that the folder of a warehouse is not named, or cannot be one."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "WASMS_HOME is empty.") -> None:
         super().__init__(
-            "WASMS_HOME is empty. Set it to the folder of the warehouse, or unset it to use .wasms here."
+            f"{reason} Set WASMS_HOME or --home to the folder of the warehouse, or unset it to use .wasms "
+            "here."
         )
 
 

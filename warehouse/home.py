@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from warehouse.errors import HomeError
+
 _PRIVATE, _PASSABLE = 0o700, 0o710
 # The group can read. Nobody can write to the file, so nobody can take DuckDB's lock for writers.
 PUBLISHED_FOLDER, PUBLISHED_FILE = 0o750, 0o440
@@ -60,10 +62,16 @@ class Home:
 
         Whoever is of the home's group can pass through its root, without listing it, to what is published.
         Directories that are there keep their modes.
+
+        Raises:
+            HomeError: A file lies in their place, or they may not be written.
         """
         work = (self.dagster, self.dbt_target, self.dbt_logs, self.tmp, self.locks)
         private = (self.data, self.keys, self.inbox, self.store, *work, self.manifests, self.receipts)
         modes = {self.root: _PASSABLE, self.published: PUBLISHED_FOLDER, **dict.fromkeys(private, _PRIVATE)}
-        for path, mode in modes.items():
-            path.mkdir(mode=mode, parents=True, exist_ok=True)
+        try:
+            for path, mode in modes.items():
+                path.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeError(f"No warehouse can be at {self.root}: {error.strerror}.") from None
         return self

@@ -543,7 +543,10 @@ joined as (
         -- Prices and `pricing` stand on several statuses of one message: they are counted once.
         case
             when progress.price_amount is not null then progress.price_amount
-            when progress.is_billable = false then cast(0 as decimal(18, 6))
+            when
+                progress.is_billable = false
+                or (progress.has_failed and not progress.has_delivered and not progress.has_read)
+                then cast(0 as decimal(18, 6))
             else sent_messages.price_amount
         end as price_amount,
         case

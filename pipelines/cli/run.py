@@ -14,10 +14,12 @@ from pipelines.cli.options import (
     moment,
     runtime_at,
 )
-from pipelines.cli.report import OUT, leave, print_problems, print_summary, stages
+from pipelines.cli.report import ERR, OUT, leave, print_problems, print_summary, stages
 from pipelines.ingestion.options import Options
 from pipelines.run import RunPlan, RunSummary, plan_run
 from pipelines.run import run as run_pipeline
+from pipelines.runtime import Runtime
+from pipelines.sources.inbox import stray_files
 
 FEEDS_NAMED = 4
 
@@ -56,6 +58,7 @@ def run(
     at, first, last = moment(as_of, option="--as-of"), _day(from_, "--from"), _day(to, "--to")
     if dry_run:
         _print_plan(plan_run(*runtime, as_of=at, from_day=first, to_day=last))
+        _print_strays(runtime)
         return
     at = clock_at(runtime, as_of, is_right=clock_is_right)
     with stages() as stage:
@@ -69,7 +72,16 @@ def run(
     quarantined = print_summary(summary.ingested)
     print_run(summary)
     print_problems(summary.failed)
+    _print_strays(runtime)
     leave(failed=bool(summary.failed), quarantined=quarantined)
+
+
+def _print_strays(runtime: Runtime) -> None:
+    if found := len(stray_files(runtime.store.home.inbox, runtime.declarations.contracts)):
+        ERR.print(
+            f"{found:,} file(s) in the inbox lie in no feed's folder: nobody reads them. "
+            "Move each into the folder of its feed, e.g. app/contacts."
+        )
 
 
 def _print_plan(plan: RunPlan) -> None:

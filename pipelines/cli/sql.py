@@ -14,11 +14,14 @@ from pipelines.cli.options import HomeOption, OutputOption, home_at, runtime_at
 from pipelines.cli.reading import published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, chosen, write_csv, write_text
 from pipelines.metrics.asked_days import ask_for_days_of
+from warehouse.store.connection import identifier
 
 PROMPT, MORE = "wasms> ", "  ...> "
 _LEAVE = frozenset({"\\q", "quit", "exit"})
 # On a terminal. A pipe or a file gets all, which DuckDB draws up to a limit of its own.
 ROWS_SHOWN, MOST_DRAWN, _ALL = 200, 10_000, 2**31 - 1
+# Kinds of value of which Arrow makes no text.
+_NO_CELL = ("interval", "list", "array", "struct", "map", "union", "bit")
 _OF_DAYS = "fct_messages of {first} to {last}, as their published slices count."
 
 
@@ -86,6 +89,13 @@ def _answer(
         _write(connection, asked, format_, output)
 
 
+def _in_cells(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return a relation whose values all are something to Arrow's writer of CSV: nested ones are texts."""
+    names = [identifier(n) for n, t in zip(relation.columns, relation.types, strict=True) if t.id in _NO_CELL]
+    texts = ", ".join(f"{name}::varchar as {name}" for name in names)
+    return relation.project(f"* replace ({texts})") if names else relation
+
+
 def _write(
     connection: duckdb.DuckDBPyConnection, query: str, format_: OutputFormat, output: Path | None
 ) -> bool:
@@ -101,7 +111,7 @@ def _write(
             case OutputFormat.TABLE:
                 write_text(_drawn(relation, is_whole=output is not None or not OUT.is_terminal), output)
             case OutputFormat.CSV:
-                write_csv(relation.to_arrow_table(), str(output) if output else sys.stdout.buffer)
+                write_csv(_in_cells(relation).to_arrow_table(), str(output) if output else sys.stdout.buffer)
             case OutputFormat.JSON:
                 rows = connection.sql(f"select to_json(r)::varchar from ({query.rstrip('; ')}) r").fetchall()
                 text = "[" + ",\n".join(row for (row,) in rows) + "]\n"

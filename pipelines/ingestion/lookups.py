@@ -208,7 +208,8 @@ class Reference:
         self, rows: pl.DataFrame, columns: Sequence[str], *, provider: str, at: pl.Series
     ) -> pl.DataFrame:
         channels = self._channels.filter(pl.col("provider") == provider)
-        named = rows["_channel"].str.split_exact("/", 1).struct.field("field_1")
+        # `smpp/op-1` or `op-1`.
+        named = rows["_channel"].str.replace("^[^/]*/([^/]+).*", "$1")
         from_envelope = named.str.replace(_ADDRESS_PREFIX, "")
         resolved = _of_workspace(None, rows.height)
         for values in (*(rows[column] for column in columns), from_envelope):

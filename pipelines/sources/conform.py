@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from anonymizers.identity import NO_IDENTITY
-from anonymizers.treatments import ValueType
+from anonymizers.treatments import IdentityKind, ValueType
 from pipelines.declarations.column import CHANNEL_ZONE, Column, Format
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import NOT_NEEDED, REJECTED, in_order, rows_schema, says_zone
@@ -36,6 +36,7 @@ _UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
 # Of the years 2001 to 2033: other digits may be a day, or anything.
 _EPOCH = r"^1[0-9]{9}([0-9]{3}){0,3}(\.[0-9]+)?$"
 _DAY_FIRST = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{4}"
+_TWO_DIGITS_EACH = r"^[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{2}[ T]"
 # Twilio's addresses: https://www.twilio.com/docs/messaging/channels
 _ADDRESS = r"^\s*(whatsapp|rcs|messenger):"
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
@@ -60,9 +61,9 @@ def conform(engine: duckdb.DuckDBPyConnection, raw: str, contract: Contract) -> 
     Returns:
         Rows in their order, without those that lack a required value or carry one that is not of
         its type; those are rejected under the first reason in the order of the columns. An optional
-        value outside its `values` or `pattern` is null, or what its column says, and counted; a phone number
-        or e-mail address that identifies nobody is null and counted. An empty text counts as absent. Rows
-        that are not needed are dropped before all else, and counted.
+        value outside its `values` or `pattern` is null, or what its column says, and counted; so is a phone
+        number or e-mail address that identifies nobody, and an optional id that a spreadsheet shortened. An
+        empty text counts as absent. Rows that are not needed are dropped before all else, and counted.
     """
     table = in_order(engine.execute(_query(raw, contract)).to_arrow_table(), "_record")
     reasons = table["_reason"]
@@ -176,7 +177,8 @@ def _timestamp(text: str, written: Format, zone: str) -> str:
             parsed = f"try_strptime(replace(trim({text}), 'GMT', '+0000'), {formats})"
             return f"coalesce(timezone('UTC', {parsed}), {_iso8601(text, zone)})"
         case Format.LOG:
-            parsed = f"timezone('UTC', try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
+            formats = "['%d/%b/%Y:%H:%M:%S %z', '%d/%b/%Y:%H:%M:%S.%f %z']"
+            parsed = f"timezone('UTC', try_strptime({text}, {formats}))"
             return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
@@ -199,13 +201,21 @@ def _iso8601(text: str, zone: str) -> str:
 def _smpp(text: str, zone: str) -> str:
     """`YYMMDDhhmm` by the specification; also with seconds, years of four digits, separators, fractions.
 
+    Between separators of two digits each, the day may come first: the reading nearer to the receipt is right,
+    for the other is years away.
+
     Two more forms say their own zone: Unix time, and the absolute time of SMPP 3.4, section 7.1.1, with a
     tenth of a second and quarter hours from UTC (`YYMMDDhhmmsstnnp`).
     """
     digits = f"regexp_replace(regexp_replace({text}, '(:[0-9]{{2}})[.,][0-9]+$', '\\1'), '[-/:. T]', '', 'g')"
+    forms = ("['%y%m%d%H%M%S', '%y%m%d%H%M']", "['%d%m%y%H%M%S', '%d%m%y%H%M']")
+    year_first, day_first = (f"try_strptime({digits}, {form})" for form in forms)
+    is_nearer = f"abs(epoch({day_first} - _received_at)) < abs(epoch({year_first} - _received_at))"
     # Month 26 tells `20261118…`, a year of four digits, from the twentieth year.
     parsed = (
-        f"case when regexp_matches({text}, {quoted(_DAY_FIRST)}) "
+        f"case when regexp_matches({text}, {quoted(_TWO_DIGITS_EACH)}) "
+        f"then case when {year_first} is null or {is_nearer} then {day_first} else {year_first} end "
+        f"when regexp_matches({text}, {quoted(_DAY_FIRST)}) "
         f"then try_strptime({digits}, ['%d%m%Y%H%M%S', '%d%m%Y%H%M']) "
         f"when length({digits}) = 10 then try_strptime({digits}, '%y%m%d%H%M') "
         f"when length({digits}) = 12 then try_strptime({digits}, ['%y%m%d%H%M%S', '%Y%m%d%H%M']) "
@@ -261,7 +271,9 @@ def _is_limited(column: Column) -> bool:
 
 def _is_masked(column: Column) -> bool:
     """Whether a value outside its limits is null, rather than its row rejected."""
-    return _is_limited(column) and not (column.required and (column.values or column.pattern))
+    may_miss = column.identity in (IdentityKind.PHONE, IdentityKind.EMAIL)
+    is_strict = column.values or column.pattern or (column.identity is not None and not may_miss)
+    return _is_limited(column) and not (column.required and is_strict)
 
 
 def _limits(text: str, column: Column) -> str:

@@ -186,9 +186,15 @@ class CsvTable:
         """Return the cells of lines, and which lines have too few or too many."""
         names = column_names(dialect.names, source=self.contract.source)
         broken: set[int] = set()
+        shorter: dict[int, str] = {}
 
         def set_aside(row: pyarrow.csv.InvalidRow) -> str:
             broken.add(row.number)
+            text = lines[row.number - 1]
+            # Cells without a value and without a name above them are nothing.
+            added = dialect.separator * (row.actual_columns - row.expected_columns)
+            if added and text.endswith(added):
+                shorter[row.number - 1] = text.removesuffix(added)
             return "skip"
 
         content = "\n".join(lines).encode()
@@ -209,6 +215,8 @@ class CsvTable:
             )
         except pa.ArrowException as error:
             raise self._unreadable(f"not a readable CSV file ({type(error).__name__})", 1) from None
+        if shorter:
+            return self._rows(lines.scatter([*shorter], [*shorter.values()]), dialect)
         is_broken = pl.Series([i in broken for i in range(1, len(lines) + 1)], dtype=pl.Boolean)
         return self._as_meant(rows, lines, dialect), is_broken
 

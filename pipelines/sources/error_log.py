@@ -18,7 +18,11 @@ _DAY_TIME = r"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
 # Words, also Serilog's of three letters; severities of syslog (RFC 5424, 6.2.1); numbers of pino.
 _LEVELS = {
     "DEBUG": ("debug", "dbg", "trace", "verbose", "vrb", "7", "10", "20"),
-    "INFO": ("info", "information", "inf", "notice", "5", "6", "30"),
+    # The last five are PostgreSQL's, of what belongs to an error or is none.
+    "INFO": (
+        *("info", "information", "inf", "notice", "5", "6", "30"),
+        *("log", "detail", "hint", "context", "statement"),
+    ),
     "WARNING": ("warning", "warn", "wrn", "4", "40"),
     "ERROR": ("error", "err", "3", "50"),
     "CRITICAL": (
@@ -51,8 +55,9 @@ _FORMS = (
     rf"\[{_TIME}\] {_LOGGER}\.{_LEVEL}: ?{_MESSAGE}",
     rf"\[{_TIME}: {_LEVEL}/[^\]\n]+\] {_MESSAGE}",
     rf"[A-Z], \[{_TIME} #\d+\] +{_LEVEL} -- (?:{_ANY_LOGGER})?: ?{_MESSAGE}",
-    rf"\[{_TIME}\](?: (?:\[\d+\]|\{{[^}}\n]+\}}))? \[?{_LEVEL}\]?(?::| -)? {_MESSAGE}",
-    rf"{_TIME}(?: \[?\d+\]?)? +\[?{_LEVEL}\]?:? +(?:\d+#\d+: )?{_MESSAGE}",
+    rf"\[{_TIME}\](?: (?:\[\d+\]|\{{[^}}\n]+\}}))? \[?{_LEVEL} *\]?(?::| -)? {_MESSAGE}",
+    # structlog fills the level up with blanks, zap writes tabs.
+    rf"{_TIME}(?: \[?\d+\]?)?[ \t]+\[?{_LEVEL} *\]?:?[ \t]+(?:\d+#\d+: )?{_MESSAGE}",
     rf'time="?{_TIME}"? level={_LEVEL} msg={_MESSAGE}',
     (
         rf"\[[A-Z][a-z][a-z] (?P<day>{_DAY_TIME})(?:\.\d+)? (?P<year>\d{{4}})\] "

@@ -66,8 +66,9 @@ class UnsupportedFileError(SourceError):
 
     def __init__(self, feed: str) -> None:
         super().__init__(
-            f"{feed}: the file's ending is none of .parquet, .xlsx, .csv, .tsv, .txt, .json and .jsonl "
-            "(all but the first two also with .gz or .zst). It was not loaded.\nRename it to say what it is."
+            f"{feed}: the file's ending is none of .parquet, .xlsx, .csv, .tsv, .txt, .json, .jsonl and "
+            ".ndjson (all but the first two also with .gz or .zst). It was not loaded.\n"
+            "Rename it to say what it is."
         )
 
 

@@ -108,7 +108,7 @@ def _read_table(path: Path, contracts: Sequence[Contract], received_at: datetime
             return _parse_table(ParquetTable(path, contract.source), contract, received_at)
         case ending if ending in _TABLES:
             return _parse_table(_TABLES[ending](path, contract), contract, received_at)
-        case "jsonl" | "json":
+        case "jsonl" | "ndjson" | "json":
             return _read_json(path, contracts, received_at)
         case _:
             raise UnsupportedFileError(contract.feed)

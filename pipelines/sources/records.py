@@ -21,16 +21,18 @@ BLANKS = " \t\r\n\v\f"
 # A line that begins as an entry of some log does, in whatever form: what cannot be read is counted, not taken
 # for the traceback of the entry above it.
 _ENTRY_START = re.compile(
-    rb"\n(?=(?:[A-Z], )?\[?\d{4}-?/?\d\d-?/?\d\d[ T]\d\d:?\d\d"  # ISO 8601, also Ruby's
-    rb"|\[?\d{1,2}[-/. ](?:\d{1,2}|[A-Z][a-z]{2})[-/. ]\d{2,4}[ :,T]+\d{1,2}:\d\d"  # 18.11.2026 10:00
-    rb"|\[?\d\d:\d\d:\d\d[\].,]"  # a time of day
+    rb"\n(?=(?:[A-Z], )?\[?\d{4}[-/.]?\d\d[-/.]?\d\d[ T_-]\d\d:?\d\d"  # ISO 8601, also Ruby's
+    rb"|(?:[A-Z][a-z]{2}, )?\[?\d{1,2}[-/. ](?:\d{1,2}|[A-Z][a-z]{2})[-/. ]\d{2,4}[ :,T]+\d{1,2}:\d\d"
+    rb"|\[?(?:\d{6} )?\d\d:\d\d:\d\d(?:[\].,]| \[?[A-Z]{3,8}\b)"  # a time of day
     rb"|\[?[A-Z][a-z]{2} \d{1,2}, \d{4},? \d"  # Nov 18, 2026
     rb"|\d+:[A-Z] \d"  # Redis
-    rb"|(?:time|ts|level)="  # logfmt
+    rb"|(?:time|ts?|level|lvl|msg)="  # logfmt
     rb"|(?:<\d{1,3}>|\[?(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"  # syslog, Apache
     rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
     rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
-    rb"|(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)(?:[:|\]]| +\[?\d{4}-)"  # a level first
+    # A level.
+    rb"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?:[:|\]]| +(?:[|\d[]|[\w.]+ - ))"
+    rb"|(?:\[?(?:debug|info|warn|error|fatal)\] \d|(?:info|warn|fail|crit): [\w.]+\[\d)"
     rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
     rb'|\{ ?"[\w@.-]+" ?:)'  # JSON
 )

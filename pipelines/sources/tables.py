@@ -174,7 +174,9 @@ class JsonRows:
         source = self._contract.source
         engine.execute(
             "create or replace temp table rows as select record, text as item, "
-            "case when not json_valid(text) then 'malformed_json' "
+            # A line of a table that was no row of it comes back from quarantine as it was.
+            "case when not json_valid(text) and text[1] in ('{', '[') then 'malformed_json' "
+            "when not json_valid(text) then 'malformed_row' "
             f"when not starts_with(ltrim(text), '{{') then 'unrecognized_body' end as fault from {CHUNK}"
         )
         items = (
@@ -188,7 +190,7 @@ class JsonRows:
                 rejected_by(
                     engine, f"select record from rows where fault = '{fault}'", source=source, reason=fault
                 )
-                for fault in ("malformed_json", "unrecognized_body")
+                for fault in ("malformed_json", "malformed_row", "unrecognized_body")
             ],
             unknown={source: unknown},
         )

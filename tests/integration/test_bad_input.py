@@ -237,6 +237,19 @@ def test_a_file_without_any_row_says_so(ingest, source, name, content):
     assert "1 file(s) without any row" in output
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_run_tells_how_many_files_lie_in_no_feeds_folder(home, ingest, options):
+    for name in ("loose.csv", f"whatsap/{CANARY}.jsonl", "app/contacts/.hidden"):
+        (home.inbox / name).parent.mkdir(parents=True, exist_ok=True)
+        (home.inbox / name).touch()
+
+    result = CliRunner().invoke(build_app(), ["run", "--as-of", "2026-05-20", *options])
+
+    assert result.exit_code == 0
+    assert "2 file(s) in the inbox lie in no feed's folder" in result.output
+    assert CANARY not in result.output
+
+
 def test_one_unreadable_table_neither_stops_nor_spoils_the_run_of_the_others(home, ingest, monkeypatch):
     settings = home.inbox / "app" / "workspace_settings"
     settings.mkdir(parents=True)
@@ -251,6 +264,8 @@ def test_one_unreadable_table_neither_stops_nor_spoils_the_run_of_the_others(hom
     assert result.exit_code == 1
     assert kept(home) == {"app__workspace_settings": 3}
     assert reasons(home) == {"malformed_row": 1}
+    retried = CliRunner().invoke(build_app(), ["quarantine", "retry", "--as-of", "2026-05-20"])
+    assert (retried.exit_code, reasons(home)) == (3, {"malformed_row": 1})
     assert sorted(path.name for path in settings.iterdir()) == ["b.csv", "c.xlsx"]
     assert CANARY not in result.output + str(result.exception)
     for path in settings.iterdir():

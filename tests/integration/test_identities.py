@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.declarations.contract import contracts_of
+from pipelines.identities import connected
 from pipelines.ingestion.ingest import ingest_file
 from pipelines.ingestion.options import Options
 from pipelines.marts.build import build
@@ -189,6 +190,41 @@ def test_replies_opt_outs_and_clicks_by_user_id_belong_to_the_contact_from_the_l
     assert ask(runtime, facts) == [(True, True)]
     own = people.replace(" from dim_contacts", " from dim_contacts where workspace_id = 'ws_a'")
     assert ask(runtime, f"select count(*) from ({own})") == [(1,)]
+
+
+@pytest.mark.parametrize("told_by", ["outbox", "status"])
+def test_a_status_that_names_a_user_id_alone_is_of_the_contact_of_its_message(runtime, tmp_path, told_by):
+    (id_,) = send(runtime, "all", number(1)) if told_by == "outbox" else ("wamid.of.nobodys.outbox",)
+    if told_by == "status":
+        hear(
+            runtime,
+            tmp_path,
+            "statuses",
+            {"id": id_, "status": "sent", "recipient_id": number(1)[1:]},
+            minutes=0,
+        )
+    hear(runtime, tmp_path, "statuses", delivered(id_, recipient_user_id=user_id(1)))
+    reply = {"id": "r1", "type": "text", "from_user_id": user_id(1), "text": {"body": "STOP"}}
+    hear(runtime, tmp_path, "messages", reply, minutes=6)
+    # Of another workspace's message, of one to somebody else and of one to a group it says nothing.
+    hear(runtime, tmp_path, "statuses", delivered(id_, recipient_user_id=user_id(2)), workspace="ws_b")
+    (group,) = send(runtime, "few", number(3))
+    in_group = delivered(group, recipient_user_id=user_id(1), recipient_type="group")
+    hear(runtime, tmp_path, "statuses", in_group, minutes=7)
+
+    assert ask(
+        runtime,
+        "select count(*), is_delivered, is_replied_72h, is_opted_out, contact_country from fct_messages "
+        "where workspace_id = 'ws_a' and coalesce(campaign_id, '') <> 'few' group by all",
+    ) == [(1, True, True, True, "DE")]
+    people = "(from fct_messages union all by name from fct_inbound_messages) where workspace_id = 'ws_a'"
+    assert ask(runtime, f"select count(distinct contact_token) from {people}") == [(2,)]
+    ((user,),) = ask(runtime, "select any_value(contact_user_token) from store.whatsapp__messages")
+    found = connected(*runtime, {user}, workspaces={"ws_a"})
+    assert found.height == 2
+    assert found["contact_token"].n_unique() == 1
+    again = connected(*runtime, set(found["contact_token"]), workspaces={"ws_a"})
+    assert again.equals(found)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,22 @@ def test_rows_come_as_csv_json_table_and_parquet(sql, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("interval 90 minute", "01:30:00"),
+        ("[1, 2]", "[1, 2]"),
+        ("{'a': 'b'}", "{'a': b}"),
+        ("map {'a': 1}", "{a=1}"),
+        ("'101'::bit", "101"),
+    ],
+)
+def test_a_value_of_any_kind_is_a_cell_of_csv(sql, value, cell):
+    code, out, _ = sql(f"select {value} as x, 1 as y", "--format", "csv")
+
+    assert (code, list(csv.reader(io.StringIO(out)))) == (0, [["x", "y"], [cell, "1"]])
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "drop table mart_orders",

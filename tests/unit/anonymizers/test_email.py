@@ -19,6 +19,14 @@ ONE_MAILBOX = {
             "\uff41da.canary\uff20example.org",
         ),
     ),
+    "o'hara@example.org": ("o'hara@example.org", "'O'Hara@example.org'", "Ann O'Hara <o'hara@example.org>"),
+    "bo@example.org": (
+        *("bo@example.org (Bo)", "E-mail: bo@example.org", "[bo@example.org](mailto:bo@example.org)"),
+        *("bo@example.org <mailto:bo@example.org>", "bo@example.org; BO@example.org", "bo @ example.org"),
+        "bo@work <bo@example.org>",
+    ),
+    "ada <ada@example.org>, bo <bo@example.org>": ("Ada <ada@example.org>, Bo <bo@example.org>",),
+    "ada@example.org;bo@example.org": (" ada@example.org;bo@example.org ",),
     "ada@xn--mnchen-3ya.example": (
         "ada@m\u00fcnchen.example",
         "Ada@M\u00dcNCHEN.example",

@@ -118,6 +118,8 @@ def test_cost_is_counted_once(sql):
         [
             queued("listed", **price),
             queued("free", **price),
+            queued("lost", **price),
+            queued("found", **price),
             queued("rejected", **price, outcome="rejected", message_token=None),
             queued("billed", **by_sms),
         ],
@@ -125,7 +127,9 @@ def test_cost_is_counted_once(sql):
     sql.load(
         "stg_whatsapp__statuses",
         [status("listed", name, is_billable=True) for name in ("sent", "delivered", "read")]
-        + [status("free", name, is_billable=False) for name in ("sent", "delivered")],
+        + [status("free", name, is_billable=False) for name in ("sent", "delivered")]
+        + [status("lost", name) for name in ("sent", "failed")]
+        + [status("found", name) for name in ("failed", "read")],
     )
     sql.load(
         "stg_twilio__messages",
@@ -142,6 +146,8 @@ def test_cost_is_counted_once(sql):
     assert {token: (str(amount), *rest) for token, (amount, *rest) in costs.items()} == {
         "listed": ("0.070000", "EUR", None),
         "free": ("0.000000", "EUR", None),
+        "lost": ("0.000000", "EUR", None),
+        "found": ("0.070000", "EUR", None),
         "outbox-rejected-101200": ("None", None, None),
         "billed": ("0.007500", "USD", 2),
     }

@@ -97,6 +97,16 @@ def test_wrong_usage_exits_with_2_and_names_the_way_out(home, command, said):
     assert said in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize(("place", "reason"), [("file", "File exists"), ("file/below", "Not a directory")])
+def test_a_home_that_cannot_be_a_folder_is_said_in_one_line(tmp_path, place, reason):
+    (tmp_path / "file").touch()
+
+    result = run_wasms("run", "--home", str(tmp_path / place))
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert f"No warehouse can be at {tmp_path / place}: {reason}." in result.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "names"),
     [("contract list", list(load_contracts())), ("metrics list", list(load_metrics()))],

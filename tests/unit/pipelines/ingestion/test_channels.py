@@ -67,6 +67,15 @@ def test_times_of_receipts_are_on_the_clock_that_the_channel_declares(runtime, t
     ]
 
 
+@pytest.mark.parametrize("name", ["smpp/op-1", "op-1", "smpp/op-1/receipts"])
+def test_an_envelope_may_name_its_channel_with_or_without_the_provider(runtime, tmp_path, name):
+    give(runtime, "app__channels", channel("op-1"), as_of=NOW)
+
+    result = receive(runtime, tmp_path, "smpp", (name, "id:7 stat:DELIVRD"))
+
+    assert outcomes(result) == {"kept": 1}
+
+
 @pytest.mark.parametrize("workspace", [None, "ws_b"])
 def test_a_receipt_without_a_time_or_of_an_hour_that_never_was_happened_when_we_were_told(
     runtime, tmp_path, workspace

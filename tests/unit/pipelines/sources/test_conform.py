@@ -68,6 +68,17 @@ def test_what_identifies_nobody_is_null_and_counted_and_costs_no_row(identity, t
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"), [("1.23457E+17", "unexpected_value:x"), ("1E17", "1E17"), ("33E95179", "33E95179")]
+)
+@pytest.mark.parametrize("identity", ["contact", "message", "outbox"])
+def test_an_id_that_a_spreadsheet_shortened_is_of_no_row(identity, text, expected):
+    column = {"type": "varchar", "treatment": "pseudonymize", "identity": identity, "as": "y_token"}
+
+    assert outcome(text, required=True, **column) == expected
+    assert outcome(text, **column) == (("masked", None) if expected.endswith(":x") else expected)
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "expected"),
     [
         (ValueType.VARCHAR, " kept as it is ", " kept as it is "),
@@ -134,6 +145,11 @@ def test_a_text_becomes_its_type_or_is_invalid(kind, text, expected):
         ("smpp", "202603010905", datetime(2026, 3, 1, 9, 5)),
         ("smpp", "2026-03-01 09:05:30", datetime(2026, 3, 1, 9, 5, 30)),
         ("smpp", "26-03-01 09:05", datetime(2026, 3, 1, 9, 5)),
+        ("smpp", "01/03/26 09:05", datetime(2026, 3, 1, 9, 5)),
+        ("smpp", "27.02.26 09:05:30", datetime(2026, 2, 27, 9, 5, 30)),
+        ("smpp", "31-12-25 09:05", datetime(2025, 12, 31, 9, 5)),
+        ("smpp", "26/02/27 09:05", datetime(2026, 2, 27, 9, 5)),
+        ("smpp", "26/13/41 09:05", INVALID),
         ("smpp", "2026/03/01T09:05", datetime(2026, 3, 1, 9, 5)),
         ("smpp", "2026-03-01T09:05:30+02:00", datetime(2026, 3, 1, 7, 5, 30)),
         ("smpp", "2026-03-01 09:05:30.250", datetime(2026, 3, 1, 9, 5, 30)),

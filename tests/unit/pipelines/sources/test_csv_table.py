@@ -184,6 +184,16 @@ def test_rows_of_nothing_but_separators_and_columns_without_name_and_value_are_n
     assert (result.rows_read, result.rejected) == (1, [])
 
 
+def test_separators_too_many_behind_a_row_are_nothing_and_a_value_there_is_of_no_column(parse_file):
+    rows = f"w-1,c-1,,Doe,{AT},,,", f'w-1,c-2,,"Doe, J",{AT},', f"w-1,c-3,,Doe,{AT},,x", f"w-1,c-4,,,{AT}"
+
+    result = parse_file("app/contacts", "c.csv", lines(*rows).encode())
+
+    assert result.column("app__contacts", "contact_id") == ["c-1", "c-2", "c-4"]
+    assert result.column("app__contacts", "last_name") == ["Doe", "Doe, J", None]
+    assert result.rejected == [(4, "malformed_row")]
+
+
 @pytest.mark.parametrize(
     ("cell", "value"),
     [

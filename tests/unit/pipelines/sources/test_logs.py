@@ -128,6 +128,7 @@ AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
         (f"shop.example:443 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
         (f"shop.example:80 2001:db8::5 {AGENTS}", "2001:db8::5", "Nav/1"),
         (f"::1 {AGENTS}", "::1", "Nav/1"),
+        (f"192.0.2.7 {AGENTS}".replace(":00 +", ":00.000 +"), "192.0.2.7", "Nav/1"),
         (f"198.51.100.7, 203.0.113.9,10.0.0.1 {AGENTS}", "198.51.100.7", "Nav/1"),
         (f'"198.51.100.7, 203.0.113.9" {AGENTS}', "198.51.100.7", "Nav/1"),
         (f"www.shop.example 192.0.2.7 - {AGENTS}", "192.0.2.7", "Nav/1"),
@@ -209,6 +210,9 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
         ("2026-02-18 10:00:09 | ERROR | shop.views | sold out", "ERROR", "shop.views", "sold out"),
         ("2026-02-18 11:00:09.000 +01:00 [WRN] sold out", "WARNING", "root", "sold out"),
         ("2026-02-18 10:00:09.000 UTC [77] FATAL:  sold out", "CRITICAL", "root", "sold out"),
+        ("2026-02-18 10:00:09.000 UTC [77] STATEMENT:  sold out", "INFO", "root", "sold out"),
+        ("2026-02-18 10:00:09 [warning  ] sold out", "WARNING", "root", "sold out"),
+        ("2026-02-18T10:00:09.000Z\tERROR\tsold out", "ERROR", "root", "sold out"),
         ("2026-02-18T10:00:09.000000Z 8 [ERROR] sold out", "ERROR", "root", "sold out"),
         ("[2026-02-18 10:00:09,000: ERROR/ForkPoolWorker-1] sold out", "ERROR", "root", "sold out"),
         ("[2026-02-18T10:00:09.000+0000] {task.py:7} ERROR - sold out", "ERROR", "root", "sold out"),
@@ -304,6 +308,21 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         "1:M 18 Nov 2026 10:00:00.123 # canary",
         "level=error msg=canary",
         "20261118T100000 canary",
+        "SEVERE: canary",
+        "2026.11.18 10:00:00 canary",
+        "2026-11-18_10:00:00.1 canary",
+        "[ERROR] 2026-11-18 10:00:00 canary",
+        "[error] 2026/11/18 canary",
+        "ERROR | 2026-11-18 | canary",
+        "ERROR 10:00:00 canary",
+        "ERROR  shop.views - canary",
+        "10:00:00 ERROR canary",
+        "[10:00:00 ERR] canary",
+        "261118 10:00:00 [ERROR] canary",
+        "Wed, 18 Nov 2026 10:00:00 GMT canary",
+        "t=2026-11-18T10:00:00Z lvl=eror msg=canary",
+        'msg="canary" level=error',
+        "fail: Shop.Views[0]",
     ],
 )
 def test_an_entry_of_a_form_that_cannot_be_read_is_no_traceback_of_the_one_above(parse_file, line):
@@ -313,3 +332,25 @@ def test_an_entry_of_a_form_that_cannot_be_read_is_no_traceback_of_the_one_above
 
     assert result.rejected == [(3, "malformed_line")]
     assert result.column("web__error_logs", "traceback") == ["more of it", None]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ValueError: time data '2026-11-18 10:00:00' is wrong",
+        "Error: 10:00 is no time",
+        "DETAIL:  Key (id)=(7) is there.",
+        "[SQL: select '2026-11-18 10:00:00']",
+        "Caused by: shop.Error: 2026-11-18",
+        "During handling of the above exception, another exception occurred:",
+        "ERROR is what it said",
+        "7 of 10:00",
+    ],
+)
+def test_a_line_of_a_traceback_is_no_entry_whatever_it_speaks_of(parse_file, line):
+    log = f"2026-03-01 10:00:00 ERROR shop: first\n{line}\n"
+
+    result = parse_file("error_log", "error.log", log.encode())
+
+    assert (result.rows_read, result.rejected) == (1, [])
+    assert result.column("web__error_logs", "traceback") == [line]

@@ -112,7 +112,7 @@ def test_jsonl_rows_need_no_envelope(parse_file):
         [1],
     ]
 
-    result = parse_file("app/contacts", "c.jsonl", b"\n\n".join(json.dumps(r).encode() for r in rows))
+    result = parse_file("app/contacts", "c.ndjson", b"\n\n".join(json.dumps(r).encode() for r in rows))
 
     assert result.column("app__contacts", "custom_fields") == ['{"a":1}']
     assert result.rejected == [(3, "unrecognized_body")]

@@ -81,6 +81,16 @@ def test_a_template_notice_is_one_row_with_the_time_of_its_entry(parse):
     assert result.unknown == {"whatsapp__template_updates": 1}
 
 
+def test_a_template_notice_without_a_time_is_no_reason_to_refuse_it(parse):
+    notice = body({"message_template_id": 77, "event": "PAUSED"}, field="message_template_status_update")
+    del notice["entry"][0]["time"]
+
+    result = parse("whatsapp", raw(notice))
+
+    assert result.column("whatsapp__template_updates", "occurred_at") == [None]
+    assert result.rejected == []
+
+
 def test_an_envelope_gives_time_and_channel_and_a_bare_body_takes_the_default(parse):
     inner = body({"statuses": [status("m-1")]})
 
