@@ -127,6 +127,7 @@ class TextSettings(_Strict):
     no_names: Words
     phrases: tuple[str, ...]
     noun_endings: dict[str, Words]
+    affixes: dict[str, Words]
     compound_stems: Words
     compound_ends_of_names: Words
     greetings: Words

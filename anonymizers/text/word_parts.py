@@ -1,8 +1,9 @@
-"""Recognize words that no list has by their parts: German compounds, and nouns by their ending."""
+"""Recognize words that no list has by their parts: German compounds, endings, other forms of known words."""
 
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ _SHORTEST_PART, _SHORTEST_LAST_PART = 3, 4
 _MOST_PARTS = 4
 # What may stand between the parts of a German compound: `Zahlung-s-erinnerung`.
 _LINKS = ("", "s", "es", "n", "en")
-_SHORTEST = 8
+_SHORTEST, _SHORTEST_STEM = 7, 5
 _LETTERS = re.compile(r"[^\W\d_]+\Z")
 # How much more common than `common` a word counts that is known by its parts.
 _SURER = 0.5
@@ -31,11 +32,11 @@ class WordParts:
         self._stems = settings.compound_stems | settings.no_names
         self._name_ends = tuple(sorted(settings.compound_ends_of_names))
         self._languages = lexicon.languages
-        self._endings = {
-            code: tuple(sorted(endings))
-            for code, endings in settings.noun_endings.items()
-            if code in lexicon.languages
-        }
+        self._endings, self._affixes = (
+            {code: tuple(sorted(parts)) for code, parts in listed.items() if code in lexicon.languages}
+            for listed in (settings.noun_endings, settings.affixes)
+        )
+        self._known: dict[str, frozenset[str]] = {}
 
     def put(self, words: pl.Series, unknown: Ints, zipf: Floats) -> None:
         """Write into ``zipf`` (m x l) how common those of m words are that are known by their parts.
@@ -58,6 +59,7 @@ class WordParts:
         found = [language for language, endings in self._endings.items() if word.endswith(endings)]
         if self._may_be_compound(word) and self._is_compound(word, _MOST_PARTS):
             found.append("de")
+        found += [language for language in self._affixes if self._is_form(word, language)]
         return found if found and _LETTERS.match(word) and not self._begins_with_name(word) else []
 
     def _begins_with_name(self, word: str) -> bool:
@@ -72,6 +74,17 @@ class WordParts:
     def _may_be_compound(self, word: str) -> bool:
         """Return whether a word ends like a German word that is no end of names; a quick check."""
         return word[-_SHORTEST_LAST_PART:] in self._tails and not word.endswith(self._name_ends)
+
+    def _is_form(self, word: str, language: str) -> bool:
+        """Return whether a known word is this one with another ending or beginning, or without: `rejected`."""
+        parts = self._affixes[language]
+        ends = [part for part in parts if not part.endswith("-")]
+        stems = {word[: -len(end)] for end in ends if word.endswith(end)}
+        stems |= {stem[:-1] for stem in stems if stem[-1:] == stem[-2:-1]}  # `shipped`
+        stems |= {word.removeprefix(part[:-1]) for part in parts if part.endswith("-")} - {word}
+        stems = {stem for stem in stems if len(stem) >= _SHORTEST_STEM}
+        known = self._words_of(language)
+        return any(stem + end in known for stem, end in product(stems, ("", *ends)))
 
     def _is_compound(self, word: str, most: int) -> bool:
         german = self._german
@@ -100,18 +113,23 @@ class WordParts:
 
     @cached_property
     def _german(self) -> frozenset[str]:
-        if "de" not in self._languages:
-            return frozenset()
-        zipf = self._lexicon.zipf[:, self._languages.index("de")]
-        short = (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
-        least = np.where(short, self._rule.common_though_a_name, self._rule.common)
-        words = self._lexicon.words.filter(zipf >= least)
-        named = self._lexicon.bare.filter((self._lexicon.name_lists > 0) | self._lexicon.is_place)
-        common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
-        return (
-            frozenset(words.to_list()) - (frozenset(named.to_list()) - frozenset(common.to_list()))
-            | self._stems
-        )
+        return self._words_of("de") | self._stems if "de" in self._languages else frozenset()
+
+    def _words_of(self, language: str) -> frozenset[str]:
+        """Return the words of a language that are no names, or more common than names."""
+        if language not in self._known:
+            zipf = self._lexicon.zipf[:, self._languages.index(language)]
+            short = (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
+            least = np.where(short, self._rule.common_though_a_name, self._rule.common)
+            words = self._lexicon.words.filter(zipf >= least)
+            common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
+            self._known[language] = frozenset(words.to_list()) - (self._named - frozenset(common.to_list()))
+        return self._known[language]
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        named = (self._lexicon.name_lists > 0) | self._lexicon.is_place
+        return frozenset(self._lexicon.bare.filter(named).to_list())
 
 
 def _rests(word: str, end: int, *, links: Sequence[str] = _LINKS) -> Iterable[str]:
