@@ -100,7 +100,7 @@ class _Decision:
         self._is_number_word = self._listed.number_words[code]
         self._mixed = words.is_mixed()
         self._in_title = self._titled()
-        self._harmless |= self._linking()
+        self._harmless |= self._linking() | self._dated()
         self._is_town = self._towns()
 
     def kinds(self) -> tuple[Kinds, Bools]:
@@ -108,7 +108,7 @@ class _Decision:
         s, words = self._settings, self._words
         masked = self._unreleased() & ~(self._harmless | self._is_town) | self._addressed()
         masked &= words.is_word & ~(self._titles | self._greets)
-        masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
+        masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups) & ~self._measured()
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
         links = (
             self._listed.particles[words.code]
@@ -138,6 +138,21 @@ class _Decision:
         loud = (count >= LOUD) & (count >= 0.5 * self._words.per_text(self._words.is_word))
         shouted: Bools = upper & loud[self._words.text]
         return shouted
+
+    def _measured(self) -> Bools:
+        """Return numbers of few digits before a unit that says nothing of a person: `180 days`."""
+        words = self._words
+        few = words.is_number & (words.length == self._settings.digits)
+        units = following(self._listed.units[words.code] & words.joined)
+        measured: Bools = few & units & ~(previous(words.is_number) & words.joined)
+        return measured
+
+    def _dated(self) -> Bools:
+        """Return months before a year or written together with a number: `Jan26`; others may be people."""
+        words = self._words
+        date = words.is_year & words.joined | words.is_number & words.adjacent & (words.length <= 2)
+        dated: Bools = self._listed.months[words.code] & following(date)
+        return dated
 
     def _spread(self) -> Bools:
         """Return numbers near one another, also with letters as keys, and words with odd signs within."""
@@ -169,6 +184,11 @@ class _Decision:
         is_town &= (given == 0) & ~self._is_name | self._is_country & (given <= _GIVEN_TOWN)
         others = words.is_word & ~self._listed.particles[words.code] & ~self._is_given
         others &= (self._common >= self._settings.common_though_a_name) | self._harmless
+        # `Geburtstag von Stetten`: what few speak of is a family after such a particle.
+        is_town &= ~previous(self._listed.of_families[words.code]) | (
+            self._most >= self._settings.common_though_a_country
+        )
+        is_town |= self._listed.cities[words.code]
         towns: Bools = self._in_title & is_town & (self._most >= self._settings.common)
         return towns & (words.per_text(others & ~towns) > 0)[words.text]
 
@@ -234,7 +254,8 @@ class _Decision:
     def _addressed(self) -> Bools:
         """Return the names that follow a greeting or a title, first names and surnames."""
         words, listed, code = self._words, self._listed, self._words.code
-        rare = self._named & (self._common < self._settings.common_though_a_name_within)
+        named = self._named | (self._common < self._settings.common_though_a_name)
+        rare = named & (self._common < self._settings.common_though_a_name_within)
         of_two = listed.greetings_end[code] & previous(listed.greetings_begin[code]) & words.joined
         greeted = previous(self._greets | of_two) & words.joined & ~words.first
         titled = previous(self._titles) & words.titled
@@ -251,6 +272,9 @@ class _Decision:
         given = self._is_given & (words.length > 1)
         rare = given & (self._common < self._settings.common_though_a_name_within) & ~self._harmless
         phrase = self._cue_phrases.hold(previous(code), code) & words.joined & words.follows
+        # `Promo bin Laden`, but `Ich bin Kunde`.
+        father = listed.fathers[code] & words.follows & ~phrase & self._in_title
+        of_father = previous(father) & words.joined & self._spelling.has_capital[code] & ~self._harmless
         asked = previous(listed.cues[code] | phrase) & words.joined
         labelled = previous(listed.labels[code]) & words.labelled & (given | self._is_name & self._capital)
         closed = words.is_last & (words.per_text(listed.closings[code]) > 0)[words.text] & ~words.first
@@ -259,7 +283,7 @@ class _Decision:
         comma = greeted & words.before_comma
         # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
         surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
-        first = rare & words.wall_before & following(surname & words.wall_after)
+        first = rare & words.parted_before & following(surname & words.parted_after)
         numbered = (
             words.follows
             & previous(words.is_number)
@@ -267,8 +291,9 @@ class _Decision:
         )
         cued: Bools = (
             given & (asked | comma)
+            | of_father
             | labelled
-            | rare & (closed | before | numbered | words.between_commas)
+            | rare & (closed | before | numbered | words.parted_before & words.parted_after)
             | given & ~self._harmless & (owner | words.wall_before & words.wall_after)
             | first
             | previous(first) & surname
@@ -284,7 +309,7 @@ class _Decision:
             beside
             & self._is_name
             & words.is_word
-            & ~self._spelling.has_capital[words.code]
+            & ~self._capital
             & (self._common < self._settings.common_though_a_name_first)
             & ~(self._harmless | self._listed.seldom_names[words.code] | self._greets | self._titles)
         )

@@ -143,6 +143,11 @@ class TextSettings(_Strict):
     after_greetings: Words
     streets: Words
     particles: Words
+    of_families: Words
+    fathers: Words
+    cities: Words
+    months: Words
+    units: Words
     beginnings: Words
     number_words: Words
     recognition: RecognitionSettings
