@@ -117,7 +117,7 @@ def _with_meaning(s: TextSettings) -> frozenset[str]:
     spelt = (f"{pattern} {re.sub(r'.[?]', '', pattern)}".lower() for pattern in patterns)
     literals = (re.findall(r"[^\W\d_]{3,}", pattern) for pattern in spelt)
     return s.no_names.union(
-        s.greetings, s.titles, s.after_greetings, s.streets, s.particles, s.number_words, *literals
+        s.brands, s.greetings, s.titles, s.after_greetings, s.streets, s.particles, s.number_words, *literals
     )
 
 

@@ -26,6 +26,7 @@ PARTICLES = 2
 _VOTE_OF_A_NAME = 0.1
 # Half of the words of a text in Hindi are English, and many of the others are words of some language, too.
 _VOTE_FOR_HINDI = 1.2
+ENGLISH_VOTE = np.float32(0.6)
 # So many words in capitals, if they are half of a text, are shouted.
 LOUD = 3
 # How many names may follow the first name of somebody who is greeted.
@@ -90,7 +91,7 @@ class _Decision:
         self._is_country = self._known.is_country[code]
         self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
         self._cue_phrases = facts.cue_phrases
-        self._harmless = self._listed.no_names[code] | words.is_currency | self._in_phrases(facts)
+        self._harmless = (self._listed.no_names | self._listed.brands)[code] | words.is_currency | self._in_phrases(facts)
         self._is_always_name = self._listed.names[code]
         self._is_name = (self._name_lists > 0) | self._is_always_name
         self._named = self._is_name | self._is_place
@@ -182,8 +183,8 @@ class _Decision:
         given = self._known.given_lists[words.code]
         is_town = words.is_word & self._is_place & ~self._is_always_name
         is_town &= (given == 0) & ~self._is_name | self._is_country & (given <= _GIVEN_TOWN)
-        others = words.is_word & ~self._listed.particles[words.code] & ~self._is_given
-        others &= (self._common >= self._settings.common_though_a_name) | self._harmless
+        others = words.is_word & ~self._listed.particles[words.code]
+        others &= (self._common >= self._settings.common) & ~self._is_name | self._harmless
         # `Geburtstag von Stetten`: what few speak of is a family after such a particle.
         is_town &= ~previous(self._listed.of_families[words.code]) | (
             self._most >= self._settings.common_though_a_country
@@ -386,14 +387,18 @@ def _frequency(
     known = facts.known
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
-    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country)[words.code]
+    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country | facts.listed.brands)[words.code]
     # A short text takes the strictest language: words that are names, too, do not show which it is in.
     is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
         words.text
     ]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words = words.per_text(zipf >= s.common_in_language)
-    votes_for = words.per_text(zipf * votes[:, None].astype(np.float32))
+    voted = zipf
+    if "en" in languages:
+        # English words are used in all languages: `Webinar Steuererklärung` is German.
+        voted = np.maximum(zipf, ENGLISH_VOTE * zipf[:, [languages.index("en")]])
+    votes_for = words.per_text(voted * votes[:, None].astype(np.float32))
     if "hi" in languages:
         votes_for[:, languages.index("hi")] *= _VOTE_FOR_HINDI
     no_votes = words.per_text(words.is_word & ~is_name) == 0

@@ -125,6 +125,7 @@ class TextSettings(_Strict):
     harmless: dict[str, Words]
     names: Words
     no_names: Words
+    brands: Words
     phrases: tuple[str, ...]
     noun_endings: dict[str, Words]
     affixes: dict[str, Words]

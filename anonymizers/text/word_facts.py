@@ -79,6 +79,7 @@ class Listed:
 
     names: Bools
     no_names: Bools
+    brands: Bools
     greetings: Bools
     greetings_begin: Bools
     greetings_end: Bools

@@ -105,7 +105,8 @@ class WordParts:
         columns = [at for at, language in enumerate(self._languages) if language in ("de", "en")]
         common = self._lexicon.zipf[:, columns].max(axis=1, initial=0)
         words = self._lexicon.words.filter(common >= self._rule.common_though_a_name)
-        return frozenset(self._lexicon.bare.filter(is_name).to_list()) - frozenset(words.to_list())
+        names = frozenset(self._lexicon.bare.filter(is_name).to_list())
+        return names - frozenset(words.to_list()) - self._stems
 
     @cached_property
     def _tails(self) -> frozenset[str]:
