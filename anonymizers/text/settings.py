@@ -128,7 +128,7 @@ class TextSettings(_Strict):
     brands: Words
     phrases: tuple[str, ...]
     noun_endings: dict[str, Words]
-    affixes: dict[str, Words]
+    endings: dict[str, Words]
     compound_stems: Words
     compound_ends_of_names: Words
     greetings: Words

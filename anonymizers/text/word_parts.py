@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 import polars as pl
 
 from anonymizers.text.arrays import Floats, Ints
-from anonymizers.text.lexicon import Lexicon
+from anonymizers.text.lexicon import Lexicon, positions
 from anonymizers.text.settings import TextSettings
 from anonymizers.unicode import without_accents
 
@@ -32,10 +31,14 @@ class WordParts:
         self._stems = settings.compound_stems | settings.no_names
         self._name_ends = tuple(sorted(settings.compound_ends_of_names))
         self._languages = lexicon.languages
-        self._endings, self._affixes = (
-            {code: tuple(sorted(parts)) for code, parts in listed.items() if code in lexicon.languages}
-            for listed in (settings.noun_endings, settings.affixes)
-        )
+        self._endings = {
+            code: tuple(sorted(endings))
+            for code, endings in settings.noun_endings.items()
+            if code in lexicon.languages
+        }
+        self._stems_by = {
+            code: _stem(endings) for code, endings in settings.endings.items() if code in lexicon.languages
+        }
         self._known: dict[str, frozenset[str]] = {}
 
     def put(self, words: pl.Series, unknown: Ints, zipf: Floats) -> None:
@@ -49,7 +52,11 @@ class WordParts:
         if not len(unknown):
             return
         long = unknown[(words.gather(unknown).str.len_chars() >= _SHORTEST).to_numpy()]
-        for at, word in zip(long, words.gather(long).to_list(), strict=True):
+        asked = words.gather(long).to_frame("word")
+        for language, stem in self._stems_by.items():
+            is_form = positions(self._stems_of[language], asked.select(stem).to_series()) >= 0
+            zipf[long[is_form], self._languages.index(language)] = self._rule.common + _SURER
+        for at, word in zip(long, asked["word"], strict=True):
             for language in self._languages_of(word):
                 zipf[at, self._languages.index(language)] = self._rule.common + _SURER
 
@@ -59,7 +66,6 @@ class WordParts:
         found = [language for language, endings in self._endings.items() if word.endswith(endings)]
         if self._may_be_compound(word) and self._is_compound(word, _MOST_PARTS):
             found.append("de")
-        found += [language for language in self._affixes if self._is_form(word, language)]
         return found if found and _LETTERS.match(word) and not self._begins_with_name(word) else []
 
     def _begins_with_name(self, word: str) -> bool:
@@ -74,17 +80,6 @@ class WordParts:
     def _may_be_compound(self, word: str) -> bool:
         """Return whether a word ends like a German word that is no end of names; a quick check."""
         return word[-_SHORTEST_LAST_PART:] in self._tails and not word.endswith(self._name_ends)
-
-    def _is_form(self, word: str, language: str) -> bool:
-        """Return whether a known word is this one with another ending or beginning, or without: `rejected`."""
-        parts = self._affixes[language]
-        ends = [part for part in parts if not part.endswith("-")]
-        stems = {word[: -len(end)] for end in ends if word.endswith(end)}
-        stems |= {stem[:-1] for stem in stems if stem[-1:] == stem[-2:-1]}  # `shipped`
-        stems |= {word.removeprefix(part[:-1]) for part in parts if part.endswith("-")} - {word}
-        stems = {stem for stem in stems if len(stem) >= _SHORTEST_STEM}
-        known = self._words_of(language)
-        return any(stem + end in known for stem, end in product(stems, ("", *ends)))
 
     def _is_compound(self, word: str, most: int) -> bool:
         german = self._german
@@ -128,9 +123,24 @@ class WordParts:
         return self._known[language]
 
     @cached_property
+    def _stems_of(self) -> dict[str, pl.Series]:
+        """Return what is left of the words of each language without their endings."""
+        known = {code: pl.DataFrame({"word": list(self._words_of(code))}) for code in self._stems_by}
+        stems = {code: words.select(self._stems_by[code]).to_series() for code, words in known.items()}
+        return {
+            code: some.filter(some.str.len_chars() >= _SHORTEST_STEM).unique().sort() for code, some in stems.items()
+        }
+
+    @cached_property
     def _named(self) -> frozenset[str]:
         named = (self._lexicon.name_lists > 0) | self._lexicon.is_place
         return frozenset(self._lexicon.bare.filter(named).to_list())
+
+
+def _stem(endings: Iterable[str]) -> pl.Expr:
+    """Return a word without the longest of some endings that it has."""
+    longest_first = sorted(endings, key=len, reverse=True)
+    return pl.col("word").str.replace(rf"(?:{'|'.join(longest_first)})$", "")
 
 
 def _rests(word: str, end: int, *, links: Sequence[str] = _LINKS) -> Iterable[str]:
