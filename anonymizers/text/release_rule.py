@@ -282,6 +282,11 @@ class _Decision:
         before = following(listed.cues_after[code] & words.joined)
         owner = self._spelling.is_possessive[code]
         comma = greeted & words.before_comma
+        event = listed.events[code] & self._in_title
+        event |= previous(event) & listed.particles[code] & words.joined
+        last = words.is_last | following(listed.particles[code])
+        of_event = previous(event) & words.joined & last & words.is_word & ~self._harmless
+        of_event &= self._common < self._settings.common_though_a_name
         # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
         surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
         first = rare & words.parted_before & following(surname & words.parted_after)
@@ -293,6 +298,7 @@ class _Decision:
         cued: Bools = (
             given & (asked | comma)
             | of_father
+            | of_event
             | labelled
             | rare & (closed | before | numbered | words.parted_before & words.parted_after)
             | given & ~self._harmless & (owner | words.wall_before & words.wall_after)

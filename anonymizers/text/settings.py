@@ -136,6 +136,7 @@ class TextSettings(_Strict):
     greetings_end: Words
     cues: Words
     cue_phrases: tuple[str, ...]
+    events: Words
     cues_after: Words
     labels: Words
     closings: Words

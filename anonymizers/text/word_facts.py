@@ -84,6 +84,7 @@ class Listed:
     greetings_begin: Bools
     greetings_end: Bools
     cues: Bools
+    events: Bools
     cues_after: Bools
     labels: Bools
     closings: Bools
