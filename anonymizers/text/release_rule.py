@@ -91,7 +91,9 @@ class _Decision:
         self._is_country = self._known.is_country[code]
         self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
         self._cue_phrases = facts.cue_phrases
-        self._harmless = (self._listed.no_names | self._listed.brands)[code] | words.is_currency | self._in_phrases(facts)
+        self._harmless = (
+            (self._listed.no_names | self._listed.brands)[code] | words.is_currency | self._in_phrases(facts)
+        )
         self._is_always_name = self._listed.names[code]
         self._is_name = (self._name_lists > 0) | self._is_always_name
         self._named = self._is_name | self._is_place
@@ -273,20 +275,12 @@ class _Decision:
         given = self._is_given & (words.length > 1)
         rare = given & (self._common < self._settings.common_though_a_name_within) & ~self._harmless
         phrase = self._cue_phrases.hold(previous(code), code) & words.joined & words.follows
-        # `Promo bin Laden`, but `Ich bin Kunde`.
-        father = listed.fathers[code] & words.follows & ~phrase & self._in_title
-        of_father = previous(father) & words.joined & self._spelling.has_capital[code] & ~self._harmless
         asked = previous(listed.cues[code] | phrase) & words.joined
         labelled = previous(listed.labels[code]) & words.labelled & (given | self._is_name & self._capital)
         closed = words.is_last & (words.per_text(listed.closings[code]) > 0)[words.text] & ~words.first
         before = following(listed.cues_after[code] & words.joined)
         owner = self._spelling.is_possessive[code]
         comma = greeted & words.before_comma
-        event = listed.events[code] & self._in_title
-        event |= previous(event) & listed.particles[code] & words.joined
-        last = words.is_last | following(listed.particles[code])
-        of_event = previous(event) & words.joined & last & words.is_word & ~self._harmless
-        of_event &= self._common < self._settings.common_though_a_name
         # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
         surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
         first = rare & words.parted_before & following(surname & words.parted_after)
@@ -297,8 +291,7 @@ class _Decision:
         )
         cued: Bools = (
             given & (asked | comma)
-            | of_father
-            | of_event
+            | self._in_title & self._shown_by_title(phrase)
             | labelled
             | rare & (closed | before | numbered | words.parted_before & words.parted_after)
             | given & ~self._harmless & (owner | words.wall_before & words.wall_after)
@@ -306,6 +299,17 @@ class _Decision:
             | previous(first) & surname
         )
         return cued
+
+    def _shown_by_title(self, phrase: Bools) -> Bools:
+        """Return what is a name in a title: after `bin` (but `Ich bin Kunde`), or last after an event."""
+        words, listed, code = self._words, self._listed, self._words.code
+        father = listed.fathers[code] & words.follows & ~phrase
+        event = listed.events[code] | previous(listed.events[code]) & listed.particles[code] & words.joined
+        last = words.is_last | following(listed.particles[code])
+        rare = self._common < self._settings.common_though_a_name
+        shown = previous(father) & self._spelling.has_capital[code] | previous(event) & last & rare
+        shown &= words.joined & words.is_word & ~self._harmless
+        return shown
 
     def _beside_in_lower_case(self, masked: Bools) -> Bools:
         """Return words in lower case that are names, too, beside masked names: `rui gonçalves`."""
@@ -393,7 +397,9 @@ def _frequency(
     known = facts.known
     zipf = known.zipf[words.code]
     count = words.per_text(words.is_word)
-    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country | facts.listed.brands)[words.code]
+    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country | facts.listed.brands)[
+        words.code
+    ]
     # A short text takes the strictest language: words that are names, too, do not show which it is in.
     is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
         words.text

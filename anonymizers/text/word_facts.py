@@ -146,7 +146,9 @@ class WordFacts:
 
 _SPAN, _LOWER, _STEM = pl.col("span"), pl.col("lower"), pl.col("stem")
 # The dot of a Turkish capital is left in lower case.
-_LOWERED = _SPAN.str.replace_all("’", "'", literal=True).str.to_lowercase().str.replace("i\u0307", "i", literal=True)
+_LOWERED = (
+    _SPAN.str.replace_all("’", "'", literal=True).str.to_lowercase().str.replace("i\u0307", "i", literal=True)
+)
 _SPELLINGS = {"lower": _LOWERED, "stem": _LOWERED.str.split("'").list.first()}
 
 

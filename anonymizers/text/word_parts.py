@@ -128,7 +128,8 @@ class WordParts:
         known = {code: pl.DataFrame({"word": list(self._words_of(code))}) for code in self._stems_by}
         stems = {code: words.select(self._stems_by[code]).to_series() for code, words in known.items()}
         return {
-            code: some.filter(some.str.len_chars() >= _SHORTEST_STEM).unique().sort() for code, some in stems.items()
+            code: some.filter(some.str.len_chars() >= _SHORTEST_STEM).unique().sort()
+            for code, some in stems.items()
         }
 
     @cached_property
