@@ -307,7 +307,7 @@ class _Decision:
         event = listed.events[code] | previous(listed.events[code]) & listed.particles[code] & words.joined
         last = words.is_last | following(listed.particles[code])
         rare = self._common < self._settings.common_though_a_name
-        shown = previous(father) & self._spelling.has_capital[code] | previous(event) & last & rare
+        shown: Bools = previous(father) & self._spelling.has_capital[code] | previous(event) & last & rare
         shown &= words.joined & words.is_word & ~self._harmless
         return shown
 
