@@ -181,12 +181,12 @@ def _rare_english() -> set[str]:
     (model,) = (part for part in package.iterdir() if part.name.startswith(package.name))
     tables = srsly.msgpack_loads(model.joinpath("lemmatizer", "lookups", "lookups.bin").read_bytes())
     used = wordfreq.get_frequency_dict("en", wordlist="large").keys()
+    entries = set().union(*tables["lemma_index"].values())
     found = set()
-    for entry in set().union(*tables["lemma_index"].values()):
-        stems = ((entry.removesuffix(stem), end) for stem, end in _LEMMAS if entry.endswith(stem))
-        forms = {stem + end for stem, end in stems} & used
-        found |= forms | ({entry} & used if forms else set())
-    return found
+    for stem, end in _LEMMAS:
+        forms = {entry.removesuffix(stem) + end: entry for entry in entries if entry.endswith(stem)}
+        found |= {word for form in forms.keys() & used for word in (form, forms[form])}
+    return found & used
 
 
 def _as_typed(known: Mapping[str, float]) -> dict[str, float]:
