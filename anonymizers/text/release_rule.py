@@ -103,6 +103,8 @@ class _Decision:
         self._is_number_word = self._listed.number_words[code]
         self._mixed = words.is_mixed()
         self._in_title = self._titled()
+        # A title in capitals is one.
+        self._capital |= self._spelling.has_capital[code] & self._in_title
         self._harmless |= self._linking() | self._dated()
         self._is_town = self._towns()
 
@@ -316,9 +318,12 @@ class _Decision:
         words = self._words
         name = masked & self._is_name
         beside = previous(name) & words.titled | following(name & words.titled)
+        # In a short text also what is rare and on no list, after a name.
+        rare = self._common < self._settings.common_though_a_name
+        after = rare & previous(name) & (words.per_text(words.is_word) <= TITLE_WORDS)[words.text]
         surname: Bools = (
             beside
-            & self._is_name
+            & (self._is_name | after)
             & words.is_word
             & ~self._capital
             & (self._common < self._settings.common_though_a_name_first)
@@ -409,7 +414,8 @@ def _frequency(
     voted = zipf
     if "en" in languages:
         # English words are used in all languages: `Webinar Steuererklärung` is German.
-        voted = np.maximum(zipf, ENGLISH_VOTE * zipf[:, [languages.index("en")]])
+        english = zipf[:, [languages.index("en")]]
+        voted = np.maximum(zipf, np.where(english >= s.common_english, ENGLISH_VOTE * english, 0))
     votes_for = words.per_text(voted * votes[:, None].astype(np.float32))
     if "hi" in languages:
         votes_for[:, languages.index("hi")] *= _VOTE_FOR_HINDI
