@@ -86,7 +86,7 @@ class _Decision:
         self._known, self._listed, self._spelling = facts.known, facts.listed, facts.spelling
         self._frequency = _frequency(words, facts, settings, languages)
         self._common = self._frequency.common
-        self._most = facts.known.zipf.max(axis=1)[code]
+        self._most = _most(facts.known.zipf)[code]
         self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
         self._is_country = self._known.is_country[code]
         self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
@@ -104,7 +104,7 @@ class _Decision:
         self._mixed = words.is_mixed()
         self._in_title = self._titled()
         # A title in capitals is one.
-        self._capital |= self._spelling.has_capital[code] & self._in_title
+        self._capital |= self._spelling.has_capital[code] & self._in_title & ~self._listed.particles[code]
         self._harmless |= self._linking() | self._dated()
         self._is_town = self._towns()
 
@@ -396,19 +396,23 @@ class _Frequency:
     is_german: Bools
 
 
+def _most(zipf: Floats) -> Floats:
+    """Return how common each of m words is where it is most common; columns are faster than rows."""
+    most: Floats = np.ascontiguousarray(zipf.T).max(axis=0)
+    return most
+
+
 def _frequency(
     words: WordSequence, facts: WordFacts, s: ReleaseRuleSettings, languages: tuple[str, ...]
 ) -> _Frequency:
     known = facts.known
-    zipf = known.zipf[words.code]
+    zipf = known.zipf.take(words.code, axis=0)
     count = words.per_text(words.is_word)
     is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country | facts.listed.brands)[
         words.code
     ]
     # A short text takes the strictest language: words that are names, too, do not show which it is in.
-    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
-        words.text
-    ]
+    is_name &= (_most(known.zipf) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[words.text]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words = words.per_text(zipf >= s.common_in_language)
     voted = zipf
