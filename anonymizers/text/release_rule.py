@@ -26,6 +26,7 @@ PARTICLES = 2
 _VOTE_OF_A_NAME = 0.1
 # Half of the words of a text in Hindi are English, and many of the others are words of some language, too.
 _VOTE_FOR_HINDI = 1.2
+ENGLISH_VOTE = np.float32(0.6)
 # So many words in capitals, if they are half of a text, are shouted.
 LOUD = 3
 # How many names may follow the first name of somebody who is greeted.
@@ -85,12 +86,14 @@ class _Decision:
         self._known, self._listed, self._spelling = facts.known, facts.listed, facts.spelling
         self._frequency = _frequency(words, facts, settings, languages)
         self._common = self._frequency.common
-        self._most = facts.known.zipf.max(axis=1)[code]
+        self._most = _most(facts.known.zipf)[code]
         self._name_lists, self._is_place = self._known.name_lists[code], self._known.is_place[code]
         self._is_country = self._known.is_country[code]
         self._is_given = (self._known.given_lists[code] >= _GIVEN) & ~self._listed.seldom_names[code]
         self._cue_phrases = facts.cue_phrases
-        self._harmless = self._listed.no_names[code] | words.is_currency | self._in_phrases(facts)
+        self._harmless = (
+            (self._listed.no_names | self._listed.brands)[code] | words.is_currency | self._in_phrases(facts)
+        )
         self._is_always_name = self._listed.names[code]
         self._is_name = (self._name_lists > 0) | self._is_always_name
         self._named = self._is_name | self._is_place
@@ -100,7 +103,9 @@ class _Decision:
         self._is_number_word = self._listed.number_words[code]
         self._mixed = words.is_mixed()
         self._in_title = self._titled()
-        self._harmless |= self._linking()
+        # A title in capitals is one.
+        self._capital |= self._spelling.has_capital[code] & self._in_title & ~self._listed.particles[code]
+        self._harmless |= self._linking() | self._dated()
         self._is_town = self._towns()
 
     def kinds(self) -> tuple[Kinds, Bools]:
@@ -108,7 +113,7 @@ class _Decision:
         s, words = self._settings, self._words
         masked = self._unreleased() & ~(self._harmless | self._is_town) | self._addressed()
         masked &= words.is_word & ~(self._titles | self._greets)
-        masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups)
+        masked |= words.long_numbers(digits=s.digits, digits_in_groups=s.digits_in_groups) & ~self._measured()
         masked |= words.in_row(words.length == 1, least=s.spelt_letters) & words.is_word
         links = (
             self._listed.particles[words.code]
@@ -139,6 +144,21 @@ class _Decision:
         shouted: Bools = upper & loud[self._words.text]
         return shouted
 
+    def _measured(self) -> Bools:
+        """Return numbers of few digits before a unit that says nothing of a person: `180 days`."""
+        words = self._words
+        few = words.is_number & (words.length == self._settings.digits)
+        units = following(self._listed.units[words.code] & words.joined)
+        measured: Bools = few & units & ~(previous(words.is_number) & words.joined)
+        return measured
+
+    def _dated(self) -> Bools:
+        """Return months before a year or written together with a number: `Jan26`; others may be people."""
+        words = self._words
+        date = words.is_year & words.joined | words.is_number & words.adjacent & (words.length <= 2)
+        dated: Bools = self._listed.months[words.code] & following(date)
+        return dated
+
     def _spread(self) -> Bools:
         """Return numbers near one another, also with letters as keys, and words with odd signs within."""
         words, s = self._words, self._settings
@@ -167,8 +187,13 @@ class _Decision:
         given = self._known.given_lists[words.code]
         is_town = words.is_word & self._is_place & ~self._is_always_name
         is_town &= (given == 0) & ~self._is_name | self._is_country & (given <= _GIVEN_TOWN)
-        others = words.is_word & ~self._listed.particles[words.code] & ~self._is_given
-        others &= (self._common >= self._settings.common_though_a_name) | self._harmless
+        others = words.is_word & ~self._listed.particles[words.code]
+        others &= (self._common >= self._settings.common) & ~self._is_name | self._harmless
+        # `Geburtstag von Stetten`: what few speak of is a family after such a particle.
+        is_town &= ~previous(self._listed.of_families[words.code]) | (
+            self._most >= self._settings.common_though_a_country
+        )
+        is_town |= self._listed.cities[words.code]
         towns: Bools = self._in_title & is_town & (self._most >= self._settings.common)
         return towns & (words.per_text(others & ~towns) > 0)[words.text]
 
@@ -234,7 +259,8 @@ class _Decision:
     def _addressed(self) -> Bools:
         """Return the names that follow a greeting or a title, first names and surnames."""
         words, listed, code = self._words, self._listed, self._words.code
-        rare = self._named & (self._common < self._settings.common_though_a_name_within)
+        named = self._named | (self._common < self._settings.common_though_a_name)
+        rare = named & (self._common < self._settings.common_though_a_name_within)
         of_two = listed.greetings_end[code] & previous(listed.greetings_begin[code]) & words.joined
         greeted = previous(self._greets | of_two) & words.joined & ~words.first
         titled = previous(self._titles) & words.titled
@@ -259,7 +285,7 @@ class _Decision:
         comma = greeted & words.before_comma
         # First name and surname as one value: `'hope rivers'`, `invoice-hope-rivers.pdf`.
         surname = self._is_name & (self._common < self._settings.common_though_a_name_within) & words.joined
-        first = rare & words.wall_before & following(surname & words.wall_after)
+        first = rare & words.parted_before & following(surname & words.parted_after)
         numbered = (
             words.follows
             & previous(words.is_number)
@@ -267,24 +293,39 @@ class _Decision:
         )
         cued: Bools = (
             given & (asked | comma)
+            | self._in_title & self._shown_by_title(phrase)
             | labelled
-            | rare & (closed | before | numbered | words.between_commas)
+            | rare & (closed | before | numbered | words.parted_before & words.parted_after)
             | given & ~self._harmless & (owner | words.wall_before & words.wall_after)
             | first
             | previous(first) & surname
         )
         return cued
 
+    def _shown_by_title(self, phrase: Bools) -> Bools:
+        """Return what is a name in a title: after `bin` (but `Ich bin Kunde`), or last after an event."""
+        words, listed, code = self._words, self._listed, self._words.code
+        father = listed.fathers[code] & words.follows & ~phrase
+        event = listed.events[code] | previous(listed.events[code]) & listed.particles[code] & words.joined
+        last = words.is_last | following(listed.particles[code])
+        rare = self._common < self._settings.common_though_a_name
+        shown: Bools = previous(father) & self._spelling.has_capital[code] | previous(event) & last & rare
+        shown &= words.joined & words.is_word & ~self._harmless
+        return shown
+
     def _beside_in_lower_case(self, masked: Bools) -> Bools:
         """Return words in lower case that are names, too, beside masked names: `rui gonçalves`."""
         words = self._words
         name = masked & self._is_name
         beside = previous(name) & words.titled | following(name & words.titled)
+        # In a short text also what is rare and on no list, after a name.
+        rare = self._common < self._settings.common_though_a_name
+        after = rare & previous(name) & (words.per_text(words.is_word) <= TITLE_WORDS)[words.text]
         surname: Bools = (
             beside
-            & self._is_name
+            & (self._is_name | after)
             & words.is_word
-            & ~self._spelling.has_capital[words.code]
+            & ~self._capital
             & (self._common < self._settings.common_though_a_name_first)
             & ~(self._harmless | self._listed.seldom_names[words.code] | self._greets | self._titles)
         )
@@ -355,20 +396,31 @@ class _Frequency:
     is_german: Bools
 
 
+def _most(zipf: Floats) -> Floats:
+    """Return how common each of m words is where it is most common; columns are faster than rows."""
+    most: Floats = np.ascontiguousarray(zipf.T).max(axis=0)
+    return most
+
+
 def _frequency(
     words: WordSequence, facts: WordFacts, s: ReleaseRuleSettings, languages: tuple[str, ...]
 ) -> _Frequency:
     known = facts.known
-    zipf = known.zipf[words.code]
+    zipf = known.zipf.take(words.code, axis=0)
     count = words.per_text(words.is_word)
-    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country)[words.code]
-    # A short text takes the strictest language: words that are names, too, do not show which it is in.
-    is_name &= (known.zipf.max(axis=1) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[
-        words.text
+    is_name = ((known.name_lists > 0) & ~facts.listed.no_names | known.is_country | facts.listed.brands)[
+        words.code
     ]
+    # A short text takes the strictest language: words that are names, too, do not show which it is in.
+    is_name &= (_most(known.zipf) < s.common_though_a_name)[words.code] | (count < s.fewest_words)[words.text]
     votes = np.where(is_name, _VOTE_OF_A_NAME, 1) * words.is_word
     common_words = words.per_text(zipf >= s.common_in_language)
-    votes_for = words.per_text(zipf * votes[:, None].astype(np.float32))
+    voted = zipf
+    if "en" in languages:
+        # English words are used in all languages: `Webinar Steuererklärung` is German.
+        english = zipf[:, [languages.index("en")]]
+        voted = np.maximum(zipf, np.where(english >= s.common_english, ENGLISH_VOTE * english, 0))
+    votes_for = words.per_text(voted * votes[:, None].astype(np.float32))
     if "hi" in languages:
         votes_for[:, languages.index("hi")] *= _VOTE_FOR_HINDI
     no_votes = words.per_text(words.is_word & ~is_name) == 0

@@ -125,8 +125,10 @@ class TextSettings(_Strict):
     harmless: dict[str, Words]
     names: Words
     no_names: Words
+    brands: Words
     phrases: tuple[str, ...]
     noun_endings: dict[str, Words]
+    endings: dict[str, Words]
     compound_stems: Words
     compound_ends_of_names: Words
     greetings: Words
@@ -134,6 +136,7 @@ class TextSettings(_Strict):
     greetings_end: Words
     cues: Words
     cue_phrases: tuple[str, ...]
+    events: Words
     cues_after: Words
     labels: Words
     closings: Words
@@ -142,6 +145,11 @@ class TextSettings(_Strict):
     after_greetings: Words
     streets: Words
     particles: Words
+    of_families: Words
+    fathers: Words
+    cities: Words
+    months: Words
+    units: Words
     beginnings: Words
     number_words: Words
     recognition: RecognitionSettings

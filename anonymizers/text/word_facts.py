@@ -79,10 +79,12 @@ class Listed:
 
     names: Bools
     no_names: Bools
+    brands: Bools
     greetings: Bools
     greetings_begin: Bools
     greetings_end: Bools
     cues: Bools
+    events: Bools
     cues_after: Bools
     labels: Bools
     closings: Bools
@@ -91,6 +93,11 @@ class Listed:
     after_greetings: Bools
     streets: Bools
     particles: Bools
+    of_families: Bools
+    fathers: Bools
+    cities: Bools
+    months: Bools
+    units: Bools
     beginnings: Bools
     number_words: Bools
 
@@ -138,7 +145,10 @@ class WordFacts:
 
 
 _SPAN, _LOWER, _STEM = pl.col("span"), pl.col("lower"), pl.col("stem")
-_LOWERED = _SPAN.str.replace_all("’", "'", literal=True).str.to_lowercase()
+# The dot of a Turkish capital is left in lower case.
+_LOWERED = (
+    _SPAN.str.replace_all("’", "'", literal=True).str.to_lowercase().str.replace("i\u0307", "i", literal=True)
+)
 _SPELLINGS = {"lower": _LOWERED, "stem": _LOWERED.str.split("'").list.first()}
 
 

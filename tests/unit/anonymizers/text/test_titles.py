@@ -98,6 +98,17 @@ def scrubber():
         "Akshaya Tritiya Gold Offer",
         # Companies that are no person's.
         "Muster Sporthaus GmbH",
+        "Boston Store Opening",
+        "Flug von Hamburg",
+        "Ich bin Kunde",
+        "Reaktivierung 180 Tage",
+        "UK_Payday_Sale_Jan26",
+        "shipping-update-v3",
+        "Saldi estivi 2026",
+        "Mağaza açılışı İzmir",
+        "Webinar Steuererklärung",
+        "Lapsed Roasters Waitlist",
+        "Pago Rechazado",
     ],
 )
 def test_the_words_of_a_title_stay(scrubber, name):
@@ -109,9 +120,14 @@ def test_the_words_of_a_title_stay(scrubber, name):
     [
         ("Birthday Anna", "Birthday <NAME>"),
         ("Anna Schmidt GmbH", "<NAME> GmbH"),
-        ("Geburtstag Katharina von Stetten 2026", "Geburtstag <NAME> <PLACE> 2026"),
+        ("Geburtstag Katharina von Stetten 2026", "Geburtstag <NAME> 2026"),
         ("Birthday Ludwig van Beethoven", "Birthday <NAME>"),
         ("Rückruf van Beethoven", "Rückruf <NAME>"),
+        ("Geburtstag von Stetten", "Geburtstag von <NAME>"),
+        ("Promo bin Laden", "Promo bin <NAME>"),
+        # After an event of a person, what is no common word is a name, though no list has it.
+        ("Birthday Xyloboo", "Birthday <NAME>"),
+        ("Majlis Aqiqah Qaseh", "Majlis <NAME>"),
         ("Cumpleaños María del Pilar", "Cumpleaños <NAME>"),
         ("Termin Maria das Dores Silva", "Termin <NAME> <PLACE> <NAME>"),
         ("Dia da Joana", "Dia da <NAME>"),
