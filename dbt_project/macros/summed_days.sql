@@ -5,7 +5,8 @@
     Args:
         cube: Relation with a row per day and node.
         level: The level whose rows are added up.
-        per: `week` or `month`: those that are over; `life`: all days, with the first and the last of them.
+        per: `week` or `month`: those that are over, by the last day with a row or the last month that was built:
+            at its end no message may have been sent; `life`: all days, with the first and the last of them.
         keys: Columns that name a node.
         shared: Columns of which a row gets the value that all its days have, else `mixed`.
         measures: Columns that are added up.
@@ -15,7 +16,9 @@ with days as (
 
     select
         *,
-        max(send_date) over () as last_built
+        greatest(max(send_date) over (), (
+            select last_day(max(month)) from {{ ref('cube_coverage_monthly') }}
+        )) as last_built
     from {{ cube }}
 
 )

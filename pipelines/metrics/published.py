@@ -128,10 +128,13 @@ def _cells(metric: Metric, question: Question, table: Table) -> tuple[str, tuple
         if day is not None:
             conditions.append(f"{period} {comparison} ?")
             parameters.append(day)
-    # A week or month of days appears with its last one, as in the marts.
-    next_day = f"(select max({table.period.column}) + 1 from {table.name})"
+    # A week or month of days appears when it is over, as in the marts.
+    last_day = (
+        f"greatest((select max({table.period.column}) from {table.name}), "
+        "(select last_day(max(month)) from cubes.cube_coverage_monthly))"
+    )
     longer = [name for name in question.by if name in OF_DAYS and table.period is Period.DAY]
-    conditions += [f"{period} < date_trunc('{name}', {next_day})" for name in longer]
+    conditions += [f"{period} < date_trunc('{name}', {last_day} + 1)" for name in longer]
     if metric.quantile is not None:
         selected.append(f"epoch(cast(cells.{LATENCY_BIN} as interval)) as seconds")
     named = {VARIED if name == VARIANT else name for name in question.columns}

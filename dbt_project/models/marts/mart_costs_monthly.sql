@@ -6,6 +6,7 @@ with costs as (
 
 select
     costs.month,
+    cast('platform' as varchar) as level,
     costs.cost_currency,
     costs.tariff,
     costs.channel,

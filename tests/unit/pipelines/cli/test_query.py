@@ -181,6 +181,10 @@ def test_a_week_or_month_appears_with_its_last_day_and_what_limits_cut_is_said(h
     assert (
         "There are rows from 2026-04-06 to 2026-05-03." in periods(*asked, "day", "--from", "2027-01-01")[1]
     )
+    with duckdb.connect(home.published_path) as connection:
+        insert(connection, "cubes.cube_coverage_monthly", [{"month": date(2026, 5, 1)}])
+    # May was built, so it is over: nobody sent anything after its third day.
+    assert periods(*asked, "month")[0] == [175, 21]
 
 
 def test_a_month_that_does_not_count_all_workspaces_says_so(home):
