@@ -205,7 +205,7 @@ def person_of(declarations: Declarations, store: Store, request: Request) -> Era
 def people_of(declarations: Declarations, store: Store, asked: Sequence[Request]) -> list[Erasure]:
     """Return all that each of some requests is about, in order, after one look at the store for all of them.
 
-    What rows have connected with a person since the request was recorded is the person's too.
+    What rows have connected with a contact since the request was recorded is the contact's too.
 
     Raises:
         KeyringError: One is done, and the person forgotten.
@@ -213,9 +213,12 @@ def people_of(declarations: Declarations, store: Store, asked: Sequence[Request]
     if not asked:
         return []
     who = [about(store.keyring, request.number) for request in asked]
-    contacts = [each for each in who if each["subject"] == Subject.CONTACT]
-    given = [(each["workspace_id"], dict.fromkeys(each["tokens"], "identifier")) for each in contacts]
-    for each, person in zip(contacts, people_by_tokens(declarations, store, given), strict=True):
+    generation = store.ledger.generation()
+    earlier = [
+        each for each in who if each["subject"] == Subject.CONTACT and each.get("generation") != generation
+    ]
+    given = [(each["workspace_id"], dict.fromkeys(each["tokens"], "identifier")) for each in earlier]
+    for each, person in zip(earlier, people_by_tokens(declarations, store, given), strict=True):
         each["tokens"] = person.tokens
     people = [(each["workspace_id"], Subject(each["subject"]), each["tokens"]) for each in who]
     return [

@@ -1,7 +1,7 @@
 """Find out who a data subject is: from an identifier to all tokens of the person in one workspace."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import polars as pl
@@ -33,6 +33,7 @@ class Person:
         kinds: How many tokens there are of each kind of identifier.
         is_shared: An identifier stands beside so many others that it is nobody's own (a reception's number):
             what it is connected with was not followed, and a person has to look.
+        generation: That of the store in which this was looked up.
     """
 
     workspace_id: str
@@ -40,6 +41,7 @@ class Person:
     tokens: frozenset[str] = field(repr=False)
     kinds: Mapping[str, int]
     is_shared: bool
+    generation: int = 0
 
 
 def find_person(
@@ -83,11 +85,15 @@ def people_by_tokens(
     Args:
         asked: Of each person, the workspace, and token → what kind of identifier it stands for.
     """
+    generation = store.ledger.generation()
     tokens = {token for _, given in asked for token in given} if subject is Subject.CONTACT else set()
     known = connected(declarations, store, tokens, workspaces={workspace for workspace, _ in asked})
     of_workspace = known.partition_by("workspace_id", as_dict=True)
     return [
-        _person(workspace, given, of_workspace.get((workspace,), known.clear()), subject)
+        replace(
+            _person(workspace, given, of_workspace.get((workspace,), known.clear()), subject),
+            generation=generation,
+        )
         for workspace, given in asked
     ]
 

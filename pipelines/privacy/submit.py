@@ -124,6 +124,7 @@ def _record(
         "workspace_id": person.workspace_id,
         "subject": person.subject.value,
         "tokens": sorted(person.tokens),
+        "generation": person.generation,
     }
     if kind is Kind.CORRECT:
         who["data_set"] = correctable(declarations, person.subject, source)
