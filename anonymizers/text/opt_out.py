@@ -19,27 +19,27 @@ OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
     "en": (
         "stop", "stop all", "stopall", "unsubscribe", "unsubscribed", "unsub", "unsubcribe", "unsuscribe",
         "cancel", "end", "quit", "revoke", "opt out", "optout", "opt me out", "remove", "remove me",
-        "unsubscribe me", "please stop", "stop please", "stop now", "stop immediately", "please unsubscribe",
-        "please unsubscribe me", "unsubscribe please", "unsubscribe me please", "unsubscribe now",
-        "unsubscribe here", "i want to unsubscribe", "i want to opt out", "no marketing", "no promotions",
+        "unsubscribe me", "stop now", "stop immediately", "unsubscribe now", "unsubscribe here",
+        "i want to stop", "i want to unsubscribe", "i want to opt out", "no marketing", "no promotions",
         "no promos", "no ads", "don't contact me", "do not contact me", "don't message me",
         "do not message me", "take me off", "take me off this list", "take me off the list",
         "take me off your list", "leave list", "leave this list",
     ),
     "de": (
-        "stopp", "stoppen", "abmelden", "mich abmelden", "ich möchte mich abmelden", "bitte abmelden",
-        "abmelden bitte", "abmeldung", "abbestellen", "bitte abbestellen", "abbestellen bitte", "austragen",
-        "beenden", "deabonnieren", "keine werbung mehr bitte", "nicht mehr anschreiben",
+        "stopp", "stoppen", "abmelden", "mich abmelden", "ich möchte mich abmelden", "abmeldung",
+        "abbestellen", "austragen", "beenden", "deabonnieren", "nicht mehr anschreiben",
+        "nicht mehr schreiben",
         "nicht mehr kontaktieren",
     ),
     "es": (
         "baja", "darme de baja", "dar de baja", "darse de baja", "dame de baja", "date de baja",
-        "quiero darme de baja", "darme de baja por favor", "baja total", "alto", "detener", "parar",
+        "quiero darme de baja", "baja total", "alto", "detener", "parar",
         "cancelar", "desuscribir", "desuscribirme", "desuscribirse", "eliminar suscripción",
         "dejar de recibir", "no enviar más", "no recibir más", "no quiero recibir más",
     ),
     "pt": (
-        "sair", "quero sair", "pare", "parar", "parar de receber", "cancelar", "cancelar recebimento",
+        "sair", "quero sair", "pare", "parar", "parar de receber", "parar de enviar", "cancelar",
+        "cancelar recebimento",
         "remover", "me remova", "me remover", "remover meu número", "descadastrar", "descadastrar-se",
         "descadastre-me", "desinscrever", "desinscrever-se", "não receber mais", "não quero receber",
         "não quero mais receber", "não desejo receber", "não desejo mais receber", "não enviar mais",
@@ -50,12 +50,13 @@ OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
         "se désabonner", "me désabonner", "je me désabonne", "je veux me désabonner",
         "je souhaite me désabonner", "désabonnez-moi", "désinscrire", "se désinscrire", "me désinscrire",
         "désinscription", "désinscrivez-moi", "ne plus recevoir", "ne plus me contacter",
-        "stop svp",
     ),
     "it": (
-        "disiscriviti", "disiscrivimi", "disiscrizione", "annulla iscrizione", "annulla l'iscrizione",
-        "cancella iscrizione", "cancellami", "rimuovimi", "ferma", "interrompi", "non inviare più",
-        "non voglio più ricevere messaggi",
+        "disiscriviti", "disiscrivimi", "disiscrivi", "disiscrizione", "annulla", "annulla iscrizione",
+        "annulla l'iscrizione",
+        "cancella", "cancella iscrizione", "cancellami", "rimuovimi", "ferma", "interrompi",
+        "non inviare più",
+        "non voglio più ricevere", "non voglio più ricevere messaggi",
     ),
     "nl": ("afmelden", "afmelding", "meld me af", "uitschrijven", "schrijf me uit", "stoppen"),
     "id": (
@@ -85,7 +86,8 @@ OPT_OUT_KEYWORDS: dict[str, tuple[str, ...]] = {
 OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "en": (
         (
-            "stop", "stop receiving", "stop sending", "stop sending me", "stop all", "unsubscribe",
+            "stop", "stop receiving", "stop getting", "stop sending", "stop sending me", "stop all",
+            "unsubscribe",
             "unsubscribe me", "unsubscribe from", "unsubscribe from all", "unsubscribe me from", "opt out",
             "opt out of", "opt out of all", "opt out from", "opt me out of", "no more", "cancel", "end",
             "turn off", "block", "disable", "remove me from", "take me off", "don't send me",
@@ -102,7 +104,7 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "de": (
         (
-            "stopp", "stop", "stoppe", "stoppen", "keine", "keine weiteren", "bitte keine", "abmelden",
+            "stopp", "stop", "stoppe", "stoppen", "stoppen sie", "keine", "keine weiteren", "abmelden",
             "abmelden von", "abbestellen", "austragen", "deabonnieren", "beenden",
         ),
         (
@@ -130,7 +132,8 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "pt": (
         (
-            "stop", "parar", "pare", "interromper", "parar de receber", "deixar de receber", "não receber",
+            "stop", "parar", "pare", "interromper", "parar de receber", "parar de enviar",
+            "deixar de receber", "não receber",
             "não receber mais", "não enviar", "cancelar", "cancelar inscrição de", "bloquear", "não quero",
             "não quero mais", "não quero receber", "não quero mais receber", "não desejo receber",
             "sair de", "sair da", "remover da", "descadastrar de", "descadastrar-se de", "chega de",
@@ -219,7 +222,8 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ar": (
         ("إيقاف", "أوقف", "وقف", "إلغاء الاشتراك من", "إلغاء الاشتراك في", "إلغاء", "لا أريد"),
         (
-            "الكل", "العروض", "الرسائل", "الإعلانات", "الترويج", "الرسائل الترويجية", "التسويق",
+            "الكل", "العروض", "العروض الترويجية", "الرسائل", "الإعلانات", "الترويج", "الرسائل الترويجية",
+            "التسويق",
             "الإشعارات",
         ),
     ),
@@ -237,17 +241,26 @@ OPT_OUT_PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+# What stands around a keyword and says nothing: the number of a choice, and `please`.
+_BESIDE = (
+    r"(?i)^[^\p{L}\p{N}]*[0-9]{1,2}[^\p{L}\p{N}]+"
+    r"|\b(?:please|pls|plz|kindly|bitte|por favor|s'il (?:vous|te) pla[iî]t|svp|per favore|alstublieft|aub"
+    r"|tolong|mohon|sila|lütfen)\b|कृपया|प्लीज|من فضلك|رجاء|请|請"
+)
+
+
 def is_opt_out(texts: pl.Series) -> pl.Series:
     """Return whether each of the n texts is an opt-out keyword as a whole, in order; null for null.
 
-    Case, accents, punctuation and characters of no width are ignored. A keyword within a sentence does not
-    count, as with the providers: "please stop by" is a visit.
+    Case, accents, punctuation, characters of no width and words like `please` are ignored. STOP may be said
+    in two languages: `STOP / BAJA`. A keyword within a sentence does not count, as with the providers:
+    "please stop by" is a visit.
     """
     words = _keywords()
     short = texts.str.len_chars() <= 2 * cast("int", words.str.len_chars().max())
     # Only short texts are worth normalising.
     candidates = pl.select(pl.when(short).then(texts)).to_series()
-    found = _bare(candidates).is_in(words.implode()).fill_null(False)
+    found = _bare(plain(candidates).str.replace_all(_BESIDE, "")).is_in(words.implode()).fill_null(False)
     return pl.select(pl.when(texts.is_not_null()).then(found)).to_series().rename(texts.name)
 
 
@@ -261,7 +274,9 @@ def _keywords() -> pl.Series:
         for thing in objects
         for phrase in (verb + thing, thing + verb)
     }
-    words = phrases.union(*OPT_OUT_KEYWORDS.values())
+    keywords = set().union(*OPT_OUT_KEYWORDS.values())
+    in_two = {pair for word in keywords for pair in (f"stop {word}", f"{word} stop")}
+    words = phrases | keywords | in_two
     return _bare(pl.Series(sorted(words))).unique().sort()
 
 
