@@ -545,7 +545,8 @@ joined as (
             when progress.price_amount is not null then progress.price_amount
             when
                 progress.is_billable = false
-                or (progress.has_failed and not progress.has_delivered and not progress.has_read)
+                or progress.has_failed and not progress.has_delivered and not progress.has_read
+                and sent_messages.price_amount is not null
                 then cast(0 as decimal(18, 6))
             else sent_messages.price_amount
         end as price_amount,

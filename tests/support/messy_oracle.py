@@ -91,7 +91,7 @@ class Oracle:
         queued_at = first.queued_at if first else min(map(_moment, reports))
         code = _code(first, reports) if is_failed else None
         provider = first.provider if first else PROVIDER[reports[0].kind]
-        amount, currency = _cost(first, reports)
+        amount, currency = _cost(first, reports, has_failed="failed" in reached and not is_delivered)
         steps = (
             (is_read, "read"),
             (is_delivered, "delivered"),
@@ -199,12 +199,15 @@ def _segments(first: Queued | None, reports: Iterable[Report]) -> int | None:
     return max(reported or 0, measured) if first.provider == "smpp" or not reported else reported
 
 
-def _cost(first: Queued | None, reports: Iterable[Report]) -> tuple[Decimal | None, str | None]:
-    """Counted once: the provider's price, else nothing where it does not charge, else the list's."""
+def _cost(
+    first: Queued | None, reports: Iterable[Report], *, has_failed: bool
+) -> tuple[Decimal | None, str | None]:
+    """Counted once: the provider's price, else 0 where nothing is charged or it failed, else the list's."""
     prices = [Decimal(report.price) for report in reports if report.price is not None]
     if prices:
         return max(prices), "USD"
     listed = Decimal(first.price) if first and first.price else None
     currency = first.currency if first else None
     charged = {report.billable for report in reports if report.billable is not None}
-    return (Decimal("0.000000") if charged == {False} else listed), currency
+    is_free = charged == {False} or (has_failed and listed is not None)
+    return (Decimal("0.000000") if is_free else listed), currency
