@@ -73,15 +73,12 @@ def connected(
     while found:
         known |= found
         more, _ = _stored(declarations, store, naming=found, workspaces=workspaces)
+        # Messages, which cost more to search, are asked once for all that is known without them.
+        if known.issuperset([*more["token"], *more["other"]]):
+            told = _links_of_messages(declarations, store, known - heard, workspaces=workspaces)
+            more, heard = pl.concat([more, *told]), set(known)
         links.append(more)
         found = {*more["token"], *more["other"]} - known
-        if not found:
-            more = pl.concat(
-                [links[0], *_links_of_messages(declarations, store, known - heard, workspaces=workspaces)]
-            )
-            links.append(more)
-            heard |= known
-            found = {*more["token"], *more["other"]} - known
     nodes, edges = _graph(pl.concat(links))
     own = _own(edges, nodes["kind"])
     linked, followed = (pl.concat([each["a"], each["b"]]).implode() for each in (edges, own))

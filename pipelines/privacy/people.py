@@ -1,7 +1,7 @@
 """Find out who a data subject is: from an identifier to all tokens of the person in one workspace."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 import polars as pl
@@ -90,20 +90,19 @@ def people_by_tokens(
     known = connected(declarations, store, tokens, workspaces={workspace for workspace, _ in asked})
     of_workspace = known.partition_by("workspace_id", as_dict=True)
     return [
-        replace(
-            _person(workspace, given, of_workspace.get((workspace,), known.clear()), subject),
-            generation=generation,
-        )
+        _person(workspace, given, of_workspace.get((workspace,), known.clear()), subject, generation)
         for workspace, given in asked
     ]
 
 
-def _person(workspace: str, given: Mapping[str, str], known: pl.DataFrame, subject: Subject) -> Person:
+def _person(
+    workspace: str, given: Mapping[str, str], known: pl.DataFrame, subject: Subject, generation: int
+) -> Person:
     named = known.filter(pl.col("token").is_in(list(given)))
     same = known.filter(pl.col("contact_token").is_in(named["contact_token"].implode()))
     kinds = {**given, **{row["token"]: OF_CONTACTS[row["kind"]].value for row in same.iter_rows(named=True)}}
     is_shared = bool(named["is_shared"].any())
-    return Person(workspace, subject, frozenset(kinds), _counted(kinds.values()), is_shared)
+    return Person(workspace, subject, frozenset(kinds), _counted(kinds.values()), is_shared, generation)
 
 
 def own_messages(
