@@ -11,7 +11,6 @@ import duckdb
 
 from pipelines.codegen.variables import ROWS_AT_ONCE
 from pipelines.declarations.calendar import month_end
-from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.declarations import Declarations
 from pipelines.marts.chunks import NO_DAY, Chunk, chunks_of
 from pipelines.marts.dbt_runs import (
@@ -84,13 +83,12 @@ def build(
     with leases(store.home), connection_closed_afterwards():
         if days:
             refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_reissue)
-        made = _made(store)
-        has_views = made.has_views
+        is_current = _is_current(store)
         chunks = chunks_of(
             from_day,
             to_day,
             gaps=frozenset(records.gaps(store.ledger)),
-            exist=made.has_all_cubes,
+            exist=is_current,
             rows=_rows_by_day(declarations, store),
             most_rows=ROWS_AT_ONCE,
         )
@@ -100,15 +98,15 @@ def build(
             for chunk in chunks:
                 more = 0 if chunk is NO_DAY else chunk.days
                 callbacks = [_on_model(done, more, days, report)]
-                chosen = select or (_OF_DAYS if has_views else None)
-                # The first chunk makes all tables that are missing, those of months too.
-                has_month = chunk.has_month and (has_months or not made.has_all_cubes)
+                chosen = select or (_OF_DAYS if is_current else None)
+                # The first chunk makes all tables and columns that are missing, those of months too.
+                has_month = chunk.has_month and (has_months or not is_current)
                 summaries.append(
                     _build_chunk(store, chunk, select=chosen, callbacks=callbacks, has_month=has_month)
                 )
                 if chosen is None:
                     _note_project(store)
-                    has_views = True
+                    is_current = True
                 done += more
                 report("build", done, days)
     return replace(_together(summaries), days=days)
@@ -156,8 +154,7 @@ def build_marts(store: Store, *, select: str) -> BuildSummary:
 
 def _tables_and_views(store: Store) -> Iterator[BuildSummary]:
     """Make tables and views that are missing or of another project; build no slice."""
-    made = _made(store)
-    if not (made.has_all_cubes and made.has_views):
+    if not _is_current(store):
         yield _build_chunk(store, NO_DAY)
         _note_project(store)
 
@@ -187,41 +184,24 @@ def _together(summaries: Sequence[BuildSummary]) -> BuildSummary:
     return replace(summaries[-1], outcomes=outcomes, seconds=seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """The state of the warehouse file before a build.
+def _is_current(store: Store) -> bool:
+    """Tell whether all tables and views are of the project as it is, and none has failed.
 
-    Attributes:
-        has_all_cubes: There is a table of every cube, also of those that were declared since the last build.
-        has_views: All views and seeds are of the project as it is, and neither they nor tests have failed.
-            Where they are of another, the file does not say so any more: a build may leave some of each.
+    Where they are of another, the file does not say so any more: a build may leave some of each.
     """
-
-    has_all_cubes: bool
-    has_views: bool
-
-
-def _made(store: Store) -> _Made:
     if not store.home.warehouse_path.exists():
-        return _Made(has_all_cubes=False, has_views=False)
+        return False
     # Not named as the view: DuckDB would take it for a table where there is none.
     present = (project_digest(),)
     with open_warehouse_file(store.home, keyring=store.keyring, read_only=False) as connection:
-        rows = connection.execute(
-            "select table_name from duckdb_tables() "
-            "where database_name = 'warehouse' and schema_name = 'cubes'"
-        ).fetchall()
         try:
             noted = connection.execute(f"from warehouse.{_PROJECT}").fetchone()
         except duckdb.CatalogException:
             noted = None
         if noted not in (None, present):
             connection.execute(f"drop view warehouse.{_PROJECT}")
-    return _Made(
-        has_all_cubes={name for (name,) in rows} >= set(load_cubes()),
-        # Every build makes the published names anew.
-        has_views=noted == present and not store.ledger.unsound_marts() - published_names() - {_INTERRUPTED},
-    )
+    # Every build makes the published names anew.
+    return noted == present and not store.ledger.unsound_marts() - published_names() - {_INTERRUPTED}
 
 
 def _note_project(store: Store) -> None:

@@ -20,7 +20,7 @@ class Chunk:
     Attributes:
         first, last: Both inclusive.
         has_month: Cubes of months are built with it: its last day ends a month of which every day is there;
-            or they have no tables yet, and get them without a row.
+            or their tables or columns are missing, and come without a row.
     """
 
     first: date
@@ -51,7 +51,7 @@ def chunks_of(
     A month that lost a day before it was built is never built: a part would pass for the whole.
 
     Args:
-        exist: There are tables of every cube; else the first chunk makes them.
+        exist: There are tables of every cube as it is declared; else the first chunk makes them.
         rows: Rows of message logs by day; ``most_rows`` of them in one chunk, unless a day alone has more.
     """
     if last < first:

@@ -29,7 +29,7 @@ from warehouse.errors import KeyringError, StoreError, UnsoundMartsError
 from warehouse.keys.keyring import Purpose
 from warehouse.store.entities import EntityWriter
 from warehouse.store.parts import EventSet, commit_batch, writing
-from warehouse.store.session import open_session
+from warehouse.store.session import open_session, open_warehouse_file
 
 FIRST = date(2026, 5, 10)
 LAST = FIRST + timedelta(days=2)
@@ -441,6 +441,17 @@ def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime
     assert everything(runtime) == at_once
     assert at_once["cube_workspace_monthly"]
     assert at_once["funnel"]
+
+
+def test_a_measure_of_months_that_is_new_does_not_wait_for_a_month_to_end(runtime):
+    """A warehouse of an older version of the project: its months lack a column that marts read."""
+    with open_warehouse_file(runtime.store.home, keyring=runtime.store.keyring, read_only=False) as file:
+        file.execute("alter table warehouse.cubes.cube_fatigue_monthly drop column opting_out_contacts")
+        file.execute("create or replace view warehouse.reference.project as select 'older' as digest")
+
+    build(*runtime, from_day=FIRST, to_day=FIRST, select="fqn:wasms.slices cube_fatigue_monthly")
+
+    assert rows(runtime, "select opting_out_contacts from warehouse.cubes.cube_fatigue_monthly") == []
 
 
 def test_a_failure_names_the_model_and_no_value(built_runtime, project):
