@@ -100,16 +100,14 @@ def _dbt_on_project(
     return _dbt(called, manifest=_PARSED[project], callbacks=callbacks)
 
 
-def _read_project(home: Home, *arguments: str) -> "dbtRunnerResult":
-    """Let dbt read the project: all of it, if what it kept names seeds that lie in another checkout."""
-    path = home.dbt_target / _PROJECT_AS_READ
-    called = ["parse", *_common_arguments(home), *arguments]
-    with _read_before(path):
-        result = _dbt(called)
-        nodes = cast("Manifest", result.result).nodes.values() if result.success else ()
-        if any(getattr(node, "root_path", None) not in (None, str(DBT_PROJECT)) for node in nodes):
-            path.unlink()
-            result = _dbt(called)
+def _read_project(home: Home) -> "dbtRunnerResult":
+    """Let dbt read the project. What it kept may name the seeds of another checkout: they are this one's."""
+    with _read_before(home.dbt_target / _PROJECT_AS_READ):
+        result = _dbt(["parse", *_common_arguments(home)])
+    if result.success:
+        for node in cast("Manifest", result.result).nodes.values():
+            if hasattr(node, "root_path"):
+                node.root_path = str(DBT_PROJECT)
     return result
 
 
@@ -164,10 +162,12 @@ def parse(home: Home) -> Path:
     Raises:
         MartsError: The project does not load.
     """
-    result = _read_project(home, "--write-json")
+    result = _read_project(home)
     if not result.success:
         raise MartsError([], outcomes={}, project_is_broken=True) from None
-    return home.dbt_target / MANIFEST
+    path = home.dbt_target / MANIFEST
+    cast("Manifest", result.result).write(str(path))  # type: ignore[no-untyped-call]  # dbt-core 1.11
+    return path
 
 
 def _common_arguments(home: Home) -> list[str]:
