@@ -298,7 +298,6 @@ def test_a_guard_that_failed_is_not_passed_by_a_build_of_no_day(built_runtime):
     built_runtime.store.ledger.set_unsound_marts(failed)
 
     build_marts(built_runtime.store, select="fqn:wasms.published")
-    build(*built_runtime, from_day=LAST, to_day=FIRST)
 
     assert built_runtime.store.ledger.unsound_marts() == failed
     with pytest.raises(UnsoundMartsError):
@@ -312,7 +311,7 @@ def test_a_build_that_was_killed_leaves_no_word_of_which_project_the_views_are(
     text = view.read_text("utf-8")
     view.write_text(text + "where true\n", "utf-8")
     with monkeypatch.context() as killed:
-        killed.setattr(marts, "_note_project", _killed)
+        killed.setattr(marts, "_build_chunk", _killed)
         with pytest.raises(KeyboardInterrupt):
             build(*built_runtime, from_day=LAST, to_day=LAST)
     view.write_text(text, "utf-8")
@@ -322,7 +321,7 @@ def test_a_build_that_was_killed_leaves_no_word_of_which_project_the_views_are(
     assert "mart_platform_daily" in summary.models
 
 
-def _killed(_runtime):
+def _killed(*_arguments, **_options):
     raise KeyboardInterrupt
 
 
@@ -461,7 +460,7 @@ def test_a_failure_names_the_model_and_no_value(built_runtime, project):
     model.write_text(model.read_text("utf-8") + "where cast('canary' || send_date as integer) > 0\n", "utf-8")
 
     with pytest.raises(MartsError, match=r"Failed in dbt: .*mart_platform_daily") as caught:
-        build(*built_runtime, from_day=FIRST, to_day=LAST)
+        build(*built_runtime, from_day=FIRST, to_day=LAST, select="+mart_platform_daily")
 
     assert "error" in caught.value.outcomes.values()
     assert "canary2" not in str(caught.value)
