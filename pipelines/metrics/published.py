@@ -240,14 +240,21 @@ def _grouped(keys: Sequence[str]) -> str:
 
 
 def _quantile(metric: Metric, keys: Sequence[str]) -> str:
-    """Return SQL for a quantile from bins, between whose edges messages lie evenly on a scale of ratios."""
+    """Return SQL for a quantile from bins, between whose edges messages lie evenly on a scale of ratios.
+
+    Where in a bin they really lie is not published: it is somewhere between the edges of the bins that may hold it.
+    """
     listed = "".join(f"{identifier(key)}, " for key in keys)
     partition = f"partition by {', '.join(map(identifier, keys))}" if keys else ""
-    places = {metric.metric: 0.0, "low": -SURE, "high": SURE}
+    numbers = {
+        metric.metric: (0.0, _inside(_place(metric, 0.0))),
+        "low": (-SURE, "from_seconds"),
+        "high": (SURE, "seconds"),
+    }
     columns = ",\n    ".join(
-        f"min(case when messages > 0 and so_far >= greatest({_place(metric, off)}, 0) then "
-        f"{_inside(_place(metric, off))} end) as {identifier(name)}"
-        for name, off in places.items()
+        f"min(case when messages > 0 and so_far >= greatest({_place(metric, off)}, 0) then {number} end) "
+        f"as {identifier(name)}"
+        for name, (off, number) in numbers.items()
     )
     return f""",
 bins as (
