@@ -5,7 +5,7 @@ message. Nothing is kept of them: a link is there for as long as the rows that s
 connected, directly or not, are one contact (docs/decisions/0084).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import cast
 
@@ -34,6 +34,8 @@ LINKS = {
     "is_reported": pl.Boolean,
 }
 COUNTRIES = {"workspace_id": pl.String, "token": pl.String, "contact_country": pl.String}
+# Links, and countries of numbers.
+_Found = tuple[pl.DataFrame, pl.DataFrame]
 _WORKSPACE, _TOKEN = _NODE = ("workspace_id", "token")
 _OTHER = (pl.col("other").alias(_TOKEN), pl.col("other_kind").alias("kind"))
 # Rows about a message, which goes to one contact: the application's names a number, those of the provider may
@@ -51,8 +53,9 @@ def identities(declarations: Declarations, store: Store) -> pa.Table:
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
-    links, countries = _stored(declarations, store)
-    links = pl.concat([links, *_links_of_messages(declarations, store)])
+    links, countries = (
+        pl.concat(both) for both in zip(_stored(declarations, store), _told(declarations, store), strict=True)
+    )
     return resolved(links, countries).to_arrow()
 
 
@@ -73,10 +76,10 @@ def connected(
     while found:
         known |= found
         more, _ = _stored(declarations, store, naming=found, workspaces=workspaces)
-        # Messages, which cost more to search, are asked once for all that is known without them.
+        # Statuses, which cost more to search, are asked once for all that is known without them.
         if known.issuperset([*more["token"], *more["other"]]):
-            told = _links_of_messages(declarations, store, known - heard, workspaces=workspaces)
-            more, heard = pl.concat([more, *told]), set(known)
+            told, _ = _told(declarations, store, naming=known - heard, workspaces=workspaces)
+            more, heard = pl.concat([more, told]), set(known)
         links.append(more)
         found = {*more["token"], *more["other"]} - known
     nodes, edges = _graph(pl.concat(links))
@@ -91,54 +94,61 @@ def _stored(
     store: Store,
     naming: Collection[str] | None = None,
     workspaces: Collection[str] = (),
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the links and countries of numbers that rows of the store tell, all or those of some tokens."""
-    links, countries = [pl.DataFrame(schema=LINKS)], [pl.DataFrame(schema=COUNTRIES)]
-    for contract in declarations.contracts.values():
-        for columns in contract.same_person:
-            kinds = [OF_CONTACTS.index(cast("IdentityKind", contract.columns[c].identity)) for c in columns]
-            rows = _rows(contract, columns, kinds, store, naming, workspaces)
-            links += _links(rows, kinds, is_reported=contract.kind is Kind.EVENT)
-            if _NUMBER in kinds:
-                countries.append(_countries(rows, str(kinds.index(_NUMBER))))
-    return pl.concat(links), pl.concat(countries)
+) -> _Found:
+    """Return what rows of the store tell, but for statuses: all of it, or what is about some tokens."""
+    return _united(
+        _links_of(contract, _rows(contract, columns, store, naming, workspaces), columns)
+        for contract in declarations.contracts.values()
+        for columns in contract.same_person
+        if contract.source != _STATUSES
+    )
 
 
-def _links_of_messages(
+def _told(
     declarations: Declarations,
     store: Store,
     naming: Collection[str] | None = None,
     workspaces: Collection[str] = (),
-) -> Iterator[pl.DataFrame]:
-    """Yield the links of user ids that statuses name alone to the numbers in other rows of their message."""
+) -> _Found:
+    """Return what statuses tell, by themselves or by their message.
 
-    def told(source: str, column: str, condition: str, of: Collection[str] | None) -> pl.DataFrame:
-        where = f"message_token is not null and {condition}"
-        if workspaces:
-            where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
-        columns = ["workspace_id", "message_token", column]
-        return _distinct(store, declarations.contracts[source], columns, where, of)
-
+    A user id that a status names alone is linked to the numbers in other rows of its message.
+    """
+    contract, found = declarations.contracts[_STATUSES], []
     # A message to a group is of nobody.
-    is_alone = (
-        f"{_USER_COLUMN} is not null and {_NUMBER_COLUMN} is null and recipient_type is distinct from 'group'"
+    is_alone = f"{_NUMBER_COLUMN} is null and recipient_type is distinct from 'group'"
+    told = pl.DataFrame()
+    for columns in contract.same_person:
+        message = None
+        if [contract.stored_name(column) for column in columns] == [_NUMBER_COLUMN, _USER_COLUMN]:
+            message = (
+                "message_token" if naming is not None else f"case when {is_alone} then message_token end"
+            )
+        rows = _rows(contract, columns, store, naming, workspaces, message=message)
+        found.append(_links_of(contract, rows, columns))
+        told = rows if message else told
+
+    def of_messages(source: str, column: str, condition: str, wanted: Collection[str]) -> pl.DataFrame:
+        where = f"message_token is not null and {column} is not null and {condition} in (from wanted)"
+        if workspaces:
+            where += _within(workspaces)
+        columns = ["workspace_id", "message_token", column]
+        return _distinct(store, declarations.contracts[source], columns, where, wanted)
+
+    alone = (
+        told.filter(pl.col("0").is_null())
+        .select("workspace_id", "message_token", pl.col("1").alias(_USER_COLUMN))
+        .drop_nulls()
     )
-    messages, of_messages = None, "message_token in (from wanted)"
     if naming is not None:
-        is_number, is_user = (f"{c} in (from wanted)" for c in (_NUMBER_COLUMN, _USER_COLUMN))
-        sent = told(_OUTBOX, _NUMBER_COLUMN, is_number, naming)
-        heard = told(_STATUSES, _NUMBER_COLUMN, f"({is_number} or {is_user})", naming)
-        messages = {*sent["message_token"], *heard["message_token"]}
-        is_alone += f" and {of_messages}"
-        if not messages:
-            return
-    alone = told(_STATUSES, _USER_COLUMN, is_alone, messages)
-    if alone.is_empty():
-        return
-    for source in (_OUTBOX, _STATUSES):
-        is_named = f"{_NUMBER_COLUMN} is not null and {of_messages}"
-        numbers = told(source, _NUMBER_COLUMN, is_named, set(alone["message_token"]))
-        yield numbers.join(alone, on=["workspace_id", "message_token"]).select(
+        sent = of_messages(_OUTBOX, _NUMBER_COLUMN, _NUMBER_COLUMN, naming)
+        messages = {*sent["message_token"], *told["message_token"].drop_nulls()}
+        alone = alone.clear()
+        if messages:
+            alone = of_messages(_STATUSES, _USER_COLUMN, f"{is_alone} and message_token", messages)
+    for source in (_OUTBOX, _STATUSES) if alone.height else ():
+        numbers = of_messages(source, _NUMBER_COLUMN, "message_token", set(alone["message_token"]))
+        links = numbers.join(alone, on=["workspace_id", "message_token"]).select(
             "workspace_id",
             pl.col(_NUMBER_COLUMN).alias("token"),
             pl.lit(_NUMBER, pl.UInt8).alias("kind"),
@@ -146,6 +156,13 @@ def _links_of_messages(
             pl.lit(_USER_ID, pl.UInt8).alias("other_kind"),
             pl.lit(source == _STATUSES).alias("is_reported"),
         )
+        found.append((links, pl.DataFrame(schema=COUNTRIES)))
+    return _united(found)
+
+
+def _united(found: Iterable[_Found]) -> _Found:
+    links, countries = zip((pl.DataFrame(schema=LINKS), pl.DataFrame(schema=COUNTRIES)), *found, strict=True)
+    return pl.concat(links), pl.concat(countries)
 
 
 def resolved(links: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
@@ -232,33 +249,51 @@ def _first_connected(edges: pl.DataFrame, *, nodes: int) -> pl.Series:
     return pl.Series(first)
 
 
+def _kinds(contract: Contract, columns: Sequence[str]) -> list[int]:
+    return [OF_CONTACTS.index(cast("IdentityKind", contract.columns[column].identity)) for column in columns]
+
+
 def _rows(
     contract: Contract,
     columns: Sequence[str],
-    kinds: Sequence[int],
     store: Store,
     naming: Collection[str] | None,
     workspaces: Collection[str],
+    *,
+    message: str | None = None,
 ) -> pl.DataFrame:
-    """Return `workspace_id`, the tokens of rows that name two, by place, and the country of their number."""
+    """Return `workspace_id`, the tokens of rows that name two, by place, and the country of their number.
+
+    Args:
+        message: SQL for `message_token`, which is then returned too: of all rows that name the last of the
+            columns, or one of the tokens.
+    """
     tokens = [identifier(contract.stored_name(column)) for column in columns]
     named = " + ".join(f"({token} is not null)::int" for token in tokens)
     # A scan skips row groups without a value only where it is asked column by column.
     where = f"{named} > 1"
     if len(tokens) == 2:
-        where = " and ".join(f"{token} is not null" for token in tokens)
+        where = " and ".join(f"{token} is not null" for token in tokens[1 if message else 0 :])
     if naming is not None:
-        where += f" and ({' or '.join(f'{token} in (from wanted)' for token in tokens)})"
-        where += f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
+        is_wanted = " or ".join(f"{token} in (from wanted)" for token in tokens)
+        where = f"{'true' if message else where} and ({is_wanted}){_within(workspaces)}"
+    kinds = _kinds(contract, columns)
     country = _country_of(contract, columns[kinds.index(_NUMBER)]) if _NUMBER in kinds else None
-    stored = ["workspace_id", *map(contract.stored_name, columns), *([country] if country else [])]
-    rows = _distinct(store, contract, stored, where, naming)
-    rows.columns = ["workspace_id", *map(str, range(len(columns))), *(["contact_country"] if country else [])]
-    return rows if country else rows.with_columns(contact_country=pl.lit(None, pl.String))
+    cells = {"workspace_id": "workspace_id"} | {str(place): token for place, token in enumerate(tokens)}
+    cells |= {"contact_country": country or "null::varchar"} | ({"message_token": message} if message else {})
+    return _distinct(store, contract, cells, where, naming)
+
+
+def _within(workspaces: Collection[str]) -> str:
+    return f" and workspace_id in ({', '.join(map(quoted, workspaces))})"
 
 
 def _distinct(
-    store: Store, contract: Contract, columns: Sequence[str], where: str, naming: Collection[str] | None
+    store: Store,
+    contract: Contract,
+    columns: Sequence[str] | Mapping[str, str],
+    where: str,
+    naming: Collection[str] | None,
 ) -> pl.DataFrame:
     table = read_columns(
         store,
@@ -281,11 +316,12 @@ def _country_of(contract: Contract, number: str) -> str | None:
     return None
 
 
-def _links(rows: pl.DataFrame, kinds: Sequence[int], *, is_reported: bool) -> Iterator[pl.DataFrame]:
-    """Yield the links of rows: of the first token there is with each of the others."""
+def _links_of(contract: Contract, rows: pl.DataFrame, columns: Sequence[str]) -> _Found:
+    """Return what rows tell: they link the first token there is with each of the others."""
+    kinds, links, countries = _kinds(contract, columns), [], pl.DataFrame(schema=COUNTRIES)
     for one, other in combinations(range(len(kinds)), 2):
         is_first = pl.all_horizontal(pl.lit(value=True), *(pl.col(str(i)).is_null() for i in range(one)))
-        yield (
+        links.append(
             rows.filter(is_first)
             .select(
                 "workspace_id",
@@ -293,11 +329,11 @@ def _links(rows: pl.DataFrame, kinds: Sequence[int], *, is_reported: bool) -> It
                 pl.lit(kinds[one], pl.UInt8).alias("kind"),
                 pl.col(str(other)).alias("other"),
                 pl.lit(kinds[other], pl.UInt8).alias("other_kind"),
-                pl.lit(is_reported).alias("is_reported"),
+                pl.lit(contract.kind is Kind.EVENT).alias("is_reported"),
             )
             .drop_nulls()
         )
-
-
-def _countries(rows: pl.DataFrame, number: str) -> pl.DataFrame:
-    return rows.select("workspace_id", pl.col(number).alias("token"), "contact_country").drop_nulls().unique()
+    if _NUMBER in kinds:
+        number = pl.col(str(kinds.index(_NUMBER))).alias("token")
+        countries = rows.select("workspace_id", number, "contact_country").drop_nulls().unique()
+    return pl.concat(links), countries

@@ -22,6 +22,9 @@ class Engine:
     """Hold one in-memory database per process and warehouse; work is done on cursors of it.
 
     Loading the encryption library takes longer than ingesting a small file, so it is loaded once.
+
+    Attributes:
+        asked: What sketches of files answered: the tokens asked for → path → whether it may have one.
     """
 
     def __init__(self, tmp: Path, keyring: KeyStore) -> None:
@@ -29,6 +32,7 @@ class Engine:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._added: dict[str, bytes] = {}
         self.keyring = keyring
+        self.asked: dict[bytes, dict[str, bool]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Open a connection with temporary tables of its own; the caller closes it."""

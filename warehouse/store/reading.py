@@ -1,6 +1,6 @@
 """Read the store without the warehouse file: a few columns of one data set, as a table."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 import duckdb
@@ -12,7 +12,7 @@ from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, identifier, without_values
 from warehouse.store.sketches import parts_naming
 from warehouse.store.store import Store
-from warehouse.store.views import Schema, create_views, raw_scan, scan_sql
+from warehouse.store.views import Schema, raw_scan, scan_sql
 
 _UNREADABLE = "the store could not be read"
 _BATCH_ROWS = 100_000
@@ -23,7 +23,7 @@ def read_columns(
     source: str,
     *,
     schema: Schema,
-    columns: Sequence[str],
+    columns: Sequence[str] | Mapping[str, str],
     deleted: bool = False,
     where: str = "true",
     distinct: bool = False,
@@ -33,6 +33,7 @@ def read_columns(
     """Return the given columns of all living rows of a data set, in no order.
 
     Args:
+        columns: Their names, or name → SQL.
         deleted: Return the markers of deleted rows too, which views leave out.
         where: Condition in SQL.
         distinct: Return rows that agree in the given columns once.
@@ -44,7 +45,8 @@ def read_columns(
         KeyringError: A key is missing.
         StoreError: A file could not be read.
     """
-    names = ", ".join(identifier(column) for column in columns)
+    cells = columns if isinstance(columns, Mapping) else {name: identifier(name) for name in columns}
+    names = ", ".join(f"{sql} as {identifier(name)}" for name, sql in cells.items())
     select = f"select {'distinct ' if distinct else ''}{names}"
     found = _selected(
         store, source, schema, select, where, deleted=deleted, naming=naming, every_file=every_file
@@ -85,12 +87,10 @@ def _selected(
             if not every_file:
                 parts = parts_naming(connection, parts, naming, home=home, engine=engine)
         engine.add_keys(connection, (part.key_name for part in parts))
-        if deleted:
-            rows = f"({scan_sql(parts, data=home.data, columns=schema)})"
-        else:
-            create_views(connection, parts, data=home.data, schemas={source: schema})
-            rows = f"memory.store.{identifier(source)}"
-        yield connection.execute(f"{select} from {rows} where {where}")
+        if not deleted and any(name == "deleted_at" for name, _ in schema):
+            where = f"deleted_at is null and ({where})"
+        rows = scan_sql(parts, data=home.data, columns=schema)
+        yield connection.execute(f"{select} from ({rows}) where {where}")
 
 
 def read_cached(

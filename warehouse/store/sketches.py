@@ -37,6 +37,8 @@ _DIGITS = range(16)
 _STARTS = np.arange(1, len(_DIGITS), dtype=np.uint32) << 28
 # Sketches that are in memory together: some 10 MB.
 _AT_ONCE = 16
+# For so many sets of tokens, it is remembered which sketches have one.
+_ASKED = 16
 _UNREADABLE = "its sketches could not be read or written"
 
 Bits = npt.NDArray[np.uint32]
@@ -59,7 +61,7 @@ def _buffers(cut: pa.Array | pa.ChunkedArray) -> Iterator[bytes]:
 
 def sketch_path(home: Home, part: Part) -> Path:
     """Return where the sketch of a file lies, if it has one."""
-    return (home.data / part.path).with_suffix(SUFFIX)
+    return Path(f"{home.data}/{part.path.removesuffix('.parquet')}{SUFFIX}")
 
 
 def files_of(home: Home, part: Part) -> tuple[Path, Path]:
@@ -141,12 +143,15 @@ def parts_naming(
     wanted = _distinct(bits_of(pa.array(tokens, pa.string())))
     sketched = [part for part in parts if sketch_path(home, part).exists()]
     digits = sorted(set((wanted >> 28).tolist()))
-    without = {
-        part.path
-        for part, bits in _sketches(connection, sketched, digits, home=home, engine=engine)
-        if not _has_any(bits, wanted)
+    # A request asks several times for the same tokens; neither files nor sketches change.
+    has_any = engine.asked.pop(wanted.tobytes(), {})
+    unread = [part for part in sketched if part.path not in has_any]
+    has_any |= {
+        part.path: _has_any(bits, wanted)
+        for part, bits in _sketches(connection, unread, digits, home=home, engine=engine)
     }
-    return [part for part in parts if part.path not in without]
+    engine.asked = dict([*engine.asked.items(), (wanted.tobytes(), has_any)][-_ASKED:])
+    return [part for part in parts if has_any.get(part.path, True)]
 
 
 def wrong_sketches(home: Home, *, engine: Engine, parts: Sequence[Part]) -> int:

@@ -46,7 +46,7 @@ def read_parquet(
     parts: Sequence[Part], *, data: Path, key_name: str, hive: bool, filename: bool = False
 ) -> str:
     """Return the table function over files of one key and set of columns; ``filename`` adds that column."""
-    listed = ", ".join(quoted(str(data / part.path)) for part in parts)
+    listed = ", ".join(quoted(f"{data}/{part.path}") for part in parts)
     partitioning = (
         f"hive_partitioning = true, hive_types = {_HIVE_TYPES}" if hive else "hive_partitioning = false"
     )
