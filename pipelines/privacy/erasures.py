@@ -213,10 +213,12 @@ def people_of(declarations: Declarations, store: Store, asked: Sequence[Request]
     if not asked:
         return []
     who = [about(store.keyring, request.number) for request in asked]
-    generation = store.ledger.generation()
-    earlier = [
-        each for each in who if each["subject"] == Subject.CONTACT and each.get("generation") != generation
-    ]
+    generation, earlier = store.ledger.generation(), []
+    for each in who:
+        if each.get("generation") == generation:
+            each["tokens"] += each.get("messages", [])
+        elif each["subject"] == Subject.CONTACT:
+            earlier.append(each)
     given = [(each["workspace_id"], dict.fromkeys(each["tokens"], "identifier")) for each in earlier]
     for each, person in zip(earlier, people_by_tokens(declarations, store, given), strict=True):
         each["tokens"] = person.tokens

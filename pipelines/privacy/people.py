@@ -210,10 +210,19 @@ def region_of(declarations: Declarations, store: Store, workspace: str) -> str |
 
 def is_stored(declarations: Declarations, store: Store, person: Person) -> bool:
     """Return whether any row names the person, also one that its source has deleted."""
-    contracts = [c for c in declarations.contracts.values() if c.subject is person.subject]
     return any(
-        rows_of(store, contract, person.workspace_id, person.tokens, deleted=True).height
-        for contract in contracts
+        read_columns(
+            store,
+            contract.source,
+            schema=contract.plan.stored_columns(),
+            columns=["workspace_id"],
+            deleted=True,
+            where=naming(contract, person.workspace_id, person.tokens),
+            distinct=True,
+            naming=person.tokens,
+        ).num_rows
+        for contract in declarations.contracts.values()
+        if contract.subject is person.subject and tokens_of_people(contract)
     )
 
 

@@ -1,4 +1,4 @@
-"""Make erasures due again whose rows a restored backup has brought back."""
+"""Bring back what a restored ledger has lost of requests: erasures that are undone are due again."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -13,6 +13,8 @@ from warehouse.store.store import Store
 
 def erase_again(declarations: Declarations, store: Store, *, as_of: datetime) -> list[str]:
     """Make the erasures due that a restored ledger has lost; what is refused is kept beside the keys too.
+
+    So is how far all other requests were: those that it has lost are open, or in force, again.
 
     Returns:
         Numbers of their requests.

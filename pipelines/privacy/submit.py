@@ -1,8 +1,9 @@
 """Record requests of data subjects: who asks for what, by when it must be answered."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from anonymizers.treatments import IdentityKind
 from pipelines.declarations.contract import Subject
@@ -39,6 +40,7 @@ from warehouse.ledger.requests import (
     told,
 )
 from warehouse.retention import records
+from warehouse.retention.suppression import keep_copy
 from warehouse.store.reading import read_cached
 from warehouse.store.store import Store
 
@@ -55,8 +57,6 @@ _KINDS = {
 _OF_WORKSPACES = (Kind.ACCESS, Kind.PORTABILITY, Kind.ERASE)
 _EXPORTED_OPEN = ("verified", "in_progress")
 _EXPORTED_TOKENS = ("contact_token", "contact_email_token", "contact_user_token")
-# What the ledger calls the generation up to which restricted persons were followed.
-_FOLLOWED = "restricted_followed"
 _EXPORTED = ("workspace_id", "request_id", "request_type", "status", "received_on", *_EXPORTED_TOKENS)
 
 
@@ -93,6 +93,7 @@ def submit(
         if before.same_as == same_as:
             raise SameRequestError(before.number)
     number = _record(declarations, store, kind, person, same_as=same_as, received_at=as_of, source=source)
+    _keep(store, [number])
     return request(store.ledger, number), person
 
 
@@ -179,6 +180,7 @@ def _confirm(
         _move(store, number, Status.VERIFIED, of=(Status.RECEIVED, Status.PAUSED), as_of=as_of, note=how)
     found = [request(store.ledger, number) for number in numbers]
     _restrict(declarations, store, [each for each in found if each.kind in RESTRICTING], as_of=as_of)
+    _keep(store, numbers)
 
 
 def note_told(
@@ -213,7 +215,7 @@ def lift(store: Store, number: str, *, why: str, as_of: datetime) -> None:
     Raises:
         RequestError: It restricts nothing.
     """
-    _move(store, number, Status.LIFTED, of=(Status.RESTRICTED,), as_of=as_of, note=why)
+    _move_one(store, number, Status.LIFTED, of=(Status.RESTRICTED,), as_of=as_of, note=why)
     store.keyring.destroy(Purpose.REQUEST, number)
 
 
@@ -229,20 +231,20 @@ def follow_restricted(declarations: Declarations, store: Store) -> None:
 
     Costs nothing where nothing came since the last time.
     """
-    generation = str(store.ledger.generation())
+    generation = store.ledger.generation()
     restricted = requests(store.ledger, statuses=[Status.RESTRICTED])
-    if restricted and store.ledger.value(_FOLLOWED) != generation:
-        _hide(declarations, store, restricted)
-        store.ledger.set_value(_FOLLOWED, generation)
+    found = [r for r in restricted if about(store.keyring, r.number).get("generation") != generation]
+    _hide(declarations, store, found)
 
 
 def _hide(declarations: Declarations, store: Store, found: Sequence[Request]) -> None:
-    """Seal with each request by which tokens, beside those known at first, its rows are told."""
+    """Seal with each request by which tokens, beside those known at first, its rows are told by now."""
+    generation = store.ledger.generation()
     for person in people_of(declarations, store, found):
         who = about(store.keyring, person.number)
-        more = sorted(person.tokens.difference(who["tokens"]))
-        if who.get("messages") != more:
-            reseal(store.keyring, person.number, who | {"messages": more})
+        now = {"messages": sorted(person.tokens.difference(who["tokens"])), "generation": generation}
+        if who | now != who:
+            reseal(store.keyring, person.number, who | now)
 
 
 def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:
@@ -251,7 +253,7 @@ def pause(store: Store, number: str, *, why: str, as_of: datetime) -> None:
     Raises:
         RequestError: It is not open, or its rows are gone already.
     """
-    _move(store, number, Status.PAUSED, of=(Status.RECEIVED, Status.VERIFIED), as_of=as_of, note=why)
+    _move_one(store, number, Status.PAUSED, of=(Status.RECEIVED, Status.VERIFIED), as_of=as_of, note=why)
 
 
 def close(store: Store, number: str, status: Status, *, why: str, as_of: datetime) -> None:
@@ -260,7 +262,8 @@ def close(store: Store, number: str, status: Status, *, why: str, as_of: datetim
     Raises:
         RequestError: It is not open, or its rows are gone already.
     """
-    _move(store, number, status, of=(Status.RECEIVED, Status.VERIFIED, Status.PAUSED), as_of=as_of, note=why)
+    open_ = (Status.RECEIVED, Status.VERIFIED, Status.PAUSED)
+    _move_one(store, number, status, of=open_, as_of=as_of, note=why)
     store.keyring.destroy(Purpose.REQUEST, number)
 
 
@@ -277,7 +280,23 @@ def give_more_time(store: Store, number: str, *, days: int, why: str, as_of: dat
         raise RequestError(number, f"an open request may be extended to {longest} at most")
     with store.ledger.transaction() as connection:
         extend(connection, number, due_on, as_of=as_of, note=why)
+    _keep(store, [number])
     return due_on
+
+
+def _keep(store: Store, numbers: Iterable[str]) -> None:
+    """Keep how far requests are beside the keys too; whom they are about must not be forgotten yet."""
+    named = [number for number in numbers if store.keyring.has(Purpose.REQUEST, number)]
+    workspaces = {about(store.keyring, number)["workspace_id"] for number in named}
+    for workspace in filter(partial(store.keyring.has, Purpose.PSEUDONYM), workspaces):
+        keep_copy(store.ledger, store.keyring, workspace)
+
+
+def _move_one(
+    store: Store, number: str, status: Status, *, of: tuple[Status, ...], as_of: datetime, note: str
+) -> None:
+    _move(store, number, status, of=of, as_of=as_of, note=note)
+    _keep(store, [number])
 
 
 def _move(

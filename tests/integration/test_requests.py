@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 from collections import Counter
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from pipelines.ingestion.quarantine import list_quarantined
 from pipelines.marts.build import build
 from pipelines.privacy import erasures
 from pipelines.privacy import restored as restored_module
+from pipelines.privacy import submit as submit_module
 from pipelines.privacy.access import write_copy
 from pipelines.privacy.accounts import certify
 from pipelines.privacy.erasures import person_of, remains_of
@@ -73,6 +75,7 @@ from tests.support.kills import Moment, processes, run_and_kill, signs
 from tests.support.leaks import find_leaks
 from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import Kind, RequestError, Status, request, requests, waiting
+from warehouse.ledger.requests import restricted as restricted_tokens
 from warehouse.retention.plan import ERASURE, GONE
 from warehouse.store import sketches
 from warehouse.store.reading import read_columns
@@ -848,22 +851,59 @@ def test_every_command_of_the_privacy_officers_page_does_what_it_says(runtime, t
     assert written >= {"receipt.html", "copy.zip", "workspace.zip", "certificate.json"}
 
 
+@contextmanager
+def restoring(runtime, folder):
+    """Back up, let happen what happens, and put the backup back, beside the keys that are there."""
+    home = runtime.store.home
+    runtime.store.ledger.checkpoint()
+    shutil.copytree(home.data, folder / "data")
+    shutil.copytree(home.keys, folder / "keys")
+    yield
+    runtime.store.engine.release()
+    shutil.rmtree(home.data)
+    shutil.move(folder / "data", home.data)
+    # As the page for the privacy officer says.
+    subprocess.run(["cp", "-rn", f"{folder}/keys/.", str(home.keys)], check=True)
+
+
+@pytest.mark.parametrize("is_kept_beside_the_keys", [True, False])
+def test_requests_since_a_restored_backup_are_as_far_as_they_were(
+    runtime, is_kept_beside_the_keys, tmp_path, monkeypatch
+):
+    if not is_kept_beside_the_keys:
+        # The twin.
+        monkeypatch.setattr(submit_module, "keep_copy", lambda *_: None)
+    lifted, _ = ask(runtime, Kind.RESTRICT)
+    older, _ = ask(runtime, Kind.OBJECT, confirmed=False)
+    with restoring(runtime, tmp_path):
+        lift(runtime.store, lifted, why="settled", as_of=ASKED)
+        confirm(*runtime, older, how="code by SMS", as_of=ASKED)
+        younger, _ = ask(runtime, Kind.RESTRICT, workspace="ws_b")
+        due, _ = ask(runtime, Kind.ERASE, value=OTHERS[0])
+        hidden = restricted_tokens(runtime.store.ledger, runtime.store.keyring)
+    restored = open_runtime(runtime.store.home)
+
+    assert accept_restored_ledger(*restored, as_of=ASKED) == (None, [])
+
+    store = restored.store
+    reached = {each.number: each.status for each in requests(store.ledger)}
+    if is_kept_beside_the_keys:
+        in_force = dict.fromkeys([older, younger], Status.RESTRICTED)
+        assert reached == in_force | {lifted: Status.LIFTED, due: Status.VERIFIED}
+        assert restricted_tokens(store.ledger, store.keyring) == hidden
+        assert due in apply_retention(*restored, as_of=ASKED)[0].plan.erasures
+    else:
+        assert reached == {lifted: Status.RESTRICTED, older: Status.RECEIVED}
+
+
 @pytest.mark.parametrize("is_kept_beside_the_keys", [True, False])
 def test_a_restored_backup_is_erased_again(runtime, is_kept_beside_the_keys, tmp_path, monkeypatch):
-    home = runtime.store.home
     recorded, _ = ask(runtime)
     before = stored(runtime)
     expected = before - of_person(runtime, before, recorded)
-    runtime.store.ledger.checkpoint()
-    shutil.copytree(home.data, tmp_path / "data")
-    shutil.copytree(home.keys, tmp_path / "keys")
-    apply_retention(*runtime, as_of=ASKED)
-    runtime.store.engine.release()
-    shutil.rmtree(home.data)
-    shutil.move(tmp_path / "data", home.data)
-    # Beside the keys that are there, as the page for the privacy officer says.
-    subprocess.run(["cp", "-rn", f"{tmp_path}/keys/.", str(home.keys)], check=True)
-    restored = open_runtime(home)
+    with restoring(runtime, tmp_path):
+        apply_retention(*runtime, as_of=ASKED)
+    restored = open_runtime(runtime.store.home)
     if not is_kept_beside_the_keys:
         # The twin: nothing brings the list back.
         monkeypatch.setattr(restored_module, "put_back", lambda *_, **__: {})

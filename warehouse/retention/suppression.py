@@ -8,6 +8,7 @@ the token are kept with it, encrypted under that key: few tokens begin like an e
 import hmac
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from warehouse.keys.keyring import KeyStore, Purpose
 from warehouse.ledger.ledger import Ledger
-from warehouse.ledger.requests import Status, advance
+from warehouse.ledger.requests import WITH_PERSON, Status, advance
 from warehouse.retention import records
 from warehouse.retention.rules import Erasure
 from warehouse.store.sketches import CHARACTERS
@@ -96,21 +97,28 @@ def suppress(
 
 
 def keep_copy(ledger: Ledger, keyring: KeyStore, workspace: str) -> None:
-    """Seal what is refused of a workspace beside the keys: a ledger from a backup may have lost it."""
+    """Seal beside the keys what is refused and asked in a workspace: a restored ledger may have lost it."""
     subject = records.subject(records.subject_key(keyring), workspace)
     rows = ledger.read("select token, until, number from suppressed where subject = ?", subject)
     asked = ledger.read("select * from privacy_requests where subject = ?", subject)
+    steps = _steps(ledger)
     copy = {
         "suppressed": [[bytes(row["token"]).hex(), row["until"], row["number"]] for row in rows],
         "requests": {row["number"]: list(row) for row in asked},
+        "reached": {row["number"]: [steps[row["number"]], row["status"]] for row in asked},
     }
     keyring.seal(Purpose.SUPPRESSED, workspace, json.dumps(copy).encode())
+
+
+def _steps(ledger: Ledger) -> Counter[str]:
+    """Count the recorded steps of each request."""
+    return Counter(row["number"] for row in ledger.read("select number from privacy_request_log"))
 
 
 def put_back(ledger: Ledger, keyring: KeyStore, workspace: str, *, as_of: datetime) -> dict[bytes, str]:
     """Refuse again what a restored ledger has lost of a workspace, and make the requests behind it due again.
 
-    Whom each is about has to be sealed anew.
+    Whom each of these is about has to be sealed anew. All other requests are again as far as they were.
 
     Returns:
         Keyed hash of each token that was lost → number of its request.
@@ -124,16 +132,19 @@ def put_back(ledger: Ledger, keyring: KeyStore, workspace: str, *, as_of: dateti
     }
     lost = [(bytes.fromhex(token), until, number) for token, until, number in copy["suppressed"]]
     lost = [each for each in lost if each[0] not in known]
+    steps, reopened = _steps(ledger), {number: Status.VERIFIED for _, _, number in lost}
+    for number, (reached, status) in copy.get("reached", {}).items():
+        # An open one without the person has ended since.
+        if steps[number] < reached and (status not in WITH_PERSON or keyring.has(Purpose.REQUEST, number)):
+            reopened.setdefault(number, Status(status))
     with ledger.transaction() as connection:
         connection.executemany(
             "insert into suppressed values (?, ?, ?, ?)", [(subject, *each) for each in lost]
         )
-        for number in sorted({number for _, _, number in lost}):
+        for number, status in sorted(reopened.items()):
             cells = copy["requests"][number]
             connection.execute(f"replace into privacy_requests values ({', '.join('?' * len(cells))})", cells)
-            advance(
-                connection, number, Status.VERIFIED, as_of=as_of, note="due again: the ledger was restored"
-            )
+            advance(connection, number, status, as_of=as_of, note="put back: the ledger was restored")
     return {token[:_BYTES]: number for token, _, number in lost}
 
 

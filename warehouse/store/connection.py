@@ -24,7 +24,7 @@ class Engine:
     Loading the encryption library takes longer than ingesting a small file, so it is loaded once.
 
     Attributes:
-        asked: What sketches of files answered: the tokens asked for → path → whether it may have one.
+        asked: What sketches answered: the tokens asked for → path and state of a sketch → whether it has one.
     """
 
     def __init__(self, tmp: Path, keyring: KeyStore) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.errors import StoreError
-from warehouse.files import fsync_directory, fsync_file
+from warehouse.files import fsync_directory, fsync_file, state_of
 from warehouse.home import Home
 from warehouse.keys.locks import reader_lease, writer_lease
 from warehouse.ledger.ledger import Ledger
@@ -37,7 +37,7 @@ _DIGITS = range(16)
 _STARTS = np.arange(1, len(_DIGITS), dtype=np.uint32) << 28
 # Sketches that are in memory together: some 10 MB.
 _AT_ONCE = 16
-# For so many sets of tokens, it is remembered which sketches have one.
+# Sets of tokens of which it is remembered which sketches have one.
 _ASKED = 16
 _UNREADABLE = "its sketches could not be read or written"
 
@@ -141,17 +141,18 @@ def parts_naming(
         tokens: Whole, or their first `CHARACTERS`.
     """
     wanted = _distinct(bits_of(pa.array(tokens, pa.string())))
-    sketched = [part for part in parts if sketch_path(home, part).exists()]
+    paths = {part.path: sketch_path(home, part) for part in parts}
+    states = {path: f"{path} {state_of(sketch)}" for path, sketch in paths.items() if sketch.exists()}
     digits = sorted(set((wanted >> 28).tolist()))
-    # A request asks several times for the same tokens; neither files nor sketches change.
+    # A request asks several times for the same tokens.
     has_any = engine.asked.pop(wanted.tobytes(), {})
-    unread = [part for part in sketched if part.path not in has_any]
+    unread = [part for part in parts if part.path in states and states[part.path] not in has_any]
     has_any |= {
-        part.path: _has_any(bits, wanted)
+        states[part.path]: _has_any(bits, wanted)
         for part, bits in _sketches(connection, unread, digits, home=home, engine=engine)
     }
     engine.asked = dict([*engine.asked.items(), (wanted.tobytes(), has_any)][-_ASKED:])
-    return [part for part in parts if has_any.get(part.path, True)]
+    return [part for part in parts if part.path not in states or has_any[states[part.path]]]
 
 
 def wrong_sketches(home: Home, *, engine: Engine, parts: Sequence[Part]) -> int:

@@ -116,6 +116,20 @@ def test_a_file_without_a_sketch_is_opened(files, sketch, naming, home):
     assert naming("9" * 32) == [DAYS[1]]
 
 
+def test_a_sketch_is_asked_once_for_the_same_tokens_and_again_when_it_was_made_anew(
+    files, sketch, naming, home, monkeypatch
+):
+    sketch()
+    assert naming(TOKENS[1]) == [DAYS[1]]
+    monkeypatch.setattr(sketches, "_has_any", lambda *_: True)
+    assert naming(TOKENS[1]) == [DAYS[1]]
+
+    sketch_path(home, files[0]).unlink()
+    sketch()
+
+    assert naming(TOKENS[1]) == DAYS[:2]
+
+
 def test_small_files_get_no_sketch(files, sketch, monkeypatch):
     monkeypatch.setattr(sketches, "FEWEST_ROWS", 3)
     assert sketch() == 0
