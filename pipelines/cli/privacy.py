@@ -88,6 +88,13 @@ def submit_command(
             help="Of a correction: where the wrong rows are. Default: app__contacts, app__members.",
         ),
     ] = None,
+    purposes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--purpose",
+            help="Of an objection: a category of the policy (message_log); may be repeated. Default: all.",
+        ),
+    ] = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -105,6 +112,7 @@ def submit_command(
         identifiers=_read(identifier),
         subject=_SUBJECTS.get(identifier, Subject.CONTACT),
         source=source,
+        purposes=purposes or (),
         as_of=clock_at(runtime, as_of),
     )
     known = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in person.kinds.items())
@@ -143,7 +151,9 @@ def confirm_command(
     confirm(*runtime, number, how=how, as_of=clock_at(runtime, as_of))
     found = request(runtime.store.ledger, number)
     if found.status is Status.RESTRICTED:
-        OUT.print(f"{number} is in force: no model and no query sees the person's rows. They are kept.")
+        OUT.print(
+            f"{number} is in force: no model and no query sees the rows that it is about. They are kept."
+        )
         OUT.print(f'To end it: wasms privacy lift {number} --why "…"', highlight=False)
     elif found.kind in ERASING:
         OUT.print(f"{number} is confirmed. `wasms privacy run` or the next `wasms run` carries it out.")

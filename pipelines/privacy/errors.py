@@ -40,6 +40,16 @@ class UnknownRecipientError(WarehouseError):
         )
 
 
+class UnknownPurposeError(WarehouseError):
+    """Report that nobody can object to a purpose: the policy declares no such data about the person."""
+
+    def __init__(self, known: list[str]) -> None:
+        super().__init__(
+            "Nothing was recorded: an objection, and nothing else, may name purposes. Of such a person the "
+            f"policy declares: {', '.join(known)}."
+        )
+
+
 class WholeWorkspaceError(WarehouseError):
     """Report that something cannot be asked about a workspace as a whole."""
 

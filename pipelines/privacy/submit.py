@@ -1,7 +1,7 @@
 """Record requests of data subjects: who asks for what, by when it must be answered."""
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -16,7 +16,12 @@ from pipelines.privacy.deadlines import (
     after_business_days,
 )
 from pipelines.privacy.erasures import people_of
-from pipelines.privacy.errors import SameRequestError, UnknownRecipientError, WholeWorkspaceError
+from pipelines.privacy.errors import (
+    SameRequestError,
+    UnknownPurposeError,
+    UnknownRecipientError,
+    WholeWorkspaceError,
+)
 from pipelines.privacy.people import Person, find_person, people_by_tokens
 from pipelines.windows.inputs import tokens_of_people
 from warehouse.keys.keyring import Purpose
@@ -70,14 +75,17 @@ def submit(
     as_of: datetime,
     subject: Subject = Subject.CONTACT,
     source: str | None = None,
+    purposes: Collection[str] = (),
 ) -> tuple[Request, Person]:
     """Record one request; nothing is done until the person's identity is confirmed.
 
     Args:
         identifiers: Of the person; none where it is about the workspace as a whole.
         source: Of a correction: the data set with wrong rows; None = the one about the person.
+        purposes: Of an objection: the categories of the policy whose purpose is objected to; none = all.
 
     Raises:
+        UnknownPurposeError: A purpose is not declared of such persons, or this is no objection.
         NotCorrectableError: Rows of that data set are not corrected.
         WholeWorkspaceError: That is asked by persons alone.
         UnknownIdentifierError: An identifier is none of its kind, or the workspace is not known.
@@ -86,15 +94,31 @@ def submit(
     store.ledger.check_clock(as_of)
     if subject is Subject.WORKSPACE and kind not in _OF_WORKSPACES:
         raise WholeWorkspaceError([each.value for each in _OF_WORKSPACES])
+    declared = purposes_of(declarations, subject)
+    if purposes and (kind is not Kind.OBJECT or not declared.issuperset(purposes)):
+        raise UnknownPurposeError(sorted(declared))
     person = find_person(declarations, store, workspace=workspace, identifiers=identifiers, subject=subject)
     naming = records.subject_key(store.keyring)
-    same_as = _digest(naming, kind.value, workspace, *([source] if source else []), *sorted(person.tokens))
+    scope = [*([source] if source else []), *sorted(purposes)]
+    same_as = _digest(naming, kind.value, workspace, *scope, *sorted(person.tokens))
     for before in requests(store.ledger, statuses=WITH_PERSON, kinds=[kind]):
         if before.same_as == same_as:
             raise SameRequestError(before.number)
-    number = _record(declarations, store, kind, person, same_as=same_as, received_at=as_of, source=source)
+    number = _record(
+        *(declarations, store, kind, person),
+        same_as=same_as,
+        received_at=as_of,
+        source=source,
+        purposes=purposes,
+    )
     _keep(store, [number])
     return request(store.ledger, number), person
+
+
+def purposes_of(declarations: Declarations, subject: Subject) -> set[str]:
+    """Return what may be objected to: categories, each with its purpose, of data about such persons."""
+    contracts = declarations.contracts.values()
+    return {c.policy.value for c in contracts if c.subject is subject and tokens_of_people(c)}
 
 
 def _digest(key: bytes, *parts: str) -> str:
@@ -110,6 +134,7 @@ def _record(
     same_as: str,
     received_at: datetime,
     source: str | None = None,
+    purposes: Collection[str] = (),
 ) -> str:
     recorded = Request(
         number=new_number(),
@@ -126,6 +151,7 @@ def _record(
         "subject": person.subject.value,
         "tokens": sorted(person.tokens),
         "generation": person.generation,
+        "purposes": sorted(purposes),
     }
     if kind is Kind.CORRECT:
         who["data_set"] = correctable(declarations, person.subject, source)
@@ -243,6 +269,9 @@ def _hide(declarations: Declarations, store: Store, found: Sequence[Request]) ->
     for person in people_of(declarations, store, found):
         who = about(store.keyring, person.number)
         now = {"messages": sorted(person.tokens.difference(who["tokens"])), "generation": generation}
+        if purposes := who.get("purposes"):
+            contracts = declarations.contracts.values()
+            now["data_sets"] = [c.source for c in contracts if c.policy.value in purposes]
         if who | now != who:
             reseal(store.keyring, person.number, who | now)
 

@@ -35,6 +35,7 @@ from pipelines.privacy.errors import (
     RemainsError,
     SameRequestError,
     UnknownIdentifierError,
+    UnknownPurposeError,
     UnknownRecipientError,
     WholeWorkspaceError,
 )
@@ -77,7 +78,7 @@ from warehouse.keys.keyring import Purpose
 from warehouse.ledger.requests import Kind, RequestError, Status, request, requests, waiting
 from warehouse.ledger.requests import restricted as restricted_tokens
 from warehouse.retention.plan import ERASURE, GONE
-from warehouse.store import sketches
+from warehouse.store import session, sketches
 from warehouse.store.reading import read_columns
 
 ASKED = datetime(2026, 6, 1, 10)
@@ -497,6 +498,50 @@ def restricted_rows(runtime, *models):
             model: sorted(map(str, connection.execute(f"select * from {model}").fetchall()))
             for model in models
         }
+
+
+@pytest.mark.parametrize(
+    ("purposes", "seen"),
+    [((), set()), (["message_log"], {"app__contacts"}), (["contact"], {"app__messages"})],
+)
+def test_an_objection_takes_the_rows_of_its_purposes_out_of_sight(runtime, purposes, seen):
+    given = {"workspace": "ws_a", "identifiers": {IdentityKind.PHONE: PHONE}, "as_of": ASKED}
+    recorded, person = submit(*runtime, kind=Kind.OBJECT, purposes=purposes, **given)
+
+    confirm(*runtime, recorded.number, how="code by SMS", as_of=ASKED)
+
+    named = ", ".join(f"'{token}'" for token in person.tokens)
+    with restricted(runtime) as connection:
+        found = {
+            source
+            for source in ("app__contacts", "app__messages")
+            if connection.execute(
+                f"select 1 from memory.store.{source} where contact_token in ({named})"
+            ).fetchone()
+        }
+    assert found == seen
+
+
+def test_twin_without_its_purposes_an_objection_hides_too_much(runtime, monkeypatch):
+    monkeypatch.setattr(session, "restricted", lambda *_: [(*who[:2], None) for who in restricted_tokens(*_)])
+    with pytest.raises(AssertionError):
+        test_an_objection_takes_the_rows_of_its_purposes_out_of_sight(
+            runtime, ["message_log"], {"app__contacts"}
+        )
+
+
+@pytest.mark.parametrize(("kind", "purpose"), [(Kind.OBJECT, "usage"), (Kind.RESTRICT, "message_log")])
+def test_only_an_objection_names_purposes_and_only_those_declared_of_such_a_person(runtime, kind, purpose):
+    with pytest.raises(UnknownPurposeError, match="contact, message_log"):
+        submit(
+            *runtime,
+            kind=kind,
+            workspace="ws_a",
+            identifiers={IdentityKind.PHONE: PHONE},
+            as_of=ASKED,
+            purposes=[purpose],
+        )
+    assert requests(runtime.store.ledger) == []
 
 
 def test_a_request_made_twice_is_one(runtime):

@@ -112,13 +112,14 @@ class Logged:
     note: str
 
 
-def restricted(ledger: Ledger, keyring: KeyStore) -> list[tuple[str, str]]:
-    """Return workspace and token of everybody whose rows no model and no query may see."""
+def restricted(ledger: Ledger, keyring: KeyStore) -> list[tuple[str, str, str | None]]:
+    """Return workspace and token of whose rows no model and no query may see; of one data set; None = all."""
     return [
-        (who["workspace_id"], token)
+        (who["workspace_id"], token, source)
         for request in requests(ledger, statuses=[Status.RESTRICTED])
         for who in [about(keyring, request.number)]
         for token in [*who["tokens"], *who["messages"]]
+        for source in who.get("data_sets", [None])
     ]
 
 

@@ -12,6 +12,7 @@ from warehouse.store.connection import identifier, quoted
 Schema = Sequence[tuple[str, str]]
 
 _RESTRICTED = "_restricted"
+_RESTRICTED_ROWS = pa.schema([(name, pa.string()) for name in ("workspace_id", "token", "source")])
 _HIVE_TYPES = "{'event_date': date, 'retention_days': integer}"
 _PARTITION_COLUMNS = (("event_date", "date"), ("retention_days", "integer"))
 
@@ -78,17 +79,18 @@ def create_views(
     *,
     data: Path,
     schemas: Mapping[str, Schema],
-    restricted: Sequence[tuple[str, str]] = (),
+    restricted: Sequence[tuple[str, str, str | None]] = (),
 ) -> None:
     """Create one view per data set over its live files.
 
     Args:
         schemas: Data set → name and type of its columns, partition columns included.
-        restricted: Workspace and token of persons whose rows are not to be seen.
+        restricted: Workspace and token of persons whose rows are not to be seen; of one data set, None = all.
     """
     connection.execute("create schema if not exists memory.store")
     if restricted:
-        listed = pa.Table.from_pylist([{"workspace_id": w, "token": t} for w, t in restricted])
+        rows = [dict(zip(_RESTRICTED_ROWS.names, row, strict=True)) for row in restricted]
+        listed = pa.Table.from_pylist(rows, _RESTRICTED_ROWS)
         create_tables(connection, {_RESTRICTED: listed})
     by_source: dict[str, list[Part]] = {source: [] for source in schemas}
     for part in parts:
@@ -96,14 +98,14 @@ def create_views(
             by_source[part.source].append(part)
     for source, columns in schemas.items():
         conditions = ["deleted_at is null"] if any(name == "deleted_at" for name, _ in columns) else []
-        if restricted and (hidden := _hidden(columns)):
+        if restricted and (hidden := _hidden(source, columns)):
             conditions.append(hidden)
         where = f" where {' and '.join(conditions)}" if conditions else ""
         sql = f"select * from ({scan_sql(by_source[source], data=data, columns=columns)}) as r{where}"
         connection.execute(f"create or replace view memory.store.{identifier(source)} as {sql}")
 
 
-def _hidden(columns: Schema) -> str:
+def _hidden(source: str, columns: Schema) -> str:
     """Return the condition that a row names nobody whose rows are not to be seen; any token may name one."""
     tokens = [f"r.{identifier(name)}" for name, _ in columns if name.endswith("_token")]
     if not tokens or not any(name == "workspace_id" for name, _ in columns):
@@ -111,7 +113,7 @@ def _hidden(columns: Schema) -> str:
     # A condition each: with one for all columns, DuckDB 1.5.5 compares every row with everybody.
     return " and ".join(
         f"not exists (select 1 from memory.store.{_RESTRICTED} as n where n.workspace_id = r.workspace_id "
-        f"and n.token = {token})"
+        f"and n.token = {token} and coalesce(n.source, {quoted(source)}) = {quoted(source)})"
         for token in tokens
     )
 
