@@ -242,7 +242,7 @@ def _grouped(keys: Sequence[str]) -> str:
 def _quantile(metric: Metric, keys: Sequence[str]) -> str:
     """Return SQL for a quantile from bins, between whose edges messages lie evenly on a scale of ratios.
 
-    Where in a bin they really lie is not published: it is somewhere between the edges of the bins that may hold it.
+    Where in a bin they really lie is not published: `low` and `high` are edges of the bins that may hold it.
     """
     listed = "".join(f"{identifier(key)}, " for key in keys)
     partition = f"partition by {', '.join(map(identifier, keys))}" if keys else ""
