@@ -333,9 +333,8 @@ class Cube(Strict):
         spine = FACTS[self.facts]
         if strange := [str(level) for level in self.levels if level not in spine.levels]:
             raise ValueError(
-                f"{', '.join(strange)} is not a level of the spine of {self.facts}. Small groups "
-                "could be computed by subtraction from a second hierarchy. "
-                f"Its levels: {', '.join(spine.levels)}"
+                f"{', '.join(strange)} is not a level of the spine of {self.facts}. Small groups could be "
+                f"computed by subtraction from a second hierarchy. Its levels: {', '.join(spine.levels)}"
             )
         if not self.cube.endswith("_daily" if spine.period is Period.DAY else "_monthly"):
             raise ValueError(

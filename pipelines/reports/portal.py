@@ -40,8 +40,7 @@ class NotAPortalError(PipelineError):
     def __init__(self) -> None:
         super().__init__(
             "The folder of --output holds other files, and a portal replaces a folder as a whole. Name a "
-            "new or an "
-            "empty folder."
+            "new or an empty folder."
         )
 
 
