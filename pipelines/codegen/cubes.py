@@ -6,16 +6,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.declarations.cube import (
-    CONTACT_MONTH,
-    Cube,
-    Dimension,
-    Level,
-    Mart,
-    Measure,
-    Period,
-    Unit,
-)
+from pipelines.declarations.cube import CONTACT_MONTH, Cube, Dimension, Level, Mart, Measure, Period, Unit
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.metric import CURRENCIES, Metric, load_composed
 

@@ -12,14 +12,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.disclosure import load_disclosure
