@@ -225,11 +225,8 @@ class _Shared(Strict):
 @cache
 def _shared() -> _Shared:
     failure = partial(CubeError, "measures")
-    documents = kept_documents(
-        {"measures": (files("pipelines") / "measures.yml").read_bytes()},
-        kept_as="measures",
-        load=lambda _, text: strict_yaml.load(text, failure=failure),
-    )
+    texts = {"measures": (files("pipelines") / "measures.yml").read_bytes()}
+    documents = kept_documents(texts, kept_as="measures", failure=lambda _: failure)
     return strict_yaml.validate(documents["measures"], _Shared, failure=failure)
 
 
@@ -444,9 +441,6 @@ def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
     Raises:
         CubeError: One of them breaks a rule.
     """
-    documents = kept_documents(
-        strict_yaml.contents(files("pipelines") / "cubes"),
-        kept_as="cubes",
-        load=lambda name, text: strict_yaml.load(text, failure=partial(CubeError, name)),
-    )
+    texts = strict_yaml.contents(files("pipelines") / "cubes")
+    documents = kept_documents(texts, kept_as="cubes", failure=lambda name: partial(CubeError, name))
     return MappingProxyType({name: _cube(each, name, minimum_units) for name, each in documents.items()})
