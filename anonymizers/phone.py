@@ -145,7 +145,7 @@ def normalise_phone(text: str, region: str | None = None) -> str:
     address = _FLOAT.sub(r"\1", address)
     if _THOUSANDS.match(address):
         address = address.replace(",", "")
-    compact = _ascii_digits(_SEPARATORS.sub("", address))
+    compact = "".join(str(unicodedata.decimal(c, c)) for c in _SEPARATORS.sub("", address))
     if region and (national := _dialled_in(region, compact, in_brackets=address.startswith("("))):
         return "+" + national
     match = _DIGITS.match(compact)
@@ -282,7 +282,3 @@ def _by_metadata(text: str, region: str | None = None) -> str:
     except phonenumbers.NumberParseException:
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
-
-
-def _ascii_digits(text: str) -> str:
-    return "".join(str(unicodedata.decimal(c, c)) for c in text)

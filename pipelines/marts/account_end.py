@@ -81,7 +81,9 @@ def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded
         # The published copy can be cleared nevertheless.
         withdraw(store.home, workspace_keys=keys)
         raise
-    _record_revisions(store)
+    if store.home.warehouse_path.exists():
+        with open_session(store.home, schemas={}, read_only=True) as connection:
+            release_changed(store.ledger, connection, why="an account ended")
     problem = _rebuild(store)
     rewritten = Rewritten()
     if needs_rewrite(store.home, store.ledger):
@@ -101,13 +103,6 @@ def _remove_portal(home: Home) -> None:
     for folder in (home.portal, *leftovers_of(home.portal)):
         if folder.exists():
             shutil.rmtree(folder)
-
-
-def _record_revisions(store: Store) -> None:
-    """Record released slices as they are without the ended workspaces, as new revisions."""
-    if store.home.warehouse_path.exists():
-        with open_session(store.home, schemas={}, read_only=True) as connection:
-            release_changed(store.ledger, connection, why="an account ended")
 
 
 def _rebuild(store: Store) -> str | None:

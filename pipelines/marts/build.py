@@ -1,7 +1,7 @@
 """Build cubes and marts: run dbt in this process, some days at once, in memory that stays the same."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -84,12 +84,15 @@ def build(
         if days:
             refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_reissue)
         is_current = _is_current(store)
+        rows: Counter[date] = Counter()
+        for source in slice_sources(declarations.contracts):
+            rows.update(dict(store.ledger.live_days(source)))
         chunks = chunks_of(
             from_day,
             to_day,
             gaps=frozenset(records.gaps(store.ledger)),
             exist=is_current,
-            rows=_rows_by_day(declarations, store),
+            rows=rows,
             most_rows=ROWS_AT_ONCE,
         )
         report = progress if days else silent
@@ -211,13 +214,6 @@ def _note_project(store: Store) -> None:
         connection.execute(
             f"create or replace view warehouse.{_PROJECT} as select {quoted(project_digest())} as digest"
         )
-
-
-def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]:
-    rows: Counter[date] = Counter()
-    for source in slice_sources(declarations.contracts):
-        rows.update(dict(store.ledger.live_days(source)))
-    return rows
 
 
 def _build_chunk(

@@ -74,7 +74,8 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
     while findings := [finding for each in attacks for finding in each.findings]:
         if rounds == MOST_ROUNDS:
             raise AttackedError(findings)
-        _coarsen(store, findings)
+        with open_session(store.home, schemas={}) as connection:
+            coarsen_slices(connection, load_cubes(), findings)
         rounds += 1
         waiting, attacks = _attacked(store, reissued)
     if rounds:
@@ -101,8 +102,3 @@ def _attacked(store: Store, reissued: Collection[Key]) -> tuple[list[Slice], lis
     with open_session(store.home, schemas={}, read_only=True) as connection:
         waiting = unreleased(store.ledger, rows_in(connection), reissued=reissued)
         return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
-
-
-def _coarsen(store: Store, findings: list[Finding]) -> None:
-    with open_session(store.home, schemas={}) as connection:
-        coarsen_slices(connection, load_cubes(), findings)

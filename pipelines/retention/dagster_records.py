@@ -89,7 +89,9 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
         # A freed page holds what was deleted, until its file is written anew.
         for path in (_index_path(home), _runs_path(home), _events_path(home, "")):
             if path.exists():
-                _rewrite(path)
+                with _opened(path) as connection:
+                    connection.execute("vacuum")
+                    connection.execute("pragma wal_checkpoint(truncate)")
     return len(due)
 
 
@@ -205,12 +207,6 @@ def _leftovers(home: Home) -> list[Path]:
     with _opened(_runs_path(home)) as connection:
         known = {run_id for (run_id,) in connection.execute("select run_id from runs")}
     return sorted(path for path in found if path.stem not in known)
-
-
-def _rewrite(path: Path) -> None:
-    with _opened(path) as connection:
-        connection.execute("vacuum")
-        connection.execute("pragma wal_checkpoint(truncate)")
 
 
 @contextmanager
