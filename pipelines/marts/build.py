@@ -136,13 +136,10 @@ def build_month(store: Store, month: date) -> BuildSummary:
     return _together(summaries)
 
 
-def build_marts(store: Store, *, select: str) -> BuildSummary:
-    """Build chosen marts over cubes as they are, and run chosen tests, over all periods.
+def build_marts(store: Store) -> None:
+    """Build what is made from cubes as they are, and run the tests of both, over all periods.
 
     For when a cube was changed by something else than a build. Never builds a slice.
-
-    Args:
-        select: dbt selection.
 
     Raises:
         MartsError: A model or test failed; names it.
@@ -150,9 +147,8 @@ def build_marts(store: Store, *, select: str) -> BuildSummary:
     """
     with leases(store.home), connection_closed_afterwards(), _sound_afterwards(store) as summaries:
         summaries.extend(_tables_and_views(store))
-        chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
+        chosen = ("--select", OVER_CUBES, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
         summaries.append(dbt_build(store.home, *chosen))
-    return _together(summaries)
 
 
 def _tables_and_views(store: Store) -> Iterator[BuildSummary]:

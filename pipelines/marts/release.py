@@ -9,7 +9,7 @@ from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.finding import Attacked, Finding
 from pipelines.disclosure.attacks.suite import attack, coarsen_slices
-from pipelines.marts.build import OVER_CUBES, build_marts
+from pipelines.marts.build import build_marts
 from pipelines.marts.descriptions import descriptions
 from pipelines.marts.release_report import note_attacks
 from warehouse.errors import UnsoundMartsError
@@ -79,7 +79,7 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
         rounds += 1
         waiting, attacks = _attacked(store, reissued)
     if rounds:
-        build_marts(store, select=OVER_CUBES)
+        build_marts(store)
     revisions = [each for each in waiting if (each.cube, each.period) in reissued]
     release(store.ledger, revisions, why=why)
     release(store.ledger, [each for each in waiting if each not in revisions], why="closed")

@@ -297,7 +297,7 @@ def test_a_guard_that_failed_is_not_passed_by_a_build_of_no_day(built_runtime):
     failed = {"every_count_is_rounded"}
     built_runtime.store.ledger.set_unsound_marts(failed)
 
-    build_marts(built_runtime.store, select="fqn:wasms.published")
+    build_marts(built_runtime.store)
 
     assert built_runtime.store.ledger.unsound_marts() == failed
     with pytest.raises(UnsoundMartsError):
