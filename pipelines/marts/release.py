@@ -1,16 +1,18 @@
 """Release new slices: attack them, record them and publish them. Earlier releases stay as they are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import yaml
+
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.finding import Attacked, Finding
 from pipelines.disclosure.attacks.suite import attack, coarsen_slices
 from pipelines.marts.build import build_marts
-from pipelines.marts.descriptions import descriptions
 from pipelines.marts.release_report import note_attacks
 from warehouse.errors import UnsoundMartsError
 from warehouse.publishing.publish import Published, publish, published_before
@@ -102,3 +104,15 @@ def _attacked(store: Store, reissued: Collection[Key]) -> tuple[list[Slice], lis
     with open_session(store.home, schemas={}, read_only=True) as connection:
         waiting = unreleased(store.ledger, rows_in(connection), reissued=reissued)
         return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
+
+
+def descriptions() -> Mapping[str, Mapping[str, str]]:
+    """Return table → column → description; under the empty name stands what the table is."""
+    found = {}
+    for folder in ("cubes", "marts", "published"):
+        for path in sorted((DBT_PROJECT / "models" / folder).glob("*.yml")):
+            # libyaml: dbt reads the same files with it.
+            for model in yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)["models"]:
+                columns = {column["name"]: column["description"] for column in model["columns"]}
+                found[model["name"]] = {"": model["description"], **columns}
+    return found
