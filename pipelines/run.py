@@ -10,13 +10,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from anonymizers.errors import AnonymizerError
-from pipelines.declarations.calendar import days_of_partition, last_closed_day, month_end
+from pipelines.declarations.calendar import days_of_partition, last_closed_day, month_end, runs_of
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.options import Options
 from pipelines.marts.build import build, build_month
-from pipelines.marts.frozen import FrozenSliceError, without_gaps
+from pipelines.marts.frozen import FrozenSliceError
 from pipelines.marts.release import release_and_publish
 from pipelines.marts.release_report import measured_utility
 from pipelines.retention.closing import close_days
@@ -181,7 +181,7 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     if first is None:
         return []
     released = released_periods(store.ledger, suffix="_daily")
-    return without_gaps(_days(first, last), released.union(records.gaps(store.ledger)))
+    return runs_of(set(_days(first, last)) - released - set(records.gaps(store.ledger)))
 
 
 def _days(first: date, last: date) -> list[date]:

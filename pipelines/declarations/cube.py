@@ -407,21 +407,17 @@ class Cube(Strict):
         return (self.spine.period.column, "level", *self.path, *dimension)
 
 
-def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None) -> Cube:
-    """Read one declaration.
+def cube_of(document: object, name: str, minimum_units: int | None = None) -> Cube:
+    """Check one declaration.
 
     Args:
-        text: Content of the YAML file.
+        document: Content of the YAML file.
         name: File name without its suffix; must equal the cube's name.
         minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:
         CubeError: It breaks a rule; says which and why.
     """
-    return _cube(strict_yaml.load(text, failure=partial(CubeError, name)), name, minimum_units)
-
-
-def _cube(document: object, name: str, minimum_units: int | None) -> Cube:
     k = load_disclosure().minimum_contacts if minimum_units is None else minimum_units
     cube = strict_yaml.validate(
         document, Cube, failure=partial(CubeError, name), context={"minimum_units": k}
@@ -443,4 +439,4 @@ def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
     """
     texts = strict_yaml.contents(files("pipelines") / "cubes")
     documents = kept_documents(texts, kept_as="cubes", failure=lambda name: partial(CubeError, name))
-    return MappingProxyType({name: _cube(each, name, minimum_units) for name, each in documents.items()})
+    return MappingProxyType({name: cube_of(each, name, minimum_units) for name, each in documents.items()})
