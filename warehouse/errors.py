@@ -55,7 +55,6 @@ class ConflictError(WarehouseError):
             f"{len(partitions)} partition(s) were changed by another batch. Nothing was committed. "
             "Run the command again."
         )
-        self.partitions = tuple(partitions)
 
 
 class DuplicateBatchError(WarehouseError):

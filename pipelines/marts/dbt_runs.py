@@ -53,14 +53,12 @@ class BuildSummary:
 
     Attributes:
         models: Views, tables and seeds built, by name.
-        tests: Tests passed.
         outcomes: Status of each model, seed and test by name, in dbt's words.
         seconds: Time that each model, seed and test took, by name.
         days: Slices built.
     """
 
     models: tuple[str, ...]
-    tests: int
     outcomes: Mapping[str, str]
     seconds: Mapping[str, float]
     days: int = 0
@@ -219,7 +217,6 @@ def _summarized(result: "dbtRunnerResult") -> BuildSummary:
         ) from None
     return BuildSummary(
         models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
-        tests=sum(n.node.resource_type == "test" for n in nodes),
         outcomes=outcomes,
         seconds={str(n.node.name): float(n.execution_time) for n in nodes},
     )

@@ -17,8 +17,17 @@ from pipelines.privacy.raw_records import quarantined, raw_tokens, records_namin
 from pipelines.privacy.receipts import account_erased, erased, finish_with_receipt
 from pipelines.windows.inputs import HOLDS, WORKSPACES, tokens_of_people
 from warehouse.keys.keyring import Purpose
-from warehouse.ledger.requests import ERASING, Request, Status, about, forget_closed, requests
-from warehouse.ledger.requests import Kind as RequestKind
+from warehouse.ledger.requests import (
+    ERASING,
+    Request,
+    Status,
+    about,
+    forget_closed,
+    requests,
+)
+from warehouse.ledger.requests import (
+    Kind as RequestKind,
+)
 from warehouse.retention import evidence
 from warehouse.retention.rules import Erasure
 from warehouse.retention.suppression import Suppressed, keep_copy, refused, suppressed

@@ -25,7 +25,13 @@ from pipelines.sources.export_tables import table_records
 from pipelines.sources.form import FormParser
 from pipelines.sources.json_bodies import JsonParser
 from pipelines.sources.json_files import json_records
-from pipelines.sources.records import Records, records_in_memory, records_of, split_entries, split_lines
+from pipelines.sources.records import (
+    Records,
+    records_in_memory,
+    records_of,
+    split_entries,
+    split_lines,
+)
 from pipelines.sources.smpp import SmppParser
 from pipelines.sources.staging import CHUNK, Parser, Staged
 from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
