@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import LockedError
 from warehouse.files import unlink_durably
@@ -78,7 +78,10 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
     run_ids = [name.removeprefix("runs/") for name in names if name.startswith("runs/")]
     before = _midnight(as_of) - timedelta(days=days - 1)
     with _busy_means_locked():
-        old = _OldEvents(_text(before), _newest_event(home)) if _RUNLESS_ITEM in names else _OldEvents()
+        old = _OldEvents()
+        if _RUNLESS_ITEM in names:
+            newest = _asked(_index_path(home), "select coalesce(max(id), 0) from event_logs")
+            old = _OldEvents(_text(before), newest[0][0])
         if run_ids or old.before:
             _delete_by_api(home, run_ids, old)
         _delete_events(home, old)
@@ -130,9 +133,7 @@ def _last_materializations(
         f"select event from event_logs where (run_id in ({marks}) or (run_id = '' and timestamp < ?)) "
         f"and id in ({_STATES}) order by id"
     )
-    with _opened(_index_path(home)) as connection:
-        rows = connection.execute(sql, [*run_ids, old.before]).fetchall()
-    for (event,) in rows:
+    for (event,) in _asked(_index_path(home), sql, *run_ids, old.before):
         last = deserialize_value(event, dg.EventLogEntry).asset_materialization
         if last is not None:
             yield last
@@ -164,18 +165,12 @@ def _delete_backfills(home: Home, before: str) -> None:
         connection.execute(f"delete {old}", (before,))
 
 
-def _newest_event(home: Home) -> int:
-    with _opened(_index_path(home)) as connection:
-        return int(connection.execute("select coalesce(max(id), 0) from event_logs").fetchone()[0])
-
-
 def _finished_runs(home: Home, before: datetime) -> list[tuple[str, date]]:
     sql = (
         "select run_id, update_timestamp from runs where status in ('SUCCESS', 'FAILURE', 'CANCELED') "
         "and update_timestamp < ? order by run_id"
     )
-    with _opened(_runs_path(home)) as connection:
-        rows = connection.execute(sql, (_text(before),)).fetchall()
+    rows = _asked(_runs_path(home), sql, _text(before))
     return [(run_id, datetime.fromisoformat(ended).date()) for run_id, ended in rows]
 
 
@@ -186,16 +181,14 @@ def _old_runless_bytes(home: Home, before: datetime) -> int:
         "select coalesce((select sum(length(event)) from event_logs where run_id = '' and timestamp < ?), 0) "
         "+ (select count(*) from asset_check_executions where run_id = '' and create_timestamp < ?)"
     )
-    with _opened(_index_path(home)) as connection:
-        return int(connection.execute(sql, (_text(before), _text(before))).fetchone()[0])
+    return int(_asked(_index_path(home), sql, _text(before), _text(before))[0][0])
 
 
 def _old_backfill_bytes(home: Home, before: datetime) -> int:
     sql = (
         f"select coalesce(sum(length(body)), 0) from bulk_actions where status in {_ENDED} and timestamp < ?"
     )
-    with _opened(_runs_path(home)) as connection:
-        return int(connection.execute(sql, (_text(before),)).fetchone()[0])
+    return int(_asked(_runs_path(home), sql, _text(before))[0][0])
 
 
 def _leftovers(home: Home) -> list[Path]:
@@ -204,9 +197,13 @@ def _leftovers(home: Home) -> list[Path]:
     found = [path for path in folder.glob("*.db") if path.stem not in ("index", ".db")]
     if not found:
         return []
-    with _opened(_runs_path(home)) as connection:
-        known = {run_id for (run_id,) in connection.execute("select run_id from runs")}
+    known = {run_id for (run_id,) in _asked(_runs_path(home), "select run_id from runs")}
     return sorted(path for path in found if path.stem not in known)
+
+
+def _asked(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    with _opened(path) as connection:
+        return connection.execute(sql, values).fetchall()
 
 
 @contextmanager

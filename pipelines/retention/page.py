@@ -47,7 +47,7 @@ def page(report: Report) -> str:
     """Render the page as HTML."""
     environment = pages()
     environment.filters |= {
-        "n": _number,
+        "n": "{:,}".format,
         "size": _size,
         "day": _day,
         "moment": _moment,
@@ -65,10 +65,6 @@ def chart(report: Report) -> Chart:
     most = max((rows for _, rows in shown), default=0)
     bars = (Bar(day, (day - first).days * _BAR_PITCH, rows, _TALLEST * rows / most) for day, rows in shown)
     return Chart(DAYS_CHARTED, first, last, most, tuple(bars))
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
 
 
 def _size(value: int) -> str:
