@@ -11,7 +11,6 @@ the last ones are reported again, without a run, before they go: names and numbe
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,13 +77,14 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
     run_ids = [name.removeprefix("runs/") for name in names if name.startswith("runs/")]
     before = _midnight(as_of) - timedelta(days=days - 1)
     with _busy_means_locked():
-        old = _OldEvents()
+        old_before, last_id = "", 0
         if _RUNLESS_ITEM in names:
-            newest = _asked(_index_path(home), "select coalesce(max(id), 0) from event_logs")
-            old = _OldEvents(_text(before), newest[0][0])
-        if run_ids or old.before:
-            _delete_by_api(home, run_ids, old)
-        _delete_events(home, old)
+            old_before = _text(before)
+            # What is reported again meanwhile is new, whatever the clock says.
+            ((last_id,),) = _asked(_index_path(home), "select coalesce(max(id), 0) from event_logs")
+        if run_ids or old_before:
+            _delete_by_api(home, run_ids, old_before)
+        _delete_events(home, old_before, last_id)
         if _BACKFILLS_ITEM in names:
             _delete_backfills(home, _text(before))
         leftovers = _leftovers(home)
@@ -98,23 +98,12 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
     return len(due)
 
 
-@dataclass(frozen=True, slots=True)
-class _OldEvents:
-    """Events without a run that go: from before a time, and none that is newer than ``last_id``.
-
-    What is reported again meanwhile is new, whatever the clock says.
-    """
-
-    before: str = ""
-    last_id: int = 0
-
-
-def _delete_by_api(home: Home, run_ids: Sequence[str], old: _OldEvents) -> None:
+def _delete_by_api(home: Home, run_ids: Sequence[str], old_before: str) -> None:
     """Delete runs; keep the state of each asset and partition that goes with them, or with old events."""
     import dagster as dg
 
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        for materialization in list(_last_materializations(home, run_ids, old)):
+        for materialization in list(_last_materializations(home, run_ids, old_before)):
             instance.report_runless_asset_event(materialization)
         for run_id in run_ids:
             instance.delete_run(run_id)
@@ -122,7 +111,7 @@ def _delete_by_api(home: Home, run_ids: Sequence[str], old: _OldEvents) -> None:
 
 
 def _last_materializations(
-    home: Home, run_ids: Sequence[str], old: _OldEvents
+    home: Home, run_ids: Sequence[str], old_before: str
 ) -> Iterator["dg.AssetMaterialization"]:
     """Yield the last events of assets and partitions that are about to be deleted."""
     import dagster as dg
@@ -133,14 +122,14 @@ def _last_materializations(
         f"select event from event_logs where (run_id in ({marks}) or (run_id = '' and timestamp < ?)) "
         f"and id in ({_STATES}) order by id"
     )
-    for (event,) in _asked(_index_path(home), sql, *run_ids, old.before):
+    for (event,) in _asked(_index_path(home), sql, *run_ids, old_before):
         last = deserialize_value(event, dg.EventLogEntry).asset_materialization
         if last is not None:
             yield last
 
 
-def _delete_events(home: Home, old: _OldEvents) -> None:
-    """Delete what the API leaves of runs that are gone, and old events without a run."""
+def _delete_events(home: Home, old_before: str, last_id: int) -> None:
+    """Delete what the API leaves of runs that are gone, and old events without a run up to a number."""
     with _opened(_index_path(home)) as connection:
         connection.execute("attach ? as runs", (str(_runs_path(home)),))
         for table, time in (("event_logs", "timestamp"), ("asset_check_executions", "create_timestamp")):
@@ -149,13 +138,13 @@ def _delete_events(home: Home, old: _OldEvents) -> None:
             )
             newest = "and id <= ?" if table == "event_logs" else "and ? > 0"
             connection.execute(
-                f"delete from {table} where run_id = '' and {time} < ? {newest}", (old.before, old.last_id)
+                f"delete from {table} where run_id = '' and {time} < ? {newest}", (old_before, last_id)
             )
         connection.execute("delete from asset_event_tags where event_id not in (select id from event_logs)")
     # Asset events are there twice; nothing but this file's own readers counts its numbers.
-    if old.before and _events_path(home, "").exists():
+    if old_before and _events_path(home, "").exists():
         with _opened(_events_path(home, "")) as connection:
-            connection.execute("delete from event_logs where timestamp < ?", (old.before,))
+            connection.execute("delete from event_logs where timestamp < ?", (old_before,))
 
 
 def _delete_backfills(home: Home, before: str) -> None:
