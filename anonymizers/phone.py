@@ -5,9 +5,11 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from importlib import resources
 
 import phonenumbers
 import polars as pl
+import yaml
 
 from anonymizers.columns import filled, mapped
 from anonymizers.unicode import without_format_characters
@@ -52,18 +54,7 @@ _NEEDS_METADATA = "^(?:549?[0-9]{12}$|(?:" + "|".join(map(str, sorted(_REGIONS))
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of a numbering plan: the numbers before and after it are the same subscriber's.
-
-    Old numbers are still about: WhatsApp keeps the one that an account was registered under, and customer
-    lists are not rewritten. libphonenumber 9.0 knows the present plans alone.
-
-    Attributes:
-        country: ISO 3166-1 alpha-2.
-        since: When the present plan came into force for all.
-        before: The old number, without plus; its first group is what stays.
-        now: The present number.
-        source: Where that is said.
-    """
+    """A change of a numbering plan, with the keys of `numbering_changes.yml`."""
 
     country: str
     since: date
@@ -72,50 +63,12 @@ class Change:
     source: str
 
 
-_ARTCI = (
-    "ARTCI, plan national de numérotation à 10 chiffres (28 July 2020). The second digit of an old number "
-    "tells its operator, of fixed lines the third: libphonenumber 8.12, resources/carrier/en/225.txt"
-)
-CHANGES = (
-    # Each number of eight digits got 01 in front.
-    Change(
-        "BJ",
-        date(2024, 11, 30),
-        r"^229([2-9][0-9]{7})$",
-        "22901${1}",
-        "ARCEP Bénin, plan national de numérotation à 10 chiffres",
-    ),
-    # Moov, MTN and Orange: mobile, then fixed.
-    Change("CI", date(2021, 1, 31), r"^225([04-9][0-3][0-9]{6})$", "22501${1}", _ARTCI),
-    Change("CI", date(2021, 1, 31), r"^225([04-9][4-6][0-9]{6})$", "22505${1}", _ARTCI),
-    Change("CI", date(2021, 1, 31), r"^225([04-9][7-9][0-9]{6})$", "22507${1}", _ARTCI),
-    Change("CI", date(2021, 1, 31), r"^225([23][0-9]8[0-9]{5})$", "22521${1}", _ARTCI),
-    Change("CI", date(2021, 1, 31), r"^225([23][0-9]0[0-9]{5})$", "22525${1}", _ARTCI),
-    Change("CI", date(2021, 1, 31), r"^225([23][0-9][1-79][0-9]{5})$", "22527${1}", _ARTCI),
-    # The 1 of mobiles dialled from abroad and the prefixes 01, 044 and 045 are gone; WhatsApp ids keep the 1.
-    Change(
-        "MX",
-        date(2019, 8, 3),
-        r"^52(?:1|01|044|045)([1-9][0-9]{9})$",
-        "52${1}",
-        "ITU Operational Bulletin 1151, communication of 12 June 2018; faq.whatsapp.com/1294841057948784",
-    ),
-    # Mobiles, which begin with 6 to 9, got a ninth digit, region by region until then.
-    Change(
-        "BR",
-        date(2016, 11, 6),
-        r"^55([1-9][0-9])([6-9][0-9]{7})$",
-        "55${1}9${2}",
-        "Anatel, Resolução 553/2010; last for area codes 41 to 69",
-    ),
-    # The 9 of mobiles dialled from abroad: WhatsApp wants it, many senders leave it out.
-    Change(
-        "AR",
-        date(1999, 1, 24),
-        r"^549([0-9]{10})$",
-        "54${1}",
-        "Plan Fundamental de Numeración Nacional, Resolución SC 46/97; faq.whatsapp.com/1294841057948784",
-    ),
+CHANGES = tuple(
+    Change(**change)
+    for change in yaml.load(
+        resources.files("anonymizers").joinpath("numbering_changes.yml").read_text("utf-8"),
+        Loader=yaml.CSafeLoader,
+    )
 )
 _CHANGED = "|".join(change.before for change in CHANGES)
 _REPLACEMENTS = tuple((re.compile(c.before), re.sub(r"\$\{(\d)\}", r"\\g<\1>", c.now)) for c in CHANGES)
@@ -145,7 +98,7 @@ def normalise_phone(text: str, region: str | None = None) -> str:
     address = _FLOAT.sub(r"\1", address)
     if _THOUSANDS.match(address):
         address = address.replace(",", "")
-    compact = _ascii_digits(_SEPARATORS.sub("", address))
+    compact = "".join(str(unicodedata.decimal(c, c)) for c in _SEPARATORS.sub("", address))
     if region and (national := _dialled_in(region, compact, in_brackets=address.startswith("("))):
         return "+" + national
     match = _DIGITS.match(compact)
@@ -282,7 +235,3 @@ def _by_metadata(text: str, region: str | None = None) -> str:
     except phonenumbers.NumberParseException:
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
-
-
-def _ascii_digits(text: str) -> str:
-    return "".join(str(unicodedata.decimal(c, c)) for c in text)

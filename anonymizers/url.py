@@ -124,13 +124,9 @@ def _is_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:
-        return _ends_in_number(host)
+        # A last label that is a number makes the host an IPv4 address (WHATWG URL).
+        return host.rpartition(".")[2][:1].isdigit()
     return True
-
-
-def _ends_in_number(host: str) -> bool:
-    """Return whether the last label is a number, which makes the host an IPv4 address (WHATWG URL)."""
-    return host.rpartition(".")[2][:1].isdigit()
 
 
 def _segment(raw: str) -> str:

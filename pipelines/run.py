@@ -10,16 +10,16 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from anonymizers.errors import AnonymizerError
-from pipelines.declarations.calendar import days_of_partition, last_closed_day, month_end
+from pipelines.declarations.calendar import days_of_partition, last_closed_day, month_end, runs_of
 from pipelines.declarations.contract import lateness_days
 from pipelines.declarations.declarations import Declarations
 from pipelines.declarations.errors import PipelineError
 from pipelines.ingestion.options import Options
 from pipelines.marts.build import build, build_month
-from pipelines.marts.frozen import FrozenSliceError, without_gaps
+from pipelines.marts.frozen import FrozenSliceError
 from pipelines.marts.release import release_and_publish
 from pipelines.marts.release_report import measured_utility
-from pipelines.retention.closing import Closed, close_days
+from pipelines.retention.closing import close_days
 from pipelines.retention.plan import plan_retention
 from pipelines.sources.inbox import Landed, feeds, landed_files
 from pipelines.windows.completeness import loses_rows
@@ -42,7 +42,7 @@ class RunSummary:
 
     ingested: list["Ingested"] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    closed: list[Closed] = field(default_factory=list)
+    rows_deleted: int = 0
     slices: list[tuple[date, date]] = field(default_factory=list)
     published: Published | None = None
     utility: "Variant | None" = None
@@ -94,7 +94,7 @@ def run(
         with summary.timed("close"):
             # Another run may have gone on to a later day meanwhile.
             clock = store.ledger.no_earlier(clock)
-            summary.closed.append(close_days(declarations, store, as_of=clock))
+            summary.rows_deleted += close_days(declarations, store, as_of=clock)
     progress("ingest", done, len(waiting))
     store.ledger.advance_clock(options.as_of)
     build_closed(declarations, store, options.as_of, summary, progress)
@@ -106,7 +106,7 @@ def run(
         if released.days:
             with summary.timed("utility"):
                 summary.utility = measured_utility(declarations, store, released.days)
-    summary.closed.append(close_days(declarations, store, as_of=options.as_of))
+    summary.rows_deleted += close_days(declarations, store, as_of=options.as_of)
     return summary
 
 
@@ -181,7 +181,7 @@ def unbuilt_slices(declarations: Declarations, store: Store, *, as_of: datetime)
     if first is None:
         return []
     released = released_periods(store.ledger, suffix="_daily")
-    return without_gaps(_days(first, last), released.union(records.gaps(store.ledger)))
+    return runs_of(set(_days(first, last)) - released - set(records.gaps(store.ledger)))
 
 
 def _days(first: date, last: date) -> list[date]:

@@ -15,9 +15,8 @@ class ClockError(WarehouseError):
     def __init__(self, asked: datetime, reached: datetime) -> None:
         super().__init__(
             f"--as-of {asked:%Y-%m-%dT%H:%M:%SZ} is earlier than {reached:%Y-%m-%dT%H:%M:%SZ}, which this "
-            "warehouse has reached already: deletions would be undone. "
-            "Use a later --as-of, or another --home. If a wrong clock took it there: "
-            "`wasms retention set-clock-back`."
+            "warehouse has reached already: deletions would be undone. Use a later --as-of, or another "
+            "--home. If a wrong clock took it there: `wasms retention set-clock-back`."
         )
 
 
@@ -56,7 +55,6 @@ class ConflictError(WarehouseError):
             f"{len(partitions)} partition(s) were changed by another batch. Nothing was committed. "
             "Run the command again."
         )
-        self.partitions = tuple(partitions)
 
 
 class DuplicateBatchError(WarehouseError):

@@ -1,7 +1,6 @@
 """Define `wasms attack`: try to learn about people from everything that is published."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import duckdb
 import polars as pl
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_path, restricted_zone
@@ -31,24 +30,6 @@ if TYPE_CHECKING:
 
 _TEXTS = ("attack", "attacker", "of a contact:", "measure")
 _WARNING = "[yellow]Worlds are drawn from pseudonymous rows; they stay in memory.[/yellow]"
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """Share of contacts guessed right, from so many pairs of audiences that differ by one contact."""
-
-    pairs: int
-    changing: float
-    steady: float
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Share of contacts guessed right from all cells that count the same fact about them."""
-
-    measure: str
-    cells: int
-    right: float
 
 
 def attack_command(
@@ -118,28 +99,32 @@ def _trial(runtime: "Runtime", workspaces: int) -> Trial | None:
         return try_workspaces(connection, runtime.store.home, load_cubes(), most=workspaces, progress=stage)
 
 
-def _overlaps() -> list[Overlap]:
-    """Compute what no build can prevent: how well overlapping audiences can be compared."""
+def _overlaps() -> list[tuple[int, float, float]]:
+    """Compute what no build can prevent: how well overlapping audiences can be compared.
+
+    Returns:
+        Pairs of audiences that differ by one contact, and which share of contacts is guessed right from them
+        if the others change, and if they do not.
+    """
     base = load_disclosure().rounding_base
     return [
-        Overlap(
-            pairs,
-            overlap_accuracy(base, pairs, is_steady=False),
-            overlap_accuracy(base, pairs, is_steady=True),
-        )
-        for pairs in PAIRS
+        (n, overlap_accuracy(base, n, is_steady=False), overlap_accuracy(base, n, is_steady=True))
+        for n in PAIRS
     ]
 
 
-def _facts() -> list[Fact]:
-    """Compute the same of each measure, in a day and in its month together."""
+def _facts() -> list[tuple[str, int, float]]:
+    """Compute the same of each measure, in a day and in its month together: measure, cells, share."""
     base, cells = load_disclosure().rounding_base, cells_per_fact(load_cubes().values())
     right = {number: overlap_accuracy(base, number, is_steady=False) for number in {*cells.values()}}
-    return [Fact(measure, number, right[number]) for measure, number in cells.items()]
+    return [(measure, number, right[number]) for measure, number in cells.items()]
 
 
 def _print(
-    results: Sequence[Attacked], overlaps: Sequence[Overlap], facts: Sequence[Fact], trial: Trial | None
+    results: Sequence[Attacked],
+    overlaps: Sequence[tuple[int, float, float]],
+    facts: Sequence[tuple[str, int, float]],
+    trial: Trial | None,
 ) -> None:
     table = _table("Everything published, attacked together", "attack", "tried", "recovered")
     for result in results:
@@ -153,14 +138,14 @@ def _print(
     OUT.print()
     title = "Somebody who knows all others guesses one contact of two audiences that differ by it"
     table = _table(title, "pairs seen", "others change", "others steady")
-    for each in overlaps:
-        table.add_row(str(each.pairs), f"{each.changing:.0%} right", f"{each.steady:.0%} right")
+    for pairs, changing, steady in overlaps:
+        table.add_row(str(pairs), f"{changing:.0%} right", f"{steady:.0%} right")
     OUT.print(table)
     OUT.print()
     title = "The same of one fact, from every cell that counts it"
     table = _table(title, "measure", "cells", "")
-    for fact in facts:
-        table.add_row(fact.measure, str(fact.cells), f"{fact.right:.0%} right")
+    for measure, cells, right in facts:
+        table.add_row(measure, str(cells), f"{right:.0%} right")
     OUT.print(table)
     if trial is not None:
         OUT.print()
@@ -201,10 +186,8 @@ def _print_trial(trial: Trial) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = bare_table(title=title)
-    for name in columns:
-        table.add_column(name, justify="left" if name in _TEXTS else "right")
-    return table
+    headings = (Column(name, justify="left" if name in _TEXTS else "right") for name in columns)
+    return bare_table(*headings, title=title)
 
 
 def _interval(found: Advantage) -> str:

@@ -1,14 +1,21 @@
 """Define `wasms metrics compare`: is the difference of two campaigns, or of variants, more than chance?"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import duckdb
 import typer
 
-from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completing, home_at
+from pipelines.cli.options import (
+    FromOption,
+    HomeOption,
+    JsonOption,
+    OutputOption,
+    ToOption,
+    completing,
+    home_at,
+)
 from pipelines.cli.reading import NotPublishedYetError, published_copy
 from pipelines.cli.report import ERR, show_rows
 from pipelines.declarations.errors import MetricError, UnknownNameError, UsageError
@@ -47,12 +54,8 @@ def compare(
     where: Annotated[
         list[str] | None, typer.Option(help="Keep only column=value, e.g. workspace=Bakery.")
     ] = None,
-    from_: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.", show_default=False)
-    ] = None,
-    to: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.", show_default=False)
-    ] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
     home: HomeOption = None,

@@ -48,22 +48,11 @@ def _print(found: Traced) -> None:
     for level, node, count in found.levels:
         levels.add_row(level, node, f"{count:,}")
     OUT.print(levels)
-    measures = bare_table(
-        "measure",
-        f"{unit}s",
-        "exact",
-        "rebuilt",
-        "published",
-        title="What was counted",
-    )
+    headings = ("measure", f"{unit}s", "exact", "rebuilt", "published")
+    measures = bare_table(*headings, title="What was counted")
     for each in found.measures:
-        measures.add_row(
-            each.measure,
-            f"{each.people:,}",
-            f"{each.exact:,}",
-            f"{each.rebuilt:,}",
-            "" if each.published is None else f"{each.published:,}",
-        )
+        counts = (each.people, each.exact, each.rebuilt, each.published)
+        measures.add_row(each.measure, *("" if count is None else f"{count:,}" for count in counts))
     OUT.print(measures)
     for token, *adds in found.people:
         named = (f"{each.measure} {n}" for each, n in zip(found.measures, adds, strict=True) if n)

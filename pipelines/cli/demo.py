@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import typer
+from rich.table import Column
 
 from pipelines.cli.options import HomeOption, runtime_at
 from pipelines.cli.reading import published_copy
-from pipelines.cli.report import OUT, bare_table, print_summary, stages
+from pipelines.cli.report import OUT, bare_table, print_summary, right, stages
 from pipelines.cli.run import print_run
 from pipelines.declarations.calendar import CLOSING_MARGIN_DAYS
 from pipelines.declarations.disclosure import Disclosure
@@ -101,21 +102,11 @@ def demo(
 def _print_funnel(store: Store) -> None:
     with published_copy(store.home) as connection:
         rows = connection.execute(_FUNNEL).fetchall()
-    title = f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest"
-    table = bare_table(title=title)
-    for name in ("campaign", "channel"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
-    for name in (
-        "attempted",
-        "delivered",
-        "read",
-        "clicked",
-        "replied",
-        "opted out",
-        "delivery",
-        "read rate",
-    ):
-        table.add_column(name, justify="right")
+    table = bare_table(
+        *(Column(name, overflow="ellipsis", no_wrap=True) for name in ("campaign", "channel")),
+        *right("attempted", "delivered", "read", "clicked", "replied", "opted out", "delivery", "read rate"),
+        title=f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest",
+    )
     for name, channel, *measures, delivery_rate, read_rate in rows:
         rates = ["–" if rate is None else f"{rate:.1%}" for rate in (delivery_rate, read_rate)]
         table.add_row(name, channel, *(f"{number:,}" for number in measures), *rates)

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
+from functools import partial
 from typing import Annotated
 
 import typer
+from rich.table import Column
 
 from pipelines.cli.options import AsOfOption, HomeOption, moment, runtime_at
 from pipelines.cli.report import OUT, bare_table
@@ -19,7 +21,7 @@ from warehouse.retention.explain import explain as explained
 from warehouse.retention.journal import inputs_known_on
 from warehouse.retention.plan_entry import accounts_ended
 from warehouse.retention.presence import presence
-from warehouse.retention.reasons import Found, reasons
+from warehouse.retention.reasons import reasons
 from warehouse.retention.rules import DataSet, Hold
 from warehouse.store.store import Store
 
@@ -53,49 +55,40 @@ def explain(
         now = moment(as_of, option="--as-of")
         inputs, called = retention_inputs(*runtime, as_of=now), workspace
     else:
-        then = _end_of(moment(known_on, option="--as-known-on").date())
+        day_known = moment(known_on, option="--as-known-on").date()
+        then = datetime.combine(day_known, time.max)
         now = then if as_of is None else moment(as_of, option="--as-of")
         inputs, called = inputs_known_on(runtime.store.ledger, then), who
+    since = records.refused(runtime.store.ledger).get(who)
     explanations = explained(
         inputs,
         sets,
         called,
         event_day=event_day,
         as_of=now,
-        ended_since=_ended_since(runtime.store, who, now),
+        ended_since=since if since is not None and since <= now.date() else None,
     )
     OUT.print(f"Workspace {workspace}, events of {event_day}, as of {now:%Y-%m-%d}.", highlight=False)
     if known_on is not None:
         OUT.print(f"By what was known at the end of {known_on}; what is there now is not shown.")
         _print(explanations, None)
         return
-    for entry in _account_end_entries(runtime.store, who):
-        OUT.print(f"The account was ended as of {entry.as_of:%Y-%m-%d}: evidence entry {entry.seq}.")
+    for entry in evidence.entries(runtime.store.ledger):
+        if who in accounts_ended(entry):
+            OUT.print(f"The account was ended as of {entry.as_of:%Y-%m-%d}: evidence entry {entry.seq}.")
     runtime.store.ledger.log_access("retention explain")
     _print(explanations, _reasons(runtime.store, explanations, sets, workspace, event_day=event_day))
 
 
 def _data_sets_of(declarations: Declarations, workspace: str) -> Mapping[str, DataSet]:
     """Return the data sets that can hold rows of a workspace."""
-    platforms = {
-        name
-        for name, contract in declarations.contracts.items()
-        if contract.workspace.from_ is WorkspaceFrom.PLATFORM
-    }
-    known = data_sets(declarations.contracts)
-    if workspace == PLATFORM_WORKSPACE:
-        return known
-    return {name: data for name, data in known.items() if name not in platforms}
-
-
-def _ended_since(store: Store, who: str, now: datetime) -> date | None:
-    since = records.refused(store.ledger).get(who)
-    return since if since is not None and since <= now.date() else None
-
-
-def _account_end_entries(store: Store, who: str) -> Iterator[evidence.Entry]:
-    """Return the entries of the evidence that record the end of an account."""
-    return (entry for entry in evidence.entries(store.ledger) if who in accounts_ended(entry))
+    return data_sets(
+        {
+            name: contract
+            for name, contract in declarations.contracts.items()
+            if workspace == PLATFORM_WORKSPACE or contract.workspace.from_ is not WorkspaceFrom.PLATFORM
+        }
+    )
 
 
 def _reasons(
@@ -110,20 +103,16 @@ def _reasons(
     for stone in records.tombstones(store.ledger):
         if stone.event_date == event_day:
             stones[stone.source].append(stone)
-    found: dict[str, list[Found]] = {
-        source: presence(
-            store.home,
-            ledger=store.ledger,
-            engine=store.engine,
-            data=data,
-            workspace=workspace,
-            event_day=event_day,
-        )
-        for source, data in sets.items()
-    }
+    there = partial(presence, store.home, ledger=store.ledger, engine=store.engine)
     return {
-        explanation.source: tuple(reasons(explanation, found[explanation.source], stones[explanation.source]))
-        for explanation in explanations
+        each.source: tuple(
+            reasons(
+                each,
+                there(data=sets[each.source], workspace=workspace, event_day=event_day),
+                stones[each.source],
+            )
+        )
+        for each in explanations
     }
 
 
@@ -132,9 +121,8 @@ def _print(explanations: Sequence[Explanation], why: Mapping[str, Sequence[str]]
     groups: dict[Explanation, list[str]] = defaultdict(list)
     for explanation in sorted(explanations, key=lambda e: (e.category, e.source)):
         groups[replace(explanation, source="")].append(explanation.source)
-    table = bare_table()
-    for column in ("category", "decided by", "goes on", "window", "class", "since", "policy of"):
-        table.add_column(column, no_wrap=True)
+    headings = ("category", "decided by", "goes on", "window", "class", "since", "policy of")
+    table = bare_table(*(Column(heading, no_wrap=True) for heading in headings))
     for cells in dict.fromkeys(tuple(_cells(explanation)) for explanation in groups):
         table.add_row(*cells)
     OUT.print(table)
@@ -186,7 +174,3 @@ def _scope(hold: Hold) -> str:
     start = f"{hold.held_from:%Y-%m-%d}" if hold.held_from else "the beginning"
     end = f"{hold.held_to:%Y-%m-%d}" if hold.held_to else "the end"
     return f"{whose} from {start} to {end}"
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day, time.min) + timedelta(days=1, microseconds=-1)

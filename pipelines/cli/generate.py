@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
-from pipelines.cli.report import OUT, bare_table, stages
-from pipelines.synthetic import WorldSpec, WorldSummary
+from pipelines.cli.report import OUT, bare_table, right, stages
+from pipelines.synthetic import WorldSpec
 from pipelines.synthetic import generate as generate_world
 
 _START = WorldSpec.start.isoformat()
@@ -39,13 +39,7 @@ def generate(
     )
     with stages() as stage:
         summary = generate_world(out, spec, progress=stage)
-    _print(out, summary)
-
-
-def _print(out: Path, summary: WorldSummary) -> None:
-    table = bare_table()
-    table.add_column("data set")
-    table.add_column("rows", justify="right")
+    table = bare_table("data set", *right("rows"))
     for source, rows in summary.records.items():
         table.add_row(source, f"{rows:,}")
     OUT.print(table)

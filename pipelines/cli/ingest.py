@@ -120,7 +120,9 @@ def _load(
         for done, (path, feed) in enumerate(files):
             stage(source, done, len(files))
             contracts = by_feed[feed]
-            stays = options.keep or not (remove or _is_below(path, runtime.store.home.inbox))
+            stays = options.keep or not (
+                remove or path.resolve().is_relative_to(runtime.store.home.inbox.resolve())
+            )
             one = replace(options, keep=stays)
             try:
                 results.append(ingest_file(*runtime, path, contracts=contracts, options=one, progress=stage))
@@ -173,7 +175,3 @@ def _expanded(paths: list[Path]) -> list[Path]:
         else:
             files.append(path)
     return files
-
-
-def _is_below(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())

@@ -1,7 +1,6 @@
 """Define `wasms keys`: which published key stands for which workspace, template and campaign."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +60,8 @@ def names(
     with restricted_zone(runtime, what=f"keys names {who}", warning=_WARNING) as connection:
         rows = [*_named(connection, workspace, runtime.store.keyring)]
     if output is not None:
-        _make_private(output)
+        output.touch(mode=0o600)
+        output.chmod(0o600)
     show_rows(rows, as_json=as_json, output=output)
 
 
@@ -96,8 +96,3 @@ def _named(
             "name": name,
             "is_published": stands_for in published,
         }
-
-
-def _make_private(path: Path) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)

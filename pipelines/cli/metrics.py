@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,16 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 
 from pipelines.cli.compare import compare
-from pipelines.cli.options import HomeOption, JsonOption, OutputOption, completing, home_at, runtime_at
+from pipelines.cli.options import (
+    FromOption,
+    HomeOption,
+    JsonOption,
+    OutputOption,
+    ToOption,
+    completing,
+    home_at,
+    runtime_at,
+)
 from pipelines.cli.reading import NotPublishedYetError, published_copy, restricted_zone
 from pipelines.cli.report import ERR, OUT, bare_table, chosen, show_rows, write_csv, write_json, write_table
 from pipelines.declarations.cube import Period
@@ -120,12 +128,8 @@ def query(
             help="Keep only column=value; a workspace or campaign by key or name. May be given several times."
         ),
     ] = None,
-    from_: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.", show_default=False)
-    ] = None,
-    to: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.", show_default=False)
-    ] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     versus: Annotated[
         Versus | None,
         typer.Option(

@@ -86,6 +86,14 @@ AsOfOption = Annotated[
     ),
 ]
 
+_DAY = ["%Y-%m-%d"]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", formats=_DAY, help="First day.", show_default=False)
+]
+ToOption = Annotated[
+    datetime | None, typer.Option("--to", formats=_DAY, help="Last day.", show_default=False)
+]
+
 ClockIsRightOption = Annotated[
     bool,
     typer.Option(

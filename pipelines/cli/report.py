@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.declarations.errors import UsageError
@@ -65,8 +65,13 @@ class UnknownEndingError(UsageError):
         super().__init__(f"{output.suffix} is no format of this answer. Choose one of: {known}.")
 
 
-def bare_table(*columns: str, title: str | None = None, style: str = "") -> Table:
-    """Return a table without rules; columns may be added later, with their alignment."""
+def right(*names: str) -> list[Column]:
+    """Return columns of numbers."""
+    return [Column(name, justify="right") for name in names]
+
+
+def bare_table(*columns: str | Column, title: str | None = None, style: str = "") -> Table:
+    """Return a table without rules."""
     return Table(
         *columns,
         title=title,
@@ -98,9 +103,12 @@ def show_rows(
 
         write_csv(pa.Table.from_pylist([*rows]), str(output))
     elif rows:
-        table = bare_table()
-        for name, value in rows[0].items():
-            table.add_column(name, justify="right" if _NUMBER.match(str(value)) else "left")
+        table = bare_table(
+            *(
+                Column(name, justify="right" if _NUMBER.match(str(value)) else "left")
+                for name, value in rows[0].items()
+            )
+        )
         for row in rows:
             table.add_row(*map(_cell, row.values()))
         write_table(table, output)
@@ -213,11 +221,11 @@ def print_counts(counts: "Iterable[Count]") -> None:
             reasons.setdefault(count.source, Counter())[f"{count.outcome}: {count.reason}"] += count.rows
     if not by_source:
         return
-    table = bare_table()
-    table.add_column("data set", no_wrap=True, min_width=28)
-    for column in ("read", "kept", "duplicate", "dropped", "quarantined"):
-        table.add_column(column, justify="right")
-    table.add_column("why", overflow="fold")
+    table = bare_table(
+        Column("data set", no_wrap=True, min_width=28),
+        *right("read", "kept", "duplicate", "dropped", "quarantined"),
+        Column("why", overflow="fold"),
+    )
     for source, outcomes in sorted(by_source.items()):
         why = ", ".join(
             f"{reason} {rows:,}" for reason, rows in sorted(reasons.get(source, Counter()).items())

@@ -1,8 +1,11 @@
 """Define `wasms retention`: show what is due and why, delete it, and prove it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Column
+from rich.text import Text
 
 from pipelines.cli.explain import explain
 from pipelines.cli.options import (
@@ -14,16 +17,19 @@ from pipelines.cli.options import (
     moment,
     runtime_at,
 )
-from pipelines.cli.proof import report, verify
-from pipelines.cli.report import OUT, bare_table, stages, write_text
+from pipelines.cli.report import ERR, EXIT_FAILED, OUT, bare_table, right, stages, write_text
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import Finished, apply_by_hash
 from pipelines.retention.clock import set_back
+from pipelines.retention.gather import make_report
+from pipelines.retention.page import write_page
 from pipelines.retention.plan import plan_retention
+from pipelines.retention.verify import accept_restored_ledger, prove
 from pipelines.windows.inputs import retention_inputs
 from warehouse.retention import records
 from warehouse.retention.apply import Applied
 from warehouse.retention.plan import CLASS, GONE, HOLD, AccountEnd, Plan, write_manifest
+from warehouse.retention.verify import Verified
 from warehouse.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Show what is due, delete it, and prove that nothing is left.")
@@ -70,7 +76,7 @@ def apply(
             now=clock_at(runtime, as_of, is_right=clock_is_right),
             progress=stage,
         )
-    print_applied(applied, finished)
+    _print_applied(applied, finished)
 
 
 @app.command()
@@ -106,7 +112,7 @@ def set_clock_back(
     OUT.print(f"The clock was set back {said}." if yes else f"The clock would be set back {said}. Add --yes.")
 
 
-def print_applied(applied: Applied, finished: Finished) -> None:
+def _print_applied(applied: Applied, finished: Finished) -> None:
     """Print what was deleted."""
     found = applied.plan
     OUT.print(
@@ -127,10 +133,8 @@ def _print_rows(found: Plan) -> None:
     rows = found.rows_by()
     if not rows:
         return
-    table = bare_table(title="Rows")
-    for column in ("data set", "what becomes of them", "rule"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("rows", justify="right")
+    texts = (Column(name, no_wrap=True) for name in ("data set", "what becomes of them", "rule"))
+    table = bare_table(*texts, *right("rows"), title="Rows")
     for (source, to, rule), count in sorted(rows.items()):
         table.add_row(source, _destination(to), rule, f"{count:,}")
     OUT.print(table)
@@ -195,5 +199,69 @@ def _names(declarations: Declarations, store: Store, found: Plan) -> dict[str, s
 
 
 app.command()(explain)
-app.command()(verify)
-app.command()(report)
+
+
+@app.command()
+def verify(
+    as_of: AsOfOption = None,
+    accept_restored: Annotated[
+        bool,
+        typer.Option(
+            "--accept-restored",
+            help="Note in the evidence that the ledger was restored from a backup, and go on from there.",
+        ),
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Search everything for what is past its window, and check the evidence; exit 1 if anything is found."""
+    runtime = runtime_at(home)
+    at = moment(as_of, option="--as-of")
+    if accept_restored:
+        seq, due = accept_restored_ledger(*runtime, as_of=at)
+        OUT.print("No entry of the evidence is lost." if seq is None else f"Noted as entry {seq}.")
+        if due:
+            OUT.print(f"{len(due)} erasure(s) are due again: `wasms privacy run` carries them out.")
+    with stages() as stage:
+        verified = prove(*runtime, as_of=at, progress=stage)
+    _print_verified(verified)
+    if verified.findings:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Verify, then write a page for the privacy officer: every window, hold, deletion and proof."""
+    runtime = runtime_at(home)
+    at = moment(as_of, option="--as-of")
+    with stages() as stage:
+        verified = prove(*runtime, as_of=at, progress=stage)
+        stage("page", 0, 1)
+        write_page(make_report(*runtime, as_of=at, verified=verified), out.absolute())
+    _print_verified(verified)
+    OUT.print(
+        f"Written to {out}. It may name workspaces: keep it no longer than you need it.", soft_wrap=True
+    )
+    if verified.findings:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_verified(verified: Verified) -> None:
+    """Say what was looked at and found."""
+    OUT.print(
+        f"Searched {verified.rows:,} row(s) in {verified.files:,} file(s), the databases, logs, temporary "
+        f"files and keys; checked {verified.entries:,} entries of evidence."
+    )
+    if not verified.findings:
+        OUT.print("Nothing is past its window.", style="green")
+        return
+    headings = (Column("where", no_wrap=True), *right("how many"), Column("what", overflow="fold"))
+    table = bare_table(*headings, style="red")
+    for found in verified.findings:
+        table.add_row(Text(found.place), f"{found.count:,}", Text(found.problem))
+    ERR.print(table)
+    for remedy in dict.fromkeys(found.remedy for found in verified.findings):
+        ERR.print(remedy, markup=False, highlight=False)

@@ -112,9 +112,8 @@ def print_run(summary: RunSummary) -> None:
             highlight=False,
         )
     _print_time(summary.seconds)
-    deleted = sum(closed.rows_deleted for closed in summary.closed)
-    if deleted:
-        OUT.print(f"Deleted {deleted:,} rows that reached the end of their window.")
+    if summary.rows_deleted:
+        OUT.print(f"Deleted {summary.rows_deleted:,} rows that reached the end of their window.")
 
 
 def _print_time(seconds: dict[str, float]) -> None:

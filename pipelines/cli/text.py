@@ -15,7 +15,7 @@ from rich.text import Text
 from anonymizers.text.evaluate import Evaluation, Labelled, evaluate, labelled_texts, masks_in
 from anonymizers.text.scrubber import Mask
 from pipelines.cli.options import HomeOption, home_at
-from pipelines.cli.report import OUT, bare_table, stages
+from pipelines.cli.report import OUT, bare_table, right, stages
 from pipelines.declarations.recognizers import text_scrubber
 from pipelines.pages import write_page
 from warehouse.progress import Progress
@@ -160,9 +160,8 @@ def _print(measured: Sequence[Measured]) -> None:
     OUT.print(table)
     for one in measured:
         OUT.print()
-        table = bare_table(title=one.name)
-        for column in ("entity", "labels", "recall", "precision", "F2", "characters"):
-            table.add_column(column, justify="left" if column == "entity" else "right")
+        numbers = right("labels", "recall", "precision", "F2", "characters")
+        table = bare_table("entity", *numbers, title=one.name)
         for entity, score in one.evaluation.scores.items():
             table.add_row(
                 entity,

@@ -1,21 +1,11 @@
 """Generate the dbt models of cubes and of the marts over them, each with its YAML file."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
-import yaml
-
-from pipelines.declarations.cube import (
-    CONTACT_MONTH,
-    Cube,
-    Dimension,
-    Level,
-    Mart,
-    Measure,
-    Period,
-    Unit,
-)
+from pipelines.codegen.staging import model_yaml
+from pipelines.declarations.cube import CONTACT_MONTH, Cube, Dimension, Level, Mart, Measure, Period, Unit
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.metric import CURRENCIES, Metric, load_composed
 
@@ -59,8 +49,12 @@ def cube_files(cubes: Collection[Cube]) -> Mapping[str, str]:
     texts = {_DECLARATIONS: _declarations_macro(cubes)}
     for cube in cubes:
         texts[f"{_CUBES}/{cube.cube}.sql"] = _model(cube)
+        split = f" and {cube.dimension.name.replace('_', ' ')}" if cube.dimension else ""
         texts[f"{_CUBES}/{cube.cube}.yml"] = _properties(
-            cube.cube, _grain(cube) + cube.description, _columns(cube), cube.keys
+            cube.cube,
+            f"One row per {cube.spine.period}, node ({', '.join(cube.levels)}){split}. " + cube.description,
+            _columns(cube),
+            cube.keys,
         )
         for mart in cube.marts:
             texts[f"{_MARTS}/{mart.name}.sql"] = _mart_sql(cube, mart)
@@ -120,11 +114,6 @@ def declared(cube: Cube) -> Mapping[str, Any]:
     }
 
 
-def _grain(cube: Cube) -> str:
-    split = f" and {cube.dimension.name.replace('_', ' ')}" if cube.dimension else ""
-    return f"One row per {cube.spine.period}, node ({', '.join(cube.levels)}){split}. "
-
-
 def _dimension(dimension: Dimension | None) -> dict[str, Any] | None:
     if dimension is None:
         return None
@@ -141,36 +130,25 @@ def _literal(value: object) -> str:
 def _columns(cube: Cube) -> list[tuple[str, str, str]]:
     """Return name, type and description of each column."""
     dimension = cube.dimension
+    is_open = dimension is not None and not dimension.values
+    rest = " `other` = the values of few, together, always listed." if is_open else ""
     return [
         (cube.spine.period.column, "date", _PERIODS[cube.spine.period]),
         ("level", "varchar", f"What the row counts: {', '.join(cube.levels)}."),
         *((column, "varchar", _PATH[column]) for column in cube.path),
-        *([_dimension_column(dimension)] if dimension else []),
-        *(
-            column
-            for measure in cube.measures
-            for column in (_measure_column(cube, measure), _squares_column(measure))
-        ),
+        *([(dimension.name, "varchar", dimension.description + rest)] if dimension else []),
+        *(column for measure in cube.measures for column in _measure_columns(cube, measure)),
     ]
 
 
-def _dimension_column(dimension: Dimension) -> tuple[str, str, str]:
-    rest = "" if dimension.values else " `other` = the values of few, together, always listed."
-    return (dimension.name, "varchar", dimension.description + rest)
-
-
-def _measure_column(cube: Cube, measure: Measure) -> tuple[str, str, str]:
-    base = load_disclosure().rounding_base
-    several = " times what the third most active contact adds" if measure.units is None else ""
-    rounded = (
-        f" Rounded at random to a multiple of {base}{several if cube.spine.unit is Unit.CONTACT else ''}."
-    )
-    return (measure.name, "bigint", measure.description + rounded)
-
-
-def _squares_column(measure: Measure) -> tuple[str, str, str]:
+def _measure_columns(cube: Cube, measure: Measure) -> Iterator[tuple[str, str, str]]:
+    """Yield the column of a measure, and that of its squares."""
+    is_several = measure.units is None and cube.spine.unit is Unit.CONTACT
+    several = " times what the third most active contact adds" if is_several else ""
+    rounded = f" Rounded at random to a multiple of {load_disclosure().rounding_base}{several}."
+    yield measure.name, "bigint", measure.description + rounded
     text = f"Squares of what {measure.name} was rounded to, summed up: a sixth of it is the variance."
-    return (f"{measure.name}_squares", "double", text)
+    yield f"{measure.name}_squares", "double", text
 
 
 def mart_keys(cube: Cube, mart: Mart) -> tuple[str, ...]:
@@ -201,34 +179,15 @@ def _has_coverage(cube: Cube, mart: Mart) -> bool:
     return mart.per is None and cube.spine is CONTACT_MONTH
 
 
-def _rates(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
-    """Return ratio → the measures it divides, wherever both are there."""
+def _composed(measures: Collection[Measure]) -> list[Metric]:
+    """Return the metrics that marts have as columns, where all measures that they are made of are there."""
     names = {measure.name for measure in measures}
-    return {
-        ratio.metric: (ratio.over, ratio.under)
-        for ratio in load_composed()
-        if ratio.in_marts and ratio.under and names.issuperset(ratio.measures)
-    }
+    return [metric for metric in load_composed() if metric.in_marts and names.issuperset(metric.measures)]
 
 
 def _amounts(measures: Collection[Measure]) -> dict[str, Metric]:
     """Return measure → the metric in units of a currency that stands in its place."""
-    names = {measure.name for measure in measures}
-    return {
-        amount.over: amount
-        for amount in load_composed()
-        if amount.in_marts and not amount.under and amount.over in names & CURRENCIES.keys()
-    }
-
-
-def _differences(measures: Collection[Measure]) -> dict[str, tuple[str, str]]:
-    """Return difference → the measures it is of, wherever both are there."""
-    names = {measure.name for measure in measures}
-    return {
-        each.metric: (each.over, each.less)
-        for each in load_composed()
-        if each.in_marts and each.less and names.issuperset(each.measures)
-    }
+    return {m.over: m for m in _composed(measures) if not m.under and m.over in CURRENCIES}
 
 
 def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
@@ -255,22 +214,18 @@ def _mart_columns(cube: Cube, mart: Mart) -> list[tuple[str, str, str]]:
     measures = _mart_measures(cube, mart)
     amounts = _amounts(measures)
     shown = {
-        measure.name: (
-            amounts[measure.name].metric,
-            "decimal(18,6)",
-            own[measure.name][2] + _emptiness(measure),
-        )
-        for measure in measures
-        if measure.name in amounts
+        m.name: (amounts[m.name].metric, "decimal(18,6)", own[m.name][2] + _emptiness(m))
+        for m in measures
+        if m.name in amounts
     }
     columns += [shown.get(measure.name, own[measure.name]) for measure in measures]
+    composed = _composed(measures)
     columns += [
-        (name, "double", f"{over} / {under}; empty where nothing is under it.")
-        for name, (over, under) in _rates(measures).items()
+        (m.metric, "double", f"{m.over} / {m.under}; empty where nothing is under it.")
+        for m in composed
+        if m.under
     ]
-    columns += [
-        (name, "bigint", f"{over} - {less}.") for name, (over, less) in _differences(measures).items()
-    ]
+    columns += [(m.metric, "bigint", f"{m.over} - {m.less}.") for m in composed if m.less]
     return columns + (list(_WITH_COVERAGE) if _has_coverage(cube, mart) else [])
 
 
@@ -310,13 +265,11 @@ def _mart_sql(cube: Cube, mart: Mart) -> str:
         else f"    cells.{measure.name}"
         for measure in measures
     ]
+    composed = _composed(measures)
     lines += [
-        f"    {{{{ rate('cells.{over}', 'cells.{under}') }}}} as {name}"
-        for name, (over, under) in _rates(measures).items()
+        f"    {{{{ rate('cells.{m.over}', 'cells.{m.under}') }}}} as {m.metric}" for m in composed if m.under
     ]
-    lines += [
-        f"    cells.{over} - cells.{less} as {name}" for name, (over, less) in _differences(measures).items()
-    ]
+    lines += [f"    cells.{m.over} - cells.{m.less} as {m.metric}" for m in composed if m.less]
     if _has_coverage(cube, mart):
         imports.append(f"coverage as (\n\n    select * from {{{{ ref('{_COVERAGE}') }}}}")
         lines += [f"    coverage.{name}" for name, _, _ in _WITH_COVERAGE]
@@ -383,5 +336,4 @@ def _properties(
             {"name": column, "data_type": type_, "description": text} for column, type_, text in columns
         ],
     }
-    text = yaml.safe_dump({"models": [model]}, sort_keys=False, width=110, allow_unicode=True)
-    return f"# {DO_NOT_EDIT}\n{text}"
+    return model_yaml(model, DO_NOT_EDIT)

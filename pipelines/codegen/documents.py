@@ -200,7 +200,14 @@ def _unconfirmed(version: PolicyVersion) -> str:
 def _activity(category: PolicyCategory, rule: CategoryRule, contracts: Sequence[Contract]) -> str:
     columns = [column for contract in contracts for column in contract.columns.values()]
     keys = sorted({column.category for column in columns if column.category.startswith("user.")})
-    rows = [(f"`{key}`", _name_of(key), _treatments(c for c in columns if c.category == key)) for key in keys]
+    rows = [
+        (
+            f"`{key}`",
+            next((c.name or key for c in DEFAULT_TAXONOMY.data_category or [] if c.fides_key == key), key),
+            _treatments(c for c in columns if c.category == key),
+        )
+        for key in keys
+    ]
     return "\n\n".join(
         (
             f"### {category}",
@@ -223,10 +230,6 @@ def _activity(category: PolicyCategory, rule: CategoryRule, contracts: Sequence[
 def _treatments(columns: Iterable[Column]) -> str:
     used = [column.treatment for column in columns]
     return ", ".join(f"{t.value} ({used.count(t)})" for t in Treatment if t in used)
-
-
-def _name_of(key: str) -> str:
-    return next((c.name or key for c in DEFAULT_TAXONOMY.data_category or [] if c.fides_key == key), key)
 
 
 def window(rule: CategoryRule) -> str:

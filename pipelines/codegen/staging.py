@@ -39,8 +39,13 @@ def _yml(contract: Contract) -> str:
             for column in stored_columns(contract)
         ],
     }
+    return model_yaml(model, DO_NOT_EDIT)
+
+
+def model_yaml(model: Mapping[str, object], do_not_edit: str) -> str:
+    """Return the YAML file beside a model, which says from what it is generated."""
     text = yaml.safe_dump({"models": [model]}, sort_keys=False, width=110, allow_unicode=True)
-    return f"# {DO_NOT_EDIT}\n{text}"
+    return f"# {do_not_edit}\n{text}"
 
 
 class _Indented(yaml.SafeDumper):

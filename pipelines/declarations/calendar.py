@@ -1,5 +1,6 @@
-"""Compute when the slice of a day closes: after the lateness horizon and two more days."""
+"""Compute days: when the slice of a day closes, where a month ends, which days follow each other."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 CLOSING_MARGIN_DAYS = 2
@@ -35,3 +36,14 @@ def first_day_read(day: date, *, lateness_days: int) -> date:
 def days_of_partition(day: date) -> tuple[date, ...]:
     """Return the days, of workspaces anywhere, on which messages of a store partition may have been sent."""
     return tuple(day + timedelta(days=n) for n in range(-TIME_ZONE_DAYS, TIME_ZONE_DAYS + 1))
+
+
+def runs_of(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Return the first and last day of each run of days that follow each other, oldest first."""
+    runs: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if runs and runs[-1][1] + timedelta(days=1) == day:
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs

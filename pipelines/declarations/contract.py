@@ -299,9 +299,7 @@ def load_contracts() -> Mapping[str, Contract]:
         ContractError: One of them is not a contract.
     """
     documents = kept_documents(
-        _texts(None),
-        kept_as="contracts",
-        load=lambda name, text: strict_yaml.load(text, failure=partial(ContractError, name)),
+        _texts(None), kept_as="contracts", failure=lambda name: partial(ContractError, name)
     )
     return MappingProxyType({name: _contract(document, name=name) for name, document in documents.items()})
 

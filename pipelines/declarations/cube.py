@@ -12,14 +12,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.disclosure import load_disclosure
@@ -232,11 +225,8 @@ class _Shared(Strict):
 @cache
 def _shared() -> _Shared:
     failure = partial(CubeError, "measures")
-    documents = kept_documents(
-        {"measures": (files("pipelines") / "measures.yml").read_bytes()},
-        kept_as="measures",
-        load=lambda _, text: strict_yaml.load(text, failure=failure),
-    )
+    texts = {"measures": (files("pipelines") / "measures.yml").read_bytes()}
+    documents = kept_documents(texts, kept_as="measures", failure=lambda _: failure)
     return strict_yaml.validate(documents["measures"], _Shared, failure=failure)
 
 
@@ -333,9 +323,8 @@ class Cube(Strict):
         spine = FACTS[self.facts]
         if strange := [str(level) for level in self.levels if level not in spine.levels]:
             raise ValueError(
-                f"{', '.join(strange)} is not a level of the spine of {self.facts}. Small groups "
-                "could be computed by subtraction from a second hierarchy. "
-                f"Its levels: {', '.join(spine.levels)}"
+                f"{', '.join(strange)} is not a level of the spine of {self.facts}. Small groups could be "
+                f"computed by subtraction from a second hierarchy. Its levels: {', '.join(spine.levels)}"
             )
         if not self.cube.endswith("_daily" if spine.period is Period.DAY else "_monthly"):
             raise ValueError(
@@ -418,21 +407,17 @@ class Cube(Strict):
         return (self.spine.period.column, "level", *self.path, *dimension)
 
 
-def parse_cube(text: str | bytes, *, name: str, minimum_units: int | None = None) -> Cube:
-    """Read one declaration.
+def cube_of(document: object, name: str, minimum_units: int | None = None) -> Cube:
+    """Check one declaration.
 
     Args:
-        text: Content of the YAML file.
+        document: Content of the YAML file.
         name: File name without its suffix; must equal the cube's name.
         minimum_units: The threshold k; None = as the policy declares it.
 
     Raises:
         CubeError: It breaks a rule; says which and why.
     """
-    return _cube(strict_yaml.load(text, failure=partial(CubeError, name)), name, minimum_units)
-
-
-def _cube(document: object, name: str, minimum_units: int | None) -> Cube:
     k = load_disclosure().minimum_contacts if minimum_units is None else minimum_units
     cube = strict_yaml.validate(
         document, Cube, failure=partial(CubeError, name), context={"minimum_units": k}
@@ -452,9 +437,6 @@ def load_cubes(minimum_units: int | None = None) -> Mapping[str, Cube]:
     Raises:
         CubeError: One of them breaks a rule.
     """
-    documents = kept_documents(
-        strict_yaml.contents(files("pipelines") / "cubes"),
-        kept_as="cubes",
-        load=lambda name, text: strict_yaml.load(text, failure=partial(CubeError, name)),
-    )
-    return MappingProxyType({name: _cube(each, name, minimum_units) for name, each in documents.items()})
+    texts = strict_yaml.contents(files("pipelines") / "cubes")
+    documents = kept_documents(texts, kept_as="cubes", failure=lambda name: partial(CubeError, name))
+    return MappingProxyType({name: cube_of(each, name, minimum_units) for name, each in documents.items()})

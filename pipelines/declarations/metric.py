@@ -10,7 +10,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pipelines.declarations import strict_yaml
 from pipelines.declarations.cube import Cube, Level, Measure, Period, load_cubes
@@ -145,21 +145,17 @@ def load_composed() -> tuple[Metric, ...]:
     Raises:
         MetricError: The file is not valid; says where.
     """
-    documents = kept_documents(
-        {"metrics": (files("pipelines.metrics") / "metrics.yml").read_bytes()},
-        kept_as="metrics",
-        load=lambda _, text: strict_yaml.load(text, failure=_invalid),
-    )
-    return tuple(strict_yaml.validate(documents["metrics"], _Document, failure=_invalid).metrics)
+    texts = {"metrics": (files("pipelines.metrics") / "metrics.yml").read_bytes()}
+    documents = kept_documents(texts, kept_as="metrics", failure=lambda _: _invalid)
+    return strict_yaml.validate(documents["metrics"], _Document, failure=_invalid).metrics
 
 
 def _invalid(problems: Sequence[str]) -> MetricError:
     return MetricError(f"pipelines/metrics/metrics.yml: {'; '.join(problems)}")
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    metrics: list[Metric]
+class _Document(Strict):
+    metrics: tuple[Metric, ...]
 
 
 def load_metrics(cubes: Mapping[str, Cube] | None = None) -> Mapping[str, Metric]:

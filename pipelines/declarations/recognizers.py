@@ -54,15 +54,11 @@ def _named(problem: str, declared: object) -> str:
     place, _, reason = problem.partition(": ")
     match place.split("."):
         case ["recognizers", number, *rest] if number.isdecimal():
-            name = _name(declared, int(number))
+            name = ""
+            match declared:
+                case {"recognizers": [*all_of_them]}:
+                    match all_of_them[int(number)]:
+                        case {"name": str(given)}:
+                            name = f" ({given})"
             return ": ".join([f"recognizer {int(number) + 1}{name}", *filter(None, [".".join(rest)]), reason])
     return problem
-
-
-def _name(declared: object, number: int) -> str:
-    match declared:
-        case {"recognizers": [*all_of_them]}:
-            match all_of_them[number]:
-                case {"name": str(name)}:
-                    return f" ({name})"
-    return ""

@@ -44,8 +44,7 @@ class Variant:
         bias, spread: Mean and standard deviation of published - true, over all cells.
         campaign_share: Share of messages that stand in a row of their own campaign or group.
         campaign_errors, week_errors: By rate: its mean error in percentage points, in campaigns of a day and
-            in
-            weeks of workspaces, weighted by messages; None where none has `LEAST_MESSAGES`.
+            in weeks of workspaces, weighted by messages; None where none has `LEAST_MESSAGES`.
     """
 
     base: int

@@ -2,12 +2,11 @@
 
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.surrogates import workspace_keys_of
-from pipelines.marts.build import OVER_CUBES, build_marts
+from pipelines.marts.build import build_marts
 from pipelines.marts.release import release_and_publish
 from pipelines.marts.release_report import forget
 from warehouse.errors import (
@@ -20,33 +19,15 @@ from warehouse.errors import (
 )
 from warehouse.files import leftovers_of
 from warehouse.home import Home
-from warehouse.publishing.publish import Published, withdraw
+from warehouse.publishing.publish import withdraw
 from warehouse.publishing.releases import release_changed
-from warehouse.retention.account_end import Coarsened, coarsen
-from warehouse.retention.databases import Rewritten, needs_rewrite, rewrite
+from warehouse.retention.account_end import coarsen
+from warehouse.retention.databases import needs_rewrite, rewrite
 from warehouse.store.session import open_session
 from warehouse.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class AccountsEnded:
-    """The result of removing ended workspaces.
-
-    Attributes:
-        coarsened: What was changed in the cubes.
-        rewritten: The warehouse file before and after it was rewritten.
-        published: The published copy as it is now; None where there is none.
-        problem: Why the marts were not published and the workspaces were removed from the last copy instead;
-            None where all went well.
-    """
-
-    coarsened: Coarsened
-    rewritten: Rewritten
-    published: Published | None
-    problem: str | None
-
-
-def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
+def end_in_marts(store: Store, workspace_ids: Collection[str]) -> str | None:
     """Remove workspaces from cubes, marts, the warehouse file, the published copy and pages, in this order.
 
     Their rows are out of the store, but their surrogate keys are still there: the keys say which published
@@ -54,6 +35,10 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
     if the marts cannot be built, the workspaces are removed from the last published copy.
 
     Each step may be repeated: after a crash, call it again with the same workspaces.
+
+    Returns:
+        Why the marts were not published and the workspaces were removed from the last copy instead; None
+        where all went well.
 
     Raises:
         CoarseningError: A cube has a column, and no rule says what becomes of it when rows are merged.
@@ -68,10 +53,10 @@ def end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
         forget(store.ledger)
 
 
-def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded:
+def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> str | None:
     keys = workspace_keys_of(store.keyring, workspace_ids)
     try:
-        coarsened = coarsen(
+        coarsen(
             store.home,
             keyring=store.keyring,
             workspace_keys=keys,
@@ -81,19 +66,19 @@ def _end_in_marts(store: Store, workspace_ids: Collection[str]) -> AccountsEnded
         # The published copy can be cleared nevertheless.
         withdraw(store.home, workspace_keys=keys)
         raise
-    _record_revisions(store)
+    if store.home.warehouse_path.exists():
+        with open_session(store.home, schemas={}, read_only=True) as connection:
+            release_changed(store.ledger, connection, why="an account ended")
     problem = _rebuild(store)
-    rewritten = Rewritten()
     if needs_rewrite(store.home, store.ledger):
-        rewritten = rewrite(store.home, keyring=store.keyring)
-    published = None
+        rewrite(store.home, keyring=store.keyring)
     if store.home.published_path.exists():
         try:
-            published = release_and_publish(store).published
+            release_and_publish(store)
         except (UnsoundMartsError, StoreError, ChangedAfterReleaseError) as error:
             problem = problem or str(error)
-            published = withdraw(store.home, workspace_keys=keys)
-    return AccountsEnded(coarsened, rewritten, published, problem)
+            withdraw(store.home, workspace_keys=keys)
+    return problem
 
 
 def _remove_portal(home: Home) -> None:
@@ -103,13 +88,6 @@ def _remove_portal(home: Home) -> None:
             shutil.rmtree(folder)
 
 
-def _record_revisions(store: Store) -> None:
-    """Record released slices as they are without the ended workspaces, as new revisions."""
-    if store.home.warehouse_path.exists():
-        with open_session(store.home, schemas={}, read_only=True) as connection:
-            release_changed(store.ledger, connection, why="an account ended")
-
-
 def _rebuild(store: Store) -> str | None:
     """Build everything that is made from cubes; return what went wrong, if anything did."""
     if not store.home.warehouse_path.exists():
@@ -117,7 +95,7 @@ def _rebuild(store: Store) -> str | None:
     # Ingestion and dbt take turns, so that the memory of one is enough.
     store.engine.release()
     try:
-        build_marts(store, select=OVER_CUBES)
+        build_marts(store)
     except LockedError:
         raise
     except (PipelineError, WarehouseError) as error:

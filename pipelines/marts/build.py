@@ -1,7 +1,7 @@
 """Build cubes and marts: run dbt in this process, some days at once, in memory that stays the same."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -84,12 +84,15 @@ def build(
         if days:
             refuse_frozen_slices(declarations, store, first=from_day, last=to_day, may_be_released=is_reissue)
         is_current = _is_current(store)
+        rows: Counter[date] = Counter()
+        for source in slice_sources(declarations.contracts):
+            rows.update(dict(store.ledger.live_days(source)))
         chunks = chunks_of(
             from_day,
             to_day,
             gaps=frozenset(records.gaps(store.ledger)),
             exist=is_current,
-            rows=_rows_by_day(declarations, store),
+            rows=rows,
             most_rows=ROWS_AT_ONCE,
         )
         report = progress if days else silent
@@ -133,13 +136,10 @@ def build_month(store: Store, month: date) -> BuildSummary:
     return _together(summaries)
 
 
-def build_marts(store: Store, *, select: str) -> BuildSummary:
-    """Build chosen marts over cubes as they are, and run chosen tests, over all periods.
+def build_marts(store: Store) -> None:
+    """Build what is made from cubes as they are, and run the tests of both, over all periods.
 
     For when a cube was changed by something else than a build. Never builds a slice.
-
-    Args:
-        select: dbt selection.
 
     Raises:
         MartsError: A model or test failed; names it.
@@ -147,9 +147,8 @@ def build_marts(store: Store, *, select: str) -> BuildSummary:
     """
     with leases(store.home), connection_closed_afterwards(), _sound_afterwards(store) as summaries:
         summaries.extend(_tables_and_views(store))
-        chosen = ("--select", select, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
+        chosen = ("--select", OVER_CUBES, "--exclude", "fqn:wasms.slices fqn:wasms.cubes,resource_type:model")
         summaries.append(dbt_build(store.home, *chosen))
-    return _together(summaries)
 
 
 def _tables_and_views(store: Store) -> Iterator[BuildSummary]:
@@ -211,13 +210,6 @@ def _note_project(store: Store) -> None:
         connection.execute(
             f"create or replace view warehouse.{_PROJECT} as select {quoted(project_digest())} as digest"
         )
-
-
-def _rows_by_day(declarations: Declarations, store: Store) -> Mapping[date, int]:
-    rows: Counter[date] = Counter()
-    for source in slice_sources(declarations.contracts):
-        rows.update(dict(store.ledger.live_days(source)))
-    return rows
 
 
 def _build_chunk(

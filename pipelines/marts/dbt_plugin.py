@@ -10,7 +10,7 @@ from dbt.flags import get_flags
 from duckdb import DuckDBPyConnection
 
 from pipelines.disclosure.surrogates import register_record_key, register_surrogate
-from pipelines.runtime import Runtime, runtime_of
+from pipelines.runtime import runtime_of
 from pipelines.settings import home_from_environment
 from pipelines.windows.completeness import store_tables
 from warehouse.errors import StoreError
@@ -41,7 +41,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Add keys, create the store's views, attach the warehouse file, define the functions."""
         runtime = runtime_of(self._home)
-        if _rows_of_busiest_day(runtime) < _ROWS_FOR_MORE_THREADS:
+        days = (runtime.store.ledger.live_days(source) for source in runtime.declarations.contracts)
+        if max((rows for found in days for _, rows in found), default=0) < _ROWS_FOR_MORE_THREADS:
             conn.execute("set threads = 1")
         tables = store_tables(*runtime)
         runtime.store.engine.release()
@@ -57,11 +58,6 @@ class Plugin(BasePlugin):
             raise StoreError("store", f"it could not be opened for dbt ({type(error).__name__})") from None
         register_surrogate(conn, runtime.store.keyring)
         register_record_key(conn, runtime.store.keyring)
-
-
-def _rows_of_busiest_day(runtime: Runtime) -> int:
-    days = (runtime.store.ledger.live_days(source) for source in runtime.declarations.contracts)
-    return max((rows for found in days for _, rows in found), default=0)
 
 
 def _home() -> Home:

@@ -18,8 +18,6 @@ from pipelines.declarations.errors import PipelineError
 from warehouse.errors import WarehouseError
 from warehouse.files import replacing
 from warehouse.home import Home
-from warehouse.store.session import leases
-from warehouse.store.store import Store
 
 MANIFEST = "manifest.json"
 # Folders that dbt writes into its project when somebody calls it by hand.
@@ -55,14 +53,12 @@ class BuildSummary:
 
     Attributes:
         models: Views, tables and seeds built, by name.
-        tests: Tests passed.
         outcomes: Status of each model, seed and test by name, in dbt's words.
         seconds: Time that each model, seed and test took, by name.
         days: Slices built.
     """
 
     models: tuple[str, ...]
-    tests: int
     outcomes: Mapping[str, str]
     seconds: Mapping[str, float]
     days: int = 0
@@ -133,7 +129,7 @@ def _read_before(path: Path) -> Iterator[None]:
 def dbt_build(
     home: Home, *arguments: str, callbacks: list[Callable[[Any], None]] | None = None
 ) -> BuildSummary:
-    """Run `dbt build` without unit tests, which test the code and not the data: see `check_models`.
+    """Run `dbt build` without unit tests, which test the code and not the data.
 
     Args:
         callbacks: Called with each of dbt's events.
@@ -144,16 +140,6 @@ def dbt_build(
     """
     excluded = ("--exclude-resource-type", "unit_test")
     return _summarized(_dbt_on_project(home, "build", *excluded, *arguments, callbacks=callbacks))
-
-
-def check_models(store: Store) -> BuildSummary:
-    """Run the unit tests of the models, on rows of their own, against the views of this warehouse.
-
-    Raises:
-        MartsError: A test failed; names it.
-    """
-    with leases(store.home), connection_closed_afterwards():
-        return _summarized(_dbt_on_project(store.home, "test", "--select", "test_type:unit"))
 
 
 def parse(home: Home) -> Path:
@@ -231,7 +217,6 @@ def _summarized(result: "dbtRunnerResult") -> BuildSummary:
         ) from None
     return BuildSummary(
         models=tuple(sorted(n.node.name for n in nodes if n.node.resource_type in ("model", "seed"))),
-        tests=sum(n.node.resource_type in ("test", "unit_test") for n in nodes),
         outcomes=outcomes,
         seconds={str(n.node.name): float(n.execution_time) for n in nodes},
     )

@@ -1,6 +1,6 @@
 """Find slices that must not be built: they are released, or rows they need were deleted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -124,24 +124,6 @@ def refuse_frozen_month(store: Store, month: date) -> None:
         raise FrozenSliceError([FrozenSlice(day, None, is_gap=True) for day in sorted(gaps)])
     if month in released_periods(store.ledger, suffix="_monthly"):
         raise FrozenSliceError([FrozenSlice(month, None, is_gap=False, is_released=True)])
-
-
-def without_gaps(days: Iterable[date], gaps: Iterable[date]) -> list[tuple[date, date]]:
-    """Return the first and last day of each run of consecutive days between gaps.
-
-    Args:
-        days: Ascending, without holes.
-    """
-    missing = frozenset(gaps)
-    ranges: list[tuple[date, date]] = []
-    for day in days:
-        if day in missing:
-            continue
-        if ranges and ranges[-1][1] + timedelta(days=1) == day:
-            ranges[-1] = (ranges[-1][0], day)
-        else:
-            ranges.append((day, day))
-    return ranges
 
 
 def _evidence_by_day(declarations: Declarations, store: Store) -> dict[date, int]:

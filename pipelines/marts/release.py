@@ -1,16 +1,18 @@
 """Release new slices: attack them, record them and publish them. Earlier releases stay as they are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import yaml
+
+from pipelines.codegen.model_sql import DBT_PROJECT
 from pipelines.declarations.calendar import month_end
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.errors import PipelineError
 from pipelines.disclosure.attacks.finding import Attacked, Finding
 from pipelines.disclosure.attacks.suite import attack, coarsen_slices
-from pipelines.marts.build import OVER_CUBES, build_marts
-from pipelines.marts.descriptions import descriptions
+from pipelines.marts.build import build_marts
 from pipelines.marts.release_report import note_attacks
 from warehouse.errors import UnsoundMartsError
 from warehouse.publishing.publish import Published, publish, published_before
@@ -74,11 +76,12 @@ def release_and_publish(store: Store, *, reissued: Collection[Key] = (), why: st
     while findings := [finding for each in attacks for finding in each.findings]:
         if rounds == MOST_ROUNDS:
             raise AttackedError(findings)
-        _coarsen(store, findings)
+        with open_session(store.home, schemas={}) as connection:
+            coarsen_slices(connection, load_cubes(), findings)
         rounds += 1
         waiting, attacks = _attacked(store, reissued)
     if rounds:
-        build_marts(store, select=OVER_CUBES)
+        build_marts(store)
     revisions = [each for each in waiting if (each.cube, each.period) in reissued]
     release(store.ledger, revisions, why=why)
     release(store.ledger, [each for each in waiting if each not in revisions], why="closed")
@@ -103,6 +106,13 @@ def _attacked(store: Store, reissued: Collection[Key]) -> tuple[list[Slice], lis
         return slices_in(connection, waiting), attack(connection, load_cubes(), waiting)
 
 
-def _coarsen(store: Store, findings: list[Finding]) -> None:
-    with open_session(store.home, schemas={}) as connection:
-        coarsen_slices(connection, load_cubes(), findings)
+def descriptions() -> Mapping[str, Mapping[str, str]]:
+    """Return table → column → description; under the empty name stands what the table is."""
+    found = {}
+    for folder in ("cubes", "marts", "published"):
+        for path in sorted((DBT_PROJECT / "models" / folder).glob("*.yml")):
+            # libyaml: dbt reads the same files with it.
+            for model in yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)["models"]:
+                columns = {column["name"]: column["description"] for column in model["columns"]}
+                found[model["name"]] = {"": model["description"], **columns}
+    return found

@@ -17,14 +17,14 @@ from pipelines.orchestration.checks import (
     taken_in_spec,
 )
 from pipelines.orchestration.keys import (
+    IDENTITIES,
     INBOX_POOL,
     RETRIES,
+    STRAY_FILES,
     batches_key,
     days_from,
-    identities_key,
     inbox_key,
     store_key,
-    strays_key,
     team,
     values_stay_inside,
 )
@@ -46,24 +46,20 @@ def contract_assets(
     grouped = feeds(contracts)
     today = clock or datetime.now(UTC).date()
     return [
-        _strays(),
+        dg.AssetSpec(
+            key=STRAY_FILES,
+            group_name="inbox",
+            owners=[team("platform")],
+            description="Files in `data/inbox/` that lie in no feed's folder: nobody reads them, nothing "
+            "deletes them. Move them to a feed's folder, or remove them.",
+            kinds={"file"},
+            tags={"zone": "inbox"},
+        ),
         *(_inbox(feed, group) for feed, group in grouped.items()),
         _batches(grouped),
         *(_store(each, first_days.get(each.source, today), clock) for each in contracts.values()),
         _identities(contracts.values()),
     ]
-
-
-def _strays() -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key=strays_key(),
-        group_name="inbox",
-        owners=[team("platform")],
-        description="Files in `data/inbox/` that lie in no feed's folder: nobody reads them, nothing deletes "
-        "them. Move them to a feed's folder, or remove them.",
-        kinds={"file"},
-        tags={"zone": "inbox"},
-    )
 
 
 def _inbox(feed: str, contracts: Sequence[Contract]) -> dg.AssetSpec:
@@ -87,7 +83,7 @@ def _identities(contracts: Iterable[Contract]) -> dg.AssetSpec:
     """Make the asset of the identity graph; it is made for each session, so Dagster only shows it."""
     linking = [contract for contract in contracts if contract.same_person]
     return dg.AssetSpec(
-        key=identities_key(),
+        key=IDENTITIES,
         deps=[store_key(contract.source) for contract in linking],
         group_name="identity",
         owners=_owners(linking),

@@ -10,13 +10,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
-from pipelines.orchestration.keys import (
-    RETRIES,
-    batches_key,
-    store_key,
-    strays_key,
-    values_stay_inside,
-)
+from pipelines.orchestration.keys import RETRIES, STRAY_FILES, batches_key, store_key, values_stay_inside
 from pipelines.orchestration.resources import Warehouse
 from pipelines.sources.inbox import stray_files
 from pipelines.windows.inputs import QUARANTINE
@@ -52,7 +46,7 @@ def store_checks(contracts: Mapping[str, Contract]) -> dg.AssetChecksDefinition:
     ]
     strays = dg.AssetCheckSpec(
         STRAYS,
-        asset=strays_key(),
+        asset=STRAY_FILES,
         description="Every file in the inbox lies in a feed's folder. A warning at first; an error once they "
         "lie there longer than the inbox may keep files.",
     )
@@ -174,7 +168,7 @@ def strays_result(warehouse: Warehouse) -> dg.AssetCheckResult:
         days=declarations.policy.inbox_ttl_days
     )
     return dg.AssetCheckResult(
-        asset_key=strays_key(),
+        asset_key=STRAY_FILES,
         check_name=STRAYS,
         passed=not since,
         severity=dg.AssetCheckSeverity.ERROR if late else dg.AssetCheckSeverity.WARN,

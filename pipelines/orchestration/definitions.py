@@ -15,8 +15,7 @@ from pipelines.orchestration.catch_up import catch_up_job
 from pipelines.orchestration.checks import store_checks
 from pipelines.orchestration.dbt_assets import Manifest, dbt_assets, load_manifest, tables
 from pipelines.orchestration.keys import days_from, months_from
-from pipelines.orchestration.portal_asset import portal_asset
-from pipelines.orchestration.published_asset import published_asset
+from pipelines.orchestration.published_asset import portal_asset, published_asset
 from pipelines.orchestration.resources import Warehouse
 from pipelines.orchestration.retention_assets import months_asset, retention_asset
 from pipelines.orchestration.schedules import asset_jobs, retention_schedule, sensors

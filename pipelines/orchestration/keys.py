@@ -20,6 +20,16 @@ RETRIES = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL
 # Of what a night makes: a night may be late, not fail.
 NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=30))
 
+# Keys of assets of which there is one each.
+PUBLISHED = dg.AssetKey(["published", "marts"])
+PORTAL = dg.AssetKey(["published", "portal"])
+# The evidence: what was deleted, when and under which rule.
+EVIDENCE = dg.AssetKey(["retention", "evidence"])
+MONTHS = dg.AssetKey(["retention", "months"])
+IDENTITIES = dg.AssetKey(["identity", "contacts"])
+# Files in the inbox that lie in no feed's folder.
+STRAY_FILES = dg.AssetKey(["inbox", "inbox_elsewhere"])
+
 _PASSING = (ConflictError, LockedError, OSError, sqlite3.OperationalError)
 
 
@@ -57,36 +67,6 @@ def batches_key(feed: str) -> dg.AssetKey:
 def store_key(source: str) -> dg.AssetKey:
     """Return the key of a contract's stored rows."""
     return dg.AssetKey(["store", source])
-
-
-def published_key() -> dg.AssetKey:
-    """Return the key of the published copy."""
-    return dg.AssetKey(["published", "marts"])
-
-
-def portal_key() -> dg.AssetKey:
-    """Return the key of the static pages."""
-    return dg.AssetKey(["published", "portal"])
-
-
-def retention_key() -> dg.AssetKey:
-    """Return the key of the evidence: what was deleted, when and under which rule."""
-    return dg.AssetKey(["retention", "evidence"])
-
-
-def months_key() -> dg.AssetKey:
-    """Return the key of the complete months."""
-    return dg.AssetKey(["retention", "months"])
-
-
-def identities_key() -> dg.AssetKey:
-    """Return the key of the identity graph."""
-    return dg.AssetKey(["identity", "contacts"])
-
-
-def strays_key() -> dg.AssetKey:
-    """Return the key of the files in the inbox that lie in no feed's folder."""
-    return dg.AssetKey(["inbox", "inbox_elsewhere"])
 
 
 def team(name: str) -> str:

@@ -1,4 +1,8 @@
-"""Make the asset of the published copy; its checks are the threshold and the attacks on everything new."""
+"""Make the assets of the published copy and of the pages over it.
+
+The copy's checks are the threshold and the attacks on everything new. No job makes the pages, for they take
+longer than a night's other work.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,9 +12,10 @@ import dagster as dg
 from pipelines.disclosure.attacks.suite import ATTACKS
 from pipelines.orchestration.keys import (
     NIGHTLY,
+    PORTAL,
+    PUBLISHED,
     RETRIES,
     WRITER_POOL,
-    published_key,
     team,
     values_stay_inside,
 )
@@ -40,7 +45,7 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
         description="Checks the threshold again, attacks what is new, then replaces the published copy.",
         specs=[
             dg.AssetSpec(
-                key=published_key(),
+                key=PUBLISHED,
                 deps=list(tables),
                 group_name="published",
                 owners=[team("analytics")],
@@ -54,13 +59,13 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
         check_specs=[
             dg.AssetCheckSpec(
                 THRESHOLD,
-                asset=published_key(),
+                asset=PUBLISHED,
                 blocking=True,
                 description=f"Every count of any cube or mart is a multiple of {ROUNDING_BASE}, and no row "
                 f"of a day counts fewer than {MINIMUM_CONTACTS} contacts. Else nothing is published.",
             ),
             *(
-                dg.AssetCheckSpec(f"attack_{name}", asset=published_key(), description=attacked.format(name))
+                dg.AssetCheckSpec(f"attack_{name}", asset=PUBLISHED, description=attacked.format(name))
                 for name in ATTACKS
             ),
         ],
@@ -72,7 +77,7 @@ def published_asset(tables: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
             found = publish_if_allowed(warehouse)
         yield found.threshold
         found.raise_refused()
-        yield dg.MaterializeResult(asset_key=published_key(), metadata=found.metadata)
+        yield dg.MaterializeResult(asset_key=PUBLISHED, metadata=found.metadata)
         yield from found.attacks
 
     return _published
@@ -112,7 +117,7 @@ def publish_if_allowed(warehouse: Warehouse) -> Publication:
     tried = {each.attack: each for each in released.attacks}
     results = [
         dg.AssetCheckResult(
-            asset_key=published_key(),
+            asset_key=PUBLISHED,
             check_name=f"attack_{name}",
             # What finds something stops the publication: what is published has withstood.
             passed=name not in tried or not tried[name].findings,
@@ -153,7 +158,7 @@ def threshold_result(warehouse: Warehouse) -> dg.AssetCheckResult:
             if row and row[0]:
                 wrong[f"{schema}.{name}"] = int(row[0])
     return dg.AssetCheckResult(
-        asset_key=published_key(),
+        asset_key=PUBLISHED,
         check_name=THRESHOLD,
         passed=not wrong,
         metadata={
@@ -170,3 +175,38 @@ def _utility_table(found: "Variant") -> dg.TableMetadataValue:
     from pipelines.disclosure.utility import HEADINGS, described
 
     return dg.MetadataValue.table([dg.TableRecord(dict(zip(HEADINGS, described(found), strict=True)))])
+
+
+def portal_asset() -> dg.AssetsDefinition:
+    """Make the asset of the folder of pages over the published copy."""
+
+    @dg.asset(
+        key=PORTAL,
+        deps=[PUBLISHED],
+        group_name="published",
+        owners=[team("analytics")],
+        description="`portal/index.html`: a report of each workspace and of all together, dictionary, "
+        "metrics, lineage, windows, attacks and utility. Replaced as a whole; as `wasms portal`.",
+        kinds={"html"},
+        tags={"zone": "published"},
+        # Not while the copy is replaced, or an ended account removed from it.
+        pool=WRITER_POOL,
+        retry_policy=RETRIES,
+    )
+    def _portal(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+        from pipelines.reports.portal import build_portal
+
+        with values_stay_inside():
+            store, declared = warehouse.runtime.store, warehouse.runtime.declarations
+            built = build_portal(
+                store.home.published_path,
+                store.home.portal,
+                contracts=declared.contracts,
+                policy=declared.policy,
+                ledger=store.ledger,
+            )
+        if built is None:
+            raise dg.Failure(description="No day is published yet.", allow_retries=False)
+        return dg.MaterializeResult(metadata={"pages": built.pages, "period": built.span.name})
+
+    return _portal

@@ -13,13 +13,7 @@ import dagster as dg
 
 from pipelines.declarations.contract import Contract, Kind
 from pipelines.declarations.declarations import Declarations
-from pipelines.orchestration.keys import (
-    batches_key,
-    months_key,
-    published_key,
-    retention_key,
-    store_key,
-)
+from pipelines.orchestration.keys import EVIDENCE, MONTHS, PUBLISHED, batches_key, store_key
 from warehouse.ledger.batches import Count
 from warehouse.publishing.publish import is_up_to_date
 from warehouse.retention import evidence, records
@@ -158,24 +152,24 @@ def _tables(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMate
             "select distinct schema_name, table_name from duckdb_columns() where database_name = 'warehouse' "
             "and schema_name in ('reference', 'staging', 'intermediate', 'restricted', 'marts') order by all"
         ).fetchall()
-    found = [months_key(), *(dg.AssetKey(name) for name in names if name != _NOTE_OF_PROJECT)]
-    last = _last(instance, [*found, published_key()])
+    found = [MONTHS, *(dg.AssetKey(name) for name in names if name != _NOTE_OF_PROJECT)]
+    last = _last(instance, [*found, PUBLISHED])
     for key in found:
         told = last.get(key)
         if told is None or told[1].get("project") != dg.MetadataValue.text(digest):
             yield dg.AssetMaterialization(key, metadata={"project": digest})
     path = store.home.published_path
-    told = last.get(published_key())
+    told = last.get(PUBLISHED)
     is_new = path.exists() and (told is None or told[0] < path.stat().st_mtime)
     if is_new and is_up_to_date(store.home, store.ledger):
-        yield dg.AssetMaterialization(published_key(), metadata={"bytes": path.stat().st_size})
+        yield dg.AssetMaterialization(PUBLISHED, metadata={"bytes": path.stat().st_size})
 
 
 def _evidence(instance: dg.DagsterInstance, store: Store) -> Iterator[dg.AssetMaterialization]:
     number = evidence.last_number(store.ledger)
-    told = _last(instance, [retention_key()]).get(retention_key())
+    told = _last(instance, [EVIDENCE]).get(EVIDENCE)
     if number and (told is None or told[1].get(ENTRY) != dg.MetadataValue.int(number)):
-        yield dg.AssetMaterialization(retention_key(), metadata={ENTRY: number})
+        yield dg.AssetMaterialization(EVIDENCE, metadata={ENTRY: number})
 
 
 def _last(

@@ -9,11 +9,11 @@ import dagster as dg
 
 from pipelines.orchestration.checks import report_looks
 from pipelines.orchestration.keys import (
+    EVIDENCE,
+    MONTHS,
     NIGHTLY,
     RETRIES,
     WRITER_POOL,
-    months_key,
-    retention_key,
     store_key,
     team,
     values_stay_inside,
@@ -47,7 +47,7 @@ def retention_asset() -> dg.AssetsDefinition:
         description="Deletes what is past its window, compacts closed days, then looks what is left.",
         specs=[
             dg.AssetSpec(
-                key=retention_key(),
+                key=EVIDENCE,
                 group_name="retention",
                 owners=["team:privacy"],
                 description="The evidence in the ledger. Materializing deletes what is past its window, "
@@ -58,7 +58,7 @@ def retention_asset() -> dg.AssetsDefinition:
             )
         ],
         check_specs=[
-            dg.AssetCheckSpec(name, asset=retention_key(), description=text) for name, text in _CHECKS.items()
+            dg.AssetCheckSpec(name, asset=EVIDENCE, description=text) for name, text in _CHECKS.items()
         ],
         pool=WRITER_POOL,
         retry_policy=RETRIES,
@@ -75,7 +75,7 @@ def retention_asset() -> dg.AssetsDefinition:
             for event in store_changes(context.instance, *warehouse.runtime):
                 context.log_event(event)
             checks = list(_looks(warehouse))
-        yield dg.MaterializeResult(asset_key=retention_key(), metadata=metadata)
+        yield dg.MaterializeResult(asset_key=EVIDENCE, metadata=metadata)
         yield from checks
 
     return _evidence
@@ -112,7 +112,7 @@ def delete_due(warehouse: Warehouse) -> dict[str, Any]:
 def months_asset() -> dg.AssetSpec:
     """Make the asset of the complete months; they are made for each session, so Dagster only shows it."""
     return dg.AssetSpec(
-        key=months_key(),
+        key=MONTHS,
         deps=[store_key(SETTINGS)],
         group_name="retention",
         owners=[team("privacy")],
@@ -127,45 +127,29 @@ def _looks(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
     from pipelines.retention.verify import prove
 
     verified = prove(*warehouse.runtime, as_of=warehouse.now())
-    yield dg.AssetCheckResult(
-        asset_key=retention_key(),
-        check_name=VERIFIED,
+    yield _found(
+        VERIFIED,
         passed=not verified.findings,
-        metadata={
-            "rows": verified.rows,
-            "files": verified.files,
-            "entries_of_evidence": verified.entries,
-            "findings": [str(finding) for finding in verified.findings],
-        },
+        rows=verified.rows,
+        files=verified.files,
+        entries_of_evidence=verified.entries,
+        findings=[str(finding) for finding in verified.findings],
     )
     days = unpublished_days(warehouse)
-    listed = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
-    yield dg.AssetCheckResult(
-        asset_key=retention_key(),
-        check_name=IN_TIME,
-        passed=not days,
-        metadata={"days_at_risk": len(days), **listed},
-    )
-    yield _requests_in_time(warehouse)
+    listed: dict[str, Any] = {"first_day": str(days[0]), "last_day": str(days[-1])} if days else {}
+    yield _found(IN_TIME, passed=not days, days_at_risk=len(days), **listed)
+    asked = lateness(requests(warehouse.runtime.store.ledger), today=warehouse.now().date())
+    is_in_time = not (asked.late or asked.unanswered)
+    yield _found(REQUESTS, passed=is_in_time, is_warning=not asked.too_late, **asdict(asked))
     plan = plan_retention(*warehouse.runtime, as_of=warehouse.now()).plan
     coming = {end.subject: str(end.due) for end in plan.coming_account_ends}
-    yield dg.AssetCheckResult(
-        asset_key=retention_key(),
-        check_name=ACCOUNTS_ENDING,
-        passed=not coming,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"accounts": coming},
-    )
+    yield _found(ACCOUNTS_ENDING, passed=not coming, is_warning=True, accounts=coming)
 
 
-def _requests_in_time(warehouse: Warehouse) -> dg.AssetCheckResult:
-    found = lateness(requests(warehouse.runtime.store.ledger), today=warehouse.now().date())
+def _found(name: str, *, passed: bool, is_warning: bool = False, **metadata: Any) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(
-        asset_key=retention_key(),
-        check_name=REQUESTS,
-        passed=not (found.late or found.unanswered),
-        severity=dg.AssetCheckSeverity.ERROR if found.too_late else dg.AssetCheckSeverity.WARN,
-        metadata=asdict(found),
+        asset_key=EVIDENCE, check_name=name, passed=passed, severity=severity, metadata=metadata
     )
 
 

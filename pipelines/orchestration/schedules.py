@@ -2,13 +2,12 @@
 
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
 
-from pipelines.declarations.declarations import Declarations
 from pipelines.orchestration.catch_up import CATCH_UP
 from pipelines.orchestration.checks import (
     TAKEN_IN,
@@ -20,11 +19,11 @@ from pipelines.orchestration.checks import (
 )
 from pipelines.orchestration.dbt_assets import DAILY, MONTHLY
 from pipelines.orchestration.keys import (
+    EVIDENCE,
+    PUBLISHED,
     batches_key,
     day_range,
     inbox_key,
-    published_key,
-    retention_key,
     values_stay_inside,
 )
 from pipelines.orchestration.reported import unseen
@@ -65,7 +64,7 @@ class Jobs(NamedTuple):
 
 def asset_jobs(feed_names: Iterable[str]) -> Jobs:
     """Put assets and the checks that guard them into jobs; each plans only what it will do."""
-    published = dg.AssetSelection.assets(published_key())
+    published = dg.AssetSelection.assets(PUBLISHED)
     return Jobs(
         ingest=dg.define_asset_job(
             "ingest",
@@ -74,7 +73,7 @@ def asset_jobs(feed_names: Iterable[str]) -> Jobs:
         ),
         retention=dg.define_asset_job(
             "retention",
-            selection=dg.AssetSelection.assets(retention_key()),
+            selection=dg.AssetSelection.assets(EVIDENCE),
             description="Delete what is past its window, compact closed days, then look whether anything is "
             "left. An unusual amount waits for a person.",
         ),
@@ -153,34 +152,40 @@ def _inbox_sensor(jobs: Jobs) -> dg.SensorDefinition:
         with values_stay_inside():
             landed = landed_files(store.home.inbox, declarations.contracts)
             state = _state(store, landed, str(warehouse.now().date()))
-            state |= _state(store, _strays(declarations, store), "")
+            strays = stray_files(store.home.inbox, declarations.contracts)
+            state |= _state(store, [Landed(path, _STRAY, date.min) for path in strays], "")
             seen = json.loads(context.cursor or "{}")
             new = sorted(
                 feed for feed, digest in state.items() if seen.get(feed) != digest and feed != _STRAY
             )
-            events = [evaluation(each) for each in _over(context.instance, warehouse, state)]
+            # Of feeds of which no file waits: red is over, or comes from a command line. What stays in the
+            # inbox was told by the run that left it.
+            quiet = [
+                taken_in_result(warehouse, feed, ())
+                for feed in feeds(declarations.contracts)
+                if feed not in state
+            ]
+            events = [evaluation(each) for each in news(context.instance, quiet)]
             if state.get(_STRAY) != seen.get(_STRAY):
                 events.append(evaluation(strays_result(warehouse)))
         reason = f"{len(landed)} file(s) could not be taken in: see the last ingest run."
         return dg.SensorResult(
-            run_requests=[_ingest_request(new, "-".join(state[feed][:8] for feed in new))] if new else [],
+            # One run for all feeds, so that lookups are loaded before the events that need them.
+            run_requests=[
+                dg.RunRequest(
+                    run_key="-".join(state[feed][:8] for feed in new),
+                    asset_selection=[batches_key(feed) for feed in new],
+                    asset_check_keys=[dg.AssetCheckKey(batches_key(feed), TAKEN_IN) for feed in new],
+                )
+            ]
+            if new
+            else [],
             skip_reason=None if new else (reason if landed else "The inbox is empty."),
             cursor=json.dumps(state),
             asset_events=[*(_observation(feed, landed) for feed in new), *events],
         )
 
     return _inbox
-
-
-def _over(
-    instance: dg.DagsterInstance, warehouse: Warehouse, state: Mapping[str, str]
-) -> list[dg.AssetCheckResult]:
-    """Return what is new of feeds of which no file waits: red is over, or comes from a command line.
-
-    What stays in the inbox was told by the run that left it.
-    """
-    quiet = [feed for feed in feeds(warehouse.runtime.declarations.contracts) if feed not in state]
-    return news(instance, [taken_in_result(warehouse, feed, ()) for feed in quiet])
 
 
 def _nights_sensor(jobs: Jobs) -> dg.SensorDefinition:
@@ -243,11 +248,6 @@ def next_slices(warehouse: Warehouse) -> tuple[date, date] | None:
     return None
 
 
-def _strays(declarations: Declarations, store: Store) -> list[Landed]:
-    found = stray_files(store.home.inbox, declarations.contracts)
-    return [Landed(path, _STRAY, date.min) for path in found]
-
-
 def _state(store: Store, landed: Iterable[Landed], day: str) -> dict[str, str]:
     """Return feed → digest of what waits there on a day; keyed, for a file's name may be personal."""
     key = store.keyring.get(Purpose.LEDGER, "inbox")
@@ -260,15 +260,6 @@ def _state(store: Store, landed: Iterable[Landed], day: str) -> dict[str, str]:
     return {
         feed: hmac.digest(key, "\x1e".join(files).encode(), "sha256").hex() for feed, files in listed.items()
     }
-
-
-def _ingest_request(names: Sequence[str], run_key: str) -> dg.RunRequest:
-    """Request one run for all feeds, so that lookups are loaded before the events that need them."""
-    return dg.RunRequest(
-        run_key=run_key,
-        asset_selection=[batches_key(feed) for feed in names],
-        asset_check_keys=[dg.AssetCheckKey(batches_key(feed), TAKEN_IN) for feed in names],
-    )
 
 
 def _observation(feed: str, landed: Iterable[Landed]) -> dg.AssetObservation:

@@ -1,7 +1,6 @@
 """Turn charts into SVG that stands inside a page: colours and letters are the page's, nothing is loaded."""
 
 import re
-from functools import cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -17,7 +16,13 @@ _NAMESPACE = re.compile(r' xmlns(:\w+)?="[^"]*"')
 
 def drawn(chart: dict[str, Any], *, label: str) -> Markup:
     """Render a chart as one `<svg>` that a screen reader reads as ``label``."""
-    return inline(_render(chart), label=label, variables=_variables())
+    import vl_convert
+
+    from pipelines.reports.charts import VARIABLES
+
+    # No address is allowed: a chart has all of its rows in it.
+    svg = str(vl_convert.vegalite_to_svg(chart, allowed_base_urls=[]))
+    return inline(svg, label=label, variables=VARIABLES)
 
 
 def inline(svg: str, *, label: str, variables: dict[str, str]) -> Markup:
@@ -30,17 +35,3 @@ def inline(svg: str, *, label: str, variables: dict[str, str]) -> Markup:
     for colour, name in variables.items():
         svg = svg.replace(f'"{colour}"', f'"var(--{name})"')
     return Markup(svg)  # noqa: S704 - texts of a chart are escaped by what draws it, the label above
-
-
-def _render(spec: dict[str, Any]) -> str:
-    import vl_convert
-
-    # No address is allowed: a chart has all of its rows in it.
-    return str(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
-
-
-@cache
-def _variables() -> dict[str, str]:
-    from pipelines.reports.charts import VARIABLES
-
-    return VARIABLES

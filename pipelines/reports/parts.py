@@ -103,13 +103,7 @@ def grid(
     """Return some numbers of each row, named by the first column."""
     return Grid(
         (heading, *(TITLES[metric] for metric in metrics)),
-        [
-            (
-                name_of(row),
-                *(cell(metric, row[metric]) for metric in metrics),
-            )
-            for row in rows[:LISTED]
-        ],
+        [(name_of(row), *(cell(metric, row[metric]) for metric in metrics)) for row in rows[:LISTED]],
         caption,
     )
 

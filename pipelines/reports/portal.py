@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 from markupsafe import Markup
@@ -40,8 +41,7 @@ class NotAPortalError(PipelineError):
     def __init__(self) -> None:
         super().__init__(
             "The folder of --output holds other files, and a portal replaces a folder as a whole. Name a "
-            "new or an "
-            "empty folder."
+            "new or an empty folder."
         )
 
 
@@ -75,8 +75,7 @@ class ReplacedMeanwhileError(PipelineError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Portal:
+class Portal(NamedTuple):
     """What was built: so many pages, of a period."""
 
     pages: int
@@ -207,25 +206,13 @@ def _references(
 
 def _releases(ledger: Ledger) -> Iterator[Reference]:
     """Yield how the last release was attacked and what it lost, as it was found then."""
-    for name, address, title, lead in (
-        (
-            ATTACKS,
-            "attacks.html",
-            "Attacks",
-            "Before the last release, all that was new was attacked together.",
-        ),
-        (
-            UTILITY,
-            "utility.html",
-            "Utility",
-            "How far published numbers of the last days are from true ones; errors of rates in points.",
-        ),
-    ):
+    attacks = "Before the last release, all that was new was attacked together."
+    utility = "How far published numbers of the last days are from true ones; errors of rates in points."
+    for name, title, lead in ((ATTACKS, "Attacks", attacks), (UTILITY, "Utility", utility)):
         if report := noted(ledger, name):
-            made = (
-                f"{lead} Made {report.made_at.replace('T', ' ')} UTC, about {report.first} to {report.last}."
-            )
-            yield Reference(address, title, made, [Grid(report.headings, report.rows, title)])
+            made = f"Made {report.made_at.replace('T', ' ')} UTC, about {report.first} to {report.last}."
+            grids = [Grid(report.headings, report.rows, title)]
+            yield Reference(f"{title.lower()}.html", title, f"{lead} {made}", grids)
 
 
 def _write_reference(folder: Path, page: Reference) -> Iterator[Entry]:

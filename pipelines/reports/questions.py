@@ -56,17 +56,8 @@ BY_REVENUE = Asked(
 GROWTH = Asked(
     ("new_contacts", "opted_out_contacts", "opted_in_contacts", "net_growth"), ("month",), is_monthly=True
 )
-OF_A_PERIOD = (
-    HEADLINE,
-    REACH,
-    BY_DAY,
-    BY_CAMPAIGN,
-    BY_HOUR,
-    BY_COUNTRY,
-    BY_ERROR_CLASS,
-    BY_FAILURE_CODE,
-    BY_CURRENCY,
-    BY_REVENUE,
-    GROWTH,
-)
 OF_THE_PERIOD_BEFORE = (HEADLINE, REACH, BY_DAY)
+OF_A_PERIOD = (
+    *OF_THE_PERIOD_BEFORE,
+    *(BY_CAMPAIGN, BY_HOUR, BY_COUNTRY, BY_ERROR_CLASS, BY_FAILURE_CODE, BY_CURRENCY, BY_REVENUE, GROWTH),
+)

@@ -27,8 +27,7 @@ class NothingOfWorkspaceError(PipelineError):
         fewest = load_disclosure().minimum_contacts
         super().__init__(
             f"This workspace has no published row in {span.name}: it sent nothing, or to fewer than "
-            f"{fewest} contacts "
-            "a day, who are in “other”. Choose another --period."
+            f"{fewest} contacts a day, who are in “other”. Choose another --period."
         )
 
 

@@ -48,14 +48,9 @@ def funnel(frames: Frames) -> Section:
     if not known:
         return Section("funnel", "From sent to opted out", "No messages are published for this period.")
     marks = [charts.counted(TITLES[name], row[name]) for name in known]
+    rates = {name: cell(RATE_OF[name], row[RATE_OF[name]]) for name in known if name in RATE_OF}
     rows = [
-        (
-            TITLES[name],
-            whole(row[name].value),
-            ranged(name, row[name]),
-            cell(RATE_OF[name], row[RATE_OF[name]]) if name in RATE_OF else "",
-        )
-        for name in known
+        (TITLES[name], whole(row[name].value), ranged(name, row[name]), rates.get(name, "")) for name in known
     ]
     return Section(
         "funnel",
@@ -97,12 +92,8 @@ def trend(frames: Frames, published: Published) -> Section:
         Grid(
             ("Day", "Delivered", "Range", span.before.title),
             [
-                (
-                    *(mark.label, mark.text),
-                    ranged("delivered_messages", mark.number),
-                    earlier.get(mark.label, NONE),
-                )
-                for mark in now
+                (m.label, m.text, ranged("delivered_messages", m.number), earlier.get(m.label, NONE))
+                for m in now
             ],
             "Delivered messages by day of sending",
         ),
@@ -172,16 +163,12 @@ def countries(frames: Frames, published: Published) -> Section:
     def name(row: Row) -> str:
         return country(str(row.keys["contact_country"]))
 
+    marks = [charts.counted(name(row), row["attempted_messages"]) for row in rows[:SHOWN]]
     return Section(
         "countries",
         "Countries",
         "Messages sent, by the country of the contact's number.",
-        [
-            bars(
-                "Messages sent by country",
-                [charts.counted(name(r), r["attempted_messages"]) for r in rows[:SHOWN]],
-            )
-        ],
+        [bars("Messages sent by country", marks)],
         grid("Country", name, rows, BY_COUNTRY.metrics, "Messages by country"),
     )
 

@@ -35,9 +35,8 @@ def _of_numbers() -> Iterator[str]:
         "They are right on average. The range beside a number holds the true one 95 times in 100."
     )
     yield (
-        "A range is about rounding only. It does not say how a campaign would do if it were sent again: "
-        "of few "
-        "messages, rates differ by chance."
+        "A range is about rounding only. It does not say how a campaign would do if it were sent again: of "
+        "few messages, rates differ by chance."
     )
 
 
@@ -59,8 +58,7 @@ def _of_days(published: Published) -> Iterator[str]:
         return
     yield (
         f"{days} of {span.days} days are published, {first:%-d %B} to {last:%-d %B %Y}: totals are of "
-        "these days. The "
-        "others have no published message; a day is published nine days after it."
+        "these days. The others have no published message; a day is published nine days after it."
     )
 
 
@@ -77,16 +75,14 @@ def _of_months(frames: Frames, published: Published, *, is_platform: bool) -> It
     if is_platform and published.span.is_month:
         yield (
             "Countries, hours, codes and costs leave out workspaces that keep message logs for less than "
-            "60 days: a "
-            "part of their month is deleted before the month is counted."
+            "60 days: a part of their month is deleted before the month is counted."
         )
     elif published.span.is_month and not published.is_whole and not frames.rows(BY_COUNTRY):
         yield "Countries, hours, codes, costs and distinct contacts are published when a whole month is."
     elif published.span.is_month and not frames.rows(BY_COUNTRY):
         yield (
             "Countries, hours, codes, costs and distinct contacts are missing: this workspace keeps its "
-            "message logs "
-            "for less than 60 days, or had too few contacts."
+            "message logs for less than 60 days, or had too few contacts."
         )
 
 

@@ -21,7 +21,7 @@ def set_back(declarations: Declarations, store: Store, *, to: datetime, dry_run:
     inputs = retention_inputs(declarations, store, as_of=to)
     closed = last_closed_day(to, lateness_days=lateness_days(declarations.contracts))
     if dry_run:
-        return plan_set_back(store.ledger, store.keyring, inputs, to=to, closed_until=closed)
+        return plan_set_back(store.ledger, store.keyring, inputs, to=to, closed_until=closed)[0]
     finish_pending(declarations, store)
     done = set_clock_back(store.ledger, store.keyring, inputs, to=to, closed_until=closed)
     evidence.write_anchor(store.ledger, store.home.keys / evidence.ANCHOR)

@@ -1,6 +1,5 @@
 """Close days: delete rows past their window, and compact days that no event may reach any more."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.declarations.calendar import last_closed_day
@@ -14,30 +13,15 @@ from warehouse.store.sketches import sketch_large_files
 from warehouse.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The result of closing: files compacted, rows deleted, files unlinked, keys destroyed."""
-
-    parts_compacted: int
-    rows_deleted: int
-    files_unlinked: int
-    keys_destroyed: int
-
-
-def close_days(declarations: Declarations, store: Store, *, as_of: datetime) -> Closed:
-    """Delete what is past its window, compact every closed day that changed.
+def close_days(declarations: Declarations, store: Store, *, as_of: datetime) -> int:
+    """Delete what is past its window, compact every closed day that changed; return how many rows went.
 
     Running it again does nothing more.
     """
     # First, so that nothing that may fail comes before a deletion that is due.
-    applied, finished = apply_retention(declarations, store, as_of=as_of)
-    compacted, swept = compact_closed_days(declarations, store, as_of=as_of)
-    return Closed(
-        parts_compacted=compacted,
-        rows_deleted=applied.plan.rows_gone,
-        files_unlinked=finished.files_unlinked + swept.files,
-        keys_destroyed=finished.keys_destroyed + swept.keys,
-    )
+    applied, _ = apply_retention(declarations, store, as_of=as_of)
+    compact_closed_days(declarations, store, as_of=as_of)
+    return applied.plan.rows_gone
 
 
 def compact_closed_days(declarations: Declarations, store: Store, *, as_of: datetime) -> tuple[int, Swept]:

@@ -11,10 +11,9 @@ the last ones are reported again, without a run, before they go: names and numbe
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import LockedError
 from warehouse.files import unlink_durably
@@ -78,10 +77,14 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
     run_ids = [name.removeprefix("runs/") for name in names if name.startswith("runs/")]
     before = _midnight(as_of) - timedelta(days=days - 1)
     with _busy_means_locked():
-        old = _OldEvents(_text(before), _newest_event(home)) if _RUNLESS_ITEM in names else _OldEvents()
-        if run_ids or old.before:
-            _delete_by_api(home, run_ids, old)
-        _delete_events(home, old)
+        old_before, last_id = "", 0
+        if _RUNLESS_ITEM in names:
+            old_before = _text(before)
+            # What is reported again meanwhile is new, whatever the clock says.
+            ((last_id,),) = _asked(_index_path(home), "select coalesce(max(id), 0) from event_logs")
+        if run_ids or old_before:
+            _delete_by_api(home, run_ids, old_before)
+        _delete_events(home, old_before, last_id)
         if _BACKFILLS_ITEM in names:
             _delete_backfills(home, _text(before))
         leftovers = _leftovers(home)
@@ -89,27 +92,18 @@ def delete_runs(home: Home, items: Iterable[FileItem], *, days: int, as_of: date
         # A freed page holds what was deleted, until its file is written anew.
         for path in (_index_path(home), _runs_path(home), _events_path(home, "")):
             if path.exists():
-                _rewrite(path)
+                with _opened(path) as connection:
+                    connection.execute("vacuum")
+                    connection.execute("pragma wal_checkpoint(truncate)")
     return len(due)
 
 
-@dataclass(frozen=True, slots=True)
-class _OldEvents:
-    """Events without a run that go: from before a time, and none that is newer than ``last_id``.
-
-    What is reported again meanwhile is new, whatever the clock says.
-    """
-
-    before: str = ""
-    last_id: int = 0
-
-
-def _delete_by_api(home: Home, run_ids: Sequence[str], old: _OldEvents) -> None:
+def _delete_by_api(home: Home, run_ids: Sequence[str], old_before: str) -> None:
     """Delete runs; keep the state of each asset and partition that goes with them, or with old events."""
     import dagster as dg
 
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        for materialization in list(_last_materializations(home, run_ids, old)):
+        for materialization in list(_last_materializations(home, run_ids, old_before)):
             instance.report_runless_asset_event(materialization)
         for run_id in run_ids:
             instance.delete_run(run_id)
@@ -117,7 +111,7 @@ def _delete_by_api(home: Home, run_ids: Sequence[str], old: _OldEvents) -> None:
 
 
 def _last_materializations(
-    home: Home, run_ids: Sequence[str], old: _OldEvents
+    home: Home, run_ids: Sequence[str], old_before: str
 ) -> Iterator["dg.AssetMaterialization"]:
     """Yield the last events of assets and partitions that are about to be deleted."""
     import dagster as dg
@@ -128,16 +122,14 @@ def _last_materializations(
         f"select event from event_logs where (run_id in ({marks}) or (run_id = '' and timestamp < ?)) "
         f"and id in ({_STATES}) order by id"
     )
-    with _opened(_index_path(home)) as connection:
-        rows = connection.execute(sql, [*run_ids, old.before]).fetchall()
-    for (event,) in rows:
+    for (event,) in _asked(_index_path(home), sql, *run_ids, old_before):
         last = deserialize_value(event, dg.EventLogEntry).asset_materialization
         if last is not None:
             yield last
 
 
-def _delete_events(home: Home, old: _OldEvents) -> None:
-    """Delete what the API leaves of runs that are gone, and old events without a run."""
+def _delete_events(home: Home, old_before: str, last_id: int) -> None:
+    """Delete what the API leaves of runs that are gone, and old events without a run up to a number."""
     with _opened(_index_path(home)) as connection:
         connection.execute("attach ? as runs", (str(_runs_path(home)),))
         for table, time in (("event_logs", "timestamp"), ("asset_check_executions", "create_timestamp")):
@@ -146,13 +138,13 @@ def _delete_events(home: Home, old: _OldEvents) -> None:
             )
             newest = "and id <= ?" if table == "event_logs" else "and ? > 0"
             connection.execute(
-                f"delete from {table} where run_id = '' and {time} < ? {newest}", (old.before, old.last_id)
+                f"delete from {table} where run_id = '' and {time} < ? {newest}", (old_before, last_id)
             )
         connection.execute("delete from asset_event_tags where event_id not in (select id from event_logs)")
     # Asset events are there twice; nothing but this file's own readers counts its numbers.
-    if old.before and _events_path(home, "").exists():
+    if old_before and _events_path(home, "").exists():
         with _opened(_events_path(home, "")) as connection:
-            connection.execute("delete from event_logs where timestamp < ?", (old.before,))
+            connection.execute("delete from event_logs where timestamp < ?", (old_before,))
 
 
 def _delete_backfills(home: Home, before: str) -> None:
@@ -162,18 +154,12 @@ def _delete_backfills(home: Home, before: str) -> None:
         connection.execute(f"delete {old}", (before,))
 
 
-def _newest_event(home: Home) -> int:
-    with _opened(_index_path(home)) as connection:
-        return int(connection.execute("select coalesce(max(id), 0) from event_logs").fetchone()[0])
-
-
 def _finished_runs(home: Home, before: datetime) -> list[tuple[str, date]]:
     sql = (
         "select run_id, update_timestamp from runs where status in ('SUCCESS', 'FAILURE', 'CANCELED') "
         "and update_timestamp < ? order by run_id"
     )
-    with _opened(_runs_path(home)) as connection:
-        rows = connection.execute(sql, (_text(before),)).fetchall()
+    rows = _asked(_runs_path(home), sql, _text(before))
     return [(run_id, datetime.fromisoformat(ended).date()) for run_id, ended in rows]
 
 
@@ -184,16 +170,14 @@ def _old_runless_bytes(home: Home, before: datetime) -> int:
         "select coalesce((select sum(length(event)) from event_logs where run_id = '' and timestamp < ?), 0) "
         "+ (select count(*) from asset_check_executions where run_id = '' and create_timestamp < ?)"
     )
-    with _opened(_index_path(home)) as connection:
-        return int(connection.execute(sql, (_text(before), _text(before))).fetchone()[0])
+    return int(_asked(_index_path(home), sql, _text(before), _text(before))[0][0])
 
 
 def _old_backfill_bytes(home: Home, before: datetime) -> int:
     sql = (
         f"select coalesce(sum(length(body)), 0) from bulk_actions where status in {_ENDED} and timestamp < ?"
     )
-    with _opened(_runs_path(home)) as connection:
-        return int(connection.execute(sql, (_text(before),)).fetchone()[0])
+    return int(_asked(_runs_path(home), sql, _text(before))[0][0])
 
 
 def _leftovers(home: Home) -> list[Path]:
@@ -202,15 +186,13 @@ def _leftovers(home: Home) -> list[Path]:
     found = [path for path in folder.glob("*.db") if path.stem not in ("index", ".db")]
     if not found:
         return []
-    with _opened(_runs_path(home)) as connection:
-        known = {run_id for (run_id,) in connection.execute("select run_id from runs")}
+    known = {run_id for (run_id,) in _asked(_runs_path(home), "select run_id from runs")}
     return sorted(path for path in found if path.stem not in known)
 
 
-def _rewrite(path: Path) -> None:
+def _asked(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     with _opened(path) as connection:
-        connection.execute("vacuum")
-        connection.execute("pragma wal_checkpoint(truncate)")
+        return connection.execute(sql, values).fetchall()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from pipelines.declarations.calendar import runs_of
 from pipelines.pages import pages
 from pipelines.retention.report import Lane, Report
 from warehouse.files import replacing
@@ -46,7 +47,7 @@ def page(report: Report) -> str:
     """Render the page as HTML."""
     environment = pages()
     environment.filters |= {
-        "n": _number,
+        "n": "{:,}".format,
         "size": _size,
         "day": _day,
         "moment": _moment,
@@ -64,10 +65,6 @@ def chart(report: Report) -> Chart:
     most = max((rows for _, rows in shown), default=0)
     bars = (Bar(day, (day - first).days * _BAR_PITCH, rows, _TALLEST * rows / most) for day, rows in shown)
     return Chart(DAYS_CHARTED, first, last, most, tuple(bars))
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
 
 
 def _size(value: int) -> str:
@@ -96,10 +93,4 @@ def _span(lane: Lane) -> str:
 
 def _ranges(days: Sequence[date]) -> str:
     """Return days in words, those that follow each other together."""
-    runs: list[list[date]] = []
-    for day in sorted(days):
-        if runs and runs[-1][-1] + timedelta(days=1) == day:
-            runs[-1] = [runs[-1][0], day]
-        else:
-            runs.append([day, day])
-    return ", ".join(_day(a) if a == b else f"{_day(a)} to {_day(b)}" for a, b in runs)
+    return ", ".join(_day(a) if a == b else f"{_day(a)} to {_day(b)}" for a, b in runs_of(days))

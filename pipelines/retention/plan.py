@@ -43,7 +43,7 @@ def plan_retention(declarations: Declarations, store: Store, *, as_of: datetime)
         files=[
             *due_outside_store(declarations, store, as_of),
             *due_dagster_records(declarations, store, as_of),
-            *_due_words(declarations, store, as_of),
+            *due_words(store.ledger, store.keyring, enough=declarations.enough, as_of=as_of),
         ],
     )
     with reader_lease(store.home.locks, store.ledger.generation()):
@@ -84,10 +84,6 @@ def due_outside_store(declarations: Declarations, store: Store, as_of: datetime)
 def due_dagster_records(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
     """List Dagster's records that are due; their ages are counted by the machine's clock."""
     return due_runs(store.home, days=dagster_days(declarations), as_of=min(as_of, machine_clock()))
-
-
-def _due_words(declarations: Declarations, store: Store, as_of: datetime) -> list[FileItem]:
-    return due_words(store.ledger, store.keyring, enough=declarations.enough, as_of=as_of)
 
 
 def machine_clock() -> datetime:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import stream
-from pipelines.synthetic.stamps import DAY_S, seconds_of
+from pipelines.synthetic.stamps import DAY_S, day_of, seconds_of
 from pipelines.synthetic.wording import wording
 from pipelines.synthetic.workspaces import Workspace
 
@@ -51,14 +51,6 @@ class Calendar:
     singles: dict[date, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    workspace: Workspace
-    week_start: date
-    days: int
-    audience: int
-
-
 def plan_calendar(population: Population) -> Calendar:
     """Spread the messages asked for over weeks and workspaces."""
     spec = population.spec
@@ -66,21 +58,19 @@ def plan_calendar(population: Population) -> Calendar:
     budgets = _weekly_budgets(population, round(spec.message_target * CAMPAIGN_SHARE))
     campaigns: list[Campaign] = []
     for (workspace, week_start, days), budget in budgets:
-        for draft in _audiences(rng, workspace, week_start, days, budget):
-            campaigns += _schedule(rng, population, draft, len(campaigns))
+        for audience in _audiences(rng, workspace, budget):
+            campaigns += _schedule(rng, population, workspace, week_start, days, audience, len(campaigns))
     by_day: dict[date, list[Campaign]] = {}
     for campaign in campaigns:
-        day = date(1970, 1, 1) + timedelta(days=campaign.starts_at // DAY_S)
-        by_day.setdefault(day, []).append(campaign)
+        by_day.setdefault(day_of(campaign.starts_at), []).append(campaign)
     return Calendar(
         campaigns=tuple(campaigns),
-        by_day={day: tuple(sorted(those, key=_order)) for day, those in by_day.items()},
+        by_day={
+            day: tuple(sorted(those, key=lambda c: (c.workspace, c.starts_at, c.index)))
+            for day, those in by_day.items()
+        },
         singles=_singles(population, spec.message_target - sum(c.audience for c in campaigns)),
     )
-
-
-def _order(campaign: Campaign) -> tuple[int, int, int]:
-    return campaign.workspace, campaign.starts_at, campaign.index
 
 
 def is_active(workspace: Workspace, day: date) -> bool:
@@ -112,9 +102,7 @@ def _weekly_budgets(population: Population, total: int) -> list[tuple[tuple[Work
     return list(zip(cells, np.round(shares).astype(int).tolist(), strict=True))
 
 
-def _audiences(
-    rng: np.random.Generator, workspace: Workspace, start: date, days: int, budget: int
-) -> list[_Draft]:
+def _audiences(rng: np.random.Generator, workspace: Workspace, budget: int) -> list[int]:
     """Cut a week's budget into campaigns of believable size."""
     if budget <= 0:
         return []
@@ -123,15 +111,22 @@ def _audiences(
     sizes = np.minimum(np.round(shares / shares.sum() * budget), workspace.size).astype(int)
     if workspace.size > 60 and rng.random() < SMALL_SHARE * count:
         sizes = np.append(sizes, rng.integers(4, 40))
-    return [_Draft(workspace, start, days, int(size)) for size in sizes if size > 0]
+    return [int(size) for size in sizes if size > 0]
 
 
-def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, index: int) -> list[Campaign]:
+def _schedule(
+    rng: np.random.Generator,
+    population: Population,
+    workspace: Workspace,
+    week_start: date,
+    days: int,
+    audience: int,
+    index: int,
+) -> list[Campaign]:
     """Choose time, template, channel and name; an A/B test becomes two campaigns of half the size."""
-    workspace = draft.workspace
-    weekdays = [(draft.week_start + timedelta(days=d)).weekday() for d in range(draft.days)]
+    weekdays = [(week_start + timedelta(days=d)).weekday() for d in range(days)]
     weights = WEEKDAY_WEIGHTS[weekdays] / WEEKDAY_WEIGHTS[weekdays].sum()
-    day = draft.week_start + timedelta(days=int(rng.choice(draft.days, p=weights)))
+    day = week_start + timedelta(days=int(rng.choice(days, p=weights)))
     hour = FIRST_HOUR + int(rng.choice(len(HOUR_WEIGHTS), p=HOUR_WEIGHTS / HOUR_WEIGHTS.sum()))
     starts_at = _in_period(population, workspace, day, hour, 15 * int(rng.integers(4)))
     kinds = wording().marketing if rng.random() < 0.85 else wording().service[:2]
@@ -139,9 +134,9 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
     kind = kinds[int(rng.choice(len(kinds), p=kind_weights / kind_weights.sum()))]
     channel = "sms" if rng.random() < SMS_SHARE else "whatsapp"
     name = _name(rng, workspace, day)
-    parts: list[tuple[str | None, int]] = [(None, draft.audience)]
-    if rng.random() < AB_SHARE and draft.audience >= 100:
-        parts = [("A", draft.audience // 2), ("B", draft.audience - draft.audience // 2)]
+    parts: list[tuple[str | None, int]] = [(None, audience)]
+    if rng.random() < AB_SHARE and audience >= 100:
+        parts = [("A", audience // 2), ("B", audience - audience // 2)]
     return [
         Campaign(
             index=index + place,
@@ -152,11 +147,11 @@ def _schedule(rng: np.random.Generator, population: Population, draft: _Draft, i
             channel=channel,
             category=wording().archetypes[kind].category,
             variant=variant,
-            audience=audience,
+            audience=size,
             starts_at=starts_at,
             created_at=starts_at - int(rng.integers(1, 4 * DAY_S)),
         )
-        for place, (variant, audience) in enumerate(parts)
+        for place, (variant, size) in enumerate(parts)
     ]
 
 

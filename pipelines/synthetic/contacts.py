@@ -65,8 +65,8 @@ def make_contacts(
     for index, facts in enumerate(countries()):
         of = np.flatnonzero(country == index)
         phone[of] = facts.phones(person[of])
-        given[of] = pool.first_indices(index, person[of])
-        family[of] = pool.last_indices(index, person[of])
+        given[of] = pool.first.indices(index, person[of])
+        family[of] = pool.last.indices(index, person[of])
         codes = np.array([languages.index(code) for code in facts.languages])
         language[of] = codes[pick(rng, [*facts.languages.values()], len(of))]
     created, deleted, opted_out = _moments(rng, spec, len(country))
@@ -140,10 +140,10 @@ def _profiles(rng: np.random.Generator, pool: Pool, given: Ints, family: Ints) -
     frame = pl.DataFrame(
         {
             "style": style,
-            "first": pool.first_json.gather(given),
-            "last": pool.last_json.gather(family),
-            "lower": pool.first_json.gather(given).str.to_lowercase(),
-            "initial": pool.last_slugs.gather(family).str.head(1),
+            "first": pool.first.json.gather(given),
+            "last": pool.last.json.gather(family),
+            "lower": pool.first.json.gather(given).str.to_lowercase(),
+            "initial": pool.last.slugs.gather(family).str.head(1),
         }
     )
     styles = (
@@ -162,8 +162,8 @@ def emails(contacts: Contacts, pool: Pool, rows: Ints) -> pl.Series:
     number = contacts.phone[rows]
     frame = pl.DataFrame(
         {
-            "first": pool.first_slugs.gather(contacts.first_name[rows]),
-            "last": pool.last_slugs.gather(contacts.last_name[rows]),
+            "first": pool.first.slugs.gather(contacts.first_name[rows]),
+            "last": pool.last.slugs.gather(contacts.last_name[rows]),
             "tail": number % 97,
             "domain": pl.Series(MAIL_DOMAINS).gather(number % len(MAIL_DOMAINS)),
         }

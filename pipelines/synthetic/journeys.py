@@ -192,7 +192,9 @@ def _answers(
     inbound = _inbound(rng, outbox, rows, np.flatnonzero(replies | (opts_out & ~by_setting)), opts_out, reach)
     preferences = _preferences(rng, outbox, rows, np.flatnonzero(by_setting), reach)
     for stopped in (inbound.filter("stops"), preferences.filter(~pl.col("resumes"))):
-        _record_opt_outs(population, stopped["contact"].to_numpy(), stopped["at"].to_numpy())
+        np.minimum.at(
+            population.contacts.opted_out_at, stopped["contact"].to_numpy(), stopped["at"].to_numpy()
+        )
     return inbound, preferences
 
 
@@ -247,11 +249,6 @@ def _preferences(
         pl.col("at") + later, pl.lit(value=True).alias("resumes"), pl.col("received_ms") + later * 1000
     )
     return pl.concat([drawn, again])
-
-
-def _record_opt_outs(population: Population, contact: Ints, at: Ints) -> None:
-    """Let the application stop sending from the opt-out on; the earliest one counts."""
-    np.minimum.at(population.contacts.opted_out_at, contact, at)
 
 
 def _clicks(

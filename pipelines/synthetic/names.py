@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, chain
 
 import numpy as np
 import polars as pl
@@ -25,76 +26,64 @@ _TRANSLITERATION = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The part of the pool that holds one country's names."""
-
-    start: int
-    count: int
-
-
 @dataclass(frozen=True)
+class Names:
+    """First or last names, country after country: ``parts`` says where each begins and how many it has.
+
+    ``factor`` and ``modulus`` spread people over the names of their country.
+    """
+
+    all: tuple[str, ...]
+    parts: tuple[tuple[int, int], ...]
+    factor: int
+    modulus: int
+
+    def indices(self, country: int, people: Ints) -> Ints:
+        """Return the name of each person of one country, the same in every workspace."""
+        start, count = self.parts[country]
+        return start + people * self.factor % self.modulus % count
+
+    @cached_property
+    def texts(self) -> pl.Series:
+        return pl.Series(self.all)
+
+    @cached_property
+    def json(self) -> pl.Series:
+        return pl.Series([escaped(n) for n in self.all])
+
+    @cached_property
+    def slugs(self) -> pl.Series:
+        return pl.Series([slug(n) for n in self.all])
+
+    @cached_property
+    def are_gsm(self) -> Flags:
+        return np.array([is_gsm(n) for n in self.all])
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """Names of all countries in one table; a person holds two indices into it."""
+    """Names of all countries; a person holds an index into each of the two."""
 
-    first: tuple[str, ...]
-    last: tuple[str, ...]
-    first_of: tuple[Slice, ...]
-    last_of: tuple[Slice, ...]
+    first: Names
+    last: Names
 
-    def first_indices(self, country: int, people: Ints) -> Ints:
-        """Return the first name of each person of one country, the same in every workspace."""
-        part = self.first_of[country]
-        return part.start + people * 2_654_435_761 % 4_294_967_291 % part.count
-
-    def last_indices(self, country: int, people: Ints) -> Ints:
-        """Return the last name of each person of one country, the same in every workspace."""
-        part = self.last_of[country]
-        return part.start + people * 40_503_281 % 2_147_483_647 % part.count
-
-    @cached_property
-    def first_texts(self) -> pl.Series:
-        return pl.Series(self.first)
-
-    @cached_property
-    def last_texts(self) -> pl.Series:
-        return pl.Series(self.last)
-
-    @cached_property
-    def first_json(self) -> pl.Series:
-        return pl.Series([escaped(n) for n in self.first])
-
-    @cached_property
-    def last_json(self) -> pl.Series:
-        return pl.Series([escaped(n) for n in self.last])
-
-    @cached_property
-    def first_slugs(self) -> pl.Series:
-        return pl.Series([slug(n) for n in self.first])
-
-    @cached_property
-    def last_slugs(self) -> pl.Series:
-        return pl.Series([slug(n) for n in self.last])
-
-    @cached_property
-    def first_is_gsm(self) -> Flags:
-        return np.array([is_gsm(n) for n in self.first])
+    def name(self, country: int, person: Ints) -> tuple[str, str]:
+        """Return first and last name of one person of a country."""
+        first, last = (names.all[int(names.indices(country, person)[0])] for names in (self.first, self.last))
+        return first, last
 
 
 def make_pool(seed: int) -> Pool:
     """Draw the names of all countries from Faker."""
-    first: list[str] = []
-    last: list[str] = []
-    first_of, last_of = [], []
-    for country in countries():
-        start_first, start_last = len(first), len(last)
-        for locale in country.name_locales:
-            given, family = _names_of(locale, str(seed))
-            first += given
-            last += family
-        first_of.append(Slice(start_first, len(first) - start_first))
-        last_of.append(Slice(start_last, len(last) - start_last))
-    return Pool(tuple(first), tuple(last), tuple(first_of), tuple(last_of))
+    drawn = [[_names_of(locale, str(seed)) for locale in c.name_locales] for c in countries()]
+    first, last = ([[n for pair in of for n in pair[which]] for of in drawn] for which in (0, 1))
+    return Pool(_names(first, 2_654_435_761, 4_294_967_291), _names(last, 40_503_281, 2_147_483_647))
+
+
+def _names(by_country: list[list[str]], factor: int, modulus: int) -> Names:
+    starts = accumulate(map(len, by_country), initial=0)
+    parts = tuple((start, len(names)) for start, names in zip(starts, by_country, strict=False))
+    return Names(tuple(chain(*by_country)), parts, factor, modulus)
 
 
 def company_names(country: Country, *, rng: np.random.Generator, count: int) -> list[str]:

@@ -1,6 +1,8 @@
 """Draw rare events: numbers and user ids that change, messages from a phone, errors, reviews of templates."""
 
+from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,7 @@ from pipelines.synthetic.outbox import WHATSAPP, wamids
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, chance, stream, waits
 from pipelines.synthetic.stamps import DAY_S, iso_milliseconds, seconds_of
+from pipelines.synthetic.workspaces import Workspace
 
 # One contact in about fourteen changes its number within a year.
 NUMBER_CHANGES_PER_DAY = 0.0002
@@ -21,7 +24,18 @@ ECHOES_PER_DAY = 0.0005
 ANSWERED_SHARE = 0.6
 ACCOUNT_ERRORS_PER_DAY = 0.02
 TEMPLATE_UPDATES_PER_DAY = 0.04
+# Time of receipt (ms), whose account it is about, and the body.
+Notice: TypeAlias = tuple[int, Workspace, str]
 _REJECTIONS = ("INVALID_FORMAT", "PROMOTIONAL", "TAG_CONTENT_MISMATCH", "ABUSIVE_CONTENT")
+
+
+def lines_of(drawn: Iterable[Notice]) -> tuple[Ints, pl.Series]:
+    """Return times of receipt (ms) and lines."""
+    notices = list(drawn)
+    received = np.array([at for at, _, _ in notices], dtype=np.int64)
+    times = iso_milliseconds(received)
+    lines = [whatsapp.envelope(at, w, body) for at, (_, w, body) in zip(times, notices, strict=True)]
+    return received, pl.Series(lines, dtype=pl.String)
 
 
 def change_numbers(population: Population, day: date) -> pl.DataFrame:
@@ -61,10 +75,8 @@ def change_numbers(population: Population, day: date) -> pl.DataFrame:
     )
 
 
-def user_id_changes(population: Population, changes: pl.DataFrame) -> tuple[Ints, pl.Series]:
-    """Draw changes of user ids that come with new numbers: times of receipt (ms) and lines."""
-    received: list[int] = []
-    lines: list[str] = []
+def user_id_changes(population: Population, changes: pl.DataFrame) -> Iterator[Notice]:
+    """Draw changes of user ids that come with new numbers."""
     ids = user_ids(population.contacts, changes["contact"].to_numpy())
     for change, current in zip(changes.iter_rows(named=True), ids, strict=True):
         workspace = population.workspaces[change["workspace"]]
@@ -76,9 +88,7 @@ def user_id_changes(population: Population, changes: pl.DataFrame) -> tuple[Ints
                 "timestamp": str(change["at"]),
             }
             body = whatsapp.change(workspace, field="user_id_update", items="user_id_update", item=update)
-            received.append(change["received_ms"])
-            lines.append(whatsapp.envelope(_text(received[-1]), workspace, body))
-    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
+            yield change["received_ms"], workspace, body
 
 
 def answers_of(population: Population, day: date, inbound: pl.DataFrame) -> pl.DataFrame:
@@ -90,8 +100,8 @@ def answers_of(population: Population, day: date, inbound: pl.DataFrame) -> pl.D
     return answered.select("contact", "at").with_columns(pl.col("at") + pl.Series(wait.astype(np.int64)))
 
 
-def echoes(population: Population, day: date, answers: pl.DataFrame) -> tuple[Ints, pl.Series]:
-    """Draw messages that workspaces send from the app on a phone: times of receipt (ms) and lines.
+def echoes(population: Population, day: date, answers: pl.DataFrame) -> Iterator[Notice]:
+    """Draw messages that workspaces send from the app on a phone.
 
     Args:
         answers: Those that answer a contact (see `answers_of`); others are drawn.
@@ -103,8 +113,6 @@ def echoes(population: Population, day: date, answers: pl.DataFrame) -> tuple[In
     at = seconds_of(day) + rng.integers(8 * 3_600, 18 * 3_600, len(rows))
     rows = np.concatenate([rows, answers["contact"].to_numpy()])
     at = np.concatenate([at, answers["at"].to_numpy()])
-    received: list[int] = []
-    lines: list[str] = []
     for row, moment, message_id in zip(rows, at, wamids(rng, contacts.phone[rows]), strict=True):
         workspace = population.workspaces[contacts.workspace[row]]
         if not is_active(workspace, day) or not contacts.created_at[row] < moment < contacts.deleted_at[row]:
@@ -118,31 +126,22 @@ def echoes(population: Population, day: date, answers: pl.DataFrame) -> tuple[In
             "text": {"body": "We have found your parcel."},
         }
         body = whatsapp.change(workspace, field="smb_message_echoes", items="message_echoes", item=message)
-        received.append(int(moment) * 1000 + 1_200)
-        lines.append(whatsapp.envelope(_text(received[-1]), workspace, body))
-    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
+        yield int(moment) * 1000 + 1_200, workspace, body
 
 
-def account_errors(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Draw errors about accounts on a day: times of receipt (ms) and lines."""
+def account_errors(population: Population, day: date) -> Iterator[Notice]:
+    """Draw errors about accounts on a day."""
     rng = stream(population.spec.seed, "account errors", day.toordinal())
-    received: list[int] = []
-    lines: list[str] = []
     active = [w for w in population.workspaces if is_active(w, day) and population.spec.covers(day)]
     for workspace in active:
         for _ in range(int(rng.poisson(ACCOUNT_ERRORS_PER_DAY))):
             at = seconds_of(day) * 1000 + int(rng.integers(DAY_S * 1000))
-            code = whatsapp.ACCOUNT_ERROR_CODES[int(rng.integers(len(whatsapp.ACCOUNT_ERROR_CODES)))]
-            received.append(at)
-            lines.append(whatsapp.envelope(_text(at), workspace, whatsapp.account_error(workspace, code)))
-    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
+            yield at, workspace, whatsapp.account_error(rng, workspace)
 
 
-def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series]:
-    """Draw reviews and quality changes of templates on a day: times of receipt (ms) and lines."""
+def template_updates(population: Population, day: date) -> Iterator[Notice]:
+    """Draw reviews and quality changes of templates on a day."""
     rng = stream(population.spec.seed, "template updates", day.toordinal())
-    received: list[int] = []
-    lines: list[str] = []
     for template in population.templates if population.spec.covers(day) else ():
         workspace = population.workspaces[template.workspace]
         if rng.random() >= TEMPLATE_UPDATES_PER_DAY or not is_active(workspace, day):
@@ -172,10 +171,4 @@ def template_updates(population: Population, day: date) -> tuple[Ints, pl.Series
         if "event" in value:
             value["message_template_category"] = template.archetype.category.upper()
         body = whatsapp.template_update(workspace, at=at, field=field, value=value)
-        received.append(at * 1000 + 1_500)
-        lines.append(whatsapp.envelope(_text(received[-1]), workspace, body))
-    return np.array(received, dtype=np.int64), pl.Series(lines, dtype=pl.String)
-
-
-def _text(at_ms: int) -> str:
-    return str(iso_milliseconds(np.array([at_ms], dtype=np.int64))[0])
+        yield at * 1000 + 1_500, workspace, body

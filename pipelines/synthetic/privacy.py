@@ -73,25 +73,17 @@ class PrivacyTables:
 
     def _requests(self, low: int, high: int) -> pl.DataFrame:
         """Return requests that came in or were answered within a time."""
-        rows = [r for r in self.requests if low <= r.received_at < high or low <= r.done_at < high]
+        asked = [r for r in self.requests if low <= r.received_at < high or low <= r.done_at < high]
         contacts, workspaces = self.population.contacts, self.population.workspaces
-        place = np.array([r.contact for r in rows], dtype=np.int64)
+        place = np.array([r.contact for r in asked], dtype=np.int64)
         known = zip(emails(contacts, self.population.pool, place), user_ids(contacts, place), strict=True)
+        rows: list[tuple[object, ...]] = []
+        for r, ids in zip(asked, known, strict=True):
+            who = (workspaces[contacts.workspace[r.contact]].id, f"req_{r.number:05}", r.kind, f"+{r.phone}")
+            status, updated = ("done", r.done_at) if r.done_at < high else ("received", r.received_at)
+            rows.append((*who, *ids, status, r.received_at, r.received_at + ANSWER_DAYS * DAY_S, updated))
         return frame_of(
-            (
-                (
-                    workspaces[contacts.workspace[r.contact]].id,
-                    f"req_{r.number:05}",
-                    r.kind,
-                    f"+{r.phone}",
-                    *ids,
-                    "done" if r.done_at < high else "received",
-                    r.received_at,
-                    r.received_at + ANSWER_DAYS * DAY_S,
-                    r.done_at if r.done_at < high else r.received_at,
-                )
-                for r, ids in zip(rows, known, strict=True)
-            ),
+            rows,
             "workspace_id request_id request_type phone email whatsapp_user_id status",
             times="received_on due_on updated_at",
         )

@@ -16,6 +16,7 @@ import polars as pl
 from pipelines.synthetic.envelopes import filled, lookup, only, opening, slices
 from pipelines.synthetic.journeys import DELIVERED, EXPORTED_AFTER_S, FAILED
 from pipelines.synthetic.names import is_gsm
+from pipelines.synthetic.outbox import TWILIO
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Flags, Ints
 from pipelines.synthetic.stamps import rfc2822, seconds_of, smpp
@@ -57,17 +58,11 @@ class Carriers:
 
     population: Population
 
-    def callbacks(self, events: pl.DataFrame) -> Iterator[pl.Series]:
-        """Yield Twilio's status callbacks, form-encoded, in the order of arrival."""
+    def statuses(self, provider: int, events: pl.DataFrame) -> Iterator[pl.Series]:
+        """Yield Twilio's status callbacks, form-encoded, or SMPP receipts, in the order of arrival."""
+        render = self._callback_texts if provider == TWILIO else self._receipt_texts
         events = events.sort("received_ms", maintain_order=True)
-        for part in slices(len(events)):
-            yield self._callback_texts(events[part])
-
-    def receipts(self, events: pl.DataFrame) -> Iterator[pl.Series]:
-        """Yield SMPP delivery receipts in the order of arrival."""
-        events = events.sort("received_ms", maintain_order=True)
-        for part in slices(len(events)):
-            yield self._receipt_texts(events[part])
+        yield from (render(events[part]) for part in slices(len(events)))
 
     def export(self, day: date, bills: pl.DataFrame, replies: pl.DataFrame) -> Iterator[pl.Series]:
         """Yield the export of a night: pages of the day before, by account, outgoing messages first."""
@@ -135,7 +130,7 @@ class Carriers:
         template, contact = rows["template"].to_numpy(), rows["contact"].to_numpy()
         body = bodies(population, template, contact, rows["tail"])
         plain = self._is_gsm[template]
-        plain &= population.pool.first_is_gsm[population.contacts.first_name[contact]]
+        plain &= population.pool.first.are_gsm[population.contacts.first_name[contact]]
         parts = segments(body.str.len_chars().to_numpy().astype(np.int64), plain)
         prices = [round(w.country.sms_price * _MICRO_PRICE) for w in population.workspaces]
         frame = self._with_senders(rows).with_columns(

@@ -5,6 +5,7 @@ Columns are those of `pipelines/contracts/app__*.yml`.
 
 from collections.abc import Iterable
 from datetime import date
+from operator import attrgetter
 
 import numpy as np
 import polars as pl
@@ -169,6 +170,7 @@ class Tables:
 
     def _contacts(self, rows: Ints, until: int | None = None) -> pl.DataFrame:
         contacts, pool = self.population.contacts, self.population.pool
+        has_ids = np.array([w.has_user_ids for w in self.population.workspaces])
         limit = until if until is not None else seconds_of(self.population.spec.start)
         opted_out = np.where(contacts.opted_out_at[rows] < limit, contacts.opted_out_at[rows], 0)
         deleted = np.where(contacts.deleted_at[rows] < limit, contacts.deleted_at[rows], NEVER)
@@ -183,10 +185,10 @@ class Tables:
                 "workspace_id": self._workspace_ids(contacts.workspace[rows]),
                 "contact_id": numbered("con_", rows + 1),
                 "phone": plus(pl.Series(contacts.phone[rows])),
-                "whatsapp_user_id": self._known_user_ids(rows),
+                "whatsapp_user_id": shown(user_ids(contacts, rows), has_ids[contacts.workspace[rows]]),
                 "email": emails(contacts, pool, rows),
-                "first_name": pool.first_texts.gather(contacts.first_name[rows]),
-                "last_name": pool.last_texts.gather(contacts.last_name[rows]),
+                "first_name": pool.first.texts.gather(contacts.first_name[rows]),
+                "last_name": pool.last.texts.gather(contacts.last_name[rows]),
                 "language": lookup(list(self.population.languages), contacts.language[rows]),
                 "custom_fields": custom_fields(contacts, rows),
                 "is_opted_in": opted_out == 0,
@@ -196,28 +198,12 @@ class Tables:
             }
         )
 
-    def _known_user_ids(self, rows: Ints) -> pl.Series:
-        contacts = self.population.contacts
-        known = np.array([w.has_user_ids for w in self.population.workspaces])[contacts.workspace[rows]]
-        return shown(user_ids(contacts, rows), known)
-
     def _workspaces(self) -> pl.DataFrame:
-        owners = {m.workspace: m.phone for m in self.population.members if m.role == "owner"}
+        owners = {m.workspace: f"+{m.phone}" for m in self.population.members if m.role == "owner"}
+        facts = attrgetter("country.code", "time_zone", "industry", "plan", "created_at", "created_at")
         return frame_of(
             (
-                (
-                    w.id,
-                    w.name,
-                    w.owner_email,
-                    f"+{owners[w.index]}",
-                    w.country.code,
-                    w.time_zone,
-                    w.industry,
-                    w.plan,
-                    w.created_at,
-                    w.created_at,
-                    None,
-                )
+                (w.id, w.name, w.owner_email, owners[w.index], *facts(w), None)
                 for w in self.population.workspaces
             ),
             "workspace_id name owner_email owner_phone country time_zone industry plan",
@@ -260,27 +246,16 @@ class Tables:
 
     def _templates(self, before: int, *, without_unused: bool = False) -> pl.DataFrame:
         used = {c.template for c in self.calendar.campaigns}
-        # Win-back texts that nobody sends are thrown away.
-        rows = (
-            t
-            for t in self.population.templates
-            if t.created_at < before
-            and not (without_unused and t.archetype.name == "win_back" and t.index not in used)
-        )
+        rows: list[tuple[object, ...]] = []
+        for t in self.population.templates:
+            # Win-back texts that nobody sends are thrown away.
+            is_gone = without_unused and t.archetype.name == "win_back" and t.index not in used
+            if t.created_at < before and not is_gone:
+                workspace, kind = self.population.workspaces[t.workspace].id, t.archetype.category
+                body = t.text.replace("{name}", "{{1}}").replace("{tail}", "{{2}}")
+                rows.append((workspace, t.id, t.name, t.language, kind, body, t.created_at, None))
         return frame_of(
-            (
-                (
-                    self.population.workspaces[t.workspace].id,
-                    t.id,
-                    t.name,
-                    t.language,
-                    t.archetype.category,
-                    t.text.replace("{name}", "{{1}}").replace("{tail}", "{{2}}"),
-                    t.created_at,
-                    None,
-                )
-                for t in rows
-            ),
+            rows,
             "workspace_id template_id name language message_category body",
             times="updated_at deleted_at",
         )
@@ -289,21 +264,11 @@ class Tables:
         """Return campaigns created on a day; on the first day also those created before it."""
         floor = 0 if low == seconds_of(self.population.spec.start) else low
         workspaces, templates = self.population.workspaces, self.population.templates
+        facts = attrgetter("id", "name", "channel", "category")
+        more = attrgetter("variant", "starts_at", "created_at", "created_at")
         return frame_of(
             (
-                (
-                    workspaces[c.workspace].id,
-                    c.id,
-                    c.name,
-                    c.channel,
-                    c.category,
-                    templates[c.template].id,
-                    c.variant,
-                    c.starts_at,
-                    c.created_at,
-                    c.created_at,
-                    None,
-                )
+                (workspaces[c.workspace].id, *facts(c), templates[c.template].id, *more(c), None)
                 for c in self.calendar.campaigns
                 if floor <= c.created_at < high
             ),
@@ -329,22 +294,12 @@ class Tables:
         return frame.with_columns(pl.col("message_log_retention_days").cast(pl.Int64))
 
     def _members(self) -> pl.DataFrame:
-        workspaces = self.population.workspaces
+        rows: list[tuple[object, ...]] = []
+        for m in self.population.members:
+            who = (self.population.workspaces[m.workspace].id, m.id, f"{m.first_name} {m.last_name}")
+            rows.append((*who, m.email, f"+{m.phone}", m.role, m.created_at, m.created_at, None))
         return frame_of(
-            (
-                (
-                    workspaces[m.workspace].id,
-                    m.id,
-                    f"{m.first_name} {m.last_name}",
-                    m.email,
-                    f"+{m.phone}",
-                    m.role,
-                    m.created_at,
-                    m.created_at,
-                    None,
-                )
-                for m in self.population.members
-            ),
+            rows,
             "workspace_id member_id name email phone role",
             times="created_at updated_at deleted_at",
         )

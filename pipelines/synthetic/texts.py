@@ -14,7 +14,7 @@ LINK_BASE = "https://wsms.example/l/"
 
 def bodies(population: Population, template: Ints, contact: Ints, tail: pl.Series) -> pl.Series:
     """Return messages as they were sent: template, first name, and a link or a number."""
-    name = population.pool.first_texts.gather(population.contacts.first_name[contact])
+    name = population.pool.first.texts.gather(population.contacts.first_name[contact])
     lead = [LINK_BASE if t.archetype.has_link else "" for t in population.templates]
     return merged([t.text for t in population.templates], template, name, tail, lead)
 

@@ -16,7 +16,7 @@ from pipelines.synthetic.envelopes import filled, lookup, only, opening, slices
 from pipelines.synthetic.population import Population
 from pipelines.synthetic.randomness import Ints, chance, hex_texts, pick, stream
 from pipelines.synthetic.stamps import DAY_S, common_log, iso_milliseconds, python_log, seconds_of
-from pipelines.synthetic.web_pools import WebPools, make_web_pools, web_texts
+from pipelines.synthetic.web_pools import Texts, WebPools, make_web_pools, web_texts
 
 REQUESTS_PER_DAY = 150
 REQUESTS_PER_MESSAGE = 0.12
@@ -59,7 +59,7 @@ class Web:
         count = len(clicks)
         return pl.DataFrame(
             {
-                "url": _mostly_plain(rng, self.pools.landings, self.pools.landings_plain, count),
+                "url": _mostly_plain(rng, self.pools.landings, count),
                 # One address per contact, so that somebody who clicks twice is seen twice.
                 "ip": _addresses(clicks["contact"].to_numpy() * 7_919),
                 "user_agent": _browsers(clicks["contact"].to_numpy()),
@@ -79,8 +79,7 @@ class Web:
         rng = stream(self.population.spec.seed, "error log", day.toordinal())
         count = int(rng.poisson(ERRORS_PER_DAY + ERRORS_PER_MESSAGE * messages))
         at = np.sort(_times(rng, day, _HOURS, count))
-        entries = [f" {e.level} {e.logger}: {e.message}\n{e.traceback}" for e in self.pools.entries]
-        plain = self.pools.entries_plain
+        entries, plain = list(self.pools.entries.all), self.pools.entries.plain
         personal = plain + rng.integers(0, len(entries) - plain, count)
         index = np.where(chance(rng, 0.3, count), personal, rng.integers(0, plain, count))
         frame = pl.DataFrame({"at": python_log(at), "entry": lookup(entries, index)})
@@ -137,8 +136,8 @@ class Web:
                 "device": devices.gather(member * 2 + rng.integers(0, 2, count)),
                 "uses": uses,
                 "feature": lookup(features, rng.integers(0, len(features), count)),
-                "url": _mostly_plain(rng, pools.pages, pools.pages_plain, count),
-                "referrer": _mostly_plain(rng, pools.referrers[2:], pools.referrers_plain - 2, count),
+                "url": _mostly_plain(rng, pools.pages, count),
+                "referrer": _mostly_plain(rng, pools.referrers, count, first=2),
                 "plan": lookup([w.plan for w in population.workspaces], workspace),
                 "ip": _addresses(member * 104_729 + 17),
                 "agent": _browsers(member),
@@ -160,10 +159,10 @@ class Web:
                 "ip": _addresses(rng.integers(0, 40_000, count) * 7_919),
                 "user": lookup(["-", "ops"], chance(rng, 0.002, count).astype(np.int64)),
                 "at": common_log(at_s),
-                "request": _mostly_plain(rng, self.pools.requests, self.pools.requests_plain, count),
+                "request": _mostly_plain(rng, self.pools.requests, count),
                 "status": _STATUSES[pick(rng, _STATUS_WEIGHTS, count)],
                 "bytes": rng.integers(120, 60_000, count),
-                "referrer": _mostly_plain(rng, self.pools.referrers, self.pools.referrers_plain, count),
+                "referrer": _mostly_plain(rng, self.pools.referrers, count),
                 "agent": lookup([*agents], agent),
                 "times": 1 + chance(rng, REPEATED_SHARE, count).astype(np.int64),
             }
@@ -186,8 +185,9 @@ def _times(
     return times
 
 
-def _mostly_plain(rng: np.random.Generator, texts: tuple[str, ...], plain: int, count: int) -> pl.Series:
-    """Draw texts: the first few often, personal ones rarely."""
+def _mostly_plain(rng: np.random.Generator, pool: Texts, count: int, *, first: int = 0) -> pl.Series:
+    """Draw texts from ``first`` on: the first few often, personal ones rarely."""
+    texts, plain = pool.all[first:], pool.plain - first
     common = (rng.random(count) ** 2 * plain).astype(np.int64)
     personal = plain + rng.integers(0, len(texts) - plain, count)
     return lookup(list(texts), np.where(chance(rng, PERSONAL_SHARE, count), personal, common))

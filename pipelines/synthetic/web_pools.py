@@ -3,8 +3,8 @@
 Their number is modest whatever the traffic, as on a real site: free text is anonymized value by value.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cache
 from urllib.parse import quote, quote_plus
 
@@ -29,6 +29,10 @@ class WebTexts:
     machines: dict[str, float]
     referrers: tuple[str, ...]
     landing_ends: tuple[str, ...]
+    other_requests: tuple[str, ...]
+    entries: tuple[tuple[str, str, str], ...]
+    personal_entries: tuple[tuple[str, str, str], ...]
+    failures: dict[str, tuple[str, str, str]]
 
 
 @cache
@@ -48,70 +52,62 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One kind of log entry; ``traceback`` may be empty."""
+class Texts:
+    """Texts of one kind; the first ``plain`` of them name nobody, the others somebody."""
 
-    level: str
-    logger: str
-    message: str
-    traceback: str
+    all: tuple[str, ...]
+    plain: int
 
 
 @dataclass(frozen=True, slots=True)
 class WebPools:
-    """All distinct texts. In each list the impersonal ones come first, ``*_plain`` says how many."""
+    """All distinct texts."""
 
-    requests: tuple[str, ...]
-    requests_plain: int
-    referrers: tuple[str, ...]
-    referrers_plain: int
-    pages: tuple[str, ...]
-    pages_plain: int
-    landings: tuple[str, ...]
-    landings_plain: int
-    entries: tuple[Entry, ...]
-    entries_plain: int
+    requests: Texts
+    referrers: Texts
+    pages: Texts
+    landings: Texts
+    entries: Texts
 
 
 def make_web_pools(seed: int, pool: Pool) -> WebPools:
     """Make the distinct texts of one world."""
     texts, people = web_texts(), tuple(_people(seed, pool))
-    plain_requests = [
+    requests = [
         *(f"GET {path} HTTP/1.1" for path in texts.pages),
         *(f"GET {path} HTTP/2.0" for path in texts.app_pages),
         *(f"GET /l/{_code(n)} HTTP/1.1" for n in range(40)),
         *(f"GET /api/v1/campaigns/cmp_{n:06}/report HTTP/2.0" for n in range(1, 25)),
-        "POST /api/v1/messages HTTP/1.1",
-        "POST /api/v1/contacts HTTP/1.1",
-        "POST /webhooks/whatsapp HTTP/1.1",
-        "POST /webhooks/twilio HTTP/1.1",
-        "HEAD / HTTP/1.1",
-        "OPTIONS /api/v1/messages HTTP/2.0",
-        "GET /wp-login.php HTTP/1.1",
-        "GET /.env HTTP/1.1",
+        *texts.other_requests,
     ]
-    plain_pages = [f"{APP}{path}" for path in texts.app_pages]
     names = [a.name.replace("_", "-") for a in wording().archetypes]
-    plain_landings = [f"https://shop.example/{name}{end}" for name in names for end in texts.landing_ends]
-    plain_entries = list(_plain_entries())
+    landings = [f"https://shop.example/{name}{end}" for name in names for end in texts.landing_ends]
+    pages = [f"{APP}{path}" for path in texts.app_pages]
     return WebPools(
-        requests=(*plain_requests, *(f"GET {t} HTTP/1.1" for p in people for t in _personal_targets(p))),
-        requests_plain=len(plain_requests),
-        referrers=(
-            *texts.referrers,
-            *(f"{APP}/contacts?search={quote_plus(f'{p.first} {p.last}')}" for p in people[:20]),
+        requests=_texts(requests, (f"GET {t} HTTP/1.1" for p in people for t in _personal_targets(p))),
+        referrers=_texts(
+            texts.referrers,
+            (f"{APP}/contacts?search={quote_plus(f'{p.first} {p.last}')}" for p in people[:20]),
         ),
-        referrers_plain=len(texts.referrers),
-        pages=(*plain_pages, *(t for p in people for t in _personal_pages(p))),
-        pages_plain=len(plain_pages),
-        landings=(
-            *plain_landings,
-            *(f"https://shop.example/hello?customer={quote(p.email)}" for p in people),
+        pages=_texts(
+            pages,
+            (
+                f"{APP}{path}"
+                for p in people
+                for path in (f"/contacts?search={quote(p.email)}", f"/inbox/{p.phone}")
+            ),
         ),
-        landings_plain=len(plain_landings),
-        entries=(*plain_entries, *(e for p in people[:24] for e in _personal_entries(p))),
-        entries_plain=len(plain_entries),
+        landings=_texts(landings, (f"https://shop.example/hello?customer={quote(p.email)}" for p in people)),
+        entries=_texts(
+            (_entry(*e) for e in texts.entries),
+            (_entry(*e).format_map(asdict(p)) for p in people[:24] for e in texts.personal_entries),
+        ),
     )
+
+
+def _texts(plain: Iterable[str], personal: Iterable[str]) -> Texts:
+    first = tuple(plain)
+    return Texts((*first, *personal), len(first))
 
 
 def _people(seed: int, pool: Pool) -> Iterator[Person]:
@@ -119,8 +115,7 @@ def _people(seed: int, pool: Pool) -> Iterator[Person]:
     for place in range(_PEOPLE):
         index = place % len(countries())
         number = rng.integers(0, countries()[index].numbers, 1)
-        first = pool.first[int(pool.first_indices(index, number)[0])]
-        last = pool.last[int(pool.last_indices(index, number)[0])]
+        first, last = pool.name(index, number)
         email = f"{slug(first)}.{slug(last)}@{MAIL_DOMAINS[place % len(MAIL_DOMAINS)]}"
         yield Person(first, last, email, str(int(countries()[index].phones(number)[0])))
 
@@ -136,42 +131,13 @@ def _personal_targets(person: Person) -> Iterator[str]:
     yield f"/exports/{quote(name)}.csv"
 
 
-def _personal_pages(person: Person) -> Iterator[str]:
-    yield f"{APP}/contacts?search={quote(person.email)}"
-    yield f"{APP}/inbox/{person.phone}"
-
-
 def _code(number: int) -> str:
     return f"{(number * 2_654_435_761) % 2_176_782_336:06x}"[:6]
 
 
-def _plain_entries() -> Iterator[Entry]:
-    timeout = _traceback("app.errors.ProviderTimeoutError", "no answer after 30 s", "app/providers/http.py")
-    locked = _traceback("sqlalchemy.exc.OperationalError", "deadlock detected", "app/db/session.py")
-    missing = _traceback("KeyError", "'template_id'", "app/campaigns/render.py")
-    yield Entry("ERROR", "app.providers.whatsapp", "Request to the provider failed", timeout)
-    yield Entry("ERROR", "app.providers.twilio", "Request to the provider failed", timeout)
-    yield Entry("ERROR", "app.db", "Transaction rolled back", locked)
-    yield Entry("ERROR", "app.campaigns.render", "Campaign could not be rendered", missing)
-    yield Entry("CRITICAL", "app.worker", "Worker lost its connection to the queue", timeout)
-    for queue in ("outbox", "webhooks", "exports", "imports"):
-        yield Entry("WARNING", f"app.worker.{queue}", "Queue is longer than expected", "")
-        yield Entry("ERROR", f"app.worker.{queue}", "Job was given up after 5 attempts", timeout)
-    for code in (130429, 131016, 131026, 131049, 30007):
-        yield Entry("WARNING", "app.providers", f"Provider answered with error {code}", "")
-
-
-def _personal_entries(person: Person) -> Iterator[Entry]:
-    invalid = _traceback("ValueError", f"not a phone number: +{person.phone}", "app/contacts/phone.py")
-    double = _traceback(
-        "sqlalchemy.exc.IntegrityError",
-        f'duplicate key value violates unique constraint "contacts_email_key" ({person.email})',
-        "app/contacts/store.py",
-    )
-    yield Entry("WARNING", "app.auth", f"Login failed for {person.email}", "")
-    yield Entry("ERROR", "app.contacts", f"Import of {person.first} {person.last} failed", double)
-    yield Entry("ERROR", "app.outbox", f"Message to +{person.phone} was not accepted", invalid)
-    yield Entry("WARNING", "app.inbox", f"{person.first} {person.last} <{person.email}> wrote twice", "")
+def _entry(origin: str, message: str, failure: str) -> str:
+    """Return what stands behind the time of an entry."""
+    return f" {origin}: {message}\n" + (_traceback(*web_texts().failures[failure]) if failure else "")
 
 
 def _traceback(exception: str, text: str, file: str) -> str:

@@ -6,12 +6,13 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import polars as pl
 
 from pipelines.synthetic.contacts import user_ids
+from pipelines.synthetic.data import read
 from pipelines.synthetic.envelopes import filled, lookup, only, opening, pieces, slices
 from pipelines.synthetic.journeys import BUTTON, IMAGE, REACTION, READ, SENT, TEXT
 from pipelines.synthetic.names import escaped
@@ -28,31 +29,6 @@ SAME_BODY_SHARE = 0.12
 OWN_CHANGE_SHARE = 0.25
 BODY_SPAN_MS = 30_000
 _MANUAL = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"
-_FAILURES = {
-    131026: ("Message undeliverable", "Message Undeliverable."),
-    131049: (
-        "This message was not delivered to maintain healthy ecosystem engagement.",
-        "In order to maintain a healthy ecosystem engagement, the message failed to be delivered.",
-    ),
-    130472: (
-        "User's number is part of an experiment",
-        "Failed to send message because this user's phone number is part of an experiment",
-    ),
-    131050: (
-        "Unable to deliver the message.",
-        "This recipient has chosen to stop receiving marketing messages.",
-    ),
-    131000: ("Something went wrong", "Message failed to send due to an unknown error."),
-    131053: ("Media upload error", "Unable to upload the media used in the message."),
-}
-_ACCOUNT_ERRORS = {
-    130429: ("Rate limit hit", "Cloud API message throughput has been reached."),
-    131042: ("Business eligibility payment issue", "There was an error related to your payment method."),
-    131057: ("Account in maintenance mode", "Business Account is in maintenance mode."),
-    368: ("Temporarily blocked for policies violations", "The account has been restricted or disabled."),
-    131016: ("Service unavailable", "A service is temporarily unavailable."),
-}
-
 # What a reply holds, by its kind.
 _CONTENTS = {
     TEXT: '"text":{"body":"<said>"},"type":"text"',
@@ -70,6 +46,20 @@ _NEW_NUMBER = (
     '"system":{"body":"User changed from <phone> to <new_phone>","wa_id":"<new_phone>",'
     '"type":"user_changed_number"},"type":"system"}]'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """The errors of `whatsapp.yml`: code → title and details."""
+
+    failures: dict[int, tuple[str, str]]
+    account_errors: dict[int, tuple[str, str]]
+
+
+@cache
+def errors() -> Errors:
+    """Read the file once."""
+    return read("whatsapp", Errors)
 
 
 @dataclass(frozen=True)
@@ -258,18 +248,17 @@ class Webhooks:
             yield received, filled(frame, f'<opening><head><inner>}},"field":"{field}"}}]}}]}}}}\n')
 
 
-def account_error(workspace: Workspace, code: int) -> str:
-    """Return the body of an error about the account, apart from any message."""
-    return change(workspace, field="messages", items="errors", item=_error(code, *_ACCOUNT_ERRORS[code]))
-
-
 def change(workspace: Workspace, *, field: str, items: str, item: dict[str, object]) -> str:
     """Return the body of one change that lists one item."""
     inner = f',"{items}":[{_json(item)}]}},"field":"{field}"}}]}}]}}'
     return f"{_body_start(workspace)}{_value_start(workspace)}{inner}"
 
 
-ACCOUNT_ERROR_CODES = tuple(_ACCOUNT_ERRORS)
+def account_error(rng: np.random.Generator, workspace: Workspace) -> str:
+    """Draw the body of an error about the account, apart from any message."""
+    known = errors().account_errors
+    code = [*known][int(rng.integers(len(known)))]
+    return change(workspace, field="messages", items="errors", item=_error(code, *known[code]))
 
 
 def template_update(workspace: Workspace, *, at: int, field: str, value: dict[str, object]) -> str:
@@ -322,7 +311,7 @@ def _price_text(kind: str, model: str) -> str:
 
 
 def _errors(rows: pl.DataFrame) -> pl.Series:
-    texts = {code: f',"errors":[{_json(_error(code, *words))}]' for code, words in _FAILURES.items()}
+    texts = {code: f',"errors":[{_json(_error(code, *words))}]' for code, words in errors().failures.items()}
     code = rows["error"].to_numpy()
     known = [0, *texts]
     index = np.zeros(len(code), dtype=np.int64)

@@ -118,8 +118,7 @@ def _workspace(
     place, country_index = divmod(index, len(countries()))
     country = countries()[country_index]
     person = rng.integers(0, country.numbers, 1)
-    owner_first = pool.first[int(pool.first_indices(country_index, person)[0])]
-    owner_last = pool.last[int(pool.last_indices(country_index, person)[0])]
+    owner_first, owner_last = pool.name(country_index, person)
     is_person = spec.workspaces >= 3 and index == spec.workspaces - 2
     provider = "twilio" if country.code in ("US", "SG") or index % 7 == 5 else "smpp"
     sender = int(country.phones(rng.integers(0, country.numbers, 1))[0])
@@ -174,21 +173,17 @@ def _sizes(spec: WorldSpec, rng: np.random.Generator) -> list[int]:
 def _ended_on(spec: WorldSpec, index: int) -> date | None:
     """Return when a subscription ended: most run on, some end shortly before or within the period."""
     if spec.account_ends is not None:
-        return _nth_account_end(spec, index)
+        # Spread over the workspaces, the last one first, and over the middle third.
+        ends = spec.account_ends
+        number, rest = divmod(spec.workspaces - 1 - index, spec.workspaces // max(1, ends))
+        if rest or number >= ends:
+            return None
+        return spec.start + timedelta(days=max(1, spec.days * 2 // 5 + number * spec.days // (3 * ends)))
     if index % 10 == 7:
         return spec.start + timedelta(days=max(1, spec.days * 2 // 5))
     if index % 10 == 9 and index < spec.workspaces - 2:
         return spec.start - timedelta(days=12)
     return None
-
-
-def _nth_account_end(spec: WorldSpec, index: int) -> date | None:
-    """Spread the account ends asked for over the workspaces, the last one first, and the middle third."""
-    ends = spec.account_ends or 0
-    number, rest = divmod(spec.workspaces - 1 - index, spec.workspaces // max(1, ends))
-    if rest or number >= ends:
-        return None
-    return spec.start + timedelta(days=max(1, spec.days * 2 // 5 + number * spec.days // (3 * ends)))
 
 
 def make_members(spec: WorldSpec, pool: Pool, workspaces: tuple[Workspace, ...]) -> tuple[Member, ...]:
@@ -199,12 +194,12 @@ def make_members(spec: WorldSpec, pool: Pool, workspaces: tuple[Workspace, ...])
         count = 1 if workspace.is_person else 2 + min(7, workspace.size // 150)
         people = rng.choice(workspace.country.numbers, count, replace=False)
         phones = workspace.country.phones(people)
-        given = pool.first_indices(workspace.country_index, people)
-        family = pool.last_indices(workspace.country_index, people)
+        given = pool.first.indices(workspace.country_index, people)
+        family = pool.last.indices(workspace.country_index, people)
         for place in range(count):
             is_owner = place == 0
-            first_name = workspace.owner_first if is_owner else pool.first[int(given[place])]
-            last_name = workspace.owner_last if is_owner else pool.last[int(family[place])]
+            first_name = workspace.owner_first if is_owner else pool.first.all[int(given[place])]
+            last_name = workspace.owner_last if is_owner else pool.last.all[int(family[place])]
             changes = rng.random() < 0.1
             made.append(
                 Member(

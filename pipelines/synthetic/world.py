@@ -1,6 +1,7 @@
 """Generate a believable period of all raw sources in their real formats, day by day."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +11,6 @@ import polars as pl
 
 from pipelines.synthetic import notices
 from pipelines.synthetic.calendar import Calendar, plan_calendar
-from pipelines.synthetic.carry import Carry
 from pipelines.synthetic.conversions import conversions_of
 from pipelines.synthetic.files import Inbox, day_name
 from pipelines.synthetic.journeys import events_of
@@ -68,6 +68,28 @@ def generate(inbox: Path, spec: WorldSpec, *, progress: Progress = silent) -> Wo
         writer.write_day(day)
     progress("generate", len(days), len(days))
     return writer.summary(days[-1])
+
+
+@dataclass(slots=True)
+class Carry:
+    """Frames of one kind, waiting for their day; holds the late few, never a whole period."""
+
+    column: str
+    per_second: int
+    waiting: dict[int, list[pl.DataFrame]] = field(default_factory=dict)
+    empty: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def put(self, frame: pl.DataFrame) -> None:
+        """Add rows; each waits for the day of its time in ``column``."""
+        self.empty = frame.clear()
+        days = frame.select((pl.col(self.column) // (DAY_S * self.per_second)).alias("day"))["day"]
+        for day in days.unique().sort().to_list():
+            self.waiting.setdefault(day, []).append(frame.filter(days == day))
+
+    def take(self, day: date) -> pl.DataFrame:
+        """Return the rows of a day, in the order in which they were put."""
+        rows: pl.DataFrame = pl.concat([self.empty, *self.waiting.pop(seconds_of(day) // DAY_S, ())])
+        return rows
 
 
 class _World:
@@ -145,10 +167,13 @@ class _World:
         }
         changes = notices.change_numbers(self.population, day)
         singles = {
-            "errors": notices.account_errors(self.population, day),
-            "template_updates": notices.template_updates(self.population, day),
-            "user_ids": notices.user_id_changes(self.population, changes),
-            "echoes": notices.echoes(self.population, day, self.answers.take(day)),
+            name: notices.lines_of(drawn)
+            for name, drawn in (
+                ("errors", notices.account_errors(self.population, day)),
+                ("template_updates", notices.template_updates(self.population, day)),
+                ("user_ids", notices.user_id_changes(self.population, changes)),
+                ("echoes", notices.echoes(self.population, day, self.answers.take(day))),
+            )
         }
         others = [
             *self.webhooks.inbound(events["messages"]),
@@ -168,8 +193,8 @@ class _World:
         twilio = statuses.filter(pl.col("provider") == TWILIO)
         smpp = statuses.filter(pl.col("provider") == SMPP)
         bills, replies = self.bills.take(day), self.replies.take(day)
-        self.inbox.write_lines("twilio", day_name(day, "jsonl"), self.carriers.callbacks(twilio))
-        self.inbox.write_lines("smpp", day_name(day, "jsonl"), self.carriers.receipts(smpp))
+        self.inbox.write_lines("twilio", day_name(day, "jsonl"), self.carriers.statuses(TWILIO, twilio))
+        self.inbox.write_lines("smpp", day_name(day, "jsonl"), self.carriers.statuses(SMPP, smpp))
         export = self.carriers.export(day, bills, replies)
         self.inbox.write_lines("twilio_export", day_name(day, "json"), export)
         self.inbox.records["twilio__statuses"] += len(twilio)

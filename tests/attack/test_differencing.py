@@ -5,8 +5,9 @@ from datetime import date, timedelta
 
 import duckdb
 import pytest
+import yaml
 
-from pipelines.declarations.cube import parse_cube
+from pipelines.declarations.cube import cube_of
 from pipelines.disclosure.attacks.differencing import attack_by_differencing
 
 MONTH = date(2026, 5, 1)
@@ -18,7 +19,7 @@ MEASURES = """measures:
 
 def declared(name, facts, levels, more=""):
     text = f"cube: {name}\ndescription: T.\nfacts: {facts}\nlevels: {levels}\n{more}{MEASURES}"
-    return parse_cube(text, name=name)
+    return cube_of(yaml.safe_load(text), name)
 
 
 COUNTRY = "dimension: {name: country, sql: country, description: Where.}\n"

@@ -5,15 +5,16 @@ from datetime import date
 
 import duckdb
 import pytest
+import yaml
 
-from pipelines.declarations.cube import parse_cube
+from pipelines.declarations.cube import cube_of
 from pipelines.disclosure.attacks.rounding import attack_rounding
 from pipelines.disclosure.attacks.subtraction import attack_by_subtraction
 from pipelines.disclosure.attacks.suite import coarsen_slices
 
 MONTH = date(2026, 5, 1)
-CUBE = parse_cube(
-    """
+CUBE = cube_of(
+    yaml.safe_load("""
 cube: cube_trials_monthly
 description: Messages by reason of failure.
 facts: slice_month_messages
@@ -21,8 +22,8 @@ levels: [workspace]
 dimension: {name: reason, sql: reason, description: Why., values: [busy, gone, lost]}
 measures:
   - {name: messages, rows: "true", description: Messages.}
-""",
-    name="cube_trials_monthly",
+"""),
+    "cube_trials_monthly",
 )
 WHOLE = CUBE.model_copy(update={"cube": "cube_wholes_monthly", "dimension": None})
 CUBES = {cube.cube: cube for cube in (CUBE, WHOLE)}

@@ -142,9 +142,9 @@ def test_ended_accounts_leave_everything_and_the_totals_stay(runtime):
         f"needle {n}" for n in range(len(left))
     }
 
-    result = end_in_marts(runtime.store, ENDED)
+    problem = end_in_marts(runtime.store, ENDED)
 
-    assert result.problem is None
+    assert problem is None
     assert find_leaks(runtime.store.home, left) == []
     assert published(runtime, "from mart_platform_daily order by all") == platform
     assert published(runtime, WORKSPACES) == AFTER
@@ -155,7 +155,7 @@ def test_ended_accounts_leave_everything_and_the_totals_stay(runtime):
 
 
 def test_what_is_left_out_is_found(runtime, monkeypatch):
-    monkeypatch.setattr(account_end, "coarsen", lambda *_, **__: account_end.Coarsened())
+    monkeypatch.setattr(account_end, "coarsen", lambda *_, **__: None)
 
     end_in_marts(runtime.store, ENDED)
 
@@ -221,7 +221,7 @@ STEPS = ["coarsen", "release_changed", "build_marts", "rewrite", "release_and_pu
 def test_killed_at_any_step_it_ends_the_same(when, step, runtime, template, tmp_path, monkeypatch):
     original = getattr(account_end, step)
     # What passes its tests is not the question here: the names are built, and no test is run.
-    monkeypatch.setattr(account_end, "OVER_CUBES", "fqn:wasms.published,resource_type:model")
+    monkeypatch.setattr(marts, "OVER_CUBES", "fqn:wasms.published,resource_type:model")
 
     def killed(*args, **kwargs):
         if when == "after":
@@ -233,10 +233,10 @@ def test_killed_at_any_step_it_ends_the_same(when, step, runtime, template, tmp_
         with pytest.raises(KeyboardInterrupt):
             end_in_marts(runtime.store, ENDED)
 
-    assert end_in_marts(runtime.store, ENDED).problem is None
+    assert end_in_marts(runtime.store, ENDED) is None
 
     once = everything_published(runtime)
-    assert end_in_marts(runtime.store, ENDED).coarsened == account_end.Coarsened()
+    end_in_marts(runtime.store, ENDED)
     assert everything_published(runtime) == once
     assert find_leaks(runtime.store.home, traces(runtime)) == []
     platform = [tuple(map(str, row)) for row in once["main", "mart_platform_daily"]]
@@ -256,14 +256,14 @@ def test_deletion_does_not_wait_for_sound_marts(runtime, tmp_path, monkeypatch):
         patched.setattr(dbt_runs, "DBT_PROJECT", project)
         (project / "models" / "marts" / "mart_campaign_funnel.sql").write_text("select broken\n", "utf-8")
 
-        result = end_in_marts(runtime.store, ENDED)
+        problem = end_in_marts(runtime.store, ENDED)
 
-    assert "mart_campaign_funnel" in result.problem
+    assert "mart_campaign_funnel" in problem
     assert find_leaks(runtime.store.home, left) == []
     assert published(runtime, WORKSPACES) == AFTER[1:]
     assert published(runtime, "from mart_platform_daily order by all") == platform
 
-    assert end_in_marts(runtime.store, ENDED).problem is None
+    assert end_in_marts(runtime.store, ENDED) is None
     assert published(runtime, WORKSPACES) == AFTER
 
 
@@ -272,17 +272,14 @@ def test_a_published_copy_that_cannot_be_read_is_removed_rather_than_kept(runtim
     runtime.store.home.published_path.unlink()
     runtime.store.home.published_path.write_bytes(b"not a database")
 
-    result = end_in_marts(runtime.store, ENDED)
+    problem = end_in_marts(runtime.store, ENDED)
 
-    assert result.published is None
-    assert "some_test" in result.problem
+    assert "some_test" in problem
     assert not runtime.store.home.published_path.exists()
 
 
 def test_an_end_before_anything_was_published_leaves_no_file(home):
-    result = end_in_marts(open_runtime(home).store, ENDED)
-
-    assert (result.problem, result.published) == (None, None)
+    assert end_in_marts(open_runtime(home).store, ENDED) is None
     assert not home.warehouse_path.exists()
     assert not home.published_path.exists()
 

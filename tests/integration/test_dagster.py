@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from pipelines.ingestion.options import Options
-from pipelines.orchestration.keys import batches_key, day_range, inbox_key, published_key, store_key
+from pipelines.orchestration.keys import PUBLISHED, batches_key, day_range, inbox_key, store_key
 from pipelines.orchestration.reported import report_unseen
 from pipelines.orchestration.schedules import next_slices, next_work
 from pipelines.run import note_built_days, run
@@ -72,7 +72,7 @@ def test_a_day_goes_from_the_inbox_to_the_published_marts_and_is_green_all_the_w
     # Nobody clicked, which is no fault.
     assert {check for (_, check), passed in checks.items() if not passed} <= {"has_rows"}
     assert next_slices(orchestra.at(CLOSED)) is None
-    event = orchestra.instance.get_latest_materialization_event(published_key())
+    event = orchestra.instance.get_latest_materialization_event(PUBLISHED)
     metadata = event.asset_materialization.metadata
     assert metadata["dagster/row_count"].value > 0
 
@@ -158,7 +158,7 @@ def test_one_button_catches_up_after_an_outage(built):
     assert built.shown(store_key("whatsapp__statuses"), SENT)["state"] == "expired"
     assert built.at(CLOSED).runtime.store.ledger.built_until() >= day("2026-07-20")
     assert built.home.published_path.exists()
-    assert built.checked(published_key(), "threshold")
+    assert built.checked(PUBLISHED, "threshold")
     assert next_work(built.at(OUTAGE_OVER)) is None
     assert built.run("catch_up", at=OUTAGE_OVER).success, "nothing is left to do"
 
@@ -180,7 +180,7 @@ def test_what_a_command_line_did_is_shown_once(built):
         dg.AssetKey(["cubes", "cube_campaign_daily"]),
         dg.AssetKey(["marts", "mart_campaign_daily"]),
         batches_key("whatsapp"),
-        published_key(),
+        PUBLISHED,
     ):
         assert built.instance.get_latest_materialization_event(key), key
 

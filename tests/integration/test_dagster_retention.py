@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import build_app
 from pipelines.declarations.contract import load_contracts
 from pipelines.orchestration.checks import reconciliation_result
-from pipelines.orchestration.keys import day_range, inbox_key, retention_key, store_key
+from pipelines.orchestration.keys import EVIDENCE, day_range, inbox_key, store_key
 from pipelines.retention import dagster_records as dagster_windows
 from pipelines.retention.dagster_records import delete_runs, due_runs
 from tests.support.orchestra import (
@@ -72,7 +72,7 @@ def test_what_is_past_its_window_goes_at_night_and_its_partition_says_why(built)
     assert built.checked(STATUSES, "reconciliation")
     assert all(passed_checks(result).values())
     (event,) = [
-        e.materialization for e in result.get_asset_materialization_events() if e.asset_key == retention_key()
+        e.materialization for e in result.get_asset_materialization_events() if e.asset_key == EVIDENCE
     ]
     assert event.metadata["rows_deleted"].value == 37
     assert not list((built.home.store / "whatsapp__statuses").rglob("*.parquet"))
@@ -198,9 +198,7 @@ def test_the_deletion_does_not_wait_for_the_slice_and_says_that_it_is_lost(unbui
     assert not passed_checks(warned)["evidence", "published_in_time"]
     assert deleted.success
     (event,) = [
-        e.materialization
-        for e in deleted.get_asset_materialization_events()
-        if e.asset_key == retention_key()
+        e.materialization for e in deleted.get_asset_materialization_events() if e.asset_key == EVIDENCE
     ]
     assert event.metadata["slices_lost"].value == ["2026-05-03", SENT, "2026-05-05"]
     assert rows_of(unbuilt) == 0

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipelines.marts.release_report import ATTACKS, noted
-from pipelines.orchestration.portal_asset import portal_asset
+from pipelines.orchestration.published_asset import portal_asset
 from pipelines.orchestration.resources import Warehouse
 from pipelines.reports.pdf import FLAGS, NoBrowserError
 from tests.integration.test_account_end import LIVING, title

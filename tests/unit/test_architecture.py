@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.app import COMMANDS
+from pipelines.cli.app import commands
 from pipelines.codegen.sync import project_root
 from warehouse.home import Home
 
@@ -55,7 +55,7 @@ def is_there(name: str) -> bool:
     if name.startswith(".wasms"):
         return is_of_the_home(name)
     if name.startswith("wasms "):
-        return name.split()[1] in COMMANDS
+        return name.split()[1] in commands()
     if name.startswith(tuple(f"{package}." for package in PACKAGES)):
         return is_defined(name)
     return (ROOT / name).exists()

@@ -11,12 +11,15 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from warehouse.ledger.schema import create_schema
+from warehouse.errors import FormatError
 
+# Raised by whoever changes what a ledger, the store or the cubes hold, so that older ones are told apart.
+FORMAT = 2
 # How long a process waits for another one that is writing.
 _BUSY_S = 60
 # How often emptying the log waits so long for readers. At the end of the process it is emptied in any case.
@@ -109,6 +112,23 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     SQLite then fails at once instead of waiting for the other process, as it does everywhere else.
     """
     connection.execute("pragma journal_mode = wal")
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Make the tables, indexes and triggers that are missing; in a new file all at once.
+
+    Each commit waits for the disk, and a file without a table would wait forty times.
+
+    Raises:
+        FormatError: The ledger is of another version of this software.
+    """
+    is_new = connection.execute("select 1 from sqlite_schema").fetchone() is None
+    (found,) = connection.execute("pragma user_version").fetchone()
+    if not is_new and found != FORMAT:
+        raise FormatError(found, FORMAT)
+    schema = resources.files("warehouse.ledger").joinpath("schema.sql").read_text("utf-8")
+    made = f"pragma user_version = {FORMAT}; {schema}"
+    connection.executescript(f"begin immediate; {made} commit;" if is_new else schema)
 
 
 def now() -> str:

@@ -65,19 +65,14 @@ def _copy(connection: duckdb.DuckDBPyConnection, cube: str, period: date, revisi
     connection.execute(
         f"create table if not exists {_kept(cube)} as select *, 0 as {REVISION} from {source} limit 0"
     )
-    _add_new_columns(connection, cube)
+    for name, type_ in tables_in(connection, "warehouse", CUBES)[CUBES, cube].items():
+        connection.execute(f"alter table {_kept(cube)} add column if not exists {identifier(name)} {type_}")
     connection.execute(f"delete from {_kept(cube)} where {column} = $period and {REVISION} = $revision", key)
     connection.execute(
         f"insert into {_kept(cube)} by name "
         f"select *, $revision as {REVISION} from {source} where {column} = $period",
         key,
     )
-
-
-def _add_new_columns(connection: duckdb.DuckDBPyConnection, cube: str) -> None:
-    """Give the table of earlier revisions the columns that its cube has gained."""
-    for name, type_ in tables_in(connection, "warehouse", CUBES)[CUBES, cube].items():
-        connection.execute(f"alter table {_kept(cube)} add column if not exists {identifier(name)} {type_}")
 
 
 def _has(connection: duckdb.DuckDBPyConnection, cube: str, period: date, revision: int) -> bool:

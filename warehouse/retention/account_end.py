@@ -114,7 +114,8 @@ def coarsen(
             if done != Coarsened():
                 # Before the commit, so that marts that do not fit their cubes are never published.
                 ledger = Ledger(home.ledger_path)
-                _note_unsound(connection, ledger)
+                marts = {table for _, table in tables_in(connection, "warehouse", _MARTS)}
+                ledger.set_unsound_marts(ledger.unsound_marts() | marts)
                 expect_change(ledger, done.slices)
         connection.execute("detach warehouse")
     return done
@@ -213,12 +214,6 @@ def _keyed_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[st
     """Return the tables of a schema that name workspaces: columns and their types, by name."""
     tables = tables_in(connection, "warehouse", schema)
     return {table: columns for (_, table), columns in tables.items() if _WORKSPACE_KEY in columns}
-
-
-def _note_unsound(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    """Record that all marts are unsound until they are built again, also those without workspaces."""
-    marts = {table for _, table in tables_in(connection, "warehouse", _MARTS)}
-    ledger.set_unsound_marts(ledger.unsound_marts() | marts)
 
 
 @contextmanager

@@ -46,19 +46,12 @@ class SetBack:
 
 def plan_set_back(
     ledger: Ledger, keyring: KeyStore, inputs: RetentionInputs, *, to: datetime, closed_until: date
-) -> SetBack:
-    """Return what `set_clock_back` would do with the same arguments; nothing is changed.
+) -> tuple[SetBack, dict[tuple[str, str], date]]:
+    """Return what `set_clock_back` would do with the same arguments, and which horizons move back where to.
 
     Raises:
         NotAheadError: The warehouse's clock has not reached a later time than ``to``.
     """
-    return _plan(ledger, keyring, inputs, to, closed_until)[0]
-
-
-def _plan(
-    ledger: Ledger, keyring: KeyStore, inputs: RetentionInputs, to: datetime, closed_until: date
-) -> tuple[SetBack, dict[tuple[str, str], date]]:
-    """Return what is to be done, and the horizons that move back, with where to."""
     reached = ledger.clock()
     if reached is None or reached <= to:
         raise NotAheadError(reached, to)
@@ -97,7 +90,7 @@ def set_clock_back(
     Raises:
         NotAheadError: The warehouse's clock has not reached a later time than ``to``.
     """
-    done, lowered = _plan(ledger, keyring, inputs, to, closed_until)
+    done, lowered = plan_set_back(ledger, keyring, inputs, to=to, closed_until=closed_until)
     later, key = to.isoformat(timespec="microseconds"), keyring.get(Purpose.LEDGER, evidence.KEY)
     with ledger.transaction() as connection:
         evidence.append(connection, key=key, kind=CLOCK_SET_BACK, as_of=to, body=asdict(done))

@@ -4,7 +4,6 @@ DuckDB leaves deleted rows in free blocks, also after a checkpoint or vacuum. On
 is free of them.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -23,17 +22,7 @@ from warehouse.store.session import LOCK_TIMEOUT_S, attach_database, open_wareho
 _STATE = "warehouse_rewritten"
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """Count what a rewrite copied: tables and rows, size before and after."""
-
-    tables: int = 0
-    rows: int = 0
-    bytes_before: int = 0
-    bytes_after: int = 0
-
-
-def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
+def rewrite(home: Home, *, keyring: KeyStore) -> None:
     """Copy the warehouse file into a fresh one, which takes its place at once; do nothing if there is none.
 
     The fresh file holds what queries see and no more: no free blocks, no write-ahead log. A crash leaves
@@ -47,8 +36,8 @@ def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
         _unlink_leftovers(home)
         path = home.warehouse_path
         if not path.exists():
-            return Rewritten()
-        before, ledger = path.stat().st_size, Ledger(home.ledger_path)
+            return
+        ledger = Ledger(home.ledger_path)
         # A published copy that holds all of the old file holds all of the fresh one.
         states = [_STATE, *([SOURCE] if is_noted(ledger, SOURCE, path) else [])]
         try:
@@ -60,7 +49,7 @@ def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
             ):
                 connection.execute("checkpoint warehouse")
                 attach_database(connection, fresh, alias="fresh", keyring=keyring, read_only=False)
-                rows = copy_database(connection, "warehouse", "fresh")
+                copy_database(connection, "warehouse", "fresh")
                 connection.execute("detach fresh")
                 connection.execute("detach warehouse")
                 if _log_of(path).exists() or _log_of(fresh).exists():
@@ -69,7 +58,6 @@ def rewrite(home: Home, *, keyring: KeyStore) -> Rewritten:
             _unlink_leftovers(home)
         for name in states:
             ledger.set_value(name, state_of(path))
-        return Rewritten(len(rows), sum(rows.values()), before, path.stat().st_size)
 
 
 def needs_rewrite(home: Home, ledger: Ledger) -> bool:
@@ -89,17 +77,15 @@ def remove_leftovers(home: Home) -> None:
             return
 
 
-def copy_database(connection: duckdb.DuckDBPyConnection, source: str, target: str) -> dict[str, int]:
-    """Copy all tables and views of one attached database into another, empty one; return rows by table.
+def copy_database(connection: duckdb.DuckDBPyConnection, source: str, target: str) -> None:
+    """Copy all tables and views of one attached database into another, empty one.
 
     Raises:
         StoreError: The copy does not hold what its source holds.
     """
     connection.execute(f"copy from database {identifier(source)} to {identifier(target)}")
-    copied = _contents(connection, target)
-    if copied != _contents(connection, source):
+    if _contents(connection, target) != _contents(connection, source):
         raise StoreError(source, "its copy does not hold the same tables, views and rows")
-    return {name: rows for name, rows in copied.items() if rows is not None}
 
 
 def _contents(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, int | None]:

@@ -2,22 +2,22 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from warehouse.home import Home
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.retention.decisions import Decisions, digest_of
 from warehouse.retention.errors import UnknownDataSetError
-from warehouse.retention.plan import HOLD, PartItem, Plan
-from warehouse.retention.planning.account_ends import account_ends, accounts_about_to_end
+from warehouse.retention.plan import ALARM_DAYS, HOLD, AccountEnd, PartItem, Plan
 from warehouse.retention.planning.context import Context, PlanRequest, context_of
 from warehouse.retention.planning.gaps import days_at_risk, days_lost
 from warehouse.retention.planning.keys import due_keys
 from warehouse.retention.planning.parts import DuePart, due_parts
 from warehouse.retention.rows import Case
-from warehouse.retention.rules import RetentionInputs
+from warehouse.retention.rules import RetentionInputs, terminated_on
 from warehouse.store.connection import Engine
 
 
@@ -70,7 +70,7 @@ def make_plan(home: Home, *, ledger: Ledger, engine: Engine, request: PlanReques
 
 def _plan(context: Context, due: Sequence[DuePart]) -> Plan:
     request = context.request
-    coming = accounts_about_to_end(request.inputs, request.as_of)
+    coming = _about_to_end(request.inputs, request.as_of)
     gaps = days_lost(request.slices, due)
     at_risk = days_at_risk(context.ledger, request.slices, as_of=request.as_of)
     return Plan(
@@ -80,8 +80,8 @@ def _plan(context: Context, due: Sequence[DuePart]) -> Plan:
         parts=tuple(_item(context, each) for each in due),
         files=tuple(request.files),
         keys=tuple(due_keys(context, due)),
-        account_ends=account_ends(context.ended, context.subject),
-        coming_account_ends=account_ends(coming, context.subject),
+        account_ends=_account_ends(context.ended, context.subject),
+        coming_account_ends=_account_ends(coming, context.subject),
         gaps=gaps,
         alarms=tuple(day for day in at_risk if day not in gaps),
         erasures=tuple(sorted(erasure.number for erasure in request.inputs.erasures)),
@@ -113,3 +113,16 @@ def _held(context: Context, due: Sequence[DuePart]) -> tuple[tuple[str, int], ..
             if outcome.to.startswith(HOLD):
                 rows[outcome.to.removeprefix(f"{HOLD} ")] += outcome.rows
     return tuple(sorted(rows.items()))
+
+
+def _about_to_end(inputs: RetentionInputs, as_of: datetime) -> dict[str, date]:
+    """Return the workspaces whose data goes within the days of an alarm → on which day."""
+    soon = as_of.date() + timedelta(days=ALARM_DAYS)
+    days = {workspace: terminated_on(inputs, workspace, as_of) for workspace in inputs.ended}
+    return {w: day for w, day in days.items() if day is not None and as_of.date() < day <= soon}
+
+
+def _account_ends(days: Mapping[str, date], subject: Callable[[str], str]) -> tuple[AccountEnd, ...]:
+    """Return the items of a plan for some workspaces, by day."""
+    ends = (AccountEnd(subject(workspace), day) for workspace, day in days.items())
+    return tuple(sorted(ends, key=lambda end: (end.due, end.subject)))

@@ -137,7 +137,7 @@ class RowDecisions:
     def _decided(self, case: Case, parts: Sequence[Part]) -> str:
         scan = read_parquet(parts, data=self._data, key_name=parts[0].key_name, hive=False, filename=True)
         due = _due_sql(case)
-        erasing = _erasing(case, parts[0])
+        erasing = [name for name in case.data.tokens if name in parts[0].columns] if case.erasures else []
         by_request, joined = "", ""
         if erasing:
             by_request = f"coalesce({', '.join(f'e{n}.reason' for n in range(len(erasing)))})"
@@ -167,11 +167,6 @@ class RowDecisions:
 def erasure_reason(erasure: Erasure, category: str) -> Reason:
     """Return why rows of an erased person go."""
     return Reason(f"{ERASURE} {erasure.number}", category, None, None, None)
-
-
-def _erasing(case: Case, part: Part) -> list[str]:
-    """Return the columns of a file by which rows of erased persons are found; none without erasures."""
-    return [name for name in case.data.tokens if name in part.columns] if case.erasures else []
 
 
 def _due_sql(case: Case) -> str:

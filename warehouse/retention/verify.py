@@ -25,9 +25,8 @@ from warehouse.retention.finding import APPLY, REPORT, Finding
 from warehouse.retention.places import Windows
 from warehouse.retention.rules import DataSet, RetentionInputs, active_holds
 from warehouse.retention.verify_databases import Keys, dagster_findings, database_findings
-from warehouse.retention.verify_files import keyless_findings, other_findings, store_findings
+from warehouse.retention.verify_files import keyless_findings, other_findings, store_findings, word_findings
 from warehouse.retention.verify_rows import RowRules, RowScan, unreadable
-from warehouse.retention.verify_words import word_findings
 from warehouse.store.connection import Engine
 from warehouse.store.session import LOCK_TIMEOUT_S
 from warehouse.store.sketches import wrong_sketches

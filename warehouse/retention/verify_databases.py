@@ -80,7 +80,8 @@ def database_findings(home: Home, *, ledger: Ledger, keyring: KeyStore, keys: Ke
                 yield Finding(path.name, f"file that could not be read ({kind})", 1, REPORT)
     # In homes older than decision 0091 the copy lay below the data: nobody takes ended accounts out of it.
     copies = (*home.published.iterdir(), *(home.data / "published").glob("*"))
-    others = [path for path in copies if not _is_the_copy(path, home)]
+    # A hidden file is a copy that is being written; one that a crash left has a window of its own (tmp).
+    others = [path for path in copies if path != home.published_path and not path.name.startswith(".")]
     if others:
         yield Finding("published", "file(s) beside the one published copy", len(others), REPORT)
 
@@ -144,11 +145,6 @@ def _leftovers(
 def _is_fresh(path: Path) -> bool:
     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return datetime.now(UTC) - changed < LONGEST_UNREWRITTEN
-
-
-def _is_the_copy(path: Path, home: Home) -> bool:
-    # A hidden file is a copy that is being written; one that a crash left has a window of its own (tmp).
-    return path == home.published_path or path.name.startswith(".")
 
 
 def _old_rows(connection: sqlite3.Connection, last: datetime) -> Iterator[tuple[str, int]]:

@@ -1,20 +1,20 @@
-"""Verify files: of the store by the ledger's list, of all other places by their windows."""
+"""Verify files of the store by the ledger's list, other files and counters of words by their windows."""
 
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from warehouse.errors import UndeletableError
 from warehouse.home import Home
-from warehouse.keys.keyring import KeyRing, Purpose
+from warehouse.keys.keyring import LONGEST_UNNEEDED, KeyRing, Purpose
 from warehouse.keys.locks import writing_batches
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.retention import records
 from warehouse.retention.files import due_files
-from warehouse.retention.finding import REPORT, Finding
+from warehouse.retention.finding import APPLY, REPORT, Finding
 from warehouse.retention.places import Windows
 from warehouse.store.housekeeping import LONGEST_LEASE
 from warehouse.store.inspection import damaged_files
@@ -23,6 +23,7 @@ from warehouse.store.sketches import listed_by
 # Files that were replaced by files with the same rows are unlinked when a day closes, at the latest.
 LONGEST_HIDDEN = timedelta(days=1) + LONGEST_LEASE
 
+_OLD_COPY = f"Was an old copy of the key directory put back? {APPLY}"
 _PART_NAME = re.compile(r"\.?part-([A-Za-z0-9]+)-")
 
 
@@ -96,3 +97,21 @@ def other_findings(home: Home, keyring: KeyRing, windows: Windows, *, as_of: dat
     by_window = Counter((item.reason.category, item.reason.window_days) for _, item in due)
     for (category, days), files in sorted(by_window.items(), key=str):
         yield Finding(category, f"file(s) older than {days} days", files)
+
+
+def word_findings(ledger: Ledger, keyring: KeyRing, *, days: int, as_of: date) -> Iterator[Finding]:
+    """Report counters whose month ended ``days`` days ago or earlier, and keys of such months."""
+    last = as_of - timedelta(days=days)
+    rows = ledger.read(
+        "select count(*) as n from word_counts where date(month || '-01', '+1 month') <= ?", last.isoformat()
+    )
+    if old := int(rows[0]["n"]):
+        yield Finding("ledger", f"counter(s) of words whose month ended {days} days ago or earlier", old)
+    within = {f"{last + timedelta(days=n):%Y-%m}" for n in range(days + 1)}
+    if stray := keyring.besides(Purpose.WORDS, within, older_than=LONGEST_UNNEEDED):
+        yield Finding(
+            "keys",
+            f"{Purpose.WORDS} key(s) of months that are past their window",
+            stray,
+            _OLD_COPY,
+        )

@@ -7,7 +7,6 @@ deletes is blanked; where a legal hold keeps it, a copy goes out of sight under 
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from typing import Self
 
 import pyarrow as pa
 
@@ -18,8 +17,7 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, identifier, number, quoted, without_values
 from warehouse.store.entity_sql import Absence, EntitySet, merged_sql
-from warehouse.store.part_files import discard_uncommitted, write_part
-from warehouse.store.views import raw_scan
+from warehouse.store.part_files import PartWriter
 
 # Columns of rows `old` → SQL for the name of the legal hold that keeps one, or null.
 HoldSql = Callable[[Collection[str]], str]
@@ -28,28 +26,16 @@ HoldSql = Callable[[Collection[str]], str]
 LARGEST_SHRINK = 0.5
 
 
-class EntityWriter:
+class EntityWriter(PartWriter):
     """Collect the rows of one export and merge them into the latest state."""
 
     def __init__(
         self, home: Home, *, entities: EntitySet, ledger: Ledger, engine: Engine, batch_id: str
     ) -> None:
-        self._home = home
+        super().__init__(home, ledger=ledger, engine=engine, batch_id=batch_id)
         self._set = entities
-        self._ledger = ledger
-        self._engine = engine
-        self._batch_id = batch_id
-        self._written: list[Part] = []
-        # What does not fit into memory spills to the private directory, encrypted.
-        self._connection = engine.cursor()
         columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in entities.columns)
         self._connection.execute(f"create temp table incoming ({columns})")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        self.close(committed=failed is None)
 
     def append(self, rows: pa.Table) -> None:
         """Take anonymized rows in the stored columns, any order."""
@@ -78,19 +64,13 @@ class EntityWriter:
         with without_values(self._set.source, "the merge failed"):
             return self._merge(full=full, allow_shrink=allow_shrink, spared=spared, keeping=keeping)
 
-    def close(self, *, committed: bool) -> None:
-        """Free the connection; unless committed, remove every file written."""
-        self._connection.close()
-        if not committed:
-            discard_uncommitted(self._home, self._ledger, self._written)
-
     def _merge(
         self, *, full: bool, allow_shrink: bool, spared: Collection[str], keeping: HoldSql | None
     ) -> Merge:
         execute = self._connection.execute
-        for part in self._written:  # of an attempt that met a conflict
+        for part in self._parts:  # of an attempt that met a conflict
             (self._home.data / part.path).unlink(missing_ok=True)
-        self._written.clear()
+        self._parts.clear()
         snapshot = self._ledger.generation()
         total, newest, arrived = execute(
             f"select count(*), max({self._set.version}), max(received_at) from incoming"
@@ -116,7 +96,7 @@ class EntityWriter:
             Count(self._set.source, "duplicate", "superseded", total - won),
         ]
         return Merge(
-            added=tuple(self._written),
+            added=tuple(self._parts),
             removed=tuple(removed),
             watched=frozenset((self._set.source, p) for p in touched | {part.partition for part in removed}),
             snapshot=snapshot,
@@ -131,10 +111,6 @@ class EntityWriter:
         if after < before * LARGEST_SHRINK:
             raise ShrinkError(self._set.source, before, after)
 
-    def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
-        self._engine.add_keys(self._connection, (part.key_name for part in parts))
-        return raw_scan(parts, data=self._home.data, columns=columns)
-
     def _write_merged(self) -> None:
         """Write the merged partitions, each under a new key."""
         found = self._connection.execute(
@@ -147,7 +123,7 @@ class EntityWriter:
             query = (
                 f"select * exclude (_incoming, _partition) from merged where _partition = {quoted(partition)}"
             )
-            self._write(Part(self._set.source, partition, key, rows, self._batch_id, columns=columns), query)
+            self._write(Part(self._set.source, partition, key, rows, self.batch_id, columns=columns), query)
 
     def _keep_deleted(self, existing: Sequence[Part], keeping: HoldSql) -> None:
         """Write rows that lived until this export, and that a hold keeps, to the hold's own files."""
@@ -168,9 +144,4 @@ class EntityWriter:
                 f"where _hold = {quoted(name)} and _partition = {quoted(partition)}"
             )
             place = f"hold={name}/{partition}"
-            self._write(Part(self._set.source, place, f"hold.{name}", rows, self._batch_id, hold=name), query)
-
-    def _write(self, template: Part, query: str) -> None:
-        self._written.append(
-            write_part(self._connection, template, query, home=self._home, engine=self._engine)
-        )
+            self._write(Part(self._set.source, place, f"hold.{name}", rows, self.batch_id, hold=name), query)

@@ -1,9 +1,10 @@
 """Write and discard the files of parts: encrypted Parquet, durable before the ledger lists it."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import duckdb
 
@@ -15,6 +16,7 @@ from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, number, quoted
 from warehouse.store.sketches import files_of
+from warehouse.store.views import raw_scan
 
 # Rows lie in order of their workspace: whoever asks for one workspace reads few groups. DuckDB's own 122,880
 # make files no smaller, and other scans no faster.
@@ -59,6 +61,40 @@ def write_part(
         column[0] for column in connection.execute(f"{query} limit 0").description or ()
     )
     return replace(template, path=str(relative), bytes=target.stat().st_size, columns=columns)
+
+
+class PartWriter:
+    """Collect the files that one batch writes; after an error, none that is not committed is left behind."""
+
+    def __init__(self, home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> None:
+        self._home = home
+        self._ledger = ledger
+        self._engine = engine
+        self.batch_id = batch_id
+        self._parts: list[Part] = []
+        # What does not fit into memory spills to the private directory, encrypted.
+        self._connection = engine.cursor()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self.close(committed=failed is None)
+
+    def close(self, *, committed: bool) -> None:
+        """Free the connection; unless committed, remove every file written."""
+        self._connection.close()
+        if not committed:
+            discard_uncommitted(self._home, self._ledger, self._parts)
+
+    def _write(self, template: Part, query: str) -> None:
+        self._parts.append(
+            write_part(self._connection, template, query, home=self._home, engine=self._engine)
+        )
+
+    def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
+        self._engine.add_keys(self._connection, (part.key_name for part in parts))
+        return raw_scan(parts, data=self._home.data, columns=columns)
 
 
 def discard_uncommitted(home: Home, ledger: Ledger, parts: Iterable[Part]) -> None:

@@ -20,8 +20,7 @@ from warehouse.ledger.batches import Commit, Count, Merge, reconcile
 from warehouse.ledger.ledger import Ledger
 from warehouse.ledger.parts import Part
 from warehouse.store.connection import Engine, number, without_values
-from warehouse.store.part_files import discard_uncommitted, write_part
-from warehouse.store.views import raw_scan
+from warehouse.store.part_files import PartWriter
 
 # Enough rows for parts of some 10 MB; the bound on memory, whatever the size of the input.
 FLUSH_ROWS = 300_000
@@ -51,21 +50,16 @@ class _Buffer:
     bytes: int = 0
 
 
-class StoreWriter:
+class StoreWriter(PartWriter):
     """Add event rows to the store, all or nothing; made by `writing`."""
 
     def __init__(self, home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> None:
-        self._home = home
-        self._ledger = ledger
-        self._engine = engine
-        self._connection = engine.cursor()
+        super().__init__(home, ledger=ledger, engine=engine, batch_id=batch_id)
         self._snapshot = ledger.generation()
         self._buffers: dict[EventSet, _Buffer] = defaultdict(_Buffer)
-        self._parts: list[Part] = []
         self._sets: dict[str, EventSet] = {}
         self._kept: Counter[str] = Counter()
         self._duplicates: Counter[str] = Counter()
-        self.batch_id = batch_id
 
     def append(self, events: EventSet, rows: pa.Table) -> None:
         """Take rows with their `event_date` and `retention_days`; written when enough have come."""
@@ -122,12 +116,6 @@ class StoreWriter:
             if kept:
                 self._write(replace(part, rows=kept), "select * from fresh")
         self._snapshot = generation
-
-    def close(self, *, committed: bool) -> None:
-        """Free the connection; unless committed, remove every file written."""
-        self._connection.close()
-        if not committed:
-            discard_uncommitted(self._home, self._ledger, self._parts)
 
     def _flush(self) -> None:
         for events, buffer in self._buffers.items():
@@ -187,15 +175,6 @@ class StoreWriter:
             "order by event_date, retention_days, workspace_id"
         )
 
-    def _write(self, template: Part, query: str) -> None:
-        self._parts.append(
-            write_part(self._connection, template, query, home=self._home, engine=self._engine)
-        )
-
-    def _scan(self, parts: Sequence[Part], *, columns: Sequence[str] = ()) -> str:
-        self._engine.add_keys(self._connection, (part.key_name for part in parts))
-        return raw_scan(parts, data=self._home.data, columns=columns)
-
 
 class DryRunDone(Exception):  # noqa: N818  it takes a batch back as an error would, but is none
     """Report that a dry run got as far as the commit; carry the counts it would have committed."""
@@ -208,15 +187,13 @@ class DryRunDone(Exception):  # noqa: N818  it takes a batch back as an error wo
 @contextmanager
 def writing(home: Home, *, ledger: Ledger, engine: Engine, batch_id: str) -> Iterator[StoreWriter]:
     """Open a writer for one batch; what is not committed inside leaves no file behind."""
-    # The writer reads what is live while others compact and sweep.
-    with writer_lease(home.locks, batch_id), reader_lease(home.locks, ledger.generation()):
-        writer = StoreWriter(home, ledger=ledger, engine=engine, batch_id=batch_id)
-        committed = False
-        try:
-            yield writer
-            committed = True
-        finally:
-            writer.close(committed=committed)
+    with (
+        writer_lease(home.locks, batch_id),
+        # The writer reads what is live while others compact and sweep.
+        reader_lease(home.locks, ledger.generation()),
+        StoreWriter(home, ledger=ledger, engine=engine, batch_id=batch_id) as writer,
+    ):
+        yield writer
 
 
 def commit_batch(

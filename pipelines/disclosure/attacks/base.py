@@ -43,7 +43,8 @@ def base_of(
     # Nothing here is published, so nothing needs keys.
     connection.execute("create or replace macro memory.main.surrogate(w, kind, value) as value")
     connection.execute("create or replace macro memory.main.record_key(w, unit) as 0")
-    facts = _facts_of_contacts()
+    # Without those that worlds make of the others.
+    facts = tuple(m for m, spine in FACTS.items() if spine.unit is Unit.CONTACT and m not in DERIVED)
     make_slices(connection, sql, facts, workspace_id=workspace_id)
     known = "dim_contacts where contact_token is not null and workspace_id = ?"
     tokens = [f"select contact_token as unit_token from {known}"]
@@ -56,11 +57,6 @@ def base_of(
     )
     (contacts,) = connection.execute("select count(*) from memory.main.people").fetchall()[0]
     return Base(contacts, {model: _rows(connection, model) for model in facts})
-
-
-def _facts_of_contacts() -> tuple[str, ...]:
-    """Return the models with the rows of contacts, without those that worlds make of the others."""
-    return tuple(m for m, spine in FACTS.items() if spine.unit is Unit.CONTACT and m not in DERIVED)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, model: str) -> pl.DataFrame:

@@ -25,13 +25,13 @@ _HASHES = ("sha2_256", "sha2_512", "sha3_256", "blake3")
 _SHORT_HASHES = ("md5", "sha1", "xxh3_64", "cityhash64", "farmhash64")
 
 
-def numbers_of(countries: Collection[str], *, amount: int = NUMBERS, seed: int = 1) -> pl.Series:
+def numbers_of(countries: Collection[str], *, amount: int = NUMBERS) -> pl.Series:
     """Draw mobile numbers of some countries as digits with the calling code, which begin like real ones.
 
     Args:
         countries: ISO 3166-1 alpha-2; unknown ones are left out.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(1)
     mobile = phonenumbers.PhoneNumberType.MOBILE
     examples = [phonenumbers.example_number_for_type(c, mobile) for c in sorted(countries)]
     known = [f"{e.country_code}{e.national_number}" for e in examples if e is not None]

@@ -12,8 +12,7 @@ which the target's rows are its own or drawn anew from the workspace's contacts,
 0 = a coin, 1 = certainty. Two attackers: a *stranger* knows the distribution that contacts are drawn from,
 and has tried the attack on worlds of its own (Fisher's linear discriminant over the cells that differ most).
 An *insider* knows every row of the workspace but the one in question, and how numbers are rounded: a number
-is
-  that of the known rows, or of one more, and the likelihoods of both are compared.
+is that of the known rows, or of one more, and the likelihoods of both are compared.
 """
 
 from collections.abc import Sequence

@@ -60,19 +60,14 @@ def attack_revisions(
 
 def may_change(cube: Cube) -> str:
     """Return an SQL condition on `new` and `old`: some number differs by k, so `new` may replace `old`."""
-    return (
-        "("
-        + " or ".join(
-            f"coalesce(abs(new.{m} - old.{m}), 0) >= {cube.minimum_units}"
-            for m in (identifier(measure.name) for measure in cube.measures)
-        )
-        + ")"
-    )
+    names = (identifier(measure.name) for measure in cube.measures)
+    differs = (f"coalesce(abs(new.{m} - old.{m}), 0) >= {cube.minimum_units}" for m in names)
+    return f"({' or '.join(differs)})"
 
 
 def row_that_stays(cube: Cube) -> str:
     """Return SQL for a row that stays: `old`, but `new` for measures that were declared since."""
-    columns = [*(f"old.{identifier(key)}" for key in cube.keys)]
+    columns = [f"old.{identifier(key)}" for key in cube.keys]
     numbers = [name for m in cube.measures for name in (m.name, f"{m.name}_squares")]
     columns += [f"coalesce(old.{n}, new.{n}) as {n}" for n in map(identifier, numbers)]
     return ", ".join(columns)

@@ -135,19 +135,14 @@ class Worlds:
         names = ", ".join(("level", *cube.path, *([cube.dimension.name] if cube.dimension else [])))
         cells = self._connection.execute(
             f"select cast(date_diff('month', date '{_FIRST_MONTH}', {period}) as integer) as world, "
-            f"level as spine_level, concat_ws('|', '{cube.cube}', {names}) as cell, "
+            f"level, concat_ws('|', '{cube.cube}', {names}) as cell, "
             f"* exclude ({period}, {names}) from ({sql})"
         ).pl()
-        measures = [measure.name for measure in cube.measures]
-        return pl.concat(
-            cells.select(
-                "world",
-                pl.col("spine_level").alias("level"),
-                "cell",
-                pl.lit(measure).alias("measure"),
-                pl.col(measure).alias("number"),
-            )
-            for measure in measures
+        return cells.unpivot(
+            [measure.name for measure in cube.measures],
+            index=["world", "level", "cell"],
+            variable_name="measure",
+            value_name="number",
         )
 
 

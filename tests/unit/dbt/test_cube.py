@@ -5,18 +5,19 @@ from datetime import date
 from statistics import mean
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.codegen.cubes import cube_sql
-from pipelines.declarations.cube import Measure, parse_cube
+from pipelines.declarations.cube import Measure, cube_of
 from pipelines.disclosure.surrogates import RECORD_KEYS
 
 BASE = 7
 K = 11
 MONTH = date(2026, 5, 1)
-TRIALS = parse_cube(
-    """
+TRIALS = cube_of(
+    yaml.safe_load("""
 cube: cube_trials_monthly
 description: Messages by country.
 facts: slice_month_messages
@@ -35,8 +36,8 @@ measures:
   - read_messages
   - failed_messages
   - clicked_messages
-""",
-    name="cube_trials_monthly",
+"""),
+    "cube_trials_monthly",
 )
 OPEN = TRIALS.model_copy(update={"dimension": TRIALS.dimension.model_copy(update={"values": ()})})
 TOTALS = TRIALS.model_copy(update={"dimension": None})
@@ -229,11 +230,11 @@ def test_a_value_stands_alone_only_if_it_has_enough_people(built):
 
 def test_members_of_few_workspaces_are_not_shown_at_all(new_sql):
     sql = new_sql()
-    declared = parse_cube(
+    text = (
         "cube: cube_uses_monthly\ndescription: Use.\nfacts: slice_month_usage\nlevels: [platform]\n"
-        'measures:\n  - {name: members, units: "true", description: Members.}\n',
-        name="cube_uses_monthly",
+        'measures:\n  - {name: members, units: "true", description: Members.}\n'
     )
+    declared = cube_of(yaml.safe_load(text), "cube_uses_monthly")
 
     def shown(workspaces):
         sql.connection.execute(

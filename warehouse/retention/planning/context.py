@@ -1,15 +1,14 @@
 """Hold what every step of planning looks at, so that the steps are functions of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from warehouse.home import Home
 from warehouse.ledger.ledger import Ledger
 from warehouse.retention import records
-from warehouse.retention.decisions import Decisions, Known, decisions_of
+from warehouse.retention.decisions import Decisions, Known, decisions_of, ended_workspaces
 from warehouse.retention.plan import FileItem
-from warehouse.retention.planning.account_ends import accounts_to_end
 from warehouse.retention.rules import DataSet, Hold, RetentionInputs, active_holds, version_at
 from warehouse.store.connection import Engine
 
@@ -105,3 +104,19 @@ def context_of(home: Home, *, ledger: Ledger, engine: Engine, request: PlanReque
         },
         version=version.effective_from,
     )
+
+
+def accounts_to_end(
+    inputs: RetentionInputs, *, as_of: datetime, refused: Mapping[str, date], subject: Callable[[str], str]
+) -> dict[str, date]:
+    """Return the workspaces whose data must be gone by now → since which day.
+
+    A workspace that was ended earlier, but kept in part by a hold that has expired since, is among them.
+
+    Args:
+        refused: Subject of each workspace that was ended → since when.
+    """
+    active = {hold.name for hold in active_holds(inputs, as_of)}
+    expired = {hold.workspace_id for hold in inputs.holds if hold.name not in active}
+    no_longer_held = {w: refused[subject(w)] for w in expired if subject(w) in refused}
+    return ended_workspaces(inputs, as_of=as_of) | no_longer_held

@@ -16,15 +16,7 @@ from warehouse.retention.decisions import Decisions, window_reason
 from warehouse.retention.plan import GONE, STAY, Outcome, Reason
 from warehouse.retention.planning.context import Context
 from warehouse.retention.rows import Case, RowDecisions
-from warehouse.retention.rules import (
-    DataSet,
-    Erasure,
-    Layout,
-    Precedence,
-    Window,
-    version_at,
-    window_at,
-)
+from warehouse.retention.rules import DataSet, Erasure, Layout, Precedence, Window, version_at, window_at
 from warehouse.store.sketches import parts_naming
 
 

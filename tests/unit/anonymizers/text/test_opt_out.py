@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from anonymizers.text.opt_out import OPT_OUT_KEYWORDS, OPT_OUT_PHRASES, is_opt_out
+from anonymizers.text.opt_out import is_opt_out, opt_out_words
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_a_message_opts_out_when_it_is_nothing_but_a_keyword(text, opts_out):
     assert is_opt_out(pl.Series([text], dtype=pl.String)).to_list() == [opts_out]
 
 
-@pytest.mark.parametrize("language", OPT_OUT_KEYWORDS)
+@pytest.mark.parametrize("language", opt_out_words().keywords)
 def test_every_declared_keyword_opts_out_in_any_case(language):
-    words = OPT_OUT_KEYWORDS[language]
+    words = opt_out_words().keywords[language]
 
     assert is_opt_out(pl.Series([word.upper() for word in words] + [f"{w}." for w in words])).all()
 
 
-@pytest.mark.parametrize("words", [OPT_OUT_KEYWORDS, OPT_OUT_PHRASES])
+@pytest.mark.parametrize("words", [opt_out_words().keywords, opt_out_words().phrases])
 def test_every_language_that_is_served_has_keywords_and_phrases(words):
     assert set(words) == {"en", "de", "es", "pt", "fr", "it", "nl", "id", "ms", "hi", "tr", "ar", "zh"}

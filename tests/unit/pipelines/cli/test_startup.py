@@ -7,7 +7,7 @@ import duckdb
 import pytest
 import typer
 
-from pipelines.cli.app import COMMANDS, build_app
+from pipelines.cli.app import build_app, commands
 from pipelines.cli.lazy import LazyCommand
 from tests.support.loaded import loaded
 from warehouse.home import Home
@@ -93,8 +93,8 @@ def test_a_file_loads_the_models_of_text_only_if_it_has_a_text(home, tmp_path, n
 def test_what_a_list_of_commands_says_of_each_is_the_beginning_of_its_help():
     listed = typer.main.get_command(build_app()).commands
 
-    assert set(listed) == set(COMMANDS)
+    assert set(listed) == set(commands())
     for name, command in listed.items():
         assert isinstance(command, LazyCommand)
         whole = " ".join((command.load().help or "").split("\n\n")[0].split())
-        assert whole.startswith(COMMANDS[name][1]), name
+        assert whole.startswith(commands()[name][1]), name

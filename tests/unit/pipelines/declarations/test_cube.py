@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from pipelines.declarations.cube import load_cubes, parse_cube, shared_measures
+from pipelines.declarations.cube import cube_of, load_cubes, shared_measures
 from pipelines.declarations.disclosure import load_disclosure
 from pipelines.declarations.errors import CubeError
 
@@ -72,11 +72,11 @@ def changed(**fields):
 )
 def test_what_would_not_be_anonymous_does_not_load(case, text, reason):
     with pytest.raises(CubeError, match=reason):
-        parse_cube(text, name=yaml.safe_load(text)["cube"])
+        cube_of(yaml.safe_load(text), yaml.safe_load(text)["cube"])
 
 
 def test_a_declaration_says_what_names_a_cell():
-    cube = parse_cube(GOOD, name="cube_trials_daily")
+    cube = cube_of(yaml.safe_load(GOOD), "cube_trials_daily")
 
     assert cube.keys == (
         "send_date",
@@ -98,8 +98,8 @@ def test_all_declared_cubes_load_and_none_goes_below_the_threshold():
 
 
 def test_what_several_cubes_count_is_declared_once_and_named():
-    cube = parse_cube(
-        changed(measures=["attempted_messages", "delivered_messages"]), name="cube_trials_daily"
+    cube = cube_of(
+        yaml.safe_load(changed(measures=["attempted_messages", "delivered_messages"])), "cube_trials_daily"
     )
     assert [(piece.name, measures) for piece, measures in cube.pieces.items()] == [
         (

@@ -5,7 +5,6 @@ from datetime import date
 import platformdirs
 import pytest
 
-from pipelines.declarations import strict_yaml
 from pipelines.declarations.contract import ContractError, load_contracts
 from pipelines.declarations.cube import load_cubes
 from pipelines.declarations.kept_documents import kept_documents
@@ -26,11 +25,11 @@ def read(texts):
     """What the texts say, and which of them were read."""
     loaded = []
 
-    def load(name, text):
+    def failure(name):
         loaded.append(name)
-        return strict_yaml.load(text, failure=lambda problems: ContractError(name, problems))
+        return lambda problems: ContractError(name, problems)
 
-    return kept_documents(texts, kept_as="shop", load=load), loaded
+    return kept_documents(texts, kept_as="shop", failure=failure), loaded
 
 
 def test_they_are_read_once_and_say_the_same_afterwards():

@@ -15,12 +15,12 @@ from pipelines.marts.dbt_runs import parse
 from pipelines.orchestration.definitions import build_definitions
 from pipelines.orchestration.instance import write_instance_config
 from pipelines.orchestration.keys import (
+    EVIDENCE,
     INBOX_POOL,
+    PUBLISHED,
     WRITER_POOL,
     batches_key,
     inbox_key,
-    published_key,
-    retention_key,
     store_key,
     values_stay_inside,
 )
@@ -65,7 +65,7 @@ def test_every_contract_has_a_store_asset_with_its_checks_owner_and_schema(defin
 
 def test_every_inbox_is_upstream_of_its_store_assets_and_of_the_published_marts(definitions):
     graph = definitions.resolve_asset_graph()
-    upstream = graph.get_ancestor_asset_keys(published_key())
+    upstream = graph.get_ancestor_asset_keys(PUBLISHED)
     needed_by_marts = {c.feed for c in CONTRACTS.values() if store_key(c.source) in upstream}
 
     assert {
@@ -115,7 +115,7 @@ def test_what_is_expected_every_day_has_a_freshness_policy(definitions):
     events = [store_key(c.source) for c in CONTRACTS.values() if c.kind is Kind.EVENT]
     cubes = [key for key in graph.get_all_asset_keys() if key.path[0] == "cubes" and "daily" in key.path[1]]
     assert {windows[key] for key in events} == {48}
-    assert {windows[key] for key in (*cubes, published_key(), retention_key())} == {36}
+    assert {windows[key] for key in (*cubes, PUBLISHED, EVIDENCE)} == {36}
 
 
 def test_columns_say_which_columns_they_come_from(definitions):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 
 from pipelines.retention.evidence import describe
-from pipelines.retention.page import _moment, _number, _ranges, _size, _span
+from pipelines.retention.page import _moment, _ranges, _size, _span
 from pipelines.retention.report import Lane
 from warehouse.retention.evidence import Entry
 
@@ -28,7 +28,6 @@ def test_sizes_have_two_digits_at_least(bytes_, shown):
 
 
 def test_numbers_and_moments_can_be_read_at_a_glance():
-    assert _number(1234567) == "1,234,567"
     assert _moment(datetime(2026, 3, 4, 5, 6)).replace(FIXED, " ") == "4 Mar 2026, 05:06"
 
 

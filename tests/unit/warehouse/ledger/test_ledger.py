@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from warehouse.errors import FormatError
+from warehouse.ledger.file import FORMAT
 from warehouse.ledger.ledger import Ledger
-from warehouse.ledger.schema import FORMAT
 
 AT_ONCE = 4
 

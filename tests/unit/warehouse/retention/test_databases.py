@@ -81,12 +81,10 @@ def test_deleted_markers_outlive_a_checkpoint_but_not_the_copy(tmp_path):
 def test_a_rewrite_keeps_what_queries_see_and_nothing_else(built, keyring):
     before, old = contents(built, keyring), built.warehouse_path.read_bytes()
 
-    result = rewrite(built, keyring=keyring)
+    rewrite(built, keyring=keyring)
 
     new = built.warehouse_path.read_bytes()
     assert contents(built, keyring) == before
-    assert (result.tables, result.rows) == (1, 667)
-    assert (result.bytes_before, result.bytes_after) == (len(old), len(new))
     with open_warehouse_file(built, keyring=keyring) as connection:
         free = connection.execute(
             "select free_blocks from pragma_database_size() where database_name = 'warehouse'"
@@ -120,7 +118,8 @@ def test_what_a_killed_build_left_in_the_log_comes_along_and_the_log_goes(built,
 
 def test_only_a_file_that_changed_needs_a_rewrite(home, keyring, ledger):
     assert not needs_rewrite(home, ledger)
-    assert rewrite(home, keyring=keyring).tables == 0
+    rewrite(home, keyring=keyring)
+    assert not home.warehouse_path.exists()
 
     with open_warehouse_file(home, keyring=keyring, read_only=False) as connection:
         filled(connection, "warehouse")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from warehouse.home import Home
 from warehouse.keys.keyring import KeyRing, Purpose
 from warehouse.ledger.ledger import Ledger
-from warehouse.retention.verify_words import word_findings
+from warehouse.retention.verify_files import word_findings
 from warehouse.retention.word_counts import due_words, forget_words
 from warehouse.store.word_counts import (
     Enough,

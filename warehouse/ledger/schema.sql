@@ -1,13 +1,4 @@
-"""Create the tables of the ledger. They hold file names, counts and keyed hashes; never a row or a value."""
-
-import sqlite3
-
-from warehouse.errors import FormatError
-
-# Raised by whoever changes what a ledger, the store or the cubes hold, so that older ones are told apart.
-FORMAT = 2
-
-_SCHEMA = """
+-- The tables of the ledger: file names, counts and keyed hashes; never a row or a value.
 create table if not exists meta (name text primary key, value text not null) strict;
 create table if not exists batches (
     batch_id text primary key, feed text not null, content_hash text not null,
@@ -102,20 +93,3 @@ where removed is null and hold is null;
 create index if not exists held_parts on parts (path) where removed is null and hold is not null;
 create index if not exists kept_by_key on parts (key_name) where unlinked_at is null;
 create index if not exists waiting_parts on parts (removed) where removed is not null and unlinked_at is null;
-"""
-
-
-def create_schema(connection: sqlite3.Connection) -> None:
-    """Make the tables, indexes and triggers that are missing; in a new file all at once.
-
-    Each commit waits for the disk, and a file without a table would wait forty times.
-
-    Raises:
-        FormatError: The ledger is of another version of this software.
-    """
-    is_new = connection.execute("select 1 from sqlite_schema").fetchone() is None
-    (found,) = connection.execute("pragma user_version").fetchone()
-    if not is_new and found != FORMAT:
-        raise FormatError(found, FORMAT)
-    made = f"pragma user_version = {FORMAT}; {_SCHEMA}"
-    connection.executescript(f"begin immediate; {made} commit;" if is_new else _SCHEMA)
