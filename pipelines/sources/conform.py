@@ -179,7 +179,10 @@ def _timestamp(text: str, written: Format, zone: str) -> str:
         case Format.LOG:
             formats = "['%d/%b/%Y:%H:%M:%S %z', '%d/%b/%Y:%H:%M:%S.%f %z']"
             parsed = f"timezone('UTC', try_strptime({text}, {formats}))"
-            return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text)})"
+            days = ("%d-%b-%Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S", "%d/%b/%Y %H:%M:%S")
+            forms = ", ".join(quoted(f"{day}{fraction}") for day in days for fraction in ("", ".%f"))
+            local = _to_utc(f"try_strptime({text}, [{forms}])", zone)
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {local}, {unix_time(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
         case _:
@@ -273,7 +276,7 @@ def _is_masked(column: Column) -> bool:
     """Whether a value outside its limits is null, rather than its row rejected."""
     may_miss = column.identity in (IdentityKind.PHONE, IdentityKind.EMAIL)
     is_strict = column.values or column.pattern or (column.identity is not None and not may_miss)
-    return _is_limited(column) and not (column.required and is_strict)
+    return _is_limited(column) and not (column.required and is_strict and not column.otherwise)
 
 
 def _limits(text: str, column: Column) -> str:

@@ -236,3 +236,6 @@ def test_a_negative_amount_is_what_was_paid():
 def test_a_value_outside_the_declared_ones_is_rejected_if_required_and_else_masked(required, text, expected):
     assert outcome(text, type="varchar", required=required, values=["red", "blue"]) == expected
     assert outcome(text, type="varchar", required=required, pattern="red|blue") == expected
+    if expected == "unexpected_value:x":
+        known = {"type": "varchar", "values": ["red", "blue"], "otherwise": "other"}
+        assert outcome(text, required=required, **known) == ("masked", "other")
