@@ -1,5 +1,9 @@
 """Write the cells of tables in one form: numbers with a decimal point, days with the year first."""
 
+import calendar
+import re
+from datetime import UTC, datetime, timedelta
+
 import polars as pl
 import pyarrow as pa
 
@@ -17,14 +21,38 @@ _BLANKS_OF_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(?:[ \x{a0}\x{2009}\x{202f}'’][0-9
 # `18.11.2026`, `11/18/2026 14:05`. With dots the day comes first, everywhere.
 _DAY = r"^\s*([0-9]{1,2})([./-])([0-9]{1,2})[./-]([0-9]{4})(?:,?[ T]\s*([0-9].*))?$"
 _NO_MONTH = 13
+# Days of which digits alone do not say what is meant, or not to DuckDB: names of months, halves of a day,
+# ISO 8601 without separators, and numbers of days as Excel holds them (of the years 2000 to 2099).
+_SPELT = r"(?i)[a-z]{3}|[0-9]\s?[ap]\.?m\b|^\s*[0-9]{8}(?:T[0-9]{4,6}Z?)?\s*$|^\s*[0-9]{5}(?:\.[0-9]+)?\s*$"
+_MONTHS = {name.lower(): month for month, name in enumerate(calendar.month_abbr) if name}
+_MONTH = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
+_NAMED_DAY = re.compile(
+    rf"^(?:[a-z]{{3,9}},? )?(?:(\d{{1,2}})[ -]{_MONTH},?[ -]((?:20)?\d\d)|{_MONTH} (\d{{1,2}}),? (20\d\d))"
+    r"(?:,? (?:at )?|$)",
+    re.IGNORECASE,
+)
+_HALF_DAY = re.compile(r"(\d{1,2})(:\d\d(?::\d\d(?:\.\d+)?)?)\s?([ap])\.?m\b\.?", re.IGNORECASE)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?")
+# JavaScript writes the zone's name behind its offset.
+_GMT = re.compile(r"GMT([+-]\d{4})(?: \(.*\))?$")
+_FIRST_OF_EXCEL, _LAST_OF_EXCEL = 36_526, 73_050
+_DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
+# How databases, programs and spreadsheets write that there is no value: a token for it would make one person
+# of many.
+NO_VALUE = (
+    *("\\N", "NULL", "null", "None", "NaN", "nan", "NaT", "<NA>", "N/A", "n/a", "-"),
+    *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#DIV/0!", "#NULL!", "#ERROR!"),
+    *("0000-00-00", "0000-00-00 00:00:00"),
+)
 
 
 def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
-    """Write the numbers and times of a table of texts in one form.
+    """Write the cells of a table of texts in one form.
 
-    Numbers get a decimal point and lose thousands separators. Days that begin with day or month are written
-    in ISO 8601, if a day after the twelfth shows which of the two all days of the column begin with.
-    What could be read in two ways stays as it is, and its row is rejected for it.
+    A word for no value becomes an empty text. Numbers get a decimal point and lose thousands separators. Days
+    that begin with day or month are written in ISO 8601, if the month has a name or a day after the twelfth
+    shows which of the two all days of the column begin with. What could be read in two ways stays as it is,
+    and its row is rejected for it.
 
     Args:
         comma: Whether the file's separator says that its numbers have decimal commas.
@@ -33,16 +61,54 @@ def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
         bare_name(column.heading or column.path or name): column.type
         for name, column in contract.columns.items()
     }
+    texts = pl.selectors.string()
+    known = pl.when(~texts.is_in(NO_VALUE)).then(texts).otherwise(pl.lit("")).name.keep()
+    rows = pl.DataFrame(rows).with_columns(known).to_arrow(compat_level=pl.CompatLevel.oldest())
     for i, name in enumerate(rows.column_names):
         match types.get(bare_name(name)):
             case ValueType.DECIMAL | ValueType.DOUBLE:
                 cells = _with_point(pl.Series(rows.column(i)), comma=comma)
             case ValueType.TIMESTAMP:
-                cells = _year_first(pl.Series(rows.column(i)))
+                cells = _year_first(_unspelt(pl.Series(rows.column(i))))
             case _:
                 continue
         rows = rows.set_column(i, name, cells.to_arrow(compat_level=pl.CompatLevel.oldest()))
     return rows
+
+
+def _unspelt(texts: pl.Series) -> pl.Series:
+    places = texts.str.contains(_SPELT).fill_null(value=False).arg_true()
+    if places.is_empty():
+        return texts
+    return texts.scatter(places, pl.Series([_digits(text) for text in texts.gather(places)], dtype=pl.String))
+
+
+def _digits(text: str) -> str:
+    """Write a day and a time of it in digits; a text that is neither stays as it is."""
+    written = text.strip()
+    if _is_day_of_excel(written):
+        moment = _DAY_ZERO + timedelta(seconds=round(float(written) * 86_400))
+        return f"{moment:%Y-%m-%d %H:%M:%S}"
+    if compact := _COMPACT.fullmatch(written):
+        year, month, day, hour, minute, second, zone = compact.groups()
+        return f"{year}-{month}-{day}" + (f" {hour}:{minute}:{second or '00'}{zone}" if hour else "")
+    if named := _NAMED_DAY.match(written):
+        day, month, year, *other = named.groups()
+        month, day, year = (month, day, year) if day else other
+        number = _MONTHS[month.lower()]
+        time = written[named.end() :]
+        written = f"20{year[-2:]}-{number:02}-{int(day):02} {time}".rstrip()
+    return _GMT.sub(r"\1", _HALF_DAY.sub(_whole_day, written))
+
+
+def _is_day_of_excel(text: str) -> bool:
+    number = text.replace(".", "", 1)
+    return number.isdecimal() and _FIRST_OF_EXCEL <= float(text) < _LAST_OF_EXCEL
+
+
+def _whole_day(match: re.Match[str]) -> str:
+    hour, rest, half = match.groups()
+    return f"{int(hour) % 12 + (12 if half in 'pP' else 0):02}{rest}"
 
 
 def _year_first(texts: pl.Series) -> pl.Series:

@@ -358,9 +358,9 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
         ('{"t": {"$date": "2026-02-18T10:00:09.1+00:00"}, "s": "E", "msg": "-"}', "ERROR", "root", "-"),
         ('{"Timestamp": "1771408809123456789", "SeverityText": "WARN", "Body": "-"}', "WARNING", "root", "-"),
         (
-            '{"__REALTIME_TIMESTAMP": "1771408809000000", "SYSLOG_IDENTIFIER": "shop", "MESSAGE": [9,195,164]}',
+            '{"__REALTIME_TIMESTAMP": "1771408809000000", "SYSLOG_IDENTIFIER": "s", "MESSAGE": [9,195,164]}',
             "NOTSET",
-            "shop",
+            "s",
             "\tä",
         ),
         (
