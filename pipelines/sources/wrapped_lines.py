@@ -1,9 +1,13 @@
-"""Take lines of a log out of what the runtime of a container, or a terminal, has put around each of them."""
+"""Take lines of a log out of what the runtime of a container, or a terminal, has put around each of them.
+
+Lines whose columns a line above names (W3C Extended Log File Format: IIS, CloudFront) become JSON.
+"""
 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from urllib.parse import unquote
 
 from pipelines.sources.records import MAX_RECORD_BYTES
 
@@ -22,6 +26,23 @@ _HEAD = 20
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 # What Docker writes of a line: `{"log":"…\n","stream":"stderr","time":"…"}`.
 _OF_DOCKER = {"log", "stream"}
+
+
+# Columns of W3C's format, as nginx calls them.
+_W3C = {
+    "c-ip": "remote_addr",
+    "cs-method": "method",
+    "cs-uri-stem": "uri",
+    "cs-username": "remote_user",
+    "cs-version": "protocol",
+    "cs-protocol-version": "protocol",
+    "sc-status": "status",
+    "sc-bytes": "bytes",
+    "cs(Referer)": "http_referer",
+    "cs(User-Agent)": "http_user_agent",
+}
+_FIELDS = b"#Fields:"
+_DIRECTIVES = (_FIELDS, b"#Version:", b"#Software:", b"#Date:")
 
 
 def unwrapped(stream: Iterable[bytes], *, split: Callable[[bytes], list[bytes]]) -> Iterator[bytes]:
@@ -49,6 +70,8 @@ def unwrapped(stream: Iterable[bytes], *, split: Callable[[bytes], list[bytes]])
 def _wrapping(lines: bytes, split: Callable[[bytes], list[bytes]]) -> Callable[[bytes], bytes]:
     """Return what takes lines out of what stands around the first of them, if there is an entry within."""
     head = _COLOURS.sub(b"", b"\n".join(lines.lstrip().split(b"\n", _HEAD)[:_HEAD]))
+    if head.startswith(_DIRECTIVES):
+        return _FromW3c()
     if (inner := _without_json(head)) != head and len(split(b"\n" + inner)) > 1:
         return _without_json
     for beginning, behind in _BEGINNINGS:
@@ -70,3 +93,31 @@ def _log(line: bytes) -> bytes:
     if not isinstance(value, dict) or not value.keys() >= _OF_DOCKER or not isinstance(value["log"], str):
         return line
     return value["log"].removesuffix("\n").encode(errors="surrogatepass")
+
+
+class _FromW3c:
+    """Write rows of W3C's format as JSON, by the columns that the last line about them names."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def __call__(self, lines: bytes) -> bytes:
+        return b"\n".join(map(self._row, lines.split(b"\n")))
+
+    def _row(self, line: bytes) -> bytes:
+        if line.startswith(b"#"):
+            if line.startswith(_FIELDS):
+                self._names = line.removeprefix(_FIELDS).decode(errors="replace").split()
+            return b""
+        text = line.decode(errors="replace").strip()
+        values = text.split("\t") if "\t" in text else text.split()
+        if len(values) != len(self._names) or "\ufffd" in text:
+            return line
+        found = dict(zip(self._names, values, strict=True))
+        row = {name: found[column] for column, name in _W3C.items() if column in found}
+        query = found.get("cs-uri-query", "-")
+        row["uri"] = row.get("uri", "") + (f"?{query}" if query != "-" else "")
+        # IIS writes `+` for a blank, CloudFront `%20`.
+        row["http_user_agent"] = unquote(row.get("http_user_agent", "-").replace("+", " "))
+        row["timestamp"] = f"{found.get('date')}T{found.get('time')}Z"
+        return json.dumps(row).encode()

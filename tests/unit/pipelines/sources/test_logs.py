@@ -410,6 +410,52 @@ def test_what_a_runtime_puts_around_lines_does_not_take_entries_apart(
     assert requests.column("web__access_logs", "host") == ["192.0.2.7"] * 2
 
 
+@pytest.mark.parametrize("size", [16, 1 << 20])
+@pytest.mark.parametrize(
+    ("separator", "agent"), [(" ", "Nav/1+(x)"), ("\t", "Nav/1%20(x)")], ids=["IIS", "CloudFront"]
+)
+def test_columns_of_w3c_are_what_the_line_above_them_names(parse_file, monkeypatch, size, separator, agent):
+    monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", size)
+    names = [
+        "date",
+        "time",
+        "cs-method",
+        "cs-uri-stem",
+        "cs-uri-query",
+        "c-ip",
+        "cs(User-Agent)",
+        "sc-status",
+    ]
+    row = ["2026-11-18", "09:00:00", "GET", "/a", "b=c", "192.0.2.7", agent, "200"]
+    later = ["192.0.2.8", "2026-11-18", "09:00:01", "-", "/b", "404"]
+    log = [
+        "#Version: 1.0",
+        f"#Fields: {' '.join(names)}",
+        separator.join(row),
+        separator.join(row[1:]),
+        "#Fields: c-ip date time cs-uri-query cs-uri-stem sc-status",
+        separator.join(later),
+    ]
+
+    result = parse_file("access_log", "w3c.log", "\r\n".join(log).encode())
+
+    first, second = result.rows("web__access_logs")
+    assert (first["host"], first["target"], first["user_agent"]) == ("192.0.2.7", "/a?b=c", "Nav/1 (x)")
+    assert (first["_record"], first["occurred_at"]) == (3, datetime(2026, 11, 18, 9))
+    assert (second["host"], second["status"], second["_record"]) == ("192.0.2.8", 404, 6)
+    assert result.rejected == [(4, "malformed_line")]
+
+
+def test_a_line_that_never_ends_is_rejected_and_held_no_longer_than_it_may_be(parse_file, monkeypatch):
+    monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", 1 << 20)
+    long = b"x" * (5 << 20)
+
+    result = parse_file("access_log", "access.log", long + b"\n" + line())
+
+    assert result.rejected == [(1, "record_too_large")]
+    assert result.column("web__access_logs", "_record") == [2]
+
+
 @pytest.mark.parametrize(
     ("entry", "exception"),
     [
