@@ -111,7 +111,7 @@ class _FromW3c:
             return b""
         text = line.decode(errors="replace").strip()
         values = text.split("\t") if "\t" in text else text.split()
-        if len(values) != len(self._names) or "\ufffd" in text:
+        if not text or len(values) != len(self._names) or "\ufffd" in text:
             return line
         found = dict(zip(self._names, values, strict=True))
         row = {name: found[column] for column, name in _W3C.items() if column in found}
