@@ -47,25 +47,28 @@ NO_VALUE = (
 
 
 def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
-    """Write the cells of a table of texts in one form.
+    """Write the names and cells of a table of texts in one form.
 
-    A word for no value becomes an empty text. Numbers get a decimal point and lose thousands separators. Days
-    that begin with day or month are written in ISO 8601, if the month has a name or a day after the twelfth
-    shows which of the two all days of the column begin with. What could be read in two ways stays as it is,
-    and its row is rejected for it.
+    A name is the declared one, also in other letters or with blanks in it (`Contact ID`). A word for no value
+    becomes an empty text. Numbers get a decimal point and lose thousands separators. Days that begin with day
+    or month are written in ISO 8601, if the month has a name or a day after the twelfth shows which of the two
+    all days of the column begin with. What could be read in two ways stays as it is, and its row is rejected
+    for it.
 
     Args:
         comma: Whether the file's separator says that its numbers have decimal commas.
     """
-    types = {
-        bare_name(column.heading or column.path or name): column.type
-        for name, column in contract.columns.items()
-    }
+    types = {column.path or name: column.type for name, column in contract.columns.items()}
+    declared = {bare_name(column.heading or ""): column.path for column in contract.columns.values()}
+    declared |= {bare_name(origin): origin for origin in types}
+    names = [declared.get(bare_name(name)) or name for name in rows.column_names]
+    if len(set(names)) == len(names):
+        rows = rows.rename_columns(names)
     texts = pl.selectors.string()
     known = pl.when(~texts.is_in(NO_VALUE)).then(texts).otherwise(pl.lit("")).name.keep()
     rows = pl.DataFrame(rows).with_columns(known).to_arrow(compat_level=pl.CompatLevel.oldest())
     for i, name in enumerate(rows.column_names):
-        match types.get(bare_name(name)):
+        match types.get(name):
             case ValueType.DECIMAL | ValueType.DOUBLE:
                 cells = _with_point(pl.Series(rows.column(i)), comma=comma)
             case ValueType.TIMESTAMP:

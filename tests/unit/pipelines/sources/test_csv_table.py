@@ -224,6 +224,16 @@ def test_what_spreadsheets_put_around_a_text_does_not_belong_to_it(parse_file, c
     assert result.column("app__contacts", "last_name") == [value]
 
 
+@pytest.mark.parametrize(
+    "header", ["Workspace ID,Contact ID,First Name,last-name,Updated At", ",".join(NAMES).upper()]
+)
+def test_a_name_of_a_column_is_known_in_other_letters_too(parse_file, header):
+    result = parse_file("app/contacts", "c.csv", f"{header}\nw-1,c-1,,Doe,1 Mar 2026\n".encode())
+
+    assert result.column("app__contacts", "last_name") == ["Doe"]
+    assert result.column("app__contacts", "updated_at") == [datetime(2026, 3, 1)]
+
+
 @pytest.mark.parametrize("word", NO_VALUE)
 def test_a_word_for_no_value_makes_no_contact_of_all_who_have_it(parse_file, word):
     result = parse_file(
