@@ -51,9 +51,9 @@ def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
 
     A name is the declared one, also in other letters or with blanks in it (`Contact ID`). A word for no value
     becomes an empty text. Numbers get a decimal point and lose thousands separators. Days that begin with day
-    or month are written in ISO 8601, if the month has a name or a day after the twelfth shows which of the two
-    all days of the column begin with. What could be read in two ways stays as it is, and its row is rejected
-    for it.
+    or month are written in ISO 8601, if the month has a name or a day after the twelfth shows which of the
+    two all days of the column begin with. What could be read in two ways stays as it is, and its row is
+    rejected for it.
 
     Args:
         comma: Whether the file's separator says that its numbers have decimal commas.
