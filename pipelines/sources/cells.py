@@ -2,10 +2,12 @@
 
 import calendar
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from anonymizers.treatments import ValueType
 from pipelines.declarations.contract import Contract
@@ -61,12 +63,8 @@ def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
     types = {column.path or name: column.type for name, column in contract.columns.items()}
     declared = {bare_name(column.heading or ""): column.path for column in contract.columns.values()}
     declared |= {bare_name(origin): origin for origin in types}
-    names = [declared.get(bare_name(name)) or name for name in rows.column_names]
-    if len(set(names)) == len(names):
-        rows = rows.rename_columns(names)
-    texts = pl.selectors.string()
-    known = pl.when(~texts.is_in(NO_VALUE)).then(texts).otherwise(pl.lit("")).name.keep()
-    rows = pl.DataFrame(rows).with_columns(known).to_arrow(compat_level=pl.CompatLevel.oldest())
+    rows = rows.rename_columns(_as_declared(rows.column_names, declared))
+    rows = without_words(rows)
     for i, name in enumerate(rows.column_names):
         match types.get(name):
             case ValueType.DECIMAL | ValueType.DOUBLE:
@@ -76,6 +74,26 @@ def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
             case _:
                 continue
         rows = rows.set_column(i, name, cells.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return rows
+
+
+def _as_declared(names: list[str], declared: Mapping[str, str | None]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        known = declared.get(bare_name(name)) or name
+        # Of two columns of one name, the reader of the table says what becomes.
+        found.append(name if known in names or known in found else known)
+    return found
+
+
+def without_words(rows: pa.Table) -> pa.Table:
+    """Return a table whose words for no value are empty texts."""
+    for i, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            is_word = pc.is_in(rows.column(i), pa.array(NO_VALUE, field.type))
+            if pc.any(is_word).as_py():
+                cells = pc.if_else(is_word, pa.scalar("", field.type), rows.column(i))
+                rows = rows.set_column(i, field, cells)
     return rows
 
 

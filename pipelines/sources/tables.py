@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces, rejections
+from pipelines.sources.cells import without_words
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
 from pipelines.sources.json_items import item_query, unknown_items
 from pipelines.sources.records import MAX_HELD_BYTES, MAX_RECORD_BYTES
@@ -96,7 +97,7 @@ class ParquetTable:
         total = pc.sum(sizes).as_py() or 0
         step = max(1, rows.num_rows * _BATCH_BYTES // max(total, _BATCH_BYTES))
         for start in range(0, rows.num_rows, step):
-            yield TableBatch(_decoded(rows.slice(start, step)))
+            yield TableBatch(without_words(_decoded(rows.slice(start, step))))
 
     def _set_aside(self, row: pa.Table, size: int) -> TableBatch:
         record = row["_record"][0].as_py()
@@ -236,6 +237,8 @@ def _as_text(origin: str, kind: pa.DataType | None) -> str:
         return "null::varchar"
     if pa.types.is_nested(kind):
         return f"to_json({column})::varchar"
+    if pa.types.is_floating(kind):
+        return f"nullif({column}, 'nan')::varchar"
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return f"timezone('UTC', {column})::varchar"
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
