@@ -69,7 +69,7 @@ _LOGGER = r"(?P<logger>[A-Za-z_][\w.]*)"
 # Between two signs that only a form writes, it may have more in it.
 _ANY_LOGGER = r"(?P<logger>[A-Za-z_][\w.$-]*)"
 # Packages are in small letters, a class is not: no name of a person before a blank.
-_CLASS = r"(?P<logger>(?:[a-z_]\w*\.)+[A-Z]\w*)"
+_CLASS = r"(?P<logger>(?:[a-z_]\w*\.){2,}[A-Z]\w*)"
 _IN_BRACKETS = r"\[[^\]\n]*\]"
 _MESSAGE = r"(?P<message>[^\n]*)"
 _PROGRAM = r"(?P<logger>[A-Za-z][\w.]*|-)"
@@ -82,8 +82,8 @@ _FORMS = (
     rf"{_TIME} +{_LEVEL} +\d+ --- (?:{_IN_BRACKETS} +)+{_ANY_LOGGER}\S* +: ?{_MESSAGE}",
     rf"{_TIME} +{_LEVEL} +{_IN_BRACKETS} +{_CLASS}(?:[.$]\w+)* +(?:- )?{_MESSAGE}",
     rf"{_TIME} ?\| *{_LEVEL} *\| *{_ANY_LOGGER}[^\s|]* *[-|] ?{_MESSAGE}",
-    rf"\[{_TIME}\]\[{_LEVEL} *\]\[{_ANY_LOGGER} *\] ?{_MESSAGE}",
-    rf"\[{_TIME} {_LEVEL} +{_LOGGER}\S*\] {_MESSAGE}",
+    rf"\[{_TIME}\]\[{_LEVEL} *\]\[{_CLASS} *\] ?{_MESSAGE}",
+    rf"\[{_TIME} {_LEVEL} +(?:{_LOGGER}::)?\S+\] {_MESSAGE}",
     rf"\[{_LEVEL}\][ \t]+{_TIME}[ \t]+[\da-f-]{{36}}[ \t]+{_MESSAGE}",
     # Module, process, thread (Django): without both numbers, a first word may be anybody's name.
     rf"{_LEVEL} +{_TIME} +{_LOGGER} \d+ \d+ {_MESSAGE}",

@@ -341,6 +341,7 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
             "[n1] sold out",
         ),
         ("[2026-02-18T10:00:09Z ERROR shop::views] sold out", "ERROR", "shop", "sold out"),
+        ("[2026-02-18T10:00:09Z ERROR ada] sold out", "ERROR", "root", "sold out"),
         ("2026-02-18T10:00:09.1Z ERROR shop::views: sold out", "ERROR", "shop", "sold out"),
         ("[18-Feb-2026 10:00:09 UTC] PHP Parse error: sold out", "ERROR", "root", "sold out"),
         (f"[ERROR]\t2026-02-18T10:00:09.1Z\t{'0' * 36}\tsold out", "ERROR", "root", "sold out"),
