@@ -65,6 +65,8 @@ _WORDS = "|".join(
 )
 _FIRST_WORD = rf"^\W{{0,2}}((?i:{_WORDS}))\b"
 _LEVEL = rf"(?P<level>(?i:{_WORDS}))"
+_CAPITALS = r"[\[(<]?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)[\])>]?"
+_BETWEEN = r"[ \t:;,|-]"
 _LOGGER = r"(?P<logger>[A-Za-z_][\w.]*)"
 # Between two signs that only a form writes, it may have more in it.
 _ANY_LOGGER = r"(?P<logger>[A-Za-z_][\w.$-]*)"
@@ -93,8 +95,8 @@ _FORMS = (
     rf"\[{_TIME}\](?: (?:\[\d+\]|\{{[^}}\n]+\}}|PHP(?: [A-Z][a-z]+)?))? \[?{_LEVEL} *\]?(?::| -)? {_MESSAGE}",
     # structlog fills the level up with blanks, zap and Lambda write tabs; PostgreSQL may name user and base.
     (
-        rf"{_TIME}(?:[ \t]+(?:\[?\d+\]?|[\da-f-]{{36}}))?(?: \S+@\S+)?[ \t]+\[?{_LEVEL} *\]?:?[ \t]+"
-        rf"(?:\d+#\d+: )?{_MESSAGE}"
+        rf"{_TIME}(?:[ \t]+(?:\[?\d+\]?|[\da-f-]{{36}}))?(?: \S+@\S+| -)?[ \t]+\[?{_LEVEL} *\]?:?[ \t]+"
+        rf"(?:\d+#\d+: |- )?{_MESSAGE}"
     ),
     rf'time="?{_TIME}"? level={_LEVEL} msg={_MESSAGE}',
     (
@@ -110,9 +112,14 @@ _FORMS = (
         rf"(?:{_PRIORITY})?(?:(?P<day>{_DAY_TIME})(?:\.\d{{1,6}})?|{_TIME.replace(' T', 'T')}) \S+ "
         rf"{_PROGRAM}[^\s:\[]*(?:\[\d+\])?: ?{_MESSAGE}"
     ),
-    # What Go and the runtimes of containers write names no level.
+    # What Go, pm2 and the runtimes of containers write names no level.
     rf"(?P<time>\d{{4}}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{{6}})?) (?:[\w./-]+\.go:\d+: )?{_MESSAGE}",
     rf"{_TIME} std(?:out|err) [FP] {_MESSAGE}",
+    rf"{_TIME}: {_MESSAGE}",
+    # What else people put together for `logging`: a level in capitals behind two words at most, which may be
+    # anybody's name, or before the time.
+    rf"\[?{_TIME}\]?{_BETWEEN}+(?:[^\s:;|]+{_BETWEEN}+){{0,2}}?{_CAPITALS}{_BETWEEN}+{_MESSAGE}",
+    rf"{_CAPITALS}{_BETWEEN}+\[?{_TIME}\]?{_BETWEEN}+{_MESSAGE}",
 )
 # The line after the last stack frame, in Java, .NET and JavaScript the one before the first. Any other
 # `Name: text` may be part of somebody's message.

@@ -32,7 +32,7 @@ _ENTRY_START = re.compile(
     rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
     rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
     # A level.
-    rb"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?:[:|\]]| +(?:[|\d[]|[\w.]+ - ))"
+    rb"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?:[:|\]]| +(?:[|\d[]|- \d|[\w.]+ - ))"
     rb"|(?:\[?(?:debug|info|warn|error|fatal)\] \d|(?:info|warn|fail|crit): [\w.]+\[\d)"
     rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
     rb'|\{ ?"[\w@.-]+" ?:)'  # JSON
