@@ -25,35 +25,11 @@ _IDS = (IdentityKind.CONTACT, IdentityKind.MEMBER, IdentityKind.MESSAGE, Identit
 # Spreadsheets write booleans in the language of who uses them, pandas as floats where some are missing; all
 # else is read as DuckDB does.
 _TRUE = (
-    "1.0",
-    "JA",
-    "OUI",
-    "SÍ",
-    "SIM",
-    "ON",
-    "WAHR",
-    "VRAI",
-    "VERDADEIRO",
-    "VERDADERO",
-    "VERO",
-    "WAAR",
-    "PRAWDA",
-    "DOĞRU",
-    "ИСТИНА",
+    *("1.0", "JA", "OUI", "SÍ", "SIM", "ON", "WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR"),
+    *("PRAWDA", "DOĞRU", "ИСТИНА"),
 )
 _FALSE = (
-    "0.0",
-    "NEIN",
-    "NON",
-    "NÃO",
-    "NEE",
-    "OFF",
-    "FALSCH",
-    "FAUX",
-    "FALSO",
-    "ONWAAR",
-    "FAŁSZ",
-    "YANLIŞ",
+    *("0.0", "NEIN", "NON", "NÃO", "NEE", "OFF", "FALSCH", "FAUX", "FALSO", "ONWAAR", "FAŁSZ", "YANLIŞ"),
     "ЛОЖЬ",
 )
 _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
