@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from anonymizers.treatments import ValueType
+from anonymizers.treatments import IdentityKind, ValueType
 from pipelines.declarations.contract import Contract
 from pipelines.sources.paths import bare_name
 
@@ -39,23 +39,24 @@ _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?")
 _GMT = re.compile(r"GMT([+-]\d{4})(?: \(.*\))?$")
 _FIRST_OF_EXCEL, _LAST_OF_EXCEL = 36_526, 73_050
 _DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
-# How databases, programs and spreadsheets write that there is no value: a token for it would make one person
-# of many.
+# How databases and programs, and how spreadsheets write that there is no value: a token for it would make one
+# person of many. Numbers and addresses without a person are counted where they are read.
+NULLS = ("\\N", "NULL", "null", "None", "NaN", "nan", "NaT", "<NA>")
 NO_VALUE = (
-    *("\\N", "NULL", "null", "None", "NaN", "nan", "NaT", "<NA>", "N/A", "n/a", "-"),
-    *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#DIV/0!", "#NULL!", "#ERROR!"),
+    *NULLS,
+    *("N/A", "n/a", "-", "#N/A", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#DIV/0!", "#NULL!", "#ERROR!"),
     *("0000-00-00", "0000-00-00 00:00:00"),
 )
+_COUNTED = (IdentityKind.PHONE, IdentityKind.EMAIL)
 
 
 def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
     """Write the names and cells of a table of texts in one form.
 
-    A name is the declared one, also in other letters or with blanks in it (`Contact ID`). A word for no value
-    becomes an empty text. Numbers get a decimal point and lose thousands separators. Days that begin with day
-    or month are written in ISO 8601, if the month has a name or a day after the twelfth shows which of the
-    two all days of the column begin with. What could be read in two ways stays as it is, and its row is
-    rejected for it.
+    A name is the declared one, also in other letters or with blanks in it (`Contact ID`). Numbers get a
+    decimal point and lose thousands separators. Days that begin with day or month are written in ISO 8601, if
+    the month has a name or a day after the twelfth shows which of the two all days of the column begin with.
+    What could be read in two ways stays as it is, and its row is rejected for it.
 
     Args:
         comma: Whether the file's separator says that its numbers have decimal commas.
@@ -64,7 +65,6 @@ def regular(rows: pa.Table, contract: Contract, *, comma: bool) -> pa.Table:
     declared = {bare_name(column.heading or ""): column.path for column in contract.columns.values()}
     declared |= {bare_name(origin): origin for origin in types}
     rows = rows.rename_columns(_as_declared(rows.column_names, declared))
-    rows = without_words(rows)
     for i, name in enumerate(rows.column_names):
         match types.get(name):
             case ValueType.DECIMAL | ValueType.DOUBLE:
@@ -86,11 +86,13 @@ def _as_declared(names: list[str], declared: Mapping[str, str | None]) -> list[s
     return found
 
 
-def without_words(rows: pa.Table) -> pa.Table:
+def without_words(rows: pa.Table, contract: Contract) -> pa.Table:
     """Return a table whose words for no value are empty texts."""
+    counted = {c.path or name for name, c in contract.columns.items() if c.identity in _COUNTED}
     for i, field in enumerate(rows.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            is_word = pc.is_in(rows.column(i), pa.array(NO_VALUE, field.type))
+            words = pa.array(NULLS if field.name in counted else NO_VALUE, field.type)
+            is_word = pc.is_in(rows.column(i), words)
             if pc.any(is_word).as_py():
                 cells = pc.if_else(is_word, pa.scalar("", field.type), rows.column(i))
                 rows = rows.set_column(i, field, cells)

@@ -97,7 +97,7 @@ class ParquetTable:
         total = pc.sum(sizes).as_py() or 0
         step = max(1, rows.num_rows * _BATCH_BYTES // max(total, _BATCH_BYTES))
         for start in range(0, rows.num_rows, step):
-            yield TableBatch(without_words(_decoded(rows.slice(start, step))))
+            yield TableBatch(_decoded(rows.slice(start, step)))
 
     def _set_aside(self, row: pa.Table, size: int) -> TableBatch:
         record = row["_record"][0].as_py()
@@ -141,7 +141,7 @@ class TableStage:
             raise MissingColumnsError(contract.source, missing, form=batch.form)
         if unknown and contract.unknown is UnknownColumns.STOP:
             raise UndeclaredColumnsError(contract.source, unknown, rows=batch.rows.num_rows)
-        engine.register("table_rows", batch.rows)
+        engine.register("table_rows", without_words(batch.rows, contract))
         types = {f.name: f.type for f in batch.rows.schema}
         columns = ", ".join(
             f"{_as_text(origin, types.get(origin))} as {identifier(name)}"
