@@ -136,8 +136,8 @@ class Column(Strict):
         is_text = self.type in (ValueType.VARCHAR, ValueType.JSON)
         if not is_text and (self.values or self.pattern):
             raise ValueError("`values` and `pattern` are for text")
-        if self.otherwise and (self.required or not self.values):
-            raise ValueError("`otherwise` goes with `values` of an optional column")
+        if self.otherwise and not self.values:
+            raise ValueError("`otherwise` goes with `values` only")
         belongs = {
             "identity": (Treatment.PSEUDONYMIZE, self.identity is not None),
             "features": (Treatment.DERIVE_TEXT_FEATURES, bool(self.features)),

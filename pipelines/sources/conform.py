@@ -21,15 +21,22 @@ from pipelines.sources.staging import unix_time
 from warehouse.store.connection import identifier, quoted
 
 _EARLIEST, _LATEST = "timestamp '1970-01-01'", "timestamp '2200-01-01'"
+_IDS = (IdentityKind.CONTACT, IdentityKind.MEMBER, IdentityKind.MESSAGE, IdentityKind.OUTBOX)
 # Spreadsheets write booleans in the language of who uses them, pandas as floats where some are missing; all
 # else is read as DuckDB does.
-_TRUE = ("1.0", "WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR", "PRAWDA", "DOĞRU", "ИСТИНА")
-_FALSE = ("0.0", "FALSCH", "FAUX", "FALSO", "ONWAAR", "FAŁSZ", "YANLIŞ", "ЛОЖЬ")
+_TRUE = (
+    *("1.0", "JA", "OUI", "SÍ", "SIM", "ON", "WAHR", "VRAI", "VERDADEIRO", "VERDADERO", "VERO", "WAAR"),
+    *("PRAWDA", "DOĞRU", "ИСТИНА"),
+)
+_FALSE = (
+    *("0.0", "NEIN", "NON", "NÃO", "NEE", "OFF", "FALSCH", "FAUX", "FALSO", "ONWAAR", "FAŁSZ", "YANLIŞ"),
+    "ЛОЖЬ",
+)
 _INTEGER = r"\s*[+-]?[0-9]{1,18}(\.0*)?\s*"
 # An offset after a time of day; `-18` at the end of a date is none.
 _OFFSET = r":\d\d(\.\d+)?\s*(UTC|[Zz]|[+-]\d\d:?(\d\d)?)\s*$"
-# .NET writes a blank before it, others leave the colon out.
-_ODD_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d):?(\d\d)\s*$"
+# .NET writes a blank before it, others leave the colon out, Java names the zone behind it.
+_ODD_OFFSET = r"(:\d\d(?:\.\d+)?)\s*([+-]\d\d):?(\d\d)\s*(?:\[[^\]]*\])?$"
 _ABSOLUTE = r"^[0-9]{15}[+-]$"
 # Not `YYMMDDhhmm`: there are no more than 12 months.
 _UNIX = r"^1[789](?:1[3-9]|[2-9][0-9])[0-9]{6}(?:[0-9]{3})?$"
@@ -154,8 +161,16 @@ def _text(text: str, column: Column) -> str:
             zones = ", ".join(map(quoted, sorted(available_timezones())))
             return f"case when {text} in ({zones}) then {text} end"
         case _:
-            # A blank behind a word of a list is a slip that nobody sees.
-            return f"trim({text}, ' \t')" if column.values or column.pattern else text
+            if column.values or column.pattern:
+                # A blank behind a word of a list is a slip that nobody sees.
+                text = f"trim({text}, ' \t')"
+            return _whole_number(text) if column.pattern or column.identity in _IDS else text
+
+
+def _whole_number(text: str) -> str:
+    """Return SQL of an id without the `.0` that pandas writes where others in its column are missing."""
+    is_float = f"suffix({text}, '.0') and regexp_full_match({text}, '[0-9]+\\.0')"
+    return f"case when {is_float} then {text}[:-3] else {text} end"
 
 
 def _boolean(text: str) -> str:
@@ -179,7 +194,10 @@ def _timestamp(text: str, written: Format, zone: str) -> str:
         case Format.LOG:
             formats = "['%d/%b/%Y:%H:%M:%S %z', '%d/%b/%Y:%H:%M:%S.%f %z']"
             parsed = f"timezone('UTC', try_strptime({text}, {formats}))"
-            return f"coalesce({parsed}, {_iso8601(text, zone)}, {unix_time(text)})"
+            days = ("%d-%b-%Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S", "%d/%b/%Y %H:%M:%S")
+            forms = ", ".join(quoted(f"{day}{fraction}") for day in days for fraction in ("", ".%f"))
+            local = _to_utc(f"try_strptime({text}, [{forms}])", zone)
+            return f"coalesce({parsed}, {_iso8601(text, zone)}, {local}, {unix_time(text)})"
         case Format.SMPP:
             return _smpp(text, zone)
         case _:
@@ -273,7 +291,7 @@ def _is_masked(column: Column) -> bool:
     """Whether a value outside its limits is null, rather than its row rejected."""
     may_miss = column.identity in (IdentityKind.PHONE, IdentityKind.EMAIL)
     is_strict = column.values or column.pattern or (column.identity is not None and not may_miss)
-    return _is_limited(column) and not (column.required and is_strict)
+    return _is_limited(column) and not (column.required and is_strict and not column.otherwise)
 
 
 def _limits(text: str, column: Column) -> str:

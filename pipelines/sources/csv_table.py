@@ -32,11 +32,10 @@ _SEP_LINE = re.compile(r'\s*"?sep=((?!")[!-/:-@[-`{-~\t])\1*"?[ \t]*\n', re.IGNO
 _TEXT_FORMULA = r'^="([^"]*)"$'
 _APOSTROPHE = r"^'([=+\-@](?s:.*))$"
 _MARKS = ['="', "'=", "'+", "'-", "'@"]
-# A letter beyond ASCII beside one of ASCII, as Windows-1252 writes it, and any character as UTF-8 does.
-_WINDOWS = re.compile(rb"[A-Za-z][\xc0-\xfe]|[\xc0-\xfe][A-Za-z]")
+# A letter beyond ASCII beside one of ASCII, or a euro or a firm blank behind a digit, as Windows-1252 writes
+# them, and any character as UTF-8 does.
+_WINDOWS = re.compile(rb"[A-Za-z][\xc0-\xfe]|[\xc0-\xfe][A-Za-z]|[0-9 ][\x80\xa0]")
 _UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-# How databases and programs write that there is no value: a token for it would make one person of many.
-_NO_VALUE = dict.fromkeys(("\\N", "NULL", "null", "None", "NaN", "NaT", "<NA>"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +221,9 @@ class CsvTable:
 
     def _as_meant(self, rows: pa.Table, lines: pl.Series, dialect: Dialect) -> pa.Table:
         """Return the cells without what was added for spreadsheets; numbers and days in one form."""
-        if lines.str.contains_any([*_MARKS, *_NO_VALUE]).any():
+        if lines.str.contains_any(_MARKS).any():
             cells = pl.all().str.replace(_TEXT_FORMULA, "$1").str.replace(_APOSTROPHE, "$1")
-            rows = (
-                pl.DataFrame(rows)
-                .select(cells.replace(_NO_VALUE))
-                .to_arrow(compat_level=pl.CompatLevel.oldest())
-            )
+            rows = pl.DataFrame(rows).select(cells).to_arrow(compat_level=pl.CompatLevel.oldest())
         return regular(without_unnamed(rows), self.contract, comma=dialect.separator == ";")
 
     def _unreadable(self, reason: str, record: int) -> UnreadableFileError:

@@ -25,8 +25,8 @@ def open_text_envelopes(
     """Make `BODIES` of bodies that are plain text, bare or as the string in an envelope.
 
     Args:
-        is_form: Whether the texts are forms. One that a web framework has taken apart is an object in its
-            envelope, and is put together again.
+        is_form: Whether the texts are forms. One that a web framework has taken apart is an object, in its
+            envelope or bare, and is put together again.
 
     Returns:
         What was rejected: JSON that is not well formed, or is not an envelope around such a body.
@@ -37,27 +37,29 @@ def open_text_envelopes(
     pairs = f"list_transform({fields}, lambda field: url_encode(field.key) || '=' || url_encode({value}))"
     is_object = f"json_type(parts[3]) = 'OBJECT' and len({fields}) > 0" if is_form else "false"
     is_body = f"coalesce(json_type(parts[3]) = 'VARCHAR' or {is_object}, false)"
+    bare_form = "when is_json and is_valid then [null, null, text::json] " if is_form else ""
+    default = timestamp_literal(received_at)
     engine.execute(
         "create or replace temp table opened as select record, text, "
         "starts_with(ltrim(text), '{') as is_json, "
         "case when is_json then json_valid(text) else true end as is_valid, "
         f"case when is_json and is_valid then {IS_ENVELOPE} else false end as is_envelope, "
-        "case when is_envelope then json_extract(text, ['$.received_at', '$.channel', '$.body']) end "
-        f"as parts from {CHUNK}"
+        "case when is_envelope then json_extract(text, ['$.received_at', '$.channel', '$.body']) "
+        f"{bare_form}end as parts from {CHUNK}"
     )
-    moment = received("parts[1]->>'$'")
+    told = received("parts[1]->>'$'")
+    moment = f"case when is_envelope then {told} else {default} end"
     engine.execute(
         f"create or replace temp table {BODIES} as "
         f"select record, {moment} as received_at, parts[2]->>'$' as channel, "
         f"case when {is_object} then array_to_string({pairs}, '&') else rtrim(parts[3]->>'$') end as text "
-        f"from opened where is_envelope and {is_body} union all "
-        f"select record, {timestamp_literal(received_at)}, null, trim(text) from opened where not is_json "
+        f"from opened where {is_body} union all "
+        f"select record, {default}, null, trim(text) from opened where not is_json "
         "order by record"
     )
     faults = {
         "malformed_json": "select record from opened where not is_valid",
-        "unrecognized_body": "select record from opened where is_json and is_valid "
-        f"and not (is_envelope and {is_body})",
+        "unrecognized_body": f"select record from opened where is_json and is_valid and not {is_body}",
         "invalid_envelope": f"select record from {BODIES} where received_at is null",
     }
     rejected = [rejected_by(engine, q, source=source, reason=reason) for reason, q in faults.items()]

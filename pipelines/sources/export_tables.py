@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
 from pipelines.declarations.contract import Contract
 from pipelines.sources.batch import PAYLOADS, in_pieces
+from pipelines.sources.cells import without_words
 from pipelines.sources.paths import bare_name, steps
 from pipelines.sources.records import Records
 from pipelines.sources.tables import TableBatch, TableSource
@@ -26,7 +28,8 @@ def table_records(table: TableSource, contract: Contract) -> Iterator[Records]:
         names |= {bare_name(origin): origin, bare_name(column.heading or origin): origin}
     for batch in table.batches():
         if batch.rows.num_rows or batch.rejected.num_rows:
-            yield _records(batch, names, level.name)
+            rows = without_words(batch.rows, contract)
+            yield _records(replace(batch, rows=rows), names, level.name)
 
 
 def _records(batch: TableBatch, names: dict[str, str], level: str) -> Records:

@@ -47,6 +47,8 @@ class _Shape:
     def __init__(self, contracts: Sequence[Contract]) -> None:
         ways = [steps(contract.records) for contract in contracts]
         self._keys = {way[0].name for way in ways if way}
+        # The levels above the rows: `entry[].changes[].value`.
+        self._levels = ways[0][:-1]
         columns = contracts[0].columns.items() if len(contracts) == 1 else ()
         paths = {column_path(column.path or name): column.required for name, column in columns}
         self._row = {path.keys[0] for path, required in paths.items() if required and not path.up}
@@ -68,15 +70,24 @@ class _Shape:
             return []
         return self._inner(value, depth - 1) if depth and not self._is_body(value) else [value]
 
+    def _placed(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return a part of a body, the item of one of its lists, within what stands above it in the body."""
+        for i in range(1, len(self._levels)):
+            if self._levels[i].name in value:
+                for level in reversed(self._levels[:i]):
+                    value = {level.name: [value] if level.is_list else value}
+                break
+        return value
+
     def _inner(self, value: dict[str, object], depth: int) -> list[object]:
         """Return the records in an object that is none."""
-        inner = list(value.values())
+        inner = [_opened(item) for item in value.values()]
         bodies = [item for item in inner if self._is_known(item)]
         if bodies:
             # Beside one body stands what somebody noted about it.
             return bodies if len(bodies) == 1 else [r for item in inner for r in self.records(item, 0)]
         pages = [item for item in inner if isinstance(item, list) and any(map(self._is_known, item))]
-        return [record for page in pages for record in self.records(page, depth)] or [value]
+        return [record for page in pages for record in self.records(page, depth)] or [self._placed(value)]
 
     def _as_spelt(self, value: dict[str, object]) -> dict[str, object]:
         if not self._spelt or self._is_row(value):
@@ -91,6 +102,16 @@ class _Shape:
 
     def _is_row(self, value: dict[str, object]) -> bool:
         return bool(self._row) and self._row <= value.keys()
+
+
+def _opened(value: object) -> object:
+    """Return the JSON object that a text holds, as queues and gateways pass bodies on; else the value."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _by_index(columns: dict[str, Any]) -> list[object]:

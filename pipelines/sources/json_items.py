@@ -46,9 +46,10 @@ def item_query(contract: Contract, items: str) -> str:
 
 
 def texts(contract: Contract, values: Mapping[str, str]) -> str:
-    """All columns as text; what is not read is null."""
+    """All columns as text; what is not read is null, and so is what Python writes for no number."""
     return ", ".join(
-        f"({values.get(name) or 'null'})::varchar as {identifier(name)}" for name in contract.columns
+        f"nullif(({values.get(name) or 'null'})::varchar, 'NaN') as {identifier(name)}"
+        for name in contract.columns
     )
 
 

@@ -36,6 +36,7 @@ from pipelines.sources.smpp import SmppParser
 from pipelines.sources.staging import CHUNK, Parser, Staged
 from pipelines.sources.streams import BrokenStreamError, blocks, uncompressed_name
 from pipelines.sources.tables import JsonRows, ParquetTable, TableBatch, TableSource, TableStage
+from pipelines.sources.wrapped_lines import unwrapped
 from pipelines.sources.xlsx_table import XlsxTable
 
 # Decimals of 256 bits; maps in which a key stands twice; times after the year 294246. A message that quotes a
@@ -92,7 +93,8 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
     split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
     if split is None:
         return _read_json(path, contracts, received_at)
-    return _parse(_guarded(records_of(blocks(path), split=split, source=feed), feed), contracts, received_at)
+    lines = unwrapped(blocks(path), split=split)
+    return _parse(_guarded(records_of(lines, split=split, source=feed), feed), contracts, received_at)
 
 
 def _read_json(path: Path, contracts: Sequence[Contract], received_at: datetime) -> Iterator[ParsedBatch]:

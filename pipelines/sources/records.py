@@ -26,12 +26,13 @@ _ENTRY_START = re.compile(
     rb"|\[?(?:\d{6} )?\d\d:\d\d:\d\d(?:[\].,]| \[?[A-Z]{3,8}\b)"  # a time of day
     rb"|\[?[A-Z][a-z]{2} \d{1,2}, \d{4},? \d"  # Nov 18, 2026
     rb"|\d+:[A-Z] \d"  # Redis
+    rb"|panic: "  # Go
     rb"|(?:time|ts?|level|lvl|msg)="  # logfmt
     rb"|(?:<\d{1,3}>|\[?(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"  # syslog, Apache
     rb"|\d{10}(?:\.\d+|\d{3})? "  # seconds
     rb"|[DIWEF]\d{4} \d\d:\d\d:\d\d"  # glog
     # A level.
-    rb"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?:[:|\]]| +(?:[|\d[]|[\w.]+ - ))"
+    rb"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?:[:|\]]| +(?:[|\d[]|- \d|[\w.]+ - ))"
     rb"|(?:\[?(?:debug|info|warn|error|fatal)\] \d|(?:info|warn|fail|crit): [\w.]+\[\d)"
     rb"|[\da-fA-F.:]+ \S+ \S+ \[\d\d/"  # requests
     rb'|\{ ?"[\w@.-]+" ?:)'  # JSON

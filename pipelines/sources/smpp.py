@@ -2,7 +2,7 @@
 
 Operators agree on the fields and little else: dates come as `YYMMDDhhmm`, with seconds, with years of four
 digits, with dashes and a space, as zeros, as `NULL`, or not at all; states in small letters or in full;
-values behind a space; commas or semicolons between the fields.
+values behind a space; commas, semicolons or bars between the fields.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,14 @@ _STATES = {
     "UNDELIVERED": "UNDELIV",
     "ACCEPTED": "ACCEPTD",
     "REJECTED": "REJECTD",
+    # Not of SMPP, or of version 5.0.
+    "FAILED": "UNDELIV",
+    "SCHEDULED": "ENROUTE",
 }
+# Some leave the field's name out: `… done date:2603010905 DELIVRD err:000`.
+_BARE_STATE = r"(?i)(?:^|\s)(ENROUTE|DELIVRD|EXPIRED|DELETED|UNDELIV|ACCEPTD|REJECTD)(?:\s|$)"
 # `text` is last and carries the message itself, in which anything may stand: also `id:` or `stat:`.
-_PARTS = r"(?is)^(.*?)(?:(?:^|[\s,;]+)text:(.*))?$"
+_PARTS = r"(?is)^(.*?)(?:(?:^|[\s,;|]+)text:(.*))?$"
 
 
 class SmppParser:
@@ -55,7 +60,7 @@ class SmppParser:
         keys = sorted({key for key in self._keys.values() if key not in (_TEXT, _OPERATOR)})
         known = rf"(?i)(^|\s)({'|'.join(map(self._field, keys))})"
         names = "|".join(map(_name, keys))
-        spaced, between = rf"(?i)\b({names}){_SPACED}", rf"(?i)[,;]\s*({names}):"
+        spaced, between = rf"(?i)\b({names}){_SPACED}", rf"(?i)[,;|]\s*({names}):"
         engine.execute(
             "create or replace temp table receipts as select *, "
             f"regexp_extract(text, {quoted(_PARTS)}, 1) as before, "
@@ -96,10 +101,12 @@ class SmppParser:
         value = f"regexp_extract(head, {quoted(pattern)}, 1)"
         if key == _STATUS:
             names = " ".join(f"when {quoted(name)} then {quoted(short)}" for name, short in _STATES.items())
-            return f"case upper({value}) {names} else upper({value}) end"
+            bare = f"regexp_extract(head, {quoted(_BARE_STATE)}, 1)"
+            state = f"upper(coalesce(nullif({value}, ''), {bare}))"
+            return f"case {state} {names} else {state} end"
         return f"regexp_replace({value}, {quoted(_NO_DATE)}, '')" if key in self._dates else value
 
 
 def _name(key: str) -> str:
     """Pattern of a field's name."""
-    return key.replace(" ", "[ _]?")
+    return "stat(?:us|e)?" if key == _STATUS else key.replace(" ", "[ _]?")

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.declarations.contract import Contract, UnknownColumns
 from pipelines.sources.batch import PAYLOADS, REJECTED, in_pieces, rejections
+from pipelines.sources.cells import without_words
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
 from pipelines.sources.json_items import item_query, unknown_items
 from pipelines.sources.records import MAX_HELD_BYTES, MAX_RECORD_BYTES
@@ -140,7 +141,7 @@ class TableStage:
             raise MissingColumnsError(contract.source, missing, form=batch.form)
         if unknown and contract.unknown is UnknownColumns.STOP:
             raise UndeclaredColumnsError(contract.source, unknown, rows=batch.rows.num_rows)
-        engine.register("table_rows", batch.rows)
+        engine.register("table_rows", without_words(batch.rows, contract))
         types = {f.name: f.type for f in batch.rows.schema}
         columns = ", ".join(
             f"{_as_text(origin, types.get(origin))} as {identifier(name)}"
@@ -236,6 +237,8 @@ def _as_text(origin: str, kind: pa.DataType | None) -> str:
         return "null::varchar"
     if pa.types.is_nested(kind):
         return f"to_json({column})::varchar"
+    if pa.types.is_floating(kind):
+        return f"nullif({column}, 'nan')::varchar"
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return f"timezone('UTC', {column})::varchar"
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):

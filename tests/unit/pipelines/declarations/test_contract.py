@@ -101,7 +101,6 @@ def test_a_complete_contract_loads_and_gives_its_plan():
         ({"treatment": "drop", "allow": ["tier"]}, "`allow` goes with json_allowlist"),
         ({"treatment": "drop", "mode": "scrub"}, "`mode` goes with scrub_text only"),
         ({"treatment": "drop", "otherwise": "other"}, "`otherwise` goes with `values`"),
-        ({"treatment": "keep", "values": ["a"], "required": True, "otherwise": "b"}, "`otherwise` goes with"),
         ({"treatment": "keep", "values": ["a"], "otherwise": "Some Thing"}, "otherwise: String should match"),
         ({"treatment": "scrub_url", "mode": "template", "unit": "buyer"}, "`mode` goes with scrub_text only"),
         ({"treatment": "scrub_text", "mode": "strip"}, "columns.extra.mode: Input should be"),

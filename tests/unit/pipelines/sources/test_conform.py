@@ -59,6 +59,8 @@ INVALID = "invalid_value:x"
         ("email", "ada\uff20example.org", "ada\uff20example.org"),
         ("email", "unknown", ("masked", None)),
         ("contact", "n/a", "n/a"),
+        ("contact", "17.0", "17"),
+        ("message", "0x1F.0", "0x1F.0"),
     ],
 )
 def test_what_identifies_nobody_is_null_and_counted_and_costs_no_row(identity, text, expected, required):
@@ -99,6 +101,7 @@ def test_an_id_that_a_spreadsheet_shortened_is_of_no_row(identity, text, expecte
         (ValueType.BOOLEAN, "perhaps", INVALID),
         (ValueType.BOOLEAN, "Wahr", True),
         (ValueType.BOOLEAN, "VRAI", True),
+        (ValueType.BOOLEAN, "Nein", False),
         (ValueType.BOOLEAN, "0.0", False),
         (ValueType.BOOLEAN, "FALSO", False),
         (ValueType.JSON, '{"a": 1}', '{"a": 1}'),
@@ -164,7 +167,10 @@ def test_a_text_becomes_its_type_or_is_invalid(kind, text, expected):
         ("smpp", "2613010905", INVALID),
         ("rfc2822", "2026-03-01T10:00:00Z", datetime(2026, 3, 1, 10)),
         ("log", "17/May/2015:10:05:03 +0200", datetime(2015, 5, 17, 8, 5, 3)),
+        ("iso8601", "2026-03-01T11:00:00+01:00[Europe/Berlin]", datetime(2026, 3, 1, 10)),
         ("log", "17/Mai/2015:10:05:03 +0200", INVALID),
+        ("log", "01/Mar/2026 10:00:00", datetime(2026, 3, 1, 10)),
+        ("log", "01-Mar-2026 10:00:00.25", datetime(2026, 3, 1, 10, 0, 0, 250_000)),
         ("log", "2026-03-01T11:00:00+01:00", datetime(2026, 3, 1, 10)),
         ("log", "1772359200.25", datetime(2026, 3, 1, 10, 0, 0, 250_000)),
         ("log", "1772359200250", datetime(2026, 3, 1, 10, 0, 0, 250_000)),

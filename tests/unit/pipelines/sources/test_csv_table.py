@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.declarations.contract import contracts_of, load_contracts
 from pipelines.sources import streams
+from pipelines.sources.cells import NO_VALUE
 from pipelines.sources.errors import MissingColumnsError, UndeclaredColumnsError, UnreadableFileError
 from pipelines.sources.reading import read
 from tests.unit.pipelines.sources.conftest import RECEIVED_AT, Result
@@ -75,7 +76,10 @@ def test_a_table_of_windows_is_read_and_a_broken_character_among_utf_8_costs_its
     windows = parse_file("app/contacts", "c.csv", text.encode("cp1252"))
     broken = parse_file("app/contacts", "c.csv", text.encode().replace(b"Doe", b"D\xf6e"))
 
+    blanks = parse_file("app/contacts", "c.csv", lines(f"w-1,c-1,,1\xa0000\xa0€,{AT}").encode("cp1252"))
+
     assert windows.column("app__contacts", "last_name") == ["Müller – „Spaß“ 5 €", "Doe"]
+    assert blanks.column("app__contacts", "last_name") == ["1\xa0000\xa0€"]
     assert broken.column("app__contacts", "contact_id") == ["c-1"]
     assert broken.rejected == [(3, "invalid_utf8")]
 
@@ -86,11 +90,20 @@ def test_a_table_of_windows_is_read_and_a_broken_character_among_utf_8_costs_its
         (["18.11.2026", "5.6.2026 9:05"], ["2026-11-18T00:00", "2026-06-05T09:05"]),
         (["18/11/2026", "05/06/2026 09:05"], ["2026-11-18T00:00", "2026-06-05T09:05"]),
         (["11/18/2026", "05/06/2026"], ["2026-11-18T00:00", "2026-05-06T00:00"]),
+        (["11/18/2026 2:05 PM", "05/06/2026 12:05:09 am"], ["2026-11-18T14:05", "2026-05-06T00:05:09"]),
+        (["18-Nov-26", "Nov 6, 2026, 9:05 PM"], ["2026-11-18T00:00", "2026-11-06T21:05"]),
+        (["Wed, 18 Nov 2026 09:05:00 GMT", "November 6, 2026"], ["2026-11-18T09:05", "2026-11-06T00:00"]),
+        (["Wed Nov 18 2026 10:05:00 GMT+0100 (CET)", "6 May 2026"], ["2026-11-18T09:05", "2026-05-06T00:00"]),
+        (
+            ["46344.5", "20261118", "20261118T090500Z"],
+            ["2026-11-18T12:00", "2026-11-18T00:00", "2026-11-18T09:05"],
+        ),
         (["18-11-2026", "05.06.2026, 10:00:30"], ["2026-11-18T00:00", "2026-06-05T10:00:30"]),
         # Nothing shows which comes first, or two days contradict each other.
         (["05/06/2026", "2026-11-18"], [None, "2026-11-18T00:00"]),
         (["18/11/2026", "11/18/2026", "05/06/2026"], [None, None, None]),
         (["32.11.2026", "18.11.26"], [None, None]),
+        (["18 Nob 2026", "12345", "20261332"], [None, None, None]),
     ],
 )
 def test_a_day_is_read_where_its_column_shows_what_comes_first(parse_file, cells, days):
@@ -212,6 +225,26 @@ def test_what_spreadsheets_put_around_a_text_does_not_belong_to_it(parse_file, c
 
 
 @pytest.mark.parametrize(
+    "header", ["Workspace ID,Contact ID,First Name,last-name,Updated At", ",".join(NAMES).upper()]
+)
+def test_a_name_of_a_column_is_known_in_other_letters_too(parse_file, header):
+    result = parse_file("app/contacts", "c.csv", f"{header}\nw-1,c-1,,Doe,1 Mar 2026\n".encode())
+
+    assert result.column("app__contacts", "last_name") == ["Doe"]
+    assert result.column("app__contacts", "updated_at") == [datetime(2026, 3, 1)]
+
+
+@pytest.mark.parametrize("word", NO_VALUE)
+def test_a_word_for_no_value_makes_no_contact_of_all_who_have_it(parse_file, word):
+    result = parse_file(
+        "app/contacts", "c.csv", lines(f"w-1,{word},,Doe,{AT}", f"w-1,c-2,,{word},{AT}").encode()
+    )
+
+    assert result.rejected == [(2, "missing_value:contact_id")]
+    assert result.column("app__contacts", "last_name") == [None]
+
+
+@pytest.mark.parametrize(
     ("separator", "cell", "amount"),
     [
         (";", "0,10", "0.1"),
@@ -283,7 +316,7 @@ def test_a_column_without_a_name_but_with_values_is_refused_as_what_it_is(parse_
 cells = st.text(
     st.sampled_from("ab\"',;|\t\n =\\é😀") | st.characters(codec="utf-8", exclude_characters="\0\r"),
     max_size=8,
-).filter(lambda text: not re.match(r"'[=+\-@]|=\"[^\"]*\"\Z|(\\N|NULL|null|None|NaN|NaT|<NA>)\Z", text))
+).filter(lambda text: not re.match(r"'[=+\-@]|=\"[^\"]*\"\Z", text) and text not in NO_VALUE)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 
 import pytest
@@ -133,8 +134,57 @@ AGENTS = f'{REQUEST} "https://example.net/" "Nav/1"'
         (f'"198.51.100.7, 203.0.113.9" {AGENTS}', "198.51.100.7", "Nav/1"),
         (f"www.shop.example 192.0.2.7 - {AGENTS}", "192.0.2.7", "Nav/1"),
         (f"192.0.2.7 198.51.100.7 - {AGENTS[4:]}", "192.0.2.7", "Nav/1"),
-        (f"2026-11-18T10:00:00.1Z stdout F 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
-        (f"proxy-1  | 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
+        (
+            (
+                "Nov 18 10:00:00 lb haproxy[7]: 192.0.2.7:4711 [18/Nov/2026:09:00:00.000] web~ shop/s1 "
+                '0/0/1/2/3 200 612 - - ---- 1/1/0/0/0 0/0 {shop|} {} "GET /a HTTP/1.1"'
+            ),
+            "192.0.2.7",
+            None,
+        ),
+        (
+            (
+                '{"StartUTC":"2026-11-18T09:00:00Z","ClientAddr":"192.0.2.7:4711","RequestMethod":"GET",'
+                '"RequestPath":"/a","RequestProtocol":"HTTP/1.1","DownstreamStatus":200,'
+                '"DownstreamContentSize":612,"request_User-Agent":"Nav/1"}'
+            ),
+            "192.0.2.7",
+            "Nav/1",
+        ),
+        (
+            (
+                '{"start_time":"2026-11-18T09:00:00Z","downstream_remote_address":"[2001:db8::5]:4711",'
+                '"method":"GET","path":"/a","response_code":200,"bytes_sent":612,"user_agent":"Nav/1"}'
+            ),
+            "2001:db8::5",
+            "Nav/1",
+        ),
+        (
+            (
+                '{"level":30,"time":1794992400000,"req":{"method":"GET","url":"/a","headers":'
+                '{"user-agent":"Nav/1"},"remoteAddress":"192.0.2.7"},'
+                '"res":{"statusCode":200,"headers":{"content-length":"612"}}}'
+            ),
+            "192.0.2.7",
+            "Nav/1",
+        ),
+        (
+            (
+                '{"EdgeStartTimestamp":"2026-11-18T09:00:00Z","ClientIP":"192.0.2.7","ClientRequestMethod":'
+                '"GET","ClientRequestURI":"/a","EdgeResponseStatus":200,"EdgeResponseBytes":612,'
+                '"ClientRequestUserAgent":"Nav/1"}'
+            ),
+            "192.0.2.7",
+            "Nav/1",
+        ),
+        (
+            (
+                '{"time":"18/Nov/2026:10:00:00 +0100","remoteIP":"192.0.2.7","request":"/a","method":"GET",'
+                '"status":"200","bytes":"612","userAgent":"Nav/1"}'
+            ),
+            "192.0.2.7",
+            "Nav/1",
+        ),
         (f"<190>Nov 18 10:00:00 web-1 nginx: 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
         (f"Nov 18 10:00:00 web-1 nginx[7]: 192.0.2.7 {AGENTS}", "192.0.2.7", "Nav/1"),
         (
@@ -260,6 +310,72 @@ TIME = datetime(2026, 2, 18, 10, 0, 9)
             "sold out",
         ),
         (
+            "2026-02-18 10:00:09,000 ERROR [pool-1] com.shop.Views - sold out",
+            "ERROR",
+            "com.shop.Views",
+            "sold out",
+        ),
+        (
+            "2026-02-18T11:00:09.0+01:00 ERROR 7 --- [shop] [ main] o.s.Views : sold out",
+            "ERROR",
+            "o.s.Views",
+            "sold out",
+        ),
+        (
+            "18-Feb-2026 10:00:09.123 SEVERE [main] org.shop.Views.buy sold out",
+            "CRITICAL",
+            "org.shop.Views",
+            "sold out",
+        ),
+        (
+            "2026-02-18 10:00:09,000 [7] ERROR Shop.Views [(null)] - sold out",
+            "ERROR",
+            "Shop.Views",
+            "sold out",
+        ),
+        ("2026-02-18 10:00:09.1234|ERROR|Shop.Views|sold out", "ERROR", "Shop.Views", "sold out"),
+        (
+            "[2026-02-18T10:00:09,000][WARN ][o.s.Views      ] [n1] sold out",
+            "WARNING",
+            "o.s.Views",
+            "[n1] sold out",
+        ),
+        ("[2026-02-18T10:00:09Z ERROR shop::views] sold out", "ERROR", "shop", "sold out"),
+        ("[2026-02-18T10:00:09Z ERROR ada] sold out", "ERROR", "root", "sold out"),
+        ("2026-02-18T10:00:09.1Z ERROR shop::views: sold out", "ERROR", "shop", "sold out"),
+        ("[18-Feb-2026 10:00:09 UTC] PHP Parse error: sold out", "ERROR", "root", "sold out"),
+        (f"[ERROR]\t2026-02-18T10:00:09.1Z\t{'0' * 36}\tsold out", "ERROR", "root", "sold out"),
+        (f"2026-02-18T10:00:09.1Z\t{'0' * 36}\tERROR\tsold out", "ERROR", "root", "sold out"),
+        ("2026-02-18 10:00:09.000 UTC [77] app@shop ERROR:  sold out", "ERROR", "root", "sold out"),
+        ("2026-02-18 10:00:09,000 - ERROR - sold out", "ERROR", "root", "sold out"),
+        ("2026-02-18 10:00:09,000:ERROR:sold out", "ERROR", "root", "sold out"),
+        ("2026-02-18 10:00:09,000 | ERROR | sold out", "ERROR", "root", "sold out"),
+        ("2026-02-18 10:00:09,000 ada.lovelace MainThread ERROR sold out", "ERROR", "root", "sold out"),
+        ("[2026-02-18 10:00:09,000] [main] (ERROR) sold out", "ERROR", "root", "sold out"),
+        ("2026-02-18T10:00:09.1Z - error: sold out", "ERROR", "root", "sold out"),
+        ("ERROR:2026-02-18 10:00:09,000:sold out", "ERROR", "root", "sold out"),
+        ("[ERROR] 2026-02-18 10:00:09 sold out", "ERROR", "root", "sold out"),
+        ("ERROR - 2026-02-18 10:00:09,000 - sold out", "ERROR", "root", "sold out"),
+        ("ERROR 2026-02-18 10:00:09,123 Ada could not pay", "ERROR", "root", "Ada could not pay"),
+        ("2026-02-18T10:00:09: Error: sold out", "ERROR", "root", "Error: sold out"),
+        ("2026/02/18 10:00:09 views.go:7: sold out", "NOTSET", "root", "sold out"),
+        ("2026-02-18T10:00:09.1Z stderr F sold out", "NOTSET", "root", "sold out"),
+        (
+            '{"timestamp": "2026-02-18T10:00:09Z", "severity": "DEFAULT", "textPayload": "-"}',
+            "NOTSET",
+            "root",
+            "-",
+        ),
+        ('{"timestamp": "2026-02-18T10:00:09Z", "jsonPayload": {"message": "-"}}', "NOTSET", "root", "-"),
+        ('{"t": {"$date": "2026-02-18T10:00:09.1+00:00"}, "s": "E", "msg": "-"}', "ERROR", "root", "-"),
+        ('{"Timestamp": "1771408809123456789", "SeverityText": "WARN", "Body": "-"}', "WARNING", "root", "-"),
+        (
+            '{"__REALTIME_TIMESTAMP": "1771408809000000", "SYSLOG_IDENTIFIER": "s", "MESSAGE": [9,195,164]}',
+            "NOTSET",
+            "s",
+            "\tä",
+        ),
+        (
             '{"log": "error: -", "stream": "stderr", "time": "2026-02-18T10:00:09Z"}',
             "ERROR",
             "root",
@@ -272,6 +388,102 @@ def test_an_error_is_read_in_whatever_form_it_was_logged(parse, entry, level, lo
 
     assert (row["level"], row["logger"], row["message"]) == (level, logger, message)
     assert row["occurred_at"].replace(microsecond=0) == TIME
+
+
+WRAPPINGS = {
+    "Kubernetes": lambda line: f"2026-11-18T10:00:00.1Z stderr F {line}",
+    "Docker": lambda line: json.dumps(
+        {"log": f"{line}\n", "stream": "stderr", "time": "2026-11-18T10:00:00Z"}
+    ),
+    "Docker Compose": lambda line: f"web-1  | {line}",
+    "pm2": lambda line: f"0|web  | {line}",
+    "kubectl --timestamps": lambda line: f"2026-11-18T10:00:00.1Z {line}",
+    "kubectl --prefix": lambda line: f"[pod/web-1/app] {line}",
+    "colours": lambda line: f"\x1b[31m{line[:19]}\x1b[0m{line[19:]}",
+}
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_what_a_runtime_puts_around_lines_does_not_take_entries_apart(
+    parse_file, monkeypatch, wrapping, size
+):
+    monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", size)
+    wrap = WRAPPINGS[wrapping]
+    entry = ENTRY.decode().rstrip().splitlines()
+    request = f"192.0.2.7 {AGENTS.replace('18/Nov', '19/Nov')}"
+
+    errors = parse_file("error_log", "error.log", "\n".join(map(wrap, [*entry, *entry])).encode())
+    requests = parse_file("access_log", "access.log", "\n".join(map(wrap, [request, request])).encode())
+
+    assert (errors.rejected, requests.rejected) == ([], [])
+    assert errors.column("web__error_logs", "exception") == ["shop.errors.CardError"] * 2
+    assert errors.column("web__error_logs", "message") == ["order failed"] * 2
+    assert requests.column("web__access_logs", "host") == ["192.0.2.7"] * 2
+
+
+@pytest.mark.parametrize("size", [16, 1 << 20])
+@pytest.mark.parametrize(
+    ("separator", "agent"), [(" ", "Nav/1+(x)"), ("\t", "Nav/1%20(x)")], ids=["IIS", "CloudFront"]
+)
+def test_columns_of_w3c_are_what_the_line_above_them_names(parse_file, monkeypatch, size, separator, agent):
+    monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", size)
+    names = [
+        "date",
+        "time",
+        "cs-method",
+        "cs-uri-stem",
+        "cs-uri-query",
+        "c-ip",
+        "cs(User-Agent)",
+        "sc-status",
+    ]
+    row = ["2026-11-18", "09:00:00", "GET", "/a", "b=c", "192.0.2.7", agent, "200"]
+    later = ["192.0.2.8", "2026-11-18", "09:00:01", "-", "/b", "404"]
+    log = [
+        "#Version: 1.0",
+        f"#Fields: {' '.join(names)}",
+        separator.join(row),
+        separator.join(row[1:]),
+        "#Fields: c-ip date time cs-uri-query cs-uri-stem sc-status",
+        separator.join(later),
+    ]
+
+    result = parse_file("access_log", "w3c.log", "\r\n".join(log).encode())
+
+    first, second = result.rows("web__access_logs")
+    assert (first["host"], first["target"], first["user_agent"]) == ("192.0.2.7", "/a?b=c", "Nav/1 (x)")
+    assert (first["_record"], first["occurred_at"]) == (3, datetime(2026, 11, 18, 9))
+    assert (second["host"], second["status"], second["_record"]) == ("192.0.2.8", 404, 6)
+    assert result.rejected == [(4, "malformed_line")]
+
+
+def test_a_line_that_never_ends_is_rejected_and_held_no_longer_than_it_may_be(parse_file, monkeypatch):
+    monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", 1 << 20)
+    long = b"x" * (5 << 20)
+
+    result = parse_file("access_log", "access.log", long + b"\n" + line())
+
+    assert result.rejected == [(1, "record_too_large")]
+    assert result.column("web__access_logs", "_record") == [2]
+
+
+@pytest.mark.parametrize(
+    ("entry", "exception"),
+    [
+        (
+            "{} boom\njava.lang.IllegalStateException: sold\n\tat a.B.c(B.java:1)\nCaused by: a.X: y",
+            "java.lang.IllegalStateException",
+        ),
+        ("{} boom\nTypeError: sold\n    at buy (a.js:1:2)", "TypeError"),
+        ("{} boom\nShop.SoldException: sold\n   at Shop.Buy()", "Shop.SoldException"),
+        ("{} boom\nAda: see you\n at 10", None),
+    ],
+)
+def test_the_exception_stands_above_the_frames_where_the_language_writes_it_there(parse, entry, exception):
+    result = parse("error_log", entry.format("2026-03-01 10:00:00 ERROR shop:").encode())
+
+    assert result.column("web__error_logs", "exception") == [exception]
 
 
 def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
@@ -297,7 +509,6 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         "1794992400 canary",
         "E1118 10:00:00.123 1 a.go:7] canary",
         "ERROR:root:canary",
-        "ERROR 2026-11-18 10:00:00,123 Canary could not pay",
         '192.0.2.7 - - [18/Nov/2026:10:00:00 +0100] "GET /canary HTTP/1.1" 200 1',
         '{"canary": true}',
         '{ "canary" : true }',
@@ -311,7 +522,7 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         "SEVERE: canary",
         "2026.11.18 10:00:00 canary",
         "2026-11-18_10:00:00.1 canary",
-        "[ERROR] 2026-11-18 10:00:00 canary",
+        "ERROR - 2026-11-18 canary",
         "[error] 2026/11/18 canary",
         "ERROR | 2026-11-18 | canary",
         "ERROR 10:00:00 canary",
@@ -323,6 +534,7 @@ def test_a_day_without_a_year_is_the_last_one_before_the_receipt(parse):
         "t=2026-11-18T10:00:00Z lvl=eror msg=canary",
         'msg="canary" level=error',
         "fail: Shop.Views[0]",
+        "panic: canary",
     ],
 )
 def test_an_entry_of_a_form_that_cannot_be_read_is_no_traceback_of_the_one_above(parse_file, line):

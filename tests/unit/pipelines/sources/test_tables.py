@@ -54,6 +54,35 @@ def test_a_csv_export_is_read_plain_or_compressed_with_quoted_line_ends(parse_fi
     assert [first["_record"], second["_record"]] == [2, 3]
 
 
+def test_what_pandas_writes_for_no_value_is_none(parse_file):
+    nan = float("nan")
+    row = {
+        "workspace_id": "w-1",
+        "outbox_id": "o-1",
+        "channel": "sms",
+        "recipient": "+4915550001",
+        "outcome": "accepted",
+        "queued_at": "2026-03-01",
+        "campaign_id": nan,
+        "error_code": nan,
+        "price": nan,
+    }
+    texts = {**row, "campaign_id": "nan", "error_code": "None", "price": "<NA>"}
+    files = {
+        "a.parquet": parquet(pa.Table.from_pylist([row])),
+        "b.parquet": parquet(pa.Table.from_pylist([texts])),
+        "c.jsonl": json.dumps(row).encode(),
+        "d.json": json.dumps([row], indent=1).encode(),
+    }
+
+    for name, content in files.items():
+        result = parse_file("app/messages", name, content)
+
+        (found,) = result.rows("app__messages")
+        assert (found["campaign_id"], found["error_code"], found["price"]) == (None, None, None)
+        assert (result.rejected, result.masked) == ([], {})
+
+
 def test_a_bad_csv_row_is_rejected_by_itself_and_its_raw_form_is_kept(parse_file):
     bad = (
         b"w-1,c-3\nw-1,c-4,\xff,,,2026-03-01\nw-1,c-5,,,maybe,2026-03-01\n"

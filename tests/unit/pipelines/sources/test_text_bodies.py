@@ -22,8 +22,9 @@ def test_a_callback_is_decoded_and_the_carriers_clock_is_not_believed(parse):
     assert result.unknown == {"twilio__statuses": 1}
 
 
+@pytest.mark.parametrize("is_enveloped", [False, True])
 @pytest.mark.parametrize("repeated", [False, True])
-def test_a_form_that_a_framework_has_taken_apart_is_read_as_it_was_sent(parse, repeated):
+def test_a_form_that_a_framework_has_taken_apart_is_read_as_it_was_sent(parse, repeated, is_enveloped):
     form = {
         "MessageSid": "SM-1",
         "From": "+4915550009",
@@ -33,7 +34,8 @@ def test_a_form_that_a_framework_has_taken_apart_is_read_as_it_was_sent(parse, r
     }
     body = {name: [value] if repeated else value for name, value in form.items()}
 
-    result = parse("twilio", json.dumps({"received_at": 1772359200, "body": body}).encode())
+    record = {"received_at": 1772359200, "body": body} if is_enveloped else body
+    result = parse("twilio", json.dumps(record).encode())
 
     (row,) = result.rows("twilio__inbound")
     assert (row["message_id"], row["writer"], row["body"]) == ("SM-1", "+4915550009", form["Body"])
@@ -51,7 +53,9 @@ def test_a_form_that_a_framework_has_taken_apart_is_read_as_it_was_sent(parse, r
         (b"MessageSid=SM-1&MessageStatus=sent&ErrorCode=x", "invalid_value:error_code"),
         (b'{"received_at": "soon", "body": "MessageSid=SM-1&MessageStatus=sent"}', "invalid_envelope"),
         (b'{"received_at": "2026-03-01T10:00:00Z", "body": {}}', "unrecognized_body"),
-        (b'{"MessageSid": "SM-1"}', "unrecognized_body"),
+        (b'{"MessageSid": "SM-1"}', "missing_value:status"),
+        (b'{"hello": "SM-1"}', "malformed_form"),
+        (b"{}", "unrecognized_body"),
         (b'{"received_at', "malformed_json"),
     ],
 )
@@ -135,8 +139,8 @@ def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
     assert result.unknown == {}
 
 
-@pytest.mark.parametrize("between", [",", ", ", ";"])
-def test_between_the_fields_of_a_receipt_may_be_commas(parse, between):
+@pytest.mark.parametrize("between", [",", ", ", ";", "|", " | "])
+def test_between_the_fields_of_a_receipt_may_be_commas_or_bars(parse, between):
     fields = [
         "id:a-1",
         "sub:001",
@@ -157,19 +161,23 @@ def test_between_the_fields_of_a_receipt_may_be_commas(parse, between):
 @pytest.mark.parametrize(
     ("written", "statuses", "rejected"),
     [
-        ("delivrd", ["DELIVRD"], []),
-        (" Undeliv", ["UNDELIV"], []),
-        ("DELIVERED", ["DELIVRD"], []),
-        ("Undeliverable", ["UNDELIV"], []),
-        ("REJECTED", ["REJECTD"], []),
-        ("accepted", ["ACCEPTD"], []),
-        ("EXPIRED", ["EXPIRED"], []),
-        ("BUFFRED", [], [(1, "unexpected_value:status")]),
+        ("stat:delivrd", ["DELIVRD"], []),
+        ("stat: Undeliv", ["UNDELIV"], []),
+        ("status:DELIVRD", ["DELIVRD"], []),
+        ("UNDELIV", ["UNDELIV"], []),
+        ("stat:DELIVERED", ["DELIVRD"], []),
+        ("stat:Undeliverable", ["UNDELIV"], []),
+        ("stat:REJECTED", ["REJECTD"], []),
+        ("stat:accepted", ["ACCEPTD"], []),
+        ("stat:EXPIRED", ["EXPIRED"], []),
+        ("stat:Failed", ["UNDELIV"], []),
+        ("stat:BUFFRED", [], [(1, "unexpected_value:status")]),
+        ("stat:", [], [(1, "missing_value:status")]),
         ("", [], [(1, "missing_value:status")]),
     ],
 )
-def test_a_state_may_be_written_small_or_in_full(parse, written, statuses, rejected):
-    result = parse("smpp", f"id: a-1 done date:2603010905 stat:{written} err:000".encode())
+def test_a_state_may_be_written_small_in_full_or_without_its_name(parse, written, statuses, rejected):
+    result = parse("smpp", f"id: a-1 done date:2603010905 {written} err:000".encode())
 
     assert result.column("smpp__receipts", "status") == statuses
     assert result.rejected == rejected

@@ -196,6 +196,22 @@ def test_an_unlisted_value_is_null_or_what_the_column_says_and_counted(parse):
 
 
 @pytest.mark.parametrize(
+    ("way", "field", "source"),
+    [
+        ("messages", "messages", "whatsapp__messages"),
+        ("message_echoes", "message_echoes", "whatsapp__echoes"),
+    ],
+)
+def test_a_message_of_a_kind_that_nobody_knows_yet_is_a_message_and_counted(parse, way, field, source):
+    value = {way: [{"id": "m-1", "timestamp": "1772359200", "type": "poll_creation", "poll_creation": {}}]}
+
+    result = parse("whatsapp", raw(body(value, field=field)))
+
+    assert (result.column(source, "type"), result.rejected) == (["unknown"], [])
+    assert result.masked == {f"{source}.type": 1}
+
+
+@pytest.mark.parametrize(
     ("received_at", "moment"),
     [
         ("2026-03-01T12:00:00+02:00", datetime(2026, 3, 1, 10)),
