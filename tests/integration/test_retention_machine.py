@@ -31,7 +31,7 @@ from tests.support.retention_world import (
     state,
 )
 from warehouse.retention import apply, decisions, rows
-from warehouse.retention.planning import account_ends
+from warehouse.retention.planning import context
 
 WORKSPACES = ("ws_a", "ws_b", "ws_c")
 PEOPLE = ("token_1", "token_2")
@@ -330,7 +330,7 @@ def test_what_survives_is_what_the_oracle_says(stress):
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
-        (account_ends, "ended_workspaces", lambda *_args, **_kwargs: {}),
+        (context, "ended_workspaces", lambda *_args, **_kwargs: {}),
         (rows, "first_hold_sql", lambda *_args, **_kwargs: "null"),
         (decisions, "expired_through", lambda *_args, **_kwargs: None),
         (apply, "event_key", lambda part, _to: part.key_name),
