@@ -425,10 +425,10 @@ def test_messages_joined_some_days_at_a_time_are_the_same_as_all_at_once(runtime
     end = date(2026, 5, 31)
     build(*runtime, from_day=FIRST, to_day=end)
     at_once = everything(runtime)
-    settings = project / "dbt_project.yml"
-    text = settings.read_text("utf-8")
-    assert "rows_at_once: 4000000" in text
-    settings.write_text(text.replace("rows_at_once: 4000000", "rows_at_once: 7"), "utf-8")
+    parts = project / "macros" / "facts_in_parts.sql"
+    text = parts.read_text("utf-8")
+    assert "var('rows_at_once')" in text
+    parts.write_text(text.replace("var('rows_at_once')", "7"), "utf-8")
 
     build(
         *runtime,

@@ -324,7 +324,7 @@ def test_a_shorter_window_that_came_and_went_since_the_last_look_is_applied():
 
 @pytest.mark.slow
 def test_what_survives_is_what_the_oracle_says(stress):
-    run_machine(Retention, examples=2_500 if stress else 30, is_fixed=not stress)
+    run_machine(Retention, examples=2_500 if stress else 20, is_fixed=not stress)
 
 
 @pytest.mark.parametrize(
