@@ -30,38 +30,15 @@ _LEVELS = {
     "WARNING": ("warning", "warn", "wrn", "w", "deprecated", "4", "40"),
     "ERROR": ("error", "err", "e", "3", "50"),
     "CRITICAL": (
-        *(
-            "critical",
-            "crit",
-            "fatal",
-            "ftl",
-            "f",
-            "dpanic",
-            "panic",
-            "severe",
-            "alert",
-            "emerg",
-            "emergency",
-        ),
-        *("0", "1", "2", "60"),
+        *("critical", "crit", "fatal", "ftl", "f", "dpanic", "panic", "severe", "alert", "emerg"),
+        *("emergency", "0", "1", "2", "60"),
     ),
-    # Google Cloud's name for no level.
-    "NOTSET": ("default",),
 }
-# Python's name for no level.
-_NO_LEVEL = "NOTSET"
+# Python's and Google Cloud's names for no level.
+_NO_LEVEL, _NO_LEVEL_OF_GOOGLE = "NOTSET", "default"
 # The first that matches is taken: `information` before `info`.
 _WORDS = "|".join(
-    sorted(
-        (
-            w
-            for level, words in _LEVELS.items()
-            if level != _NO_LEVEL
-            for w in words
-            if w.isalpha() and len(w) > 1
-        ),
-        reverse=True,
-    )
+    sorted((w for words in _LEVELS.values() for w in words if w.isalpha() and len(w) > 1), reverse=True)
 )
 _FIRST_WORD = rf"^\W{{0,2}}((?i:{_WORDS}))\b"
 _LEVEL = rf"(?P<level>(?i:{_WORDS}))"
@@ -232,6 +209,6 @@ def _level() -> str:
 def _named(word: str, otherwise: str) -> str:
     cases = (
         f"when lower({word}) in ({', '.join(map(quoted, words))}) then {quoted(level)}"
-        for level, words in _LEVELS.items()
+        for level, words in {**_LEVELS, _NO_LEVEL: (_NO_LEVEL_OF_GOOGLE,)}.items()
     )
     return f"case {' '.join(cases)} else {otherwise} end"
