@@ -112,7 +112,8 @@ def keep_copy(ledger: Ledger, keyring: KeyStore, workspace: str) -> None:
 
 def _steps(ledger: Ledger) -> Counter[str]:
     """Count the recorded steps of each request."""
-    return Counter(row["number"] for row in ledger.read("select number from privacy_request_log"))
+    rows = ledger.read("select number, count(*) as steps from privacy_request_log group by number")
+    return Counter({row["number"]: row["steps"] for row in rows})
 
 
 def put_back(ledger: Ledger, keyring: KeyStore, workspace: str, *, as_of: datetime) -> dict[bytes, str]:
