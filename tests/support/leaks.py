@@ -4,12 +4,14 @@ import base64
 import gzip
 import hashlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
+import polars as pl
 import tink
 import zstandard
 from tink import aead, secret_key_access
@@ -22,6 +24,8 @@ from warehouse.store.connection import add_parquet_keys, connect, identifier, qu
 from warehouse.store.session import attach_database
 
 PARQUET = Purpose.PARQUET
+# Bytes as text, each of them one character.
+_BYTES = "latin-1"
 _SALT_AT = 124
 _FIRST_BLOCK = 3 * 4096
 _BLOCK_BYTES = 262_144
@@ -36,10 +40,22 @@ def find_leaks(home: Home, needles: Iterable[str], *, besides: Iterable[Path] = 
     """
     wanted = list(needles)
     assert all(len(needle) >= 4 for needle in wanted), "a short needle is found anywhere"
-    spelt = [(number, spelling) for number, needle in enumerate(wanted) for spelling in _spellings(needle)]
-    found = set()
-    for place, content in _contents(home, tuple(besides)):
-        found.update(f"{place}: needle {number}" for number, spelling in spelt if spelling in content)
+    numbers = defaultdict(set)
+    for number, needle in enumerate(wanted):
+        for spelling in _spellings(needle):
+            numbers[spelling.decode(_BYTES)].add(number)
+    searched = pl.DataFrame(
+        [(place, content.decode(_BYTES)) for place, content in _contents(home, tuple(besides))],
+        schema=["place", "there"],
+        orient="row",
+    ).with_columns(pl.col("there").str.extract_many(list(numbers), overlapping=True).list.unique())
+    # All spellings at once (Aho-Corasick): a search for each takes a hundred times as long.
+    found = {
+        f"{place}: needle {number}"
+        for place, there in searched.rows()
+        for text in there
+        for number in numbers[text]
+    }
     return sorted(found)
 
 
