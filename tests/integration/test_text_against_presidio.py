@@ -15,6 +15,7 @@ from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import TextSettings, load_settings
 from bench.text_truth import coverage, shown
 from bench.text_workloads import campaign, error_logs, sms_texts
+from tests.support.scrubbers import scrubber_of
 
 MANY = 5_000
 # The first half of a year is a driver's license to Presidio; campaigns are named by it.
@@ -55,7 +56,7 @@ def recognizers() -> Iterator[Sequence[Any]]:
 
 @pytest.fixture(scope="module")
 def scrubber() -> ReleasingScrubber:
-    return ReleasingScrubber(load_settings())
+    return scrubber_of(load_settings())
 
 
 def lost(
@@ -213,7 +214,7 @@ def test_nothing_is_lost_of_an_iban_in_lower_case(scrubber, recognizers):
     ],
 )
 def test_less_than_all_of_our_rules_lose_what_presidio_finds(weakened, losing, recognizers):
-    scrubber = ReleasingScrubber(weakened(load_settings()))
+    scrubber = scrubber_of(weakened(load_settings()))
 
     losses = lost(generated_texts(), scrubber, recognizers)
 

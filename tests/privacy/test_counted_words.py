@@ -12,12 +12,12 @@ import pytest
 
 import anonymizers.text.releasing_scrubber
 import pipelines.ingestion.word_counting
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from pipelines.declarations.declarations import Declarations
 from pipelines.retention.apply import apply_retention
 from pipelines.runtime import Runtime, open_runtime
 from tests.support.leaks import find_leaks
+from tests.support.scrubbers import scrubber_of
 from tests.support.word_world import JULY, JUNE, SEPTEMBER, pay, pay_each, stored, use, workspaces
 from warehouse.home import Home
 from warehouse.ledger.ledger import Ledger
@@ -55,7 +55,7 @@ COUNTED = "our new zorblig is here now"
 USERS = workspaces(25)
 
 
-SCRUBBER = ReleasingScrubber(load_settings())
+SCRUBBER = scrubber_of(load_settings())
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from anonymizers.text.evaluate import covered_by
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
+from tests.support.scrubbers import scrubber_of
 
 LEAST_SHARE = 0.9
 SETTINGS = load_settings()
@@ -352,7 +352,7 @@ KINDS = {
 
 def masked(settings):
     """Return how many texts of each kind show nothing of what they hide, and how many there are."""
-    scrubber = ReleasingScrubber(settings)
+    scrubber = scrubber_of(settings)
     hidden = Counter()
     for kind, texts in KINDS.items():
         for (text, secret), masks in zip(texts, scrubber.masks([text for text, _ in texts]), strict=True):

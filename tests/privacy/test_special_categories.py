@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.url import scrubbed_urls
+from tests.support.scrubbers import scrubber_of
 
 SETTINGS = load_settings()
 CLASSES = {
@@ -33,7 +33,7 @@ HARMLESS = [
 
 def wrong(settings):
     """Return the names that do not become their category."""
-    shown = ReleasingScrubber(settings).scrub([name for name, _ in LABELLING])
+    shown = scrubber_of(settings).scrub([name for name, _ in LABELLING])
     return [name for (name, category), text in zip(LABELLING, shown, strict=True) if text != category]
 
 
@@ -42,7 +42,7 @@ def test_what_labels_a_whole_audience_becomes_its_category():
 
 
 def test_what_only_looks_so_keeps_its_words():
-    shown = ReleasingScrubber(SETTINGS).scrub(HARMLESS)
+    shown = scrubber_of(SETTINGS).scrub(HARMLESS)
 
     assert [text for text in shown if any(category in text for category in CLASSES)] == []
 
@@ -50,7 +50,7 @@ def test_what_only_looks_so_keeps_its_words():
 def test_a_segment_of_a_path_becomes_its_category():
     urls = pl.Series(["/clinic/abortion/booking", "/groups/gay-men", "/shop/party-supplies"])
 
-    assert scrubbed_urls(urls, scrubber=ReleasingScrubber(SETTINGS)).to_list() == [
+    assert scrubbed_urls(urls, scrubber=scrubber_of(SETTINGS)).to_list() == [
         "/clinic/<HEALTH>/booking",
         "/groups/<SEXUALITY>",
         "/shop/party-supplies",

@@ -7,12 +7,12 @@ import anonymizers.engine
 from anonymizers.engine import anonymize
 from anonymizers.plan import SharedBy
 from anonymizers.text import template_mode
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from anonymizers.treatments import IdentityKind, Treatment
 from tests.support.plans import KEYS, batch, column, plan
+from tests.support.scrubbers import scrubber_of
 
-SCRUBBER = ReleasingScrubber(load_settings())
+SCRUBBER = scrubber_of(load_settings())
 FEWEST = load_settings().template.fewest
 PHONES = [f"+49 151 000000{n:02}" for n in range(FEWEST)]
 OTHERS = ["Anna", "Bernd", "Carla", "Dieter", "Emma", "Felix", "Greta", "Hanna", "Ingrid", "Jonas"]

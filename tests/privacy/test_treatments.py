@@ -22,6 +22,7 @@ from anonymizers.text.settings import load_settings
 from anonymizers.tokens import token
 from anonymizers.treatments import IdentityKind, TextFeature, Treatment, ValueType
 from tests.support.plans import KEYS, Untouched, batch, column, plan
+from tests.support.scrubbers import scrubber_of
 
 NUMBER = "4915117624093"
 NAME = "Margaret Thornberry"
@@ -126,7 +127,7 @@ CANARIES = (
 
 @pytest.fixture(scope="module")
 def scrubber() -> ReleasingScrubber:
-    return ReleasingScrubber(load_settings())
+    return scrubber_of(load_settings())
 
 
 def _stored(treated: ColumnPlan, values: Sequence[str], text: TextScrubber) -> pa.Table:

@@ -4,12 +4,12 @@ import pytest
 from anonymizers.text import releasing_scrubber
 from anonymizers.text.dummies import NAME
 from anonymizers.text.lexicon import positions
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from bench.text_workloads import campaign, error_logs
 from tests.support.evasions import evasions
+from tests.support.scrubbers import scrubber_of
 
-SCRUBBER = ReleasingScrubber(load_settings())
+SCRUBBER = scrubber_of(load_settings())
 # Whose letters may show nowhere, and what of them is long enough not to be there by chance.
 SECRET = {"PERSON", "PHONE_NUMBER", "EMAIL_ADDRESS", "USER_NAME", "IP_ADDRESS", "ID"}
 LONG = 4
@@ -100,7 +100,7 @@ def test_a_dummy_that_is_not_masked_is_never_stored():
     """Where numbers may stay, the text's own does, not the dummy of its canonical text."""
     settings = load_settings()
     patient = settings.release_rule.model_copy(update={"digits": 99, "digits_in_groups": 99})
-    scrubber = ReleasingScrubber(
+    scrubber = scrubber_of(
         settings.model_copy(update={"release_rule": patient, "presidio": (), "recognizers": _DATES})
     )
 

@@ -3,9 +3,9 @@ import polars as pl
 import pytest
 
 from anonymizers.text.counting_scrubber import CountingScrubber
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, scrubbed
 from anonymizers.text.settings import load_settings
+from tests.support.scrubbers import scrubber_of
 
 
 class Counted:
@@ -22,7 +22,7 @@ class Counted:
 
 @pytest.fixture(scope="module")
 def scrubber():
-    return ReleasingScrubber(load_settings())
+    return scrubber_of(load_settings())
 
 
 @pytest.mark.parametrize(

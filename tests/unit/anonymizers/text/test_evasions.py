@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from anonymizers.text.evaluate import covered_by
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
 from tests.support.evasions import evasions
+from tests.support.scrubbers import scrubber_of
 
 LEAST_SHARE = 0.95
 
@@ -17,7 +17,7 @@ def recall(settings):
     cases = list(evasions())
     masked, tried = Counter(), Counter()
     texts = [text for _, text, _ in cases]
-    for (technique, text, hidden), masks in zip(cases, ReleasingScrubber(settings).masks(texts), strict=True):
+    for (technique, text, hidden), masks in zip(cases, scrubber_of(settings).masks(texts), strict=True):
         at = text.index(hidden)
         covered = covered_by(masks, text)
         gone = all(covered[i] for i in range(at, at + len(hidden)) if text[i].isalnum())

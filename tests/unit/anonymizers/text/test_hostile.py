@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED
 from anonymizers.text.settings import load_settings
 from bench.text_hostile import SECRETS, hostile_texts
+from tests.support.scrubbers import scrubber_of
 
-SCRUBBER = ReleasingScrubber(load_settings())
+SCRUBBER = scrubber_of(load_settings())
 TEXTS = dict(hostile_texts())
 NEIGHBOURS = ("Hi Anna, your order is on its way", "sale today", "call 0171 5550199", "")
 

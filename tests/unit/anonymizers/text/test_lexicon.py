@@ -3,11 +3,12 @@
 import polars as pl
 import pytest
 
-from anonymizers.text.lexicon import Lexicon, bare, known_words, positions
+from anonymizers.text.lexicon import Lexicon, bare, positions
 from anonymizers.text.settings import load_settings
+from tests.support.scrubbers import words_of
 
 SPOKEN = {"languages": ("en", "de", "es"), "harmless": {"en": ["whatsapp"], "hi": ["shukriya"]}}
-LEXICON = Lexicon.of(known_words(load_settings().model_copy(update=SPOKEN)))
+LEXICON = Lexicon.of(words_of(load_settings().model_copy(update=SPOKEN)))
 
 
 def zipf(word, language):

@@ -10,14 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anonymizers.text import releasing_scrubber
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask
 from anonymizers.text.settings import RecognizerSettings, load_settings
+from tests.support.scrubbers import scrubber_of
 
 
 @pytest.fixture(scope="module")
 def scrubber():
-    return ReleasingScrubber(load_settings())
+    return scrubber_of(load_settings())
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_text_is_answered_alike_whatever_stands_beside_it(texts):
     assert _SCRUBBER.scrub(texts) == [_SCRUBBER.scrub([text])[0] for text in texts]
 
 
-_SCRUBBER = ReleasingScrubber(load_settings())
+_SCRUBBER = scrubber_of(load_settings())
 
 
 def _names(text):
@@ -219,7 +219,7 @@ def test_a_sites_recognizers_read_the_text_itself(text, expected):
             ],
         }
     )
-    scrubber = ReleasingScrubber(load_settings().with_recognizers([shelf]))
+    scrubber = scrubber_of(load_settings().with_recognizers([shelf]))
 
     assert scrubber.scrub([text, "sale today"]) == [expected, "sale today"]
 
@@ -248,7 +248,7 @@ def test_no_recognizer_reaches_for_the_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
-    fresh = ReleasingScrubber(load_settings())
+    fresh = scrubber_of(load_settings())
 
     assert fresh.scrub(["mail john@example.org", "see shop.example.com"]) == [
         "mail <EMAIL_ADDRESS>",
@@ -273,7 +273,7 @@ def test_the_engine_imports_without_the_language_libraries():
 
 def _with(monkeypatch, recognizer, **changes):
     """A scrubber whose recognizer is another one in this."""
-    scrubber = ReleasingScrubber(load_settings())
+    scrubber = scrubber_of(load_settings())
     changed = tuple(
         replace(one, **changes) if one.recognizer == recognizer else one
         for one in scrubber._recognizers.patterns

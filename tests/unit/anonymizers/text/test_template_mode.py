@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonymizers.text.counting_scrubber import CountingScrubber
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.scrubber import REDACTED, Mask, masked_texts
 from anonymizers.text.settings import load_settings
 from anonymizers.text.template_mode import templated
+from tests.support.scrubbers import scrubber_of
 
 FIRST_NAMES = (
     "Anna",
@@ -23,7 +23,7 @@ FIRST_NAMES = (
     "Jonas",
     "Karin",
 )
-REAL = ReleasingScrubber(load_settings())
+REAL = scrubber_of(load_settings())
 
 
 class Capitals:

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 
 from anonymizers.text.evaluate import covered_by
-from anonymizers.text.releasing_scrubber import ReleasingScrubber
 from anonymizers.text.settings import load_settings
+from tests.support.scrubbers import scrubber_of
 
 SETTINGS = load_settings()
 LEAST_RECALL = 0.985
@@ -46,7 +46,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def scrubber():
-    return ReleasingScrubber(SETTINGS)
+    return scrubber_of(SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_people_and_special_categories_in_a_title_are_masked(scrubber, name, exp
 def test_twin_without_particles_the_end_of_a_name_would_stay():
     blind = SETTINGS.model_copy(update={"particles": frozenset()})
 
-    (shown,) = ReleasingScrubber(blind).scrub(["Birthday Ludwig van Beethoven"])
+    (shown,) = scrubber_of(blind).scrub(["Birthday Ludwig van Beethoven"])
 
     assert "Beethoven" in shown
 
@@ -162,7 +162,7 @@ def recall(settings):
     """Return the share of cases in which no letter of the name stays."""
     hidden = 0
     for (text, name), masks in zip(
-        CASES, ReleasingScrubber(settings).masks([text for text, _ in CASES]), strict=True
+        CASES, scrubber_of(settings).masks([text for text, _ in CASES]), strict=True
     ):
         covered, at = covered_by(masks, text), text.index(name)
         hidden += all(covered[at + n] for n, sign in enumerate(name) if sign.isalpha())

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from anonymizers.text.lexicon import Lexicon, known_words
+from anonymizers.text.lexicon import Lexicon
 from anonymizers.text.settings import load_settings
 from anonymizers.text.word_parts import WordParts
+from tests.support.scrubbers import words_of
 
 SETTINGS = load_settings()
-LEXICON = Lexicon.of(known_words(SETTINGS))
+LEXICON = Lexicon.of(words_of(SETTINGS))
 PARTS = WordParts(LEXICON, SETTINGS)
 
 
