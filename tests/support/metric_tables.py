@@ -1,6 +1,7 @@
 """Empty published tables and restricted facts in memory, as the declarations say they are."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ _MODELS = Path(__file__).parents[2] / "dbt_project" / "models"
 def published(connection: duckdb.DuckDBPyConnection) -> None:
     """Schemas `cubes` and `main` of the published copy, without rows."""
     connection.execute("create schema cubes")
-    _create(connection, "cubes", "cubes/cube_*.yml")
-    _create(connection, "main", "published/dim_published_*.yml")
+    connection.execute(_tables("cubes", "cubes/cube_*.yml"))
+    connection.execute(_tables("main", "published/dim_published_*.yml"))
 
 
 def restricted(connection: duckdb.DuckDBPyConnection) -> None:
     """Facts and dimensions of the restricted zone, without rows."""
-    _create(connection, "main", "restricted/*.yml")
+    connection.execute(_tables("main", "restricted/*.yml"))
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -32,8 +33,12 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Map
         connection.execute(f"insert into {table} ({columns}) values ({marks})", list(row.values()))
 
 
-def _create(connection: duckdb.DuckDBPyConnection, schema: str, pattern: str) -> None:
+@cache
+def _tables(schema: str, pattern: str) -> str:
+    """Return the statements that create the tables; read once, for reading takes longer than creating."""
+    statements = []
     for path in sorted(_MODELS.glob(pattern)):
         for model in yaml.safe_load(path.read_text("utf-8"))["models"]:
             columns = ", ".join(f"{identifier(c['name'])} {c['data_type']}" for c in model["columns"])
-            connection.execute(f"create table {schema}.{model['name']} ({columns})")
+            statements.append(f"create table {schema}.{model['name']} ({columns});")
+    return "\n".join(statements)
