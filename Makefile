@@ -17,7 +17,9 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --extra ui --universal --py
 	--generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test stress check sync docs format lock clean
+# The two halves of `make check` take as long as each other, so both are run at once.
+MAKEFLAGS += --jobs=2
+.PHONY: help demo dev test stress check check-python check-sql sync docs format lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +41,15 @@ stress: $(DEV) ## Test hard: 4,500 state machines, 830 kills, a whole year, 2,00
 		tests/integration/test_main_job.py
 	$(BIN)/pytest --stress --timeout 0 -n auto --dist loadfile tests/unit
 
-check: $(DEV) ## Check format, lint, types, import rules, SQL, and that generated files are up to date.
+check: check-python check-sql ## Check format, lint, types, import rules, SQL, and that generated files are up to date.
+
+check-python: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+check-sql: $(DEV)
 	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
 	$(BIN)/wasms sync --check
 
