@@ -86,7 +86,8 @@ def test_survivors_of_a_year_are_the_oracles_on_every_day(stress, tmp_path):
         inbox,
         catalogue,
         until=scale.last_of_blocks,
-        block_days=scale.block_days,
+        # Nothing of it is looked at by day, so all comes at once.
+        block_days=scale.spec.days,
         first=scale.spec.start,
         last=end,
     )
