@@ -70,6 +70,7 @@ class ModelSql:
         return self.render(next(DBT_PROJECT.glob(f"models/*/{name}.sql")).read_text("utf-8"))
 
 
+@cache
 def project_variables() -> Mapping[str, int]:
     """Return the variables of the dbt project."""
     project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))

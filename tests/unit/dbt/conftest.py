@@ -5,6 +5,7 @@ runs the same files through dbt.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -33,17 +34,7 @@ class Sql:
         self.models = ModelSql(**variables)
         self.render = self.models.render
         self.connection = duckdb.connect()
-        for contract in load_contracts().values():
-            columns = ", ".join(f'"{name}" {type_}' for name, type_ in view_schema(contract))
-            self.connection.execute(f'create table "stg_{contract.source}" ({columns})')
-        self.connection.execute(
-            "create table stg_identity__contacts "
-            "(workspace_id varchar, token varchar, contact_token varchar, contact_country varchar)"
-        )
-        seed = DBT_PROJECT / "seeds" / "provider_error_codes.csv"
-        self.connection.execute(
-            f"create table provider_error_codes as from read_csv('{seed}', all_varchar = true, header = true)"
-        )
+        self.connection.execute(_tables())
         for name in VIEWS:
             self.connection.execute(f'create view "{name}" as {self.models.model(name)}')
 
@@ -62,6 +53,21 @@ class Sql:
         result = self.connection.execute(f"select * from ({self.render(text)}) order by {order_by}")
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@cache
+def _tables() -> str:
+    """Return what creates the tables that the views read."""
+    seed = DBT_PROJECT / "seeds" / "provider_error_codes.csv"
+    statements = [
+        """create table stg_identity__contacts
+            (workspace_id varchar, token varchar, contact_token varchar, contact_country varchar)""",
+        f"create table provider_error_codes as from read_csv('{seed}', all_varchar = true, header = true)",
+    ]
+    for contract in load_contracts().values():
+        columns = ", ".join(f'"{name}" {type_}' for name, type_ in view_schema(contract))
+        statements.append(f'create table "stg_{contract.source}" ({columns})')
+    return ";\n".join(statements)
 
 
 @pytest.fixture

@@ -649,8 +649,13 @@ def test_slices_put_together_are_the_whole(new_sql, random):
         ],
     )
 
+    # Of one day or of several, as it happens.
+    ends = sorted({*random.sample(days, 4), days[-1]})
+    begins = [days[0], *(end + timedelta(days=1) for end in ends)]
     slices = [
-        row for day in days for row in sql.rows(f"{{{{ messages(stored_sources(), '{day}', '{day}') }}}}")
+        row
+        for begin, end in zip(begins, ends, strict=False)
+        for row in sql.rows(f"{{{{ messages(stored_sources(), '{begin}', '{end}') }}}}")
     ]
 
     whole = sql.rows("{{ messages(stored_sources()) }}", order_by="workspace_id, message_token")
