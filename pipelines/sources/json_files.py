@@ -18,8 +18,8 @@ _BETWEEN = re.compile(r"[\s,]*")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 # A first line longer than this is a record, or nothing that can be read.
 _LONGEST_FIRST_LINE = 1 << 20
-# An array of pages that each hold a list of records.
-_DEEPEST = 3
+# A list of what a queue delivered: in each a notice, with the body in one of its fields.
+_DEEPEST = 4
 
 
 def json_records(stream: Iterable[bytes], *, contracts: Sequence[Contract], source: str) -> Iterator[Records]:
@@ -86,8 +86,16 @@ class _Shape:
         if bodies:
             # Beside one body stands what somebody noted about it.
             return bodies if len(bodies) == 1 else [r for item in inner for r in self.records(item, 0)]
-        pages = [item for item in inner if isinstance(item, list) and any(map(self._is_known, item))]
-        return [record for page in pages for record in self.records(page, depth)] or [self._placed(value)]
+        ways = [item for item in inner if self._leads(item, depth)]
+        return [record for item in ways for record in self.records(item, depth)] or [self._placed(value)]
+
+    def _leads(self, value: object, depth: int) -> bool:
+        """Return whether a value holds a record: in a page's list, or in what a queue wrote about it."""
+        if self._is_known(value):
+            return True
+        if isinstance(value, dict):
+            value = [_opened(item) for item in value.values()]
+        return isinstance(value, list) and depth > 0 and any(self._leads(item, depth - 1) for item in value)
 
     def _as_spelt(self, value: dict[str, object]) -> dict[str, object]:
         if not self._spelt or self._is_row(value):

@@ -43,6 +43,12 @@ UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
         (json.dumps({"_id": {"$oid": "7"}, "headers": {"a": "b"}, "payload": ONE}), ["m-1"]),
         (json.dumps({"version": "2.0", "headers": {}, "body": LINE}), ["m-1"]),
         (json.dumps({"key": "7", "value": ONE}), ["m-1"]),
+        (
+            json.dumps({"Records": [{"messageId": "a", "body": LINE}, {"body": json.dumps(TWO)}]}),
+            ["m-1", "m-2"],
+        ),
+        (json.dumps({"Records": [{"body": json.dumps(ENVELOPE), "attributes": {"n": "1"}}]}), ["m-1"]),
+        (pretty({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": LINE}}]}), ["m-1"]),
         (json.dumps(ONE["entry"][0]), ["m-1"]),
         (pretty([*ONE["entry"][0]["changes"], *TWO["entry"][0]["changes"]]), ["m-1", "m-2"]),
         (LINE + json.dumps(TWO), ["m-1", "m-2"]),
@@ -61,6 +67,9 @@ UTF_16 = f"{LINE}\n{json.dumps(TWO)}\n"
             "one body with notes",
             "body as a text",
             "body as a value",
+            "bodies that a queue delivered",
+            "an envelope that a queue delivered",
+            "notices",
             "entry",
             "changes",
             "no line ends",
@@ -94,6 +103,15 @@ def test_what_is_no_webhook_in_an_array_is_rejected_and_the_rest_goes_on(parse_f
         (4, "unrecognized_body:no_object"),
     ]
     assert json.loads(result.payload(2)) == {"canary": 1}
+
+
+def test_what_a_queue_delivered_and_is_no_webhook_is_rejected_beside_those_that_are(parse_file):
+    content = json.dumps({"Records": [{"body": LINE}, {"body": "canary"}, {"body": json.dumps(TWO)}]})
+
+    result = parse_file("whatsapp", "in.json", content.encode())
+
+    assert result.column("whatsapp__statuses", "message_id") == ["m-1", "m-2"]
+    assert result.rejected == [(2, "unrecognized_body:no_entry")]
 
 
 @pytest.mark.parametrize(

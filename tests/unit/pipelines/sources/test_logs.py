@@ -458,6 +458,20 @@ def test_columns_of_w3c_are_what_the_line_above_them_names(parse_file, monkeypat
     assert result.rejected == [(4, "malformed_line")]
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
+@pytest.mark.parametrize("size", [200, 1 << 20])
+def test_lines_end_as_on_any_system(parse_file, monkeypatch, size, end):
+    monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", size)
+    entries = [b"2026-03-01 09:00:00 ERROR a: x", b"2026-03-01 09:00:01 ERROR b: y", b"no entry"]
+
+    errors = parse_file("error_log", "error.log", end.join(entries[:2]) + end)
+    access = parse_file("access_log", "access.log", end.join([line(), line(), entries[2]]))
+
+    assert errors.column("web__error_logs", "logger") == ["a", "b"]
+    assert access.column("web__access_logs", "_record") == [1, 2]
+    assert access.rejected == [(3, "malformed_line")]
+
+
 def test_a_line_that_never_ends_is_rejected_and_held_no_longer_than_it_may_be(parse_file, monkeypatch):
     monkeypatch.setitem(streams.blocks.__kwdefaults__, "size", 1 << 20)
     long = b"x" * (5 << 20)
