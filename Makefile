@@ -22,7 +22,7 @@ MAKEFLAGS += --jobs=2
 .PHONY: help demo dev test stress check check-python check-sql sync docs format lock clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Invent raw files, turn them into published numbers, print the largest campaigns.
 	$(BIN)/wasms demo
@@ -43,13 +43,13 @@ stress: $(DEV) ## Test hard: 4,500 state machines, 830 kills, a whole year, 2,00
 
 check: check-python check-sql ## Check format, lint, types, import rules, SQL, and that generated files are up to date.
 
-check-python: $(DEV)
+check-python: $(DEV) ## Check format, lint, types and import rules of Python.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-check-sql: $(DEV)
+check-sql: $(DEV) ## Check the SQL of models, and that generated files are up to date.
 	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project/models
 	$(BIN)/wasms sync --check
 

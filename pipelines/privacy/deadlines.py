@@ -22,14 +22,12 @@ class Lateness:
     Attributes:
         unanswered: Nobody has acted on them, and the days for a first answer are over.
         late, too_late: Open for so many of the days they have; more by as many as they were extended.
-        fewest_days_left: Until one is due; negative where it is overdue.
     """
 
     open: int
     unanswered: int
     late: int
     too_late: int
-    fewest_days_left: int
 
 
 def lateness(requests: Sequence[Request], *, today: date) -> Lateness:
@@ -41,7 +39,6 @@ def lateness(requests: Sequence[Request], *, today: date) -> Lateness:
         unanswered=sum(each.status is Status.RECEIVED and each.answer_by < today for each in waiting),
         late=sum(days <= DUE_DAYS - LATE_DAYS for days in left),
         too_late=sum(days <= DUE_DAYS - TOO_LATE_DAYS for days in left),
-        fewest_days_left=min(left, default=DUE_DAYS),
     )
 
 

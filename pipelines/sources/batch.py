@@ -79,9 +79,9 @@ def rejections(records: pa.Array | Sequence[int], *, source: str, reason: str) -
     )
 
 
-def stacked(tables: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
-    """Tables of one schema, one below the other; also none."""
-    return pa.concat_tables([schema.empty_table(), *tables])
+def stacked(rejected: Iterable[pa.Table]) -> pa.Table:
+    """Rejected records, one table below the other; also none."""
+    return pa.concat_tables([REJECTED.empty_table(), *rejected])
 
 
 def in_order(table: pa.Table, record: str) -> pa.Table:

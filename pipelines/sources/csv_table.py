@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from pipelines.declarations.contract import Contract
-from pipelines.sources.batch import REJECTED, rejections, stacked
+from pipelines.sources.batch import rejections, stacked
 from pipelines.sources.cells import regular
 from pipelines.sources.errors import UNNAMED, UnreadableFileError
 from pipelines.sources.looks import is_utf_8, looks_like
@@ -168,7 +168,7 @@ class CsvTable:
         source = self.contract.source
         return TableBatch(
             rows.add_column(0, "_record", lines["record"].filter(~wrong).to_arrow()),
-            stacked([rejected, rejections(bad, source=source, reason="malformed_row")], REJECTED),
+            stacked([rejected, rejections(bad, source=source, reason="malformed_row")]),
             records.payloads.filter(pc.is_in(records.payloads["record"], value_set=unusable)),
             self._form(dialect),
         )

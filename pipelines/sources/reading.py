@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.declarations.contract import Contract, Reader
 from pipelines.sources.access_log import access_log_parser
-from pipelines.sources.batch import REJECTED, ParsedBatch, in_order, rejections, stacked
+from pipelines.sources.batch import ParsedBatch, in_order, rejections, stacked
 from pipelines.sources.conform import conform
 from pipelines.sources.csv_table import CsvTable
 from pipelines.sources.engine import open_engine
@@ -236,7 +236,7 @@ def _assembled(
     conformed = {source: conform(engine, raw, by_source[source]) for source, raw in staged.rows.items()}
     tables = {source: c.rows for source, c in conformed.items() if c.rows.num_rows}
     parts = [*([also] if also else []), *staged.rejected, *(c.rejected for c in conformed.values())]
-    rejected = in_order(stacked(parts, REJECTED), "record")
+    rejected = in_order(stacked(parts), "record")
     dropped = dict(staged.dropped)
     for found in conformed.values():
         dropped |= found.dropped

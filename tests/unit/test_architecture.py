@@ -46,7 +46,8 @@ def is_defined(name: str) -> bool:
 def is_of_the_home(name: str) -> bool:
     """Whether a path below `.wasms` is one of a warehouse's own, or in its key folder."""
     home = Home(Path(".wasms"))
-    places = [path for name_ in vars(Home) if isinstance(path := getattr(home, name_), Path)]
+    properties = [place for place in vars(Home) if not place.startswith("__")]
+    places = [path for place in properties if isinstance(path := getattr(home, place), Path)]
     return Path(name) in {home.root, home.keys / "kek.json", home.dbt_target.parent, *places}
 
 

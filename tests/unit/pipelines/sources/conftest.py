@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.declarations.contract import contracts_of, load_contracts
-from pipelines.sources.batch import REJECTED, ParsedBatch, stacked
+from pipelines.sources.batch import ParsedBatch, stacked
 from pipelines.sources.reading import read, read_records
 
 RECEIVED_AT = datetime(2026, 3, 2)
@@ -25,7 +25,7 @@ class Result:
         self.unknown = _summed(batch.unknown for batch in batches)
         self.masked = _summed(batch.masked for batch in batches)
         self.dropped = _summed(batch.dropped for batch in batches)
-        rejected = stacked([batch.rejected for batch in batches], REJECTED).to_pylist()
+        rejected = stacked([batch.rejected for batch in batches]).to_pylist()
         self.rejected = [(r["record"], r["reason"]) for r in rejected]
 
     def rows(self, source: str) -> list[dict[str, Any]]:

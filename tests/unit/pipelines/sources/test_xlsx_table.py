@@ -117,7 +117,8 @@ def test_a_workbook_whose_part_breaks_off_is_refused(parse_file):
     # The last part says that it begins thousands of bytes later, behind the end of the file.
     at = content.rindex(b"PK\3\4") + 29
 
-    with pytest.raises(UnreadableFileError, match="not a readable"):
+    # Which of the two depends on what Python's patch release looks at.
+    with pytest.raises(UnreadableFileError, match=r"not a readable|is damaged"):
         parse_file("app/contacts", "c.xlsx", content[:at] + b"\r" + content[at + 1 :])
 
 
