@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-import numpy as np
 import polars as pl
 
-from anonymizers.text.arrays import Floats, Ints
+from anonymizers.text.arrays import Bools, Floats, Ints
 from anonymizers.text.lexicon import Lexicon, positions
 from anonymizers.text.settings import TextSettings
 from anonymizers.unicode import without_accents
@@ -39,7 +38,6 @@ class WordParts:
         self._stems_by = {
             code: _stem(endings) for code, endings in settings.endings.items() if code in lexicon.languages
         }
-        self._known: dict[str, frozenset[str]] = {}
 
     def put(self, words: pl.Series, unknown: Ints, zipf: Floats) -> None:
         """Write into ``zipf`` (m x l) how common those of m words are that are known by their parts.
@@ -109,33 +107,35 @@ class WordParts:
 
     @cached_property
     def _german(self) -> frozenset[str]:
-        return self._words_of("de") | self._stems if "de" in self._languages else frozenset()
+        if "de" not in self._languages:
+            return frozenset()
+        return frozenset(self._lexicon.words.filter(self._is_of("de")).to_list()) | self._stems
 
-    def _words_of(self, language: str) -> frozenset[str]:
-        """Return the words of a language that are no names, or more common than names."""
-        if language not in self._known:
-            zipf = self._lexicon.zipf[:, self._languages.index(language)]
-            short = (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
-            least = np.where(short, self._rule.common_though_a_name, self._rule.common)
-            words = self._lexicon.words.filter(zipf >= least)
-            common = self._lexicon.words.filter(zipf >= self._rule.common_though_a_name)
-            self._known[language] = frozenset(words.to_list()) - (self._named - frozenset(common.to_list()))
-        return self._known[language]
+    def _is_of(self, language: str) -> Bools:
+        """Return which of the lexicon's words are of a language and no names, or more common than names."""
+        zipf = self._lexicon.zipf[:, self._languages.index(language)]
+        is_more_than_a_name = zipf >= self._rule.common_though_a_name
+        return is_more_than_a_name | (zipf >= self._rule.common) & ~self._is_short & ~self._is_named
+
+    @cached_property
+    def _is_short(self) -> Bools:
+        return (self._lexicon.words.str.len_chars() <= _SHORTEST_PART).to_numpy()
+
+    @cached_property
+    def _is_named(self) -> Bools:
+        is_named = (self._lexicon.name_lists > 0) | self._lexicon.is_place
+        named = self._lexicon.bare.filter(is_named).unique()
+        return self._lexicon.words.is_in(named.implode()).to_numpy()
 
     @cached_property
     def _stems_of(self) -> dict[str, pl.Series]:
         """Return what is left of the words of each language without their endings."""
-        known = {code: pl.DataFrame({"word": list(self._words_of(code))}) for code in self._stems_by}
-        stems = {code: words.select(self._stems_by[code]).to_series() for code, words in known.items()}
+        words = self._lexicon.words.to_frame("word")
+        long = pl.col("word").str.len_chars() >= _SHORTEST_STEM
         return {
-            code: some.filter(some.str.len_chars() >= _SHORTEST_STEM).unique().sort()
-            for code, some in stems.items()
+            code: words.filter(self._is_of(code)).select(stem).filter(long).to_series().unique().sort()
+            for code, stem in self._stems_by.items()
         }
-
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        named = (self._lexicon.name_lists > 0) | self._lexicon.is_place
-        return frozenset(self._lexicon.bare.filter(named).to_list())
 
 
 def _stem(endings: Iterable[str]) -> pl.Expr:

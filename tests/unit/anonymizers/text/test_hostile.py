@@ -1,6 +1,7 @@
 """A hostile text is answered, so are its neighbours, and nothing personal stays in it."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -14,9 +15,15 @@ TEXTS = dict(hostile_texts())
 NEIGHBOURS = ("Hi Anna, your order is on its way", "sale today", "call 0171 5550199", "")
 
 
+@cache
+def alone(text: str) -> str:
+    """The answer to one text, with nothing beside it."""
+    return SCRUBBER.scrub([text])[0]
+
+
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_hostile_text_is_answered_and_nothing_personal_stays_in_it(text):
-    (safe,) = SCRUBBER.scrub([text])
+    safe = alone(text)
 
     assert runs_of_digits(safe) < 3
     assert [secret for secret in (*SECRETS, "anna.canary", "canary", "5550142") if secret in safe] == []
@@ -28,17 +35,17 @@ def test_the_neighbours_of_a_hostile_text_are_answered_as_they_are_alone(text):
 
     answers = SCRUBBER.scrub(batch)
 
-    assert answers == [SCRUBBER.scrub([one])[0] for one in batch]
+    assert answers == [alone(one) for one in batch]
 
 
 def test_all_of_them_together_are_answered_as_they_are_alone():
     batch = list(TEXTS.values())
 
-    assert SCRUBBER.scrub(batch) == [SCRUBBER.scrub([text])[0] for text in batch]
+    assert SCRUBBER.scrub(batch) == [alone(text) for text in batch]
 
 
 def test_a_hostile_text_that_is_not_too_long_is_read():
-    redacted = {name for name, text in TEXTS.items() if SCRUBBER.scrub([text]) == [REDACTED]}
+    redacted = {name for name, text in TEXTS.items() if alone(text) == REDACTED}
 
     assert {name for name in redacted if len(TEXTS[name]) < 100} == {"half of a pair"}
     assert len(redacted) < len(TEXTS)
