@@ -71,7 +71,7 @@ def run(
 
     The clock walks through the arrival days up to ``options.as_of``, so that a year of files goes
     through the same windows as it would have day by day. Marts are built before anything they need
-    expires, and at the end; expiry itself never waits.
+    expires, and at the end; what is due is deleted also if that fails.
 
     Args:
         from_day, to_day: Arrival days to take, both inclusive; None = all that waits.
@@ -84,30 +84,40 @@ def run(
         # The day is over when its files are taken.
         clock = min(datetime.combine(arrival + timedelta(days=1), time()), options.as_of)
         clock = store.ledger.no_earlier(clock)
-        if _loses_unbuilt_rows(declarations, store, clock):
-            build_closed(declarations, store, clock, summary, progress)
-        for landed in group:
-            progress("ingest", done, len(waiting))
-            with summary.timed(f"ingest {landed.feed}"):
-                _ingest(declarations, store, landed, replace(options, as_of=clock), summary)
-            done += 1
-        with summary.timed("close"):
-            # Another run may have gone on to a later day meanwhile.
-            clock = store.ledger.no_earlier(clock)
-            summary.rows_deleted += close_days(declarations, store, as_of=clock)
+        with _deleting_afterwards(declarations, store, clock, summary):
+            if _loses_unbuilt_rows(declarations, store, clock):
+                build_closed(declarations, store, clock, summary, progress)
+            for landed in group:
+                progress("ingest", done, len(waiting))
+                with summary.timed(f"ingest {landed.feed}"):
+                    _ingest(declarations, store, landed, replace(options, as_of=clock), summary)
+                done += 1
     progress("ingest", done, len(waiting))
     store.ledger.advance_clock(options.as_of)
-    build_closed(declarations, store, options.as_of, summary, progress)
-    # Before the first day has closed there is nothing to publish.
-    if store.home.warehouse_path.exists():
-        with summary.timed("publish"):
-            released = release_and_publish(store)
-        summary.published = released.published
-        if released.days:
-            with summary.timed("utility"):
-                summary.utility = measured_utility(declarations, store, released.days)
-    summary.rows_deleted += close_days(declarations, store, as_of=options.as_of)
+    with _deleting_afterwards(declarations, store, options.as_of, summary):
+        build_closed(declarations, store, options.as_of, summary, progress)
+        # Before the first day has closed there is nothing to publish.
+        if store.home.warehouse_path.exists():
+            with summary.timed("publish"):
+                released = release_and_publish(store)
+            summary.published = released.published
+            if released.days:
+                with summary.timed("utility"):
+                    summary.utility = measured_utility(declarations, store, released.days)
     return summary
+
+
+@contextmanager
+def _deleting_afterwards(
+    declarations: Declarations, store: Store, as_of: datetime, summary: RunSummary
+) -> Iterator[None]:
+    """Delete what is due after what stands within, also if that fails: deletion waits for nothing."""
+    try:
+        yield
+    finally:
+        with summary.timed("close"):
+            # Another run may have gone on to a later day meanwhile.
+            summary.rows_deleted += close_days(declarations, store, as_of=store.ledger.no_earlier(as_of))
 
 
 def _ingest(
