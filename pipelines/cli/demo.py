@@ -32,9 +32,12 @@ _MEASURES = (
 )
 _FUNNEL = f"""
     select
-        campaign_name, channel, {", ".join(_MEASURES)},
-        delivery_rate, read_rate
-    from mart_campaign_funnel
+        campaign_name, channel, {", ".join(_MEASURES)}, delivery_rate, read_rate
+    -- Where nobody reports that a message was read, no number of them is known.
+    from (
+        select * replace (if(readable_messages > 0, read_messages, null) as read_messages)
+        from mart_campaign_funnel
+    )
     where campaign_key not in ('none', 'other', 'former')
     order by attempted_messages desc nulls last, workspace_key, campaign_key
     limit {CAMPAIGNS_SHOWN}
@@ -108,8 +111,9 @@ def _print_funnel(store: Store) -> None:
         title=f"Campaign funnel: the {CAMPAIGNS_SHOWN} largest",
     )
     for name, channel, *measures, delivery_rate, read_rate in rows:
+        counts = ["–" if number is None else f"{number:,}" for number in measures]
         rates = ["–" if rate is None else f"{rate:.1%}" for rate in (delivery_rate, read_rate)]
-        table.add_row(name, channel, *(f"{number:,}" for number in measures), *rates)
+        table.add_row(name, channel, *counts, *rates)
     OUT.print()
     OUT.print(table)
 
