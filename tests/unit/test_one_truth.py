@@ -244,6 +244,10 @@ NEEDED = (
 SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
 
 
+# Rounded, at least K + BASE - 1: so many are even if rounded down.
+ALONE = -(-(K + BASE - 1) // BASE) * BASE
+
+
 @pytest.mark.parametrize(
     ("page", "sentence"),
     [
@@ -255,7 +259,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/analysts.md", f"Every count is a multiple of {BASE}"),
         (
             "docs/analysts.md",
-            f"with fewer than {K} people is in `other`. A value with {K + 2 * BASE - 2} or more",
+            f"with fewer than {ALONE - BASE + 1} people is in `other`. A value with {ALONE} or more",
         ),
         ("docs/analysts.md", f"the {['first', 'second', 'third'][RANK - 1]} most active contact in the row"),
         ("docs/analysts.md", f"**`former`**: at least {WORDS[FEWEST]} workspaces whose accounts have ended"),
@@ -279,7 +283,7 @@ SHORTEST = min(days for days in POLICY.retention_classes_days if days > NEEDED)
         ("docs/operators.md", f"A slice has {WORDS[MOST_REVISIONS]} revisions at most"),
         ("docs/privacy-officer.md", f"is deleted {ACCOUNT_DAYS} days after the end of the last subscription"),
         ("docs/privacy-officer.md", f"off the disk within {LONGEST_LEASE.seconds // 60} minutes"),
-        ("docs/privacy-officer.md", f"No row counts fewer than {K} people"),
+        ("docs/privacy-officer.md", f"with a row of its own has at least {K} people"),
         ("docs/privacy-officer.md", f"published where at least {WORDS[FEWEST]} share them"),
     ],
 )
