@@ -9,7 +9,14 @@ from typing import Any
 
 from pipelines.declarations.contract import Contract
 from pipelines.sources.paths import bare_name, column_path, steps
-from pipelines.sources.records import MAX_HELD_BYTES, Records, records_in_memory, records_of, split_lines
+from pipelines.sources.records import (
+    MAX_HELD_BYTES,
+    Records,
+    records_in_memory,
+    records_of,
+    split_lines,
+    with_line_ends,
+)
 from pipelines.sources.streams import BrokenStreamError
 
 _DECODER = json.JSONDecoder()
@@ -38,7 +45,8 @@ def json_records(stream: Iterable[bytes], *, contracts: Sequence[Contract], sour
         values = (record for value in _values(_whole(head, blocks)) for record in shape.records(value))
         yield from records_in_memory((json.dumps(value).encode() for value in values), source=source)
     else:
-        yield from records_of(chain([head], blocks), split=split_lines, source=source)
+        lines = with_line_ends(chain([head], blocks))
+        yield from records_of(lines, split=split_lines, source=source)
 
 
 class _Shape:

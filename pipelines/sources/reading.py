@@ -31,6 +31,7 @@ from pipelines.sources.records import (
     records_of,
     split_entries,
     split_lines,
+    with_line_ends,
 )
 from pipelines.sources.smpp import SmppParser
 from pipelines.sources.staging import CHUNK, Parser, Staged
@@ -93,7 +94,7 @@ def _read(path: Path, contracts: Sequence[Contract], received_at: datetime) -> I
     split = {Reader.ACCESS_LOG: split_lines, Reader.ERROR_LOG: split_entries}.get(reader)
     if split is None:
         return _read_json(path, contracts, received_at)
-    lines = unwrapped(blocks(path), split=split)
+    lines = unwrapped(with_line_ends(blocks(path)), split=split)
     return _parse(_guarded(records_of(lines, split=split, source=feed), feed), contracts, received_at)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +87,16 @@ class Records:
             part(self.text.slice(0, middle), pc.field("record") < number, self.first, number - 1),
             part(self.text.slice(middle), pc.field("record") >= number, number, self.last),
         )
+
+
+def with_line_ends(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a stream of lines that end as on Unix, if those of its first block end as on a Mac of old."""
+    blocks = iter(stream)
+    first = next(blocks, b"")
+    # The last byte of a block may be the first half of an end.
+    has_returns = b"\r" in first[:-1] and b"\n" not in first
+    for block in chain([first], blocks):
+        yield block.replace(b"\r", b"\n") if has_returns else block
 
 
 def split_lines(data: bytes) -> list[bytes]:

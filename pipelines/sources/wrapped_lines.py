@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
 from urllib.parse import unquote
 
 from pipelines.sources.records import MAX_RECORD_BYTES
@@ -57,7 +56,7 @@ def unwrapped(stream: Iterable[bytes], *, split: Callable[[bytes], list[bytes]])
     """
     bare: Callable[[bytes], bytes] | None = None
     carry = b""
-    for block in _with_line_ends(stream):
+    for block in stream:
         lines, end, carry = (carry + block).rpartition(b"\n")
         bare = bare or (_wrapping(lines, split) if lines.strip() else None)
         yield _COLOURS.sub(b"", bare(lines) + end if bare else lines + end)
@@ -66,16 +65,6 @@ def unwrapped(stream: Iterable[bytes], *, split: Callable[[bytes], list[bytes]])
             yield carry
             carry = b""
     yield _COLOURS.sub(b"", (bare or _wrapping(carry, split))(carry))
-
-
-def _with_line_ends(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a stream whose lines end as on Unix, if those of its first block end as on a Mac of old."""
-    blocks = iter(stream)
-    first = next(blocks, b"")
-    # The last byte of a block may be the first half of an end.
-    has_returns = b"\r" in first[:-1] and b"\n" not in first
-    for block in chain([first], blocks):
-        yield block.replace(b"\r", b"\n") if has_returns else block
 
 
 def _wrapping(lines: bytes, split: Callable[[bytes], list[bytes]]) -> Callable[[bytes], bytes]:

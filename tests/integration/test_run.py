@@ -11,6 +11,7 @@ import pipelines.run as run_module
 from pipelines.ingestion.options import Options
 from pipelines.marts import dbt_runs
 from pipelines.marts.dbt_runs import MartsError
+from pipelines.retention.closing import close_days
 from pipelines.run import plan_run, run
 from pipelines.runtime import open_runtime
 from tests.support.homes import copied
@@ -67,8 +68,9 @@ def test_what_is_due_is_deleted_though_nothing_can_be_built(home, tmp_path, monk
 
 def test_twin_if_deletion_waited_for_the_build_rows_would_stay(home, tmp_path, monkeypatch):
     @contextmanager
-    def deleting_after_success(_declarations, _store, _as_of, _summary):
+    def deleting_after_success(declarations, store, as_of, _summary):
         yield
+        close_days(declarations, store, as_of=as_of)
 
     monkeypatch.setattr(run_module, "_deleting_afterwards", deleting_after_success)
 

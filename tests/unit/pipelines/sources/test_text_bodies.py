@@ -121,6 +121,18 @@ def test_a_receipt_names_times_as_its_operator_writes_them(parse, dates, submitt
     assert (row["error_code"], row["text"], result.unknown) == ("000", "submit date:1", {})
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_receipts_end_as_lines_do_on_any_system(parse_file, end):
+    receipts = [
+        f"id:a-{n} submit date:2603010900 done date:2603010901 stat:DELIVRD err:000" for n in range(3)
+    ]
+
+    result = parse_file("smpp", "receipts.txt", end.join(receipts).encode())
+
+    assert sorted(result.column("smpp__receipts", "message_id")) == ["a-0", "a-1", "a-2"]
+    assert result.rejected == []
+
+
 def test_a_receipt_is_read_whatever_its_case_and_whatever_its_text_says(parse):
     plain = (
         "id:a-1 sub:001 dlvrd:001 submit date:2603010900 done date:260301090530 stat:DELIVRD err:000 "
